@@ -1,0 +1,161 @@
+import { describeError, LedgerUnavailable, McpOnceError } from '../errors.ts';
+import { differingFields } from '../key/arguments.ts';
+import { makeRepeatToken } from '../key/repeat-token.ts';
+import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
+import type { Answer, Engine, GuardedCall, OperationInfo, OutcomeCode, RefusalAnswer } from './types.ts';
+
+/** A sentence for the model and a code for programs. */
+export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
+  return { type: 'refusal', code, message };
+}
+
+export function operationInfo(record: OperationRecord): OperationInfo {
+  return {
+    key: record.key,
+    tool: record.tool,
+    generation: record.generation,
+    attempt: record.attempt,
+    firstExecutedAt: new Date(record.createdAt).toISOString(),
+  };
+}
+
+/** Only a settled, succeeded operation hands out a token, and never one that a host's key names. */
+async function repeatTokenFor(engine: Engine, call: GuardedCall, record: OperationRecord) {
+  if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
+  const { key, generation, ordinal } = record;
+  const secret = await engine.repeatSecret();
+  return { repeatToken: makeRepeatToken({ secret, baseKey: call.baseKey, key, generation, ordinal }) };
+}
+
+export interface HowKnown {
+  /** False when this very call executed the operation. */
+  readonly replayed: boolean;
+  readonly recovered?: string | undefined;
+}
+
+/** The answer of an operation that has ended, whoever executed it. */
+export async function answerOfEnded(
+  engine: Engine,
+  call: GuardedCall,
+  record: OperationRecord,
+  ended: Ended,
+  how: HowKnown,
+): Promise<Answer> {
+  const operation = operationInfo(record);
+  const name = record.tool;
+  switch (ended.state) {
+    case 'succeeded': {
+      const token = how.replayed ? await repeatTokenFor(engine, call, record) : {};
+      if (ended.stub) {
+        const message = `${name} took effect, and its result was not kept: ${ended.stub.message}. Nothing was executed now. Look the result up at the upstream.`;
+        return { ...refusal('result_not_kept', message), operation, stub: ended.stub, ...token };
+      }
+      const recovered = how.recovered === undefined ? {} : { recovered: how.recovered };
+      return {
+        type: 'result',
+        tool: call.tool,
+        result: ended.result,
+        replayed: how.replayed,
+        ...recovered,
+        operation,
+        ...token,
+      };
+    }
+    case 'failed': {
+      const message = `${name} failed and had no effect: ${ended.message}. The same call again is safe, and runs again.`;
+      return { ...refusal('operation_failed', message), operation };
+    }
+    case 'incomplete': {
+      const steps = effectSteps(record);
+      const message = `${name} is incomplete: ${steps.join(', ')} took effect, then it failed: ${ended.message}. The same call again goes on from there.`;
+      return { ...refusal('operation_incomplete', message), operation, steps };
+    }
+  }
+}
+
+export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {
+  const { status } = record;
+  if (status.state === 'in_flight' || status.state === 'unknown')
+    throw new Error(`no outcome in state ${status.state}`);
+  return answerOfEnded(engine, call, record, status, { replayed: true });
+}
+
+/** Same key, other arguments: names the fields, hands over the first result and, if settled, a repeat token. */
+export async function answerOfConflict(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {
+  const fields = differingFields(record.arguments, call.request.arguments);
+  const named = fields.length > 0 ? ` (${fields.join(', ')})` : '';
+  const token = await repeatTokenFor(engine, call, record);
+  const first = record.status.state === 'succeeded' && !record.status.stub ? { firstResult: record.status.result } : {};
+  const steps = record.status.state === 'incomplete' ? { steps: effectSteps(record) } : {};
+  return {
+    ...refusal('idempotency_conflict', conflictMessage(record, named, 'repeatToken' in token)),
+    operation: operationInfo(record),
+    fields,
+    ...first,
+    ...steps,
+    ...token,
+  };
+}
+
+function conflictMessage(record: OperationRecord, named: string, hasToken: boolean): string {
+  const same = record.source === 'host' ? 'the same idempotency key' : 'the same operation';
+  const opening = `${record.tool}: ${same} was called with other arguments${named}. Nothing was executed now.`;
+  switch (record.status.state) {
+    case 'in_flight':
+    case 'unknown':
+      return `${opening} The first call is still under way: repeat it with its own arguments to learn its outcome.`;
+    case 'incomplete':
+      return `${opening} The first call is incomplete (${effectSteps(record).join(', ')} took effect): repeat it with its own arguments to go on from there.`;
+    default:
+      return hasToken
+        ? `${opening} The first call's result is enclosed: use it, or, if a second operation is really wanted, call again with the repeat_token.`
+        : `${opening} Use the first call's result, or send another idempotency key for another operation.`;
+  }
+}
+
+export function answerOfInFlight(record: OperationRecord, retryAfterMs: number): Answer {
+  const message = `${record.tool}: the same operation is still under way. Nothing was executed by this call. Ask again in ${seconds(retryAfterMs)} with the same arguments.`;
+  return { ...refusal('idempotency_in_flight', message), operation: operationInfo(record), retryAfterMs };
+}
+
+export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Answer {
+  const next =
+    retryAfterMs === undefined
+      ? `Check the upstream; an operator ends it with: mcp-once ledger resolve ${record.key}`
+      : `Ask again in ${seconds(retryAfterMs)} with the same arguments`;
+  const message = `${record.tool}: whether the operation took effect is not known: ${why}. Nothing was executed by this call, and it is not sent again. ${next}.`;
+  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return { ...refusal('outcome_unknown', message), operation: operationInfo(record), ...hint };
+}
+
+/** The answer for a fault of the ledger. @throws the error itself when it is not one. */
+export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
+  if (error instanceof LedgerUnavailable) {
+    const message = `${tool}: the ledger is not available (${describeError(error)}). Nothing was executed: it is safe to call again later.`;
+    return { ...refusal('ledger_unavailable', message), retryAfterMs: 1_000 };
+  }
+  if (error instanceof McpOnceError && error.code === 'record_unreadable') {
+    const message = `${tool}: ${error.message}. Nothing was executed. An operator has to look at the ledger: mcp-once ledger list`;
+    return refusal('record_unreadable', message);
+  }
+  throw error;
+}
+
+export function effectSteps(record: Pick<OperationRecord, 'steps'>): string[] {
+  return record.steps.filter((step) => step.effect).map((step) => step.name);
+}
+
+export function cancelled(tool: string): RefusalAnswer {
+  return refusal('cancelled', `${tool}: the caller left. What was dispatched goes on and is settled.`);
+}
+
+export function answerOfSuperseded(held: Held): Answer {
+  return answerOfUnknown(
+    held.record,
+    'it ended, and later operations on the same key followed before this call read it',
+  );
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(1, Math.ceil(ms / 1000))} s`;
+}

@@ -1,0 +1,146 @@
+import { describeError, LedgerUnavailable } from '../errors.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { emit } from '../observe/events.ts';
+import {
+  answerOfConflict,
+  answerOfEnded,
+  answerOfFault,
+  answerOfInFlight,
+  answerOfReplay,
+  answerOfSuperseded,
+  answerOfUnknown,
+  cancelled,
+} from './answers.ts';
+import { execute, giveUp } from './execute.ts';
+import { answerOfPrepareFault, prepare } from './prepare.ts';
+import { recover } from './recover.ts';
+import { noteWrite } from './resource.ts';
+import { runUnguarded } from './run-unguarded.ts';
+import type { Executed } from './settle.ts';
+import { followTwin } from './twins.ts';
+import type { Answer, Engine, GuardedCall, ToolCall } from './types.ts';
+import { waitForOutcome } from './wait.ts';
+
+/** How often one call asks the ledger before it gives up: each round either waits or has lost a race. */
+const roundsMax = 100;
+
+/**
+ * The way of one tool call: prepare (tool, arguments, key), claim, and then what the ledger says.
+ * Resolves with what the caller learns; rejects for faults that are no expected outcome.
+ */
+export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer> {
+  const answer = await answerCall(engine, call).catch((error: unknown) => {
+    return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
+  });
+  const replayed = answer.type === 'result' && answer.replayed;
+  emit({ type: 'answered', tool: call.tool, code: answer.type === 'result' ? 'succeeded' : answer.code, replayed });
+  return answer;
+}
+
+async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
+  const prepared = await prepare(engine, call);
+  switch (prepared.type) {
+    case 'refused':
+      return prepared.answer;
+    case 'unguarded':
+      return runUnguarded(engine, prepared.tool, prepared.arguments, call.signal);
+    case 'guarded':
+      return handleGuarded(engine, prepared.guarded);
+  }
+}
+
+async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answer> {
+  const { call } = guarded;
+  const ledger = await engine.ledger();
+  const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
+  let { request } = guarded;
+  for (let round = 0; round < roundsMax; round += 1) {
+    emit({ type: 'claim', operation: request.key, tool: request.tool });
+    const found = await ledger.claim(request);
+    switch (found.type) {
+      case 'claimed': {
+        const twin = await noteClaim(engine, ledger, guarded, found.claim);
+        if (twin !== undefined) {
+          request = { ...request, key: twin };
+          break;
+        }
+        const answer = await executeFor(engine, ledger, guarded, found.claim);
+        if (answer) return answer;
+        break;
+      }
+      case 'alias':
+        request = { ...request, key: found.of };
+        break;
+      case 'replay':
+        return answerOfReplay(engine, guarded, found.held.record);
+      case 'conflict':
+        return answerOfConflict(engine, guarded, found.held.record);
+      case 'in_flight':
+      case 'in_flight_other': {
+        const waited = await waitForOutcome(engine, ledger, found.held, call, deadlineMs);
+        if (waited.type === 'left') return cancelled(call.tool);
+        if (waited.type === 'timeout') return answerOfInFlight(waited.record, waited.record.leaseMs / 2);
+        if (found.type === 'in_flight_other' || waited.type === 'changed') break;
+        if (waited.type === 'superseded') return answerOfSuperseded(waited.held);
+        return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
+      }
+      case 'recover': {
+        const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
+        if (recovered === 'left') return cancelled(call.tool);
+        const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
+        if (answer) return answer;
+        break;
+      }
+    }
+  }
+  throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+}
+
+/** What else has to be noted before a claim may be executed; the key to follow when it may not. */
+async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
+  const { tool, derived } = guarded;
+  try {
+    const twin = derived.latchKey === undefined ? undefined : await followTwin(ledger, claim, derived.latchKey);
+    if (twin === undefined) await noteWrite(ledger, tool, claim);
+    return twin;
+  } catch (error) {
+    void giveUp(engine, claim, describeError(error));
+    throw error;
+  }
+}
+
+async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
+  const { tool, call } = guarded;
+  const executed = await untilLeft(execute(engine, ledger, tool, claim, call.signal), call.signal);
+  return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
+}
+
+/** The answer of what this call executed or recovered; undefined when the ledger has to be asked again. */
+async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: Executed): Promise<Answer | undefined> {
+  const { record, recovered, retryAfterMs } = executed;
+  const { status } = record;
+  const { request } = guarded;
+  // Somebody else took the operation over: its outcome is theirs to tell, but a success stays true.
+  if (executed.lost && status.state !== 'succeeded') return undefined;
+  switch (status.state) {
+    case 'in_flight':
+      return undefined;
+    case 'unknown':
+      return answerOfUnknown(record, status.message, retryAfterMs);
+    default:
+      // What was recovered may be another call's operation; then this call's own turn comes now.
+      if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
+      return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered });
+  }
+}
+
+/** What is under way goes on without its caller. */
+function untilLeft<T>(running: Promise<T>, signal: AbortSignal): Promise<T | 'left'> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => resolve('left');
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    running.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
+}

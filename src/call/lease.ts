@@ -1,0 +1,42 @@
+import { describeError } from '../errors.ts';
+import type { Claim } from '../ledger/claim.ts';
+import { emit } from '../observe/events.ts';
+import type { Engine } from './types.ts';
+
+/**
+ * Keeps a claim's lease alive, at a third of it, while something runs. A renewal that fails is
+ * tried again at the next third; until one succeeds, the claim is not fresh and nothing is dispatched.
+ */
+export class LeaseKeeper {
+  readonly #engine: Engine;
+  readonly #claim: Claim;
+  #cancel: () => void = () => {};
+
+  constructor(engine: Engine, claim: Claim) {
+    this.#engine = engine;
+    this.#claim = claim;
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancel();
+    this.#cancel = () => {};
+    this.#stopped = true;
+  }
+
+  #stopped = false;
+
+  #schedule(): void {
+    if (this.#stopped || this.#claim.lost) return;
+    this.#cancel = this.#engine.clock.after(this.#claim.record.leaseMs / 3, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#claim.renew();
+    } catch (error) {
+      emit({ type: 'ledger_fault', operation: this.#claim.record.key, message: describeError(error) });
+    }
+    this.#schedule();
+  }
+}

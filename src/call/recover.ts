@@ -1,0 +1,214 @@
+import { pause } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import { markerOf } from '../key/derive-key.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Held, KeptStep } from '../ledger/record.ts';
+import { emit } from '../observe/events.ts';
+import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
+import { LeaseKeeper } from './lease.ts';
+import { laterWriteExists } from './resource.ts';
+import { keepable } from './result.ts';
+import { type RunResult, runAttempt } from './run-attempt.ts';
+import { detached, type Executed, late, settle } from './settle.ts';
+import type { Engine } from './types.ts';
+
+/** Pauses before each `resend`, in ms. */
+const resendPausesMs: readonly number[] = [0, 1_000];
+/** The bound of one lookup, in ms. */
+const lookupMs = 30_000;
+/** How much earlier than the first claim an effect may seem to be, clocks being what they are, in ms. */
+const clockSlackMs = 3_600_000;
+
+/** What one recovery of the list came to. */
+type Step =
+  | { readonly type: 'ended'; readonly result: RunResult }
+  /** It cannot tell: the next recovery of the list is tried. */
+  | { readonly type: 'next'; readonly result: RunResult }
+  /** It will be able to tell later. */
+  | { readonly type: 'wait'; readonly result: RunResult; readonly retryAfterMs: number };
+
+interface Recovering {
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly tool: Tool;
+  readonly claim: Claim;
+  readonly client: unknown;
+}
+
+/**
+ * Recovers an operation that this process did not execute: its lease lapsed, or its outcome was
+ * settled as unknown. Uses the record's own tool and arguments, whoever asks.
+ * @returns undefined when the record changed meanwhile: ask the ledger again.
+ */
+export async function recover(engine: Engine, ledger: Ledger, held: Held): Promise<Executed | undefined> {
+  const { record } = held;
+  const tool = engine.catalog.find(record.tool);
+  const why =
+    record.status.state === 'unknown' ? record.status.message : 'whoever executed it ended before settling it';
+  const hopeless = tool === undefined || tool.recovery[0] === 'refuse' || engine.closing.aborted;
+  if (hopeless) {
+    const marked = await ledger.markUnknown(held, why);
+    const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message: why } as const;
+    return marked ? { record: { ...record, status }, lost: false } : undefined;
+  }
+  const claim = await ledger.takeOver(held);
+  if (!claim) return undefined;
+  return detached(engine, async () => {
+    const keeper = new LeaseKeeper(engine, claim);
+    try {
+      const last = unknownResult(engine, claim.record.steps, why);
+      return await recoverClaim(engine, ledger, tool, claim, last);
+    } finally {
+      keeper.stop();
+    }
+  });
+}
+
+/** Tries the tool's recoveries in order under a claim that we hold, and settles what comes of it. */
+export async function recoverClaim(
+  engine: Engine,
+  ledger: Ledger,
+  tool: Tool,
+  claim: Claim,
+  first: RunResult,
+): Promise<Executed> {
+  let last = first;
+  try {
+    const client = await engine.clients.open(tool.client);
+    const recovering = { engine, ledger, tool, claim, client };
+    for (const recovery of tool.recovery) {
+      emit({ type: 'recover', operation: claim.record.key, tool: tool.name, recovery });
+      const step = await recoverBy(recovery, recovering, last);
+      if (step.type === 'ended') return await settle(engine, claim, step.result, { recovered: recovery });
+      last = step.result;
+      if (step.type === 'wait') return await settle(engine, claim, last, { retryAfterMs: step.retryAfterMs });
+      if (last.cutOff || claim.lost) break;
+    }
+  } catch (error) {
+    last = unknownResult(engine, last.steps, `${messageOf(last)}; recovering it failed: ${describeError(error)}`);
+  }
+  return settle(engine, claim, last);
+}
+
+function recoverBy(recovery: Recovery, recovering: Recovering, last: RunResult): Promise<Step> {
+  switch (recovery) {
+    case 'resend':
+      return resend(recovering, last);
+    case 'natural':
+      return natural(recovering, last);
+    case 'reconcile':
+      return reconcile(recovering, last);
+    case 'refuse':
+      return Promise.resolve({ type: 'next', result: last });
+  }
+}
+
+/** Sends again with the same upstream key and the stored arguments, while the provider's memory lasts. */
+async function resend(recovering: Recovering, last: RunResult): Promise<Step> {
+  const { engine, tool, claim } = recovering;
+  let result = last;
+  for (const pauseMs of resendPausesMs) {
+    if (!remembered(engine, tool, claim)) break;
+    await pause(engine.clock, pauseMs, engine.ending);
+    const step = await runAgain(recovering, result, false);
+    if (step.type === 'ended' || step.result.cutOff || claim.lost) return step;
+    result = step.result;
+  }
+  return { type: 'next', result };
+}
+
+/** With a tenth of the memory (an hour at the most) to spare, for clocks that were set back. */
+function remembered(engine: Engine, tool: Tool, claim: Claim): boolean {
+  const memoryMs = tool.client?.memoryMs ?? 0;
+  const spareMs = Math.min(memoryMs / 10, clockSlackMs);
+  return engine.clock.wallMs() - claim.record.startedAt < memoryMs - spareMs;
+}
+
+/** Runs an operation again that is idempotent by nature, unless something was written after it. */
+async function natural(recovering: Recovering, last: RunResult): Promise<Step> {
+  const { ledger, tool, claim } = recovering;
+  if (await laterWriteExists(ledger, tool, claim.record)) return { type: 'next', result: last };
+  return runAgain(recovering, last, true);
+}
+
+async function runAgain(recovering: Recovering, last: RunResult, isNatural: boolean): Promise<Step> {
+  const { engine, tool, claim, client } = recovering;
+  if (!(await claim.noteRun(last.steps))) return { type: 'next', result: last };
+  const result = await runAttempt(engine, tool, claim, client, { natural: isNatural, onLate: late(engine, claim) });
+  return result.status.state === 'unknown' ? { type: 'next', result } : { type: 'ended', result };
+}
+
+/** Asks the upstream. Runs the operation only when nothing of it is there and nothing can still arrive. */
+async function reconcile(recovering: Recovering, last: RunResult): Promise<Step> {
+  const { engine, tool, claim, client } = recovering;
+  const answer = await lookUp(recovering);
+  switch (answer.status) {
+    case 'found': {
+      const status = { state: 'succeeded', settledAt: engine.clock.wallMs() } as const;
+      const kept = keepable(tool, answer.result, engine.settings);
+      const result = { status: { ...status, ...kept }, steps: last.steps, possible: false, cutOff: false };
+      return { type: 'ended', result };
+    }
+    case 'unclear':
+      return { type: 'next', result: unknownResult(engine, last.steps, `${messageOf(last)}; ${answer.reason}`) };
+    case 'absent':
+    case 'partial': {
+      const retryAfterMs = settlesInMs(engine, tool, claim);
+      if (retryAfterMs > 0) return { type: 'wait', result: last, retryAfterMs };
+      const found = answer.status === 'partial' ? answer.steps : {};
+      if (!(await claim.nextAttempt(mergeSteps(last.steps, found, claim.record.attempt)))) {
+        return { type: 'next', result: last };
+      }
+      const options = { natural: false, onLate: late(engine, claim) };
+      const result = await runAttempt(engine, tool, claim, client, options);
+      return result.status.state === 'unknown'
+        ? { type: 'wait', result, retryAfterMs: 1_000 }
+        : { type: 'ended', result };
+    }
+  }
+}
+
+async function lookUp({ engine, tool, claim, client }: Recovering): Promise<LookupAnswer> {
+  const { key, generation, createdAt } = claim.record;
+  const abort = new AbortController();
+  const unclear = (reason: string): LookupAnswer => ({ status: 'unclear', reason });
+  if (!tool.lookup) return unclear('it cannot be looked up');
+  const looking = tool.lookup(structuredClone(claim.record.arguments), {
+    client,
+    marker: markerOf({ key, generation, createdAt }),
+    sinceMs: createdAt - clockSlackMs,
+    signal: abort.signal,
+    log: engine.log,
+  });
+  try {
+    const bound = pause(engine.clock, lookupMs, engine.ending).then(() => unclear('looking it up took too long'));
+    return await Promise.race([looking, bound]);
+  } catch (error) {
+    return unclear(`looking it up failed: ${describeError(error)}`);
+  } finally {
+    abort.abort();
+    looking.catch(() => undefined);
+  }
+}
+
+/** How long a request of a dead owner may still land and stay unseen, in ms from now. */
+function settlesInMs(engine: Engine, tool: Tool, claim: Claim): number {
+  const safeAt = claim.record.ranAt + engine.settings.maxRunMs + tool.lookupLagMs;
+  return Math.max(0, safeAt - engine.clock.wallMs());
+}
+
+function mergeSteps(kept: readonly KeptStep[], found: Readonly<Record<string, unknown>>, attempt: number): KeptStep[] {
+  const names = new Set(kept.map((step) => step.name));
+  const added = Object.entries(found).filter(([name]) => !names.has(name));
+  return [...kept, ...added.map(([name, result]) => ({ name, attempt, effect: true, result }))];
+}
+
+function unknownResult(engine: Engine, steps: readonly KeptStep[], message: string): RunResult {
+  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
+  return { status, steps, possible: true, cutOff: false };
+}
+
+function messageOf(result: RunResult): string {
+  return 'message' in result.status ? result.status.message : 'its outcome is not known';
+}

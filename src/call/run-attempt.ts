@@ -1,0 +1,133 @@
+import { describeError, McpOnceError, NotExecuted } from '../errors.ts';
+import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { KeptStep, Status } from '../ledger/record.ts';
+import { emit } from '../observe/events.ts';
+import { classifyNodeError } from '../tool/classify.ts';
+import type { Classification, RunContext, Tool } from '../tool/types.ts';
+import { keepable } from './result.ts';
+import { Steps } from './steps.ts';
+import type { Engine } from './types.ts';
+
+export type Settled = Exclude<Status, { state: 'in_flight' }>;
+
+/** How one run ended, not yet in the ledger. */
+export interface RunResult {
+  readonly status: Settled;
+  readonly steps: readonly KeptStep[];
+  readonly possible: boolean;
+  /** True when the run was cut off at `maxRunMs` or by a forced shutdown. */
+  readonly cutOff: boolean;
+}
+
+export interface RunOptions {
+  /** True when this run is a recovery by `natural`: a delete's "gone" then means done. */
+  readonly natural: boolean;
+  /** Told the true outcome of a run that was cut off, if it comes after all. */
+  readonly onLate: (result: RunResult) => void;
+}
+
+/** Runs a tool once under a claim and says what is known about the effect. Never throws, never settles. */
+export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opened: unknown, options: RunOptions) {
+  const { clock, settings } = engine;
+  const steps = new Steps(tool, claim);
+  const abort = new AbortController();
+  const run = runTool(engine, tool, claim, opened, steps, abort.signal, options);
+  let cutOff: () => void = () => {};
+  const bound = new Promise<RunResult>((resolve) => {
+    cutOff = () => resolve(cutOffResult(engine, tool, steps));
+  });
+  const cancelBound = clock.after(settings.maxRunMs, cutOff);
+  engine.ending.addEventListener('abort', cutOff, { once: true });
+  if (engine.ending.aborted) cutOff();
+  const result = await Promise.race([run, bound]);
+  cancelBound();
+  engine.ending.removeEventListener('abort', cutOff);
+  if (result.cutOff) {
+    steps.close();
+    abort.abort(new Error('the run was cut off'));
+    void run.then(options.onLate);
+  }
+  return result;
+}
+
+async function runTool(
+  engine: Engine,
+  tool: Tool,
+  claim: Claim,
+  opened: unknown,
+  steps: Steps,
+  signal: AbortSignal,
+  options: RunOptions,
+): Promise<RunResult> {
+  let status: Settled;
+  const input = structuredClone(claim.record.arguments);
+  const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
+  try {
+    const running = tool.run(input, contextOf(engine, claim, opened, steps, signal));
+    if (!steps.used) emit({ type: 'dispatch', ...told });
+    const result = await running;
+    if (!steps.used) emit({ type: 'answer', ...told });
+    status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...keepable(tool, result, engine.settings) };
+  } catch (error) {
+    if (!steps.used) emit({ type: 'answer', ...told });
+    status = statusOfError(engine, tool, claim, steps, error, options);
+  }
+  const possible = status.state === 'unknown';
+  return { status, steps: steps.done, possible, cutOff: false };
+}
+
+/** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
+function statusOfError(
+  engine: Engine,
+  tool: Tool,
+  claim: Claim,
+  steps: Steps,
+  error: unknown,
+  options: RunOptions,
+): Settled {
+  const settledAt = engine.clock.wallMs();
+  const message = describeError(error);
+  const classification = classify(tool, steps, error);
+  if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
+    const result = tool.gone(claim.record.arguments);
+    return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings) };
+  }
+  const authoritative = classification === 'failed' && !steps.used;
+  if (classification === 'unknown' || (steps.possible && !authoritative)) {
+    return { state: 'unknown', settledAt, message };
+  }
+  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
+  return { state: 'failed', settledAt, message, dispatched: true };
+}
+
+function classify(tool: Tool, steps: Steps, error: unknown): Classification {
+  if (error instanceof NotExecuted || steps.cameFromRead(error)) return 'not_executed';
+  // Raised before a request was sent, while everything before it is known.
+  if (error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable')) {
+    return 'not_executed';
+  }
+  return tool.client ? tool.client.classify(error) : classifyNodeError(error);
+}
+
+function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, signal: AbortSignal): RunContext {
+  const { key, generation, attempt, createdAt } = claim.record;
+  return {
+    client: opened,
+    upstreamKey: upstreamKeyOf({ key, generation, attempt }),
+    marker: markerOf({ key, generation, createdAt }),
+    attempt,
+    step: (name, send) => steps.step(name, send),
+    read: (name, ask) => steps.read(name, ask),
+    signal,
+    log: engine.log,
+  };
+}
+
+function cutOffResult(engine: Engine, tool: Tool, steps: Steps): RunResult {
+  const message = engine.ending.aborted
+    ? 'the server was shut down while it ran'
+    : `${tool.name} ran for longer than ${engine.settings.maxRunMs / 1000} s and was cut off`;
+  const status: Settled = { state: 'unknown', settledAt: engine.clock.wallMs(), message };
+  return { status, steps: [...steps.done], possible: true, cutOff: true };
+}

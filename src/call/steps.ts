@@ -1,0 +1,154 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { McpOnceError } from '../errors.ts';
+import { upstreamKeyOf } from '../key/derive-key.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { KeptStep } from '../ledger/record.ts';
+import { emit } from '../observe/events.ts';
+import type { Classification, Tool } from '../tool/types.ts';
+
+/** How many steps one operation may have. */
+const stepsMax = 1_000;
+
+/**
+ * The steps of one run: which are done, and what is not known of the others.
+ *
+ * A step's result is kept in the record before the next step is dispatched, so at any time at most
+ * one step can have taken effect without the record saying so: the first that is not kept.
+ */
+export class Steps {
+  readonly #tool: Tool;
+  readonly #claim: Claim;
+  readonly #done: KeptStep[];
+  readonly #names = new Set<string>();
+  readonly #uncertain = new Set<string>();
+  readonly #running = new AsyncLocalStorage<true>();
+  readonly #readErrors = new WeakSet<object>();
+  #possible: boolean;
+  #unkept = false;
+  #closed = false;
+  #used = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(tool: Tool, claim: Claim) {
+    this.#tool = tool;
+    this.#claim = claim;
+    this.#done = [...claim.record.steps];
+    this.#possible = claim.record.possible;
+  }
+
+  get done(): readonly KeptStep[] {
+    return this.#done;
+  }
+
+  /** True while a request of this attempt may have taken effect without a kept result. */
+  get possible(): boolean {
+    return this.#possible || this.#uncertain.size > 0;
+  }
+
+  get used(): boolean {
+    return this.#used;
+  }
+
+  /** From here on nothing is dispatched: the run was cut off, and others may already be recovering it. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** True for an error that came out of `read`: asking has no effect. */
+  cameFromRead(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#readErrors.has(error);
+  }
+
+  step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> {
+    return this.#inTurn(name, async () => {
+      await this.#fence();
+      const { key, generation, attempt } = this.#claim.record;
+      return this.#send(name, () => send(upstreamKeyOf({ key, generation, attempt, step: name })));
+    });
+  }
+
+  read<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    return this.#inTurn(name, async () => {
+      try {
+        const result = toJson(await ask());
+        this.#keepLater(name, result, false);
+        return result;
+      } catch (error) {
+        if (typeof error === 'object' && error !== null) this.#readErrors.add(error);
+        throw error;
+      }
+    });
+  }
+
+  async #send<T>(name: string, send: () => Promise<T>): Promise<T> {
+    const { key } = this.#claim.record;
+    const told = { operation: key, tool: this.#tool.name, step: name };
+    try {
+      const sending = this.#running.run(true, send);
+      emit({ type: 'dispatch', ...told });
+      const result = toJson(await sending);
+      emit({ type: 'answer', ...told });
+      this.#resolved(name);
+      this.#keepLater(name, result, true);
+      return result;
+    } catch (error) {
+      emit({ type: 'answer', ...told });
+      this.#refused(name, this.#tool.client?.classify(error) ?? 'unknown');
+      throw error;
+    }
+  }
+
+  /** One after the other, and a kept result instead of a second request. */
+  #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
+    this.#used = true;
+    if (this.#running.getStore()) throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
+    const turn = this.#last.then(() => {
+      const kept = this.#done.find((step) => step.name === name);
+      if (this.#names.has(name)) throw new McpOnceError('tool_invalid', `the step name "${name}" is used twice`);
+      if (kept) {
+        this.#names.add(name);
+        return structuredClone(kept.result) as T;
+      }
+      if (this.#done.length >= stepsMax) throw new McpOnceError('tool_invalid', `more than ${stepsMax} steps`);
+      return run();
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Dispatch only under a lease renewed within half of it, with all results so far in the record. */
+  async #fence(): Promise<void> {
+    if (this.#closed) throw new McpOnceError('lease_lost', 'the run was cut off before the request was sent');
+    const held = this.#unkept ? await this.#keepNow() : this.#claim.fresh || (await this.#claim.renew());
+    if (!held || !this.#claim.fresh) {
+      throw new McpOnceError('lease_lost', 'the lease was lost before the request was sent');
+    }
+  }
+
+  async #keepNow(): Promise<boolean> {
+    const held = await this.#claim.keep(this.#done, this.possible);
+    if (held) this.#unkept = false;
+    return held;
+  }
+
+  #keepLater(name: string, result: unknown, effect: boolean): void {
+    this.#names.add(name);
+    this.#done.push({ name, attempt: this.#claim.record.attempt, effect, result });
+    this.#unkept = true;
+  }
+
+  #resolved(name: string): void {
+    this.#uncertain.delete(name);
+    this.#possible = false;
+  }
+
+  #refused(name: string, classification: Classification): void {
+    if (classification === 'failed') this.#resolved(name);
+    else if (classification === 'unknown') this.#uncertain.add(name);
+  }
+}
+
+/** What the ledger keeps, exactly: so that the first answer and every replay are the same. */
+function toJson<T>(value: T): T {
+  return value === undefined ? (null as T) : JSON.parse(JSON.stringify(value));
+}

@@ -1,0 +1,125 @@
+import type { Clock } from '../clock.ts';
+import type { DerivedKey } from '../key/derive-key.ts';
+import type { ClaimRequest, Ledger } from '../ledger/ledger.ts';
+import type { Stub } from '../ledger/record.ts';
+import type { Catalog } from '../tool/catalog.ts';
+import type { ClientPool } from '../tool/client-pool.ts';
+import type { Tool, ToolLog } from '../tool/types.ts';
+
+/** One tool call, as a server hands it in. Knows nothing of MCP. */
+export interface ToolCall {
+  readonly tool: string;
+  readonly arguments: unknown;
+  /** Whose call it is: as verified by the server, never by what the caller says of itself. */
+  readonly scope: { readonly tenant: string; readonly subject: string };
+  /** What the host program attached to the call; trusted, not written by the model. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** The host program's own idempotency key, unchecked; undefined when it sent none. */
+  readonly hostKey?: unknown;
+  /** Aborts when the caller cancels or leaves. */
+  readonly signal: AbortSignal;
+  /** Called about once a second while the call waits for another one. */
+  readonly onWait?: (waitedMs: number) => void;
+}
+
+export interface OperationInfo {
+  readonly key: string;
+  readonly tool: string;
+  readonly generation: number;
+  readonly attempt: number;
+  /** ISO 8601. */
+  readonly firstExecutedAt: string;
+}
+
+export type OutcomeCode =
+  | 'idempotency_conflict'
+  | 'idempotency_in_flight'
+  | 'outcome_unknown'
+  | 'ledger_unavailable'
+  | 'invalid_input'
+  | 'operation_failed'
+  | 'operation_incomplete'
+  | 'result_not_kept'
+  | 'invalid_repeat_token'
+  | 'unknown_tool'
+  | 'record_unreadable'
+  | 'cancelled';
+
+/** What the caller learns. Expected outcomes are values. */
+export type Answer = ResultAnswer | RefusalAnswer;
+
+export interface ResultAnswer {
+  readonly type: 'result';
+  readonly tool: Tool;
+  readonly result: unknown;
+  /** True when nothing was executed for this call: the outcome is the stored one. */
+  readonly replayed: boolean;
+  /** How an unknown outcome was made known, where it was. */
+  readonly recovered?: string;
+  /** Absent for a call that is not guarded. */
+  readonly operation?: OperationInfo;
+  readonly repeatToken?: string;
+}
+
+export interface RefusalAnswer {
+  readonly type: 'refusal';
+  readonly code: OutcomeCode;
+  /** What happened, whether anything was executed, what to do next. */
+  readonly message: string;
+  readonly operation?: OperationInfo;
+  readonly retryAfterMs?: number;
+  /** The first operation's result, of a conflict. */
+  readonly firstResult?: unknown;
+  readonly repeatToken?: string;
+  /** The arguments that differ from the first operation's, of a conflict. */
+  readonly fields?: readonly string[];
+  /** The steps that took effect, of an incomplete operation. */
+  readonly steps?: readonly string[];
+  readonly stub?: Stub;
+  readonly issues?: readonly { readonly path: string; readonly message: string }[];
+}
+
+export interface EngineSettings {
+  /** How long an identical call waits for the one in flight, in ms. Under the clients' 60 s. */
+  readonly waitMs: number;
+  /** How long one run of a tool may take, in ms. */
+  readonly maxRunMs: number;
+  /** How long a settled record is kept at the least, in ms. */
+  readonly recordRetentionMs: number;
+  /** The largest result that is kept, in bytes of JSON. */
+  readonly resultBytesMax: number;
+  /** Whether keys from the host program are honoured. */
+  readonly hostKeys: boolean;
+  /** Whether the host's conversation id is part of the scope. */
+  readonly conversationScope: boolean;
+}
+
+/** Everything that a call needs, wired once by the composition root. */
+export interface Engine {
+  readonly catalog: Catalog;
+  readonly clients: ClientPool;
+  readonly clock: Clock;
+  readonly settings: EngineSettings;
+  /** Opens the ledger on first use. @throws LedgerUnavailable */
+  readonly ledger: () => Promise<Ledger>;
+  /** The secret that repeat tokens are signed with. @throws LedgerUnavailable */
+  readonly repeatSecret: () => Promise<string>;
+  readonly randomId: () => string;
+  readonly log: ToolLog;
+  /** What is executing, so that it can be drained. */
+  readonly running: Set<Promise<unknown>>;
+  /** Aborts when no further execution may begin. */
+  readonly closing: AbortSignal;
+  /** Aborts when what executes has to end. */
+  readonly ending: AbortSignal;
+}
+
+/** A guarded call, prepared: everything about it that is derived, derived once. */
+export interface GuardedCall {
+  readonly tool: Tool;
+  readonly derived: DerivedKey;
+  /** The key of the call's identity with no repeat token. */
+  readonly baseKey: string;
+  readonly request: ClaimRequest;
+  readonly call: ToolCall;
+}

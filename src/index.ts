@@ -1,0 +1,20 @@
+/** The library's public names. Tools see these and nothing else. */
+export { z } from 'zod';
+export { McpOnceError, NotExecuted } from './errors.ts';
+export type { ClientDefinition } from './tool/define-client.ts';
+export { defineClient } from './tool/define-client.ts';
+export { defineTool } from './tool/define-tool.ts';
+export type {
+  Classification,
+  Client,
+  ClientHost,
+  Effect,
+  LookupAnswer,
+  LookupContext,
+  Match,
+  Recovery,
+  RunContext,
+  Tool,
+  ToolDefinition,
+  Upstream,
+} from './tool/types.ts';

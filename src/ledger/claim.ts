@@ -1,0 +1,170 @@
+import type { Clock } from '../clock.ts';
+import { describeError, LedgerUnavailable } from '../errors.ts';
+import { emit } from '../observe/events.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  type Held,
+  isUnresolved,
+  type KeptStep,
+  type OperationRecord,
+  type Status,
+} from './record.ts';
+import type { Store } from './stores/store.ts';
+
+/** How often one write is tried against a record that keeps changing under it. */
+const writeTriesMax = 8;
+
+export interface ClaimSettings {
+  readonly unresolvedRetentionMs: number;
+}
+
+type Change = (record: OperationRecord) => OperationRecord;
+
+/**
+ * The right to execute one attempt of one operation, and the owner's writes to its record.
+ *
+ * The writes go one after the other. When one says "no" or its answer is lost, the record is read:
+ * the own next bytes there mean yes, the own token means try again, anything else means that the
+ * claim is lost (fencing) and nothing more may be dispatched under it.
+ */
+export class Claim {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #settings: ClaimSettings;
+  readonly #token: string;
+  #held: Held;
+  #renewedMs: number;
+  #lost = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param claimedMs monotonic time from *before* the write that won the claim was sent. */
+  constructor(store: Store, clock: Clock, settings: ClaimSettings, held: Held, claimedMs: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#settings = settings;
+    this.#held = held;
+    this.#token = held.record.token;
+    this.#renewedMs = claimedMs;
+  }
+
+  get record(): OperationRecord {
+    return this.#held.record;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** True while dispatching is allowed: the lease was renewed within half of it. */
+  get fresh(): boolean {
+    return !this.#lost && this.#clock.monotonicMs() - this.#renewedMs <= this.record.leaseMs / 2;
+  }
+
+  /** Renews the lease. @returns false when the claim is lost. @throws LedgerUnavailable */
+  renew(): Promise<boolean> {
+    return this.#write((record) => record, {});
+  }
+
+  /** Keeps what steps gave, and renews. @returns false when the claim is lost. @throws LedgerUnavailable */
+  keep(steps: readonly KeptStep[], possible: boolean): Promise<boolean> {
+    return this.#write((record) => ({ ...record, steps: [...steps], possible }), {});
+  }
+
+  /**
+   * Begins the next attempt: the one before is known to have had no effect but that of `steps`.
+   * @returns false when the claim is lost. @throws LedgerUnavailable
+   */
+  nextAttempt(steps: readonly KeptStep[]): Promise<boolean> {
+    const nowMs = this.#clock.wallMs();
+    return this.#write(
+      (record) => ({
+        ...record,
+        attempt: record.attempt + 1,
+        startedAt: nowMs,
+        ranAt: nowMs,
+        possible: false,
+        steps: [...steps],
+      }),
+      {},
+    );
+  }
+
+  /** Notes that something is about to be sent again for this attempt. @throws LedgerUnavailable */
+  noteRun(steps: readonly KeptStep[]): Promise<boolean> {
+    const nowMs = this.#clock.wallMs();
+    return this.#write((record) => ({ ...record, ranAt: nowMs, possible: true, steps: [...steps] }), {});
+  }
+
+  /** Writes the outcome. @returns false when the claim is lost. @throws LedgerUnavailable */
+  settle(status: Exclude<Status, { state: 'in_flight' }>, steps: readonly KeptStep[], possible: boolean) {
+    return this.#write((record) => ({ ...record, status, steps: [...steps], possible }), { wake: true });
+  }
+
+  #write(change: Change, options: { wake?: boolean }): Promise<boolean> {
+    const write = this.#last.then(() => this.#writeNow(change, options));
+    this.#last = write.catch(() => undefined);
+    return write;
+  }
+
+  async #writeNow(change: Change, options: { wake?: boolean }): Promise<boolean> {
+    for (let tries = 0; tries < writeTriesMax && !this.#lost; tries += 1) {
+      // Under our own token only we settle: an earlier write of ours whose answer was lost has landed.
+      if (isSettled(this.#held.record)) return options.wake === true;
+      const startedMs = this.#clock.monotonicMs();
+      const next = this.#next(change);
+      const ttlMs = retentionOf(next.record, this.#settings);
+      const swapped = await this.#swap(next, ttlMs, options);
+      if (swapped || (await this.#reread(next.bytes))) {
+        this.#held = next;
+        this.#renewedMs = startedMs;
+        return true;
+      }
+    }
+    if (!this.#lost) throw new LedgerUnavailable('the record kept changing while it was written');
+    return false;
+  }
+
+  #next(change: Change): Held {
+    const current = this.#held.record;
+    const record = change({
+      ...current,
+      status: current.status.state === 'unknown' ? { state: 'in_flight' } : current.status,
+      renewals: current.renewals + 1,
+      renewedAt: this.#clock.wallMs(),
+    });
+    return { record, bytes: encodeEntry(record) };
+  }
+
+  async #swap(next: Held, ttlMs: number, options: { wake?: boolean }): Promise<boolean> {
+    try {
+      return await this.#store.compareAndSet(next.record.key, this.#held.bytes, next.bytes, ttlMs, options);
+    } catch (error) {
+      // Done or not is for the re-read to tell; when that fails too, the fault goes up from there.
+      emit({ type: 'ledger_fault', operation: next.record.key, message: describeError(error) });
+      return false;
+    }
+  }
+
+  /** True when the record holds `written`. Takes up a record that is still ours, else marks the claim lost. */
+  async #reread(written: string): Promise<boolean> {
+    const bytes = await this.#store.get(this.record.key);
+    if (bytes === written) return true;
+    const entry = bytes === undefined ? undefined : decodeEntry(bytes);
+    if (bytes !== undefined && entry?.kind === 'operation' && entry.token === this.#token) {
+      this.#held = { record: entry, bytes };
+    } else {
+      this.#lost = true;
+    }
+    return false;
+  }
+}
+
+function isSettled({ status }: OperationRecord): boolean {
+  return status.state !== 'in_flight' && status.state !== 'unknown';
+}
+
+/** How long a record is kept in its state, in ms. */
+export function retentionOf(record: OperationRecord, settings: ClaimSettings): number {
+  return isUnresolved(record.status.state) ? settings.unresolvedRetentionMs : record.retentionMs;
+}

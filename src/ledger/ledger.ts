@@ -1,0 +1,293 @@
+import type { Clock } from '../clock.ts';
+import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '../errors.ts';
+import type { KeySource, Scope } from '../key/derive-key.ts';
+import { emit } from '../observe/events.ts';
+import { Claim, retentionOf } from './claim.ts';
+import { LapseWatch } from './lapse.ts';
+import { decodeEntry, type Ended, encodeEntry, type Held, type OperationRecord, recordFormat } from './record.ts';
+import { abandoned, decide, type Verdict } from './state-table.ts';
+import type { Store } from './stores/store.ts';
+
+/** How often one claim is tried against a record that keeps changing under it. */
+const claimTriesMax = 32;
+
+export interface LedgerSettings {
+  /** How long a claim holds without renewal, in ms. */
+  readonly leaseMs: number;
+  /** How long an in-flight, incomplete or unknown record is kept, in ms. */
+  readonly unresolvedRetentionMs: number;
+}
+
+export interface LedgerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** A fresh random id; for claim tokens. */
+  readonly randomId: () => string;
+  readonly settings: LedgerSettings;
+}
+
+/** What a claim is for: everything of a new record that the call decides. */
+export interface ClaimRequest {
+  readonly key: string;
+  readonly tool: string;
+  readonly scope: Scope;
+  readonly upstream: OperationRecord['upstream'];
+  readonly source: KeySource;
+  readonly fingerprint: string;
+  readonly arguments: Record<string, unknown>;
+  readonly ordinal: number;
+  readonly windowMs: number;
+  readonly retentionMs: number;
+  /** True for `latest`: another fingerprint is the next write, not a conflict. */
+  readonly supersedes: boolean;
+}
+
+export type ClaimAnswer =
+  | { readonly type: 'claimed'; readonly claim: Claim }
+  | { readonly type: 'alias'; readonly of: string }
+  | { readonly type: Exclude<Verdict['type'], ClaimVerdict>; readonly held: Held };
+
+type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume';
+
+/** Operations, and who may execute them. The state table over a store's two atomic primitives. */
+export class Ledger {
+  readonly store: Store;
+  readonly lapses: LapseWatch;
+  readonly #clock: Clock;
+  readonly #randomId: () => string;
+  readonly #settings: LedgerSettings;
+
+  constructor(options: LedgerOptions) {
+    this.store = options.store;
+    this.lapses = new LapseWatch(options.clock);
+    this.#clock = options.clock;
+    this.#randomId = options.randomId;
+    this.#settings = options.settings;
+  }
+
+  /**
+   * Asks for the right to execute. Of any number of concurrent claims of one key, in whatever
+   * processes, at most one is answered `claimed` for one attempt.
+   *
+   * @throws LedgerUnavailable when the store cannot tell; nothing was claimed, or what was claimed
+   * is being given back.
+   * @throws McpOnceError `record_unreadable`
+   */
+  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      const first = this.#firstRecord(request);
+      const fresh = { record: first, bytes: encodeEntry(first) };
+      const startedMs = this.#clock.monotonicMs();
+      const found = await this.#own(fresh, () => this.store.putIfAbsent(request.key, fresh.bytes, this.#ttl(first)));
+      if (found === undefined) return this.#claimed(fresh, startedMs);
+      const entry = decodeEntry(found);
+      if (entry.kind === 'alias') return { type: 'alias', of: entry.of };
+      if (entry.kind !== 'operation') throw new McpOnceError('record_unreadable', 'the key holds no operation');
+      const answer = await this.#claimOver({ record: entry, bytes: found }, request);
+      if (answer) return answer;
+    }
+    throw new LedgerUnavailable(`the record changed ${claimTriesMax} times while it was claimed`);
+  }
+
+  /** Claims what a finished record leaves free; undefined when the record changed meanwhile. */
+  async #claimOver(held: Held, request: ClaimRequest): Promise<ClaimAnswer | undefined> {
+    const { record } = held;
+    const { tool, fingerprint, supersedes } = request;
+    const lapsed = record.status.state === 'in_flight' && this.lapses.leftMs(held) === 0;
+    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs: this.#clock.wallMs(), lapsed });
+    switch (verdict.type) {
+      case 'next_generation':
+        return this.#swapIn(held, this.#nextGeneration(record, request));
+      case 'next_attempt':
+        return this.#swapIn(held, this.#nextAttempt(record, request));
+      case 'resume':
+        return this.#swapIn(held, { ...this.#nextAttempt(record, request), steps: record.steps });
+      default:
+        return { type: verdict.type, held };
+    }
+  }
+
+  /** Reads an operation. Undefined when there is none. @throws McpOnceError `record_unreadable` */
+  async read(key: string): Promise<Held | undefined> {
+    const bytes = await this.store.get(key);
+    if (bytes === undefined) return undefined;
+    const entry = decodeEntry(bytes);
+    return entry.kind === 'operation' ? { record: entry, bytes } : undefined;
+  }
+
+  /**
+   * Takes over an operation whose outcome is unknown, in order to recover it: the record gets a
+   * token of ours, so that a late owner's write no longer matches.
+   * @returns undefined when the record changed meanwhile.
+   */
+  async takeOver(held: Held): Promise<Claim | undefined> {
+    const answer = await this.#swapIn(held, {
+      ...held.record,
+      ...this.#ownership(),
+      status: { state: 'in_flight' },
+      renewals: held.record.renewals + 1,
+      possible: true,
+      recoveries: held.record.recoveries + 1,
+    });
+    return answer?.type === 'claimed' ? answer.claim : undefined;
+  }
+
+  /** Notes that the outcome is unknown. Keeps the token: the owner may still settle the true outcome. */
+  async markUnknown(held: Held, message: string): Promise<boolean> {
+    if (held.record.status.state === 'unknown') return true;
+    const nowMs = this.#clock.wallMs();
+    const record: OperationRecord = {
+      ...held.record,
+      possible: true,
+      status: { state: 'unknown', settledAt: nowMs, message },
+    };
+    return this.store.compareAndSet(record.key, held.bytes, encodeEntry(record), this.#ttl(record), { wake: true });
+  }
+
+  /**
+   * Makes a claimed call the alias of its twin: whoever repeats the call is sent there.
+   * @returns false when the claim was lost.
+   */
+  async makeAlias(claim: Claim, of: string): Promise<boolean> {
+    const held = await this.read(claim.record.key);
+    if (held?.record.token !== claim.record.token) return false;
+    const bytes = encodeEntry({ v: recordFormat, kind: 'alias', key: claim.record.key, of });
+    return this.store.compareAndSet(claim.record.key, held.bytes, bytes, claim.record.retentionMs, { wake: true });
+  }
+
+  /**
+   * Notes that `claim` is the latest operation on what the latch stands for, unless `mayReplace`
+   * says no to the operation that holds it now.
+   *
+   * @returns undefined when the claim now holds the latch, else the operation that does.
+   */
+  async takeLatch(latchKey: string, claim: Claim, mayReplace: (holder: Held) => boolean) {
+    const { record } = claim;
+    const mine = encodeEntry({
+      v: recordFormat,
+      kind: 'latch',
+      key: latchKey,
+      holder: record.key,
+      generation: record.generation,
+      startedAt: record.startedAt,
+    });
+    const ttlMs = Math.max(this.#settings.unresolvedRetentionMs, record.retentionMs);
+    let found = await this.store.putIfAbsent(latchKey, mine, ttlMs);
+    for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      if (found === undefined || found === mine) return undefined;
+      const latch = decodeEntry(found);
+      if (latch.kind !== 'latch') throw new McpOnceError('record_unreadable', 'the key holds no latch');
+      const holder = latch.holder === record.key ? undefined : await this.read(latch.holder);
+      if (holder && !mayReplace(holder)) return holder;
+      if (await this.store.compareAndSet(latchKey, found, mine, ttlMs, { replicate: true })) return undefined;
+      found = await this.store.putIfAbsent(latchKey, mine, ttlMs);
+    }
+    throw new LedgerUnavailable('the latch kept changing while it was taken');
+  }
+
+  /** When the last operation that holds the latch began, and its key. */
+  async readLatch(latchKey: string): Promise<{ holder: string; startedAt: number } | undefined> {
+    const bytes = await this.store.get(latchKey);
+    const entry = bytes === undefined ? undefined : decodeEntry(bytes);
+    return entry?.kind === 'latch' ? entry : undefined;
+  }
+
+  async #swapIn(held: Held, record: OperationRecord): Promise<ClaimAnswer | undefined> {
+    const next = { record, bytes: encodeEntry(record) };
+    const startedMs = this.#clock.monotonicMs();
+    const won = await this.#own(next, () =>
+      this.store.compareAndSet(record.key, held.bytes, next.bytes, this.#ttl(record), { replicate: true }),
+    );
+    return won ? this.#claimed(next, startedMs) : undefined;
+  }
+
+  #claimed(held: Held, startedMs: number): ClaimAnswer {
+    this.lapses.forget(held.record.key);
+    const claim = new Claim(this.store, this.#clock, this.#settings, held, startedMs);
+    return { type: 'claimed', claim };
+  }
+
+  /**
+   * Runs a write that may win a claim. When its answer is lost (or too few replicas have it), what
+   * may have been won is given back, in the background if it must be, since nothing was dispatched.
+   */
+  async #own<T>(claimed: Held, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      const why = error instanceof NotReplicated ? 'too few replicas confirmed the claim' : describeError(error);
+      void this.#giveBack(claimed, why);
+      throw error;
+    }
+  }
+
+  async #giveBack(claimed: Held, why: string): Promise<void> {
+    const { record } = claimed;
+    const claim = new Claim(this.store, this.#clock, this.#settings, claimed, this.#clock.monotonicMs());
+    const status = abandoned(record, why, this.#clock.wallMs());
+    for (let delayMs = 50; delayMs <= record.leaseMs; delayMs *= 2) {
+      try {
+        await claim.settle(status, record.steps, record.possible);
+        return;
+      } catch (error) {
+        emit({ type: 'ledger_fault', operation: record.key, message: describeError(error) });
+      }
+      await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
+    }
+  }
+
+  #firstRecord(request: ClaimRequest): OperationRecord {
+    const nowMs = this.#clock.wallMs();
+    const { supersedes: _, ...asked } = request;
+    return {
+      v: recordFormat,
+      kind: 'operation',
+      ...asked,
+      generation: 1,
+      attempt: 1,
+      ...this.#ownership(),
+      renewals: 0,
+      createdAt: nowMs,
+      startedAt: nowMs,
+      ranAt: nowMs,
+      possible: false,
+      recoveries: 0,
+      steps: [],
+      status: { state: 'in_flight' },
+    };
+  }
+
+  #nextGeneration(record: OperationRecord, request: ClaimRequest): OperationRecord {
+    return {
+      ...this.#firstRecord(request),
+      generation: record.generation + 1,
+      renewals: record.renewals + 1,
+      ...previousOf(record),
+    };
+  }
+
+  #nextAttempt(record: OperationRecord, request: ClaimRequest): OperationRecord {
+    return {
+      ...this.#firstRecord(request),
+      generation: record.generation,
+      attempt: record.attempt + 1,
+      renewals: record.renewals + 1,
+      createdAt: record.createdAt,
+      ...previousOf(record),
+    };
+  }
+
+  #ownership(): Pick<OperationRecord, 'token' | 'leaseMs' | 'renewedAt'> {
+    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs, renewedAt: this.#clock.wallMs() };
+  }
+
+  #ttl(record: OperationRecord): number {
+    return retentionOf(record, this.#settings);
+  }
+}
+
+function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> {
+  const { generation, attempt, fingerprint, status } = record;
+  const ended: Ended | undefined = status.state === 'in_flight' || status.state === 'unknown' ? undefined : status;
+  return ended ? { previous: { generation, attempt, fingerprint, ended } } : {};
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { McpOnceError } from '../errors.ts';
+import { decodeEnvelope, encodeEnvelope } from './stores/envelope.ts';
+
+/** The version of the record's format. A record of a newer one is refused, not guessed at. */
+export const recordFormat = 1;
+
+const count = z.int().min(1);
+const timeMs = z.number();
+
+const step = z.object({
+  name: z.string(),
+  attempt: count,
+  /** False for the kept answer of a read. */
+  effect: z.boolean(),
+  result: z.unknown(),
+});
+
+const stub = z.object({
+  reason: z.enum(['too_large', 'not_serialisable', 'not_as_declared', 'resolved']),
+  message: z.string(),
+});
+
+const ended = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('succeeded'), settledAt: timeMs, result: z.unknown(), stub: stub.optional() }),
+  z.object({ state: z.literal('failed'), settledAt: timeMs, message: z.string(), dispatched: z.boolean() }),
+  z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string() }),
+]);
+
+const operation = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('operation'),
+  key: z.string(),
+  tool: z.string(),
+  scope: z.object({ tenant: z.string(), subject: z.string(), conversation: z.string().optional() }),
+  upstream: z.object({ origin: z.string(), mode: z.string(), account: z.string() }),
+  source: z.enum(['host', 'identical', 'latest', 'same-call', 'call']),
+  fingerprint: z.string(),
+  /** The validated arguments as they first came; every send of this attempt uses these. */
+  arguments: z.record(z.string(), z.unknown()),
+  generation: count,
+  attempt: count,
+  /** Which of the identical operations that were meant this is: 1, and one more for each repeat token. */
+  ordinal: count,
+  windowMs: z.number().min(0),
+  /** How long the settled record is kept, in ms. */
+  retentionMs: z.number().min(0),
+  /** The owner's random claim token. */
+  token: z.string(),
+  leaseMs: z.number().min(1),
+  /** Grows with each write of an owner, so that the bytes of a living lease always change. */
+  renewals: z.int().min(0),
+  renewedAt: timeMs,
+  /** When this generation was first claimed. */
+  createdAt: timeMs,
+  /** When this attempt was claimed: its upstream keys cannot be older. */
+  startedAt: timeMs,
+  /** When something was last sent, or could have been begun to be, for this attempt. */
+  ranAt: timeMs,
+  /** True once a request of this attempt may have taken effect without our knowing. */
+  possible: z.boolean(),
+  recoveries: z.int().min(0),
+  steps: z.array(step),
+  /** How the attempt or generation before this one ended, for those who were waiting for it. */
+  previous: z.object({ generation: count, attempt: count, fingerprint: z.string(), ended }).optional(),
+  /** Where things stand. */
+  status: z.discriminatedUnion('state', [
+    z.object({ state: z.literal('in_flight') }),
+    z.object({ state: z.literal('unknown'), settledAt: timeMs, message: z.string() }),
+    ...ended.options,
+  ]),
+});
+
+/** A call that turned out to be the twin of another one: its operation is that one. */
+const alias = z.object({ v: z.literal(recordFormat), kind: z.literal('alias'), key: z.string(), of: z.string() });
+
+/** Which operation was the last on something: a resource, or identical arguments. */
+const latch = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('latch'),
+  key: z.string(),
+  holder: z.string(),
+  generation: count,
+  startedAt: timeMs,
+});
+
+const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
+
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret]);
+
+export type OperationRecord = z.infer<typeof operation>;
+export type AliasRecord = z.infer<typeof alias>;
+export type LatchRecord = z.infer<typeof latch>;
+export type LedgerEntry = z.infer<typeof entry>;
+export type KeptStep = z.infer<typeof step>;
+export type Stub = z.infer<typeof stub>;
+export type Status = OperationRecord['status'];
+export type Ended = z.infer<typeof ended>;
+export type State = Status['state'];
+
+/** One version of a record: what it says, and the exact bytes that say it. */
+export interface Held {
+  readonly record: OperationRecord;
+  readonly bytes: string;
+}
+
+export function encodeEntry(value: LedgerEntry): string {
+  return encodeEnvelope(value);
+}
+
+/**
+ * Reads an entry of the ledger.
+ * @throws McpOnceError `record_unreadable` when it is not one, or of a newer format.
+ */
+export function decodeEntry(bytes: string): LedgerEntry {
+  let value: unknown;
+  try {
+    value = decodeEnvelope(bytes);
+  } catch (cause) {
+    throw new McpOnceError('record_unreadable', 'the stored record is not valid JSON', { cause });
+  }
+  const parsed = entry.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const version = (value as { v?: unknown } | null)?.v;
+  const newer = typeof version === 'number' && version > recordFormat;
+  const where = parsed.error.issues[0]?.path.join('.') || 'its format';
+  throw new McpOnceError(
+    'record_unreadable',
+    newer
+      ? `the stored record has format ${version}, and this version of mcp-once reads up to ${recordFormat}: upgrade it`
+      : `the stored record does not parse (at ${where})`,
+  );
+}
+
+/** True for states that the upstream's memory and a person may still have to do with. */
+export function isUnresolved(state: State): boolean {
+  return state === 'in_flight' || state === 'unknown' || state === 'incomplete';
+}

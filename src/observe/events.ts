@@ -1,0 +1,56 @@
+import diagnosticsChannel from 'node:diagnostics_channel';
+
+/**
+ * What happens to an operation, as `diagnostics_channel` events named `mcp-once:<type>`. Publishing
+ * costs nothing while nobody listens. Listeners run synchronously, before the next step is taken.
+ *
+ * | event | when |
+ * |---|---|
+ * | `claim` | before the ledger is asked |
+ * | `claimed` | this process owns the operation; nothing is dispatched yet |
+ * | `dispatch` | a request has just been handed to the upstream's client |
+ * | `answer` | the upstream answered (or failed); nothing is settled yet |
+ * | `settled` | the outcome is in the ledger; the caller has not been answered |
+ * | `answered` | a call has its answer |
+ * | `recover` | a recovery of an unknown outcome begins |
+ * | `ledger_fault` | a write to the ledger failed and is tried again or given up |
+ */
+export type EngineEvent =
+  | { readonly type: 'claim'; readonly operation: string; readonly tool: string }
+  | { readonly type: 'claimed'; readonly operation: string; readonly tool: string; readonly attempt: number }
+  | { readonly type: 'dispatch'; readonly operation: string; readonly tool: string; readonly step: string }
+  | { readonly type: 'answer'; readonly operation: string; readonly tool: string; readonly step: string }
+  | { readonly type: 'settled'; readonly operation: string; readonly tool: string; readonly state: string }
+  | { readonly type: 'answered'; readonly tool: string; readonly code: string; readonly replayed: boolean }
+  | { readonly type: 'recover'; readonly operation: string; readonly tool: string; readonly recovery: string }
+  | { readonly type: 'ledger_fault'; readonly operation: string; readonly message: string };
+
+type EventType = EngineEvent['type'];
+
+const types: readonly EventType[] = [
+  'claim',
+  'claimed',
+  'dispatch',
+  'answer',
+  'settled',
+  'answered',
+  'recover',
+  'ledger_fault',
+];
+
+const channels = new Map(types.map((type) => [type, diagnosticsChannel.channel(`mcp-once:${type}`)]));
+
+/** Tells whoever listens. A listener that throws is reported by Node, never to the caller. */
+export function emit(event: EngineEvent): void {
+  const channel = channels.get(event.type);
+  if (channel?.hasSubscribers) channel.publish(event);
+}
+
+/** Listens to every event. @returns a function that stops listening. */
+export function onEvent(listener: (event: EngineEvent) => void): () => void {
+  const receive = (message: unknown): void => listener(message as EngineEvent);
+  for (const channel of channels.values()) channel.subscribe(receive);
+  return () => {
+    for (const channel of channels.values()) channel.unsubscribe(receive);
+  };
+}

@@ -1,0 +1,45 @@
+import type { Client, ClientHost, ConfiguredClient, Upstream } from './types.ts';
+
+/** The upstream of a tool that has no client: what it does, it does here. */
+const local: Upstream = Object.freeze({ origin: 'local', mode: 'local', account: 'local' });
+
+/** Clients, configured and opened once each, on first use. */
+export class ClientPool {
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #host: ClientHost;
+  readonly #configured = new Map<Client, ConfiguredClient>();
+  readonly #opened = new Map<Client, Promise<unknown>>();
+
+  constructor(environment: Readonly<Record<string, string | undefined>>, host: ClientHost) {
+    this.#environment = environment;
+    this.#host = host;
+  }
+
+  /** Where a tool's effects happen. Opens nothing. @throws McpOnceError naming a missing variable. */
+  upstream(client: Client | undefined): Upstream {
+    return client ? this.#configure(client).upstream : local;
+  }
+
+  /** The opened client; one that failed to open is tried again by the next call. */
+  open(client: Client | undefined): Promise<unknown> {
+    if (!client) return Promise.resolve(undefined);
+    const known = this.#opened.get(client);
+    if (known) return known;
+    const opening = this.#configure(client).open(this.#host);
+    this.#opened.set(client, opening);
+    opening.catch(() => this.#opened.delete(client));
+    return opening;
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.#opened].map(async ([client, opening]) => this.#configure(client).close(await opening));
+    this.#opened.clear();
+    await Promise.allSettled(closing);
+  }
+
+  #configure(client: Client): ConfiguredClient {
+    const configured = this.#configured.get(client) ?? client.configure(this.#environment);
+    this.#configured.set(client, configured);
+    return configured;
+  }
+}

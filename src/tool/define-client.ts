@@ -1,0 +1,57 @@
+import type { z } from 'zod';
+import { McpOnceError } from '../errors.ts';
+import { classifyNodeError } from './classify.ts';
+import type { Classification, Client, ClientHost, Upstream } from './types.ts';
+
+/** What `defineClient` takes. */
+export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
+  readonly name: string;
+  /** The client's variables; only these are handed to it. */
+  readonly env: Environment;
+  /** Opens the client. Switch its own retries off and keep its time-out under 45 s: the engine does the sending. */
+  readonly open: (env: z.infer<Environment>, host: ClientHost) => Opened | Promise<Opened>;
+  readonly close?: (opened: Opened) => void | Promise<void>;
+  /** Where effects happen; must be the same in every process that means the same place. */
+  readonly upstream: (env: z.infer<Environment>) => Upstream;
+  /** How long the provider remembers an idempotency key, in ms. Default 0: it takes none. */
+  readonly memoryMs?: number;
+  /**
+   * What an error says about its request's effect, by the provider's documentation. Undefined
+   * leaves it to the default: connection errors from before sending are `not_executed`, all else `unknown`.
+   */
+  readonly classify?: (error: unknown) => Classification | undefined;
+}
+
+/** Makes a client out of its definition. */
+export function defineClient<Environment extends z.ZodObject, Opened>(
+  definition: ClientDefinition<Environment, Opened>,
+): Client<Opened> {
+  return Object.freeze({
+    name: definition.name,
+    memoryMs: definition.memoryMs ?? 0,
+    classify: (error: unknown) => definition.classify?.(error) ?? classifyNodeError(error),
+    configure: (environment: Readonly<Record<string, string | undefined>>) => {
+      const env = readEnvironment(definition, environment);
+      return {
+        upstream: Object.freeze(definition.upstream(env)),
+        open: async (host: ClientHost) => definition.open(env, host),
+        close: async (opened: Opened) => definition.close?.(opened),
+      };
+    },
+  });
+}
+
+function readEnvironment<Environment extends z.ZodObject>(
+  definition: { readonly name: string; readonly env: Environment },
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<Environment> {
+  const names = Object.keys(definition.env.shape);
+  // An empty variable is what an empty field of a client's settings form gives: it means "not set".
+  const values = Object.fromEntries(
+    names.map((name) => [name, environment[name] === '' ? undefined : environment[name]]),
+  );
+  const parsed = definition.env.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`);
+  throw new McpOnceError('upstream_unavailable', `The client "${definition.name}" needs ${problems.join(', ')}.`);
+}

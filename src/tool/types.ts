@@ -1,0 +1,167 @@
+import type { z } from 'zod';
+
+/** What a tool does to its upstream. Reads are never in the ledger. */
+export type Effect = 'read' | 'create' | 'update' | 'replace' | 'delete';
+
+/** How a repeat is recognised; see the table in the README. */
+export type Match = 'identical' | 'latest' | 'same-call' | 'off';
+
+/** What to do about an unknown outcome. A list is tried in order and always ends in `refuse`. */
+export type Recovery = 'resend' | 'natural' | 'reconcile' | 'refuse';
+
+/** Where effects happen. Two upstreams never share an operation. */
+export interface Upstream {
+  readonly origin: string;
+  /** sandbox, test, live, ... */
+  readonly mode: string;
+  readonly account: string;
+}
+
+/**
+ * What a thrown error says about the effect of the request that it came from.
+ *
+ * - `not_executed`: this request had no effect, but another one under the same upstream key may
+ *   have (connection refused, 401, 429, a validation error).
+ * - `failed`: the upstream's own final answer for this upstream key: no effect, ever.
+ * - `gone`: the thing to change does not exist (404, 410). No effect; for a delete that is being
+ *   recovered by `natural` it means done.
+ * - `unknown`: the effect may have happened (time-out, reset after sending, 5xx, key in use).
+ */
+export type Classification = 'not_executed' | 'failed' | 'gone' | 'unknown';
+
+/** What the program around a client offers to it. */
+export interface ClientHost {
+  /** Starts the built-in sandbox on first use; the origin of its HTTP API. */
+  sandbox(): Promise<string>;
+}
+
+/** A client of one upstream, shared by tools; opened once, on first use. */
+export interface Client<Opened = unknown> {
+  readonly name: string;
+  /** Reads the client's variables out of the environment. @throws McpOnceError naming the variable. */
+  readonly configure: (environment: Readonly<Record<string, string | undefined>>) => ConfiguredClient<Opened>;
+  /** How long the provider remembers an idempotency key, in ms; 0 when it takes none. */
+  readonly memoryMs: number;
+  readonly classify: (error: unknown) => Classification;
+}
+
+export interface ConfiguredClient<Opened = unknown> {
+  readonly upstream: Upstream;
+  open(host: ClientHost): Promise<Opened>;
+  close(opened: Opened): Promise<void>;
+}
+
+/** A tool's input as the engine sees it, whatever made it: zod, an OpenAPI document, another server. */
+export interface ToolInput {
+  readonly jsonSchema: Readonly<Record<string, unknown>>;
+  parse(value: unknown): ParsedInput;
+}
+
+export type ParsedInput =
+  | { readonly ok: true; readonly value: Record<string, unknown> }
+  | { readonly ok: false; readonly issues: readonly InputIssue[] };
+
+export interface InputIssue {
+  /** Where, such as `lines[0].quantity`; empty for the whole input. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface ToolLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+/** What `run` is given besides its input. */
+export interface RunContext<Opened = unknown> {
+  readonly client: Opened;
+  /** The upstream key of an operation of one request; several requests go through `step`. */
+  readonly upstreamKey: string;
+  /** To be written upstream with the effect (metadata, reference), so that `lookup` finds it. */
+  readonly marker: string;
+  readonly attempt: number;
+  /**
+   * Runs one request with an upstream key of its own and keeps its result, so that recovery goes
+   * on from there. Steps run one after the other; a name is used once. The result must be JSON.
+   */
+  step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T>;
+  /** Keeps the answer of a read that later steps depend on, so that recovery decides the same again. */
+  read<T>(name: string, ask: () => Promise<T>): Promise<T>;
+  /** Aborts at `maxRunMs` or at a forced shutdown, never because a caller left. */
+  readonly signal: AbortSignal;
+  readonly log: ToolLog;
+}
+
+export interface LookupContext<Opened = unknown> {
+  readonly client: Opened;
+  readonly marker: string;
+  /** When the operation was first claimed, in ms since the epoch: no effect of it is older. */
+  readonly sinceMs: number;
+  readonly signal: AbortSignal;
+  readonly log: ToolLog;
+}
+
+/**
+ * What asking the upstream found.
+ *
+ * - `found`: the effect is there, whole; `result` is what `run` would have returned.
+ * - `partial`: some steps are there; `steps` are their results, by step name.
+ * - `absent`: no effect with the marker exists.
+ * - `unclear`: cannot tell (a match without the marker, say).
+ */
+export type LookupAnswer<Output = unknown> =
+  | { readonly status: 'found'; readonly result: Output }
+  | { readonly status: 'partial'; readonly steps: Readonly<Record<string, unknown>> }
+  | { readonly status: 'absent' }
+  | { readonly status: 'unclear'; readonly reason: string };
+
+/** A tool as the engine sees it. */
+export interface Tool {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly effect: Effect;
+  readonly input: ToolInput;
+  /** JSON Schema of the result, where it is declared. */
+  readonly outputSchema?: Readonly<Record<string, unknown>>;
+  /** Whether a result is as declared. */
+  acceptsOutput(result: unknown): boolean;
+  readonly client?: Client;
+  readonly match: Match;
+  readonly windowMs: number;
+  readonly recovery: readonly Recovery[];
+  /** How long an effect may take to show in `lookup`, in ms. */
+  readonly lookupLagMs: number;
+  identity?(input: unknown): unknown;
+  resource?(input: unknown): unknown;
+  lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
+  gone?(input: unknown): unknown;
+  run(input: unknown, context: RunContext): Promise<unknown>;
+}
+
+/** What `defineTool` takes. */
+export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodType, Opened> {
+  /** 1 to 64 of `A-Z a-z 0-9 _ -` (MCP 2025-11-25, tool names). */
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly effect: Effect;
+  readonly input: Input;
+  readonly output: Output;
+  readonly client?: Client<Opened>;
+  /** Default by effect: create `identical`; update, replace, delete `latest` with a resource, else `same-call`. */
+  readonly match?: Match;
+  /** How long identical arguments mean the same operation, in ms from its settling. */
+  readonly windowMs?: number;
+  /** The business key: what makes two inputs the same operation. No free text. */
+  readonly identity?: (input: z.infer<Input>) => unknown;
+  /** The thing that is written, for `latest`; shared by all tools of one upstream. */
+  readonly resource?: (input: z.infer<Input>) => unknown;
+  readonly recovery?: Recovery | readonly Recovery[];
+  readonly lookupLagMs?: number;
+  readonly lookup?: (input: z.infer<Input>, context: LookupContext<Opened>) => Promise<LookupAnswer<z.infer<Output>>>;
+  /** The answer of a delete whose thing is already gone; needed for `natural` on a delete. */
+  readonly gone?: (input: z.infer<Input>) => z.infer<Output>;
+  readonly run: (input: z.infer<Input>, context: RunContext<Opened>) => Promise<z.infer<Output>>;
+}
