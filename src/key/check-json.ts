@@ -1,0 +1,185 @@
+import { McpOnceError } from '../errors.ts';
+
+/** Bounds of what is accepted from outside. */
+export interface JsonLimits {
+  /** Containers within containers, the outermost counted. */
+  readonly depthMax: number;
+  /** Bytes of the value as JSON in UTF-8, without white space. */
+  readonly bytesMax: number;
+}
+
+export const ARGUMENT_LIMITS: JsonLimits = Object.freeze({ depthMax: 64, bytesMax: 1_048_576 });
+
+/** Why a value is refused, and where: a JSON pointer (RFC 6901), never the value. */
+export interface JsonFault {
+  readonly pointer: string;
+  readonly reason: string;
+}
+
+const POINTER_CHARS_MAX = 200;
+
+/** The path is filled from the inside out while the walk returns, so that a good value pays nothing for it. */
+interface Fault {
+  readonly reason: string;
+  readonly path: (string | number)[];
+}
+
+interface Walk {
+  readonly limits: JsonLimits;
+  bytes: number;
+}
+
+/**
+ * Refuses what JSON cannot carry exactly, or what is too much of it: integers beyond 2^53 - 1 and
+ * non-finite numbers (RFC 7493 section 2.2), lone surrogates in strings and names (section 2.1),
+ * own `__proto__` properties, names that become equal in Unicode NFC, values that are not JSON,
+ * nesting over `depthMax` (a cycle is that, too) and more than `bytesMax`. Nothing is repaired.
+ *
+ * The recursion ends at `depthMax` and the walk at `bytesMax`, so that hostile input can exhaust
+ * neither stack nor time.
+ *
+ * @throws McpOnceError `invalid_input`, naming the place by JSON pointer, never the value.
+ */
+export function checkJson(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): void {
+  const fault = findFault(value, 1, { limits, bytes: 0 });
+  if (fault !== undefined) throw refusal(fault.reason, fault.path);
+}
+
+/** As `checkJson`, but the refusal is a value. */
+export function findJsonFault(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): JsonFault | undefined {
+  const fault = findFault(value, 1, { limits, bytes: 0 });
+  return fault && { pointer: pointerOf(fault.path), reason: fault.reason };
+}
+
+export function refusal(reason: string, path: readonly (string | number)[]): McpOnceError {
+  const pointer = pointerOf(path);
+  return new McpOnceError('invalid_input', `${pointer === '' ? 'the value as a whole' : pointer} ${reason}`);
+}
+
+/** RFC 6901, at most 200 characters, and well-formed even where a name is not. */
+export function pointerOf(path: readonly (string | number)[]): string {
+  const pointer = path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  const bounded = pointer.length > POINTER_CHARS_MAX ? `${pointer.slice(0, POINTER_CHARS_MAX)}...` : pointer;
+  return bounded.replace(/\p{Surrogate}/gu, '\ufffd').replace(/\p{Cc}/gu, '?');
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function findFault(value: unknown, depth: number, walk: Walk): Fault | undefined {
+  const fault = typeof value === 'object' && value !== null ? inContainer(value, depth, walk) : inScalar(value, walk);
+  if (fault !== undefined) return fault;
+  if (walk.bytes > walk.limits.bytesMax) return overLimit(walk);
+  return undefined;
+}
+
+function inScalar(value: unknown, walk: Walk): Fault | undefined {
+  switch (typeof value) {
+    case 'string':
+      return countString(value, walk) ? undefined : at('holds half a surrogate pair');
+    case 'number':
+      if (!Number.isFinite(value)) return at('is not a finite number');
+      if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+        return at('is an integer beyond 2^53 - 1, which JSON does not carry exactly: send it as a string if you can');
+      }
+      walk.bytes += String(value).length;
+      return undefined;
+    case 'boolean':
+      walk.bytes += value ? 4 : 5;
+      return undefined;
+    case 'object':
+      walk.bytes += 4;
+      return undefined;
+    default:
+      return at(`is ${typeof value}, which JSON does not have`);
+  }
+}
+
+function inContainer(value: object, depth: number, walk: Walk): Fault | undefined {
+  if (depth > walk.limits.depthMax) return at(`is nested deeper than ${walk.limits.depthMax}`);
+  walk.bytes += 2;
+  if (Array.isArray(value)) return inItems(value, depth, walk);
+  if (!isPlainObject(value)) return at('is not a plain JSON object');
+  return inMembers(value, depth, walk);
+}
+
+function inItems(items: readonly unknown[], depth: number, walk: Walk): Fault | undefined {
+  if (items.length > walk.limits.bytesMax) return overLimit(walk);
+  walk.bytes += items.length > 0 ? items.length - 1 : 0;
+  for (let index = 0; index < items.length; index++) {
+    const fault = findFault(items[index], depth + 1, walk);
+    if (fault !== undefined) return within(index, fault);
+  }
+  return undefined;
+}
+
+function inMembers(object: Record<string, unknown>, depth: number, walk: Walk): Fault | undefined {
+  const names = Object.keys(object);
+  let foreign = false;
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    const before = walk.bytes;
+    if (!countString(name, walk)) return within(name, at('is a property name with half a surrogate pair'));
+    if (name === '__proto__') return within(name, at('is a property name that is not accepted'));
+    foreign ||= walk.bytes - before !== name.length + 2;
+    walk.bytes += index === 0 ? 1 : 2;
+    const fault = findFault(object[name], depth + 1, walk);
+    if (fault !== undefined) return within(name, fault);
+  }
+  return foreign ? sameNames(names) : undefined;
+}
+
+/** Only for objects that have a name beyond plain ASCII. */
+function sameNames(names: readonly string[]): Fault | undefined {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const normal = name.normalize('NFC');
+    if (seen.has(normal)) return within(name, at('is the same property name as another one in Unicode NFC'));
+    seen.add(normal);
+  }
+  return undefined;
+}
+
+/** Adds the bytes of the string as JSON; false for half a surrogate pair. Stops early when over the limit. */
+function countString(text: string, walk: Walk): boolean {
+  let bytes = 2;
+  if (text.length > walk.limits.bytesMax) {
+    walk.bytes += text.length;
+    return true;
+  }
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) bytes += unit >= 0x20 ? (unit === 0x22 || unit === 0x5c ? 2 : 1) : escapeBytes(unit);
+    else if (unit < 0x800) bytes += 2;
+    else if (unit < 0xd800 || unit > 0xdfff) bytes += 3;
+    else {
+      const next = text.charCodeAt(index + 1);
+      if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return false;
+      bytes += 4;
+      index++;
+    }
+  }
+  walk.bytes += bytes;
+  return true;
+}
+
+/** `\b \t \n \f \r` take two bytes, other control characters six (`\u001f`). */
+function escapeBytes(unit: number): number {
+  return unit === 0x08 || unit === 0x09 || unit === 0x0a || unit === 0x0c || unit === 0x0d ? 2 : 6;
+}
+
+function overLimit(walk: Walk): Fault {
+  return at(`brings the whole over the limit of ${walk.limits.bytesMax} bytes`);
+}
+
+function at(reason: string): Fault {
+  return { reason, path: [] };
+}
+
+function within(step: string | number, fault: Fault): Fault {
+  fault.path.unshift(step);
+  return fault;
+}
