@@ -1,0 +1,73 @@
+import type { KeepString } from './canonical-json.ts';
+import { isPlainObject } from './check-json.ts';
+
+const FIELDS_MAX = 20;
+const FIELD_CHARS_MAX = 120;
+const DEPTH_MAX = 64;
+
+interface Comparison {
+  readonly fields: string[];
+  readonly keepString: KeepString | undefined;
+  readonly path: (string | number)[];
+}
+
+/**
+ * The fields in which two argument objects differ, as names a person reads (`lines[0].description`),
+ * never their values: at most 20, in the order of the first object, then what only the second has.
+ * A string that differs in its Unicode form alone does not count, unless `keepString` says so.
+ */
+export function differingFields(
+  a: Record<string, unknown>,
+  b: Record<string, unknown>,
+  keepString?: KeepString,
+): string[] {
+  const comparison: Comparison = { fields: [], keepString, path: [] };
+  compare(a, b, comparison);
+  return comparison.fields;
+}
+
+function compare(a: unknown, b: unknown, comparison: Comparison): void {
+  const { fields, path } = comparison;
+  if (fields.length >= FIELDS_MAX || a === b) return;
+  const deeper = path.length < DEPTH_MAX;
+  if (deeper && Array.isArray(a) && Array.isArray(b)) compareItems(a, b, comparison);
+  else if (deeper && isPlainObject(a) && isPlainObject(b)) compareMembers(a, b, comparison);
+  else if (!sameText(a, b, comparison)) fields.push(nameOf(path));
+}
+
+function sameText(a: unknown, b: unknown, { keepString, path }: Comparison): boolean {
+  if (typeof a !== 'string' || typeof b !== 'string' || keepString?.(path) === true) return false;
+  return a.normalize('NFC') === b.normalize('NFC');
+}
+
+function compareItems(a: readonly unknown[], b: readonly unknown[], comparison: Comparison): void {
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    if (comparison.fields.length >= FIELDS_MAX) return;
+    comparison.path.push(index);
+    compare(a[index], b[index], comparison);
+    comparison.path.pop();
+  }
+}
+
+function compareMembers(a: Record<string, unknown>, b: Record<string, unknown>, comparison: Comparison): void {
+  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    if (comparison.fields.length >= FIELDS_MAX) return;
+    comparison.path.push(name);
+    compare(memberOf(a, name), memberOf(b, name), comparison);
+    comparison.path.pop();
+  }
+}
+
+function memberOf(object: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** `lines[0].description`; a name that is not a plain word is quoted. At most 120 characters. */
+function nameOf(path: readonly (string | number)[]): string {
+  const name = path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`;
+    if (!/^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(step)) return `${text}[${JSON.stringify(step.slice(0, FIELD_CHARS_MAX))}]`;
+    return text === '' ? step : `${text}.${step}`;
+  }, '');
+  return name.length > FIELD_CHARS_MAX ? `${name.slice(0, FIELD_CHARS_MAX)}...` : name;
+}

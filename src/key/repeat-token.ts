@@ -1,0 +1,87 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Occurrence } from './derive-key.ts';
+
+const TOKEN_FORMAT = 1;
+/** Of 256. Enough against guessing; a token is tried online only. */
+const MAC_BYTES = 16;
+/** `r1.<ordinal>.<generation>.<previous key>.<mac>`, the last two as 16 bytes in base64url. */
+const TOKEN = /^r1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.([\w-]{22})\.([\w-]{22})$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const COUNT_MAX = 999_999_999;
+
+export interface RepeatTokenInput {
+  /** Shared by all processes of a store. */
+  readonly secret: string | Uint8Array;
+  /** The key of the call's identity without any occurrence. */
+  readonly baseKey: string;
+  /** The key of the operation that was replayed. */
+  readonly key: string;
+  readonly generation: number;
+  /** Which of the identical operations that one was: 1 for the first. */
+  readonly ordinal: number;
+}
+
+export type OpenedToken =
+  | { readonly ok: true; readonly occurrence: Occurrence }
+  | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
+
+/**
+ * The proof that a caller has seen the replay of an operation and wants another one like it. It holds
+ * ordinal, generation and key of the operation in clear, and an HMAC-SHA256 (RFC 2104), cut to 128
+ * bits, over them and the base key: it needs no record, cannot be guessed, and is worth nothing for
+ * another operation. At most 68 characters of `[A-Za-z0-9_.-]`.
+ *
+ * @throws RangeError for a key that is not a UUID and for counts that are not whole or too large.
+ */
+export function makeRepeatToken(input: RepeatTokenInput): string {
+  const { key, generation, ordinal } = input;
+  if (!UUID.test(key)) throw new RangeError('a repeat token needs a key that is a UUID in lower case');
+  if (!isCount(generation) || !isCount(ordinal)) throw new RangeError('a repeat token needs whole counts below 10^9');
+  const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
+  return `r1.${ordinal}.${generation}.${packed}.${macOf(input).toString('base64url')}`;
+}
+
+/**
+ * Opens a token for the call whose identity has the key `baseKey`. The occurrence is the next one
+ * after the operation that the token was handed out for; the same token always gives the same one.
+ *
+ * `malformed`: not a token of this format. `forged`: made up, altered, made with another secret or
+ * for another operation; which one it is cannot be told.
+ */
+export function openRepeatToken(input: {
+  readonly secret: string | Uint8Array;
+  readonly baseKey: string;
+  readonly token: string;
+}): OpenedToken {
+  const match = TOKEN.exec(input.token);
+  if (match === null) return { ok: false, reason: 'malformed' };
+  const [, ordinalText = '', generationText = '', packed = '', mac = ''] = match;
+  const keyBytes = Buffer.from(packed, 'base64url');
+  const macBytes = Buffer.from(mac, 'base64url');
+  // 22 characters hold 4 bits more than 16 bytes: only one spelling of them counts.
+  if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
+    return { ok: false, reason: 'malformed' };
+  }
+  const { secret, baseKey } = input;
+  const claim = { key: uuidText(keyBytes), generation: Number(generationText), ordinal: Number(ordinalText) };
+  if (!timingSafeEqual(macBytes, macOf({ secret, baseKey, ...claim }))) return { ok: false, reason: 'forged' };
+  return {
+    ok: true,
+    occurrence: Object.freeze({ ordinal: claim.ordinal + 1, after: claim.key, generation: claim.generation }),
+  };
+}
+
+/** A JSON array of strings and whole numbers has one text only, so no two inputs share a MAC. */
+function macOf({ secret, baseKey, key, generation, ordinal }: RepeatTokenInput): Buffer {
+  const claim = JSON.stringify(['mcp-once/repeat', TOKEN_FORMAT, baseKey, key, generation, ordinal]);
+  return createHmac('sha256', secret).update(claim).digest().subarray(0, MAC_BYTES);
+}
+
+function uuidText(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= COUNT_MAX;
+}

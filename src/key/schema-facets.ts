@@ -1,0 +1,139 @@
+import { isPlainObject } from './check-json.ts';
+
+export type Schema = Record<string, unknown>;
+
+/** In place of a reference that cannot be followed: nothing is known of it, so everything is possible. */
+export const OPAQUE: Schema = Object.freeze({});
+/** In place of the schema `false`: no value fits. */
+const NEVER: Schema = Object.freeze({ type: Object.freeze([]) });
+
+const VERBATIM_FORMATS: ReadonlySet<unknown> = new Set(['binary', 'byte', 'path', 'uri', 'uri-reference']);
+const POINTER_STEPS_MAX = 64;
+
+/** A schema taken apart: all `facets` hold at once; of each branching one branch holds. */
+export interface Flat {
+  readonly facets: readonly Schema[];
+  readonly branchings: readonly (readonly unknown[])[];
+}
+
+/**
+ * Follows what always holds (`$ref`, `allOf`) and sets apart what holds in one case or another
+ * (`anyOf`, `oneOf`, `if`, `dependentSchemas`). `not` says nothing that is needed here.
+ */
+export function flatten(schemas: readonly unknown[], root: Schema): Flat {
+  const facets = new Set<Schema>();
+  const branchings = new Map<unknown, readonly unknown[]>();
+  const waiting = [...schemas];
+  while (waiting.length > 0) {
+    const schema = waiting.pop();
+    if (schema === false) facets.add(NEVER);
+    if (!isPlainObject(schema) || facets.has(schema)) continue;
+    facets.add(schema);
+    if (typeof schema.$ref === 'string') waiting.push(resolve(schema.$ref, root));
+    if (schema.$dynamicRef !== undefined || schema.$recursiveRef !== undefined) facets.add(OPAQUE);
+    if (Array.isArray(schema.allOf)) waiting.push(...schema.allOf);
+    for (const branches of [schema.anyOf, schema.oneOf]) {
+      if (Array.isArray(branches) && branches.length > 0) branchings.set(branches, branches);
+    }
+    if (schema.if !== undefined) branchings.set(schema.if, [schema.then ?? true, schema.else ?? true]);
+    for (const dependent of valuesOf(schema.dependentSchemas)) branchings.set(dependent, [dependent, true]);
+  }
+  return { facets: [...facets], branchings: [...branchings.values()] };
+}
+
+/** Whether null passes this facet by itself, whatever it refers to. */
+export function holdsNull(facet: Schema): boolean {
+  if (!typeIncludes(facet, 'null')) return false;
+  if (Array.isArray(facet.enum) && !facet.enum.includes(null)) return false;
+  return !Object.hasOwn(facet, 'const') || facet.const === null;
+}
+
+export function holdsObject(facet: Schema): boolean {
+  return typeIncludes(facet, 'object');
+}
+
+/** What this facet itself says of a property that it names. */
+export function propertySchema(facet: Schema, name: string): unknown {
+  const { properties } = facet;
+  return isPlainObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+}
+
+/** The schema of a property that is not named. Patterns are not run: they come from outside. */
+export function otherSchema(facet: Schema): unknown[] {
+  return facet.patternProperties === undefined && isPlainObject(facet.additionalProperties)
+    ? [facet.additionalProperties]
+    : [];
+}
+
+export function requires(facet: Schema, name: string): boolean {
+  return Array.isArray(facet.required) && facet.required.includes(name);
+}
+
+/** `prefixItems` and `items` of 2020-12, `items` as a list and `additionalItems` of the drafts before. */
+export function itemSchemas(facet: Schema, index: number): unknown[] {
+  const lists = [facet.prefixItems, facet.items].filter((list) => Array.isArray(list));
+  for (const list of lists) if (index < list.length) return [list[index]];
+  const rest = Array.isArray(facet.items) ? facet.additionalItems : facet.items;
+  return rest === undefined ? [] : [rest];
+}
+
+/** Marked by JSON Schema (`contentEncoding`), by OpenAPI's formats, or by our own word. */
+export function isVerbatim(facet: Schema): boolean {
+  return (
+    VERBATIM_FORMATS.has(facet.format) ||
+    facet.contentEncoding !== undefined ||
+    facet['x-mcp-once-verbatim'] === true ||
+    facet === OPAQUE
+  );
+}
+
+/** Whether anything in the schema document is marked so, or may be. */
+export function mentionsVerbatim(schema: Schema): boolean {
+  const seen = new Set<unknown>();
+  const waiting: unknown[] = [schema];
+  while (waiting.length > 0) {
+    const part = waiting.pop();
+    if (typeof part !== 'object' || part === null || seen.has(part)) continue;
+    seen.add(part);
+    if (isPlainObject(part) && (isVerbatim(part) || isOpen(part, schema))) return true;
+    waiting.push(...Object.values(part));
+  }
+  return false;
+}
+
+/** Refers to something that cannot be followed. */
+function isOpen(schema: Schema, root: Schema): boolean {
+  if (schema.$dynamicRef !== undefined || schema.$recursiveRef !== undefined) return true;
+  return typeof schema.$ref === 'string' && resolve(schema.$ref, root) === OPAQUE;
+}
+
+function typeIncludes(facet: Schema, type: string): boolean {
+  if (facet.type === undefined) return true;
+  return Array.isArray(facet.type) ? facet.type.includes(type) : facet.type === type;
+}
+
+/** Only references within the document, as JSON pointer (RFC 6901) in a fragment; others are opaque. */
+function resolve(reference: string, root: Schema): unknown {
+  if (reference === '#') return root;
+  const steps = reference.startsWith('#/') ? reference.slice(2).split('/') : [];
+  if (steps.length === 0 || steps.length > POINTER_STEPS_MAX) return OPAQUE;
+  let current: unknown = root;
+  for (const step of steps) {
+    const name = decode(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, name)) return OPAQUE;
+    current = (current as Record<string, unknown>)[name];
+  }
+  return current === undefined ? OPAQUE : current;
+}
+
+function decode(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
+}
+
+function valuesOf(value: unknown): unknown[] {
+  return isPlainObject(value) ? Object.values(value) : [];
+}
