@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { limits } from './options.ts';
+
+/** Which requests a rule is about: all that match, from the `nth` on, `count` of them. */
+const match = z.strictObject({
+  method: z.enum(['GET', 'POST', 'DELETE']).optional(),
+  /** A prefix of the path, or, when it begins with ^, a regular expression. */
+  path: z.string().min(1).max(200).refine(isPattern, 'is no valid regular expression').optional(),
+  /** The first matching request it strikes, counted from 1. Default 1. */
+  nth: z.number().int().min(1).max(1_000_000).optional(),
+  /** How many it strikes from there. Default 1. */
+  count: z.number().int().min(1).max(1_000_000).optional(),
+});
+
+const when = z.enum(['before_effect', 'after_effect']).optional();
+
+/** A fault on request. Everything about one is in `POST /_sandbox/faults`. */
+export const faultRule = z.discriminatedUnion('fault', [
+  /** The effect happens, then the connection closes: before the head of the answer, or within its body. */
+  z.strictObject({
+    fault: z.literal('drop_answer'),
+    match: match.optional(),
+    cut: z.enum(['before_head', 'in_body']).optional(),
+  }),
+  /** The connection closes before any effect. */
+  z.strictObject({ fault: z.literal('refuse'), match: match.optional() }),
+  z.strictObject({
+    fault: z.literal('delay'),
+    match: match.optional(),
+    ms: z.number().int().min(0).max(limits.faultDelayMsMax),
+    when,
+  }),
+  /** Waits for `POST /_sandbox/release`. */
+  z.strictObject({ fault: z.literal('hang'), match: match.optional(), when }),
+  /** 500, saved under the key, though the effect happened. */
+  z.strictObject({ fault: z.literal('error_after_effect'), match: match.optional() }),
+  /** 500, saved under the key, or 503, not saved; without an effect. */
+  z.strictObject({
+    fault: z.literal('error_before_effect'),
+    match: match.optional(),
+    status: z.union([z.literal(500), z.literal(503)]).optional(),
+  }),
+  z.strictObject({ fault: z.literal('ignore_idempotency_keys'), match: match.optional() }),
+  z.strictObject({ fault: z.literal('rate_limit'), match: match.optional() }),
+  z.strictObject({ fault: z.literal('unauthorized'), match: match.optional() }),
+  /** Search does not see what is younger than `ms`, by the sandbox's clock. */
+  z.strictObject({
+    fault: z.literal('search_lag'),
+    match: match.optional(),
+    ms: z.number().int().min(0).max(limits.faultDelayMsMax),
+  }),
+]);
+
+export type FaultRule = z.input<typeof faultRule>;
+export type FaultName = FaultRule['fault'];
+
+interface ActiveRule {
+  readonly id: string;
+  readonly rule: FaultRule;
+  seen: number;
+  struck: number;
+}
+
+/** Told to a held request when its sandbox closes: no effect, no answer. */
+export class SandboxClosed extends Error {}
+
+/** The rules in force in this process, and the requests that they hold. */
+export class Faults {
+  readonly #rules: ActiveRule[] = [];
+  readonly #held = new Set<{ ruleId: string; resolve: () => void; reject: (error: Error) => void }>();
+  readonly #closing = new AbortController();
+  #made = 0;
+
+  constructor(rules: readonly FaultRule[]) {
+    for (const rule of rules) this.add(rule);
+  }
+
+  /** @returns the rule's id, or undefined when there are as many rules as there may be. */
+  add(rule: FaultRule): string | undefined {
+    if (this.#rules.length >= limits.faultRulesMax) return undefined;
+    this.#made += 1;
+    const id = `fault_${this.#made}`;
+    this.#rules.push({ id, rule: faultRule.parse(rule), seen: 0, struck: 0 });
+    return id;
+  }
+
+  list(): { id: string; rule: FaultRule; seen: number; struck: number; held: number }[] {
+    return this.#rules.map((active) => ({
+      ...active,
+      held: [...this.#held].filter((held) => held.ruleId === active.id).length,
+    }));
+  }
+
+  /** Takes all rules away; what they hold stays held until released. */
+  clear(): void {
+    this.#rules.length = 0;
+  }
+
+  /** The rule that strikes this request: the first that matches and is due. Counts the request for each. */
+  take(method: string, path: string): { id: string; rule: FaultRule } | undefined {
+    let taken: ActiveRule | undefined;
+    for (const active of this.#rules) {
+      const wanted = active.rule.match;
+      if (wanted?.method !== undefined && wanted.method !== method) continue;
+      if (wanted?.path !== undefined && !pathMatches(wanted.path, path)) continue;
+      active.seen += 1;
+      const nth = wanted?.nth ?? 1;
+      const isDue = active.seen >= nth && active.struck < (wanted?.count ?? 1);
+      if (taken === undefined && isDue) taken = active;
+    }
+    if (taken === undefined) return undefined;
+    taken.struck += 1;
+    return { id: taken.id, rule: taken.rule };
+  }
+
+  async delay(ms: number): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: this.#closing.signal });
+    } catch {
+      throw new SandboxClosed();
+    }
+  }
+
+  /** Resolves on release; rejects when the sandbox closes. */
+  async hold(ruleId: string): Promise<void> {
+    if (this.#closing.signal.aborted || this.#held.size >= limits.heldMax) throw new SandboxClosed();
+    await new Promise<void>((resolve, reject) => {
+      this.#held.add({ ruleId, resolve, reject });
+    });
+  }
+
+  /** Lets what a rule holds go on (or what every rule holds), and says how many that were. */
+  release(ruleId?: string): number {
+    const going = [...this.#held].filter((held) => ruleId === undefined || held.ruleId === ruleId);
+    for (const held of going) {
+      this.#held.delete(held);
+      held.resolve();
+    }
+    return going.length;
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const held of this.#held) held.reject(new SandboxClosed());
+    this.#held.clear();
+  }
+}
+
+/** A prefix, or a regular expression when it begins with ^. */
+export function pathMatches(pattern: string, path: string): boolean {
+  return pattern.startsWith('^') ? new RegExp(pattern).test(path) : path.startsWith(pattern);
+}
+
+function isPattern(pattern: string): boolean {
+  if (!pattern.startsWith('^')) return true;
+  try {
+    new RegExp(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,77 @@
+import { invalidParameter } from './api-error.ts';
+import { limits } from './options.ts';
+
+/** A decoded parameter: text, or a hash of parameters. Arrays stay hashes with the keys 0, 1, ... */
+export type FormValue = string | FormHash;
+export type FormHash = { [name: string]: FormValue };
+
+/**
+ * Decodes `application/x-www-form-urlencoded` with bracketed names, as Stripe takes it:
+ * `customer=cus_1&metadata[order]=7&lines[0][amount]=5&expand[]=customer`.
+ *
+ * Whether a hash is an array is for the endpoint's schema to say: `metadata[0]` is none.
+ * @throws ApiError when there are too many parameters, they nest too deep, or contradict each other.
+ */
+export function decodeForm(text: string): FormHash {
+  const root = newHash();
+  let count = 0;
+  for (const [name, value] of new URLSearchParams(text)) {
+    count += 1;
+    if (count > limits.parametersMax) {
+      throw invalidParameter(`Too many parameters: at most ${limits.parametersMax} are taken.`, undefined);
+    }
+    put(root, pathOf(name), value, name);
+  }
+  return root;
+}
+
+/** The same parameters in any order give the same text: what "same parameters" means for a key. */
+export function canonicalForm(value: FormValue): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  const entries = Object.keys(value)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonicalForm(value[name] ?? '')}`);
+  return `{${entries.join(',')}}`;
+}
+
+/** `a[b][0]` names the path a, b, 0; `a[]` appends. */
+function pathOf(name: string): string[] {
+  const head = /^[^[\]]+/.exec(name)?.[0];
+  if (head === undefined) throw invalidParameter('A parameter has no name.', undefined);
+  const path = [head];
+  let rest = name.slice(head.length);
+  while (rest !== '') {
+    const part = /^\[([^[\]]*)\]/.exec(rest);
+    if (part === null) throw invalidParameter(`Invalid parameter name: ${name.slice(0, 100)}`, undefined);
+    path.push(part[1] ?? '');
+    rest = rest.slice(part[0].length);
+    if (path.length > limits.nestingMax) {
+      throw invalidParameter(`Parameters nest too deep: at most ${limits.nestingMax} levels are taken.`, head);
+    }
+  }
+  if (path.includes('__proto__')) throw invalidParameter('A parameter may not be called __proto__.', head);
+  return path;
+}
+
+function put(root: FormHash, path: string[], value: string, name: string): void {
+  let hash = root;
+  for (const [depth, part] of path.entries()) {
+    const key = part === '' ? String(Object.keys(hash).length) : part;
+    const there = hash[key];
+    if (depth === path.length - 1) {
+      if (there !== undefined) throw invalidParameter(`Parameter ${name.slice(0, 100)} is given twice.`, path[0]);
+      hash[key] = value;
+      return;
+    }
+    if (typeof there === 'string') {
+      throw invalidParameter(`Parameter ${name.slice(0, 100)} is both a value and a hash.`, path[0]);
+    }
+    const next = there ?? newHash();
+    hash[key] = next;
+    hash = next;
+  }
+}
+
+function newHash(): FormHash {
+  return Object.create(null) as FormHash;
+}

@@ -1,0 +1,210 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
+import { type Answer, idempotencyError } from './api-error.ts';
+import { atomically } from './database.ts';
+import { canonicalForm, type FormHash } from './form.ts';
+import { limits } from './options.ts';
+
+/** How long an in-use marker holds without renewal by its process, in milliseconds. */
+const leaseMs = 3_000;
+
+/** A request that carries a key. */
+export interface KeyedRequest {
+  readonly account: string;
+  readonly key: string;
+  readonly method: string;
+  readonly path: string;
+  readonly params: FormHash;
+  readonly requestId: string;
+}
+
+/** What became of a request with a key. */
+export type Outcome =
+  | { readonly kind: 'executed'; readonly answer: Answer }
+  | { readonly kind: 'replayed'; readonly status: number; readonly bodyText: string; readonly originalRequest: string }
+  | { readonly kind: 'refused'; readonly answer: Answer };
+
+interface Row {
+  method: string;
+  path: string;
+  params_hash: string;
+  created_ms: number;
+  request_id: string;
+  owner: string | null;
+  owner_pid: number | null;
+  lease_until_ms: number | null;
+  status: number | null;
+  body: string | null;
+}
+
+/**
+ * Runs a request once per idempotency key, by Stripe's rules
+ * (https://docs.stripe.com/api/idempotent_requests): status and body are saved once execution began,
+ * whatever they are, and replayed for 24 hours; the same key with other parameters or for another
+ * endpoint is refused (400), and so is one whose first request is still executing (409). What fails
+ * validation is not saved.
+ *
+ * Effect and saved answer commit together. A request that has to wait first leaves an in-use marker
+ * with its process and a lease: when the process dies the marker no longer counts, and the owner's own
+ * execution happens only if the marker is still its own (so a process that slept cannot run it twice).
+ */
+export class Idempotency {
+  readonly #db: Database;
+  readonly #clock: () => number;
+
+  constructor(db: Database, clock: () => number) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** Executes, or answers from what is saved, in one transaction. */
+  executeOnce(request: KeyedRequest, execute: () => Answer): Outcome {
+    return atomically(this.#db, () => {
+      const known = this.#known(request);
+      if (known !== undefined) return known;
+      const answer = execute();
+      if (answer.effects !== 'none')
+        this.#insert(request, { status: answer.status, body: JSON.stringify(answer.body) });
+      return { kind: 'executed', answer };
+    });
+  }
+
+  /** The same for an execution that begins only when `wait` is over; in use until then. */
+  async executeOnceAfter(request: KeyedRequest, wait: () => Promise<void>, execute: () => Answer): Promise<Outcome> {
+    const owner = randomUUID();
+    const known = atomically(this.#db, () => {
+      const found = this.#known(request);
+      if (found === undefined) {
+        this.#insert(request, { owner, owner_pid: process.pid, lease_until_ms: Date.now() + leaseMs });
+      }
+      return found;
+    });
+    if (known !== undefined) return known;
+    const renewal = setInterval(() => this.#renew(request, owner), leaseMs / 3);
+    try {
+      await wait();
+    } catch (error) {
+      this.#release(request, owner);
+      throw error;
+    } finally {
+      clearInterval(renewal);
+    }
+    return atomically(this.#db, () => {
+      const row = this.#row(request);
+      if (row?.owner !== owner) return this.#known(request) ?? { kind: 'refused', answer: inUse(request.key) };
+      const answer = execute();
+      if (answer.effects === 'none') this.#release(request, owner);
+      else this.#settle(request, owner, answer);
+      return { kind: 'executed', answer };
+    });
+  }
+
+  /** What the saved request says to this one; undefined when it is the first, or the only one left. */
+  #known(request: KeyedRequest): Outcome | undefined {
+    const row = this.#row(request);
+    if (row === undefined) return undefined;
+    const isSaved = row.status !== null && row.body !== null;
+    const isOver = isSaved ? row.created_ms + limits.idempotencyWindowMs <= this.#clock() : !isAlive(row);
+    if (isOver) {
+      this.#db.prepare('DELETE FROM idempotency WHERE account = ? AND key = ?').run(request.account, request.key);
+      return undefined;
+    }
+    const advice = `Try using a key other than '${request.key}' if you meant to execute a different request.`;
+    if (row.method !== request.method || row.path !== request.path) {
+      const message = `Keys for idempotent requests can only be used for the same endpoint they were first used for ('${request.path}' vs '${row.path}'). ${advice}`;
+      return { kind: 'refused', answer: idempotencyError(400, message) };
+    }
+    if (row.params_hash !== hashOf(request.params)) {
+      const message = `Keys for idempotent requests can only be used with the same parameters they were first used with. ${advice}`;
+      return { kind: 'refused', answer: idempotencyError(400, message) };
+    }
+    if (row.status === null || row.body === null) return { kind: 'refused', answer: inUse(request.key) };
+    return { kind: 'replayed', status: row.status, bodyText: row.body, originalRequest: row.request_id };
+  }
+
+  #row(request: KeyedRequest): Row | undefined {
+    return this.#db
+      .prepare<[string, string], Row>('SELECT * FROM idempotency WHERE account = ? AND key = ?')
+      .get(request.account, request.key);
+  }
+
+  #insert(request: KeyedRequest, state: Partial<Row>): void {
+    const now = this.#clock();
+    this.#db
+      .prepare(
+        'DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE created_ms <= ? AND status IS NOT NULL LIMIT 20)',
+      )
+      .run(now - limits.idempotencyWindowMs);
+    this.#db
+      .prepare(
+        `INSERT INTO idempotency (account, key, method, path, params_hash, created_ms, request_id, owner, owner_pid, lease_until_ms, status, body)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        request.account,
+        request.key,
+        request.method,
+        request.path,
+        hashOf(request.params),
+        now,
+        request.requestId,
+        state.owner ?? null,
+        state.owner_pid ?? null,
+        state.lease_until_ms ?? null,
+        state.status ?? null,
+        state.body ?? null,
+      );
+  }
+
+  #renew(request: KeyedRequest, owner: string): void {
+    try {
+      this.#db
+        .prepare('UPDATE idempotency SET lease_until_ms = ? WHERE account = ? AND key = ? AND owner = ?')
+        .run(Date.now() + leaseMs, request.account, request.key, owner);
+    } catch {
+      // The next renewal tries again; if none gets through, the owner's execution finds its marker gone.
+    }
+  }
+
+  #settle(request: KeyedRequest, owner: string, answer: Answer): void {
+    this.#db
+      .prepare(
+        'UPDATE idempotency SET owner = NULL, owner_pid = NULL, lease_until_ms = NULL, status = ?, body = ? WHERE account = ? AND key = ? AND owner = ?',
+      )
+      .run(answer.status, JSON.stringify(answer.body), request.account, request.key, owner);
+  }
+
+  #release(request: KeyedRequest, owner: string): void {
+    this.#db
+      .prepare('DELETE FROM idempotency WHERE account = ? AND key = ? AND owner = ?')
+      .run(request.account, request.key, owner);
+  }
+}
+
+function inUse(key: string): Answer {
+  return idempotencyError(
+    409,
+    `There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): ${key}. Please try again later.`,
+    'idempotency_key_in_use',
+  );
+}
+
+/** The marker's process runs and has renewed it. A lease further away than one can be is no lease. */
+function isAlive(row: Row): boolean {
+  const leftMs = (row.lease_until_ms ?? 0) - Date.now();
+  return leftMs > 0 && leftMs <= leaseMs && row.owner_pid !== null && processRuns(row.owner_pid);
+}
+
+function processRuns(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, for another user. Anything else: it is gone.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function hashOf(params: FormHash): string {
+  return createHash('sha256').update(canonicalForm(params)).digest('hex');
+}

@@ -1,0 +1,113 @@
+import type Stripe from 'stripe';
+import { customers } from './customers.ts';
+import { type Call, listOf, type Wire } from './endpoint.ts';
+import { type ItemRecord, items, toLine } from './invoice-items.ts';
+import type { InvoiceRecord } from './invoice-record.ts';
+
+/** An invoice carries its first ten lines; `GET /v1/invoices/:id/lines` has the rest. */
+const linesEmbedded = 10;
+
+/** The amounts of an invoice in minor units, from its lines. */
+export function totalsOf(invoice: InvoiceRecord, lines: readonly ItemRecord[]) {
+  const total = lines.reduce((sum, line) => sum + line.amount, 0);
+  const due = Math.max(total, 0);
+  const paid = invoice.amountPaid + invoice.amountPaidOffStripe;
+  return { total, due, remaining: invoice.status === 'paid' ? 0 : due - paid };
+}
+
+export function linesOf(call: Call, invoice: InvoiceRecord): ItemRecord[] {
+  return call.objects.children(items, invoice.id);
+}
+
+export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoice> {
+  const lines = linesOf(call, record);
+  const totals = totalsOf(record, lines);
+  const customer = call.objects.find(customers, record.customer);
+  const finalized = record.finalizedAt !== null;
+  return {
+    id: record.id,
+    object: 'invoice',
+    account_country: 'US',
+    account_name: 'mcp-once sandbox',
+    account_tax_ids: null,
+    amount_due: totals.due,
+    amount_overpaid: 0,
+    amount_paid: record.amountPaid + record.amountPaidOffStripe,
+    amount_paid_off_stripe: record.amountPaidOffStripe,
+    amount_remaining: totals.remaining,
+    amount_shipping: 0,
+    application: null,
+    attempt_count: record.attemptCount,
+    attempted: record.attemptCount > 0,
+    auto_advance: record.autoAdvance,
+    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+    automatically_finalizes_at: record.status === 'draft' && record.autoAdvance ? record.created + 3_600 : null,
+    billing_reason: 'manual',
+    collection_method: record.collectionMethod,
+    created: record.created,
+    currency: record.currency,
+    custom_fields: record.customFields,
+    customer: record.customer,
+    customer_account: null,
+    customer_address: customer?.address ?? null,
+    customer_email: customer?.email ?? null,
+    customer_name: customer?.name ?? null,
+    customer_phone: customer?.phone ?? null,
+    customer_shipping: null,
+    customer_tax_exempt: 'none',
+    customer_tax_ids: [],
+    default_payment_method: null,
+    default_source: null,
+    default_tax_rates: [],
+    description: record.description,
+    discounts: [],
+    due_date: record.dueDate,
+    effective_at: record.finalizedAt,
+    ending_balance: finalized ? 0 : null,
+    footer: record.footer,
+    from_invoice: null,
+    hosted_invoice_url: finalized ? `${call.origin}/_sandbox/invoices/${record.id}` : null,
+    invoice_pdf: null,
+    issuer: { type: 'self' },
+    last_finalization_error: null,
+    latest_revision: null,
+    lines: listOf(
+      `/v1/invoices/${record.id}/lines`,
+      lines.slice(0, linesEmbedded).map(toLine),
+      lines.length > linesEmbedded,
+    ),
+    livemode: record.livemode,
+    metadata: record.metadata,
+    next_payment_attempt: null,
+    number: record.number,
+    on_behalf_of: null,
+    parent: null,
+    payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+    period_end: record.created,
+    period_start: record.created,
+    post_payment_credit_notes_amount: 0,
+    pre_payment_credit_notes_amount: 0,
+    receipt_number: null,
+    rendering: null,
+    shipping_cost: null,
+    shipping_details: null,
+    starting_balance: 0,
+    statement_descriptor: record.statementDescriptor,
+    status: record.status,
+    status_transitions: {
+      finalized_at: record.finalizedAt,
+      marked_uncollectible_at: record.uncollectibleAt,
+      paid_at: record.paidAt,
+      voided_at: record.voidedAt,
+    },
+    subtotal: totals.total,
+    subtotal_excluding_tax: totals.total,
+    test_clock: null,
+    total: totals.total,
+    total_discount_amounts: [],
+    total_excluding_tax: totals.total,
+    total_pretax_credit_amounts: [],
+    total_taxes: [],
+    webhooks_delivered_at: null,
+  };
+}

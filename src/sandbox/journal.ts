@@ -1,0 +1,110 @@
+import type { Database } from 'better-sqlite3';
+import type { FaultName } from './faults.ts';
+import { limits } from './options.ts';
+
+/** What became of a request: still executing, answered, or its connection closed without an answer. */
+export type RequestOutcome = 'executing' | 'answered' | 'dropped';
+
+/** One request as it came, in the order of arrival. */
+export interface JournalEntry {
+  seq: number;
+  at_ms: number;
+  request_id: string;
+  method: string;
+  path: string;
+  idempotency_key: string | null;
+  outcome: RequestOutcome;
+  status: number | null;
+  replayed: boolean;
+  fault: FaultName | null;
+}
+
+/** One side effect, such as `invoice.created`, in the order of commit. */
+export interface EffectEntry {
+  seq: number;
+  at_ms: number;
+  account: string;
+  action: string;
+  object: string;
+  request_id: string;
+  idempotency_key: string | null;
+}
+
+type RequestRow = Omit<JournalEntry, 'replayed'> & { replayed: number };
+
+/** The journal of requests and effects, kept in the data file: what tests count. */
+export class Journal {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Notes an arrival. The oldest entries beyond the journal's bound go. */
+  arrived(entry: Pick<JournalEntry, 'at_ms' | 'request_id' | 'method' | 'path' | 'idempotency_key' | 'fault'>): number {
+    const { lastInsertRowid } = this.#db
+      .prepare(
+        "INSERT INTO requests (at_ms, request_id, method, path, idempotency_key, outcome, fault) VALUES (?, ?, ?, ?, ?, 'executing', ?)",
+      )
+      .run(entry.at_ms, entry.request_id, entry.method, entry.path, entry.idempotency_key, entry.fault);
+    const seq = Number(lastInsertRowid);
+    if (seq % 100 === 0) {
+      for (const table of ['requests', 'effects']) {
+        this.#db
+          .prepare(`DELETE FROM ${table} WHERE seq <= (SELECT max(seq) FROM ${table}) - ?`)
+          .run(limits.journalRowsMax);
+      }
+    }
+    return seq;
+  }
+
+  ended(seq: number, outcome: RequestOutcome, status: number | null, replayed: boolean): void {
+    this.#db
+      .prepare('UPDATE requests SET outcome = ?, status = ?, replayed = ? WHERE seq = ?')
+      .run(outcome, status, replayed ? 1 : 0, seq);
+  }
+
+  effect(entry: Omit<EffectEntry, 'seq'>): void {
+    this.#db
+      .prepare(
+        'INSERT INTO effects (at_ms, account, action, object, request_id, idempotency_key) VALUES (?, ?, ?, ?, ?, ?)',
+      )
+      .run(entry.at_ms, entry.account, entry.action, entry.object, entry.request_id, entry.idempotency_key);
+  }
+
+  /** The newest entries, oldest first. */
+  newestRequests(rowsMax: number): JournalEntry[] {
+    return this.#db
+      .prepare<[number], RequestRow>('SELECT * FROM requests ORDER BY seq DESC LIMIT ?')
+      .all(rowsMax)
+      .reverse()
+      .map(entryOf);
+  }
+
+  /** The entries that came after `seq`, oldest first. */
+  requestsAfter(seq: number, rowsMax: number): JournalEntry[] {
+    return this.#db
+      .prepare<[number, number], RequestRow>('SELECT * FROM requests WHERE seq > ? ORDER BY seq LIMIT ?')
+      .all(seq, rowsMax)
+      .map(entryOf);
+  }
+
+  effects(rowsMax: number): EffectEntry[] {
+    return this.#db
+      .prepare<[number], EffectEntry>('SELECT * FROM effects ORDER BY seq DESC LIMIT ?')
+      .all(rowsMax)
+      .reverse();
+  }
+
+  /** How often each action took effect. */
+  effectCounts(): Record<string, number> {
+    const rows = this.#db
+      .prepare<[], { action: string; count: number }>('SELECT action, count(*) AS count FROM effects GROUP BY action')
+      .all();
+    return Object.fromEntries(rows.map((row) => [row.action, row.count]));
+  }
+}
+
+function entryOf(row: RequestRow): JournalEntry {
+  return { ...row, replayed: row.replayed === 1 };
+}

@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import { type Answer, ApiError, type ErrorBody, invalidParameter, refused } from './api-error.ts';
+import { customers } from './customers.ts';
+import { type Call, type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
+import {
+  amountMax,
+  boolean,
+  clearableText,
+  currency,
+  email,
+  integer,
+  list,
+  mergeMetadata,
+  metadata,
+  paging,
+  text,
+} from './params.ts';
+import { type ChargeRecord, charges, type PaymentRecord, payments, toCharge, toPayment } from './payment-record.ts';
+import { type TestCard, testCard } from './test-cards.ts';
+
+const confirmFields = {
+  payment_method: text().optional(),
+  return_url: text().optional(),
+  off_session: boolean.optional(),
+  receipt_email: email.optional(),
+};
+
+export const paymentEndpoints: readonly Endpoint[] = [
+  searchEndpoint(
+    '/v1/payment_intents/search',
+    payments,
+    {
+      amount: { path: 'amount', type: 'number' },
+      created: { path: 'created', type: 'number' },
+      currency: { path: 'currency', type: 'text' },
+      customer: { path: 'customer', type: 'text' },
+      status: { path: 'status', type: 'text' },
+    },
+    (_, record) => toPayment(record),
+  ),
+  endpoint(
+    'POST',
+    '/v1/payment_intents',
+    {
+      ...confirmFields,
+      amount: integer(1, amountMax),
+      currency,
+      confirm: boolean.optional(),
+      customer: text().optional(),
+      description: clearableText(1_000).optional(),
+      metadata: metadata.optional(),
+      automatic_payment_methods: z
+        .strictObject({ enabled: boolean, allow_redirects: z.enum(['always', 'never']).optional() })
+        .optional(),
+      payment_method_types: list(text(), 10).optional(),
+      capture_method: z.enum(['automatic', 'automatic_async']).optional(),
+      setup_future_usage: z.enum(['off_session', 'on_session']).optional(),
+      statement_descriptor: clearableText(22).optional(),
+      statement_descriptor_suffix: clearableText(22).optional(),
+    },
+    createPayment,
+  ),
+  endpoint('GET', '/v1/payment_intents', { ...paging, customer: text().optional() }, (call, params) => {
+    const filter = params.customer === undefined ? {} : { customer: params.customer };
+    return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), toPayment);
+  }),
+  endpoint('GET', '/v1/payment_intents/:id', {}, (call, _, id) => toPayment(call.objects.load(payments, id))),
+  endpoint('POST', '/v1/payment_intents/:id/confirm', confirmFields, (call, params, id) => {
+    const intent = call.objects.load(payments, id);
+    if (intent.status !== 'requires_confirmation' && intent.status !== 'requires_payment_method') {
+      throw unexpectedState(`You cannot confirm this PaymentIntent because its status is ${intent.status}.`);
+    }
+    const receiptEmail = params.receipt_email ?? intent.receiptEmail;
+    const redirects = intent.allowRedirects === 'always';
+    return confirm(
+      call,
+      { ...intent, receiptEmail },
+      params.payment_method,
+      redirects && params.return_url === undefined,
+    );
+  }),
+  endpoint(
+    'POST',
+    '/v1/payment_intents/:id/cancel',
+    { cancellation_reason: z.enum(['duplicate', 'fraudulent', 'requested_by_customer', 'abandoned']).optional() },
+    (call, params, id) => {
+      const intent = call.objects.load(payments, id);
+      if (intent.status === 'succeeded' || intent.status === 'canceled') {
+        throw unexpectedState(`You cannot cancel this PaymentIntent because its status is ${intent.status}.`);
+      }
+      call.effect('payment_intent.canceled', id);
+      const cancellationReason = params.cancellation_reason ?? null;
+      return toPayment(
+        call.objects.save(payments, { ...intent, status: 'canceled', canceledAt: call.now, cancellationReason }),
+      );
+    },
+  ),
+  endpoint(
+    'GET',
+    '/v1/charges',
+    { ...paging, payment_intent: text().optional(), customer: text().optional() },
+    (call, params) => {
+      const filter = {
+        ...(params.payment_intent === undefined ? {} : { parent: params.payment_intent }),
+        ...(params.customer === undefined ? {} : { customer: params.customer }),
+      };
+      return pageOf('/v1/charges', call.objects.page(charges, filter, params), toCharge);
+    },
+  ),
+  endpoint('GET', '/v1/charges/:id', {}, (call, _, id) => toCharge(call.objects.load(charges, id))),
+];
+
+interface CreateParams {
+  amount: number;
+  currency: string;
+  confirm?: boolean | undefined;
+  customer?: string | undefined;
+  description?: string | null | undefined;
+  metadata?: z.output<typeof metadata> | undefined;
+  payment_method?: string | undefined;
+  return_url?: string | undefined;
+  receipt_email?: string | undefined;
+  automatic_payment_methods?: { enabled: boolean; allow_redirects?: 'always' | 'never' | undefined } | undefined;
+  payment_method_types?: string[] | undefined;
+  setup_future_usage?: 'off_session' | 'on_session' | undefined;
+  statement_descriptor?: string | null | undefined;
+  statement_descriptor_suffix?: string | null | undefined;
+}
+
+function createPayment(call: Call, params: CreateParams): Answer | object {
+  const automatic = params.automatic_payment_methods;
+  if (automatic?.enabled === true && params.payment_method_types !== undefined) {
+    throw invalidParameter(
+      'You may only specify one of these parameters: automatic_payment_methods, payment_method_types.',
+      'payment_method_types',
+      'parameters_exclusive',
+    );
+  }
+  if (params.confirm !== true && params.return_url !== undefined) {
+    throw invalidParameter('return_url may only be given with confirm=true.', 'return_url');
+  }
+  if (params.customer !== undefined) call.objects.load(customers, params.customer, 'customer');
+  const given = params.payment_method;
+  if (given !== undefined) cardOf(given);
+  const isAutomatic = params.payment_method_types === undefined && automatic?.enabled !== false;
+  const allowRedirects = isAutomatic ? (automatic?.allow_redirects ?? 'always') : null;
+  const draft = newPayment(call, {
+    amount: params.amount,
+    currency: params.currency,
+    customer: params.customer ?? null,
+    description: params.description ?? null,
+    metadata: mergeMetadata({}, params.metadata),
+    paymentMethod: given ?? null,
+    status: given === undefined ? 'requires_payment_method' : 'requires_confirmation',
+    methodTypes: params.payment_method_types ?? ['card'],
+    allowRedirects,
+    receiptEmail: params.receipt_email ?? null,
+    statementDescriptor: params.statement_descriptor ?? null,
+    statementDescriptorSuffix: params.statement_descriptor_suffix ?? null,
+    setupFutureUsage: params.setup_future_usage ?? null,
+  });
+  if (params.confirm !== true) return toPayment(draft);
+  return confirm(call, draft, undefined, allowRedirects === 'always' && params.return_url === undefined);
+}
+
+/** A payment intent of our own making, confirmed at once: how an invoice is paid. */
+export function charge(
+  call: Call,
+  payment: { amount: number; currency: string; customer: string; paymentMethod: string; description: string },
+): PaymentRecord {
+  const card = cardOf(payment.paymentMethod);
+  const draft = newPayment(call, {
+    ...payment,
+    metadata: {},
+    status: 'requires_confirmation',
+    methodTypes: ['card'],
+    allowRedirects: null,
+    receiptEmail: null,
+    statementDescriptor: null,
+    statementDescriptorSuffix: null,
+    setupFutureUsage: null,
+  });
+  return attempt(call, draft, card);
+}
+
+type NewPayment = Omit<
+  PaymentRecord,
+  'id' | 'created' | 'livemode' | 'clientSecret' | 'latestCharge' | 'lastError' | 'canceledAt' | 'cancellationReason'
+>;
+
+function newPayment(call: Call, fields: NewPayment): PaymentRecord {
+  const id = call.newId('pi');
+  const record: PaymentRecord = {
+    ...fields,
+    id,
+    created: call.now,
+    livemode: call.livemode,
+    clientSecret: call.newId(`${id}_secret`),
+    latestCharge: null,
+    lastError: null,
+    canceledAt: null,
+    cancellationReason: null,
+  };
+  call.objects.insert(payments, record, call.nowMs);
+  call.effect('payment_intent.created', id);
+  return record;
+}
+
+function confirm(
+  call: Call,
+  intent: PaymentRecord,
+  method: string | undefined,
+  lacksReturnUrl: boolean,
+): Answer | object {
+  const name = method ?? intent.paymentMethod;
+  if (name === null) {
+    throw unexpectedState(
+      "You cannot confirm this PaymentIntent because it's missing a payment method. Give payment_method, such as pm_card_visa.",
+    );
+  }
+  if (lacksReturnUrl) {
+    throw refused(
+      'This PaymentIntent is configured to accept payment methods that might redirect your customer, so a return_url must be provided. If you do not want redirects, set automatic_payment_methods[enabled] to true and automatic_payment_methods[allow_redirects] to never.',
+      'return_url',
+    );
+  }
+  const done = attempt(call, intent, cardOf(name));
+  return done.lastError === null ? toPayment(done) : declined(call, done);
+}
+
+/** One charge of the card: the intent succeeds, or asks for another payment method. */
+function attempt(call: Call, intent: PaymentRecord, card: TestCard): PaymentRecord {
+  const paymentMethod = call.newId('pm');
+  const chargeMade: ChargeRecord = {
+    id: call.newId('ch'),
+    created: call.now,
+    livemode: call.livemode,
+    amount: intent.amount,
+    amountRefunded: 0,
+    currency: intent.currency,
+    customer: intent.customer,
+    description: intent.description,
+    metadata: intent.metadata,
+    paymentIntent: intent.id,
+    paymentMethod,
+    brand: card.brand,
+    last4: card.last4,
+    status: card.decline === null ? 'succeeded' : 'failed',
+    failure: card.decline,
+    receiptEmail: intent.receiptEmail,
+  };
+  call.objects.insert(charges, chargeMade, call.nowMs);
+  call.effect(card.decline === null ? 'charge.succeeded' : 'charge.failed', chargeMade.id);
+  return call.objects.save(payments, {
+    ...intent,
+    status: card.decline === null ? 'succeeded' : 'requires_payment_method',
+    paymentMethod: card.decline === null ? paymentMethod : null,
+    latestCharge: chargeMade.id,
+    lastError: card.decline,
+  });
+}
+
+/** A declined card: 402, and what was written stays, as at Stripe. */
+export function declined(_call: Call, intent: PaymentRecord): Answer {
+  const error: ErrorBody = {
+    type: 'card_error',
+    code: intent.lastError?.code ?? 'card_declined',
+    message: intent.lastError?.message ?? 'Your card was declined.',
+    doc_url: `https://docs.stripe.com/error-codes#${(intent.lastError?.code ?? 'card_declined').replaceAll('_', '-')}`,
+    payment_intent: toPayment(intent),
+  };
+  if (intent.lastError?.declineCode) error.decline_code = intent.lastError.declineCode;
+  if (intent.latestCharge !== null) error.charge = intent.latestCharge;
+  return { status: 402, body: { error }, effects: 'kept' };
+}
+
+function cardOf(name: string): TestCard {
+  const card = testCard(name);
+  if (card !== undefined) return card;
+  throw new ApiError(400, {
+    type: 'invalid_request_error',
+    code: 'resource_missing',
+    param: 'payment_method',
+    message: `No such PaymentMethod: '${name.slice(0, 100)}' (the sandbox has Stripe's test cards, such as pm_card_visa and pm_card_chargeDeclined)`,
+  });
+}
+
+function unexpectedState(message: string): ApiError {
+  return refused(message, undefined, 'payment_intent_unexpected_state');
+}
