@@ -1,0 +1,173 @@
+import type { Keyv } from 'keyv';
+import { describeError, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
+import type { CompareAndSetOptions, Store, StoreEntry } from './store.ts';
+import { Watchers } from './watchers.ts';
+
+export interface KeyvStoreOptions {
+  /**
+   * Says that no other process uses the same Keyv store. Keyv has no atomic step, so that two processes
+   * would both win a claim: the effect would happen twice.
+   */
+  readonly singleProcess?: boolean;
+  /** How long one operation may take, in milliseconds; 5,000 by default. */
+  readonly commandTimeoutMs?: number;
+}
+
+/**
+ * A store from any Keyv instance. Those over `@keyv/redis` and over our own SQLite adapter get the atomic
+ * primitives of their store; every other adapter serves one process.
+ * @throws McpOnceError `configuration_invalid` when the adapter cannot be used safely.
+ */
+export async function storeFromKeyv(keyv: Keyv, options: KeyvStoreOptions = {}): Promise<Store> {
+  const adapter = keyv.store;
+  if (typeof adapter?.getClient === 'function' && typeof adapter.createKeyPrefix === 'function') {
+    const { redisStoreFromKeyv } = await import('./redis.ts');
+    return redisStoreFromKeyv(keyv);
+  }
+  if (adapter?.opts?.dialect === 'sqlite' && typeof adapter.createKeyPrefix === 'function') {
+    const { sqliteStoreFromKeyv } = await import('./sqlite.ts');
+    return sqliteStoreFromKeyv(keyv);
+  }
+  return openKeyvStore(keyv, options);
+}
+
+/** A mutex for each key around a Keyv instance: atomic within this process, and only there. */
+export function openKeyvStore(keyv: Keyv, options: KeyvStoreOptions = {}): Store {
+  if (options.singleProcess !== true) {
+    throw new McpOnceError(
+      'configuration_invalid',
+      'This Keyv adapter has no atomic step, so two processes that share it would both execute the same operation. ' +
+        'Use a sqlite: or redis:// store, or pass { singleProcess: true } if only one process ever uses it.',
+    );
+  }
+  return new KeyvStore(keyv, options.commandTimeoutMs ?? 5_000);
+}
+
+class KeyvStore implements Store {
+  readonly kind = 'keyv';
+  readonly shared = false;
+  readonly keyv: Keyv;
+  readonly #commandTimeoutMs: number;
+  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #watchers = new Watchers();
+  #closed = false;
+
+  constructor(keyv: Keyv, commandTimeoutMs: number) {
+    this.keyv = keyv;
+    this.#commandTimeoutMs = commandTimeoutMs;
+    keyv.throwOnErrors = true;
+    // Adapters that hide faults of their own have this switch too.
+    if (keyv.store && 'throwOnErrors' in keyv.store) keyv.store.throwOnErrors = true;
+  }
+
+  putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
+    return this.#exclusively(key, async () => {
+      const present = await this.#read(key);
+      if (present === undefined) await this.#write(key, value, ttlMs);
+      return present;
+    });
+  }
+
+  compareAndSet(
+    key: string,
+    expected: string,
+    next: string,
+    ttlMs: number,
+    options: CompareAndSetOptions = {},
+  ): Promise<boolean> {
+    return this.#exclusively(key, async () => {
+      if ((await this.#read(key)) !== expected) return false;
+      await this.#write(key, next, ttlMs);
+      if (options.wake) this.#watchers.wake(key);
+      return true;
+    });
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return this.#exclusively(key, () => this.#read(key));
+  }
+
+  delete(key: string, expected: string): Promise<boolean> {
+    return this.#exclusively(key, async () => (await this.#read(key)) === expected && (await this.keyv.delete(key)));
+  }
+
+  async *scan(): AsyncIterable<StoreEntry> {
+    this.#assertOpen();
+    if (!this.keyv.iterator) throw new LedgerUnavailable('This Keyv adapter cannot list its entries.');
+    try {
+      for await (const [key, value] of this.keyv.iterator(this.keyv.namespace)) {
+        if (value !== undefined) yield { key, value: encodeEnvelope(value) };
+      }
+    } catch (error) {
+      throw fault(error);
+    }
+  }
+
+  /** Keyv removes an expired entry when it is read; what else goes, and when, is the adapter's. */
+  async sweep(): Promise<number> {
+    this.#assertOpen();
+    return 0;
+  }
+
+  async watch(key: string, listener: () => void): Promise<() => void> {
+    this.#assertOpen();
+    return this.#watchers.add(key, listener);
+  }
+
+  /** The Keyv instance stays open: it belongs to whoever made it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watchers.clear();
+  }
+
+  async #read(key: string): Promise<string | undefined> {
+    const value: unknown = await this.keyv.get(key);
+    // Encoded again, always in the same way, so that comparing bytes compares values exactly.
+    return value === undefined ? undefined : encodeEnvelope(value);
+  }
+
+  async #write(key: string, value: string, ttlMs: number): Promise<void> {
+    // 0 is Keyv's word for "never"; undefined would take the instance's default.
+    const stored = await this.keyv.set(key, decodeEnvelope(value), Number.isFinite(ttlMs) ? Math.ceil(ttlMs) : 0);
+    if (!stored) throw new Error('Keyv did not store the value');
+  }
+
+  /**
+   * One after the other for a key. The caller waits for a bounded time, but the key stays taken until the
+   * adapter has answered: a write that lands late must not land inside somebody else's step.
+   */
+  async #exclusively<T>(key: string, step: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const turn = (this.#tails.get(key) ?? Promise.resolve()).then(step);
+    const tail = turn.catch(() => undefined);
+    this.#tails.set(key, tail);
+    void tail.then(() => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    });
+    try {
+      return await this.#bounded(turn);
+    } catch (error) {
+      throw fault(error);
+    }
+  }
+
+  #bounded<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new LedgerUnavailable(`The Keyv store did not answer within ${this.#commandTimeoutMs} ms.`)),
+        this.#commandTimeoutMs,
+      );
+      work.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LedgerUnavailable('The ledger is closed.');
+  }
+}
+
+function fault(error: unknown): McpOnceError {
+  if (error instanceof McpOnceError) return error;
+  return new LedgerUnavailable(`The Keyv store failed: ${describeError(error)}.`, { cause: error });
+}

@@ -1,0 +1,172 @@
+import { createClient } from '@keyv/redis';
+import { LedgerUnavailable } from '../../errors.ts';
+import { isRefusal } from './redis-faults.ts';
+import type { RedisEndpoint } from './redis-url.ts';
+
+export type RedisClient = ReturnType<typeof createClient>;
+
+export interface RedisTimeouts {
+  /** How long a call waits for a connection, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** How long a call waits for an answer, in milliseconds. */
+  readonly commandTimeoutMs: number;
+}
+
+interface AwaitedReply {
+  readonly reply: Promise<unknown>;
+  readonly deadline: number;
+}
+
+const reconnectDelayMaxMs = 1_000;
+/** How long closing waits for the answers that are under way. */
+const closeTimeoutMs = 1_000;
+
+/** The options that keep a client honest, whatever else it was configured with. */
+function honest(connectTimeoutMs: number) {
+  return {
+    // With the queue, a command waits for a Redis that is gone, and is sent when nobody waits for it any more.
+    // Without it the client rejects, when the connection breaks, whatever it has written and not yet written: no
+    // command is ever sent twice, and none late.
+    disableOfflineQueue: true,
+    socket: {
+      connectTimeout: connectTimeoutMs,
+      reconnectStrategy: (retries: number, cause: Error) =>
+        // A wrong password stays wrong: ask again when somebody calls, not every second.
+        isRefusal(cause)
+          ? (false as const)
+          : Math.min(50 * 2 ** retries, reconnectDelayMaxMs) * (0.75 + Math.random() / 2),
+    },
+  };
+}
+
+export function createLedgerClient(url: string, connectTimeoutMs: number): RedisClient {
+  return createClient({ url, ...honest(connectTimeoutMs) }) as RedisClient;
+}
+
+export function duplicateForLedger(client: RedisClient, connectTimeoutMs: number): RedisClient {
+  const options = honest(connectTimeoutMs);
+  return client.duplicate({
+    ...options,
+    socket: { ...client.options?.socket, ...options.socket } as never,
+  }) as RedisClient;
+}
+
+/**
+ * One connection: opened on first use, reconnected with back-off by the client, and bounded in every wait.
+ *
+ * A call fails at once when an attempt to connect fails, rather than wait out the back-off. When an answer does
+ * not come in time the connection is dropped: all that waits on it fails, and nothing arrives late.
+ */
+export class RedisConnection {
+  readonly client: RedisClient;
+  readonly endpoint: RedisEndpoint;
+  readonly #timeouts: RedisTimeouts;
+  /** In the order of sending, so that the first has the earliest deadline. */
+  readonly #awaited = new Set<AwaitedReply>();
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #connecting: Promise<RedisClient> | undefined;
+  #closed = false;
+
+  constructor(client: RedisClient, endpoint: RedisEndpoint, timeouts: RedisTimeouts) {
+    this.client = client;
+    this.endpoint = endpoint;
+    this.#timeouts = timeouts;
+    // Without a listener an error event would end the process; whoever calls is told by the call.
+    client.on('error', () => undefined);
+  }
+
+  /** @throws whatever kept the client from connecting. */
+  async ready(): Promise<RedisClient> {
+    if (this.#closed) throw new LedgerUnavailable(`The connection to Redis at ${this.endpoint.name} is closed.`);
+    if (this.client.isReady) return this.client;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  /** Sends one command, never twice. @throws the client's own error. */
+  async send(args: string[]): Promise<unknown> {
+    const client = this.client.isReady && !this.#closed ? this.client : await this.ready();
+    return this.timed(client.sendCommand(args));
+  }
+
+  /** Waits for an answer, but not longer than the command time-out. */
+  async timed<T>(reply: Promise<T>): Promise<T> {
+    const awaited: AwaitedReply = { reply, deadline: performance.now() + this.#timeouts.commandTimeoutMs };
+    this.#awaited.add(awaited);
+    this.#deadlineTimer ??= setTimeout(() => this.#checkDeadline(), this.#timeouts.commandTimeoutMs);
+    try {
+      return await reply;
+    } catch (error) {
+      if (awaited.deadline <= performance.now()) {
+        throw new LedgerUnavailable(
+          `Redis at ${this.endpoint.name} did not answer within ${this.#timeouts.commandTimeoutMs} ms: check its load and the network.`,
+          { cause: error },
+        );
+      }
+      throw error;
+    } finally {
+      this.#awaited.delete(awaited);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const replies = [...this.#awaited].map(({ reply }) => reply);
+    if (replies.length > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      const bound = new Promise((resolve) => {
+        timer = setTimeout(resolve, closeTimeoutMs);
+      });
+      await Promise.race([Promise.allSettled(replies), bound]);
+      clearTimeout(timer);
+    }
+    clearTimeout(this.#deadlineTimer);
+    // What is still connecting must not keep the process.
+    this.client.unref();
+    if (this.client.isOpen) this.client.destroy();
+  }
+
+  #connect(): Promise<RedisClient> {
+    const { client } = this;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          settle(
+            new LedgerUnavailable(
+              `Redis at ${this.endpoint.name} did not take the connection in time: check the address and the network.`,
+            ),
+          ),
+        this.#timeouts.connectTimeoutMs,
+      );
+      const settle = (error: unknown) => {
+        clearTimeout(timer);
+        client.off('ready', connected);
+        client.off('error', settle);
+        if (error === undefined) resolve(client);
+        else reject(error);
+      };
+      const connected = () => settle(undefined);
+      client.on('ready', connected);
+      client.on('error', settle);
+      // An open client that is not ready is between two attempts of its own.
+      if (!client.isOpen) client.connect().catch(settle);
+    });
+  }
+
+  #checkDeadline(): void {
+    this.#deadlineTimer = undefined;
+    const [oldest] = this.#awaited;
+    if (oldest === undefined) return;
+    const leftMs = oldest.deadline - performance.now();
+    if (leftMs > 0) {
+      this.#deadlineTimer = setTimeout(() => this.#checkDeadline(), Math.ceil(leftMs));
+      return;
+    }
+    if (this.client.isOpen) this.client.destroy();
+    // Subscriptions come back with the connection.
+    if (!this.#closed) this.ready().catch(() => undefined);
+  }
+}

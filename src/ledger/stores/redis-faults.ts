@@ -1,0 +1,73 @@
+import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import type { RedisEndpoint } from './redis-url.ts';
+
+/** Redis answered with an error whose first word is `code`. */
+export function isReply(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.startsWith(`${code} `);
+}
+
+/** Trying again by itself would not help: somebody has to correct something. */
+export function isRefusal(error: unknown): boolean {
+  return ['WRONGPASS', 'NOAUTH', 'NOPERM', 'ERR'].some((code) => isReply(error, code));
+}
+
+/** One sentence for each fault of Redis: what, where, and what to do; never the password. */
+export function redisFault(error: unknown, endpoint: RedisEndpoint): McpOnceError {
+  if (error instanceof McpOnceError) return error;
+  const description = describeError(error);
+  const redacted = endpoint.redact(description);
+  const message = `Redis at ${endpoint.name} ${predicate(error, redacted)}.`;
+  // A reply that repeats the password must not come back as the cause either.
+  return new LedgerUnavailable(message, redacted === description ? { cause: error } : {});
+}
+
+const ofReply: Readonly<Record<string, string>> = {
+  WRONGPASS: "refuses the user or the password: correct them in the store's URL",
+  NOAUTH: "asks for a password: put it into the store's URL",
+  NOPERM:
+    'does not allow this user what a ledger needs: grant it SET, GET, MGET, DEL, SCAN, EVAL, EVALSHA, WAIT, PUBLISH and SUBSCRIBE on its keys and channels',
+  READONLY: "is a read-only replica: put the primary's address into the store's URL",
+  OOM: 'is out of memory: raise maxmemory (and keep maxmemory-policy noeviction)',
+  LOADING: 'is still loading its data: try again shortly',
+  MASTERDOWN: 'is a replica that has lost its primary: use the primary, or bring it back',
+  CLUSTERDOWN: 'belongs to a cluster that is down: check the cluster',
+  MOVED: 'is one node of a cluster, and the key lives on another: use a Redis that is not a cluster',
+  ASK: 'is one node of a cluster, and the key lives on another: use a Redis that is not a cluster',
+  NOREPLICAS: 'has fewer replicas than its min-replicas-to-write asks for: bring them back',
+  MISCONF: 'refuses writes because it cannot save to its disk: check its disk and its log',
+  BUSY: 'is busy with a script: wait for it, or end it with SCRIPT KILL',
+  WRONGTYPE: 'holds something else under a key of the ledger: use another database, or another namespace',
+};
+
+const ofConnection: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refuses connections: start it, or correct the address in the store's URL",
+  ENOTFOUND: "has an unknown host name: correct the address in the store's URL",
+  EAI_AGAIN: 'has a host name that cannot be looked up now: check the network',
+  EHOSTUNREACH: 'cannot be reached: check the network',
+  ENETUNREACH: 'cannot be reached: check the network',
+  ETIMEDOUT: 'did not take the connection in time: check the address and the network',
+  ConnectionTimeoutError: 'did not take the connection in time: check the address and the network',
+};
+
+const broken = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'SocketClosedUnexpectedlyError',
+  'DisconnectsClientError',
+  'ClientOfflineError',
+  'ClientClosedError',
+]);
+
+function predicate(error: unknown, description: string): string {
+  const reply = ofReply[/^[A-Z]+(?= )/.exec(description)?.[0] ?? ''];
+  if (reply !== undefined) return reply;
+  if (/^ERR (syntax error|unknown command|Unknown .*shebang)/i.test(description)) {
+    return `does not know a command that the ledger needs (${description}): use Redis 7 or newer, or Valkey`;
+  }
+  const kind = isErrnoException(error) ? (error.code ?? '') : error instanceof Error ? error.constructor.name : '';
+  if (ofConnection[kind] !== undefined) return ofConnection[kind];
+  if (broken.has(kind)) return 'lost the connection, and an answer may be lost with it: try again';
+  if (/^ERR_(SSL|TLS)|CERT|SSL/.test(kind))
+    return `failed the TLS handshake (${description}): check rediss:// and its certificate`;
+  return `failed (${description})`;
+}

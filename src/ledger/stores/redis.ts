@@ -1,0 +1,279 @@
+import type KeyvRedis from '@keyv/redis';
+import { Keyv } from 'keyv';
+import { LedgerUnavailable, McpOnceError, NotReplicated } from '../../errors.ts';
+import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
+import { BoundedKeyvRedis } from './redis-adapter.ts';
+import {
+  createLedgerClient,
+  duplicateForLedger,
+  type RedisClient,
+  RedisConnection,
+  type RedisTimeouts,
+} from './redis-connection.ts';
+import { isReply, redisFault } from './redis-faults.ts';
+import { compareAndSetScript, deleteScript, type RedisScript } from './redis-scripts.ts';
+import { parseRedisUrl, redisEndpoint } from './redis-url.ts';
+import { RedisWatch } from './redis-watch.ts';
+import type { CompareAndSetOptions, Store, StoreEntry } from './store.ts';
+
+export interface RedisStoreOptions {
+  readonly namespace?: string;
+  /** How long a call waits for a connection, in milliseconds; 5,000 by default. */
+  readonly connectTimeoutMs?: number;
+  /** How long a call waits for an answer, in milliseconds; 5,000 by default, more if replicas may take longer. */
+  readonly commandTimeoutMs?: number;
+}
+
+/** A claim counts when so many replicas have confirmed it in time; with 0 replicas nobody is asked. */
+interface Replication {
+  readonly waitReplicas: number;
+  readonly waitTimeoutMs: number;
+}
+
+const scanPageEntries = 250;
+
+/**
+ * A store on Redis 7 or Valkey. Nothing is connected yet: the first call does it.
+ * @param url `redis://` or `rediss://`, optionally with `?waitReplicas=1&waitTimeoutMs=1000`.
+ * @throws McpOnceError `configuration_invalid` for a URL that is none.
+ */
+export function openRedisStore(url: string, options: RedisStoreOptions = {}): Store {
+  const target = parseRedisUrl(url);
+  const timeouts = timeoutsOf(options, target.waitTimeoutMs);
+  const client = createLedgerClient(target.clientUrl, timeouts.connectTimeoutMs);
+  const connection = new RedisConnection(client, target.endpoint, timeouts);
+  const adapter = new BoundedKeyvRedis(connection);
+  const keyv = new Keyv(adapter, {
+    namespace: options.namespace ?? defaultNamespace,
+    useKeyPrefix: false,
+    throwOnErrors: true,
+  });
+  return new RedisStore(keyv, keyNamesOf(keyv, adapter), connection, target, timeouts);
+}
+
+/**
+ * The store of a Keyv instance over `@keyv/redis`: its keys, server and credentials, on connections of the
+ * store's own, so that the instance's queues and time-outs stay as its owner set them.
+ * @throws McpOnceError `configuration_invalid` for a cluster or a sentinel client.
+ */
+export function redisStoreFromKeyv(keyv: Keyv, options: RedisStoreOptions = {}): Store {
+  const adapter = keyv.store as KeyvRedis<unknown>;
+  if (adapter.isCluster() || adapter.isSentinel()) {
+    throw new McpOnceError(
+      'configuration_invalid',
+      'The Keyv instance uses a Redis cluster or sentinel client: the ledger needs one of a single server, such as new KeyvRedis("redis://HOST:PORT").',
+    );
+  }
+  assertDefaultFormat(keyv);
+  keyv.throwOnErrors = true;
+  adapter.throwOnErrors = true;
+  const original = adapter.client as RedisClient;
+  const timeouts = timeoutsOf(options, 0);
+  const socket = original.options?.socket as { host?: string; port?: number; path?: string } | undefined;
+  const name = socket?.path ?? `${socket?.host ?? 'localhost'}:${socket?.port ?? 6379}`;
+  const endpoint = redisEndpoint(name, original.options?.password);
+  const client = duplicateForLedger(original, timeouts.connectTimeoutMs);
+  const connection = new RedisConnection(client, endpoint, timeouts);
+  const replication = { waitReplicas: 0, waitTimeoutMs: 0 };
+  return new RedisStore(keyv, keyNamesOf(keyv, adapter), connection, replication, timeouts);
+}
+
+function timeoutsOf(options: RedisStoreOptions, waitTimeoutMs: number): RedisTimeouts {
+  return {
+    connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+    // A WAIT holds the connection, so that a command may first have to sit out another's, then its own.
+    commandTimeoutMs: options.commandTimeoutMs ?? Math.max(5_000, 2 * waitTimeoutMs + 3_000),
+  };
+}
+
+class RedisStore implements Store {
+  readonly kind = 'redis';
+  readonly shared = true;
+  readonly keyv: Keyv;
+  readonly #names: KeyNames;
+  readonly #connection: RedisConnection;
+  readonly #replication: Replication;
+  readonly #timeouts: RedisTimeouts;
+  readonly #cachedScripts = new Set<RedisScript>();
+  #watch: RedisWatch | undefined;
+  #confirmation: { readonly epoch: number; readonly replicas: Promise<unknown> } | undefined;
+  #closed = false;
+
+  constructor(
+    keyv: Keyv,
+    names: KeyNames,
+    connection: RedisConnection,
+    replication: Replication,
+    timeouts: RedisTimeouts,
+  ) {
+    this.keyv = keyv;
+    this.#names = names;
+    this.#connection = connection;
+    this.#replication = replication;
+    this.#timeouts = timeouts;
+  }
+
+  async putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
+    const name = this.#names.toStore(key);
+    const expiry = Number.isFinite(ttlMs) ? ['PX', milliseconds(ttlMs)] : [];
+    return this.#faultsMapped(async () => {
+      await this.#connected();
+      const epoch = this.#connection.client.socketEpoch;
+      let present: unknown;
+      try {
+        present = await this.#connection.send(['SET', name, value, 'NX', 'GET', ...expiry]);
+      } catch (error) {
+        if (!isReply(error, 'OOM')) throw error;
+        return this.#presentAtMaxmemory(name, error);
+      }
+      if (present !== null) return present as string;
+      await this.#replicated(epoch);
+      return undefined;
+    });
+  }
+
+  async compareAndSet(
+    key: string,
+    expected: string,
+    next: string,
+    ttlMs: number,
+    options: CompareAndSetOptions = {},
+  ): Promise<boolean> {
+    const name = this.#names.toStore(key);
+    const ttl = Number.isFinite(ttlMs) ? milliseconds(ttlMs) : '0';
+    const channel = options.wake ? channelOf(name) : '';
+    return this.#faultsMapped(async () => {
+      await this.#connected();
+      const epoch = this.#connection.client.socketEpoch;
+      const replaced = (await this.#run(compareAndSetScript, name, [expected, next, ttl, channel])) === 1;
+      if (replaced && options.replicate) await this.#replicated(epoch);
+      return replaced;
+    });
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const value = await this.#faultsMapped(() => this.#connection.send(['GET', this.#names.toStore(key)]));
+    return value === null ? undefined : (value as string);
+  }
+
+  async delete(key: string, expected: string): Promise<boolean> {
+    return this.#faultsMapped(async () => (await this.#run(deleteScript, this.#names.toStore(key), [expected])) === 1);
+  }
+
+  /** By SCAN: an entry may come twice while Redis resizes its table. */
+  async *scan(): AsyncIterable<StoreEntry> {
+    const pattern = `${this.#names.prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
+    let cursor = '0';
+    do {
+      const at = cursor;
+      const [next, names] = (await this.#faultsMapped(() =>
+        this.#connection.send(['SCAN', at, 'MATCH', pattern, 'COUNT', String(scanPageEntries), 'TYPE', 'string']),
+      )) as [string, string[]];
+      cursor = next;
+      if (names.length === 0) continue;
+      const values = (await this.#faultsMapped(() => this.#connection.send(['MGET', ...names]))) as (string | null)[];
+      for (const [index, name] of names.entries()) {
+        const value = values[index];
+        if (value != null) yield { key: this.#names.fromStore(name), value };
+      }
+    } while (cursor !== '0');
+  }
+
+  /** Redis expires by itself. */
+  async sweep(): Promise<number> {
+    return 0;
+  }
+
+  async watch(key: string, listener: () => void): Promise<() => void> {
+    if (this.#closed) throw new LedgerUnavailable('The ledger is closed.');
+    const { client, endpoint } = this.#connection;
+    this.#watch ??= new RedisWatch(
+      new RedisConnection(duplicateForLedger(client, this.#timeouts.connectTimeoutMs), endpoint, this.#timeouts),
+    );
+    return this.#watch.watch(channelOf(this.#names.toStore(key)), listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#connection.close(), this.#watch?.close()]);
+  }
+
+  /** So that the epoch that is read next is the one of the connection that is written to. */
+  async #connected(): Promise<void> {
+    if (!this.#connection.client.isReady) await this.#connection.ready();
+  }
+
+  /** At maxmemory nothing new is stored, but what is there can still be replayed. */
+  async #presentAtMaxmemory(name: string, outOfMemory: unknown): Promise<string> {
+    const present = await this.#connection.send(['GET', name]);
+    if (present === null) throw outOfMemory;
+    return present as string;
+  }
+
+  /** The first run sends the source, which Redis keeps; it may forget it (restart, SCRIPT FLUSH). */
+  async #run(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
+    if (this.#cachedScripts.has(script)) {
+      try {
+        return await this.#connection.send(['EVALSHA', script.sha1, '1', name, ...args]);
+      } catch (error) {
+        if (!isReply(error, 'NOSCRIPT')) throw error;
+      }
+    }
+    const result = await this.#connection.send(['EVAL', script.source, '1', name, ...args]);
+    this.#cachedScripts.add(script);
+    return result;
+  }
+
+  /**
+   * Asks, on the connection of the write, how many replicas have it. WAIT counts for all earlier writes of its
+   * connection, so the writes that were answered in one turn of the event loop share one.
+   */
+  async #replicated(epoch: number): Promise<void> {
+    const { waitReplicas } = this.#replication;
+    if (waitReplicas === 0) return;
+    let replicas: number;
+    try {
+      replicas = (await this.#confirmed(epoch)) as number;
+    } catch (error) {
+      throw new NotReplicated(`${this.#confirmationOf('an unknown number')} The connection broke.`, { cause: error });
+    }
+    if (replicas < waitReplicas) throw new NotReplicated(this.#confirmationOf(String(replicas)));
+  }
+
+  #confirmed(epoch: number): Promise<unknown> {
+    const { client } = this.#connection;
+    // On another connection WAIT would speak of other writes, and say yes.
+    if (!client.isReady || client.socketEpoch !== epoch) throw new Error('connected again since the write');
+    if (this.#confirmation?.epoch === epoch) return this.#confirmation.replicas;
+    const { waitReplicas, waitTimeoutMs } = this.#replication;
+    const replicas = this.#connection.send(['WAIT', String(waitReplicas), String(waitTimeoutMs)]);
+    const confirmation = { epoch, replicas };
+    this.#confirmation = confirmation;
+    setImmediate(() => {
+      if (this.#confirmation === confirmation) this.#confirmation = undefined;
+    });
+    return replicas;
+  }
+
+  #confirmationOf(replicas: string): string {
+    const { waitReplicas, waitTimeoutMs } = this.#replication;
+    return `Redis at ${this.#connection.endpoint.name} stored the write, but ${replicas} of the ${waitReplicas} replicas asked for confirmed it within ${waitTimeoutMs} ms: check the replicas, or raise waitTimeoutMs.`;
+  }
+
+  async #faultsMapped<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw redisFault(error, this.#connection.endpoint);
+    }
+  }
+}
+
+/** Redis wants whole milliseconds, and at least one. */
+function milliseconds(ttlMs: number): string {
+  return String(Math.max(1, Math.ceil(ttlMs)));
+}
+
+function channelOf(name: string): string {
+  return `${name}:wake`;
+}

@@ -1,0 +1,50 @@
+import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+
+/** Another connection holds the lock: nothing was done, ask again. */
+export function isBusy(error: unknown): boolean {
+  const code = codeOf(error);
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}
+
+export function lockedTooLong(path: string, waitedMs: number): LedgerUnavailable {
+  return new LedgerUnavailable(
+    `The ledger file ${path} has been locked by another process for ${waitedMs} ms: end whatever holds it (an open transaction of a sqlite3 shell, a backup) and try again.`,
+  );
+}
+
+/** One sentence for each fault of a ledger file: what, where, and what to do. */
+export function sqliteFault(error: unknown, path: string): McpOnceError {
+  if (error instanceof McpOnceError) return error;
+  return new LedgerUnavailable(sentence(codeOf(error), describeError(error), path), { cause: error });
+}
+
+function sentence(code: string, description: string, path: string): string {
+  const file = `The ledger file ${path}`;
+  if (code.startsWith('SQLITE_READONLY') || code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return `${file} is read-only for this process: allow writing to the file and to its folder, or choose another file.`;
+  }
+  if (code.startsWith('SQLITE_FULL') || code === 'ENOSPC' || code === 'EDQUOT') {
+    return `The disk is full, so that the ledger file ${path} cannot be written: free some space and try again.`;
+  }
+  if (code === 'SQLITE_NOTADB') {
+    return `The file ${path} is not a ledger (not a SQLite database): move it away, or choose another file.`;
+  }
+  if (code.startsWith('SQLITE_CORRUPT')) {
+    return `${file} is damaged: restore it from a backup, or save what is left with "sqlite3 FILE .recover".`;
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code === 'ENOTDIR' || code === 'EISDIR' || code === 'ENOENT') {
+    return `${file} cannot be opened (${description}): check that its folder exists, is readable, and that the path is a file.`;
+  }
+  if (code === 'SQLITE_IOERR_SHORT_READ') return `${file} was cut short: restore it from a backup.`;
+  if (code.startsWith('SQLITE_IOERR') || code === 'EIO') {
+    return `The disk failed to read or write the ledger file ${path} (${code}): check the disk.`;
+  }
+  if (code === 'ERR_DLOPEN_FAILED' || code === 'MODULE_NOT_FOUND' || description.includes('bindings file')) {
+    return `SQLite could not be loaded for the ledger file ${path} (${description}): run "npm rebuild better-sqlite3", or use a redis:// store.`;
+  }
+  return `${file} failed (${code ? `${code}: ` : ''}${description}).`;
+}
+
+function codeOf(error: unknown): string {
+  return isErrnoException(error) ? (error.code ?? '') : '';
+}

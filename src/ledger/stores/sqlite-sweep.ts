@@ -1,0 +1,92 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Statement } from 'better-sqlite3';
+import type { GroupCommit } from './group-commit.ts';
+import { isBusy, sqliteFault } from './sqlite-faults.ts';
+
+const intervalMs = 30_000;
+const intervalWhenMoreMs = 1_000;
+/** One slice is one commit and one pause of the event loop: its size follows how long the last one took. */
+const sliceTargetMs = 4;
+const sliceEntriesMin = 8;
+const sliceEntriesMax = 256;
+/** One sweep ends after this, finished or not. */
+const sweepBudgetMs = 250;
+
+/**
+ * Removes expired rows in the background: small slices, oldest first, each its own commit, with the event
+ * loop and the waiting steps let through in between.
+ */
+export class SqliteSweep {
+  readonly #group: GroupCommit;
+  readonly #now: () => number;
+  readonly #remove: Statement<[number, number]>;
+  #sliceEntries = 16;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(group: GroupCommit, now: () => number) {
+    this.#group = group;
+    this.#now = now;
+    this.#remove = group.database.prepare(
+      'DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)',
+    );
+    this.#next(intervalMs);
+  }
+
+  /** @returns how many were removed within the time that one sweep may take. */
+  async run(): Promise<number> {
+    const { removed } = await this.#sweep();
+    return removed;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #sweep(): Promise<{ removed: number; more: boolean }> {
+    const startedAt = performance.now();
+    let removed = 0;
+    while (!this.#stopped && performance.now() - startedAt < sweepBudgetMs) {
+      if (!this.#group.busy) {
+        const wanted = this.#sliceEntries;
+        const found = this.#slice(wanted);
+        removed += found;
+        if (found < wanted) return { removed, more: false };
+      }
+      await nextTurn();
+    }
+    return { removed, more: true };
+  }
+
+  #slice(entries: number): number {
+    const startedAt = performance.now();
+    try {
+      const { changes } = this.#remove.run(this.#now(), entries);
+      this.#group.checkpoint.committed();
+      const tookMs = performance.now() - startedAt;
+      const factor = tookMs > sliceTargetMs ? 0.5 : tookMs < sliceTargetMs / 2 ? 1.5 : 1;
+      this.#sliceEntries = Math.round(Math.min(sliceEntriesMax, Math.max(sliceEntriesMin, entries * factor)));
+      return changes;
+    } catch (error) {
+      // Another process writes, and perhaps sweeps: the next run will do.
+      if (isBusy(error)) return 0;
+      throw sqliteFault(error, this.#group.path);
+    }
+  }
+
+  #next(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#inBackground(), delayMs).unref();
+  }
+
+  async #inBackground(): Promise<void> {
+    let more = false;
+    try {
+      ({ more } = await this.#sweep());
+    } catch {
+      // Whatever is wrong with the file, the next claim will say it to somebody who listens.
+    }
+    this.#next(more ? intervalWhenMoreMs : intervalMs);
+  }
+}

@@ -1,0 +1,181 @@
+import { Keyv } from 'keyv';
+import { LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { GroupCommit, mustWrite, type Step } from './group-commit.ts';
+import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
+import { KeyvSqlite } from './sqlite-adapter.ts';
+import { expiry, type SqliteEntries, sqliteEntries } from './sqlite-entries.ts';
+import { sqliteFault } from './sqlite-faults.ts';
+import { openSqliteFile } from './sqlite-file.ts';
+import { SqliteSweep } from './sqlite-sweep.ts';
+import { SqliteWake } from './sqlite-wake.ts';
+import type { CompareAndSetOptions, Store, StoreEntry } from './store.ts';
+
+export interface SqliteOptions {
+  readonly path: string;
+  /** Create the file's folder if it is missing; false by default, and then a missing folder is an error. */
+  readonly createFolder?: boolean;
+  /** Wall clock in milliseconds; by default `Date.now`. */
+  readonly now?: () => number;
+  /** How long a step waits for other processes' locks, in milliseconds; 5,000 by default. */
+  readonly lockTimeoutMs?: number;
+}
+
+export interface SqliteStoreOptions extends SqliteOptions {
+  readonly namespace?: string;
+}
+
+const pageEntries = 100;
+/** How often a row may vanish between an insert that found it and the read that wants it. */
+const vanishedMax = 10;
+
+/** @throws LedgerUnavailable with one sentence on what is wrong with the file. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const adapter = await openSqliteAdapter(options);
+  const keyv = new Keyv(adapter, { namespace: options.namespace ?? defaultNamespace, useKeyPrefix: false });
+  return storeOver(keyv, true);
+}
+
+/** Our Keyv storage adapter over a SQLite file, for a Keyv instance of one's own. */
+export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSqlite> {
+  const lockTimeoutMs = options.lockTimeoutMs ?? 5_000;
+  const now = options.now ?? Date.now;
+  const { path, createFolder = false } = options;
+  const file = await openSqliteFile({ path, createFolder, lockTimeoutMs });
+  const group = new GroupCommit(file, lockTimeoutMs);
+  return new KeyvSqlite(group, sqliteEntries(file.database, now), now);
+}
+
+/**
+ * The store of a Keyv instance over `openSqliteAdapter`. Closing it leaves the instance open: it belongs to
+ * whoever made it.
+ * @throws McpOnceError `configuration_invalid` for any adapter but ours.
+ */
+export function sqliteStoreFromKeyv(keyv: Keyv): Store {
+  return storeOver(keyv, false);
+}
+
+function storeOver(keyv: Keyv, owned: boolean): Store {
+  const adapter: unknown = keyv.store;
+  if (!(adapter instanceof KeyvSqlite)) {
+    throw new McpOnceError(
+      'configuration_invalid',
+      'This SQLite adapter for Keyv has no atomic step: use the store sqlite:PATH, or the adapter of mcp-once.',
+    );
+  }
+  assertDefaultFormat(keyv);
+  keyv.throwOnErrors = true;
+  return new SqliteStore(keyv, adapter, owned);
+}
+
+class SqliteStore implements Store {
+  readonly kind = 'sqlite';
+  readonly shared = false;
+  readonly keyv: Keyv;
+  readonly #names: KeyNames;
+  readonly #group: GroupCommit;
+  readonly #entries: SqliteEntries;
+  readonly #now: () => number;
+  readonly #wake: SqliteWake;
+  readonly #sweep: SqliteSweep;
+  readonly #owned: boolean;
+  #closed = false;
+
+  constructor(keyv: Keyv, adapter: KeyvSqlite, owned: boolean) {
+    this.keyv = keyv;
+    this.#owned = owned;
+    this.#names = keyNamesOf(keyv, adapter);
+    this.#group = adapter.group;
+    this.#entries = adapter.entries;
+    this.#now = adapter.now;
+    this.#wake = new SqliteWake(adapter.group.database, adapter.group.path);
+    this.#sweep = new SqliteSweep(adapter.group, adapter.now);
+  }
+
+  putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
+    const name = this.#names.toStore(key);
+    return this.#run<string | undefined>({
+      key: name,
+      read: () => this.#entries.read(name) ?? mustWrite,
+      write: () => {
+        for (let vanished = 0; vanished < vanishedMax; vanished += 1) {
+          if (this.#entries.insert(name, value, expiry(this.#now(), ttlMs))) return undefined;
+          const present = this.#entries.read(name);
+          if (present !== undefined) return present;
+        }
+        throw new LedgerUnavailable(`The ledger file ${this.#group.path} did not settle: an entry came and went.`);
+      },
+    });
+  }
+
+  async compareAndSet(
+    key: string,
+    expected: string,
+    next: string,
+    ttlMs: number,
+    options: CompareAndSetOptions = {},
+  ): Promise<boolean> {
+    const name = this.#names.toStore(key);
+    const replaced = await this.#run({
+      key: name,
+      write: () => this.#entries.replace(name, expected, next, expiry(this.#now(), ttlMs)),
+    });
+    if (replaced && options.wake) this.#wake.announce(key);
+    return replaced;
+  }
+
+  get(key: string): Promise<string | undefined> {
+    const name = this.#names.toStore(key);
+    const read = () => this.#entries.read(name);
+    return this.#run({ key: name, read, write: read });
+  }
+
+  delete(key: string, expected: string): Promise<boolean> {
+    const name = this.#names.toStore(key);
+    return this.#run({ key: name, write: () => this.#entries.remove(name, expected) });
+  }
+
+  async *scan(): AsyncIterable<StoreEntry> {
+    const { prefix } = this.#names;
+    let after = prefix;
+    for (;;) {
+      const last = after;
+      const read = () => this.#entries.page(prefix, last, pageEntries);
+      const page = await this.#run({ key: prefix, read, write: read });
+      for (const { key, value } of page) yield { key: this.#names.fromStore(key), value };
+      const end = page.at(-1);
+      if (end === undefined || page.length < pageEntries) return;
+      after = end.key;
+    }
+  }
+
+  async sweep(): Promise<number> {
+    this.#assertOpen();
+    return this.#sweep.run();
+  }
+
+  async watch(key: string, listener: () => void): Promise<() => void> {
+    this.#assertOpen();
+    try {
+      return this.#wake.watch(key, listener);
+    } catch (error) {
+      throw sqliteFault(error, this.#group.path);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sweep.stop();
+    if (this.#owned) this.#group.close();
+    this.#wake.close();
+  }
+
+  async #run<T>(step: Step<T>): Promise<T> {
+    this.#assertOpen();
+    return this.#group.run(step);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LedgerUnavailable(`The ledger file ${this.#group.path} is closed.`);
+  }
+}

@@ -1,0 +1,41 @@
+/** Who watches which key in this process. Listeners run in a microtask of their own, never inside a write. */
+export class Watchers {
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  has(key: string): boolean {
+    return this.#listeners.has(key);
+  }
+
+  /** @returns a function that ends the watch; calling it twice does nothing. */
+  add(key: string, listener: () => void): () => void {
+    let ended = false;
+    // A wrapper: one function may watch a key twice, and a wake that is under way misses who has gone.
+    const call = () => {
+      if (!ended) listener();
+    };
+    const listeners = this.#listeners.get(key) ?? new Set();
+    listeners.add(call);
+    this.#listeners.set(key, listeners);
+    return () => {
+      ended = true;
+      listeners.delete(call);
+      if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key);
+    };
+  }
+
+  wake(key: string): void {
+    for (const listener of this.#listeners.get(key) ?? []) queueMicrotask(listener);
+  }
+
+  wakeAll(): void {
+    for (const key of this.#listeners.keys()) this.wake(key);
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}
