@@ -87,11 +87,16 @@ function guarded(
     fingerprint: derived.fingerprint,
     arguments: args,
     ordinal,
-    windowMs: tool.windowMs,
-    retentionMs: Math.max(engine.settings.recordRetentionMs, tool.windowMs + dayMs, memoryMs + dayMs),
+    windowMs: windowOf(tool, derived),
+    retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),
     supersedes: derived.source === 'latest',
   });
   return { type: 'guarded', guarded: Object.freeze({ tool, derived, baseKey, request, call }) };
+}
+
+/** A host's key means one operation for at least a day, however short the tool's own window is. */
+function windowOf(tool: Tool, derived: DerivedKey): number {
+  return derived.source === 'host' ? Math.max(tool.windowMs, dayMs) : tool.windowMs;
 }
 
 function refused(code: RefusalAnswer['code'], message: string): Prepared {

@@ -110,7 +110,7 @@ async function resend(recovering: Recovering, last: RunResult): Promise<Step> {
   let result = last;
   for (const pauseMs of resendPausesMs) {
     if (!remembered(engine, tool, claim)) break;
-    await pause(engine.clock, pauseMs, engine.ending);
+    if (pauseMs > 0) await pause(engine.clock, pauseMs, engine.ending);
     const step = await runAgain(recovering, result, false);
     if (step.type === 'ended' || step.result.cutOff || claim.lost) return step;
     result = step.result;

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { handleCall } from '../../src/call/handle-call.ts';
+import type { Answer, Engine, EngineSettings, RefusalAnswer, ResultAnswer } from '../../src/call/types.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
+import type { Store } from '../../src/ledger/stores/store.ts';
+import { createCatalog } from '../../src/tool/catalog.ts';
+import { ClientPool } from '../../src/tool/client-pool.ts';
+import type { Tool } from '../../src/tool/types.ts';
+
+export interface EngineOptions {
+  readonly tools: readonly Tool[];
+  readonly clock?: Clock;
+  readonly store?: Store;
+  readonly settings?: Partial<EngineSettings>;
+  readonly leaseMs?: number;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly sandbox?: () => Promise<string>;
+}
+
+export interface CallOptions {
+  readonly meta?: Record<string, unknown>;
+  readonly hostKey?: unknown;
+  readonly signal?: AbortSignal;
+  readonly scope?: { readonly tenant: string; readonly subject: string };
+  readonly onWait?: (waitedMs: number) => void;
+}
+
+/** One engine as one process would have it; several over one store stand for several processes. */
+export function testEngine(options: EngineOptions) {
+  const clock = options.clock ?? systemClock;
+  const store = options.store ?? openMemoryStore({ now: () => clock.wallMs() });
+  const closing = new AbortController();
+  const ending = new AbortController();
+  const settings = { leaseMs: options.leaseMs ?? 10_000, unresolvedRetentionMs: 30 * 86_400_000 };
+  const ledger = new Ledger({ store, clock, randomId: randomUUID, settings });
+  const engine: Engine = {
+    catalog: createCatalog(options.tools),
+    clients: new ClientPool(options.environment ?? {}, {
+      sandbox: options.sandbox ?? (() => Promise.reject(new Error('no sandbox'))),
+    }),
+    clock,
+    settings: {
+      waitMs: 45_000,
+      maxRunMs: 600_000,
+      recordRetentionMs: 7 * 86_400_000,
+      resultBytesMax: 262_144,
+      hostKeys: true,
+      conversationScope: false,
+      ...options.settings,
+    },
+    ledger: () => Promise.resolve(ledger),
+    repeatSecret: () => Promise.resolve('a secret that only these tests have'),
+    randomId: randomUUID,
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    running: new Set(),
+    closing: closing.signal,
+    ending: ending.signal,
+  };
+  const call = (tool: string, args: unknown, how: CallOptions = {}): Promise<Answer> =>
+    handleCall(engine, {
+      tool,
+      arguments: args,
+      scope: how.scope ?? { tenant: 'default', subject: 'local' },
+      meta: how.meta ?? {},
+      signal: how.signal ?? new AbortController().signal,
+      ...('hostKey' in how ? { hostKey: how.hostKey } : {}),
+      ...(how.onWait ? { onWait: how.onWait } : {}),
+    });
+  const records = async () => {
+    const found = [];
+    for await (const { key } of store.scan()) {
+      const held = await ledger.read(key);
+      if (held) found.push(held.record);
+    }
+    return found;
+  };
+  return { engine, ledger, store, clock, call, records, close: closing, end: ending };
+}
+
+export function resultOf(answer: Answer): ResultAnswer {
+  if (answer.type !== 'result') throw new Error(`expected a result, got ${answer.code}: ${answer.message}`);
+  return answer;
+}
+
+export function refusalOf(answer: Answer): RefusalAnswer {
+  if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer.result)}`);
+  return answer;
+}

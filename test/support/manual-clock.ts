@@ -1,0 +1,61 @@
+import type { Clock } from '../../src/clock.ts';
+
+interface Timer {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #wallMs: number;
+  #monotonicMs = 1_000;
+  #timers = new Set<Timer>();
+
+  constructor(wallMs = Date.UTC(2026, 0, 1)) {
+    this.#wallMs = wallMs;
+  }
+
+  wallMs(): number {
+    return this.#wallMs;
+  }
+
+  monotonicMs(): number {
+    return this.#monotonicMs;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    const timer = { atMs: this.#monotonicMs + delayMs, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Sets the wall clock alone, as an administrator would. */
+  jumpWall(byMs: number): void {
+    this.#wallMs += byMs;
+  }
+
+  /** Moves both clocks on, running what is due in order and letting what it began come to rest. */
+  async advance(byMs: number): Promise<void> {
+    const endMs = this.#monotonicMs + byMs;
+    for (;;) {
+      await settleDown();
+      const due = [...this.#timers].filter((timer) => timer.atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers.delete(due);
+      this.#move(Math.max(due.atMs, this.#monotonicMs));
+      due.run();
+    }
+    this.#move(endMs);
+    await settleDown();
+  }
+
+  #move(toMs: number): void {
+    this.#wallMs += toMs - this.#monotonicMs;
+    this.#monotonicMs = toMs;
+  }
+}
+
+/** Lets everything that needs no time run until it waits for some: a few turns of the event loop. */
+export async function settleDown(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import type { Classification } from '../../src/index.ts';
+import { defineClient, z } from '../../src/index.ts';
+
+/** An effect that really happened at the upstream. */
+export interface UpstreamEffect {
+  readonly id: string;
+  readonly key: string;
+  readonly marker: string;
+  readonly body: unknown;
+}
+
+export type Fault =
+  | 'none'
+  /** The effect happens and its answer is lost. */
+  | 'drop_answer'
+  /** The effect happens and the answer is a saved 500. */
+  | 'error_after'
+  | 'refuse'
+  | 'reject'
+  | 'unauthorized'
+  | 'decline'
+  | 'gone'
+  /** The effect happens when `release` is called, and the answer comes then. */
+  | 'hang_before'
+  /** The effect happens at once; the answer comes when `release` is called. */
+  | 'hang_after';
+
+export class UpstreamError extends Error {
+  readonly classification: Classification;
+
+  constructor(message: string, classification: Classification) {
+    super(message);
+    this.classification = classification;
+  }
+}
+
+/** Where the effects of engine tests happen and are counted: it knows nothing of the ledger. */
+export class Upstream {
+  readonly effects: UpstreamEffect[] = [];
+  /** Every request that arrived, whether it had an effect or not. */
+  readonly requests: string[] = [];
+  honoursKeys = true;
+  readonly #faults: Fault[] = [];
+  readonly #saved = new Map<string, () => UpstreamEffect>();
+  #gates: (() => void)[] = [];
+  #arrivals: { count: number; resolve: () => void }[] = [];
+
+  /** The faults of the next requests, in order. */
+  next(...faults: Fault[]): void {
+    this.#faults.push(...faults);
+  }
+
+  release(): void {
+    for (const open of this.#gates.splice(0)) open();
+  }
+
+  arrived(count: number): Promise<void> {
+    if (this.requests.length >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#arrivals.push({ count, resolve }));
+  }
+
+  async send(key: string, body: unknown, marker = ''): Promise<UpstreamEffect> {
+    this.requests.push(key);
+    for (const arrival of this.#arrivals) if (this.requests.length >= arrival.count) arrival.resolve();
+    const fault = this.#faults.shift() ?? 'none';
+    if (fault === 'refuse') throw new UpstreamError('connection refused', 'not_executed');
+    if (fault === 'unauthorized') throw new UpstreamError('401', 'not_executed');
+    const saved = this.honoursKeys ? this.#saved.get(key) : undefined;
+    if (saved) return saved();
+    if (fault === 'reject') throw new UpstreamError('400 invalid', 'not_executed');
+    if (fault === 'gone') throw new UpstreamError('404', 'gone');
+    if (fault === 'decline') return this.#save(key, () => fail('402 declined', 'failed'));
+    if (fault === 'hang_before') await this.#gate();
+    const effect = { id: randomUUID(), key, marker, body };
+    this.effects.push(effect);
+    if (fault === 'error_after') return this.#save(key, () => fail('500', 'unknown'));
+    this.#save(key, () => effect);
+    if (fault === 'hang_after') await this.#gate();
+    if (fault === 'drop_answer') fail('socket hang up', 'unknown');
+    return effect;
+  }
+
+  #gate(): Promise<void> {
+    return new Promise((resolve) => this.#gates.push(resolve));
+  }
+
+  #save(key: string, answer: () => UpstreamEffect): UpstreamEffect {
+    this.#saved.set(key, answer);
+    return answer();
+  }
+}
+
+function fail(message: string, classification: Classification): never {
+  throw new UpstreamError(message, classification);
+}
+
+/** A client of that upstream; `memoryMs` 0 for one that takes no keys. */
+export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000) {
+  return defineClient({
+    name: 'upstream',
+    env: z.object({ ACCOUNT: z.string().default('a') }),
+    open: () => upstream,
+    upstream: (env) => ({ origin: 'test', mode: 'test', account: env.ACCOUNT }),
+    memoryMs,
+    classify: (error) => (error instanceof UpstreamError ? error.classification : undefined),
+  });
+}
