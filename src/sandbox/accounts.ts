@@ -10,7 +10,7 @@ export const accountEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-export function toAccount(id: string): Stripe.Account {
+function toAccount(id: string): Stripe.Account {
   return {
     id,
     object: 'account',

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { type Call, type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
+import { type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
 import { invoicePrefixOf } from './ids.ts';
 import type { Kind } from './objects.ts';
 import { clearableText, email, mergeMetadata, metadata, paging } from './params.ts';
@@ -69,7 +69,7 @@ export const customerEndpoints: readonly Endpoint[] = [
       phone: { path: 'phone', type: 'text' },
       created: { path: 'created', type: 'number' },
     },
-    toCustomer,
+    (_, record) => toCustomer(record),
   ),
   endpoint('POST', '/v1/customers', fields, (call, params) => {
     const id = call.newId('cus');
@@ -91,17 +91,17 @@ export const customerEndpoints: readonly Endpoint[] = [
     );
     call.objects.insert(customers, record, call.nowMs);
     call.effect('customer.created', id);
-    return toCustomer(call, record);
+    return toCustomer(record);
   }),
   endpoint('GET', '/v1/customers', { ...paging, email: z.string().max(512).optional() }, (call, params) => {
     const filter = params.email === undefined ? {} : { email: params.email };
-    return pageOf('/v1/customers', call.objects.page(customers, filter, params), (record) => toCustomer(call, record));
+    return pageOf('/v1/customers', call.objects.page(customers, filter, params), (record) => toCustomer(record));
   }),
-  endpoint('GET', '/v1/customers/:id', {}, (call, _, id) => toCustomer(call, call.objects.load(customers, id))),
+  endpoint('GET', '/v1/customers/:id', {}, (call, _, id) => toCustomer(call.objects.load(customers, id))),
   endpoint('POST', '/v1/customers/:id', fields, (call, params, id) => {
     const record = call.objects.save(customers, withFields(call.objects.load(customers, id), params));
     call.effect('customer.updated', id);
-    return toCustomer(call, record);
+    return toCustomer(record);
   }),
 ];
 
@@ -135,7 +135,7 @@ function withAddress(
   };
 }
 
-export function toCustomer(_call: Call, record: CustomerRecord): Stripe.Customer {
+export function toCustomer(record: CustomerRecord): Stripe.Customer {
   return {
     id: record.id,
     object: 'customer',

@@ -64,7 +64,7 @@ export const moveEndpoints: readonly Endpoint[] = [
       });
       if (intent.lastError !== null) {
         call.objects.save(invoices, { ...invoice, attemptCount });
-        return declined(call, intent);
+        return declined(intent);
       }
       return move(call, { ...paid, attemptCount, amountPaid: due }, 'invoice.paid');
     },

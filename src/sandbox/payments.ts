@@ -225,7 +225,7 @@ function confirm(
     );
   }
   const done = attempt(call, intent, cardOf(name));
-  return done.lastError === null ? toPayment(done) : declined(call, done);
+  return done.lastError === null ? toPayment(done) : declined(done);
 }
 
 /** One charge of the card: the intent succeeds, or asks for another payment method. */
@@ -261,7 +261,7 @@ function attempt(call: Call, intent: PaymentRecord, card: TestCard): PaymentReco
 }
 
 /** A declined card: 402, and what was written stays, as at Stripe. */
-export function declined(_call: Call, intent: PaymentRecord): Answer {
+export function declined(intent: PaymentRecord): Answer {
   const error: ErrorBody = {
     type: 'card_error',
     code: intent.lastError?.code ?? 'card_declined',

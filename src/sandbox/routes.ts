@@ -22,7 +22,7 @@ const endpoints: readonly Endpoint[] = [
 
 /** Every kind of object, and how one of an id is shown; undefined when it is not there. */
 export const kinds: readonly { name: string; prefix: string; show(call: Call, id: string): object | undefined }[] = [
-  kind(customers, toCustomer),
+  kind(customers, (_, record) => toCustomer(record)),
   kind(invoices, toInvoice),
   kind(items, (_, record) => toItem(record)),
   kind(payments, (_, record) => toPayment(record)),
