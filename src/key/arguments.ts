@@ -11,7 +11,7 @@ export const REPEAT_TOKEN_FIELD = 'repeat_token';
 const REPEAT_TOKEN_CHARS_MAX = 512;
 const ISSUES_NAMED_MAX = 5;
 
-export interface ArgumentIssue {
+interface ArgumentIssue {
   /** Names the field, never its value. */
   readonly path: string;
   readonly message: string;
@@ -118,18 +118,23 @@ function withoutNulls(value: unknown, place: Place): unknown {
 function withoutDefaults(value: unknown, place: Place, path: (string | number)[]): unknown {
   if (!isContainer(value)) return value;
   if (Array.isArray(value)) {
-    return value.map((item, index) =>
-      isContainer(item) ? withoutDefaults(item, place.item(index), [...path, index]) : item,
-    );
+    return value.map((item, index) => (isContainer(item) ? within(item, place.item(index), path, index) : item));
   }
   if (!isPlainObject(value)) throw notJson(path);
   const kept: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     if (value[name] === undefined) continue;
     const rule = place.property(name);
-    const member = isContainer(value[name]) ? withoutDefaults(value[name], rule.place, [...path, name]) : value[name];
+    const member = isContainer(value[name]) ? within(value[name], rule.place, path, name) : value[name];
     if (!isFallback(member, rule)) kept[name] = member;
   }
+  return kept;
+}
+
+function within(value: unknown, place: Place, path: (string | number)[], step: string | number): unknown {
+  path.push(step);
+  const kept = withoutDefaults(value, place, path);
+  path.pop();
   return kept;
 }
 

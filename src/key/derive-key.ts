@@ -26,7 +26,7 @@ export interface Upstream {
 
 export type KeySource = 'host' | 'identical' | 'latest' | 'same-call' | 'call';
 /** How repeats of a tool's calls are recognised. `off` never gets here. */
-export type KeyMatch = 'identical' | 'latest' | 'same-call';
+type KeyMatch = 'identical' | 'latest' | 'same-call';
 
 /** Which one of several identical operations that were meant: what an opened repeat token says. */
 export interface Occurrence {

@@ -1,6 +1,10 @@
+import { sameJson } from './canonical-json.ts';
 import { isPlainObject } from './check-json.ts';
 
 export type Schema = Record<string, unknown>;
+
+/** What a schema says of null as a property. `closed`: nothing, and lets no such property in. `open`: nothing. */
+export type Verdict = 'refuses' | 'allows' | 'closed' | 'open';
 
 /** In place of a reference that cannot be followed: nothing is known of it, so everything is possible. */
 export const OPAQUE: Schema = Object.freeze({});
@@ -54,12 +58,17 @@ export function holdsObject(facet: Schema): boolean {
 
 /** What this facet itself says of a property that it names. */
 export function propertySchema(facet: Schema, name: string): unknown {
-  const { properties } = facet;
-  return isPlainObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  const properties = propertiesOf(facet);
+  return Object.hasOwn(properties, name) ? properties[name] : undefined;
+}
+
+export function propertiesOf(facet: Schema): Schema {
+  return isPlainObject(facet.properties) ? facet.properties : {};
 }
 
 /** The schema of a property that is not named. Patterns are not run: they come from outside. */
 export function otherSchema(facet: Schema): unknown[] {
+  if (facet === OPAQUE) return [OPAQUE];
   return facet.patternProperties === undefined && isPlainObject(facet.additionalProperties)
     ? [facet.additionalProperties]
     : [];
@@ -71,10 +80,34 @@ export function requires(facet: Schema, name: string): boolean {
 
 /** `prefixItems` and `items` of 2020-12, `items` as a list and `additionalItems` of the drafts before. */
 export function itemSchemas(facet: Schema, index: number): unknown[] {
-  const lists = [facet.prefixItems, facet.items].filter((list) => Array.isArray(list));
-  for (const list of lists) if (index < list.length) return [list[index]];
+  if (facet === OPAQUE) return [OPAQUE];
+  const own = listOf(facet)[index];
+  if (own !== undefined) return [own];
   const rest = Array.isArray(facet.items) ? facet.additionalItems : facet.items;
   return rest === undefined ? [] : [rest];
+}
+
+export function positionsOf(facet: Schema): number {
+  return listOf(facet).length;
+}
+
+function listOf({ prefixItems, items }: Schema): readonly unknown[] {
+  if (Array.isArray(prefixItems)) return prefixItems;
+  return Array.isArray(items) ? items : [];
+}
+
+/** One branch that allows null, or that lets anything in, is enough to leave null alone. */
+export function unionVerdict(branches: readonly Verdict[]): Verdict {
+  if (branches.includes('allows')) return 'allows';
+  if (branches.includes('open')) return 'open';
+  return branches.includes('refuses') ? 'refuses' : 'closed';
+}
+
+/** The default that all these have in common. */
+export function agreed(facets: readonly Schema[]): { readonly value: unknown } | undefined {
+  const [first, ...others] = facets;
+  if (first === undefined || others.some((other) => !sameJson(other.default, first.default))) return undefined;
+  return { value: first.default };
 }
 
 /** Marked by JSON Schema (`contentEncoding`), by OpenAPI's formats, or by our own word. */

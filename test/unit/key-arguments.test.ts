@@ -283,6 +283,28 @@ describe('null', () => {
     expect(fingerprintOf(prepared.forHash, { keepString: prepared.keepString })).toHaveLength(64);
   });
 
+  it('is left alone in alternatives within more alternatives than are read', () => {
+    const buried = (leaf: object, depth: number): Record<string, unknown> =>
+      depth === 0 ? { ...leaf } : { anyOf: [buried(leaf, depth - 1), { type: 'integer' }] };
+    const leaf = object({ a: { ...text, default: 'd' }, b: object({ c: text }), l: { items: object({ c: text }) } });
+    const raw = { a: null, b: { c: null }, l: [{ c: null }] };
+    expect(valid(raw, anything(buried(leaf, 4))).arguments).toEqual({ b: {}, l: [{}] });
+    expect(valid(raw, anything(buried(leaf, 20))).arguments).toEqual(raw);
+    expect(valid({ a: 'd' }, anything(buried(leaf, 4))).forHash).toEqual({});
+    expect(valid({ a: 'd' }, anything(buried(leaf, 20))).forHash).toEqual({ a: 'd' });
+    const path = buried(object({ a: { format: 'path' } }), 20);
+    expect(valid({}, anything(path)).keepString?.(['a'])).toBe(true);
+  });
+
+  it('is left alone below a reference that leads nowhere, and strings there are kept', () => {
+    const jsonSchema = object({ a: { $ref: 'https://example.com/a', properties: { b: text } } });
+    const { arguments: sent, keepString } = valid({ a: { c: null, d: [{ c: null }] } }, anything(jsonSchema));
+    expect(sent).toEqual({ a: { c: null, d: [{ c: null }] } });
+    expect(keepString?.(['a', 'd', 0, 'c'])).toBe(true);
+    expect(keepString?.(['a'])).toBe(true);
+    expect(keepString?.(['z'])).toBe(false);
+  });
+
   it('stays right past what is remembered of a schema', () => {
     const names = Array.from({ length: 6_000 }, (_, index) => `p${index}`);
     const wide = object(Object.fromEntries(names.map((name) => [name, object({ x: { ...text, default: 'd' } })])));
@@ -334,6 +356,8 @@ describe('defaults', () => {
     expect(forHash({ oneOf: [branch(1), branch(2)] })).toEqual({ a: 1 });
     expect(forHash({ oneOf: [branch(1), { type: 'object' }] })).toEqual({ a: 1 });
     expect(forHash({ oneOf: [branch(1), { $ref: '#' }] })).toEqual({ a: 1 });
+    expect(forHash({ allOf: [branch(1), branch(2)], oneOf: [branch(1)] })).toEqual({ a: 1 });
+    expect(forHash({ oneOf: [{ type: 'string' }], anyOf: [branch(1), branch(1)] })).toEqual({});
   });
 
   it('are never dropped as items of a list', () => {
