@@ -1,0 +1,100 @@
+import { Readable } from 'node:stream';
+import { NotExecuted } from 'mcp-once';
+import type Mail from 'nodemailer/lib/mailer';
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { MailError, type MailStage } from './smtp-errors.ts';
+
+/** Time-outs in ms; together under the 45 s for which identical calls wait. */
+const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, dnsTimeout: 5_000, socketTimeout: 20_000 };
+
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
+
+export interface Sent {
+  readonly accepted: readonly string[];
+  readonly rejected: readonly string[];
+  /** The server's last reply. */
+  readonly response: string;
+}
+
+interface Parts {
+  readonly Connection: typeof SMTPConnection;
+  readonly compose: (mail: Mail.Options) => Promise<Buffer>;
+  readonly options: SMTPConnection.Options;
+  readonly credentials: SMTPConnection.Credentials | undefined;
+}
+
+/**
+ * Sends messages over one connection each, and knows how far each one came.
+ *
+ * Not through nodemailer's transport: its errors say the same (`ECONNECTION`, `ESOCKET`, `ETIMEDOUT`) of
+ * a connection that broke before the message and of one that broke after it, and that is the difference
+ * between "safe to send again" and "unknown".
+ */
+export class Mailer {
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Loads nodemailer and reads the URL with its options (`?requireTLS=true`, `?tls.rejectUnauthorized=false`). */
+  static async open(url: string): Promise<Mailer> {
+    const [{ createTransport }, { default: Connection }, { default: MailComposer }] = await Promise.all([
+      import('nodemailer'),
+      import('nodemailer/lib/smtp-connection'),
+      import('nodemailer/lib/mail-composer'),
+    ]);
+    const given = createTransport(url).options as SMTPConnection.Options & { auth?: SMTPConnection.Credentials };
+    const { auth: credentials, ...options } = given;
+    const isPlain = options.secure !== true && !loopback.has(options.host ?? '');
+    // A password goes out under TLS only, unless the URL says otherwise.
+    const requireTLS = options.requireTLS ?? (credentials !== undefined && isPlain && options.ignoreTLS !== true);
+    return new Mailer({
+      Connection,
+      compose: (mail) => new MailComposer(mail).compile().build(),
+      options: { ...options, ...timeouts, requireTLS, logger: false },
+      credentials,
+    });
+  }
+
+  /** @throws MailError that knows how far the message came; NotExecuted when `signal` had aborted. */
+  async send(mail: Mail.Options, envelope: SMTPConnection.Envelope, signal: AbortSignal): Promise<Sent> {
+    const { Connection, compose, options, credentials } = this.#parts;
+    const message = await compose(mail);
+    if (signal.aborted) throw new NotExecuted('it was cut off before it was sent');
+    const connection = new Connection(options);
+    let stage: MailStage = 'before_message';
+    // nodemailer reads it when the server has said that it may come (354), and not before.
+    const body = new Readable({
+      read() {
+        stage = 'message';
+        this.push(message);
+        this.push(null);
+      },
+    });
+    return new Promise<Sent>((resolve, reject) => {
+      const fail = (error: Error): void => {
+        connection.close();
+        reject(new MailError(stage, replyToMessage(error), error));
+      };
+      const deliver = (): void =>
+        connection.send(envelope, body, (error, info) => {
+          if (error) return fail(error);
+          connection.quit();
+          resolve({ accepted: info.accepted, rejected: info.rejected, response: info.response });
+        });
+      connection.on('error', fail);
+      connection.connect((error) => {
+        if (error) return fail(error);
+        if (credentials === undefined) return deliver();
+        connection.login({ credentials }, (refused) => (refused ? fail(refused) : deliver()));
+      });
+    });
+  }
+}
+
+/** The code of the server's reply to the end of the message; 0 when the failure is something else. */
+function replyToMessage(error: Error): number {
+  const { code, command, responseCode } = error as SMTPConnection.SMTPError;
+  return code === 'EMESSAGE' && command === 'DATA' ? (responseCode ?? 0) : 0;
+}

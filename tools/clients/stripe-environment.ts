@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { type Upstream, z } from 'mcp-once';
+
+const stripeOrigin = 'https://api.stripe.com';
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
+
+/** The variables of the stripe client. Their messages never hold a value. */
+export const stripeEnvironment = z
+  .object({
+    STRIPE_SECRET_KEY: z
+      .string()
+      .regex(/^(sk|rk)_(test|live)_\w{1,250}$/, 'must be a secret or restricted key: sk_test_..., sk_live_..., rk_...')
+      .optional(),
+    STRIPE_API_BASE: z.string().refine(isOrigin, 'must be an origin such as http://127.0.0.1:12111').optional(),
+    STRIPE_ACCOUNT: z
+      .string()
+      .regex(/^acct_\w{1,100}$/, 'must be an account id: acct_...')
+      .optional(),
+    MCP_ONCE_SANDBOX_DATA: z.string().min(1).max(4_096).optional(),
+  })
+  .refine((env) => env.STRIPE_API_BASE === undefined || env.STRIPE_SECRET_KEY !== undefined, {
+    path: ['STRIPE_SECRET_KEY'],
+    message: 'is needed where STRIPE_API_BASE is set',
+  })
+  .refine((env) => !isLive(env.STRIPE_SECRET_KEY) || isPrivate(env.STRIPE_API_BASE), {
+    path: ['STRIPE_API_BASE'],
+    message: 'must be https, or of this machine: a live key is not sent in clear',
+  });
+
+export type StripeEnvironment = z.infer<typeof stripeEnvironment>;
+
+/**
+ * Where effects happen: the same in every process that means the same place. The built-in sandbox is
+ * named by its data, since its port changes with each start.
+ */
+export function stripeUpstream(env: StripeEnvironment): Upstream {
+  const key = env.STRIPE_SECRET_KEY;
+  if (key === undefined) {
+    return { origin: 'mcp-once-sandbox', mode: 'sandbox', account: env.MCP_ONCE_SANDBOX_DATA ?? 'default' };
+  }
+  return {
+    origin: new URL(env.STRIPE_API_BASE ?? stripeOrigin).origin,
+    mode: isLive(key) ? 'live' : 'test',
+    account: env.STRIPE_ACCOUNT ?? accountOfKey(key),
+  };
+}
+
+/** Host, port and protocol as the SDK takes them. */
+export function addressOf(origin: string): { host: string; port: string; protocol: 'http' | 'https' } {
+  const url = new URL(origin);
+  const protocol = url.protocol === 'http:' ? 'http' : 'https';
+  const port = url.port || (protocol === 'http' ? '80' : '443');
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port, protocol };
+}
+
+/**
+ * The account of a key, so that a rolled key still means the same operations.
+ *
+ * Keys of about a hundred characters carry their account's id after a 5: `sk_live_51Abc...` belongs to
+ * `acct_1Abc...`. That is seen, not documented, and nothing rests on it: were it otherwise, these 16
+ * characters would still tell keys apart. Any other key is named by a short hash.
+ */
+function accountOfKey(key: string): string {
+  const embedded = /^(?:sk|rk)_(?:test|live)_5(1[A-Za-z0-9]{15})[A-Za-z0-9]{60,}$/.exec(key)?.[1];
+  if (embedded !== undefined) return `acct_${embedded}`;
+  return `key-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
+}
+
+function isLive(key: string | undefined): boolean {
+  return /^(sk|rk)_live_/.test(key ?? '');
+}
+
+function isPrivate(base: string | undefined): boolean {
+  if (base === undefined || !isOrigin(base)) return true;
+  const url = new URL(base);
+  return url.protocol === 'https:' || loopback.has(url.hostname);
+}
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username, password } = new URL(text);
+  const isBare = pathname === '/' && search === '' && hash === '' && username === '' && password === '';
+  return (protocol === 'http:' || protocol === 'https:') && isBare;
+}

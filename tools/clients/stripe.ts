@@ -1,0 +1,62 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { type ClientHost, defineClient } from 'mcp-once';
+import type Stripe from 'stripe';
+import { addressOf, type StripeEnvironment, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
+import { classifyStripeError } from './stripe-errors.ts';
+
+/** How long one request may stay silent, in ms: under the 45 s for which identical calls wait. */
+const timeoutMs = 20_000;
+/** How long Stripe keeps a key at the least, in ms (https://docs.stripe.com/api/idempotent_requests). */
+const memoryMs = 24 * 3_600_000;
+const sandboxKey = 'sk_test_sandbox';
+
+/** Stripe, or, without STRIPE_SECRET_KEY, the built-in sandbox: nothing real is billed there. */
+export const stripe = defineClient({
+  name: 'stripe',
+  env: stripeEnvironment,
+  open: openStripe,
+  upstream: stripeUpstream,
+  memoryMs,
+  classify: classifyStripeError,
+});
+
+async function openStripe(env: StripeEnvironment, host: ClientHost): Promise<Stripe> {
+  const isReal = env.STRIPE_SECRET_KEY !== undefined;
+  const origin = isReal ? env.STRIPE_API_BASE : await host.sandbox();
+  const { default: StripeSdk } = await import('stripe');
+  return new StripeSdk(env.STRIPE_SECRET_KEY ?? sandboxKey, {
+    ...(origin === undefined ? {} : addressOf(origin)),
+    ...(isReal && env.STRIPE_ACCOUNT !== undefined ? { stripeAccount: env.STRIPE_ACCOUNT } : {}),
+    httpClient: sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
+    maxNetworkRetries: 0,
+    timeout: timeoutMs,
+    telemetry: false,
+    appInfo: { name: 'mcp-once' },
+  });
+}
+
+/**
+ * Node's HTTP for the SDK, without the SDK's last retry: stripe 23 sends again once whenever a connection
+ * was closed (ECONNRESET, EPIPE), `maxNetworkRetries: 0` or not. It finds such errors by their code, so
+ * they travel as the cause of one that has none. A read may be sent again.
+ */
+function sendingOnce(StripeSdk: typeof Stripe, isPlain: boolean) {
+  const agent = isPlain ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true });
+  const client = StripeSdk.createNodeHttpClient(agent);
+  const send = client.makeRequest.bind(client);
+  client.makeRequest = async (...request) => {
+    try {
+      return await send(...request);
+    } catch (error) {
+      const [, , , method] = request;
+      if (method === 'GET' || !isClosedConnection(error)) throw error;
+      throw new Error('the connection was closed before the answer came', { cause: error });
+    }
+  };
+  return client;
+}
+
+function isClosedConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}

@@ -1,0 +1,49 @@
+import { z } from 'mcp-once';
+
+/** Input fields that several tools share. */
+
+/** Stripe takes amounts of at most eight digits. */
+export const amountMax = 99_999_999;
+
+export const currency = z
+  .string()
+  .regex(/^[A-Za-z]{3}$/, 'must be a three-letter ISO 4217 code')
+  .toLowerCase()
+  .describe('Three-letter ISO 4217 code, such as "usd" or "eur".');
+
+export const minorUnits = z.int().min(1).max(amountMax);
+
+export const email = z.email().max(254).toLowerCase();
+
+export const customerId = idOf('cus', 'a customer').describe('Customer id, such as "cus_123".');
+export const invoiceId = idOf('in', 'an invoice').describe('Invoice id, such as "in_123" (not its number).');
+
+/** The id of one of Stripe's objects. Bounded to what can stand in a path. */
+export function idOf(prefix: string, what: string) {
+  return z
+    .string()
+    .max(255)
+    .regex(new RegExp(`^${prefix}_[A-Za-z0-9_]+$`), `must be the id of ${what}: ${prefix.replace(/\W.*/, '')}_...`);
+}
+
+/** The fields that are given: Stripe's parameters are absent or set, never undefined. */
+export function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
+}
+
+/** One page of a list. */
+export const page = {
+  limit: z.int().min(1).max(100).default(20).describe('How many to return at most, 1 to 100. Default 20.'),
+  after: z.string().max(255).regex(/^\w+$/).optional().describe('To get the next page: the "next" of the page before.'),
+};
+
+export const nextOutput = z
+  .string()
+  .nullable()
+  .describe('Pass it as "after" to get the next page; null when this is the last.');
+
+/** The id to go on from; null when there is nothing more. */
+export function nextOf(list: { readonly data: readonly { readonly id: string }[]; readonly has_more: boolean }) {
+  return list.has_more ? (list.data.at(-1)?.id ?? null) : null;
+}

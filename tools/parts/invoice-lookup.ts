@@ -1,0 +1,76 @@
+import type { LookupAnswer, LookupContext } from 'mcp-once';
+import type Stripe from 'stripe';
+import { type InvoiceOutput, toId, toInvoice } from './answers.ts';
+import { customerSteps, type InvoiceCustomer } from './invoice-customer.ts';
+import { findMarked, hasMarker, lineOf, pageSize, since } from './marker.ts';
+
+interface InvoiceInput {
+  readonly customer: InvoiceCustomer;
+  readonly lines: readonly unknown[];
+  readonly action: 'draft' | 'finalize' | 'send';
+}
+
+/** More items than an invoice can have at Stripe (250). */
+const itemsMax = 300;
+
+/**
+ * Looks for what an earlier run of `create_invoice` made, by the marker in its metadata: the invoice
+ * whole, or the steps that are there, or nothing. An invoice without the marker is somebody else's, however
+ * alike it looks.
+ *
+ * Whether a finalized invoice was also e-mailed cannot be read off it, so for "send" that is unclear.
+ */
+export async function lookUpInvoice(
+  input: InvoiceInput,
+  context: LookupContext<Stripe>,
+): Promise<LookupAnswer<InvoiceOutput>> {
+  const { client, marker, sinceMs } = context;
+  // Without an id, all invoices since then: the customer's address may have been changed meanwhile.
+  const ofCustomer = input.customer.id === undefined ? {} : { customer: input.customer.id };
+  const list = client.invoices.list({ ...ofCustomer, created: since(sinceMs), limit: pageSize });
+  const found = await findMarked(list, marker);
+  if (found.status === 'unclear') return found;
+  if (found.status === 'absent') return lookUpCustomer(input, context);
+  const invoice = toInvoice(found.object);
+  const lines = await linesMade(client, invoice.id, marker);
+  const isWhole = input.lines.every((_, index) => lines[`line ${index + 1}`] !== undefined);
+  if (invoice.status === 'draft') {
+    if (isWhole && input.action === 'draft') return { status: 'found', result: invoice };
+    return { status: 'partial', steps: { ...customerMade(input, invoice.customer), invoice: toId(invoice), ...lines } };
+  }
+  if (!isWhole) return { status: 'unclear', reason: 'its invoice was finalized before all lines were there' };
+  if (input.action === 'send') {
+    return { status: 'unclear', reason: 'its invoice is finalized, but whether it was e-mailed cannot be told' };
+  }
+  return { status: 'found', result: invoice };
+}
+
+/** No invoice, but perhaps the customer that was created for it. */
+async function lookUpCustomer(
+  input: InvoiceInput,
+  { client, marker, sinceMs }: LookupContext<Stripe>,
+): Promise<LookupAnswer<InvoiceOutput>> {
+  if (input.customer.id !== undefined) return { status: 'absent' };
+  const found = await findMarked(client.customers.list({ created: since(sinceMs), limit: pageSize }), marker);
+  if (found.status !== 'found') return found;
+  return { status: 'partial', steps: customerMade(input, found.object.id) };
+}
+
+/** Under both names, so that a later run takes this customer, whatever it finds by e-mail then. */
+function customerMade(input: InvoiceInput, id: string): Record<string, { id: string }> {
+  if (input.customer.id !== undefined) return {};
+  return { [customerSteps.find]: { id }, [customerSteps.create]: { id } };
+}
+
+/** The lines that carry the marker, by the names of their steps. */
+async function linesMade(client: Stripe, invoice: string, marker: string): Promise<Record<string, { id: string }>> {
+  const made: Record<string, { id: string }> = {};
+  let seen = 0;
+  for await (const item of client.invoiceItems.list({ invoice, limit: pageSize })) {
+    seen += 1;
+    if (seen > itemsMax) break;
+    const line = hasMarker(item, marker) ? lineOf(item) : undefined;
+    if (line !== undefined) made[`line ${line}`] = toId(item);
+  }
+  return made;
+}
