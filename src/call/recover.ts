@@ -17,6 +17,8 @@ import type { Engine } from './types.ts';
 const resendPausesMs: readonly number[] = [0, 1_000];
 /** The bound of one lookup, in ms. */
 const lookupMs = 30_000;
+/** The hint to a caller whose operation a further recovery may tell of, in ms. */
+const askAgainMs = 5_000;
 /** How much earlier than the first claim an effect may seem to be, clocks being what they are, in ms. */
 const clockSlackMs = 3_600_000;
 
@@ -83,12 +85,19 @@ export async function recoverClaim(
       if (step.type === 'ended') return await settle(engine, claim, step.result, { recovered: recovery });
       last = step.result;
       if (step.type === 'wait') return await settle(engine, claim, last, { retryAfterMs: step.retryAfterMs });
-      if (last.cutOff || claim.lost) break;
+      if (last.cutOff || claim.lost) return settle(engine, claim, last);
     }
   } catch (error) {
     last = unknownResult(engine, last.steps, `${messageOf(last)}; recovering it failed: ${describeError(error)}`);
   }
-  return settle(engine, claim, last);
+  return settle(engine, claim, last, mayTellLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
+}
+
+/** Whether asking again may tell more, without a person: the upstream may have been away, or busy with it. */
+function mayTellLater(engine: Engine, tool: Tool, claim: Claim): boolean {
+  return tool.recovery.some((recovery) =>
+    recovery === 'resend' ? remembered(engine, tool, claim) : recovery !== 'refuse',
+  );
 }
 
 function recoverBy(recovery: Recovery, recovering: Recovering, last: RunResult): Promise<Step> {
@@ -163,7 +172,7 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
       const options = { natural: false, onLate: late(engine, claim) };
       const result = await runAttempt(engine, tool, claim, client, options);
       return result.status.state === 'unknown'
-        ? { type: 'wait', result, retryAfterMs: 1_000 }
+        ? { type: 'wait', result, retryAfterMs: askAgainMs }
         : { type: 'ended', result };
     }
   }

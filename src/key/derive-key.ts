@@ -79,8 +79,6 @@ export interface DerivedKey {
   readonly scope: Scope;
   /** `same-call`: what identical calls in flight have in common, whatever their call ids. Never a record's key. */
   readonly latchKey?: string;
-  /** A host key for a tool with a resource: what writes to one resource have in common. Never a record's key. */
-  readonly resourceLatchKey?: string;
 }
 
 /**
@@ -92,10 +90,7 @@ export interface DerivedKey {
 export function deriveKey(input: DeriveKeyInput): DerivedKey {
   const { scope, hostKey } = input;
   if (hostKey !== undefined) {
-    const latch = input.match === 'latest' && {
-      resourceLatchKey: resourceLatchKeyOf(scope, input.upstream, input.identity),
-    };
-    return freeze(input, 'host', keyOf({ ...sharedParts(input), identity: ['host', hostKey] }), latch);
+    return freeze(input, 'host', keyOf({ ...sharedParts(input), identity: ['host', hostKey] }));
   }
   switch (input.match) {
     case 'identical': {
@@ -181,12 +176,7 @@ export function resourceKeysOf(parts: { scope: Scope; upstream: Upstream; resour
 } {
   const { scope, upstream, resource } = parts;
   const record = keyOf({ scope, upstream, tool: undefined, identity: ['resource', jsonText(resource)] });
-  return { record, latch: resourceLatchKeyOf(scope, upstream, resource) };
-}
-
-/** What writes to one resource have in common, when each has a key of its own. */
-export function resourceLatchKeyOf(scope: Scope, upstream: Upstream, resource: unknown): string {
-  return uuidOf('resource-latch', [...whoseAndWhere(scope, upstream), jsonText(resource)]);
+  return { record, latch: uuidOf('resource-latch', [...whoseAndWhere(scope, upstream), jsonText(resource)]) };
 }
 
 /** A tool's own code leaves an optional field `undefined`; its text is in NFC, as that of the arguments. */
@@ -203,12 +193,7 @@ function sharedParts({ scope, upstream, tool }: DeriveKeyInput): Pick<KeyParts, 
   return { scope, upstream, tool };
 }
 
-function freeze(
-  input: DeriveKeyInput,
-  source: KeySource,
-  key: string,
-  latch?: { latchKey: string } | { resourceLatchKey: string } | false,
-): DerivedKey {
+function freeze(input: DeriveKeyInput, source: KeySource, key: string, latch?: { latchKey: string }): DerivedKey {
   const { scope, match, tool, fingerprint } = input;
   const own = match === 'latest' ? hash('sha256', encode('fingerprint', [tool, fingerprint]), 'hex') : fingerprint;
   return Object.freeze({ key, fingerprint: own, source, scope: Object.freeze({ ...scope }), ...latch });

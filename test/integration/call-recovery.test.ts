@@ -47,7 +47,7 @@ describe('after the death of the process that executed', () => {
   });
 
   test('resend has one effect, whether it had happened or not', async () => {
-    for (const fault of ['hang_after', 'hang_before'] as const) {
+    for (const fault of ['hang_after', 'lost'] as const) {
       const upstream = new Upstream();
       const store = openMemoryStore();
       const tools = [createThing(upstream, 'resend')];
@@ -196,7 +196,7 @@ describe('after the death of the process that executed', () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [setThing(upstream)];
-    await dieIn(tools, upstream, store, 'hang_before', { item: 'r', count: 1 });
+    await dieIn(tools, upstream, store, 'lost', { item: 'r', count: 1 });
     const { clock, call } = survivor(tools, store);
     const other = call('set_thing', { item: 'r', count: 2 });
     await clock.advance(11_000);
@@ -225,7 +225,7 @@ describe('after the death of the process that executed', () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
-    await dieIn(tools, upstream, store, 'hang_before', { item: 'a', note: 'first words' });
+    await dieIn(tools, upstream, store, 'lost', { item: 'a', note: 'first words' });
     const { clock, call } = survivor(tools, store);
     const repeat = call('create_thing', { item: 'a', note: 'other words' });
     await settleDown();
@@ -277,7 +277,7 @@ describe('outcomes join', () => {
 
   test("the upstream's own final answer for the key settles it", async () => {
     const upstream = new Upstream();
-    upstream.next('hang_before');
+    upstream.next('lost');
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
     const dead = testEngine({ tools, store, clock: new ManualClock() });

@@ -38,7 +38,7 @@ export class ManualClock implements Clock {
   async advance(byMs: number): Promise<void> {
     const endMs = this.#monotonicMs + byMs;
     for (;;) {
-      await settleDown();
+      await settleDown(2);
       const due = [...this.#timers].filter((timer) => timer.atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
       if (!due) break;
       this.#timers.delete(due);
@@ -56,6 +56,6 @@ export class ManualClock implements Clock {
 }
 
 /** Lets everything that needs no time run until it waits for some: a few turns of the event loop. */
-export async function settleDown(): Promise<void> {
-  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+export async function settleDown(turns = 10): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

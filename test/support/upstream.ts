@@ -16,6 +16,8 @@ export type Fault =
   | 'drop_answer'
   /** The effect happens and the answer is a saved 500. */
   | 'error_after'
+  /** The request never arrives where effects happen, and no answer comes. */
+  | 'lost'
   | 'refuse'
   | 'reject'
   | 'unauthorized'
@@ -64,6 +66,7 @@ export class Upstream {
     this.requests.push(key);
     for (const arrival of this.#arrivals) if (this.requests.length >= arrival.count) arrival.resolve();
     const fault = this.#faults.shift() ?? 'none';
+    if (fault === 'lost') return new Promise(() => {});
     if (fault === 'refuse') throw new UpstreamError('connection refused', 'not_executed');
     if (fault === 'unauthorized') throw new UpstreamError('401', 'not_executed');
     const saved = this.honoursKeys ? this.#saved.get(key) : undefined;
@@ -71,7 +74,10 @@ export class Upstream {
     if (fault === 'reject') throw new UpstreamError('400 invalid', 'not_executed');
     if (fault === 'gone') throw new UpstreamError('404', 'gone');
     if (fault === 'decline') return this.#save(key, () => fail('402 declined', 'failed'));
-    if (fault === 'hang_before') await this.#gate();
+    if (fault === 'hang_before') {
+      if (this.honoursKeys) this.#saved.set(key, () => fail('409 in use', 'unknown'));
+      await this.#gate();
+    }
     const effect = { id: randomUUID(), key, marker, body };
     this.effects.push(effect);
     if (fault === 'error_after') return this.#save(key, () => fail('500', 'unknown'));

@@ -9,7 +9,6 @@ import {
   markerOf,
   parseHostKey,
   resourceKeysOf,
-  resourceLatchKeyOf,
   upstreamKeyOf,
 } from '../../src/key/derive-key.ts';
 
@@ -126,21 +125,12 @@ describe('a host key', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('shares the latch of the resource with other writes to it, whatever the tool', () => {
-    const first = deriveKey({ ...latest, hostKey: 'h1' });
-    const second = deriveKey({ ...latest, hostKey: 'h2', tool: 'void_invoice' });
-    expect(second.key).not.toBe(first.key);
-    expect(second.resourceLatchKey).toBe(first.resourceLatchKey);
-    expect(first.resourceLatchKey).toBe(resourceLatchKeyOf(scope, upstream, { id: 'in_1' }));
-    expect(resourceKeysOf({ scope, upstream, resource: { id: 'in_1' } })).toEqual({
-      record: deriveKey(latest).key,
-      latch: first.resourceLatchKey,
-    });
-    expect(deriveKey({ ...latest, hostKey: 'h1', identity: { id: 'in_2' } }).resourceLatchKey).not.toBe(
-      first.resourceLatchKey,
-    );
-    expect(deriveKey(hosted)).not.toHaveProperty('resourceLatchKey');
-    expect(deriveKey(latest)).not.toHaveProperty('resourceLatchKey');
+  it('is told what all writes of a resource have in common, whatever the tool', () => {
+    const keys = resourceKeysOf({ scope, upstream, resource: { id: 'in_1' } });
+    expect(keys.record).toBe(deriveKey(latest).key);
+    expect(keys.record).toBe(deriveKey({ ...latest, tool: 'void_invoice' }).key);
+    expect(resourceKeysOf({ scope, upstream, resource: { id: 'in_2' } }).latch).not.toBe(keys.latch);
+    expect(keys.latch).not.toBe(keys.record);
   });
 });
 

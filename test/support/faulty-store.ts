@@ -1,0 +1,34 @@
+import { LedgerUnavailable } from '../../src/errors.ts';
+import type { Store } from '../../src/ledger/stores/store.ts';
+
+/** What happens to one request to the store. */
+export type StoreFault = 'none' | 'before' | 'after';
+
+/**
+ * A store seen through a bad connection: a request may be lost (`before`), or done and its answer
+ * lost (`after`). `dead` is the connection of a process that was killed: nothing comes back, ever.
+ */
+export function faultyStore(store: Store, nextFault: () => StoreFault, dead: () => boolean): Store {
+  const through = async <T>(run: () => Promise<T>): Promise<T> => {
+    if (dead()) return new Promise<T>(() => {});
+    const fault = nextFault();
+    if (fault === 'before') throw new LedgerUnavailable('the request was lost');
+    const answer = await run();
+    if (dead()) return new Promise<T>(() => {});
+    if (fault === 'after') throw new LedgerUnavailable('the answer was lost');
+    return answer;
+  };
+  return {
+    kind: store.kind,
+    shared: store.shared,
+    keyv: store.keyv,
+    putIfAbsent: (...given) => through(() => store.putIfAbsent(...given)),
+    compareAndSet: (...given) => through(() => store.compareAndSet(...given)),
+    get: (...given) => through(() => store.get(...given)),
+    delete: (...given) => through(() => store.delete(...given)),
+    scan: () => store.scan(),
+    sweep: () => store.sweep(),
+    watch: (...given) => through(() => store.watch(...given)),
+    close: () => store.close(),
+  };
+}
