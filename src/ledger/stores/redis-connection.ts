@@ -21,15 +21,21 @@ const reconnectDelayMaxMs = 1_000;
 /** How long closing waits for the answers that are under way. */
 const closeTimeoutMs = 1_000;
 
+/** A quiet connection is asked for a sign of life, and dropped when none comes: also while it is being opened. */
+const pingIntervalMs = 10_000;
+const silenceMaxMs = 15_000;
+
 /** The options that keep a client honest, whatever else it was configured with. */
-function honest(connectTimeoutMs: number) {
+function honest({ connectTimeoutMs, commandTimeoutMs }: RedisTimeouts) {
   return {
+    pingInterval: pingIntervalMs,
     // With the queue, a command waits for a Redis that is gone, and is sent when nobody waits for it any more.
     // Without it the client rejects, when the connection breaks, whatever it has written and not yet written: no
     // command is ever sent twice, and none late.
     disableOfflineQueue: true,
     socket: {
       connectTimeout: connectTimeoutMs,
+      socketTimeout: Math.max(silenceMaxMs, commandTimeoutMs + 1_000),
       reconnectStrategy: (retries: number, cause: Error) =>
         // A wrong password stays wrong: ask again when somebody calls, not every second.
         isRefusal(cause)
@@ -39,12 +45,12 @@ function honest(connectTimeoutMs: number) {
   };
 }
 
-export function createLedgerClient(url: string, connectTimeoutMs: number): RedisClient {
-  return createClient({ url, ...honest(connectTimeoutMs) }) as RedisClient;
+export function createLedgerClient(url: string, timeouts: RedisTimeouts): RedisClient {
+  return createClient({ url, ...honest(timeouts) }) as RedisClient;
 }
 
-export function duplicateForLedger(client: RedisClient, connectTimeoutMs: number): RedisClient {
-  const options = honest(connectTimeoutMs);
+export function duplicateForLedger(client: RedisClient, timeouts: RedisTimeouts): RedisClient {
+  const options = honest(timeouts);
   return client.duplicate({
     ...options,
     socket: { ...client.options?.socket, ...options.socket } as never,
@@ -136,7 +142,7 @@ export class RedisConnection {
         () =>
           settle(
             new LedgerUnavailable(
-              `Redis at ${this.endpoint.name} did not take the connection in time: check the address and the network.`,
+              `Redis at ${this.endpoint.name} did not take the connection in time: check the address, the network, and whether that port speaks TLS.`,
             ),
           ),
         this.#timeouts.connectTimeoutMs,
@@ -161,11 +167,13 @@ export class RedisConnection {
     const [oldest] = this.#awaited;
     if (oldest === undefined) return;
     const leftMs = oldest.deadline - performance.now();
-    if (leftMs > 0) {
-      this.#deadlineTimer = setTimeout(() => this.#checkDeadline(), Math.ceil(leftMs));
+    // Not dropped while the client connects: that attempt would go on, beside the next.
+    if (leftMs > 0 || !this.client.isReady) {
+      const againMs = leftMs > 0 ? leftMs : this.#timeouts.commandTimeoutMs;
+      this.#deadlineTimer = setTimeout(() => this.#checkDeadline(), Math.ceil(againMs));
       return;
     }
-    if (this.client.isOpen) this.client.destroy();
+    this.client.destroy();
     // Subscriptions come back with the connection.
     if (!this.#closed) this.ready().catch(() => undefined);
   }

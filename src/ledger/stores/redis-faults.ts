@@ -45,14 +45,16 @@ const ofConnection: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'has a host name that cannot be looked up now: check the network',
   EHOSTUNREACH: 'cannot be reached: check the network',
   ENETUNREACH: 'cannot be reached: check the network',
-  ETIMEDOUT: 'did not take the connection in time: check the address and the network',
-  ConnectionTimeoutError: 'did not take the connection in time: check the address and the network',
+  ETIMEDOUT: 'did not take the connection in time: check the address, the network, and whether that port speaks TLS',
+  ConnectionTimeoutError:
+    'did not take the connection in time: check the address, the network, and whether that port speaks TLS',
 };
 
 const broken = new Set([
   'ECONNRESET',
   'EPIPE',
   'SocketClosedUnexpectedlyError',
+  'SocketTimeoutError',
   'DisconnectsClientError',
   'ClientOfflineError',
   'ClientClosedError',

@@ -40,7 +40,7 @@ const scanPageEntries = 250;
 export function openRedisStore(url: string, options: RedisStoreOptions = {}): Store {
   const target = parseRedisUrl(url);
   const timeouts = timeoutsOf(options, target.waitTimeoutMs);
-  const client = createLedgerClient(target.clientUrl, timeouts.connectTimeoutMs);
+  const client = createLedgerClient(target.clientUrl, timeouts);
   const connection = new RedisConnection(client, target.endpoint, timeouts);
   const adapter = new BoundedKeyvRedis(connection);
   const keyv = new Keyv(adapter, {
@@ -72,7 +72,7 @@ export function redisStoreFromKeyv(keyv: Keyv, options: RedisStoreOptions = {}):
   const socket = original.options?.socket as { host?: string; port?: number; path?: string } | undefined;
   const name = socket?.path ?? `${socket?.host ?? 'localhost'}:${socket?.port ?? 6379}`;
   const endpoint = redisEndpoint(name, original.options?.password);
-  const client = duplicateForLedger(original, timeouts.connectTimeoutMs);
+  const client = duplicateForLedger(original, timeouts);
   const connection = new RedisConnection(client, endpoint, timeouts);
   const replication = { waitReplicas: 0, waitTimeoutMs: 0 };
   return new RedisStore(keyv, keyNamesOf(keyv, adapter), connection, replication, timeouts);
@@ -188,7 +188,7 @@ class RedisStore implements Store {
     if (this.#closed) throw new LedgerUnavailable('The ledger is closed.');
     const { client, endpoint } = this.#connection;
     this.#watch ??= new RedisWatch(
-      new RedisConnection(duplicateForLedger(client, this.#timeouts.connectTimeoutMs), endpoint, this.#timeouts),
+      new RedisConnection(duplicateForLedger(client, this.#timeouts), endpoint, this.#timeouts),
     );
     return this.#watch.watch(channelOf(this.#names.toStore(key)), listener);
   }

@@ -14,13 +14,15 @@ export class KeyvSqlite extends EventEmitter implements KeyvStoreAdapter {
   readonly group: GroupCommit;
   readonly entries: SqliteEntries;
   readonly now: () => number;
+  readonly sweepIntervalMs: number;
 
-  constructor(group: GroupCommit, entries: SqliteEntries, now: () => number) {
+  constructor(group: GroupCommit, entries: SqliteEntries, now: () => number, sweepIntervalMs: number) {
     super();
     this.opts = { dialect: 'sqlite', url: `sqlite:${group.path}` };
     this.group = group;
     this.entries = entries;
     this.now = now;
+    this.sweepIntervalMs = sweepIntervalMs;
   }
 
   createKeyPrefix(key: string, namespace?: string): string {

@@ -74,9 +74,12 @@ function prepareFile(path: string, createFolder: boolean): void {
 }
 
 function prepareDatabase(database: Database, path: string): void {
-  const version = database.pragma('user_version', { simple: true }) as number;
-  const application = database.pragma('application_id', { simple: true }) as number;
-  const tables = database.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number;
+  // One snapshot: another process may be making the ledger right now.
+  const { version, application, tables } = database.transaction(() => ({
+    version: database.pragma('user_version', { simple: true }) as number,
+    application: database.pragma('application_id', { simple: true }) as number,
+    tables: database.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number,
+  }))();
   if (tables > 0 && application !== applicationId) {
     throw new LedgerUnavailable(`The file ${path} is the database of another program: choose another file.`);
   }

@@ -18,6 +18,8 @@ export interface SqliteOptions {
   readonly now?: () => number;
   /** How long a step waits for other processes' locks, in milliseconds; 5,000 by default. */
   readonly lockTimeoutMs?: number;
+  /** How often expired rows are looked for, in milliseconds; 30,000 by default. */
+  readonly sweepIntervalMs?: number;
 }
 
 export interface SqliteStoreOptions extends SqliteOptions {
@@ -42,7 +44,7 @@ export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSql
   const { path, createFolder = false } = options;
   const file = await openSqliteFile({ path, createFolder, lockTimeoutMs });
   const group = new GroupCommit(file, lockTimeoutMs);
-  return new KeyvSqlite(group, sqliteEntries(file.database, now), now);
+  return new KeyvSqlite(group, sqliteEntries(file.database, now), now, options.sweepIntervalMs ?? 30_000);
 }
 
 /**
@@ -88,7 +90,7 @@ class SqliteStore implements Store {
     this.#entries = adapter.entries;
     this.#now = adapter.now;
     this.#wake = new SqliteWake(adapter.group.database, adapter.group.path);
-    this.#sweep = new SqliteSweep(adapter.group, adapter.now);
+    this.#sweep = new SqliteSweep(adapter.group, adapter.now, adapter.sweepIntervalMs);
   }
 
   putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {

@@ -17,6 +17,7 @@ export interface Store {
 
   /**
    * Stores `value` if the key is absent (or expired), in one atomic step.
+   * @param ttlMs how long the entry lives, in milliseconds; `Infinity` for ever (here and below).
    * @returns undefined when this call stored it, else the value that is there.
    * @throws NotReplicated when stored, but not on as many replicas as configured.
    */

@@ -1,0 +1,46 @@
+// A process of its own on a store: does what its parent asks over IPC, with the built product.
+const { openStore } = await import(new URL('../../dist/src/ledger/stores/open.js', import.meta.url).href);
+
+const store = await openStore(process.argv[2]);
+const minute = 60_000;
+
+const actions = {
+  /** Claims every key, so many at once; which were won, and how long each took. */
+  async claim({ keys, concurrency }) {
+    const won = [];
+    const tookMs = [];
+    const left = [...keys];
+    const worker = async () => {
+      for (let key = left.shift(); key !== undefined; key = left.shift()) {
+        const startedAt = performance.now();
+        const value = JSON.stringify({ value: { pid: process.pid, filling: 'x'.repeat(500) } });
+        if ((await store.putIfAbsent(key, value, minute)) === undefined) won.push(key);
+        tookMs.push(performance.now() - startedAt);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    return { won, tookMs };
+  },
+  async watch({ key }) {
+    await store.watch(key, () => process.send({ heard: key }));
+    return {};
+  },
+  /** Replaces without end, reporting each answer, until it is killed. */
+  async count({ key }) {
+    const bytes = (count) => JSON.stringify({ value: { count } });
+    await store.putIfAbsent(key, bytes(0), minute);
+    for (let count = 0; ; count += 1) {
+      if (!(await store.compareAndSet(key, bytes(count), bytes(count + 1), minute))) throw new Error('lost');
+      process.send({ counted: count + 1 });
+    }
+  },
+};
+
+process.on('message', async ({ id, action, ...parameters }) => {
+  try {
+    process.send({ id, result: await actions[action](parameters) });
+  } catch (error) {
+    process.send({ id, error: String(error) });
+  }
+});
+process.send({ ready: true });

@@ -1,0 +1,68 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const childScript = fileURLToPath(new URL('./store-child.mjs', import.meta.url));
+const builtStore = fileURLToPath(new URL('../../dist/src/ledger/stores/open.js', import.meta.url));
+
+export interface StoreProcess {
+  readonly child: ChildProcess;
+  claim(keys: readonly string[], concurrency: number): Promise<{ won: string[]; tookMs: number[] }>;
+  /** @returns when the watch is in force, a promise of the first wake. */
+  watch(key: string): Promise<{ readonly heard: Promise<void> }>;
+  /** Starts counting in an entry; every count that was acknowledged is reported. */
+  count(key: string, counted: (count: number) => void): void;
+  kill(): Promise<void>;
+}
+
+/** Another process with the same store, from the built product; killed when the test has ended. */
+export async function startStoreProcess(url: string): Promise<StoreProcess> {
+  if (!existsSync(builtStore)) throw new Error('Other processes run the built product: run "npm run build" first.');
+  const child = fork(childScript, [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const exited = once(child, 'exit');
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  onTestFinished(kill);
+  await Promise.race([
+    once(child, 'message'),
+    exited.then(() => Promise.reject(new Error('the process ended at its start'))),
+  ]);
+  let nextId = 0;
+  const ask = (action: string, parameters: object): Promise<unknown> => {
+    const id = nextId++;
+    return new Promise((resolve, reject) => {
+      const answered = (message: { id?: number; result?: unknown; error?: string }) => {
+        if (message.id !== id) return;
+        child.off('message', answered);
+        if (message.error === undefined) resolve(message.result);
+        else reject(new Error(message.error));
+      };
+      child.on('message', answered);
+      child.send({ id, action, ...parameters });
+    });
+  };
+  return {
+    child,
+    kill,
+    claim: (keys, concurrency) => ask('claim', { keys, concurrency }) as Promise<{ won: string[]; tookMs: number[] }>,
+    async watch(key) {
+      const heard = new Promise<void>((resolve) => {
+        child.on('message', (message: { heard?: string }) => {
+          if (message.heard === key) resolve();
+        });
+      });
+      await ask('watch', { key });
+      return { heard };
+    },
+    count(key, counted) {
+      child.on('message', (message: { counted?: number }) => {
+        if (message.counted !== undefined) counted(message.counted);
+      });
+      ask('count', { key }).catch(() => undefined);
+    },
+  };
+}
