@@ -1,0 +1,83 @@
+import Stripe from 'stripe';
+import type { Clock } from '../../src/clock.ts';
+import type { Store } from '../../src/ledger/stores/store.ts';
+import { type FaultRule, type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
+import { createCustomer } from '../../tools/create-customer.ts';
+import { createInvoice } from '../../tools/create-invoice.ts';
+import { createPayment } from '../../tools/create-payment.ts';
+import { getInvoice } from '../../tools/get-invoice.ts';
+import { listCustomers } from '../../tools/list-customers.ts';
+import { listInvoices } from '../../tools/list-invoices.ts';
+import { refundPayment } from '../../tools/refund-payment.ts';
+import { sendEmail } from '../../tools/send-email.ts';
+import { updateCustomer } from '../../tools/update-customer.ts';
+import { voidInvoice } from '../../tools/void-invoice.ts';
+import { testEngine } from '../support/engine.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
+
+export const shippedTools = [
+  createCustomer,
+  createInvoice,
+  createPayment,
+  getInvoice,
+  listCustomers,
+  listInvoices,
+  refundPayment,
+  sendEmail,
+  updateCustomer,
+  voidInvoice,
+];
+
+interface Effects {
+  readonly actions: Readonly<Record<string, number>>;
+  readonly effects: readonly { action: string; object: string }[];
+  readonly requests: readonly {
+    method: string;
+    path: string;
+    idempotency_key: string | null;
+    status: number;
+    replayed: boolean;
+  }[];
+}
+
+/** The sandbox, the official SDK on it for what tests do by hand, and engines whose tools call it. */
+export async function openWorld(options: { now?: () => number } = {}) {
+  const sandbox: Sandbox = await startSandbox({ port: 0, dataFile: ':memory:', faults: true, ...options });
+  const control = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const response = await fetch(`${sandbox.url}/_sandbox/${path}`, { method, ...sent });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  };
+  const look = async (): Promise<Effects> => (await control('GET', 'effects')) as Effects;
+  return {
+    sandbox,
+    stripe: new Stripe('sk_test_sandbox', { host: '127.0.0.1', port: sandbox.port, protocol: 'http', maxNetworkRetries: 0 }),
+    look,
+    /** How often an action took effect at the sandbox. */
+    count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
+    fault: (rule: FaultRule) => control('POST', 'faults', rule),
+    clearFaults: () => control('DELETE', 'faults'),
+    arrived: (path: string, count: number) =>
+      control('GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
+    engine: (how: { clock?: Clock; store?: Store } = {}) =>
+      testEngine({ tools: shippedTools, sandbox: () => Promise.resolve(sandbox.url), ...how }),
+    close: () => sandbox.close(),
+  };
+}
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** Lets a manual clock run, in steps of a second with real time for real requests between them, until there is an answer. */
+export async function running<T>(clock: ManualClock, answer: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = answer.finally(() => {
+    isOver = true;
+  });
+  over.catch(() => undefined);
+  for (let second = 0; second < 3_600 && !isOver; second += 1) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  return over;
+}
