@@ -1,0 +1,102 @@
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { Answer, OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../call/types.ts';
+import type { Stub } from '../ledger/record.ts';
+
+/** Where in `_meta` of a tool result a program finds what became of its call. */
+export const OUTCOME_META = 'mcp-once/outcome';
+
+const issuesMax = 50;
+
+/** What a program learns of a call. A field that does not apply is absent. */
+export interface OutcomeMeta {
+  readonly code: 'succeeded' | OutcomeCode;
+  /** True when nothing was executed for this call and the result is the stored one. */
+  readonly replayed: boolean;
+  /** The idempotency key: the operation's name in the ledger. */
+  readonly operation?: string;
+  /** ISO 8601. */
+  readonly firstExecutedAt?: string;
+  readonly generation?: number;
+  readonly attempt?: number;
+  readonly recovered?: string;
+  readonly repeatToken?: string;
+  readonly retryAfterMs?: number;
+  /** The arguments that differ from the first call's. */
+  readonly fields?: readonly string[];
+  /** The steps that took effect. */
+  readonly steps?: readonly string[];
+  readonly firstResult?: unknown;
+  /** Why the result of a success is not there. */
+  readonly stub?: Stub;
+  readonly issues?: RefusalAnswer['issues'];
+}
+
+/** An answer as MCP has it. Pure: the same answer gives the same bytes. */
+export function render(answer: Answer): CallToolResult {
+  return answer.type === 'result' ? renderResult(answer) : renderRefusal(answer);
+}
+
+/** A replay differs from the first answer by one more text item and by its `_meta`, and in nothing else. */
+function renderResult(answer: ResultAnswer): CallToolResult {
+  const { tool, result, replayed, recovered, repeatToken } = answer;
+  const outcome: OutcomeMeta = {
+    code: 'succeeded',
+    replayed,
+    ...operationMeta(answer.operation),
+    ...(recovered === undefined ? {} : { recovered }),
+    ...(repeatToken === undefined ? {} : { repeatToken }),
+  };
+  const notes = replayed ? [text(replayNote(answer))] : [];
+  return {
+    content: [text(jsonOf(result)), ...notes],
+    ...(tool.outputSchema && isObject(result) ? { structuredContent: result } : {}),
+    _meta: { [OUTCOME_META]: outcome },
+  };
+}
+
+/** Results with `isError` need no structured content: clients check it only without. */
+function renderRefusal(answer: RefusalAnswer): CallToolResult {
+  const { code, message, operation, retryAfterMs, fields, steps, repeatToken, stub, issues } = answer;
+  const hasFirst = 'firstResult' in answer && answer.firstResult !== undefined;
+  const outcome: OutcomeMeta = {
+    code,
+    replayed: false,
+    ...operationMeta(operation),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(fields ? { fields } : {}),
+    ...(steps ? { steps } : {}),
+    ...(repeatToken === undefined ? {} : { repeatToken }),
+    ...(hasFirst ? { firstResult: answer.firstResult } : {}),
+    ...(stub ? { stub } : {}),
+    ...(issues ? { issues: issues.slice(0, issuesMax) } : {}),
+  };
+  const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
+  const first = hasFirst ? [text(jsonOf(answer.firstResult))] : [];
+  return { isError: true, content: [text(message + token), ...first], _meta: { [OUTCOME_META]: outcome } };
+}
+
+/** For the model. Programs have the same in `_meta`. */
+function replayNote({ tool, operation, repeatToken }: ResultAnswer): string {
+  const when = operation ? ` at ${operation.firstExecutedAt}` : '';
+  const note = `Replayed: ${tool.name} was first executed${when}, and the result above is that one. Nothing was executed now.`;
+  if (repeatToken === undefined) return note;
+  return `${note} Only if a second, separate operation is really wanted: call again with the same arguments and repeat_token "${repeatToken}".`;
+}
+
+function operationMeta(operation: OperationInfo | undefined): Partial<OutcomeMeta> {
+  if (!operation) return {};
+  const { key, firstExecutedAt, generation, attempt } = operation;
+  return { operation: key, firstExecutedAt, generation, attempt };
+}
+
+function text(value: string): { type: 'text'; text: string } {
+  return { type: 'text', text: value };
+}
+
+function jsonOf(result: unknown): string {
+  return JSON.stringify(result) ?? 'null';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,77 @@
+import type { Tool as ListedTool, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
+import { REPEAT_TOKEN_FIELD } from '../key/arguments.ts';
+import { declaresProperty } from '../key/schema-place.ts';
+import type { Catalog } from '../tool/catalog.ts';
+import type { Tool } from '../tool/types.ts';
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+const repeatTokenSchema = Object.freeze({
+  type: 'string',
+  description:
+    'Leave it out. Only when this very call was answered as a replay, and a second, separate operation with the same arguments is really wanted: the repeat_token that came with the replay. Never make one up.',
+});
+
+/** The catalog as `tools/list` shows it. Frozen, in the catalog's order. */
+export function listTools(catalog: Catalog): readonly ListedTool[] {
+  return Object.freeze(catalog.tools.map(listTool));
+}
+
+function listTool(tool: Tool): ListedTool {
+  const outputSchema = objectSchemaOf(tool.outputSchema);
+  return Object.freeze({
+    name: tool.name,
+    title: tool.title,
+    description: tool.description,
+    inputSchema: inputSchemaOf(tool),
+    ...(outputSchema ? { outputSchema } : {}),
+    annotations: annotationsOf(tool),
+  });
+}
+
+/** Arguments are always an object (MCP), so the schema may say so where it does not. */
+function inputSchemaOf(tool: Tool): ListedTool['inputSchema'] {
+  const schema = tool.input.jsonSchema;
+  if (!takesRepeatToken(tool)) return { ...schema, type: 'object' };
+  const properties = { ...(schema.properties as Record<string, object>), [REPEAT_TOKEN_FIELD]: repeatTokenSchema };
+  return { ...schema, type: 'object', properties };
+}
+
+/** A tool that has an argument of this name keeps it for itself. */
+function takesRepeatToken(tool: Tool): boolean {
+  return isGuarded(tool) && tool.match === 'identical' && !declaresProperty(tool.input.jsonSchema, REPEAT_TOKEN_FIELD);
+}
+
+function isGuarded(tool: Tool): boolean {
+  return tool.effect !== 'read' && tool.match !== 'off';
+}
+
+/**
+ * MCP 2025-11-25 allows only an output schema whose root says `"type": "object"`, and clients refuse
+ * the whole list for one that does not. One of alternatives that are all objects is made to say it;
+ * any other is not shown.
+ */
+export function objectSchemaOf(schema: JsonSchema | undefined): ListedTool['outputSchema'] {
+  if (!schema) return undefined;
+  if (schema.type === 'object') return schema as ListedTool['outputSchema'];
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (schema.type !== undefined || !Array.isArray(alternatives) || alternatives.length === 0) return undefined;
+  if (!alternatives.every((each) => each?.type === 'object')) return undefined;
+  return { ...schema, type: 'object' };
+}
+
+/**
+ * The hints of MCP 2025-11-25 (schema, `ToolAnnotations`): `destructiveHint` false means "only additive
+ * updates", which a write over what was there is not; `idempotentHint` is true within the window.
+ */
+function annotationsOf(tool: Tool): ToolAnnotations {
+  const openWorldHint = tool.client !== undefined;
+  if (tool.effect === 'read') return { title: tool.title, readOnlyHint: true, openWorldHint };
+  return {
+    title: tool.title,
+    readOnlyHint: false,
+    destructiveHint: tool.effect !== 'create',
+    idempotentHint: tool.match === 'identical' || tool.match === 'latest',
+    openWorldHint,
+  };
+}
