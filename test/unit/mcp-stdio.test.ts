@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Line, LineReader } from '../../src/mcp/lines.ts';
@@ -56,7 +56,7 @@ describe('the transport', () => {
     expect(input.isPaused()).toBe(true);
     output.resume();
     await sent;
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect(input.isPaused()).toBe(false);
   });
 
@@ -74,6 +74,27 @@ describe('the transport', () => {
     const settled = transport.settled();
     await transport.send({ jsonrpc: '2.0', id: 1, result: {} });
     await settled;
+  });
+
+  test('is settled when each request has its answer and the answer has been written, not before', async () => {
+    const input = new PassThrough();
+    let written = (): void => {};
+    const output = new Writable({ write: (_chunk, _encoding, done) => void (written = done) });
+    const transport = new StdioTransport({ input, output });
+    await transport.start();
+    input.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
+    await turn();
+    let settled = false;
+    const settling = transport.settled().then(() => {
+      settled = true;
+    });
+    await turn();
+    expect(settled).toBe(false);
+    const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });
+    await turn();
+    expect(settled).toBe(false);
+    written();
+    await Promise.all([sent, settling]);
   });
 
   test('whose output fails tells it once, ends, and refuses to send', async () => {
@@ -102,8 +123,13 @@ describe('the transport', () => {
     await transport.close();
     await transport.close();
     input.end();
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect(told).toEqual(['close']);
     await expect(transport.start()).rejects.toThrow('started already');
   });
 });
+
+/** Lets everything run that is ready to. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
