@@ -79,7 +79,11 @@ describe('the transport', () => {
   test('is settled when each request has its answer and the answer has been written, not before', async () => {
     const input = new PassThrough();
     let written = (): void => {};
-    const output = new Writable({ write: (_chunk, _encoding, done) => void (written = done) });
+    const output = new Writable({
+      write: (_chunk, _encoding, done) => {
+        written = done;
+      },
+    });
     const transport = new StdioTransport({ input, output });
     await transport.start();
     input.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
