@@ -10,8 +10,8 @@ import { render } from './render.ts';
 import { listTools } from './tool-list.ts';
 
 /** What the SDK tells about a request besides the request: its signal, `_meta`, and, over HTTP, who sent it. */
-export type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
-export type CallScope = ToolCall['scope'];
+type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+type CallScope = ToolCall['scope'];
 
 export interface McpServerOptions {
   readonly name: string;
@@ -28,7 +28,7 @@ export interface McpServerOptions {
 }
 
 /** Names the host program's own idempotency key in `_meta` of `tools/call`. */
-export const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
+const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
 
 const listRequest = z.object({ method: z.literal('tools/list') });
 /**
