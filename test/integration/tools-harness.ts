@@ -44,7 +44,8 @@ interface Effects {
 export async function openWorld(options: { now?: () => number } = {}) {
   const sandbox: Sandbox = await startSandbox({ port: 0, dataFile: ':memory:', faults: true, ...options });
   const control = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const sent =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
     const response = await fetch(`${sandbox.url}/_sandbox/${path}`, { method, ...sent });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response.json();
@@ -52,7 +53,12 @@ export async function openWorld(options: { now?: () => number } = {}) {
   const look = async (): Promise<Effects> => (await control('GET', 'effects')) as Effects;
   return {
     sandbox,
-    stripe: new Stripe('sk_test_sandbox', { host: '127.0.0.1', port: sandbox.port, protocol: 'http', maxNetworkRetries: 0 }),
+    stripe: new Stripe('sk_test_sandbox', {
+      host: '127.0.0.1',
+      port: sandbox.port,
+      protocol: 'http',
+      maxNetworkRetries: 0,
+    }),
     look,
     /** How often an action took effect at the sandbox. */
     count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
@@ -60,7 +66,7 @@ export async function openWorld(options: { now?: () => number } = {}) {
     clearFaults: () => control('DELETE', 'faults'),
     arrived: (path: string, count: number) =>
       control('GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
-    engine: (how: { clock?: Clock; store?: Store } = {}) =>
+    engine: (how: { clock?: Clock; store?: Store; environment?: Record<string, string> } = {}) =>
       testEngine({ tools: shippedTools, sandbox: () => Promise.resolve(sandbox.url), ...how }),
     close: () => sandbox.close(),
   };

@@ -165,7 +165,10 @@ describe('looking an invoice up', () => {
   test('a whole draft is found where a draft was meant, and partial where more was', async () => {
     const { id } = await world.stripe.customers.create(ada);
     const found = await draft(id, 3);
-    expect(await lookUp({ action: 'draft' })).toMatchObject({ status: 'found', result: { id: found, status: 'draft' } });
+    expect(await lookUp({ action: 'draft' })).toMatchObject({
+      status: 'found',
+      result: { id: found, status: 'draft' },
+    });
     expect(await lookUp({ action: 'send' })).toMatchObject({ status: 'partial' });
   });
 

@@ -21,14 +21,18 @@ export class MailError extends Error {
   }
 }
 
+/** "Shutting down": may come in place of any reply, also when the message was taken over just before. */
+const shuttingDown = 421;
+
 /**
  * What an error says about a message. A server has taken a message over when it replies 2yz to its end, and
  * must not deliver one whose end never came (RFC 5321, 4.1.1.4 and 4.2.5). So before the message
- * nothing took effect; a reply 4yz or 5yz to its end refuses it; anything else on the way (a reset, a time-out,
- * a shutdown) may have come after the server took it.
+ * nothing took effect; a reply 4yz or 5yz to its end refuses it; anything else on the way (a reset, a
+ * time-out, a shutdown) may have come after the server took it.
  */
 export function classifyMailError(error: unknown): Classification | undefined {
   if (!(error instanceof MailError)) return undefined;
-  if (error.stage === 'before_message') return 'not_executed';
-  return error.replyCode >= 400 && error.replyCode < 600 ? 'failed' : 'unknown';
+  const { stage, replyCode } = error;
+  if (stage === 'before_message') return 'not_executed';
+  return replyCode >= 400 && replyCode < 600 && replyCode !== shuttingDown ? 'failed' : 'unknown';
 }

@@ -4,7 +4,7 @@ import type Mail from 'nodemailer/lib/mailer';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { MailError, type MailStage } from './smtp-errors.ts';
 
-/** Time-outs in ms; together under the 45 s for which identical calls wait. */
+/** Time-outs in ms, each for one stretch of silence; under the 45 s for which identical calls wait. */
 const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, dnsTimeout: 5_000, socketTimeout: 20_000 };
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);

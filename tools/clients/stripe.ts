@@ -1,5 +1,3 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { type ClientHost, defineClient } from 'mcp-once';
 import type Stripe from 'stripe';
 import { addressOf, type StripeEnvironment, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
@@ -28,7 +26,7 @@ async function openStripe(env: StripeEnvironment, host: ClientHost): Promise<Str
   return new StripeSdk(env.STRIPE_SECRET_KEY ?? sandboxKey, {
     ...(origin === undefined ? {} : addressOf(origin)),
     ...(isReal && env.STRIPE_ACCOUNT !== undefined ? { stripeAccount: env.STRIPE_ACCOUNT } : {}),
-    httpClient: sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
+    httpClient: await sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
     maxNetworkRetries: 0,
     timeout: timeoutMs,
     telemetry: false,
@@ -41,8 +39,9 @@ async function openStripe(env: StripeEnvironment, host: ClientHost): Promise<Str
  * was closed (ECONNRESET, EPIPE), `maxNetworkRetries: 0` or not. It finds such errors by their code, so
  * they travel as the cause of one that has none. A read may be sent again.
  */
-function sendingOnce(StripeSdk: typeof Stripe, isPlain: boolean) {
-  const agent = isPlain ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true });
+async function sendingOnce(StripeSdk: typeof Stripe, isPlain: boolean) {
+  const { Agent } = await (isPlain ? import('node:http') : import('node:https'));
+  const agent = new Agent({ keepAlive: true });
   const client = StripeSdk.createNodeHttpClient(agent);
   const send = client.makeRequest.bind(client);
   client.makeRequest = async (...request) => {
