@@ -8,7 +8,7 @@ export const OUTCOME_META = 'mcp-once/outcome';
 const issuesMax = 50;
 
 /** What a program learns of a call. A field that does not apply is absent. */
-interface OutcomeMeta {
+export interface OutcomeMeta {
   readonly code: 'succeeded' | OutcomeCode;
   /** True when nothing was executed for this call and the result is the stored one. */
   readonly replayed: boolean;

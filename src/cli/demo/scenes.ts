@@ -1,0 +1,154 @@
+import type { ConnectedClient, Told } from '../../mcp/client.ts';
+import type { Stage } from './stage.ts';
+
+/** What one caller was told, in words: "executed in_1", "no answer (time-out)". */
+export interface Heard {
+  readonly words: string;
+  readonly invoice?: string;
+}
+
+/** One line of the table. */
+export interface Scene {
+  readonly title: string;
+  /** How many invoices somebody meant. */
+  readonly meant: number;
+  /** What the callers must be told, in order; each once, whatever the order, where `anyOrder`. */
+  readonly tell: readonly string[];
+  readonly anyOrder?: boolean;
+  /** How many invoices there must be; other than meant only for the control. */
+  readonly made?: number;
+  play(stage: Stage, customer: string): Promise<readonly Heard[]>;
+}
+
+const invoicePath = '^/v1/invoices$';
+
+function invoiceFor(customer: string, memo = 'Thank you'): Record<string, unknown> {
+  return {
+    customer: { name: 'Ada Lovelace', email: `${customer}@example.com` },
+    currency: 'usd',
+    lines: [{ description: 'Analytical engine, one hour', unit_amount: 12_500, quantity: 2 }],
+    due_days: 14,
+    memo,
+    action: 'finalize',
+  };
+}
+
+/** The same call as a model writes it the next time: keys in another order, null for what it leaves out. */
+function rewritten(args: Record<string, unknown>): Record<string, unknown> {
+  return { ...Object.fromEntries(Object.entries(args).reverse()), repeat_token: null };
+}
+
+export const scenes: readonly Scene[] = [
+  {
+    title: 'Called, and called again (arguments in another order, a null added)',
+    meant: 1,
+    tell: ['executed', 'replayed'],
+    async play(stage, customer) {
+      const server = await stage.server();
+      const args = invoiceFor(customer);
+      return [await heard(server, args), await heard(server, rewritten(args))];
+    },
+  },
+  {
+    title: 'Called at the same time in three server processes',
+    meant: 1,
+    tell: ['executed', 'replayed', 'replayed'],
+    anyOrder: true,
+    async play(stage, customer) {
+      const servers = await Promise.all([stage.server(), stage.server(), stage.server()]);
+      return Promise.all(servers.map((server) => heard(server, invoiceFor(customer))));
+    },
+  },
+  {
+    title: "The invoicing API made the invoice, and its answer was lost (twice: Stripe's SDK asks again by itself)",
+    meant: 1,
+    tell: ['recovered (resend)'],
+    async play(stage, customer) {
+      await stage.fault({ fault: 'drop_answer', match: { method: 'POST', path: invoicePath, count: 2 } });
+      return [await heard(await stage.server(), invoiceFor(customer))];
+    },
+  },
+  {
+    title: 'The client gave up after 1 s, and called again',
+    meant: 1,
+    tell: ['no answer', 'replayed'],
+    async play(stage, customer) {
+      const server = await stage.server();
+      await stage.fault({
+        fault: 'delay',
+        ms: 3_000,
+        when: 'after_effect',
+        match: { method: 'POST', path: invoicePath },
+      });
+      return [await heard(server, invoiceFor(customer), 1_000), await heard(server, invoiceFor(customer))];
+    },
+  },
+  {
+    title: 'The server was killed (SIGKILL) when the invoice was made; the call came again through another one',
+    meant: 1,
+    tell: ['no answer', 'recovered (resend)'],
+    async play(stage, customer) {
+      const [first, second] = await Promise.all([stage.server(), stage.server()]);
+      await stage.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
+      const arrival = await stage.arrival(invoicePath);
+      const calling = heard(first, invoiceFor(customer));
+      await arrival();
+      process.kill(first.pid, 'SIGKILL');
+      const lost = await calling;
+      await stage.release();
+      return [lost, await heard(second, invoiceFor(customer))];
+    },
+  },
+  {
+    title: 'Called again with the memo in other words',
+    meant: 1,
+    tell: ['executed', 'idempotency_conflict (memo)'],
+    async play(stage, customer) {
+      const server = await stage.server();
+      return [await heard(server, invoiceFor(customer)), await heard(server, invoiceFor(customer, 'Many thanks'))];
+    },
+  },
+  {
+    title: 'Meant twice: called again with the repeat_token of the replay, and that call repeated, too',
+    meant: 2,
+    tell: ['executed', 'replayed', 'executed', 'replayed'],
+    async play(stage, customer) {
+      const server = await stage.server();
+      const args = invoiceFor(customer);
+      const first = await heard(server, args);
+      const replay = await server.call('create_invoice', args);
+      const again = { ...args, repeat_token: replay.outcome.repeatToken };
+      return [first, wordsOf(replay), await heard(server, again), await heard(server, again)];
+    },
+  },
+  {
+    title: 'Control: called twice with the guard switched off',
+    meant: 1,
+    made: 2,
+    tell: ['executed', 'executed'],
+    async play(stage, customer) {
+      const server = await stage.server('unguarded');
+      return [await heard(server, invoiceFor(customer)), await heard(server, invoiceFor(customer))];
+    },
+  },
+];
+
+async function heard(server: ConnectedClient, args: Record<string, unknown>, timeoutMs?: number): Promise<Heard> {
+  try {
+    return wordsOf(await server.call('create_invoice', args, timeoutMs));
+  } catch {
+    // The official client gives up after its time-out, and when its server is gone.
+    return { words: 'no answer' };
+  }
+}
+
+function wordsOf({ outcome, result }: Told): Heard {
+  const invoice = (result as { id?: string } | undefined)?.id;
+  const named = invoice === undefined ? {} : { invoice };
+  if (outcome.code !== 'succeeded') {
+    const fields = outcome.fields ? ` (${outcome.fields.join(', ')})` : '';
+    return { words: `${outcome.code}${fields}`, ...named };
+  }
+  if (outcome.replayed) return { words: 'replayed', ...named };
+  return { words: outcome.recovered === undefined ? 'executed' : `recovered (${outcome.recovered})`, ...named };
+}
