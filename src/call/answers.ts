@@ -31,6 +31,8 @@ export interface HowKnown {
   /** False when this very call executed the operation. */
   readonly replayed: boolean;
   readonly recovered?: string | undefined;
+  /** The result, where this very call executed the operation and the ledger has no room for it. */
+  readonly unkept?: unknown;
 }
 
 /** The answer of an operation that has ended, whoever executed it. */
@@ -46,15 +48,16 @@ export async function answerOfEnded(
   switch (ended.state) {
     case 'succeeded': {
       const token = how.replayed ? await repeatTokenFor(engine, call, record) : {};
-      if (ended.stub) {
-        const message = `${name} took effect, and its result was not kept: ${ended.stub.message}. Nothing was executed now. Look the result up at the upstream.`;
+      if (ended.stub && how.unkept === undefined) {
+        const now = how.replayed ? 'Nothing was executed now' : 'It was executed now, and is not executed again';
+        const message = `${name} took effect, and its result was not kept: ${ended.stub.message}. ${now}. Look the result up at the upstream.`;
         return { ...refusal('result_not_kept', message), operation, stub: ended.stub, ...token };
       }
       const recovered = how.recovered === undefined ? {} : { recovered: how.recovered };
       return {
         type: 'result',
         tool: call.tool,
-        result: ended.result,
+        result: how.unkept ?? ended.result,
         replayed: how.replayed,
         ...recovered,
         operation,

@@ -118,7 +118,7 @@ async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, 
 
 /** The answer of what this call executed or recovered; undefined when the ledger has to be asked again. */
 async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: Executed): Promise<Answer | undefined> {
-  const { record, recovered, retryAfterMs } = executed;
+  const { record, recovered, retryAfterMs, unkept } = executed;
   const { status } = record;
   const { request } = guarded;
   // Somebody else took the operation over: its outcome is theirs to tell, but a success stays true.
@@ -131,7 +131,7 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
     default:
       // What was recovered may be another call's operation; then this call's own turn comes now.
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
-      return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered });
+      return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
 }
 

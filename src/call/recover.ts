@@ -155,8 +155,8 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
   switch (answer.status) {
     case 'found': {
       const status = { state: 'succeeded', settledAt: engine.clock.wallMs() } as const;
-      const kept = keepable(tool, answer.result, engine.settings);
-      const result = { status: { ...status, ...kept }, steps: last.steps, possible: false, cutOff: false };
+      const { kept, ...unkept } = keepable(tool, answer.result, engine.settings);
+      const result = { status: { ...status, ...kept }, steps: last.steps, possible: false, cutOff: false, ...unkept };
       return { type: 'ended', result };
     }
     case 'unclear':

@@ -5,8 +5,15 @@ import type { EngineSettings } from './types.ts';
 /** What the ledger keeps of a result: itself, or a stub that says why not. The effect has happened either way. */
 export type Keepable = { readonly result: unknown; readonly stub?: Stub };
 
+/** What was not kept, for the caller of this very execution. */
+export interface Kept {
+  readonly kept: Keepable;
+  /** The result as JSON, where only the ledger has no room for it. */
+  readonly unkept?: unknown;
+}
+
 /** A result as JSON, byte for byte as every replay will have it. Never throws. */
-export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSettings, 'resultBytesMax'>): Keepable {
+export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSettings, 'resultBytesMax'>): Kept {
   let text: string | undefined;
   try {
     text = JSON.stringify(result === undefined ? null : result);
@@ -14,15 +21,15 @@ export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSetti
     text = undefined;
   }
   if (text === undefined) {
-    return stubOf('not_serialisable', 'it cannot be written as JSON');
-  }
-  const bytes = Buffer.byteLength(text);
-  if (bytes > settings.resultBytesMax) {
-    return stubOf('too_large', `it has ${bytes} bytes, more than the ${settings.resultBytesMax} that are kept`);
+    return { kept: stubOf('not_serialisable', 'it cannot be written as JSON') };
   }
   const value: unknown = JSON.parse(text);
-  if (!tool.acceptsOutput(value)) return stubOf('not_as_declared', 'it is not as the tool declares its output');
-  return { result: value };
+  if (!tool.acceptsOutput(value))
+    return { kept: stubOf('not_as_declared', 'it is not as the tool declares its output') };
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= settings.resultBytesMax) return { kept: { result: value } };
+  const why = `it has ${bytes} bytes, more than the ${settings.resultBytesMax} that are kept`;
+  return { kept: stubOf('too_large', why), unkept: value };
 }
 
 function stubOf(reason: Stub['reason'], message: string): Keepable {

@@ -16,6 +16,8 @@ export interface RunResult {
   readonly status: Settled;
   readonly steps: readonly KeptStep[];
   readonly possible: boolean;
+  /** The result of a success that is too large for the ledger. */
+  readonly unkept?: unknown;
   /** True when the run was cut off at `maxRunMs` or by a forced shutdown. */
   readonly cutOff: boolean;
 }
@@ -61,6 +63,7 @@ async function runTool(
   options: RunOptions,
 ): Promise<RunResult> {
   let status: Settled;
+  let unkept: unknown;
   const input = structuredClone(claim.record.arguments);
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
@@ -68,13 +71,15 @@ async function runTool(
     if (!steps.used) emit({ type: 'dispatch', ...told });
     const result = await running;
     if (!steps.used) emit({ type: 'answer', ...told });
-    status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...keepable(tool, result, engine.settings) };
+    const { kept, ...rest } = keepable(tool, result, engine.settings);
+    status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };
+    unkept = rest.unkept;
   } catch (error) {
     if (!steps.used) emit({ type: 'answer', ...told });
     status = statusOfError(engine, tool, claim, steps, error, options);
   }
   const possible = status.state === 'unknown';
-  return { status, steps: steps.done, possible, cutOff: false };
+  return { status, steps: steps.done, possible, cutOff: false, ...(unkept === undefined ? {} : { unkept }) };
 }
 
 /** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
@@ -91,7 +96,7 @@ function statusOfError(
   const classification = classify(tool, steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
     const result = tool.gone(claim.record.arguments);
-    return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings) };
+    return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
   }
   const authoritative = classification === 'failed' && !steps.used;
   if (classification === 'unknown' || (steps.possible && !authoritative)) {

@@ -18,7 +18,7 @@ export async function runUnguarded(
   try {
     const client = await engine.clients.open(tool.client);
     const result = await tool.run(args, contextOf(engine, client, signal));
-    const kept = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
+    const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
     if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
     return refusal('result_not_kept', `${tool.name}: its result is of no use: ${kept.stub.message}.`);
   } catch (error) {

@@ -16,6 +16,8 @@ export interface Executed {
   /** How an unknown outcome was made known. */
   readonly recovered?: string;
   readonly retryAfterMs?: number;
+  /** The result of a success that is too large for the ledger: this caller has it all the same. */
+  readonly unkept?: unknown;
   /** True when somebody else took the operation over, and its record is the place to look. */
   readonly lost: boolean;
 }
@@ -45,7 +47,8 @@ export async function settle(
   const ended = { ...claim.record, status: result.status, steps: [...result.steps] };
   const settling = detached(engine, () => settleWithRetry(engine, claim, result));
   const waited = await Promise.race([settling, pause(engine.clock, settleWaitMs).then(() => true)]);
-  return { record: ended, lost: !waited, ...told };
+  const unkept = 'unkept' in result ? { unkept: result.unkept } : {};
+  return { record: ended, lost: !waited, ...unkept, ...told };
 }
 
 async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult): Promise<boolean> {

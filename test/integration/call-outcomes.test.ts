@@ -326,3 +326,38 @@ describe('scope and upstream', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 });
+
+describe('a result that the ledger cannot keep', () => {
+  const big = { id: 'x'.repeat(2_000) };
+
+  test('too large: the first caller has it, a repeat learns that it took effect, and nothing runs twice', async () => {
+    const upstream = new Upstream();
+    const run = async (_: unknown, context: { step: <T>(name: string, send: () => Promise<T>) => Promise<T> }) => {
+      await context.step('thing', () => upstream.send('k', {}));
+      return big;
+    };
+    const tools = [createThing(upstream, 'refuse', { run })];
+    const { call } = testEngine({ tools, settings: { resultBytesMax: 1_024 } });
+    expect(resultOf(await call('create_thing', { item: 'a' })).result).toEqual(big);
+    const repeat = refusalOf(await call('create_thing', { item: 'a' }));
+    expect(repeat).toMatchObject({ code: 'result_not_kept', stub: { reason: 'too_large' } });
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('not as declared or not JSON: both callers learn that it took effect, and nothing runs twice', async () => {
+    for (const result of [{ other: 1 }, { id: 1n }]) {
+      const upstream = new Upstream();
+      const run = async () => {
+        await upstream.send('k', {});
+        return result as never;
+      };
+      const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { run })] });
+      for (const now of [/It was executed now/, /Nothing was executed now/]) {
+        const answer = refusalOf(await call('create_thing', { item: 'a' }));
+        expect(answer.code).toBe('result_not_kept');
+        expect(answer.message).toMatch(now);
+      }
+      expect(upstream.effects).toHaveLength(1);
+    }
+  });
+});
