@@ -1,0 +1,201 @@
+import { dirname, join, resolve } from 'node:path';
+import type { Choice, Choices } from './config/choices.ts';
+import { defaults, type LogLevel } from './config/defaults.ts';
+import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
+import { McpOnceError } from './errors.ts';
+import { defaultStoreUrl } from './ledger/stores/open.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is configured, checked and frozen. Durations in ms, paths absolute. */
+export interface Config {
+  /** The file that was read; undefined when there is none. */
+  readonly file: string | undefined;
+  readonly store: string;
+  /** True when nobody chose the store: its folder is then made if it is missing. */
+  readonly storeIsDefault: boolean;
+  readonly tenant: string;
+  readonly subject: string;
+  /** What repeat tokens are signed with; undefined: one kept in the store. */
+  readonly secret: string | undefined;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly maxRunMs: number;
+  readonly recordRetentionMs: number;
+  readonly unresolvedRetentionMs: number;
+  readonly resultBytesMax: number;
+  readonly hostKeys: boolean;
+  readonly conversationScope: boolean;
+  readonly logLevel: LogLevel;
+  readonly toolsDirs: readonly string[];
+  readonly bundledTools: boolean;
+  readonly drainMs: number;
+  readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  readonly tools: Readonly<Record<string, ToolRuleSettings>>;
+}
+
+/** What the command line says; it wins over the environment, which wins over the file. */
+export interface Overrides {
+  readonly config?: string | undefined;
+  readonly store?: string | undefined;
+  readonly logLevel?: string | undefined;
+  /** Added to those of the file. */
+  readonly toolsDirs?: readonly string[] | undefined;
+}
+
+export interface ConfigSources {
+  readonly environment: Environment;
+  readonly overrides?: Overrides;
+  /** What relative paths of the environment and the command line start from. Default: the working directory. */
+  readonly folder?: string;
+  /** Looking after a ledger is done for all subjects: then a shared store needs none. Default `serve`. */
+  readonly purpose?: 'serve' | 'operate';
+}
+
+const variables = [
+  'MCP_ONCE_CONFIG',
+  'MCP_ONCE_STORE',
+  'MCP_ONCE_TENANT',
+  'MCP_ONCE_SUBJECT',
+  'MCP_ONCE_SECRET',
+  'MCP_ONCE_LOG_LEVEL',
+] as const;
+type Variable = (typeof variables)[number];
+
+const secretCharsMin = 32;
+
+const withoutFile: FileSettings = { ...defaults, subject: undefined, toolsDirs: [...defaults.toolsDirs] };
+
+/**
+ * Reads the configuration: defaults, then the file, the environment and the command line.
+ * @throws McpOnceError `configuration_invalid` that names file or variable, key and reason, and never a secret.
+ */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const { environment, overrides = {}, purpose = 'serve' } = sources;
+  const folder = sources.folder ?? process.cwd();
+  await refuseMisspelt(environment);
+  const named = overrides.config ?? variable(environment, 'MCP_ONCE_CONFIG');
+  const file = named === undefined ? undefined : resolve(folder, named);
+  const settings = file === undefined ? withoutFile : await (await import('./config/file.ts')).readSettings(file);
+  const fileFolder = file === undefined ? folder : dirname(file);
+  const chosen = await choicesOf(environment, overrides);
+  const configuredStore =
+    chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
+  const defaultStore = defaultStoreUrl(environment);
+  const store = configuredStore ?? defaultStore;
+  const { recordRetention, unresolvedRetention, sandbox, $schema: _, ...same } = settings;
+  return freeze({
+    ...same,
+    file,
+    store,
+    storeIsDefault: configuredStore === undefined,
+    tenant: chosen.tenant ?? settings.tenant,
+    subject: subjectFor(store, chosen.subject ?? settings.subject, purpose),
+    secret: secretOf(environment),
+    recordRetentionMs: recordRetention,
+    unresolvedRetentionMs: unresolvedRetention,
+    logLevel: chosen.logLevel ?? settings.logLevel,
+    toolsDirs: [
+      ...settings.toolsDirs.map((each) => resolve(fileFolder, each)),
+      ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
+    ],
+    sandbox: {
+      dataFile:
+        sandbox.dataFile === undefined
+          ? join(dirname(defaultStore.slice('sqlite:'.length)), 'sandbox.sqlite')
+          : resolve(fileFolder, sandbox.dataFile),
+      isDefault: sandbox.dataFile === undefined,
+    },
+  });
+}
+
+/** The configuration as it may be shown: no secret, no password. */
+export function shownConfig(config: Config): Record<string, unknown> {
+  const { secret, store, file, ...rest } = config;
+  return {
+    file: file ?? null,
+    store: withoutPassword(store),
+    ...rest,
+    secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
+  };
+}
+
+/** True for a store that processes of other machines or people may use, too. */
+export function isSharedStore(store: string): boolean {
+  return /^rediss?:/.test(store);
+}
+
+/** A store's URL with user, password and parameters of a Redis URL taken out. */
+export function withoutPassword(store: string): string {
+  return isSharedStore(store) ? store.replace(/^(rediss?:\/\/)(?:[^/]*@)?/, '$1').replace(/\?.*$/, '') : store;
+}
+
+/** What environment and command line choose, each value checked as the file's would be. */
+async function choicesOf(environment: Environment, overrides: Overrides): Promise<Choices> {
+  const chosen = {
+    store: choice('--store', overrides.store) ?? choice('MCP_ONCE_STORE', variable(environment, 'MCP_ONCE_STORE')),
+    tenant: choice('MCP_ONCE_TENANT', variable(environment, 'MCP_ONCE_TENANT')),
+    subject: choice('MCP_ONCE_SUBJECT', variable(environment, 'MCP_ONCE_SUBJECT')),
+    logLevel:
+      choice('--log-level', overrides.logLevel) ??
+      choice('MCP_ONCE_LOG_LEVEL', variable(environment, 'MCP_ONCE_LOG_LEVEL')),
+  };
+  const given = Object.entries(chosen).filter(([, each]) => each !== undefined);
+  if (given.length === 0) return {};
+  const { checkChoices } = await import('./config/choices.ts');
+  return checkChoices(Object.fromEntries(given) as Parameters<typeof checkChoices>[0]);
+}
+
+function choice(from: string, value: string | undefined): Choice | undefined {
+  return value === undefined ? undefined : { from, value };
+}
+
+/** An empty variable is what an empty field of a client's settings form gives: it means "not set". */
+function variable(environment: Environment, name: Variable): string | undefined {
+  return environment[name] || undefined;
+}
+
+/** Other variables with our prefix may belong to another version; a near miss is a typing error. */
+async function refuseMisspelt(environment: Environment): Promise<void> {
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('MCP_ONCE_') || variables.some((known) => known === name)) continue;
+    const { nearest } = await import('./config/suggest.ts');
+    const meant = nearest(
+      name.slice('MCP_ONCE_'.length),
+      variables.map((known) => known.slice('MCP_ONCE_'.length)),
+    );
+    if (meant !== undefined) throw invalid(`the variable ${name} is not known (did you mean MCP_ONCE_${meant}?)`);
+  }
+}
+
+function secretOf(environment: Environment): string | undefined {
+  const secret = variable(environment, 'MCP_ONCE_SECRET');
+  if (secret !== undefined && secret.length < secretCharsMin) {
+    throw invalid(`MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
+  }
+  return secret;
+}
+
+/** On a store that is shared, calls of different people must not be taken for repeats of one another. */
+function subjectFor(store: string, subject: string | undefined, purpose: 'serve' | 'operate'): string {
+  if (subject === undefined && isSharedStore(store) && purpose === 'serve') {
+    throw invalid(
+      'a Redis store is shared, so that it must be known whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
+    );
+  }
+  return subject ?? defaults.subject;
+}
+
+function absoluteStore(store: string | undefined, folder: string): string | undefined {
+  if (store === undefined || !store.startsWith('sqlite:')) return store;
+  return `sqlite:${resolve(folder, store.slice('sqlite:'.length))}`;
+}
+
+function invalid(problem: string): McpOnceError {
+  return new McpOnceError('configuration_invalid', `Configuration: ${problem}.`);
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each !== null) freeze(each);
+  return Object.freeze(value);
+}

@@ -1,0 +1,29 @@
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+const second = 1_000;
+const minute = 60 * second;
+const day = 24 * 60 * minute;
+
+/**
+ * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
+ * server without a configuration file does not have to load at its start.
+ */
+export const defaults = Object.freeze({
+  tenant: 'default',
+  subject: 'local',
+  leaseMs: 10 * second,
+  waitMs: 45 * second,
+  maxRunMs: 10 * minute,
+  recordRetention: 7 * day,
+  unresolvedRetention: 30 * day,
+  resultBytesMax: 256 * 1_024,
+  hostKeys: true,
+  conversationScope: false,
+  logLevel: 'info' satisfies LogLevel as LogLevel,
+  toolsDirs: Object.freeze<string[]>([]),
+  bundledTools: true,
+  drainMs: 30 * second,
+  sandbox: Object.freeze({}),
+  tools: Object.freeze({}),
+});

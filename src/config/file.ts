@@ -1,0 +1,76 @@
+import { open } from 'node:fs/promises';
+import type { z } from 'zod';
+import { isErrnoException, McpOnceError } from '../errors.ts';
+import { type FileSettings, fileSchema, knownKeys } from './schema.ts';
+import { sentence, suggestion } from './suggest.ts';
+
+const fileBytesMax = 1024 * 1024;
+const problemsMax = 10;
+
+/**
+ * Reads and checks a configuration file.
+ * @throws McpOnceError `configuration_invalid` that names the file, the keys and what is wrong with them.
+ */
+export async function readSettings(file: string): Promise<FileSettings> {
+  const parsed = fileSchema.safeParse(parseJson(file, await readBounded(file)));
+  if (!parsed.success) throw invalid(file, problemsOf(parsed.error).join('; '));
+  const { leaseMs, waitMs } = parsed.data;
+  if (leaseMs >= waitMs) throw invalid(file, 'leaseMs must be shorter than waitMs, or no caller can wait for a lapse');
+  return parsed.data;
+}
+
+/** What is wrong, one text a problem: the key, the reason, and the name that was probably meant. Never a value. */
+export function problemsOf(error: z.ZodError): string[] {
+  const problems = error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issue.message}`];
+    return issue.keys.map((key) => {
+      const place = placeOf([...issue.path, key]).slice(0, -2);
+      return `${place} is not known${suggestion(key, knownKeys(issue.path))}`;
+    });
+  });
+  return problems.slice(0, problemsMax);
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  const parts = path.map((part, index) => {
+    if (typeof part === 'number') return `[${part}]`;
+    const text = String(part).slice(0, 100);
+    if (!/^[\w$]+$/.test(text)) return `[${JSON.stringify(text)}]`;
+    return index === 0 ? text : `.${text}`;
+  });
+  return path.length === 0 ? '' : `${parts.join('')}: `;
+}
+
+async function readBounded(file: string): Promise<string> {
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      if (size > fileBytesMax) throw invalid(file, `it is larger than ${fileBytesMax} bytes`);
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof McpOnceError || !isErrnoException(error)) throw error;
+    const why = error.code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${error.code})`;
+    throw invalid(file, why, error);
+  }
+}
+
+/** The engine's own message may quote the file, which may hold a password: only the place is told. */
+function parseJson(file: string, text: string): unknown {
+  try {
+    // A byte order mark is what some editors on Windows write.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    const before = position === undefined ? undefined : text.slice(0, Number(position)).split('\n');
+    const where = before === undefined ? '' : ` (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`;
+    throw invalid(file, `it is not valid JSON${where}`);
+  }
+}
+
+function invalid(file: string, problem: string, cause?: unknown): McpOnceError {
+  return new McpOnceError('configuration_invalid', `Configuration file ${file}: ${sentence(problem)}`, { cause });
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { defaults, logLevels } from './defaults.ts';
+import { duration } from './duration.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const name = z.string().min(1).max(200);
+const path = z.string().min(1).max(4_096);
+
+const storePattern = /^(sqlite:(?!:memory:).+|rediss?:\/\/.+|memory:)$/;
+
+const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
+
+/** What may be set for the tools that a pattern matches. */
+export const toolRuleSchema = z.strictObject({
+  enabled: z.boolean().optional().describe('Whether the tools are served. Default true.'),
+  match: z
+    .enum(['identical', 'latest', 'same-call', 'off'])
+    .optional()
+    .describe('How a repeat is recognised. Default: as the tool declares.'),
+  window: duration({ minMs: 0, maxMs: 366 * day })
+    .optional()
+    .describe(
+      'How long a repeat means the same operation, counted from its settling. Default: as the tool declares. 0 to 366d.',
+    ),
+  recovery: z
+    .union([recovery, z.array(recovery).max(4)], {
+      error: 'must be resend, natural, reconcile, refuse, or a list of them',
+    })
+    .optional()
+    .describe('What is done about an unknown outcome; a list is tried in order. Default: as the tool declares.'),
+  lookupLag: duration({ minMs: 0, maxMs: day })
+    .optional()
+    .describe('How long an effect may take to be found by a lookup. Default: as the tool declares. 0 to 24h.'),
+});
+
+export const sandboxSchema = z.strictObject({
+  dataFile: path
+    .optional()
+    .describe(
+      "SQLite file of the built-in sandbox. Relative to this file. Default: sandbox.sqlite in the user's data directory.",
+    ),
+});
+
+/** The configuration file. Every option with its type, unit, default and bounds. */
+export const fileSchema = z.strictObject({
+  $schema: z.string().max(2_000).optional().describe('Where the JSON Schema of this file lies. For editors.'),
+  store: z
+    .string()
+    .max(2_000)
+    .regex(storePattern, 'must be sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT or memory:')
+    .optional()
+    .describe(
+      "Where operations are kept: sqlite:PATH (relative to this file), redis://..., rediss://... or memory:. Default: a SQLite file in the user's data directory. Variable: MCP_ONCE_STORE.",
+    ),
+  tenant: name
+    .prefault(defaults.tenant)
+    .describe('The tenant that operations belong to. 1 to 200 characters. Variable: MCP_ONCE_TENANT.'),
+  subject: name
+    .optional()
+    .describe(
+      'Whose operations they are. Needed when the store is shared (Redis); else "local". 1 to 200 characters. Variable: MCP_ONCE_SUBJECT.',
+    ),
+  leaseMs: duration({ minMs: 500, maxMs: 5 * minute })
+    .prefault(defaults.leaseMs)
+    .describe('How long a claim holds without renewal. Default 10s. Shorter than waitMs. 500ms to 5m.'),
+  waitMs: duration({ minMs: second, maxMs: 10 * minute })
+    .prefault(defaults.waitMs)
+    .describe(
+      "How long an identical call waits for the one in flight. Keep it under the clients' time-out. Default 45s. 1s to 10m.",
+    ),
+  maxRunMs: duration({ minMs: second, maxMs: day })
+    .prefault(defaults.maxRunMs)
+    .describe('How long one run of a tool may take before it is cut off. Default 10m. 1s to 24h.'),
+  recordRetention: duration({ minMs: hour, maxMs: 366 * day })
+    .prefault(defaults.recordRetention)
+    .describe('How long a settled record is kept at the least. Default 7d. 1h to 366d.'),
+  unresolvedRetention: duration({ minMs: day, maxMs: 3_660 * day })
+    .prefault(defaults.unresolvedRetention)
+    .describe('How long a record that is in flight, incomplete or unknown is kept. Default 30d. 1d to 3660d.'),
+  resultBytesMax: z
+    .int()
+    .min(1_024)
+    .max(16 * 1_024 * 1_024)
+    .prefault(defaults.resultBytesMax)
+    .describe('The largest result that is kept for replays, in bytes of JSON. 1024 to 16777216.'),
+  hostKeys: z
+    .boolean()
+    .prefault(defaults.hostKeys)
+    .describe('Whether idempotency keys from the host program are honoured.'),
+  conversationScope: z
+    .boolean()
+    .prefault(defaults.conversationScope)
+    .describe("Whether the host's conversation is part of whose operation it is."),
+  logLevel: z
+    .enum(logLevels)
+    .prefault(defaults.logLevel)
+    .describe('What is logged to stderr. Variable: MCP_ONCE_LOG_LEVEL.'),
+  toolsDirs: z
+    .array(path)
+    .max(100)
+    .prefault([...defaults.toolsDirs])
+    .describe('Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more.'),
+  bundledTools: z
+    .boolean()
+    .prefault(defaults.bundledTools)
+    .describe('Whether the tools that come with mcp-once are served.'),
+  drainMs: duration({ minMs: 0, maxMs: 10 * minute })
+    .prefault(defaults.drainMs)
+    .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
+  sandbox: sandboxSchema
+    .prefault({ ...defaults.sandbox })
+    .describe('The built-in sandbox, used while there is no STRIPE_SECRET_KEY.'),
+  tools: z
+    .record(z.string().min(1).max(100), toolRuleSchema)
+    .prefault({ ...defaults.tools })
+    .describe(
+      'Rules by tool name; * stands for any characters. They apply in the order written, so that a later one wins.',
+    ),
+});
+
+export type FileSettings = z.infer<typeof fileSchema>;
+export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
+
+/** The names that are known at a place in the file, for suggestions. */
+export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
+  if (place[0] === 'sandbox') return Object.keys(sandboxSchema.shape);
+  if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);
+  return Object.keys(fileSchema.shape);
+}
+
+/** The JSON Schema of the configuration file, as it is shipped. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(fileSchema, { io: 'input' });
+  return { $schema, title: 'Configuration of mcp-once', ...schema };
+}
