@@ -58,11 +58,13 @@ async function callsOf(redis: TestRedis, command: string): Promise<number> {
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
-async function replicaInSync(replica: TestRedis): Promise<void> {
-  await vi.waitFor(
-    async () => expect(String(await replica.command('INFO', 'replication'))).toContain('master_link_status:up'),
-    { timeout: 20_000, interval: 50 },
-  );
+/** Until writes arrive: the primary sends none before the replica's first acknowledgement, a second after its start. */
+async function replicaInSync(redis: TestRedis, replica: TestRedis): Promise<void> {
+  await redis.command('SET', 'mark', 'arrived');
+  await vi.waitFor(async () => expect(await replica.command('GET', 'mark')).toBe('arrived'), {
+    timeout: 20_000,
+    interval: 10,
+  });
 }
 
 describe('a running Redis', () => {
@@ -232,7 +234,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     const redis = await started({ appendonly: true });
     const store = opened(redis.url);
     await store.get('connected');
-    redis.suspend();
+    await redis.suspend();
     // The kernel takes the bytes, the suspended server does not.
     const faults = Promise.all([
       faultOf(store.putIfAbsent('key', value(1), minute)),
@@ -251,7 +253,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     const redis = await started();
     const store = opened(redis.url, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
     await store.get('connected');
-    redis.suspend();
+    await redis.suspend();
     const startedAt = performance.now();
     const fault = await faultOf(store.putIfAbsent('key', value(1), minute));
     expect(fault.message).toContain('did not answer within 300 ms');
@@ -292,7 +294,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   test('a read-only replica', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
-    await replicaInSync(replica);
+    await replicaInSync(redis, replica);
     const store = opened(replica.url);
     expect((await faultOf(store.putIfAbsent('key', value(1), minute))).message).toContain('is a read-only replica');
     expect((await faultOf(store.compareAndSet('key', value(1), value(2), minute))).message).toContain(
@@ -321,7 +323,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   test('a claim counts when a replica has it, and not when the replica stands still', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
-    await replicaInSync(replica);
+    await replicaInSync(redis, replica);
     const store = opened(`${redis.url}?waitReplicas=1&waitTimeoutMs=500`);
     const keys = Array.from({ length: 50 }, (_, n) => `key-${n}`);
     const claims = await Promise.all(keys.map((key) => store.putIfAbsent(key, value(1), minute)));
@@ -329,7 +331,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     for (const key of keys) expect(await replica.command('GET', `mcp-once::${key}`)).toBe(value(1));
     expect(await store.compareAndSet('key-0', value(1), value(2), minute, { replicate: true })).toBe(true);
     expect(await replica.command('GET', 'mcp-once::key-0')).toBe(value(2));
-    replica.suspend();
+    await replica.suspend();
     const faults = await Promise.all(keys.map((key) => faultOf(store.putIfAbsent(`${key}-late`, value(1), minute))));
     for (const fault of faults) expect(fault).toBeInstanceOf(NotReplicated);
     // Settling asks no replica.
@@ -339,10 +341,10 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   test('a primary that breaks before the replica confirmed: not replicated', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
-    await replicaInSync(replica);
+    await replicaInSync(redis, replica);
     const store = opened(`${redis.url}?waitReplicas=1&waitTimeoutMs=20000`);
     await store.get('connected');
-    replica.suspend();
+    await replica.suspend();
     const claim = faultOf(store.putIfAbsent('key', value(1), minute));
     await vi.waitFor(async () => expect(String(await redis.command('CLIENT', 'LIST'))).toMatch(/cmd=wait/));
     await redis.kill();
@@ -354,7 +356,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   test('a replica that has lost its primary', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis, config: { 'replica-serve-stale-data': 'no' } });
-    await replicaInSync(replica);
+    await replicaInSync(redis, replica);
     const store = opened(replica.url);
     await redis.kill();
     await vi.waitFor(async () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createClient } from '@keyv/redis';
+import { expect, vi } from 'vitest';
 import { makeTemporaryFolder } from './temporary.ts';
 
 export interface RedisOptions {
@@ -26,7 +27,8 @@ export interface TestRedis {
   kill(): Promise<void>;
   /** Starts the killed server again, on the same port and with the same folder. */
   restart(): Promise<void>;
-  suspend(): void;
+  /** SIGSTOP; resolves when the process stands still. */
+  suspend(): Promise<void>;
   resume(): void;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
@@ -119,7 +121,7 @@ function ownRedis(
   const end = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGCONT');
+    // A suspended process dies of this too, without another step.
     child.kill('SIGKILL');
     await ended;
   };
@@ -132,7 +134,7 @@ function ownRedis(
       await end();
       child = await spawnRedis(args);
     },
-    suspend: () => void child.kill('SIGSTOP'),
+    suspend: () => suspended(child),
     resume: () => void child.kill('SIGCONT'),
     async stop() {
       await end();
@@ -141,8 +143,15 @@ function ownRedis(
   };
 }
 
+/** A signal takes effect after it was sent: until then the process goes on. */
+async function suspended(child: ChildProcess): Promise<void> {
+  child.kill('SIGSTOP');
+  const stateOf = () => execFileSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' });
+  await vi.waitFor(() => expect(stateOf()).toMatch(/^T/), { timeout: 5_000, interval: 5 });
+}
+
 function sharedRedis(url: string): TestRedis {
-  const notOurs = () => {
+  const notOurs = (): never => {
     throw new Error('This redis-server is shared (REDIS_URL): start one with { own: true }');
   };
   return {

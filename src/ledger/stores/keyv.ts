@@ -23,7 +23,8 @@ export async function storeFromKeyv(keyv: Keyv, options: KeyvStoreOptions = {}):
   const adapter = keyv.store;
   if (typeof adapter?.getClient === 'function' && typeof adapter.createKeyPrefix === 'function') {
     const { redisStoreFromKeyv } = await import('./redis.ts');
-    return redisStoreFromKeyv(keyv);
+    const { commandTimeoutMs } = options;
+    return redisStoreFromKeyv(keyv, commandTimeoutMs === undefined ? {} : { commandTimeoutMs });
   }
   if (adapter?.opts?.dialect === 'sqlite' && typeof adapter.createKeyPrefix === 'function') {
     const { sqliteStoreFromKeyv } = await import('./sqlite.ts');

@@ -115,21 +115,18 @@ class RedisStore implements Store {
 
   async putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
     const name = this.#names.toStore(key);
-    const expiry = Number.isFinite(ttlMs) ? ['PX', milliseconds(ttlMs)] : [];
-    return this.#faultsMapped(async () => {
-      await this.#connected();
-      const epoch = this.#connection.client.socketEpoch;
-      let present: unknown;
-      try {
-        present = await this.#connection.send(['SET', name, value, 'NX', 'GET', ...expiry]);
-      } catch (error) {
-        if (!isReply(error, 'OOM')) throw error;
-        return this.#presentAtMaxmemory(name, error);
-      }
+    const command = ['SET', name, value, 'NX', 'GET'];
+    if (Number.isFinite(ttlMs)) command.push('PX', milliseconds(ttlMs));
+    try {
+      const epoch = await this.#epochOfNextWrite();
+      const present = await this.#connection.send(command);
       if (present !== null) return present as string;
-      await this.#replicated(epoch);
+      if (epoch !== undefined) await this.#replicated(epoch);
       return undefined;
-    });
+    } catch (error) {
+      if (isReply(error, 'OOM')) return this.#presentAtMaxmemory(name, error);
+      throw redisFault(error, this.#connection.endpoint);
+    }
   }
 
   async compareAndSet(
@@ -142,13 +139,14 @@ class RedisStore implements Store {
     const name = this.#names.toStore(key);
     const ttl = Number.isFinite(ttlMs) ? milliseconds(ttlMs) : '0';
     const channel = options.wake ? channelOf(name) : '';
-    return this.#faultsMapped(async () => {
-      await this.#connected();
-      const epoch = this.#connection.client.socketEpoch;
+    try {
+      const epoch = options.replicate ? await this.#epochOfNextWrite() : undefined;
       const replaced = (await this.#run(compareAndSetScript, name, [expected, next, ttl, channel])) === 1;
-      if (replaced && options.replicate) await this.#replicated(epoch);
+      if (replaced && epoch !== undefined) await this.#replicated(epoch);
       return replaced;
-    });
+    } catch (error) {
+      throw redisFault(error, this.#connection.endpoint);
+    }
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -198,27 +196,30 @@ class RedisStore implements Store {
     await Promise.all([this.#connection.close(), this.#watch?.close()]);
   }
 
-  /** So that the epoch that is read next is the one of the connection that is written to. */
-  async #connected(): Promise<void> {
-    if (!this.#connection.client.isReady) await this.#connection.ready();
+  /** Which connection the next write goes to; undefined where no replica is asked. */
+  #epochOfNextWrite(): Promise<number> | undefined {
+    if (this.#replication.waitReplicas === 0) return undefined;
+    return this.#connection.ready().then((client) => client.socketEpoch);
   }
 
   /** At maxmemory nothing new is stored, but what is there can still be replayed. */
   async #presentAtMaxmemory(name: string, outOfMemory: unknown): Promise<string> {
-    const present = await this.#connection.send(['GET', name]);
-    if (present === null) throw outOfMemory;
+    const present = await this.#faultsMapped(() => this.#connection.send(['GET', name]));
+    if (present === null) throw redisFault(outOfMemory, this.#connection.endpoint);
     return present as string;
   }
 
   /** The first run sends the source, which Redis keeps; it may forget it (restart, SCRIPT FLUSH). */
-  async #run(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
-    if (this.#cachedScripts.has(script)) {
-      try {
-        return await this.#connection.send(['EVALSHA', script.sha1, '1', name, ...args]);
-      } catch (error) {
-        if (!isReply(error, 'NOSCRIPT')) throw error;
-      }
-    }
+  #run(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
+    if (!this.#cachedScripts.has(script)) return this.#runSource(script, name, args);
+    const result = this.#connection.send(['EVALSHA', script.sha1, '1', name, ...args]);
+    return result.catch((error: unknown) => {
+      if (!isReply(error, 'NOSCRIPT')) throw error;
+      return this.#runSource(script, name, args);
+    });
+  }
+
+  async #runSource(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
     const result = await this.#connection.send(['EVAL', script.source, '1', name, ...args]);
     this.#cachedScripts.add(script);
     return result;
@@ -230,7 +231,6 @@ class RedisStore implements Store {
    */
   async #replicated(epoch: number): Promise<void> {
     const { waitReplicas } = this.#replication;
-    if (waitReplicas === 0) return;
     let replicas: number;
     try {
       replicas = (await this.#confirmed(epoch)) as number;

@@ -6,7 +6,7 @@ import { LedgerUnavailable } from '../../errors.ts';
 import { isBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 
 /** The version of the table below; a file with a newer one belongs to a newer mcp-once. */
-export const formatVersion = 1;
+const formatVersion = 1;
 /** Tells a ledger from other programs' databases: 'once' in ASCII. */
 const applicationId = 0x6f6e6365;
 
