@@ -3,7 +3,7 @@ import { classifyMailError } from './smtp-errors.ts';
 import { Mailer } from './smtp-mailer.ts';
 
 /** The variables of the smtp client. Their messages never hold a value. */
-export const smtpEnvironment = z.object({
+const smtpEnvironment = z.object({
   SMTP_URL: z
     .string('must be set, such as smtps://user:password@mail.example.com')
     .max(4_096)
