@@ -1,0 +1,252 @@
+import { type Clock, pause } from '../clock.ts';
+import { describeError, McpOnceError } from '../errors.ts';
+import { retentionOf } from './claim.ts';
+import type { Ledger } from './ledger.ts';
+import { decodeEntry, encodeEntry, type Held, type OperationRecord, type State, type Status } from './record.ts';
+
+/** What a person or program at the ledger's command line works with. */
+export interface Operator {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** A fresh random id; for claim tokens. */
+  readonly randomId: () => string;
+  readonly unresolvedRetentionMs: number;
+  /** Told while a lease is watched: for how many more ms. */
+  readonly onWatch?: (leftMs: number) => void;
+}
+
+export interface Unreadable {
+  readonly type: 'unreadable';
+  readonly key: string;
+  readonly message: string;
+}
+
+export type Listed = { readonly type: 'operation'; readonly record: OperationRecord } | Unreadable;
+
+export interface ListFilter {
+  readonly state?: State | 'unreadable' | undefined;
+  readonly tool?: string | undefined;
+  /** How many at the most: the newest. */
+  readonly limit: number;
+}
+
+/**
+ * The newest operations that match. An entry that cannot be read is listed as such, unless a tool is
+ * asked for; what is no operation (latches, aliases, the secret) stays out.
+ * @throws LedgerUnavailable
+ */
+export async function listOperations(ledger: Ledger, filter: ListFilter): Promise<Listed[]> {
+  let kept = new Map<string, Listed>();
+  for await (const listed of operations(ledger)) {
+    if (!passes(listed, filter)) continue;
+    kept.set(keyOf(listed), listed);
+    if (kept.size > 2 * filter.limit + 1_000) kept = newest(kept, filter.limit);
+  }
+  return [...newest(kept, filter.limit).values()];
+}
+
+async function* operations(ledger: Ledger): AsyncIterable<Listed> {
+  for await (const { key, value } of ledger.store.scan()) {
+    const listed = listedOf(key, value);
+    if (listed) yield listed;
+  }
+}
+
+function listedOf(key: string, bytes: string): Listed | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    return entry.kind === 'operation' ? { type: 'operation', record: entry } : undefined;
+  } catch (error) {
+    return { type: 'unreadable', key, message: describeError(error) };
+  }
+}
+
+function passes(listed: Listed, { state, tool }: ListFilter): boolean {
+  if (listed.type === 'unreadable') return tool === undefined && (state === undefined || state === 'unreadable');
+  const { record } = listed;
+  return (tool === undefined || record.tool === tool) && (state === undefined || record.status.state === state);
+}
+
+function newest(listed: ReadonlyMap<string, Listed>, limit: number): Map<string, Listed> {
+  const sorted = [...listed].sort(([, a], [, b]) => timeOf(b) - timeOf(a));
+  return new Map(sorted.slice(0, limit));
+}
+
+/** Unreadable entries first: they are what an operator has to look at. */
+function timeOf(listed: Listed): number {
+  return listed.type === 'operation' ? listed.record.createdAt : Infinity;
+}
+
+function keyOf(listed: Listed): string {
+  return listed.type === 'operation' ? listed.record.key : listed.key;
+}
+
+export interface LedgerStats {
+  readonly operations: number;
+  readonly unreadable: number;
+  readonly byState: Readonly<Record<string, number>>;
+  readonly byTool: Readonly<Record<string, number>>;
+  /** When the oldest operation was first claimed whose outcome is unknown, in ms since the epoch. */
+  readonly oldestUnknownAt: number | undefined;
+}
+
+/** Counts the operations. On Redis an entry may be counted twice while it resizes its table. @throws LedgerUnavailable */
+export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
+  const byState: Record<string, number> = { in_flight: 0, unknown: 0, incomplete: 0, succeeded: 0, failed: 0 };
+  const byTool: Record<string, number> = {};
+  let unreadable = 0;
+  let count = 0;
+  let oldestUnknownAt: number | undefined;
+  for await (const listed of operations(ledger)) {
+    if (listed.type === 'unreadable') {
+      unreadable += 1;
+      continue;
+    }
+    const { status, tool, createdAt } = listed.record;
+    count += 1;
+    byState[status.state] = (byState[status.state] ?? 0) + 1;
+    byTool[tool] = (byTool[tool] ?? 0) + 1;
+    if (status.state === 'unknown') oldestUnknownAt = Math.min(createdAt, oldestUnknownAt ?? createdAt);
+  }
+  return { operations: count, unreadable, byState, byTool, oldestUnknownAt };
+}
+
+/**
+ * One operation.
+ * @throws McpOnceError `operation_not_found`, `record_unreadable`
+ * @throws LedgerUnavailable
+ */
+export async function showOperation(ledger: Ledger, key: string): Promise<Held> {
+  const bytes = await ledger.store.get(key);
+  if (bytes === undefined) throw notFound(`There is no operation ${key} in the ledger.`);
+  const entry = decodeEntry(bytes);
+  if (entry.kind === 'alias') throw notFound(`${key} is a twin of the operation ${entry.of}: use that one.`);
+  if (entry.kind !== 'operation') throw notFound(`${key} is no operation.`);
+  return { record: entry, bytes };
+}
+
+/** What an operator has found out at the upstream. */
+export type Found =
+  | { readonly state: 'succeeded'; readonly result: unknown }
+  /** It succeeded, and nobody knows what it returned. */
+  | { readonly state: 'succeeded' }
+  /** `undone`: the steps that took effect were taken back, so that all of it may run again. */
+  | { readonly state: 'failed'; readonly message?: string | undefined; readonly undone?: boolean | undefined };
+
+/**
+ * Ends an operation whose outcome is not known. Those who wait for it are told, and a late owner is
+ * fenced: the record gets a token of ours, so that its writes no longer match.
+ *
+ * `failed` after steps that took effect is `incomplete`: the next identical call goes on from there.
+ *
+ * @throws McpOnceError `operation_alive` for what is being executed (it is watched for up to its
+ * lease) or changed meanwhile, `invalid_input` for what has ended, `operation_not_found`, `record_unreadable`.
+ * @throws LedgerUnavailable
+ */
+export async function resolveOperation(operator: Operator, key: string, found: Found): Promise<OperationRecord> {
+  const { ledger, clock } = operator;
+  const held = await withoutOwner(operator, await showOperation(ledger, key));
+  const { record } = held;
+  const { state } = record.status;
+  if (state === 'succeeded' || state === 'failed') {
+    throw new McpOnceError(
+      'invalid_input',
+      `Operation ${key} (${record.tool}) has ${state}: there is nothing to resolve.`,
+    );
+  }
+  const nowMs = clock.wallMs();
+  const status = statusOf(found, record, nowMs);
+  if (status.state === 'incomplete' && state === 'incomplete') {
+    throw new McpOnceError(
+      'invalid_input',
+      `Operation ${key} (${record.tool}) is incomplete, and the same call again goes on from there: there is nothing to resolve, unless its steps were undone.`,
+    );
+  }
+  const next: OperationRecord = {
+    ...record,
+    token: operator.randomId(),
+    renewals: record.renewals + 1,
+    renewedAt: nowMs,
+    possible: false,
+    status,
+  };
+  const ttlMs = retentionOf(next, operator);
+  if (await ledger.store.compareAndSet(key, held.bytes, encodeEntry(next), ttlMs, { wake: true })) return next;
+  throw changed(record);
+}
+
+function statusOf(
+  found: Found,
+  record: OperationRecord,
+  settledAt: number,
+): Exclude<Status, { state: 'in_flight' | 'unknown' }> {
+  if (found.state === 'succeeded') {
+    if ('result' in found) return { state: 'succeeded', settledAt, result: found.result };
+    const message = 'an operator found that it succeeded, and gave no result';
+    return { state: 'succeeded', settledAt, result: null, stub: { reason: 'resolved', message } };
+  }
+  const message = found.message ?? 'an operator found that it had no effect';
+  if (!found.undone && record.steps.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
+  return { state: 'failed', settledAt, message, dispatched: true };
+}
+
+/**
+ * Deletes an operation, so that the same call executes again. @returns what it was; undefined when it could not be read.
+ *
+ * @param force delete an entry that cannot be read, of which nobody can tell whether it is alive.
+ * @throws McpOnceError `operation_alive`, `operation_not_found`, `record_unreadable`
+ * @throws LedgerUnavailable
+ */
+export async function forgetOperation(
+  operator: Operator,
+  key: string,
+  force = false,
+): Promise<OperationRecord | undefined> {
+  const { store } = operator.ledger;
+  const bytes = await store.get(key);
+  const listed = bytes === undefined ? undefined : listedOf(key, bytes);
+  if (bytes !== undefined && listed?.type === 'unreadable') {
+    if (!force) {
+      throw new McpOnceError('record_unreadable', `The entry ${key} cannot be read: ${listed.message}.`);
+    }
+    if (await store.delete(key, bytes)) return undefined;
+    throw new McpOnceError('operation_alive', `The entry ${key} changed meanwhile: somebody uses it.`);
+  }
+  const held = await withoutOwner(operator, await showOperation(operator.ledger, key));
+  if (await store.delete(key, held.bytes)) return held.record;
+  throw changed(held.record);
+}
+
+/**
+ * Makes sure that nobody executes the operation: watches an unsettled one until its lease has lapsed.
+ * @throws McpOnceError `operation_alive` as soon as its owner shows a sign of life.
+ */
+async function withoutOwner(operator: Operator, held: Held): Promise<Held> {
+  const { ledger, clock, onWatch } = operator;
+  const { record } = held;
+  if (record.status.state !== 'in_flight') return held;
+  for (;;) {
+    const leftMs = ledger.lapses.leftMs(held);
+    if (leftMs === 0) return held;
+    onWatch?.(leftMs);
+    // Owners renew at a third of the lease: a living one is seen soon.
+    await pause(clock, Math.min(leftMs, record.leaseMs / 3));
+    const bytes = await ledger.store.get(record.key);
+    if (bytes === held.bytes) continue;
+    if (bytes === undefined) throw notFound(`Operation ${record.key} is gone.`);
+    const now = listedOf(record.key, bytes);
+    if (now?.type === 'operation' && now.record.status.state !== 'in_flight') throw changed(record);
+    throw new McpOnceError(
+      'operation_alive',
+      `Operation ${record.key} (${record.tool}) is being executed: its owner renewed its lease. Wait for it to end.`,
+    );
+  }
+}
+
+function changed({ key, tool }: OperationRecord): McpOnceError {
+  return new McpOnceError('operation_alive', `Operation ${key} (${tool}) changed meanwhile: look at it again.`);
+}
+
+function notFound(message: string): McpOnceError {
+  return new McpOnceError('operation_not_found', message);
+}
