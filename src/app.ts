@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Answer, Engine, ToolCall } from './call/types.ts';
+import { type Clock, pause, systemClock } from './clock.ts';
+import type { Config, Environment } from './config.ts';
+import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { createLog, type Log, logEvents } from './observe/log.ts';
+import type { Sandbox } from './sandbox/start.ts';
+import { type Catalog, createCatalog } from './tool/catalog.ts';
+import { ClientPool } from './tool/client-pool.ts';
+import { applyRules, bundledToolsDir, loadTools } from './tool/load.ts';
+import type { Tool } from './tool/types.ts';
+
+/** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
+const secretKey = 'repeat-secret';
+/** How long what was cut off at the end of a drain may take to be settled, in ms. */
+const settleMs = 5_000;
+/** How long clients, store and sandbox may take to close, in ms. */
+const closeMs = 5_000;
+/** How long the answers of what was drained may take to leave, in ms. */
+const answersMs = 1_000;
+
+export interface AppOptions {
+  /** The variables that clients are configured from. */
+  readonly environment: Environment;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+/** Everything wired: tools, engine, ledger, clients, sandbox. */
+export interface App {
+  readonly catalog: Catalog;
+  /** Whose operations these are. */
+  readonly scope: { readonly tenant: string; readonly subject: string };
+  /** For the model: how repeats are handled, and whether anything real happens. */
+  readonly instructions: string;
+  /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
+  readonly usesSandbox: boolean;
+  readonly log: Log;
+  handle(call: ToolCall): Promise<Answer>;
+  /**
+   * Begins no further execution, waits up to `drainMs` for what executes, cuts off and settles the
+   * rest, and closes. Bounded; never rejects.
+   * @returns how many executions had to be cut off.
+   */
+  drain(): Promise<number>;
+  /** Closes without waiting. */
+  close(): Promise<void>;
+}
+
+/**
+ * Wires a server's parts together. Opens no store, client or sandbox: each opens on first use.
+ * @throws McpOnceError `tool_invalid`, `configuration_invalid`
+ */
+export async function createApp(config: Config, options: AppOptions): Promise<App> {
+  const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
+  const stopLogging = logEvents(log);
+  const catalog = await loadCatalog(config);
+  const sandbox = shared(() => openSandbox(config, log));
+  const clients = new ClientPool(withoutOurs(environment), { sandbox: async () => (await sandbox.get()).url });
+  const ledger = shared(() => openLedger(config, clock));
+  const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
+  const closing = new AbortController();
+  const ending = new AbortController();
+  const engine: Engine = {
+    catalog,
+    clients,
+    clock,
+    settings: settingsOf(config),
+    ledger: ledger.get,
+    repeatSecret: secret.get,
+    randomId: randomUUID,
+    log,
+    running: new Set(),
+    closing: closing.signal,
+    ending: ending.signal,
+  };
+  const answering = new Set<Promise<unknown>>();
+
+  const close = async (): Promise<void> => {
+    closing.abort();
+    ending.abort();
+    await clients.close();
+    await Promise.allSettled([
+      ledger.current()?.then((opened) => opened.store.close()),
+      sandbox.current()?.then((opened) => opened.close()),
+    ]);
+    stopLogging();
+  };
+
+  const drain = async (): Promise<number> => {
+    closing.abort();
+    await untilEmpty(engine.running, clock, config.drainMs);
+    const cutOff = engine.running.size;
+    if (cutOff > 0) {
+      log.warn('executions were cut off: their outcome is unknown until they are recovered', { count: cutOff });
+      ending.abort();
+      await untilEmpty(engine.running, clock, settleMs);
+    }
+    await untilEmpty(answering, clock, answersMs);
+    const closed = close().catch((error: unknown) => log.warn(`closing failed: ${describeError(error)}`));
+    await Promise.race([closed, pause(clock, closeMs)]);
+    return cutOff;
+  };
+
+  const usesSandbox = catalog.tools.some((tool) => isInSandbox(clients, tool));
+  return {
+    catalog,
+    scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
+    instructions: instructionsFor(catalog.tools, usesSandbox),
+    usesSandbox,
+    log,
+    handle: (call) => tracked(answering, handle(engine, call)),
+    drain,
+    close,
+  };
+}
+
+/** The engine is loaded by the first call, since a server's start is waited for, too. */
+async function handle(engine: Engine, call: ToolCall): Promise<Answer> {
+  const { handleCall } = await import('./call/handle-call.ts');
+  return handleCall(engine, call);
+}
+
+/** The tools of a configuration. @throws McpOnceError `tool_invalid`, `configuration_invalid` */
+export async function loadCatalog(config: Config): Promise<Catalog> {
+  const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
+  const loaded = await loadTools(folders);
+  const { tools, unmatched } = applyRules(loaded, config.tools);
+  const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
+  if (misspelt !== undefined) {
+    const { sentence, suggestion } = await import('./config/suggest.ts');
+    const names = loaded.map((tool) => tool.name);
+    throw new McpOnceError(
+      'configuration_invalid',
+      sentence(`Configuration: tools: there is no tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
+    );
+  }
+  return createCatalog(tools);
+}
+
+function settingsOf(config: Config): Engine['settings'] {
+  const { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope } = config;
+  return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope };
+}
+
+/** Opens the ledger of a configuration. Its modules are loaded here: a server starts without them. @throws LedgerUnavailable */
+export async function openLedger(config: Config, clock: Clock = systemClock): Promise<Ledger> {
+  try {
+    const [{ openStore }, { Ledger }] = await Promise.all([
+      import('./ledger/stores/open.ts'),
+      import('./ledger/ledger.ts'),
+    ]);
+    const store = await openStore(config.store, { createFolder: config.storeIsDefault });
+    const { leaseMs, unresolvedRetentionMs } = config;
+    return new Ledger({ store, clock, randomId: randomUUID, settings: { leaseMs, unresolvedRetentionMs } });
+  } catch (error) {
+    if (error instanceof LedgerUnavailable) throw error;
+    throw new LedgerUnavailable(describeError(error), { cause: error });
+  }
+}
+
+/** The secret that all processes of a store share: made by whoever is first, and kept without expiry. */
+async function keptSecret({ store }: Ledger): Promise<string> {
+  const { decodeEntry, encodeEntry, recordFormat } = await import('./ledger/record.ts');
+  const secret = randomUUID() + randomUUID();
+  const mine = encodeEntry({ v: recordFormat, kind: 'secret', secret });
+  const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
+  const entry = decodeEntry(found);
+  if (entry.kind === 'secret') return entry.secret;
+  throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
+}
+
+async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
+  const { dataFile, isDefault } = config.sandbox;
+  const { startSandbox } = await import('./sandbox/start.ts');
+  if (isDefault) await mkdir(dirname(dataFile), { recursive: true, mode: 0o700 });
+  const sandbox = await startSandbox({ dataFile, log: (line) => log.debug(line) });
+  log.info('the sandbox runs: nothing real is billed', { url: sandbox.url });
+  return sandbox;
+}
+
+/** Our own variables hold our secret, and are no client's business. */
+function withoutOurs(environment: Environment): Environment {
+  return Object.freeze(
+    Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'))),
+  );
+}
+
+function isInSandbox(clients: ClientPool, tool: Tool): boolean {
+  try {
+    return clients.upstream(tool.client).mode === 'sandbox';
+  } catch {
+    // A variable is missing: its own calls will say so.
+    return false;
+  }
+}
+
+function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {
+  const lines = [
+    'The tools of this server that create or change something take effect once: an identical call within the window of its tool executes nothing and answers with the first result, marked as a replay. After a time-out or a lost answer, send the identical call again: that is safe.',
+    'If a second, identical operation is really wanted, call again with the repeat_token of the replay.',
+    'outcome_unknown means that the operation may have taken effect: do not try it again in another way; check, or tell the user. Every refusal says whether anything was executed and what to do next.',
+  ];
+  const anew = tools.filter(({ effect, match }) => effect !== 'read' && (match === 'off' || match === 'same-call'));
+  if (anew.length > 0) {
+    const names = anew.map(({ name }) => name).join(', ');
+    lines.push(`Not recognised by their arguments, so that another call executes again: ${names}.`);
+  }
+  if (usesSandbox) {
+    lines.push(
+      'SANDBOX: no STRIPE_SECRET_KEY is set, so invoices and payments go to a local sandbox. Nothing real is billed and nobody is charged; tell the user so.',
+    );
+  }
+  return lines.join('\n');
+}
+
+interface Shared<T> {
+  get(): Promise<T>;
+  /** What was opened or is being opened; opens nothing. */
+  current(): Promise<T> | undefined;
+}
+
+/** Opens once, for all who ask; what failed to open is tried again by the next who asks. */
+function shared<T>(open: () => Promise<T>): Shared<T> {
+  let opening: Promise<T> | undefined;
+  const get = (): Promise<T> => {
+    if (opening) return opening;
+    const mine = open();
+    opening = mine;
+    mine.catch(() => {
+      opening = undefined;
+    });
+    return mine;
+  };
+  return { get, current: () => opening };
+}
+
+function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+  const done = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  set.add(done);
+  void done.then(() => set.delete(done));
+  return work;
+}
+
+/** Waits until nothing is left in a set that may still grow, for a bounded time. */
+async function untilEmpty(set: ReadonlySet<Promise<unknown>>, clock: Clock, boundMs: number): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + boundMs;
+  while (set.size > 0) {
+    const leftMs = deadlineMs - clock.monotonicMs();
+    if (leftMs <= 0) return;
+    const bound = new AbortController();
+    await Promise.race([Promise.allSettled([...set]), pause(clock, leftMs, bound.signal)]);
+    bound.abort();
+  }
+}
