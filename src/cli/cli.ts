@@ -1,0 +1,62 @@
+import { createRequire } from 'node:module';
+import { type Config, type Environment, loadConfig } from '../config.ts';
+import { describeError, McpOnceError } from '../errors.ts';
+
+/** What a command has of the world around it. */
+export interface Cli {
+  readonly environment: Environment;
+  /** True when a person sits at stdin. */
+  readonly isTerminal: boolean;
+  /** What was asked for, to stdout. Adds a newline. */
+  print(text: string): void;
+  /** What a person should know, to stderr. Adds a newline. */
+  tell(text: string): void;
+}
+
+export const exitCodes = Object.freeze({ ok: 0, failure: 1, usage: 2 });
+
+/** This package's version. The package refers to itself by name, wherever it is installed. */
+export function packageVersion(): string {
+  return (createRequire(import.meta.url)('mcp-once/package.json') as { version: string }).version;
+}
+
+/** The command line itself is wrong. */
+export class UsageError extends Error {}
+
+/** The options that choose a configuration. */
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly store?: string;
+  readonly tools?: readonly string[];
+  readonly logLevel?: string;
+}
+
+/** @throws McpOnceError `configuration_invalid` */
+export function configOf(cli: Cli, options: ConfigOptions, purpose: 'serve' | 'operate' = 'serve'): Promise<Config> {
+  const { config, store, logLevel, tools } = options;
+  return loadConfig({
+    environment: cli.environment,
+    purpose,
+    overrides: { config, store, logLevel, toolsDirs: tools },
+  });
+}
+
+/** One line for a person: what is wrong, and no stack. */
+export function errorLine(error: unknown): string {
+  const hint = error instanceof UsageError ? ' (see mcp-once --help)' : '';
+  return `mcp-once: ${describeError(error)}${hint}`;
+}
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
+}
+
+/** Refuses what only a person can have got wrong. @throws McpOnceError `invalid_input` */
+export function refuse(message: string): never {
+  throw new McpOnceError('invalid_input', message);
+}
+
+/** Text that came from elsewhere, safe for a terminal and on one line. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}

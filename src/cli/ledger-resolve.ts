@@ -1,0 +1,96 @@
+import { open } from 'node:fs/promises';
+import { loadCatalog } from '../app.ts';
+import type { Config } from '../config.ts';
+import { describeError } from '../errors.ts';
+import { type Found, resolveOperation, showOperation } from '../ledger/operator.ts';
+import type { OperationRecord } from '../ledger/record.ts';
+import { type Cli, exitCodes, refuse, UsageError } from './cli.ts';
+import { jsonOf, type LedgerOptions, summaryOf, withLedger } from './ledger.ts';
+
+export interface LedgerResolveOptions extends LedgerOptions {
+  /** A file with the result as JSON; true without one. */
+  readonly succeeded?: string | true;
+  readonly failed?: boolean;
+  readonly message?: string;
+  readonly force?: boolean;
+}
+
+const messageCharsMax = 500;
+
+export async function runLedgerResolve(cli: Cli, key: string, options: LedgerResolveOptions): Promise<number> {
+  if ((options.succeeded === undefined) === (options.failed !== true)) {
+    throw new UsageError('ledger resolve needs either --succeeded [FILE] or --failed');
+  }
+  if (options.succeeded !== undefined && options.message !== undefined) {
+    throw new UsageError('--message goes with --failed only');
+  }
+  if ((options.message?.length ?? 0) > messageCharsMax) {
+    throw new UsageError(`--message may have up to ${messageCharsMax} characters`);
+  }
+  const resolved = await withLedger(cli, options, async (operator) => {
+    const { record } = await showOperation(operator.ledger, key);
+    const found = await foundOf(operator.config, record, options);
+    return resolveOperation(operator, key, found);
+  });
+  cli.print(options.json ? jsonOf(summaryOf(resolved)) : resolvedLine(resolved));
+  return exitCodes.ok;
+}
+
+async function foundOf(config: Config, record: OperationRecord, options: LedgerResolveOptions): Promise<Found> {
+  const { succeeded, message, force } = options;
+  if (succeeded === undefined) return { state: 'failed', message, undone: force };
+  if (succeeded === true) return { state: 'succeeded' };
+  const result = await readResult(succeeded, config.resultBytesMax);
+  if (force !== true) await checkResult(config, record.tool, result);
+  return { state: 'succeeded', result };
+}
+
+/** What is stored is what every repeat gets: it has to be what the tool says that it returns. */
+async function checkResult(config: Config, name: string, result: unknown): Promise<void> {
+  const catalog = await loadCatalog(config).catch((error: unknown) =>
+    refuse(
+      `The result cannot be checked, since the tools do not load: ${describeError(error)} (--force takes it as it is).`,
+    ),
+  );
+  const tool = catalog.find(name);
+  if (!tool) {
+    refuse(
+      `The result cannot be checked: the tool ${name} is not served here. Name its folder with --tools, or take the result as it is with --force.`,
+    );
+  }
+  if (tool.acceptsOutput(result)) return;
+  refuse(`The result is not what ${name} declares as its output: correct the file, or take it as it is with --force.`);
+}
+
+async function readResult(file: string, bytesMax: number): Promise<unknown> {
+  let text: string;
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      if (size > bytesMax)
+        return refuse(`The file ${file} has more than the ${bytesMax} bytes that are kept of a result.`);
+      text = await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    return refuse(describeError(error));
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return refuse(`The file ${file} is not valid JSON.`);
+  }
+}
+
+function resolvedLine({ key, tool, status }: OperationRecord): string {
+  switch (status.state) {
+    case 'succeeded':
+      return `Operation ${key} (${tool}) has succeeded: a repeat of the call replays it.`;
+    case 'incomplete':
+      return `Operation ${key} (${tool}) is incomplete, since some of its steps took effect: the same call again goes on from there.`;
+    default:
+      return `Operation ${key} (${tool}) has failed: the same call again executes it anew.`;
+  }
+}

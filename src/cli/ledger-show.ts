@@ -1,0 +1,23 @@
+import { showOperation } from '../ledger/operator.ts';
+import { type Cli, exitCodes, plain } from './cli.ts';
+import { detailsOf, jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+
+export interface LedgerShowOptions extends LedgerOptions {
+  readonly arguments?: boolean;
+}
+
+export async function runLedgerShow(cli: Cli, key: string, options: LedgerShowOptions): Promise<number> {
+  const { record } = await withLedger(cli, options, ({ ledger }) => showOperation(ledger, key));
+  const details = detailsOf(record, options.arguments === true);
+  cli.print(options.json ? jsonOf(details) : linesOf(details));
+  return exitCodes.ok;
+}
+
+function linesOf(details: Record<string, unknown>): string {
+  const width = Math.max(...Object.keys(details).map((name) => name.length));
+  return Object.entries(details)
+    .map(
+      ([name, value]) => `${name.padEnd(width)}  ${plain(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    )
+    .join('\n');
+}

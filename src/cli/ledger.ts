@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { openLedger } from '../app.ts';
+import { systemClock } from '../clock.ts';
+import { type Config, withoutPassword } from '../config.ts';
+import { LedgerUnavailable } from '../errors.ts';
+import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
+import type { Listed, Operator } from '../ledger/operator.ts';
+import type { OperationRecord } from '../ledger/record.ts';
+import { type Cli, type ConfigOptions, configOf, plain } from './cli.ts';
+
+/** What every ledger command takes. */
+export interface LedgerOptions extends ConfigOptions {
+  readonly json?: boolean;
+}
+
+export interface OpenOperator extends Operator {
+  readonly config: Config;
+}
+
+/** Opens the ledger, works on it, and closes it whatever comes. @throws LedgerUnavailable */
+export async function withLedger<T>(cli: Cli, options: LedgerOptions, work: (operator: OpenOperator) => Promise<T>) {
+  const config = await configOf(cli, options, 'operate');
+  refuseMissingFile(config);
+  const ledger = await openLedger(config);
+  let told = false;
+  const onWatch = (leftMs: number): void => {
+    if (told) return;
+    told = true;
+    const seconds = Math.ceil(leftMs / 1_000);
+    cli.tell(`mcp-once: the operation is claimed: watching for up to ${seconds} s whether its owner is alive ...`);
+  };
+  try {
+    const { unresolvedRetentionMs } = config;
+    return await work({ config, ledger, clock: systemClock, randomId: randomUUID, unresolvedRetentionMs, onWatch });
+  } finally {
+    await ledger.store.close();
+  }
+}
+
+/** To make an empty ledger in order to look into it would hide a wrong path. */
+function refuseMissingFile({ store }: Config): void {
+  if (!store.startsWith('sqlite:') || existsSync(store.slice('sqlite:'.length))) return;
+  throw new LedgerUnavailable(
+    `There is no ledger at ${withoutPassword(store)}: nothing has been executed with this configuration yet, or --store has to name another one.`,
+  );
+}
+
+/** An operation for programs, without the values of arguments and results. */
+export function summaryOf(record: OperationRecord): Record<string, unknown> {
+  const { key, tool, scope, upstream, source, generation, attempt, status, steps } = record;
+  return {
+    operation: key,
+    tool,
+    state: status.state,
+    scope,
+    upstream,
+    source,
+    generation,
+    attempt,
+    createdAt: isoOf(record.createdAt),
+    startedAt: isoOf(record.startedAt),
+    ...('settledAt' in status ? { settledAt: isoOf(status.settledAt) } : { renewedAt: isoOf(record.renewedAt) }),
+    ...('message' in status ? { message: status.message } : {}),
+    steps: steps.filter((step) => step.effect).map((step) => step.name),
+  };
+}
+
+export function listedSummary(listed: Listed): Record<string, unknown> {
+  if (listed.type === 'operation') return summaryOf(listed.record);
+  return { operation: listed.key, state: 'unreadable', message: listed.message };
+}
+
+/** The same with what is needed to find its effects at the upstream, and, if asked for, all values. */
+export function detailsOf(record: OperationRecord, withValues: boolean): Record<string, unknown> {
+  const { key, generation, attempt, createdAt, status } = record;
+  const steps = record.steps.map(({ name, effect, attempt: ran, result }) => ({
+    name,
+    effect,
+    ...(effect ? { upstreamKey: upstreamKeyOf({ key, generation, attempt: ran, step: name }) } : {}),
+    ...(withValues ? { result } : {}),
+  }));
+  return {
+    ...summaryOf(record),
+    fingerprint: record.fingerprint,
+    ordinal: record.ordinal,
+    windowMs: record.windowMs,
+    leaseMs: record.leaseMs,
+    recoveries: record.recoveries,
+    mayHaveTakenEffect: record.possible,
+    marker: markerOf({ key, generation, createdAt }),
+    upstreamKey: upstreamKeyOf({ key, generation, attempt }),
+    argumentNames: Object.keys(record.arguments),
+    ...(withValues ? { arguments: record.arguments } : {}),
+    steps,
+    ...(status.state === 'succeeded' && status.stub ? { resultNotKept: status.stub.message } : {}),
+    ...(status.state === 'succeeded' && withValues ? { result: status.result } : {}),
+  };
+}
+
+export function isoOf(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
+
+/** How long ago, roughly: "5 min". */
+export function ageOf(ms: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - ms) / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+/** Rows under their headings, each column as wide as its widest cell. */
+export function tableOf(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, ...rows.map((row) => row.map(plain))];
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function jsonOf(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}

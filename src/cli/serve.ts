@@ -1,0 +1,87 @@
+import { createApp } from '../app.ts';
+import { describeError } from '../errors.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion } from './cli.ts';
+
+/** How long answers may take to be handed to the operating system, in ms. */
+const flushMs = 1_000;
+
+/** Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. */
+export async function runServe(cli: Cli, options: ConfigOptions): Promise<number> {
+  const stop = stopper();
+  // All that is needed is read from the disk at once.
+  const loading = import('../mcp/server.ts');
+  const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
+  const transport = new StdioTransport({ onEnd: stop.now });
+  // Before anybody's tools are loaded: what they print is not protocol.
+  keepStdoutForProtocol();
+  const config = await configOf(cli, options);
+  const log = createLog({ level: config.logLevel });
+  const app = await createApp(config, { environment: cli.environment, log });
+  const faults = watchFaults(log, stop.now);
+  if (app.usesSandbox) {
+    cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
+  }
+  if (cli.isTerminal) cli.tell(terminalHelp);
+  const { createMcpServer } = await loading;
+  const { catalog, handle, scope, instructions } = app;
+  const server = createMcpServer({
+    name: 'mcp-once',
+    title: 'mcp-once',
+    version: packageVersion(),
+    catalog,
+    handle,
+    scope,
+    instructions,
+    log,
+  });
+  await server.connect(transport);
+  await stop.stopped;
+  log.debug('draining');
+  await app.drain();
+  await Promise.race([transport.settled(), bound(flushMs)]);
+  await server.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+  return faults.seen ? exitCodes.failure : exitCodes.ok;
+}
+
+const terminalHelp = `mcp-once speaks MCP over stdin and stdout: it is meant to be started by an MCP client, not by hand.
+  Claude Code:     claude mcp add mcp-once -- npx -y mcp-once serve
+  Claude Desktop:  see claude_desktop_config.example.json
+  Other commands:  mcp-once --help
+Press Ctrl-C to end.`;
+
+/** Tells once when to stop. A second signal ends the process at once. */
+function stopper(): { readonly stopped: Promise<void>; readonly now: () => void } {
+  let now = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    now = () => resolve();
+  });
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(exitCodes.failure);
+      now();
+    });
+  }
+  return { stopped, now };
+}
+
+/**
+ * A tool's stray promise must not cut off what other calls execute: it is logged. After an uncaught
+ * exception nothing is certain any more: what executes is drained, and the process ends.
+ */
+function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
+  const faults = { seen: false };
+  process.on('unhandledRejection', (reason) => log.error(`a promise was rejected unheard: ${describeError(reason)}`));
+  process.on('uncaughtException', (error) => {
+    log.error(`uncaught exception: ${describeError(error)}`);
+    faults.seen = true;
+    stop();
+  });
+  return faults;
+}
+
+function bound(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
