@@ -151,7 +151,7 @@ async function runAgain(recovering: Recovering, last: RunResult, isNatural: bool
 /** Asks the upstream. Runs the operation only when nothing of it is there and nothing can still arrive. */
 async function reconcile(recovering: Recovering, last: RunResult): Promise<Step> {
   const { engine, tool, claim, client } = recovering;
-  const answer = await lookUp(recovering);
+  const answer = await lookUp(recovering, last.steps);
   switch (answer.status) {
     case 'found': {
       const status = { state: 'succeeded', settledAt: engine.clock.wallMs() } as const;
@@ -178,7 +178,7 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
   }
 }
 
-async function lookUp({ engine, tool, claim, client }: Recovering): Promise<LookupAnswer> {
+async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonly KeptStep[]): Promise<LookupAnswer> {
   const { key, generation, createdAt } = claim.record;
   const abort = new AbortController();
   const unclear = (reason: string): LookupAnswer => ({ status: 'unclear', reason });
@@ -187,6 +187,7 @@ async function lookUp({ engine, tool, claim, client }: Recovering): Promise<Look
     client,
     marker: markerOf({ key, generation, createdAt }),
     sinceMs: createdAt - clockSlackMs,
+    steps: Object.fromEntries(kept.map(({ name, result }) => [name, result])),
     signal: abort.signal,
     log: engine.log,
   });

@@ -68,19 +68,19 @@ function mistakes(scene: Scene, made: number, heard: readonly Heard[]): string[]
 }
 
 function table(played: readonly Played[]): string {
-  const rows = played.map(({ scene, made, heard, wrong }) => [
-    wrong.length === 0 ? 'ok' : 'WRONG',
-    String(heard.length),
-    String(scene.meant),
-    String(made),
-    scene.title,
-  ]);
-  const lines = tableOf(['', 'calls', 'meant', 'made', 'what happened'], rows).split('\n');
-  const [headings = '', ...rest] = lines;
-  const told = played.map(({ heard }) => `       told: ${heard.map(spoken).join('; ')}`);
-  return [headings, ...rest.flatMap((line, index) => [line, told[index] ?? ''])].join('\n');
+  const rows = played.flatMap(({ scene, made, heard, wrong }, index) => {
+    const verdict = wrong.length === 0 ? 'ok' : 'WRONG';
+    const told = spoken(heard).map((words, call) => ['', '', '', '', `  call ${call + 1} was told: ${words}`]);
+    return [[String(index + 1), String(scene.meant), String(made), verdict, scene.title], ...told];
+  });
+  return tableOf(['', 'MEANT', 'MADE', '', 'WHAT WAS SENT, AND WHAT EACH CALLER WAS TOLD'], rows);
 }
 
-function spoken({ words, invoice }: Heard): string {
-  return invoice === undefined ? words : `${words} ${invoice}`;
+/** What the callers were told, with short names for the invoices of one scene: A, B. */
+function spoken(heard: readonly Heard[]): string[] {
+  const names = [...new Set(heard.flatMap(({ invoice }) => invoice ?? []))];
+  return heard.map(({ words, invoice }) => {
+    if (invoice === undefined) return words;
+    return `${words}, invoice ${String.fromCharCode(65 + names.indexOf(invoice))}`;
+  });
 }

@@ -96,8 +96,13 @@ export interface RunContext<Opened = unknown> {
 export interface LookupContext<Opened = unknown> {
   readonly client: Opened;
   readonly marker: string;
-  /** When the operation was first claimed, in ms since the epoch: no effect of it is older. */
+  /** When the operation was first claimed (with an hour to spare), in ms since the epoch: no effect of it is older. */
   readonly sinceMs: number;
+  /**
+   * The results of the steps that are kept, by name. A step's result is kept before the next one is
+   * dispatched: what comes after the first step that is missing here has not been sent.
+   */
+  readonly steps: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   readonly log: ToolLog;
 }

@@ -30,7 +30,7 @@ export const shippedTools = [
 
 interface Effects {
   readonly actions: Readonly<Record<string, number>>;
-  readonly effects: readonly { action: string; object: string }[];
+  readonly effects: readonly { action: string; object: string; idempotency_key: string | null }[];
   readonly requests: readonly {
     method: string;
     path: string;

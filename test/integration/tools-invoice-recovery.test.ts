@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
 import type { LookupAnswer } from '../../src/tool/types.ts';
@@ -74,11 +74,18 @@ async function dieThenRepeat(path: string, nth: number, when: 'before_effect' | 
   const dead = world.engine({ store, clock: new ManualClock(nowMs) });
   void dead.call('create_invoice', input);
   await world.arrived(path, nth);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  if (when === 'after_effect') await vi.waitFor(async () => expect(await hasTakenEffect()).toBe(true));
   await world.clearFaults();
   nowMs += 25 * hour;
   const clock = new ManualClock(nowMs);
   return running(clock, world.engine({ store, clock }).call('create_invoice', input));
+}
+
+/** Whether the request that arrived last has had its effect. */
+async function hasTakenEffect(): Promise<boolean> {
+  const { requests, effects } = await world.look();
+  const last = requests.at(-1)?.idempotency_key;
+  return effects.some((effect) => effect.idempotency_key === last);
 }
 
 describe('a death that is noticed after Stripe has forgotten the keys', () => {
@@ -111,10 +118,11 @@ describe('looking an invoice up', () => {
     due_days: 30,
   };
 
-  const lookUp = (over: object = {}): Promise<LookupAnswer> => {
+  const lookUp = (over: object = {}, steps: Record<string, unknown> = {}): Promise<LookupAnswer> => {
     if (!createInvoice.lookup) throw new Error('it has a lookup');
     const log = { debug: () => {}, info: () => {}, warn: () => {} };
-    const context = { client: world.stripe, marker, sinceMs: nowMs - hour, signal: new AbortController().signal, log };
+    const { signal } = new AbortController();
+    const context = { client: world.stripe, marker, sinceMs: nowMs - hour, steps, signal, log };
     return createInvoice.lookup({ ...input, ...over }, context);
   };
 
@@ -178,6 +186,15 @@ describe('looking an invoice up', () => {
     await world.stripe.invoices.finalizeInvoice(found);
     expect(await lookUp()).toMatchObject({ status: 'found', result: { id: found, status: 'open' } });
     expect(await lookUp({ lines: [...input.lines, ...input.lines] })).toMatchObject({ status: 'unclear' });
+  });
+
+  test('a finalized one that was to be sent is partial while its finalizing is not kept, and unclear after', async () => {
+    const { id } = await world.stripe.customers.create(ada);
+    const found = await draft(id, 3);
+    await world.stripe.invoices.finalizeInvoice(found);
+    const before = await lookUp({ action: 'send' });
+    expect(before).toMatchObject({ status: 'partial', steps: { finalize: { id: found, status: 'open' } } });
+    expect(await lookUp({ action: 'send' }, { finalize: { id: found } })).toMatchObject({ status: 'unclear' });
   });
 
   test('two with one marker are unclear', async () => {

@@ -18,7 +18,8 @@ const itemsMax = 300;
  * whole, or the steps that are there, or nothing. An invoice without the marker is somebody else's, however
  * alike it looks.
  *
- * Whether a finalized invoice was also e-mailed cannot be read off it, so for "send" that is unclear.
+ * Whether a finalized invoice was also e-mailed cannot be read off it: once "send" may have begun, it is
+ * unclear.
  */
 export async function lookUpInvoice(
   input: InvoiceInput,
@@ -39,6 +40,11 @@ export async function lookUpInvoice(
     return { status: 'partial', steps: { ...customerMade(input, invoice.customer), invoice: toId(invoice), ...lines } };
   }
   if (!isWhole) return { status: 'unclear', reason: 'its invoice was finalized before all lines were there' };
+  if (input.action === 'send' && context.steps.finalize === undefined) {
+    // Its finalizing is not kept, so that its sending cannot have begun.
+    const made = { invoice: toId(invoice), ...lines, finalize: invoice };
+    return { status: 'partial', steps: { ...customerMade(input, invoice.customer), ...made } };
+  }
   if (input.action === 'send') {
     return { status: 'unclear', reason: 'its invoice is finalized, but whether it was e-mailed cannot be told' };
   }
