@@ -48,12 +48,8 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
   const tool = engine.catalog.find(record.tool);
   const why =
     record.status.state === 'unknown' ? record.status.message : 'whoever executed it ended before settling it';
-  const hopeless = tool === undefined || tool.recovery[0] === 'refuse' || engine.closing.aborted;
-  if (hopeless) {
-    const marked = await ledger.markUnknown(held, why);
-    const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message: why } as const;
-    return marked ? { record: { ...record, status }, lost: false } : undefined;
-  }
+  if (tool === undefined || tool.recovery[0] === 'refuse') return refuse(engine, ledger, held, why);
+  if (engine.closing.aborted) return refuse(engine, ledger, held, why, { retryAfterMs: askAgainMs });
   const claim = await ledger.takeOver(held);
   if (!claim) return undefined;
   return detached(engine, async () => {
@@ -65,6 +61,13 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
       keeper.stop();
     }
   });
+}
+
+/** Nothing is executed, and nothing taken over: the owner, if it lives, may still settle the true outcome. */
+async function refuse(engine: Engine, ledger: Ledger, held: Held, why: string, told: { retryAfterMs?: number } = {}) {
+  if (!(await ledger.markUnknown(held, why))) return undefined;
+  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message: why } as const;
+  return { record: { ...held.record, status }, lost: false, ...told };
 }
 
 /** Tries the tool's recoveries in order under a claim that we hold, and settles what comes of it. */
