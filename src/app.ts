@@ -60,7 +60,11 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const catalog = await loadCatalog(config);
   const sandbox = shared(() => openSandbox(config, log));
   const clients = new ClientPool(withoutOurs(environment), { sandbox: async () => (await sandbox.get()).url });
-  const ledger = shared(() => openLedger(config, clock));
+  let ended = false;
+  const ledger = shared(async () => {
+    if (ended) throw new LedgerUnavailable('the server has ended');
+    return openLedger(config, clock);
+  });
   const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
   const closing = new AbortController();
   const ending = new AbortController();
@@ -80,6 +84,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const answering = new Set<Promise<unknown>>();
 
   const close = async (): Promise<void> => {
+    ended = true;
     closing.abort();
     ending.abort();
     await clients.close();

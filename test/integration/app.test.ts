@@ -1,0 +1,128 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import type { Answer, ToolCall } from '../../src/call/types.ts';
+import { type Environment, loadConfig } from '../../src/config.ts';
+import { onEvent } from '../../src/observe/events.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+async function appIn(folder: string, environment: Environment = {}, file?: string) {
+  const all = { HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...environment };
+  const config = await loadConfig({ environment: all, overrides: { logLevel: 'silent', config: file } });
+  const app = await createApp(config, { environment: all, log: createLog({ level: 'silent' }) });
+  onTestFinished(() => app.close());
+  const call = (args: unknown, tool = 'create_customer'): Promise<Answer> => {
+    const { scope } = app;
+    return app.handle({
+      tool,
+      arguments: args,
+      scope,
+      meta: {},
+      signal: new AbortController().signal,
+    } satisfies ToolCall);
+  };
+  return { app, config, call };
+}
+
+function resultOf(answer: Answer) {
+  if (answer.type !== 'result') throw new Error(`${answer.code}: ${answer.message}`);
+  return answer;
+}
+
+const alice = { name: 'Alice', email: 'alice@example.com' };
+
+describe('what is heavy opens on first use', () => {
+  test('neither ledger nor sandbox exists before the first call', async () => {
+    const folder = temporaryFolder();
+    const { app, config, call } = await appIn(folder);
+    expect(app.catalog.find('create_invoice')).toBeDefined();
+    expect(existsSync(join(folder, 'mcp-once'))).toBe(false);
+    resultOf(await call(alice));
+    expect(existsSync(config.store.slice('sqlite:'.length))).toBe(true);
+    expect(existsSync(config.sandbox.dataFile)).toBe(true);
+  });
+
+  test('a ledger that cannot be opened refuses each call, and is opened again when it can be', async () => {
+    const folder = temporaryFolder();
+    const store = join(folder, 'later', 'ledger.sqlite');
+    const { call } = await appIn(folder, { MCP_ONCE_STORE: `sqlite:${store}` });
+    const refused = await Promise.all([call(alice), call(alice)]);
+    expect(refused).toMatchObject([{ code: 'ledger_unavailable' }, { code: 'ledger_unavailable' }]);
+    mkdirSync(join(folder, 'later'));
+    expect(resultOf(await call(alice)).replayed).toBe(false);
+  });
+
+  test('first calls at the same time share one ledger', async () => {
+    const { call } = await appIn(temporaryFolder());
+    const answers = await Promise.all(Array.from({ length: 8 }, () => call(alice)));
+    const ids = new Set(answers.map((answer) => JSON.stringify(resultOf(answer).result)));
+    expect(ids.size).toBe(1);
+    expect(answers.filter((answer) => !resultOf(answer).replayed)).toHaveLength(1);
+  });
+});
+
+describe('the secret of repeat tokens', () => {
+  test('is shared by all who use one store: a token of one is good for another', async () => {
+    const folder = temporaryFolder();
+    const [one, other] = [await appIn(folder), await appIn(folder)];
+    const first = resultOf(await one.call(alice));
+    const { repeatToken } = resultOf(await one.call(alice));
+    const second = resultOf(await other.call({ ...alice, repeat_token: repeatToken }));
+    expect(second.replayed).toBe(false);
+    expect(second.result).not.toEqual(first.result);
+    expect(await one.call({ ...alice, repeat_token: 'forged' })).toMatchObject({ code: 'invalid_repeat_token' });
+  });
+
+  test('may be given, and then counts', async () => {
+    const folder = temporaryFolder();
+    const one = await appIn(folder, { MCP_ONCE_SECRET: 'a'.repeat(32) });
+    const other = await appIn(folder, { MCP_ONCE_SECRET: 'b'.repeat(32) });
+    resultOf(await one.call(alice));
+    const { repeatToken } = resultOf(await one.call(alice));
+    expect(await other.call({ ...alice, repeat_token: repeatToken })).toMatchObject({ code: 'invalid_repeat_token' });
+    resultOf(await one.call({ ...alice, repeat_token: repeatToken }));
+  });
+});
+
+describe('draining', () => {
+  test('waits for what executes, and begins nothing more', async () => {
+    const { app, call } = await appIn(temporaryFolder());
+    const claimed = eventOf('claimed');
+    const running = call(alice);
+    await claimed;
+    const [cutOff, answer] = await Promise.all([app.drain(), running]);
+    expect(cutOff).toBe(0);
+    // Claimed, but nothing was sent before the drain began; or it was, and then it has its result.
+    expect(answer.type === 'result' || answer.code === 'operation_failed').toBe(true);
+    expect(await call({ ...alice, name: 'Bob' })).toMatchObject({ type: 'refusal' });
+  });
+
+  test('of a server that did nothing ends at once', async () => {
+    const { app } = await appIn(temporaryFolder());
+    expect(await app.drain()).toBe(0);
+  });
+});
+
+describe('instructions', () => {
+  test('say that nothing real is billed where the sandbox is used, and only there', async () => {
+    const sandboxed = (await appIn(temporaryFolder())).app;
+    expect(sandboxed.usesSandbox).toBe(true);
+    expect(sandboxed.instructions).toContain('Nothing real is billed');
+    const real = (await appIn(temporaryFolder(), { STRIPE_SECRET_KEY: 'sk_test_4eC39HqLyjWDarjtT1zdp7dc' })).app;
+    expect(real.usesSandbox).toBe(false);
+    expect(real.instructions).not.toContain('billed');
+    expect(real.instructions).toContain('repeat_token');
+  });
+});
+
+function eventOf(type: string): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = onEvent((event) => {
+      if (event.type !== type) return;
+      stop();
+      resolve();
+    });
+  });
+}

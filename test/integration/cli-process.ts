@@ -1,0 +1,117 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** The compiled command: what is shipped is what is tested. */
+export const commandFile = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+/** The environment of a person who has nothing but this folder. */
+export function environmentIn(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const { PATH = '' } = process.env;
+  return { PATH, HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...more };
+}
+
+export interface Message {
+  readonly id?: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server said; each test looks at its own part.
+  readonly result?: any;
+  readonly error?: { readonly message: string };
+}
+
+/** A server as a client starts it: a child process, lines of JSON on its stdin and stdout. */
+export class Served {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Every line of stdout, as it was. */
+  readonly lines: string[] = [];
+  stderr = '';
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  #rest = '';
+  #id = 0;
+  #listeners = new Set<() => void>();
+
+  /** Starts a server in a folder and shakes hands with it. */
+  static async start(folder: string, args: readonly string[] = [], environment: Record<string, string> = {}) {
+    const served = new Served(folder, args, environment);
+    await served.request('initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'test', version: '1' },
+    });
+    served.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    return served;
+  }
+
+  constructor(folder: string, args: readonly string[], environment: Record<string, string>) {
+    const env = environmentIn(folder, environment);
+    this.child = spawn(process.execPath, [commandFile, 'serve', ...args], { cwd: folder, env });
+    this.child.stdin.on('error', () => undefined);
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#tell();
+    });
+    this.exited = new Promise((resolve) => {
+      this.child.on('close', (code, signal) => {
+        resolve({ code, signal });
+        this.#tell();
+      });
+    });
+    onTestFinished(async () => {
+      this.child.kill('SIGKILL');
+      await this.exited;
+    });
+  }
+
+  send(message: object): void {
+    this.child.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  async request(method: string, params: object): Promise<Message> {
+    this.#id += 1;
+    const id = this.#id;
+    this.send({ jsonrpc: '2.0', id, method, params });
+    await this.until(() => this.#messages().some((message) => message.id === id));
+    return this.#messages().find((message) => message.id === id) ?? {};
+  }
+
+  async call(name: string, args: object) {
+    const { result, error } = await this.request('tools/call', { name, arguments: args });
+    if (error) throw new Error(error.message);
+    return result;
+  }
+
+  /** Resolves when something is so, looked at whenever the server says anything. Rejects when it has exited. */
+  until(holds: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (holds()) resolve();
+        else if (this.child.exitCode !== null) reject(new Error(`the server exited: ${this.stderr}`));
+        else return;
+        this.#listeners.delete(look);
+      };
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  /** Ends stdin, as a client does that needs the server no more. */
+  end() {
+    this.child.stdin.end();
+    return this.exited;
+  }
+
+  #messages(): Message[] {
+    return this.lines.map((line) => JSON.parse(line) as Message);
+  }
+
+  #receive(text: string): void {
+    const parts = (this.#rest + text).split('\n');
+    this.#rest = parts.pop() ?? '';
+    this.lines.push(...parts);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,177 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary.ts';
+import { commandFile, environmentIn, Served } from './cli-process.ts';
+
+interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the compiled command in a folder of its own, to its end. */
+function run(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
+  const env = environmentIn(folder, environment);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    input: '',
+    timeout: 20_000,
+  });
+  return { code: status, stdout, stderr };
+}
+
+test('the command has been built', () => {
+  expect(existsSync(commandFile), 'run npm run build first').toBe(true);
+});
+
+describe('help and usage', () => {
+  test('help and version go to stdout and end well', () => {
+    const folder = temporaryFolder();
+    const help = run(folder, ['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const command of ['serve', 'sandbox', 'demo', 'ledger', 'config']) expect(help.stdout).toContain(command);
+    expect(run(folder, ['ledger', 'resolve', '--help']).stdout).toContain('--succeeded [file]');
+    expect(run(folder, ['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    [['sevre'], 'Did you mean serve?'],
+    [['serve', '--stroe', 'memory:'], 'Did you mean --store?'],
+    [['sandbox', '--port', '70000'], '0 to 65535'],
+    [['ledger', 'list', '--limit', '0'], '1 to 10000'],
+    [['ledger', 'resolve', 'x'], 'either --succeeded [FILE] or --failed'],
+    [['ledger', 'forget', 'x'], 'needs --yes'],
+  ])('%j is refused with code 2', (args, expected) => {
+    const { code, stdout, stderr } = run(temporaryFolder(), args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(expected);
+  });
+});
+
+describe('config', () => {
+  test('check prints what is in effect, and no secret', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ tools: { 'create_*': { window: '7d' } } }));
+    const { code, stdout } = run(folder, ['config', 'check', '--config', 'c.json'], {
+      MCP_ONCE_SECRET: 'hunter2'.repeat(5),
+      STRIPE_SECRET_KEY: 'sk_test_hunter2',
+    });
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('hunter2');
+    const shown = JSON.parse(stdout);
+    expect(shown).toMatchObject({ file: join(folder, 'c.json'), secret: 'set by MCP_ONCE_SECRET', leaseMs: 10_000 });
+    const served = shown.served as { name: string; windowMs?: number }[];
+    expect(served.find(({ name }) => name === 'create_invoice')?.windowMs).toBe(7 * 86_400_000);
+    expect(shown.clients.stripe).toMatch(/^test at /);
+  });
+
+  test.each([
+    ['{ "stroe": "memory:" }', 'c.json: stroe is not known; did you mean "store"?'],
+    ['{ "tools": { "create_invoise": {} } }', 'there is no tool "create_invoise"; did you mean "create_invoice"?'],
+    ['{ "tools": { "create_invoice": { "recovery": "natural" } } }', 'Tool "create_invoice": recovery "natural" needs'],
+    ['{ "toolsDirs": ["nowhere"] }', 'nowhere does not exist'],
+  ])('check of %s fails with one line', (text, expected) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), text);
+    const { code, stdout, stderr } = run(folder, ['config', 'check', '--config', 'c.json']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('schema prints the shipped schema', () => {
+    const { code, stdout } = run(temporaryFolder(), ['config', 'schema']);
+    expect(code).toBe(0);
+    expect(stdout).toBe(readFileSync(new URL('../../mcp-once.schema.json', import.meta.url), 'utf8'));
+  });
+});
+
+test('the example for Claude Desktop is one, and works without a Stripe key', () => {
+  const example = JSON.parse(
+    readFileSync(new URL('../../claude_desktop_config.example.json', import.meta.url), 'utf8'),
+  );
+  const { command, args, env } = example.mcpServers['mcp-once'];
+  expect({ command, args }).toEqual({ command: 'npx', args: ['-y', 'mcp-once', 'serve'] });
+  const { code, stdout } = run(temporaryFolder(), ['config', 'check'], env);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).clients.stripe).toMatch(/^sandbox /);
+});
+
+describe('ledger, on a real file', () => {
+  test('without a file nothing is made, and it is said', () => {
+    const folder = temporaryFolder();
+    const { code, stderr } = run(folder, ['ledger', 'list', '--store', 'sqlite:none.sqlite']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('There is no ledger at');
+    expect(existsSync(join(folder, 'none.sqlite'))).toBe(false);
+  });
+
+  test('an outcome that is not known is listed, shown, resolved and replayed', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'tools.mjs'), unclearTool);
+    const tools = ['--tools', '.'];
+    const first = await callOnce(folder, tools);
+    expect(first.code).toBe('outcome_unknown');
+    const { operation: key } = first;
+    expect(run(folder, ['ledger', 'list']).stdout).toMatch(new RegExp(`^${key} +unclear +unknown `, 'm'));
+    const listed = JSON.parse(run(folder, ['ledger', 'list', '--state', 'unknown', '--json']).stdout);
+    expect(listed).toMatchObject([{ operation: key, tool: 'unclear', state: 'unknown', generation: 1, attempt: 1 }]);
+    expect(run(folder, ['ledger', 'list', '--tool', 'other']).stdout).toBe('No operations.\n');
+    expect(JSON.parse(run(folder, ['ledger', 'stats', '--json']).stdout)).toMatchObject({
+      operations: 1,
+      byState: { unknown: 1 },
+      byTool: { unclear: 1 },
+    });
+
+    const shown = run(folder, ['ledger', 'show', key]).stdout;
+    expect(shown).toContain('["what"]');
+    expect(shown).not.toContain('private');
+    expect(run(folder, ['ledger', 'show', key, '--arguments']).stdout).toContain('private');
+
+    writeFileSync(join(folder, 'bad.json'), '{"id": 5}');
+    const bad = run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json', ...tools]);
+    expect(bad).toMatchObject({ code: 1, stdout: '' });
+    expect(bad.stderr).toContain('not what unclear declares');
+    expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain('is not served here');
+
+    writeFileSync(join(folder, 'good.json'), '{"id": "found"}');
+    const good = run(folder, ['ledger', 'resolve', key, '--succeeded', 'good.json', ...tools]);
+    expect(good).toMatchObject({ code: 0, stderr: '' });
+    const again = run(folder, ['ledger', 'resolve', key, '--failed']);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('has succeeded: there is nothing to resolve');
+    expect(await callOnce(folder, tools)).toMatchObject({ code: 'succeeded', replayed: true, operation: key });
+  });
+
+  test('what is forgotten executes again', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'tools.mjs'), unclearTool);
+    const { operation: key } = await callOnce(folder, ['--tools', '.']);
+    const { code, stderr } = run(folder, ['ledger', 'forget', key, '--yes']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('the same call will then execute again');
+    expect(run(folder, ['ledger', 'show', key])).toMatchObject({ code: 1 });
+    expect(JSON.parse(run(folder, ['ledger', 'list', '--json']).stdout)).toEqual([]);
+  });
+});
+
+const unclearTool = `
+  import { defineTool, z } from 'mcp-once';
+  export const unclear = defineTool({
+    name: 'unclear', title: 'Unclear', description: 'Ends without telling.', effect: 'create',
+    input: z.object({ what: z.string() }), output: z.object({ id: z.string() }),
+    run: async () => { throw new Error('the answer was lost'); },
+  });
+`;
+
+/** Calls the tool `unclear` in a server of its own. */
+async function callOnce(folder: string, args: readonly string[]) {
+  const served = await Served.start(folder, args);
+  const result = await served.call('unclear', { what: 'private' });
+  await served.end();
+  return result._meta['mcp-once/outcome'] as { code: string; operation: string; replayed: boolean };
+}
