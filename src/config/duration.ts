@@ -20,7 +20,7 @@ export function duration(bounds: DurationBounds) {
 }
 
 /** The shortest text for a duration that is exact: 86,400,000 is "1d". */
-export function durationOf(ms: number): string {
+function durationOf(ms: number): string {
   for (const unit of ['d', 'h', 'm', 's']) {
     const count = ms / (unitsMs[unit] ?? 1);
     if (count >= 1 && Number.isInteger(count)) return `${count}${unit}`;

@@ -15,7 +15,7 @@ const storePattern = /^(sqlite:(?!:memory:).+|rediss?:\/\/.+|memory:)$/;
 const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 
 /** What may be set for the tools that a pattern matches. */
-export const toolRuleSchema = z.strictObject({
+const toolRuleSchema = z.strictObject({
   enabled: z.boolean().optional().describe('Whether the tools are served. Default true.'),
   match: z
     .enum(['identical', 'latest', 'same-call', 'off'])
@@ -37,7 +37,7 @@ export const toolRuleSchema = z.strictObject({
     .describe('How long an effect may take to be found by a lookup. Default: as the tool declares. 0 to 24h.'),
 });
 
-export const sandboxSchema = z.strictObject({
+const sandboxSchema = z.strictObject({
   dataFile: path
     .optional()
     .describe(

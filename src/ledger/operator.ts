@@ -15,7 +15,7 @@ export interface Operator {
   readonly onWatch?: (leftMs: number) => void;
 }
 
-export interface Unreadable {
+interface Unreadable {
   readonly type: 'unreadable';
   readonly key: string;
   readonly message: string;

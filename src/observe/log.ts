@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { type EngineEvent, onEvent } from './events.ts';
 
-export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
-export type LogFields = Readonly<Record<string, string | number | boolean>>;
+type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /** One line of JSON a message, to stderr. Messages and fields never hold an argument's value or a secret. */
 export interface Log {

@@ -89,7 +89,7 @@ const effects = new Set<unknown>(['read', 'create', 'update', 'replace', 'delete
 const matches = new Set<unknown>(['identical', 'latest', 'same-call', 'off']);
 
 /** By its shape: another copy of mcp-once may have made it. */
-export function isTool(value: unknown): value is Tool {
+function isTool(value: unknown): value is Tool {
   if (typeof value !== 'object' || value === null) return false;
   const tool = value as Partial<Record<keyof Tool, unknown>>;
   const input = tool.input as Partial<Tool['input']> | null | undefined;
