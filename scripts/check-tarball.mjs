@@ -7,11 +7,15 @@ import { fileURLToPath } from 'node:url';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'mcp-once-tarball-'));
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 
 try {
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], project));
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', allowScripts: { 'better-sqlite3': true } }));
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ private: true, type: 'module', allowScripts: { 'better-sqlite3': true } }),
+  );
   run('npm', ['install', '--no-audit', '--no-fund', '--silent', join(folder, packed.filename)], folder);
   writeFileSync(join(folder, 'call.mjs'), caller());
   const answers = JSON.parse(run(process.execPath, ['call.mjs'], folder));

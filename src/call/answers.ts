@@ -9,7 +9,7 @@ export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
   return { type: 'refusal', code, message };
 }
 
-export function operationInfo(record: OperationRecord): OperationInfo {
+function operationInfo(record: OperationRecord): OperationInfo {
   return {
     key: record.key,
     tool: record.tool,
@@ -144,7 +144,7 @@ export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
   throw error;
 }
 
-export function effectSteps(record: Pick<OperationRecord, 'steps'>): string[] {
+function effectSteps(record: Pick<OperationRecord, 'steps'>): string[] {
   return record.steps.filter((step) => step.effect).map((step) => step.name);
 }
 

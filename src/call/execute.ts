@@ -36,9 +36,9 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
   });
 }
 
-export type Opened = { readonly client: unknown; readonly error?: string };
+type Opened = { readonly client: unknown; readonly error?: string };
 
-export async function openClient(engine: Engine, tool: Tool): Promise<Opened> {
+async function openClient(engine: Engine, tool: Tool): Promise<Opened> {
   try {
     return { client: await engine.clients.open(tool.client) };
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Tool } from '../tool/types.ts';
 import type { EngineSettings } from './types.ts';
 
 /** What the ledger keeps of a result: itself, or a stub that says why not. The effect has happened either way. */
-export type Keepable = { readonly result: unknown; readonly stub?: Stub };
+type Keepable = { readonly result: unknown; readonly stub?: Stub };
 
 /** What was not kept, for the caller of this very execution. */
 export interface Kept {

@@ -9,7 +9,7 @@ import { keepable } from './result.ts';
 import { Steps } from './steps.ts';
 import type { Engine } from './types.ts';
 
-export type Settled = Exclude<Status, { state: 'in_flight' }>;
+type Settled = Exclude<Status, { state: 'in_flight' }>;
 
 /** How one run ended, not yet in the ledger. */
 export interface RunResult {

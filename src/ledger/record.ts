@@ -89,8 +89,6 @@ const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'),
 const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret]);
 
 export type OperationRecord = z.infer<typeof operation>;
-export type AliasRecord = z.infer<typeof alias>;
-export type LatchRecord = z.infer<typeof latch>;
 export type LedgerEntry = z.infer<typeof entry>;
 export type KeptStep = z.infer<typeof step>;
 export type Stub = z.infer<typeof stub>;

@@ -44,7 +44,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   return Object.freeze(tool);
 }
 
-export function defaultMatch(effect: Effect, hasResource: boolean): Match {
+function defaultMatch(effect: Effect, hasResource: boolean): Match {
   switch (effect) {
     case 'read':
       return 'off';

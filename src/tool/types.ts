@@ -52,7 +52,7 @@ export interface ConfiguredClient<Opened = unknown> {
 }
 
 /** A tool's input as the engine sees it, whatever made it: zod, an OpenAPI document, another server. */
-export interface ToolInput {
+interface ToolInput {
   readonly jsonSchema: Readonly<Record<string, unknown>>;
   parse(value: unknown): ParsedInput;
 }
