@@ -26,7 +26,7 @@ export const bundledToolsDir = join(packageFolder, 'tools');
  * that contradicts itself, or repeats a name. `configuration_invalid` for a folder that cannot be read.
  */
 export async function loadTools(folders: readonly string[]): Promise<Tool[]> {
-  if (folders.some((folder) => resolve(folder) !== bundledToolsDir)) await letToolsImportUs();
+  if (!folders.every(findsUs)) await letToolsImportUs();
   const files = (await Promise.all(folders.map(filesOf))).flat();
   // All at once; what is wrong is then told in the order of the files, the same each time.
   const loaded = await Promise.allSettled(files.map(toolsOf));
@@ -110,6 +110,22 @@ function isTool(value: unknown): value is Tool {
   );
 }
 
+const indexUrl = new URL('../index.js', import.meta.url).href;
+
+/**
+ * Whether files of a folder find this very instance, and zod, without help: then the hook, for which
+ * Node 20 starts a thread (some 80 ms), is not needed.
+ */
+function findsUs(folder: string): boolean {
+  if (resolve(folder) === bundledToolsDir) return true;
+  const { resolve: find } = nodeModule.createRequire(join(resolve(folder), 'tool.js'));
+  try {
+    return pathToFileURL(find('mcp-once')).href === indexUrl && find('zod') !== '';
+  } catch {
+    return false;
+  }
+}
+
 let hookInstalled = false;
 
 /** Once a process: hooks are the process's own, and each one more would be asked for every import. */
@@ -117,7 +133,6 @@ async function letToolsImportUs(): Promise<void> {
   // From source there is no compiled hook, and the test runner resolves the names by itself.
   if (hookInstalled || ownExtension !== '.js') return;
   hookInstalled = true;
-  const indexUrl = new URL('../index.js', import.meta.url).href;
   const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
   if (registerHooks) registerHooks({ resolve: (await import('./load-hook.ts')).resolveSync(indexUrl) });
   else nodeModule.register<HookData>(new URL('./load-hook.js', import.meta.url), { data: { indexUrl } });
