@@ -59,7 +59,9 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const stopLogging = logEvents(log);
   const catalog = await loadCatalog(config);
   const sandbox = shared(() => openSandbox(config, log));
-  const clients = new ClientPool(withoutOurs(environment), { sandbox: async () => (await sandbox.get()).url });
+  const clients = new ClientPool(clientEnvironment(environment, config), {
+    sandbox: async () => (await sandbox.get()).url,
+  });
   let ended = false;
   const ledger = shared(async () => {
     if (ended) throw new LedgerUnavailable('the server has ended');
@@ -187,11 +189,13 @@ async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
   return sandbox;
 }
 
-/** Our own variables hold our secret, and are no client's business. */
-function withoutOurs(environment: Environment): Environment {
-  return Object.freeze(
-    Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'))),
-  );
+/**
+ * What clients may read. Our own variables hold our secret, and are no client's business; but which
+ * sandbox it is they have to know: two data files are two upstreams.
+ */
+function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
+  const theirs = Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'));
+  return Object.freeze({ ...Object.fromEntries(theirs), MCP_ONCE_SANDBOX_DATA: sandbox.dataFile });
 }
 
 function isInSandbox(clients: ClientPool, tool: Tool): boolean {

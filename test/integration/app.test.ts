@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
@@ -61,6 +61,19 @@ describe('what is heavy opens on first use', () => {
     expect(ids.size).toBe(1);
     expect(answers.filter((answer) => !resultOf(answer).replayed)).toHaveLength(1);
   });
+});
+
+test('two sandboxes on one ledger are two upstreams', async () => {
+  const folder = temporaryFolder();
+  const store = { MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}` };
+  const sandboxed = async (name: string) => {
+    const file = join(folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify({ sandbox: { dataFile: `${name}.sqlite` } }));
+    return resultOf(await (await appIn(folder, store, file)).call(alice));
+  };
+  const [one, other, again] = [await sandboxed('one'), await sandboxed('other'), await sandboxed('one')];
+  expect([one.replayed, other.replayed, again.replayed]).toEqual([false, false, true]);
+  expect(other.result).not.toEqual(one.result);
 });
 
 describe('the secret of repeat tokens', () => {
