@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
@@ -289,6 +292,31 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     const none = await faultOf(opened(`redis://127.0.0.1:${redis.port}`).get('key'));
     expect(none.message).toContain('asks for a password');
     expect(await opened(redis.url).putIfAbsent('key', value(1), minute)).toBeUndefined();
+  });
+
+  test('a user who may not write, and a host that does not exist', async () => {
+    const redis = await started();
+    await redis.command('ACL', 'SETUSER', 'reader', 'on', '>reading', '~*', '&*', '+@read', '+@connection');
+    const fault = await faultOf(
+      opened(`redis://reader:reading@127.0.0.1:${redis.port}`).putIfAbsent('key', '1', minute),
+    );
+    expect(fault.message).toContain('does not allow this user what a ledger needs');
+    const nowhere = await faultOf(opened('redis://no-such-host.invalid').get('key'));
+    expect(nowhere.message).toMatch(/has an unknown host name|cannot be looked up now/);
+  });
+
+  test('a disk that Redis cannot save to', async () => {
+    const redis = await started({ config: { save: '3600 1', dbfilename: 'a-folder' } });
+    const store = opened(redis.url);
+    await store.putIfAbsent('key', value(1), minute);
+    mkdirSync(join(String(((await redis.command('CONFIG', 'GET', 'dir')) as string[])[1]), 'a-folder'));
+    await redis.command('BGSAVE').catch(() => undefined);
+    const fault = await vi.waitFor(() => faultOf(store.putIfAbsent(randomUUID(), value(1), minute)), {
+      timeout: 10_000,
+      interval: 50,
+    });
+    expect(fault.message).toContain('refuses writes because it cannot save to its disk');
+    expect(await store.get('key')).toBe(value(1));
   });
 
   test('a read-only replica', async () => {

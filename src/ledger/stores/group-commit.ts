@@ -26,7 +26,7 @@ interface QueuedStep {
 /** Bounds the pause of the event loop that one turn's steps make, and the memory of a stuck ledger. */
 const stepsPerCommitMax = 256;
 const queueLengthMax = 50_000;
-const retryDelayMaxMs = 16;
+const retryJitterMaxMs = 16;
 
 /**
  * Group commit: what one turn of the event loop asks for shares one transaction, and one sync of the disk.
@@ -172,7 +172,9 @@ export class GroupCommit {
     }
     this.#writing.unshift(...steps.filter(({ deadline }) => deadline > now));
     this.#failedAttempts += 1;
-    const delayMs = 1 + Math.random() * Math.min(2 ** this.#failedAttempts, retryDelayMaxMs);
+    // Commits of others are short, so the first delays are too; they spread when many processes wait.
+    const jitterMs = Math.min(2 + this.#failedAttempts / 4, retryJitterMaxMs);
+    const delayMs = 1 + Math.random() * jitterMs;
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined;
       this.#schedule();

@@ -4,9 +4,9 @@ import type { GroupCommit } from './group-commit.ts';
 import { isBusy, sqliteFault } from './sqlite-faults.ts';
 
 /** One slice is one commit and one pause of the event loop: its size follows how long the last one took. */
-const sliceTargetMs = 4;
+const sliceTargetMs = 3;
 const sliceEntriesMin = 8;
-const sliceEntriesMax = 256;
+const sliceEntriesMax = 100;
 /** One sweep ends after this, finished or not. */
 const sweepBudgetMs = 250;
 
@@ -87,7 +87,7 @@ export class SqliteSweep {
     } catch {
       // Whatever is wrong with the file, the next claim will say it to somebody who listens.
     }
-    // While there is more, sweeping takes at most a fifth of the time.
-    this.#next(more ? Math.min(this.#intervalMs, 4 * sweepBudgetMs) : this.#intervalMs);
+    // While there is more, sweeping takes at most half of the time.
+    this.#next(more ? Math.min(this.#intervalMs, sweepBudgetMs) : this.#intervalMs);
   }
 }
