@@ -45,7 +45,7 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
 }
 
 const terminalHelp = `mcp-once speaks MCP over stdin and stdout: it is meant to be started by an MCP client, not by hand.
-  Claude Code:     claude mcp add mcp-once -- npx -y mcp-once serve
+  Claude Code:     claude mcp add mcp-once -- mcp-once serve
   Claude Desktop:  see claude_desktop_config.example.json
   Other commands:  mcp-once --help
 Press Ctrl-C to end.`;

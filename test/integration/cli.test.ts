@@ -95,7 +95,7 @@ test('the example for Claude Desktop is one, and works without a Stripe key', ()
     readFileSync(new URL('../../claude_desktop_config.example.json', import.meta.url), 'utf8'),
   );
   const { command, args, env } = example.mcpServers['mcp-once'];
-  expect({ command, args }).toEqual({ command: 'npx', args: ['-y', 'mcp-once', 'serve'] });
+  expect({ command, args }).toEqual({ command: 'mcp-once', args: ['serve'] });
   const { code, stdout } = run(temporaryFolder(), ['config', 'check'], env);
   expect(code).toBe(0);
   expect(JSON.parse(stdout).clients.stripe).toMatch(/^sandbox /);
