@@ -87,7 +87,6 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     windowMs: record.windowMs,
     leaseMs: record.leaseMs,
     recoveries: record.recoveries,
-    mayHaveTakenEffect: record.possible,
     marker: markerOf({ key, generation, createdAt }),
     upstreamKey: upstreamKeyOf({ key, generation, attempt }),
     argumentNames: Object.keys(record.arguments),
