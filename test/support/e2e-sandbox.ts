@@ -28,6 +28,7 @@ interface JournalEffect {
 interface Shown {
   readonly id: string;
   readonly description: string | null;
+  readonly customer?: string | null;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -77,6 +78,16 @@ export class SandboxProcess {
   async described(kind: string, description: string): Promise<string[]> {
     const { rows } = await this.effects();
     return (rows[kind] ?? []).filter((row) => row.description === description).map(({ id }) => id);
+  }
+
+  /** The invoices of a customer. */
+  async invoicesOf(customer: string): Promise<Shown[]> {
+    return ((await this.effects()).rows.invoices ?? []).filter((row) => row.customer === customer);
+  }
+
+  /** What took effect on one object, in order. */
+  async effectsOn(object: string): Promise<string[]> {
+    return (await this.effects()).effects.filter((each) => each.object === object).map(({ action }) => action);
   }
 
   /** The requests of a method whose path fits, in the order of their arrival, after a request. */

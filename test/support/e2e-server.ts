@@ -114,6 +114,12 @@ export class ServerProcess {
     this.#child.stdin?.end();
   }
 
+  /** What is left of a client that is gone: its ends of stdin and stdout are closed. */
+  breakPipes(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stdin?.destroy();
+  }
+
   /** Ends the process at once; a suspended one, too. */
   async kill(): Promise<Exit> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');

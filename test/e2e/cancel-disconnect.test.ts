@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
+import { fixtureTools, invoiceFor, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+import { FixtureUpstream } from '../support/e2e-upstream.ts';
+
+// The lease is the default: whoever repeats a call learns of its outcome because it is settled, not because it lapsed.
+const stage = useStage({ args: ['--tools', fixtureTools] });
+
+const invoicePath = '^/v1/invoices$';
+
+let customer: string;
+let upstream: FixtureUpstream;
+beforeAll(async () => {
+  customer = await stage.sandbox.customer(testKey);
+  upstream = await FixtureUpstream.start();
+});
+afterAll(() => upstream.close());
+
+/** How a caller is lost in the middle of its call. */
+interface Way {
+  readonly name: string;
+  lose(server: ServerProcess, caller: AbortController): Promise<unknown>;
+  /** Resolves when the server, released, has done all that it will. */
+  end(server: ServerProcess): Promise<unknown>;
+  /** What the caller heard. */
+  readonly heard: string;
+}
+
+const exit = { code: 0, signal: null };
+
+const ways: readonly Way[] = [
+  {
+    name: 'cancelled',
+    heard: 'no answer',
+    lose: async (server, caller) => {
+      caller.abort();
+      // What was sent before is taken in before this is answered: the notification, too.
+      await server.ping();
+    },
+    end: (server) => server.ping(),
+  },
+  {
+    name: 'its client gone',
+    heard: 'no answer',
+    lose: (server) => {
+      server.breakPipes();
+      return until(() => server.stderr.includes('draining'));
+    },
+    end: async (server) => expect(await server.exited).toEqual(exit),
+  },
+  {
+    name: 'its stdin ended',
+    heard: 'executed',
+    lose: (server) => {
+      server.endInput();
+      return until(() => server.stderr.includes('draining'));
+    },
+    end: async (server) => expect(await server.exited).toEqual(exit),
+  },
+  {
+    name: 'its server asked to end (SIGTERM)',
+    heard: 'executed',
+    lose: (server) => {
+      server.signal('SIGTERM');
+      return until(() => server.stderr.includes('draining'));
+    },
+    end: async (server) => expect(await server.exited).toEqual(exit),
+  },
+];
+
+/** Calls, loses the caller when the invoice is made and its answer withheld, and lets the answer go. */
+async function loseCaller(server: ServerProcess, args: Arguments, way: Way): Promise<string> {
+  const since = await stage.sandbox.newest();
+  await stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
+  const caller = new AbortController();
+  const calling = server.heard('create_invoice', args, { signal: caller.signal });
+  await stage.sandbox.arrival(invoicePath, since);
+  await way.lose(server, caller);
+  expect(await stage.sandbox.release()).toBe(1);
+  await way.end(server);
+  return calling;
+}
+
+describe.each(ways)('a call in the middle, $name', (way) => {
+  const debug = { MCP_ONCE_LOG_LEVEL: 'debug' };
+
+  test('runs to its end and is settled: the repeat through another server is a replay', async () => {
+    const args = invoiceFor(customer, unique(way.name));
+    const [server, other] = [await stage.server({ env: debug }), await stage.server()];
+    expect(await loseCaller(server, args, way)).toBe(way.heard);
+    const told = await other.call('create_invoice', args);
+    expect(told.words).toBe('replayed');
+    expect(await stage.sandbox.described('invoices', String(args.memo))).toEqual([told.result.id]);
+    expect(told.result.total).toBeGreaterThan(0);
+  });
+
+  test('control: without the ledger the repeat makes a second invoice', async () => {
+    const args = invoiceFor(customer, unique(way.name));
+    const [server, other] = await Promise.all([
+      stage.server({ guarded: false, env: debug }),
+      stage.server({ guarded: false }),
+    ]);
+    await loseCaller(server, args, way);
+    expect(await other.heard('create_invoice', args)).toBe('executed');
+    expect(await stage.sandbox.described('invoices', String(args.memo))).toHaveLength(2);
+  });
+});
+
+describe('a call cancelled before anything was sent', () => {
+  /** Cancels while the client of the upstream is still being opened. */
+  const cancelEarly = async (server: ServerProcess, name: string): Promise<void> => {
+    upstream.closeGate();
+    const caller = new AbortController();
+    const calling = server.heard('put_document', { name }, { signal: caller.signal });
+    await until(() => upstream.atGate === 1);
+    caller.abort();
+    expect(await calling).toBe('no answer');
+    await server.ping();
+    upstream.openGate();
+  };
+  const env = () => ({ DOCUMENTS_URL: upstream.url });
+
+  test('executes nothing, and the repeat is executed', async () => {
+    const name = unique('early');
+    const [server, other] = await stage.servers(2, { env: env() });
+    if (!server || !other) throw new Error('no servers');
+    await cancelEarly(server, name);
+    expect(await other.heard('put_document', { name })).toBe('executed');
+    expect(await server.heard('put_document', { name })).toBe('replayed');
+    expect(upstream.writes.filter((write) => write.name === name)).toHaveLength(1);
+  });
+
+  test('control: without the ledger it is executed, and the repeat, too', async () => {
+    const name = unique('early');
+    const server = await stage.server({ guarded: false, env: env() });
+    await cancelEarly(server, name);
+    await until(() => upstream.named(name).length === 1);
+    expect(await server.heard('put_document', { name })).toBe('executed');
+    expect(upstream.named(name)).toHaveLength(2);
+  });
+});
+
+describe('a client that gave up, and called again', () => {
+  const giveUp = async (guarded: boolean) => {
+    const args = invoiceFor(customer, unique('time-out'));
+    const server = await stage.server({ guarded });
+    await stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
+    const first = await server.heard('create_invoice', args, { timeoutMs: 500 });
+    const calling = server.heard('create_invoice', args);
+    await server.ping();
+    await stage.sandbox.release();
+    return { heard: [first, await calling], made: await stage.sandbox.described('invoices', String(args.memo)) };
+  };
+
+  test('waits for the call that is still under way, and is told of its invoice', async () => {
+    const { heard, made } = await giveUp(true);
+    expect(heard).toEqual(['no answer', 'replayed']);
+    expect(made).toHaveLength(1);
+  });
+
+  test('control: without the ledger there are two', async () => {
+    const { heard, made } = await giveUp(false);
+    expect(heard).toEqual(['no answer', 'executed']);
+    expect(made).toHaveLength(2);
+  });
+});
