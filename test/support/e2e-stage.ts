@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly strike?: Strike;
+  /** True for a server that becomes another user than root when it is sent SIGUSR2. */
+  readonly mayBecomeNobody?: boolean;
 }
 
 export interface StageOptions {
@@ -78,17 +80,20 @@ export class Stage {
 
   /** Starts one more server process on the ledger of this stage. */
   async server(options: ServerOptions = {}): Promise<ServerProcess> {
-    const { strike, args = [], env = {} } = options;
+    const { strike, mayBecomeNobody, args = [], env = {} } = options;
     const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
-    const server = await ServerProcess.start([...(strike ? ['--import', preload] : []), ...serve, ...args], {
-      ...this.environment(),
-      MCP_ONCE_STORE: `sqlite:${this.ledgerFile}`,
-      MCP_ONCE_LOG_LEVEL: 'warn',
-      STRIPE_SECRET_KEY: testKey,
-      STRIPE_API_BASE: this.sandbox.url,
-      ...strikeEnvironment(strike),
-      ...env,
-    });
+    const server = await ServerProcess.start(
+      [...(strike || mayBecomeNobody ? ['--import', preload] : []), ...serve, ...args],
+      {
+        ...this.environment(),
+        MCP_ONCE_STORE: `sqlite:${this.ledgerFile}`,
+        MCP_ONCE_LOG_LEVEL: 'warn',
+        STRIPE_SECRET_KEY: testKey,
+        STRIPE_API_BASE: this.sandbox.url,
+        ...strikeEnvironment(strike),
+        ...env,
+      },
+    );
     this.#servers.push(server);
     return server;
   }

@@ -1,0 +1,178 @@
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
+import { paymentOf, unique, until, useStage } from '../support/e2e-stage.ts';
+
+const stage = useStage();
+
+const payments = (args: Arguments) => stage.sandbox.described('payment_intents', String(args.description));
+
+function emptyFolder(folder: string): void {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name));
+}
+
+function setVersion(file: string, version: number): void {
+  const database = new Database(file);
+  database.pragma(`user_version = ${version}`);
+  database.close();
+}
+
+describe('a ledger file that cannot be used', () => {
+  test('refuses each call and executes nothing, whatever is wrong with it; mended, the same server goes on', async () => {
+    // Others than root have to come as far as the file.
+    chmodSync(stage.path('.'), 0o755);
+    const folder = stage.path('ledgers');
+    const file = join(folder, 'ledger.sqlite');
+    const env = { MCP_ONCE_STORE: `sqlite:${file}` };
+    const server = await stage.server({ env, mayBecomeNobody: true });
+    const control = await stage.server({ env, guarded: false });
+    const args = paymentOf(unique('no ledger'));
+
+    const expectRefused = async (why: RegExp): Promise<void> => {
+      const told = await server.call('create_payment', args);
+      expect(told.words).toBe('ledger_unavailable');
+      expect(told.text).toMatch(why);
+      expect(told.text).toContain('Nothing was executed');
+      expect(told.outcome.retryAfterMs).toBeGreaterThan(0);
+      expect(await payments(args)).toHaveLength(0);
+      const unguarded = paymentOf(unique('no ledger, control'));
+      expect(await control.heard('create_payment', unguarded)).toBe('executed');
+      expect(await payments(unguarded)).toHaveLength(1);
+    };
+
+    await expectRefused(/folder .* does not exist/);
+    mkdirSync(folder);
+    writeFileSync(file, 'Dear diary, this is no database. '.repeat(200));
+    await expectRefused(/not a SQLite database/);
+    emptyFolder(folder);
+    makeOtherDatabase(file);
+    await expectRefused(/database of another program/);
+    emptyFolder(folder);
+    const maker = await stage.server({ env });
+    const known = paymentOf(unique('known'));
+    expect(await maker.heard('create_payment', known)).toBe('executed');
+    await maker.kill();
+    setVersion(file, 99);
+    await expectRefused(/format version 99/);
+    setVersion(file, 1);
+    chmodSync(file, 0o444);
+    chmodSync(folder, 0o555);
+    server.signal('SIGUSR2');
+    await until(() => server.stderr.includes('e2e: not root'));
+    await expectRefused(/read-only/);
+
+    chmodSync(folder, 0o777);
+    for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o666);
+    expect(await server.heard('create_payment', args)).toBe('executed');
+    expect(await payments(args)).toHaveLength(1);
+    // Nothing that was in the ledger was lost on the way.
+    expect(await server.heard('create_payment', known)).toBe('replayed');
+    expect(await payments(known)).toHaveLength(1);
+  });
+});
+
+function makeOtherDatabase(file: string): void {
+  const database = new Database(file);
+  database.exec('CREATE TABLE recipes (name TEXT)');
+  database.close();
+}
+
+describe('a stored record that does not parse', () => {
+  const newer = JSON.stringify({ value: { v: 2, kind: 'operation' } });
+  const halved = JSON.stringify({ value: { v: 1, kind: 'operation', key: 'k' } });
+
+  /** Writes something else into the entry of an operation. @returns what puts it back. */
+  const spoil = (operation: string, bytes: string): (() => void) => {
+    const database = new Database(stage.ledgerFile, { timeout: 5_000 });
+    const read = database.prepare<[string], { key: string; value: string }>('SELECT * FROM entries WHERE key LIKE ?');
+    const entry = read.get(`%${operation}`);
+    const write = database.prepare('UPDATE entries SET value = ? WHERE key = ?');
+    const { changes } = write.run(bytes, entry?.key);
+    expect(changes).toBe(1);
+    return () => {
+      write.run(entry?.value, entry?.key);
+      database.close();
+    };
+  };
+
+  test.each([
+    ['junk', 'junk', /not valid JSON/],
+    ['a newer format', newer, /format 2/],
+    ['half a record', halved, /does not parse/],
+  ])('(%s) refuses the call and executes nothing, in every server', async (_, bytes, why) => {
+    const args = paymentOf(unique('unreadable'));
+    const server = await stage.server();
+    const { outcome, result } = await server.call('create_payment', args);
+    const restore = spoil(String(outcome.operation), bytes);
+    const other = await stage.server();
+    for (const each of [server, other]) await expectUnreadable(each, args, why);
+    restore();
+    const told = await other.call('create_payment', args);
+    expect([told.words, told.result]).toEqual(['replayed', result]);
+    expect(await payments(args)).toEqual([result.id]);
+  });
+
+  const expectUnreadable = async (server: ServerProcess, args: Arguments, why: RegExp): Promise<void> => {
+    const told = await server.call('create_payment', args);
+    expect(told.words).toBe('record_unreadable');
+    expect(told.text).toMatch(why);
+    expect(told.text).toContain('Nothing was executed');
+    expect(await payments(args)).toHaveLength(1);
+  };
+
+  test('control: without the ledger the call is executed', async () => {
+    const args = paymentOf(unique('unreadable'));
+    const server = await stage.server();
+    const { outcome } = await server.call('create_payment', args);
+    spoil(String(outcome.operation), 'junk')();
+    const control = await stage.server({ guarded: false });
+    expect(await control.heard('create_payment', args)).toBe('executed');
+    expect(await payments(args)).toHaveLength(2);
+  });
+});
+
+describe('a start that cannot be right', () => {
+  const tool = (name: string) => `
+    import { defineTool, z } from 'mcp-once';
+    export const tool = defineTool({
+      name: '${name}', title: 'T', description: 'D', effect: 'create',
+      input: z.object({}), output: z.object({}), run: async () => ({}),
+    });`;
+
+  test.each<[string, { file?: string; config?: Arguments }, RegExp]>([
+    ['a tool file that throws', { file: 'throw new Error("no weather today")' }, /tool\.mjs: .*no weather today/],
+    ['a tool that repeats a name', { file: tool('create_payment') }, /tool\.mjs: it repeats the name "create_payment"/],
+    [
+      'a configuration key that is not known',
+      { config: { leasMs: '1s' } },
+      /leasMs is not known; did you mean "leaseMs"\?/,
+    ],
+    [
+      'a rule for a tool that is not there',
+      { config: { tools: { create_paymant: { match: 'off' } } } },
+      /did you mean "create_payment"\?/,
+    ],
+  ])('%s ends it with one sentence on stderr and nothing on stdout', async (_, { file, config = {} }, why) => {
+    const folder = stage.path(unique('tools'));
+    mkdirSync(folder);
+    if (file !== undefined) writeFileSync(join(folder, 'tool.mjs'), file);
+    const before = await stage.sandbox.newest();
+    const error: Error = await stage.server({ config, args: ['--tools', folder] }).then(
+      () => new Error('the server started'),
+      (reason: Error) => reason,
+    );
+    expect(error.message).toMatch(why);
+    expect(error.message.trim().split('\n')).toHaveLength(1);
+    expect(await stage.sandbox.newest()).toBe(before);
+    // With that mended, it starts and serves.
+    writeFileSync(join(folder, 'tool.mjs'), tool('another'));
+    const server = await stage.server({ args: ['--tools', folder] });
+    const { tools } = await server.client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(expect.arrayContaining(['another', 'create_payment']));
+    const args = paymentOf(unique('mended'));
+    expect(await server.heard('create_payment', args)).toBe('executed');
+    expect(await payments(args)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Told } from '../support/e2e-server.ts';
+import { invoiceFor, type ServerOptions, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+import { hasRedisServer, startRedis, type TestRedis } from '../support/redis.ts';
+
+const stage = useStage({ config: { leaseMs: '2s', waitMs: '20s' } });
+
+const invoicePath = '^/v1/invoices$';
+
+let customer: string;
+beforeAll(async () => {
+  customer = await stage.sandbox.customer(testKey);
+});
+
+const invoices = (memo: string) => stage.sandbox.described('invoices', memo);
+
+const on = (redis: TestRedis, options: ServerOptions = {}) =>
+  stage.server({ ...options, env: { ...options.env, MCP_ONCE_STORE: redis.url, MCP_ONCE_SUBJECT: 'e2e' } });
+
+/** The next invoice is made, and its answer withheld. */
+const withhold = () =>
+  stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
+
+describe('servers that share a Redis', () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.stop());
+
+  const atOnce = async (guarded: boolean, memo: string): Promise<Told[]> => {
+    const args = invoiceFor(customer, memo);
+    const servers = await Promise.all([1, 2, 3].map(() => on(redis, { guarded })));
+    const calls = servers.flatMap((server) => Array.from({ length: 5 }, () => server.call('create_invoice', args)));
+    return Promise.all(calls);
+  };
+
+  test('called at once in three processes: one effect, and all are told the same', async () => {
+    const memo = unique('redis');
+    const told = await atOnce(true, memo);
+    const words = told.map((each) => each.words).sort();
+    expect(words).toEqual(['executed', ...Array.from({ length: 14 }, () => 'replayed')]);
+    const [made, ...more] = await invoices(memo);
+    expect(more).toEqual([]);
+    expect(new Set(told.map(({ result }) => result.id))).toEqual(new Set([made]));
+  });
+
+  test('control: without the ledger there are 15', async () => {
+    const memo = unique('redis');
+    await atOnce(false, memo);
+    expect(await invoices(memo)).toHaveLength(15);
+  });
+
+  test.each([
+    ['one of them killed in the middle (SIGKILL): another one recovers', true],
+    ['control: without the ledger, one of them killed in the middle, there are two', false],
+  ])('%s', async (_, guarded) => {
+    const memo = unique('redis');
+    const args = invoiceFor(customer, memo);
+    const [first, second] = await Promise.all([on(redis, { guarded }), on(redis, { guarded })]);
+    const since = await stage.sandbox.newest();
+    await withhold();
+    const calling = first.heard('create_invoice', args);
+    await stage.sandbox.arrival(invoicePath, since);
+    await until(async () => (await invoices(memo)).length === 1);
+    expect(await first.kill()).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await calling).toBe('no answer');
+    const told = await second.call('create_invoice', args);
+    expect(told.words).toBe(guarded ? 'recovered (resend)' : 'executed');
+    const made = await invoices(memo);
+    expect(made).toContain(told.result.id);
+    expect(made).toHaveLength(guarded ? 1 : 2);
+  });
+});
+
+describe.skipIf(!hasRedisServer)('a Redis that fails', () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis({ own: true, appendonly: true });
+  });
+  afterAll(() => redis.stop());
+
+  test('killed in the middle and started again: the operation is settled, and its repeat replayed', async () => {
+    const memo = unique('redis');
+    const args = invoiceFor(customer, memo);
+    const [first, second] = await Promise.all([on(redis), on(redis)]);
+    const since = await stage.sandbox.newest();
+    await withhold();
+    const calling = first.call('create_invoice', args);
+    await stage.sandbox.arrival(invoicePath, since);
+    await redis.kill();
+    const refused = await second.call('create_invoice', args);
+    expect(refused.words).toBe('ledger_unavailable');
+    expect(refused.text).toContain('Nothing was executed');
+    await redis.restart();
+    await stage.sandbox.release();
+    const told = await calling;
+    const repeated = await callUntilKnown(second, args);
+    expect(repeated.result).toEqual(told.result);
+    expect(await invoices(memo)).toEqual([told.result.id]);
+    expect(told.result.total).toBeGreaterThan(0);
+  });
+
+  test('control: without the ledger a Redis that is gone keeps nobody from a second invoice', async () => {
+    const memo = unique('redis');
+    const args = invoiceFor(customer, memo);
+    const server = await on(redis, { guarded: false });
+    await redis.kill();
+    expect([await server.heard('create_invoice', args), await server.heard('create_invoice', args)]).toEqual([
+      'executed',
+      'executed',
+    ]);
+    expect(await invoices(memo)).toHaveLength(2);
+    await redis.restart();
+  });
+
+  test('down at the start: nothing is executed, the server lives on, and works when it is up', async () => {
+    const memo = unique('redis');
+    const args = invoiceFor(customer, memo);
+    await redis.kill();
+    const [server, control] = await Promise.all([on(redis), on(redis, { guarded: false })]);
+    const refused = await server.call('create_invoice', args);
+    expect(refused.words).toBe('ledger_unavailable');
+    expect(refused.text).toContain('Nothing was executed');
+    expect(refused.outcome.retryAfterMs).toBeGreaterThan(0);
+    expect(await invoices(memo)).toHaveLength(0);
+    const unguarded = unique('redis, control');
+    expect(await control.heard('create_invoice', invoiceFor(customer, unguarded))).toBe('executed');
+    expect(await invoices(unguarded)).toHaveLength(1);
+    await redis.restart();
+    await callUntilKnown(server, args);
+    expect(await server.heard('create_invoice', args)).toBe('replayed');
+    expect(await invoices(memo)).toHaveLength(1);
+  });
+});
+
+/** Calls again while the ledger is not available, as the answer bids. */
+async function callUntilKnown(server: Awaited<ReturnType<typeof on>>, args: Parameters<typeof server.call>[1]) {
+  let told = await server.call('create_invoice', args);
+  await until(async () => {
+    if (told.words === 'ledger_unavailable') told = await server.call('create_invoice', args);
+    return told.outcome.code === 'succeeded';
+  });
+  return told;
+}

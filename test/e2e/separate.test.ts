@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import type { ServerProcess } from '../support/e2e-server.ts';
+import { paymentOf, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+
+const stage = useStage();
+
+const payments = (description: string) => stage.sandbox.described('payment_intents', description);
+
+describe('the same arguments of somebody else, or for somewhere else', () => {
+  /** Servers on one ledger, each of which means operations of its own. */
+  const elsewhere: readonly (readonly [string, Record<string, string>])[] = [
+    ['the first tenant', {}],
+    ['another tenant', { MCP_ONCE_TENANT: 'acme' }],
+    ['another subject', { MCP_ONCE_SUBJECT: 'grace' }],
+    ['a tenant named as that subject', { MCP_ONCE_TENANT: 'grace' }],
+    ['another account', { STRIPE_SECRET_KEY: 'sk_test_another' }],
+    ['the same account, live', { STRIPE_SECRET_KEY: testKey.replace('test', 'live') }],
+    ['an account that a restricted key names', { STRIPE_SECRET_KEY: 'rk_test_e2e' }],
+  ];
+  const callEach = async (guarded: boolean, description: string): Promise<string[][]> => {
+    const args = paymentOf(description);
+    const servers = await Promise.all(elsewhere.map(([, env]) => stage.server({ guarded, env })));
+    const each = async (server: ServerProcess) => [
+      await server.heard('create_payment', args),
+      await server.heard('create_payment', args),
+    ];
+    return Promise.all(servers.map(each));
+  };
+
+  test('are separate operations, and each is repeated by itself', async () => {
+    const description = unique('separate');
+    expect(await callEach(true, description)).toEqual(elsewhere.map(() => ['executed', 'replayed']));
+    expect(await payments(description)).toHaveLength(elsewhere.length);
+  });
+
+  test('control: without the ledger each call has its effect', async () => {
+    const description = unique('separate');
+    expect(await callEach(false, description)).toEqual(elsewhere.map(() => ['executed', 'executed']));
+    expect(await payments(description)).toHaveLength(2 * elsewhere.length);
+  });
+
+  test('whether the environment or the file says whose they are makes no difference', async () => {
+    const description = unique('separate');
+    const args = paymentOf(description);
+    const env = { MCP_ONCE_TENANT: 'acme', MCP_ONCE_SUBJECT: 'grace', MCP_ONCE_LOG_LEVEL: 'error' };
+    const [server, other] = await Promise.all([
+      stage.server({ env }),
+      stage.server({ env: { MCP_ONCE_LOG_LEVEL: 'silent' }, config: { tenant: 'acme', subject: 'grace' } }),
+    ]);
+    expect(await server.heard('create_payment', args)).toBe('executed');
+    expect(await other.heard('create_payment', args)).toBe('replayed');
+    expect(await payments(description)).toHaveLength(1);
+  });
+});
+
+describe('update_customer', () => {
+  const setNames = async (guarded: boolean, names: readonly string[]) => {
+    const customer = await stage.sandbox.customer(testKey);
+    // Alternating servers: which write was the latest is for the ledger to know, not for a process.
+    const servers = await stage.servers(2, { guarded });
+    const heard: (string | undefined)[] = [];
+    for (const [index, name] of names.entries()) {
+      heard.push(await servers[index % 2]?.heard('update_customer', { customer, name }));
+    }
+    const effects = await stage.sandbox.effectsOn(customer);
+    return { heard, updates: effects.filter((action) => action === 'customer.updated').length };
+  };
+
+  test('A, B, A executes three times', async () => {
+    expect(await setNames(true, ['A', 'B', 'A'])).toEqual({ heard: ['executed', 'executed', 'executed'], updates: 3 });
+  });
+
+  test('A, A executes once', async () => {
+    expect(await setNames(true, ['A', 'A'])).toEqual({ heard: ['executed', 'replayed'], updates: 1 });
+  });
+
+  test('A, B, B, A executes three times: a repeat is a repeat of the latest only', async () => {
+    const { heard, updates } = await setNames(true, ['A', 'B', 'B', 'A']);
+    expect(heard).toEqual(['executed', 'executed', 'replayed', 'executed']);
+    expect(updates).toBe(3);
+  });
+
+  test('control: without the ledger A, A executes twice', async () => {
+    expect(await setNames(false, ['A', 'A'])).toEqual({ heard: ['executed', 'executed'], updates: 2 });
+  });
+});
+
+describe('a window that ends', () => {
+  const config = { tools: { create_payment: { window: '2s' } } };
+
+  test('the same call is another operation then, under another key upstream', async () => {
+    const description = unique('window');
+    const args = paymentOf(description);
+    const server = await stage.server({ config });
+    const since = await stage.sandbox.newest();
+    const first = await server.call('create_payment', args);
+    expect([first.words, await server.heard('create_payment', args)]).toEqual(['executed', 'replayed']);
+    expect(await payments(description)).toEqual([first.result.id]);
+    let last = first;
+    await until(async () => {
+      last = await server.call('create_payment', args);
+      return last.words === 'executed';
+    });
+    expect(last.outcome).toMatchObject({ operation: first.outcome.operation, generation: 2 });
+    expect(await server.heard('create_payment', args)).toBe('replayed');
+    expect(await payments(description)).toEqual([first.result.id, last.result.id]);
+    const requests = await stage.sandbox.requests('POST', /^\/v1\/payment_intents$/, since);
+    expect(new Set(requests.map((request) => request.idempotency_key)).size).toBe(2);
+    expect(requests).toHaveLength(2);
+  });
+
+  test('control: without the ledger the second call needs no window to end', async () => {
+    const description = unique('window');
+    const args = paymentOf(description);
+    const server = await stage.server({ guarded: false });
+    expect(await server.heard('create_payment', args)).toBe('executed');
+    expect(await server.heard('create_payment', args)).toBe('executed');
+    expect(await payments(description)).toHaveLength(2);
+  });
+});
