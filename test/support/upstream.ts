@@ -53,6 +53,11 @@ export class Upstream {
     this.#faults.push(...faults);
   }
 
+  /** No further faults. */
+  calm(): void {
+    this.#faults.length = 0;
+  }
+
   release(): void {
     for (const open of this.#gates.splice(0)) open();
   }
