@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { defineClient, z } from '../../src/index.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
@@ -359,5 +360,81 @@ describe('a result that the ledger cannot keep', () => {
       }
       expect(upstream.effects).toHaveLength(1);
     }
+  });
+});
+
+describe('what is not guarded', () => {
+  test('a read runs each time and leaves nothing in the ledger, and its failure changes nothing', async () => {
+    const upstream = new Upstream();
+    upstream.next('none', 'none', 'drop_answer');
+    const { call, records } = testEngine({
+      tools: [createThing(upstream, 'refuse', { effect: 'read', match: 'off' })],
+    });
+    for (const _ of [1, 2]) expect(resultOf(await call('create_thing', { item: 'a' })).replayed).toBe(false);
+    expect(upstream.requests).toHaveLength(2);
+    const failed = refusalOf(await call('create_thing', { item: 'a' }));
+    expect(failed).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('nothing was changed') });
+    expect(await records()).toEqual([]);
+  });
+
+  test('a tool that is off says what is known of a failure, and that calling again may do it twice', async () => {
+    const upstream = new Upstream();
+    upstream.next('refuse', 'drop_answer');
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
+    expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('operation_failed');
+    const unknown = refusalOf(await call('create_thing', { item: 'a' }));
+    expect(unknown).toMatchObject({ code: 'outcome_unknown', message: expect.stringContaining('may do it twice') });
+  });
+
+  test('nothing runs while the server shuts down', async () => {
+    const upstream = new Upstream();
+    const { call, close } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
+    close.abort();
+    expect(refusalOf(await call('create_thing', { item: 'a' })).message).toContain('Nothing was executed');
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  test('a result that is not as declared is said to be of no use', async () => {
+    const upstream = new Upstream();
+    const run = async () => ({ other: 1 }) as never;
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off', run })] });
+    expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('result_not_kept');
+  });
+});
+
+describe('what cannot be prepared executes nothing', () => {
+  test('a client that lacks a variable, an unknown tool', async () => {
+    const upstream = new Upstream();
+    const client = defineClient({
+      name: 'needy',
+      env: z.object({ NEEDED: z.string() }),
+      open: () => upstream,
+      upstream: () => ({ origin: 'o', mode: 'm', account: 'a' }),
+    });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { client })] });
+    const missing = refusalOf(await call('create_thing', { item: 'a' }));
+    expect(missing).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('NEEDED') });
+    const unknown = refusalOf(await call('delete_thing', {}));
+    expect(unknown).toMatchObject({ code: 'unknown_tool', message: expect.stringContaining('create_thing') });
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  test('a client that does not open settles the claim as failed, and is opened again by the next call', async () => {
+    const upstream = new Upstream();
+    let opens = 0;
+    const client = defineClient({
+      name: 'slow to start',
+      env: z.object({}),
+      open: () => {
+        opens += 1;
+        if (opens === 1) throw new Error('not yet');
+        return upstream;
+      },
+      upstream: () => ({ origin: 'o', mode: 'm', account: 'a' }),
+    });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { client })] });
+    expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('operation_failed');
+    expect(resultOf(await call('create_thing', { item: 'a' })).operation?.attempt).toBe(2);
+    expect(upstream.effects).toHaveLength(1);
   });
 });

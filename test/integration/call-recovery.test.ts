@@ -3,6 +3,7 @@ import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
 import type { Tool } from '../../src/tool/types.ts';
 import { type CallOptions, refusalOf, resultOf, testEngine } from '../support/engine.ts';
+import { faultyStore } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
 import { createOrder, createThing, setThing } from '../support/tools.ts';
 import { type Fault, Upstream } from '../support/upstream.ts';
@@ -433,5 +434,83 @@ describe('waiting and leaving', () => {
     close.abort();
     expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('operation_failed');
     expect(upstream.requests).toHaveLength(0);
+  });
+});
+
+describe('a waiter that is told late', () => {
+  /** A process whose wake-ups are lost: it reads again only when its own clock says so. */
+  function deaf(tools: Tool[], store: Store) {
+    const clock = new ManualClock();
+    const through = faultyStore(
+      store,
+      () => 'none',
+      () => false,
+    );
+    const unwoken: Store = { ...through, watch: async () => () => {} };
+    return { ...testEngine({ tools, store: unwoken, clock }), clock };
+  }
+
+  async function waitingFor(next: readonly number[]) {
+    const upstream = new Upstream();
+    upstream.next('hang_after');
+    const store = openMemoryStore();
+    const tools = [setThing(upstream)];
+    const owner = testEngine({ tools, store });
+    const first = owner.call('set_thing', { item: 'r', count: 1 });
+    await upstream.arrived(1);
+    const late = deaf(tools, store);
+    const waiting = late.call('set_thing', { item: 'r', count: 1 });
+    await settleDown();
+    upstream.release();
+    const { result } = resultOf(await first);
+    for (const count of next) resultOf(await owner.call('set_thing', { item: 'r', count }));
+    await late.clock.advance(1_000);
+    return { answer: await waiting, result, upstream };
+  }
+
+  test('still learns the outcome that it waited for when the next write has begun or ended', async () => {
+    const { answer, result, upstream } = await waitingFor([2]);
+    expect(resultOf(answer)).toMatchObject({ replayed: true, result });
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('is told honestly when so many writes followed that its outcome is gone', async () => {
+    const { answer, upstream } = await waitingFor([2, 3]);
+    expect(refusalOf(answer)).toMatchObject({ code: 'outcome_unknown', message: expect.stringContaining('it ended') });
+    expect(upstream.effects).toHaveLength(3);
+  });
+
+  test('learns of a failure although the next attempt has begun, and does not try itself', async () => {
+    const upstream = new Upstream();
+    const store = openMemoryStore();
+    let fail: () => void = () => {};
+    const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED', syscall: 'connect' });
+    const runs: string[] = [];
+    const tools = [
+      createThing(upstream, 'refuse', {
+        run: (_input, context) =>
+          context.step('thing', (key) => {
+            runs.push(key);
+            return new Promise<never>((_, reject) => {
+              fail = () => reject(refused);
+            });
+          }),
+      }),
+    ];
+    const owner = testEngine({ tools, store });
+    const first = owner.call('create_thing', { item: 'a' });
+    await settleDown();
+    const late = deaf(tools, store);
+    const waiting = late.call('create_thing', { item: 'a' });
+    await settleDown();
+    fail();
+    expect(refusalOf(await first).code).toBe('operation_failed');
+    const second = owner.call('create_thing', { item: 'a' });
+    await settleDown();
+    await late.clock.advance(1_000);
+    expect(refusalOf(await waiting)).toMatchObject({ code: 'operation_failed' });
+    expect(runs).toHaveLength(2);
+    fail();
+    await second;
   });
 });
