@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { openRedisStore } from '../src/ledger/stores/redis.ts';
+import type { Store } from '../src/ledger/stores/store.ts';
+import { callOrder, engineOver, ledgerOver } from './support/engine.ts';
+import { orderArguments } from './support/orders.ts';
+import { type BareClient, bareClient, removeKeys } from './support/redis-server.ts';
+import type { BenchContext } from './support/report.ts';
+
+const calls = 100;
+
+/** How many commands a call through the engine sends, counted at the client and told by the server. */
+export async function run({ redisUrl, report }: BenchContext): Promise<void> {
+  const prefix = `bench-${randomUUID()}`;
+  const store = openRedisStore(redisUrl, { namespace: prefix });
+  const engine = engineOver(ledgerOver(store));
+  const observer = await bareClient(redisUrl);
+  const all = Array.from({ length: calls }, orderArguments);
+  // The first call of all connects and sends the script's source.
+  await callOrder(engine, orderArguments(), 'executed');
+  const sent = countCommands(store);
+  for (const expected of ['executed', 'replayed'] as const) {
+    sent.clear();
+    const before = await commandStats(observer);
+    for (const args of all) await callOrder(engine, args, expected);
+    const after = await commandStats(observer);
+    const total = [...sent.values()].reduce((sum, count) => sum + count, 0);
+    const target = { atMost: expected === 'executed' ? 2 : 1 };
+    const what = expected === 'executed' ? 'a first call of one step' : 'a replay';
+    report.value(`commands sent for ${what}`, total / calls, 'round trips', target);
+    report.note(`at the client, of ${calls} calls: ${shown(sent)}`);
+    report.note(`at the server, those inside scripts included: ${shown(difference(before, after))}`);
+  }
+  await removeKeys(observer, prefix);
+  observer.destroy();
+  await store.close();
+}
+
+/** Counts what the ledger's own client sends from now on, by name. */
+function countCommands(store: Store): Map<string, number> {
+  const counts = new Map<string, number>();
+  const { client } = store.keyv.store as { client: BareClient };
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (args, options) => {
+    const name = String(args[0]);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    return send(args, options);
+  };
+  return counts;
+}
+
+async function commandStats(client: BareClient): Promise<Map<string, number>> {
+  const text = String(await client.sendCommand(['INFO', 'commandstats']));
+  const lines = text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
+  return new Map([...lines].map(([, name = '', count]) => [name.toUpperCase(), Number(count)]));
+}
+
+function difference(before: Map<string, number>, after: Map<string, number>): Map<string, number> {
+  const changed = [...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+  return new Map(changed.filter(([name, count]) => count > 0 && name !== 'INFO'));
+}
+
+function shown(counts: Map<string, number>): string {
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+}

@@ -1,0 +1,38 @@
+import type { Database } from 'better-sqlite3';
+import { openSqliteFile } from '../../src/ledger/stores/sqlite-file.ts';
+
+interface BareSqlite {
+  readonly database: Database;
+  claim(key: string, value: string, expiresAt: number): void;
+  settle(key: string, expected: string, next: string, expiresAt: number): void;
+  read(key: string): string | undefined;
+}
+
+/**
+ * The two statements of a claim and its settling in bare better-sqlite3: the ledger's own table and pragmas
+ * (WAL, synchronous FULL), a commit for each statement, nothing around them.
+ */
+export async function openBareSqlite(path: string): Promise<BareSqlite> {
+  const { database } = await openSqliteFile({ path, createFolder: false, lockTimeoutMs: 5_000 });
+  const insert = database.prepare<[string, string, number, number]>(
+    `INSERT INTO entries (key, value, expires_at) VALUES (?, ?, ?)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+     WHERE entries.expires_at <= ?`,
+  );
+  const update = database.prepare<[string, number, string, string, number]>(
+    `UPDATE entries SET value = ?, expires_at = ?
+     WHERE key = ? AND value = ? AND (expires_at IS NULL OR expires_at > ?)`,
+  );
+  const select = database
+    .prepare<[string, number], string>(
+      'SELECT value FROM entries WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)',
+    )
+    .pluck();
+  return {
+    database,
+    claim: (key: string, value: string, expiresAt: number) => void insert.run(key, value, expiresAt, Date.now()),
+    settle: (key: string, expected: string, next: string, expiresAt: number) =>
+      void update.run(next, expiresAt, key, expected, Date.now()),
+    read: (key: string) => select.get(key, Date.now()),
+  };
+}

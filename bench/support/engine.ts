@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { handleCall } from '../../src/call/handle-call.ts';
+import { prepare } from '../../src/call/prepare.ts';
+import type { Answer, Engine, ToolCall } from '../../src/call/types.ts';
+import { systemClock } from '../../src/clock.ts';
+import { defaults } from '../../src/config/defaults.ts';
+import type { Claim } from '../../src/ledger/claim.ts';
+import { type ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
+import type { Store } from '../../src/ledger/stores/store.ts';
+import { createCatalog } from '../../src/tool/catalog.ts';
+import { ClientPool } from '../../src/tool/client-pool.ts';
+import type { Tool } from '../../src/tool/types.ts';
+import { createOrder } from '../tools/create-order.ts';
+import { orderArguments, orderResult } from './orders.ts';
+
+const settings = { leaseMs: defaults.leaseMs, unresolvedRetentionMs: defaults.unresolvedRetention };
+
+export function ledgerOver(store: Store): Ledger {
+  return new Ledger({ store, clock: systemClock, randomId: randomUUID, settings });
+}
+
+/** An engine as a server has it, over a store, with its defaults. */
+export function engineOver(ledger: Ledger, tool: Tool = createOrder): Engine {
+  const { waitMs, maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
+  return {
+    catalog: createCatalog([tool]),
+    clients: new ClientPool({}, { sandbox: () => Promise.reject(new Error('there is no sandbox here')) }),
+    clock: systemClock,
+    settings: {
+      waitMs,
+      maxRunMs,
+      recordRetentionMs: defaults.recordRetention,
+      resultBytesMax,
+      hostKeys,
+      conversationScope,
+    },
+    ledger: () => Promise.resolve(ledger),
+    repeatSecret: () => Promise.resolve('a secret for measuring, of more than thirty-two characters'),
+    randomId: randomUUID,
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    running: new Set(),
+    closing: new AbortController().signal,
+    ending: new AbortController().signal,
+  };
+}
+
+export function orderCall(args: unknown = orderArguments()): ToolCall {
+  const scope = { tenant: defaults.tenant, subject: defaults.subject };
+  return { tool: createOrder.name, arguments: args, scope, meta: {}, signal: new AbortController().signal };
+}
+
+/** One call through the engine. @throws when it is not answered as it should be. */
+export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Answer> {
+  const answer = await handleCall(engine, orderCall(args));
+  if (answer.type !== 'result') throw new Error(`${answer.code}: ${answer.message}`);
+  if (answer.replayed !== (expected === 'replayed')) throw new Error(`not ${expected}`);
+  return answer;
+}
+
+/** What `claim` is asked for such a call: prepared once by the engine, under a key of its own each time. */
+export async function orderRequests(ledger: Ledger): Promise<() => ClaimRequest> {
+  const prepared = await prepare(engineOver(ledger), orderCall());
+  if (prepared.type !== 'guarded') throw new Error(`the call is ${prepared.type}`);
+  const { request } = prepared.guarded;
+  return () => ({ ...request, key: randomUUID() });
+}
+
+export async function claimed(ledger: Ledger, request: ClaimRequest): Promise<Claim> {
+  const answer = await ledger.claim(request);
+  if (answer.type !== 'claimed') throw new Error(`the claim is answered ${answer.type}`);
+  return answer.claim;
+}
+
+export async function settled(claim: Claim): Promise<void> {
+  const status = { state: 'succeeded', settledAt: Date.now(), result: orderResult } as const;
+  if (!(await claim.settle(status, [], false))) throw new Error('the claim was lost');
+}
+
+export async function claimAndSettle(ledger: Ledger, request: ClaimRequest): Promise<void> {
+  await settled(await claimed(ledger, request));
+}
+
+export async function replay(ledger: Ledger, request: ClaimRequest): Promise<void> {
+  const answer = await ledger.claim(request);
+  if (answer.type !== 'replay') throw new Error(`the claim is answered ${answer.type}`);
+}
+
+/** The bytes that a claim and its settling put into the store: the payload of the bare sides. */
+export async function recordBytes(ledger: Ledger, request: ClaimRequest) {
+  const claim = await claimed(ledger, request);
+  const first = await ledger.store.get(request.key);
+  await settled(claim);
+  const second = await ledger.store.get(request.key);
+  if (first === undefined || second === undefined) throw new Error('the record is not there');
+  return { claimed: first, settled: second };
+}

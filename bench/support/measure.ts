@@ -1,0 +1,78 @@
+/** One block of one side: what its calls took. */
+export interface Block {
+  readonly p50Us: number;
+  readonly perSecond: number;
+}
+
+/** What the blocks of two sides come to: the median of the ratios, block by block, and how far they spread. */
+export interface Ratio {
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+/** How many rounds warm up code, connections and caches before the first that counts. */
+const warmUpRounds = 2;
+
+/** Times one block: `calls` calls, so many at once. A call may be synchronous. */
+export async function block(concurrency: number, calls: number, call: () => unknown): Promise<Block> {
+  const latenciesMs = new Float64Array(calls);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < calls) {
+      const index = next;
+      next += 1;
+      const startedMs = performance.now();
+      await call();
+      latenciesMs[index] = performance.now() - startedMs;
+    }
+  };
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  const tookMs = performance.now() - startedMs;
+  return { p50Us: percentile([...latenciesMs], 50) * 1_000, perSecond: (calls / tookMs) * 1_000 };
+}
+
+/**
+ * Runs one block of every side in each round, in turns A B, B A, A B: what else the machine does, and what
+ * one block leaves to the next, then falls on all of them alike.
+ */
+export async function alternate<Name extends string>(
+  rounds: number,
+  sides: Readonly<Record<Name, () => Promise<Block>>>,
+): Promise<Record<Name, Block[]>> {
+  const names = Object.keys(sides) as Name[];
+  const blocks = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, Block[]>;
+  for (let round = 0; round < rounds + warmUpRounds; round += 1) {
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+      const measured = await sides[name]();
+      if (round >= warmUpRounds) blocks[name].push(measured);
+    }
+  }
+  return blocks;
+}
+
+/** How `ours` compares with `theirs`, block by block of the same round. */
+export function ratioOf(ours: readonly Block[], theirs: readonly Block[], of: keyof Block = 'p50Us'): Ratio {
+  return spread(ours.map((each, round) => each[of] / (theirs[round]?.[of] ?? Number.NaN)));
+}
+
+export function spread(values: readonly number[]): Ratio {
+  return { median: percentile(values, 50), p10: percentile(values, 10), p90: percentile(values, 90) };
+}
+
+/** The median over a side's blocks. */
+export function typical(blocks: readonly Block[], of: keyof Block): number {
+  return percentile(
+    blocks.map((each) => each[of]),
+    50,
+  );
+}
+
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = ((sorted.length - 1) * percent) / 100;
+  const low = sorted[Math.floor(at)] ?? Number.NaN;
+  const high = sorted[Math.ceil(at)] ?? Number.NaN;
+  return low + (high - low) * (at - Math.floor(at));
+}
