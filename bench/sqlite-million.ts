@@ -78,7 +78,8 @@ async function replays(
   like: ClaimRequest | object,
   count: number,
 ): Promise<void> {
-  const alive = Math.ceil(count * expiredShare) + 1;
+  // And some more, for the time that filling took.
+  const alive = Math.ceil(count * (expiredShare + 0.01));
   const anyOf = (from: number, to: number): ClaimRequest => {
     const key = keyOf(from + Math.floor(Math.random() * (to - from)));
     return { ...(like as ClaimRequest), key, supersedes: false };

@@ -71,7 +71,7 @@ export async function claimed(ledger: Ledger, request: ClaimRequest): Promise<Cl
   return answer.claim;
 }
 
-export async function settled(claim: Claim): Promise<void> {
+async function settled(claim: Claim): Promise<void> {
   const status = { state: 'succeeded', settledAt: Date.now(), result: orderResult } as const;
   if (!(await claim.settle(status, [], false))) throw new Error('the claim was lost');
 }
