@@ -5,6 +5,8 @@ export default defineConfig({
   resolve: { alias: { 'mcp-once': fileURLToPath(new URL('./src/index.ts', import.meta.url)) } },
   test: {
     include: ['test/**/*.test.ts'],
+    // Most of a test's time is spent waiting for processes: two files at a time, even on two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {

@@ -90,12 +90,14 @@ export async function answerOfConflict(engine: Engine, call: GuardedCall, record
   const token = await repeatTokenFor(engine, call, record);
   const first = record.status.state === 'succeeded' && !record.status.stub ? { firstResult: record.status.result } : {};
   const steps = record.status.state === 'incomplete' ? { steps: effectSteps(record) } : {};
+  const open = record.status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   return {
     ...refusal('idempotency_conflict', conflictMessage(record, named, 'repeatToken' in token)),
     operation: operationInfo(record),
     fields,
     ...first,
     ...steps,
+    ...open,
     ...token,
   };
 }

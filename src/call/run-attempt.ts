@@ -67,9 +67,7 @@ async function runTool(
   const input = structuredClone(claim.record.arguments);
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
-    const running = tool.run(input, contextOf(engine, claim, opened, steps, signal));
-    if (!steps.used) emit({ type: 'dispatch', ...told });
-    const result = await running;
+    const result = await tool.run(input, contextOf(engine, claim, opened, steps, signal));
     if (!steps.used) emit({ type: 'answer', ...told });
     const { kept, ...rest } = keepable(tool, result, engine.settings);
     status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };

@@ -8,8 +8,8 @@ import diagnosticsChannel from 'node:diagnostics_channel';
  * |---|---|
  * | `claim` | before the ledger is asked |
  * | `claimed` | this process owns the operation; nothing is dispatched yet |
- * | `dispatch` | a request has just been handed to the upstream's client |
- * | `answer` | the upstream answered (or failed); nothing is settled yet |
+ * | `dispatch` | a step's request has just been handed to the upstream's client |
+ * | `answer` | the upstream answered (or failed) a step, or a tool without steps; nothing is settled yet |
  * | `settled` | the outcome is in the ledger; the caller has not been answered |
  * | `answered` | a call has its answer |
  * | `recover` | a recovery of an unknown outcome begins |
