@@ -55,12 +55,9 @@ async function runAll(names: readonly string[], quick: boolean): Promise<number>
 
 async function runOne(name: string, redisUrl: string, quick: boolean): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-once-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const report = new Report(name);
-  try {
-    await (await benches[name]?.load())?.run({ quick, redisUrl, folder, report });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await (await benches[name]?.load())?.run({ quick, redisUrl, folder, report });
   await new Promise<void>((resolve) => process.send?.(report.figures, () => resolve()));
   process.disconnect();
 }

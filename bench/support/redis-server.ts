@@ -28,13 +28,15 @@ export async function startRedis(sharedUrl: string | undefined): Promise<BenchRe
   const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   // Whatever ends this process must not leave a server behind.
-  const kill = (): void => void child.kill('SIGKILL');
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    remove();
+  };
   process.once('exit', kill);
   try {
     await ready(child);
   } catch (error) {
     kill();
-    remove();
     throw error;
   }
   return {
