@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
@@ -70,6 +71,11 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
   const closing = new AbortController();
   const ending = new AbortController();
+  // Every execution listens to it.
+  setMaxListeners(0, ending.signal);
+  // The engine is loaded by the first call, since a server's start is waited for, too.
+  const loaded = shared(() => import('./call/handle-call.ts'));
+  const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const engine: Engine = {
     catalog,
     clients,
@@ -119,16 +125,10 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     instructions: instructionsFor(catalog.tools, usesSandbox),
     usesSandbox,
     log,
-    handle: (call) => tracked(answering, handle(engine, call)),
+    handle: (call) => tracked(answering, handle(call)),
     drain,
     close,
   };
-}
-
-/** The engine is loaded by the first call, since a server's start is waited for, too. */
-async function handle(engine: Engine, call: ToolCall): Promise<Answer> {
-  const { handleCall } = await import('./call/handle-call.ts');
-  return handleCall(engine, call);
 }
 
 /** The tools of a configuration. @throws McpOnceError `tool_invalid`, `configuration_invalid` */

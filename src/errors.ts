@@ -51,6 +51,13 @@ export class LedgerUnavailable extends McpOnceError {
  */
 export class NotReplicated extends LedgerUnavailable {}
 
+/** The operation was executed, and the ledger that could tell its outcome does not answer. */
+export class OutcomeNotRead extends McpOnceError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('ledger_unavailable', message, options);
+  }
+}
+
 /** What an unknown thrown value says about itself, on one line and bounded. */
 export function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);

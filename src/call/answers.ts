@@ -1,4 +1,4 @@
-import { describeError, LedgerUnavailable, McpOnceError } from '../errors.ts';
+import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
 import { differingFields } from '../key/arguments.ts';
 import { makeRepeatToken } from '../key/repeat-token.ts';
 import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
@@ -118,8 +118,9 @@ function conflictMessage(record: OperationRecord, named: string, hasToken: boole
   }
 }
 
-export function answerOfInFlight(record: OperationRecord, retryAfterMs: number): Answer {
-  const message = `${record.tool}: the same operation is still under way. Nothing was executed by this call. Ask again in ${seconds(retryAfterMs)} with the same arguments.`;
+export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, same = true): Answer {
+  const what = same ? 'the same operation' : 'another write of the same thing';
+  const message = `${record.tool}: ${what} is still under way. Nothing was executed by this call. Ask again in ${seconds(retryAfterMs)} with the same arguments.`;
   return { ...refusal('idempotency_in_flight', message), operation: operationInfo(record), retryAfterMs };
 }
 
@@ -138,6 +139,10 @@ export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
   if (error instanceof LedgerUnavailable) {
     const message = `${tool}: the ledger is not available (${describeError(error)}). Nothing was executed: it is safe to call again later.`;
     return { ...refusal('ledger_unavailable', message), retryAfterMs: 1_000 };
+  }
+  if (error instanceof OutcomeNotRead) {
+    const message = `${tool}: this call sent the operation and lost its claim, and the ledger does not tell the outcome (${describeError(error)}). It is not sent again: ask again with the same arguments.`;
+    return { ...refusal('outcome_unknown', message), retryAfterMs: 1_000 };
   }
   if (error instanceof McpOnceError && error.code === 'record_unreadable') {
     const message = `${tool}: ${error.message}. Nothing was executed. An operator has to look at the ledger: mcp-once ledger list`;

@@ -5,6 +5,7 @@ import { abandoned } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
 import type { Tool } from '../tool/types.ts';
 import { LeaseKeeper } from './lease.ts';
+import { openClient } from './open-client.ts';
 import { recoverClaim } from './recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, late, settle } from './settle.ts';
@@ -20,7 +21,7 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
     emit({ type: 'claimed', operation, tool: tool.name, attempt });
     const keeper = new LeaseKeeper(engine, claim);
     try {
-      const opened = await openClient(engine, tool);
+      const opened = await tryToOpen(engine, tool);
       await refresh(claim);
       const refused = whyNot(engine, claim, signal, opened);
       if (refused !== undefined) return await giveUp(engine, claim, refused);
@@ -38,9 +39,9 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
 
 type Opened = { readonly client: unknown; readonly error?: string };
 
-async function openClient(engine: Engine, tool: Tool): Promise<Opened> {
+async function tryToOpen(engine: Engine, tool: Tool): Promise<Opened> {
   try {
-    return { client: await engine.clients.open(tool.client) };
+    return { client: await openClient(engine, tool) };
   } catch (error) {
     return { client: undefined, error: describeError(error) };
   }

@@ -1,4 +1,4 @@
-import { describeError, LedgerUnavailable } from '../errors.ts';
+import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { emit } from '../observe/events.ts';
@@ -44,7 +44,9 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
     case 'refused':
       return prepared.answer;
     case 'unguarded':
-      return runUnguarded(engine, prepared.tool, prepared.arguments, call.signal);
+      return untilLeft(runUnguarded(engine, prepared.tool, prepared.arguments), call.signal).then((answer) =>
+        answer === 'left' ? cancelled(call.tool) : answer,
+      );
     case 'guarded':
       return handleGuarded(engine, prepared.guarded);
   }
@@ -55,9 +57,10 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
   let { request } = guarded;
+  let executed = false;
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
-    const found = await ledger.claim(request);
+    const found = await ledger.claim(request).catch((error: unknown) => faultAfter(executed, error));
     switch (found.type) {
       case 'claimed': {
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
@@ -66,6 +69,7 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
           break;
         }
         const answer = await executeFor(engine, ledger, guarded, found.claim);
+        executed = true;
         if (answer) return answer;
         break;
       }
@@ -80,8 +84,9 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
       case 'in_flight_other': {
         const waited = await waitForOutcome(engine, ledger, found.held, call, deadlineMs);
         if (waited.type === 'left') return cancelled(call.tool);
-        if (waited.type === 'timeout') return answerOfInFlight(waited.record, waited.record.leaseMs / 2);
-        if (found.type === 'in_flight_other' || waited.type === 'changed') break;
+        const same = found.type === 'in_flight';
+        if (waited.type === 'timeout') return answerOfInFlight(waited.record, waited.record.leaseMs / 2, same);
+        if (!same || waited.type === 'changed') break;
         if (waited.type === 'superseded') return answerOfSuperseded(waited.held);
         return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
       }
@@ -95,6 +100,12 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
     }
   }
   throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+}
+
+/** Once this call has sent something, a fault of the ledger must not say that nothing was executed. */
+function faultAfter(executed: boolean, error: unknown): never {
+  if (!executed || !(error instanceof LedgerUnavailable)) throw error;
+  throw new OutcomeNotRead(describeError(error), { cause: error });
 }
 
 /** What else has to be noted before a claim may be executed; the key to follow when it may not. */

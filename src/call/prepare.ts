@@ -42,7 +42,7 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
       scope,
       upstream,
       match: tool.match === 'off' ? 'identical' : tool.match,
-      identity: tool.match === 'latest' ? tool.resource?.(input.arguments) : tool.identity?.(input.arguments),
+      identity: identityOf(tool, input.arguments),
       hostKey,
       callId: callIdOf(call.meta),
       conversation: conversationIdOf(call.meta),
@@ -60,6 +60,12 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
   const next = derive(opened.occurrence);
   return guarded(engine, call, tool, upstream, next, base.key, input.arguments, opened.occurrence.ordinal);
+}
+
+/** A tool's own code gets a copy: what it sorts or changes must not be what is sent. */
+function identityOf(tool: Tool, args: Record<string, unknown>): unknown {
+  const identity = tool.match === 'latest' ? tool.resource : tool.identity;
+  return identity?.(structuredClone(args));
 }
 
 function scopeOf(engine: Engine, call: ToolCall): Scope {
@@ -86,6 +92,7 @@ function guarded(
     source: derived.source,
     fingerprint: derived.fingerprint,
     arguments: args,
+    ...(derived.latchKey === undefined ? {} : { latchKey: derived.latchKey }),
     ordinal,
     windowMs: windowOf(tool, derived),
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),

@@ -7,10 +7,12 @@ import type { Held, KeptStep } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
 import { LeaseKeeper } from './lease.ts';
+import { openClient } from './open-client.ts';
 import { laterWriteExists } from './resource.ts';
 import { keepable } from './result.ts';
 import { type RunResult, runAttempt } from './run-attempt.ts';
 import { detached, type Executed, late, settle } from './settle.ts';
+import { becomesAlias } from './twins.ts';
 import type { Engine } from './types.ts';
 
 /** Pauses before each `resend`, in ms. */
@@ -19,8 +21,10 @@ const resendPausesMs: readonly number[] = [0, 1_000];
 const lookupMs = 30_000;
 /** The hint to a caller whose operation a further recovery may tell of, in ms. */
 const askAgainMs = 5_000;
-/** How much earlier than the first claim an effect may seem to be, clocks being what they are, in ms. */
+/** How far the provider's memory may be overrated by a clock that was set back, in ms. */
 const clockSlackMs = 3_600_000;
+/** How much earlier than the first claim an effect may seem to be: a clock in the wrong time zone, in ms. */
+const lookupSlackMs = 26 * 3_600_000;
 
 /** What one recovery of the list came to. */
 type Step =
@@ -44,6 +48,7 @@ interface Recovering {
  * @returns undefined when the record changed meanwhile: ask the ledger again.
  */
 export async function recover(engine: Engine, ledger: Ledger, held: Held): Promise<Executed | undefined> {
+  if (await becomesAlias(ledger, held)) return undefined;
   const { record } = held;
   const tool = engine.catalog.find(record.tool);
   const why =
@@ -80,9 +85,9 @@ export async function recoverClaim(
 ): Promise<Executed> {
   let last = first;
   try {
-    const client = await engine.clients.open(tool.client);
+    const client = await openClient(engine, tool);
     const recovering = { engine, ledger, tool, claim, client };
-    for (const recovery of tool.recovery) {
+    for (const recovery of inOrder(recovering)) {
       emit({ type: 'recover', operation: claim.record.key, tool: tool.name, recovery });
       const step = await recoverBy(recovery, recovering, last);
       if (step.type === 'ended') return await settle(engine, claim, step.result, { recovered: recovery });
@@ -101,6 +106,16 @@ function mayTellLater(engine: Engine, tool: Tool, claim: Claim): boolean {
   return tool.recovery.some((recovery) =>
     recovery === 'resend' ? remembered(engine, tool, claim) : recovery !== 'refuse',
   );
+}
+
+/**
+ * The tool's own order; but once nothing sent can still arrive, asking comes before sending again, which
+ * would only put off for as long what asking can tell for good.
+ */
+function inOrder(recovering: Recovering): readonly Recovery[] {
+  const { recovery } = recovering.tool;
+  if (!recovery.includes('reconcile') || settlesInMs(recovering) > 0) return recovery;
+  return ['reconcile', ...recovery.filter((each) => each !== 'reconcile')];
 }
 
 function recoverBy(recovery: Recovery, recovering: Recovering, last: RunResult): Promise<Step> {
@@ -166,7 +181,7 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
       return { type: 'next', result: unknownResult(engine, last.steps, `${messageOf(last)}; ${answer.reason}`) };
     case 'absent':
     case 'partial': {
-      const retryAfterMs = settlesInMs(engine, tool, claim);
+      const retryAfterMs = settlesInMs(recovering);
       if (retryAfterMs > 0) return { type: 'wait', result: last, retryAfterMs };
       const found = answer.status === 'partial' ? answer.steps : {};
       if (!(await claim.nextAttempt(mergeSteps(last.steps, found, claim.record.attempt)))) {
@@ -189,7 +204,7 @@ async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonl
   const looking = tool.lookup(structuredClone(claim.record.arguments), {
     client,
     marker: markerOf({ key, generation, createdAt }),
-    sinceMs: createdAt - clockSlackMs,
+    sinceMs: createdAt - lookupSlackMs,
     steps: Object.fromEntries(kept.map(({ name, result }) => [name, result])),
     signal: abort.signal,
     log: engine.log,
@@ -205,10 +220,16 @@ async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonl
   }
 }
 
-/** How long a request of a dead owner may still land and stay unseen, in ms from now. */
-function settlesInMs(engine: Engine, tool: Tool, claim: Claim): number {
-  const safeAt = claim.record.ranAt + engine.settings.maxRunMs + tool.lookupLagMs;
-  return Math.max(0, safeAt - engine.clock.wallMs());
+/**
+ * How long a request of a dead owner may still land and stay unseen, in ms from now. Where other
+ * machines share the store, whose clocks may differ, this process has to have watched for as long itself.
+ */
+function settlesInMs({ engine, ledger, tool, claim }: Recovering): number {
+  const { key, ranAt } = claim.record;
+  const neededMs = engine.settings.maxRunMs + tool.lookupLagMs;
+  const passedMs = engine.clock.wallMs() - ranAt;
+  const seenMs = ledger.store.shared ? ledger.lapses.seenForMs(key, ranAt) : neededMs;
+  return Math.max(0, neededMs - Math.min(passedMs, seenMs));
 }
 
 function mergeSteps(kept: readonly KeptStep[], found: Readonly<Record<string, unknown>>, attempt: number): KeptStep[] {

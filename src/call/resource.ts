@@ -21,13 +21,15 @@ export async function noteWrite(ledger: Ledger, tool: Tool, claim: Claim): Promi
   if (keys) await ledger.takeLatch(keys.latch, claim, () => true);
 }
 
-/** Whether the resource was written by another operation that began after this one. */
+/**
+ * Whether the resource may have been written by another operation after this one. Which of two came first
+ * is not told by their times, since those are of different machines: another one in the latch, or beside
+ * it, counts as later.
+ */
 export async function laterWriteExists(ledger: Ledger, tool: Tool, record: OperationRecord): Promise<boolean> {
   const keys = keysOf(tool, record);
   if (!keys) return false;
   const latch = await ledger.readLatch(keys.latch);
-  const isOther = latch !== undefined && latch.holder !== record.key;
-  if (isOther && (record.source !== 'latest' || latch.startedAt >= record.startedAt)) return true;
-  const latest = record.source === 'latest' ? undefined : await ledger.read(keys.record);
-  return latest !== undefined && latest.record.startedAt >= record.startedAt;
+  if (latch !== undefined && latch.holder !== record.key) return true;
+  return record.source !== 'latest' && (await ledger.read(keys.record)) !== undefined;
 }

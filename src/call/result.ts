@@ -24,12 +24,20 @@ export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSetti
     return { kept: stubOf('not_serialisable', 'it cannot be written as JSON') };
   }
   const value: unknown = JSON.parse(text);
-  if (!tool.acceptsOutput(value))
-    return { kept: stubOf('not_as_declared', 'it is not as the tool declares its output') };
+  if (!isDeclared(tool, value)) return { kept: stubOf('not_as_declared', 'it is not as the tool declares its output') };
   const bytes = Buffer.byteLength(text);
   if (bytes <= settings.resultBytesMax) return { kept: { result: value } };
   const why = `it has ${bytes} bytes, more than the ${settings.resultBytesMax} that are kept`;
   return { kept: stubOf('too_large', why), unkept: value };
+}
+
+/** A schema that cannot judge (an asynchronous refinement, say) must not make a success unknown. */
+function isDeclared(tool: Tool, value: unknown): boolean {
+  try {
+    return tool.acceptsOutput(value);
+  } catch {
+    return false;
+  }
 }
 
 function stubOf(reason: Stub['reason'], message: string): Keepable {

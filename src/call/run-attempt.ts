@@ -67,17 +67,21 @@ async function runTool(
   const input = structuredClone(claim.record.arguments);
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
-    const result = await tool.run(input, contextOf(engine, claim, opened, steps, signal));
+    const running = tool.run(input, contextOf(engine, claim, opened, steps, signal));
+    if (!steps.used) emit({ type: 'dispatch', ...told });
+    const result = await running;
+    await steps.finish();
     if (!steps.used) emit({ type: 'answer', ...told });
     const { kept, ...rest } = keepable(tool, result, engine.settings);
     status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };
     unkept = rest.unkept;
   } catch (error) {
+    await steps.finish();
     if (!steps.used) emit({ type: 'answer', ...told });
     status = statusOfError(engine, tool, claim, steps, error, options);
   }
   const possible = status.state === 'unknown';
-  return { status, steps: steps.done, possible, cutOff: false, ...(unkept === undefined ? {} : { unkept }) };
+  return { status, steps: [...steps.done], possible, cutOff: false, ...(unkept === undefined ? {} : { unkept }) };
 }
 
 /** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
@@ -97,7 +101,9 @@ function statusOfError(
     return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
   }
   const authoritative = classification === 'failed' && !steps.used;
-  if (classification === 'unknown' || (steps.possible && !authoritative)) {
+  // A request beside the steps: nobody can tell which of them the error speaks of.
+  const mixed = steps.direct && steps.used;
+  if (classification === 'unknown' || mixed || (steps.possible && !authoritative)) {
     return { state: 'unknown', settledAt, message };
   }
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
@@ -105,11 +111,10 @@ function statusOfError(
 }
 
 function classify(tool: Tool, steps: Steps, error: unknown): Classification {
-  if (error instanceof NotExecuted || steps.cameFromRead(error)) return 'not_executed';
-  // Raised before a request was sent, while everything before it is known.
-  if (error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable')) {
-    return 'not_executed';
-  }
+  if (error instanceof NotExecuted) return 'not_executed';
+  // Raised before a request was sent, or by a question: no effect, but of what the run sent beside its steps.
+  const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');
+  if (isFence || steps.cameFromRead(error)) return steps.direct ? 'unknown' : 'not_executed';
   return tool.client ? tool.client.classify(error) : classifyNodeError(error);
 }
 
@@ -117,7 +122,10 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, 
   const { key, generation, attempt, createdAt } = claim.record;
   return {
     client: opened,
-    upstreamKey: upstreamKeyOf({ key, generation, attempt }),
+    get upstreamKey() {
+      steps.noteDirect();
+      return upstreamKeyOf({ key, generation, attempt, createdAt });
+    },
     marker: markerOf({ key, generation, createdAt }),
     attempt,
     step: (name, send) => steps.step(name, send),

@@ -2,57 +2,95 @@ import { describeError, NotExecuted } from '../errors.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
 import { refusal } from './answers.ts';
+import { openClient } from './open-client.ts';
 import { keepable } from './result.ts';
+import { detached } from './settle.ts';
 import type { Answer, Engine } from './types.ts';
 
-/** Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. */
-export async function runUnguarded(
-  engine: Engine,
-  tool: Tool,
-  args: Record<string, unknown>,
-  signal: AbortSignal,
-): Promise<Answer> {
-  if (engine.closing.aborted) {
-    return refusal('operation_failed', `${tool.name}: the server is shutting down. Nothing was executed.`);
-  }
-  try {
-    const client = await engine.clients.open(tool.client);
-    const result = await tool.run(args, contextOf(engine, client, signal));
-    const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
-    if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
-    return refusal('result_not_kept', `${tool.name}: its result is of no use: ${kept.stub.message}.`);
-  } catch (error) {
-    return answerOfError(tool, error);
-  }
+/** What is known of the steps of a run that no record keeps. */
+interface Sent {
+  readonly done: string[];
+  /** Sent, and not answered for certain. */
+  readonly open: Set<string>;
 }
 
-function answerOfError(tool: Tool, error: unknown): Answer {
+/** Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. */
+export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Answer> {
+  return detached(engine, async () => {
+    if (engine.closing.aborted) {
+      return refusal('operation_failed', `${tool.name}: the server is shutting down. Nothing was executed.`);
+    }
+    const sent: Sent = { done: [], open: new Set() };
+    const abort = new AbortController();
+    const cutOff = (): void => abort.abort(new Error('the run was cut off'));
+    const cancel = engine.clock.after(engine.settings.maxRunMs, cutOff);
+    engine.ending.addEventListener('abort', cutOff, { once: true });
+    try {
+      const client = await openClient(engine, tool);
+      const result = await tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+      const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
+      if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
+      return refusal(
+        'result_not_kept',
+        `${tool.name} was executed, and its result is of no use: ${kept.stub.message}.`,
+      );
+    } catch (error) {
+      return answerOfError(tool, error, sent);
+    } finally {
+      cancel();
+      engine.ending.removeEventListener('abort', cutOff);
+    }
+  });
+}
+
+function answerOfError(tool: Tool, error: unknown, { done, open }: Sent): Answer {
   const message = describeError(error);
   if (tool.effect === 'read') {
     const text = `${tool.name} failed: ${message}. It only reads: nothing was changed, and it is safe to call again.`;
     return refusal('operation_failed', text);
   }
-  const classification = tool.client?.classify(error) ?? classifyNodeError(error);
-  if (error instanceof NotExecuted || classification !== 'unknown') {
-    return refusal('operation_failed', `${tool.name} failed and had no effect: ${message}. It is safe to call again.`);
+  if (open.size > 0 || isUnknown(tool, error, done.length > 0)) {
+    const text = `${tool.name}: whether it took effect is not known: ${message}. It is not guarded: calling again may do it twice.`;
+    return { ...refusal('outcome_unknown', text), steps: done };
   }
-  const text = `${tool.name}: whether it took effect is not known: ${message}. It is not guarded: calling again may do it twice.`;
-  return refusal('outcome_unknown', text);
+  if (done.length > 0) {
+    const text = `${tool.name}: ${done.join(', ')} took effect, then it failed: ${message}. It is not guarded: the same call again begins anew, and does them twice.`;
+    return { ...refusal('operation_incomplete', text), steps: done };
+  }
+  return refusal('operation_failed', `${tool.name} failed and had no effect: ${message}. It is safe to call again.`);
 }
 
-function contextOf(engine: Engine, client: unknown, signal: AbortSignal): RunContext {
+/** With steps, what was sent is known from them; without, only the error tells. */
+function isUnknown(tool: Tool, error: unknown, hasSteps: boolean): boolean {
+  if (hasSteps || error instanceof NotExecuted) return false;
+  return (tool.client?.classify(error) ?? classifyNodeError(error)) === 'unknown';
+}
+
+function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, signal: AbortSignal): RunContext {
   const names = new Set<string>();
   const once = <T>(name: string, run: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`the step name "${name}" is used twice`);
     names.add(name);
     return run();
   };
+  const step = async <T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> => {
+    sent.open.add(name);
+    try {
+      const result = await send(engine.randomId());
+      sent.done.push(name);
+      sent.open.delete(name);
+      return result;
+    } catch (error) {
+      if ((tool.client?.classify(error) ?? classifyNodeError(error)) !== 'unknown') sent.open.delete(name);
+      throw error;
+    }
+  };
   return {
     client,
     upstreamKey: engine.randomId(),
     marker: engine.randomId(),
     attempt: 1,
-    step: (name, send) => once(name, () => send(engine.randomId())),
+    step: (name, send) => once(name, () => step(name, send)),
     read: (name, ask) => once(name, ask),
     signal,
     log: engine.log,

@@ -46,7 +46,10 @@ export async function settle(
 ): Promise<Executed> {
   const ended = { ...claim.record, status: result.status, steps: [...result.steps] };
   const settling = detached(engine, () => settleWithRetry(engine, claim, result));
-  const waited = await Promise.race([settling, pause(engine.clock, settleWaitMs).then(() => true)]);
+  const settled = new AbortController();
+  const bound = pause(engine.clock, settleWaitMs, settled.signal).then(() => true);
+  const waited = await Promise.race([settling, bound]);
+  settled.abort();
   const unkept = 'unkept' in result ? { unkept: result.unkept } : {};
   return { record: ended, lost: !waited, ...unkept, ...told };
 }

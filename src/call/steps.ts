@@ -4,7 +4,14 @@ import { upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
+import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, Tool } from '../tool/types.ts';
+
+/**
+ * Whose step the running code is part of. One for all: each storage that was ever used costs every promise
+ * of the process.
+ */
+const stepUnderWay = new AsyncLocalStorage<Steps>();
 
 /** How many steps one operation may have. */
 const stepsMax = 1_000;
@@ -21,8 +28,8 @@ export class Steps {
   readonly #done: KeptStep[];
   readonly #names = new Set<string>();
   readonly #uncertain = new Set<string>();
-  readonly #running = new AsyncLocalStorage<true>();
   readonly #readErrors = new WeakSet<object>();
+  #direct = false;
   #possible: boolean;
   #unkept = false;
   #closed = false;
@@ -49,9 +56,24 @@ export class Steps {
     return this.#used;
   }
 
-  /** From here on nothing is dispatched: the run was cut off, and others may already be recovering it. */
+  /** True once the run has asked for the upstream key of a request that is no step: it may have sent it. */
+  get direct(): boolean {
+    return this.#direct;
+  }
+
+  noteDirect(): void {
+    this.#direct = true;
+  }
+
+  /** From here on nothing is dispatched: the run has ended, and others may already be going on from it. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Closes, and waits for the step that is under way: a run ends with what is known of all that it sent. */
+  async finish(): Promise<void> {
+    this.close();
+    await this.#last;
   }
 
   /** True for an error that came out of `read`: asking has no effect. */
@@ -61,9 +83,9 @@ export class Steps {
 
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> {
     return this.#inTurn(name, async () => {
-      await this.#fence();
-      const { key, generation, attempt } = this.#claim.record;
-      return this.#send(name, () => send(upstreamKeyOf({ key, generation, attempt, step: name })));
+      await this.#fence(name);
+      const { key, generation, attempt, createdAt } = this.#claim.record;
+      return this.#send(name, () => send(upstreamKeyOf({ key, generation, attempt, createdAt, step: name })));
     });
   }
 
@@ -84,7 +106,7 @@ export class Steps {
     const { key } = this.#claim.record;
     const told = { operation: key, tool: this.#tool.name, step: name };
     try {
-      const sending = this.#running.run(true, send);
+      const sending = stepUnderWay.run(this, send);
       emit({ type: 'dispatch', ...told });
       const result = toJson(await sending);
       emit({ type: 'answer', ...told });
@@ -93,7 +115,7 @@ export class Steps {
       return result;
     } catch (error) {
       emit({ type: 'answer', ...told });
-      this.#refused(name, this.#tool.client?.classify(error) ?? 'unknown');
+      this.#refused(name, this.#tool.client?.classify(error) ?? classifyNodeError(error));
       throw error;
     }
   }
@@ -101,7 +123,8 @@ export class Steps {
   /** One after the other, and a kept result instead of a second request. */
   #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.#used = true;
-    if (this.#running.getStore()) throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
+    if (stepUnderWay.getStore() === this)
+      throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
     const turn = this.#last.then(() => {
       const kept = this.#done.find((step) => step.name === name);
       if (this.#names.has(name)) throw new McpOnceError('tool_invalid', `the step name "${name}" is used twice`);
@@ -109,6 +132,7 @@ export class Steps {
         this.#names.add(name);
         return structuredClone(kept.result) as T;
       }
+      if (this.#closed) throw new McpOnceError('lease_lost', `the run ended before step "${name}" was sent`);
       if (this.#done.length >= stepsMax) throw new McpOnceError('tool_invalid', `more than ${stepsMax} steps`);
       return run();
     });
@@ -116,11 +140,17 @@ export class Steps {
     return turn;
   }
 
-  /** Dispatch only under a lease renewed within half of it, with all results so far in the record. */
-  async #fence(): Promise<void> {
-    if (this.#closed) throw new McpOnceError('lease_lost', 'the run was cut off before the request was sent');
+  /**
+   * Dispatch only under a lease renewed within half of it, with all results so far in the record, and
+   * after no other step whose outcome is not known: what the record does not say is then one step.
+   */
+  async #fence(name: string): Promise<void> {
+    const unknown = [...this.#uncertain].find((other) => other !== name);
+    if (unknown !== undefined) {
+      throw new McpOnceError('lease_lost', `step "${name}" is not sent: the outcome of step "${unknown}" is not known`);
+    }
     const held = this.#unkept ? await this.#keepNow() : this.#claim.fresh || (await this.#claim.renew());
-    if (!held || !this.#claim.fresh) {
+    if (!held || !this.#claim.fresh || this.#closed) {
       throw new McpOnceError('lease_lost', 'the lease was lost before the request was sent');
     }
   }
@@ -144,7 +174,7 @@ export class Steps {
 
   #refused(name: string, classification: Classification): void {
     if (classification === 'failed') this.#resolved(name);
-    else if (classification === 'unknown') this.#uncertain.add(name);
+    else if (classification === 'unknown' || this.#possible) this.#uncertain.add(name);
   }
 }
 

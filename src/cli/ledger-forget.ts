@@ -8,8 +8,7 @@ export interface LedgerForgetOptions extends LedgerOptions {
   readonly force?: boolean;
 }
 
-const warning =
-  'the same call will then execute again, even if it took effect before. While the provider remembers the idempotency key it may also answer with the first effect.';
+const warning = 'the same call will then execute again, under new idempotency keys, even if it took effect before.';
 
 export async function runLedgerForget(cli: Cli, key: string, options: LedgerForgetOptions): Promise<number> {
   if (options.yes) cli.tell(`mcp-once: forgetting ${key}: ${warning}`);

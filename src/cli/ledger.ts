@@ -77,7 +77,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
   const steps = record.steps.map(({ name, effect, attempt: ran, result }) => ({
     name,
     effect,
-    ...(effect ? { upstreamKey: upstreamKeyOf({ key, generation, attempt: ran, step: name }) } : {}),
+    ...(effect ? { upstreamKey: upstreamKeyOf({ key, generation, attempt: ran, createdAt, step: name }) } : {}),
     ...(withValues ? { result } : {}),
   }));
   return {
@@ -88,7 +88,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     leaseMs: record.leaseMs,
     recoveries: record.recoveries,
     marker: markerOf({ key, generation, createdAt }),
-    upstreamKey: upstreamKeyOf({ key, generation, attempt }),
+    upstreamKey: upstreamKeyOf({ key, generation, attempt, createdAt }),
     argumentNames: Object.keys(record.arguments),
     ...(withValues ? { arguments: record.arguments } : {}),
     steps,

@@ -12,13 +12,13 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
   // All that is needed is read from the disk at once.
   const loading = import('../mcp/server.ts');
   const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
-  const transport = new StdioTransport({ onEnd: stop.now });
+  const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before anybody's tools are loaded: what they print is not protocol.
   keepStdoutForProtocol();
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
   const app = await createApp(config, { environment: cli.environment, log });
-  const faults = watchFaults(log, stop.now);
+  const faults = watchFaults(log, () => stop.now('a fault'));
   if (app.usesSandbox) {
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
@@ -36,8 +36,10 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
     log,
   });
   await server.connect(transport);
-  await stop.stopped;
-  log.debug('draining');
+  const why = await stop.stopped;
+  log.debug(`draining: ${why}`);
+  // What was read before stdin ended still begins; after a signal nothing does.
+  if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(config.drainMs)]);
   await app.drain();
   await Promise.race([transport.settled(), bound(flushMs)]);
   await server.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
@@ -50,21 +52,33 @@ const terminalHelp = `mcp-once speaks MCP over stdin and stdout: it is meant to 
   Other commands:  mcp-once --help
 Press Ctrl-C to end.`;
 
+interface Stopper {
+  /** Why to stop. */
+  readonly stopped: Promise<string>;
+  readonly signalled: Promise<void>;
+  readonly now: (why: string) => void;
+}
+
 /** Tells once when to stop. A second signal ends the process at once. */
-function stopper(): { readonly stopped: Promise<void>; readonly now: () => void } {
-  let now = (): void => {};
-  const stopped = new Promise<void>((resolve) => {
-    now = () => resolve();
+function stopper(): Stopper {
+  let now = (_why: string): void => {};
+  const stopped = new Promise<string>((resolve) => {
+    now = resolve;
+  });
+  let hear = (): void => {};
+  const signalled = new Promise<void>((resolve) => {
+    hear = resolve;
   });
   let signals = 0;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       signals += 1;
       if (signals > 1) process.exit(exitCodes.failure);
-      now();
+      hear();
+      now(signal);
     });
   }
-  return { stopped, now };
+  return { stopped, signalled, now };
 }
 
 /**

@@ -7,6 +7,7 @@ import { canonicalize, withoutUndefined } from './canonical-json.ts';
  */
 export const KEY_FORMAT = 1;
 
+const weekMs = 604_800_000;
 /** Characters, not bytes. The longest that providers take is 255 (Stripe). */
 const HOST_KEY_CHARS_MAX = 255;
 
@@ -127,14 +128,20 @@ export function keyOf(parts: KeyParts): string {
 /**
  * The key that goes to the API for one attempt of one generation of an operation, or of one step of
  * it. It never repeats for another effect, and never equals a key of the ledger.
+ *
+ * The week in which the generation was first claimed is part of it (from `createdAt`, ms since the epoch).
+ * A record that is lost soon gives the same key once more, so that the upstream still knows the
+ * operation; one that was forgotten after its retention does not.
  */
 export function upstreamKeyOf(parts: {
   key: string;
   generation: number;
   attempt: number;
+  createdAt: number;
   step?: string | undefined;
 }): string {
-  return uuidOf('upstream', [parts.key, parts.generation, parts.attempt, parts.step ?? null]);
+  const week = Math.floor(parts.createdAt / weekMs);
+  return uuidOf('upstream', [parts.key, parts.generation, parts.attempt, week, parts.step ?? null]);
 }
 
 /**

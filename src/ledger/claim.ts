@@ -56,9 +56,14 @@ export class Claim {
     return this.#lost;
   }
 
-  /** True while dispatching is allowed: the lease was renewed within half of it. */
+  /**
+   * True while dispatching is allowed: the lease was renewed within half of it. By both clocks: the
+   * monotonic one may stand still while the machine sleeps (CLOCK_MONOTONIC on Linux), the other may jump.
+   */
   get fresh(): boolean {
-    return !this.#lost && this.#clock.monotonicMs() - this.#renewedMs <= this.record.leaseMs / 2;
+    const boundMs = this.record.leaseMs / 2;
+    const wallMs = this.#clock.wallMs() - this.record.renewedAt;
+    return !this.#lost && this.#clock.monotonicMs() - this.#renewedMs <= boundMs && wallMs <= boundMs;
   }
 
   /** Renews the lease. @returns false when the claim is lost. @throws LedgerUnavailable */
@@ -166,5 +171,6 @@ function isSettled({ status }: OperationRecord): boolean {
 
 /** How long a record is kept in its state, in ms. */
 export function retentionOf(record: OperationRecord, settings: ClaimSettings): number {
-  return isUnresolved(record.status.state) ? settings.unresolvedRetentionMs : record.retentionMs;
+  const { unresolvedRetentionMs } = settings;
+  return isUnresolved(record.status.state) ? Math.max(unresolvedRetentionMs, record.retentionMs) : record.retentionMs;
 }

@@ -18,6 +18,7 @@ interface Watch {
 export class LapseWatch {
   readonly #clock: Clock;
   readonly #watches = new Map<string, Watch>();
+  readonly #seen = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,22 +29,32 @@ export class LapseWatch {
     const { record, bytes } = held;
     const nowMs = this.#clock.monotonicMs();
     const known = this.#watches.get(record.key);
-    if (known?.bytes !== bytes) this.#begin(record.key, { bytes, sinceMs: nowMs });
+    if (known?.bytes !== bytes) remember(this.#watches, record.key, { bytes, sinceMs: nowMs });
     const watchedMs = known?.bytes === bytes ? nowMs - known.sinceMs : 0;
     const longPast = this.#clock.wallMs() - record.renewedAt > 2 * record.leaseMs;
     const neededMs = longPast ? record.leaseMs / 2 : record.leaseMs;
     return Math.max(0, neededMs - watchedMs);
   }
 
+  /** Milliseconds since this process first saw `mark` on a record, by its own monotonic clock. */
+  seenForMs(key: string, mark: number): number {
+    const name = `${key} ${mark}`;
+    const nowMs = this.#clock.monotonicMs();
+    const sinceMs = this.#seen.get(name) ?? nowMs;
+    remember(this.#seen, name, sinceMs);
+    return nowMs - sinceMs;
+  }
+
   forget(key: string): void {
     this.#watches.delete(key);
   }
+}
 
-  #begin(key: string, watch: Watch): void {
-    this.#watches.delete(key);
-    this.#watches.set(key, watch);
-    if (this.#watches.size <= watchesMax) return;
-    const oldest = this.#watches.keys().next();
-    if (!oldest.done) this.#watches.delete(oldest.value);
-  }
+/** Sets as the newest, and drops the oldest beyond the bound. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= watchesMax) return;
+  const oldest = map.keys().next();
+  if (!oldest.done) map.delete(oldest.value);
 }

@@ -35,6 +35,7 @@ export interface ClaimRequest {
   readonly source: KeySource;
   readonly fingerprint: string;
   readonly arguments: Record<string, unknown>;
+  readonly latchKey?: string | undefined;
   readonly ordinal: number;
   readonly windowMs: number;
   readonly retentionMs: number;

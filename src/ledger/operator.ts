@@ -55,7 +55,7 @@ async function* operations(ledger: Ledger): AsyncIterable<Listed> {
 function listedOf(key: string, bytes: string): Listed | undefined {
   try {
     const entry = decodeEntry(bytes);
-    return entry.kind === 'operation' ? { type: 'operation', record: entry } : undefined;
+    return entry.kind === 'operation' && !entry.forgotten ? { type: 'operation', record: entry } : undefined;
   } catch (error) {
     return { type: 'unreadable', key, message: describeError(error) };
   }
@@ -122,6 +122,7 @@ export async function showOperation(ledger: Ledger, key: string): Promise<Held> 
   const entry = decodeEntry(bytes);
   if (entry.kind === 'alias') throw notFound(`${key} is a twin of the operation ${entry.of}: use that one.`);
   if (entry.kind !== 'operation') throw notFound(`${key} is no operation.`);
+  if (entry.forgotten) throw notFound(`Operation ${key} was forgotten.`);
   return { record: entry, bytes };
 }
 
@@ -191,7 +192,8 @@ function statusOf(
 }
 
 /**
- * Deletes an operation, so that the same call executes again. @returns what it was; undefined when it could not be read.
+ * Forgets an operation, so that the same call executes again, under new upstream keys. What was stored of it is
+ * deleted, but for its number. @returns what it was; undefined when it could not be read.
  *
  * @param force delete an entry that cannot be read, of which nobody can tell whether it is alive.
  * @throws McpOnceError `operation_alive`, `operation_not_found`, `record_unreadable`
@@ -213,8 +215,27 @@ export async function forgetOperation(
     throw new McpOnceError('operation_alive', `The entry ${key} changed meanwhile: somebody uses it.`);
   }
   const held = await withoutOwner(operator, await showOperation(operator.ledger, key));
-  if (await store.delete(key, held.bytes)) return held.record;
+  const tombstone = forgottenRecord(operator, held.record);
+  const ttlMs = retentionOf(tombstone, operator);
+  if (await store.compareAndSet(key, held.bytes, encodeEntry(tombstone), ttlMs, { wake: true })) return held.record;
   throw changed(held.record);
+}
+
+/** Without its values, and with a window that is over: the next call is the next generation, under new upstream keys. */
+function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord): OperationRecord {
+  const { previous: _, ...kept } = record;
+  const settledAt = clock.wallMs();
+  return {
+    ...kept,
+    forgotten: true,
+    token: randomId(),
+    renewals: record.renewals + 1,
+    arguments: {},
+    steps: [],
+    possible: false,
+    windowMs: 0,
+    status: { state: 'failed', settledAt, message: 'forgotten by an operator', dispatched: true },
+  };
 }
 
 /**

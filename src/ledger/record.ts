@@ -40,6 +40,8 @@ const operation = z.object({
   arguments: z.record(z.string(), z.unknown()),
   generation: count,
   attempt: count,
+  /** What identical calls have in common, of a `same-call` operation: who executes is named there. */
+  latchKey: z.string().optional(),
   /** Which of the identical operations that were meant this is: 1, and one more for each repeat token. */
   ordinal: count,
   windowMs: z.number().min(0),
@@ -61,6 +63,8 @@ const operation = z.object({
   possible: z.boolean(),
   recoveries: z.int().min(0),
   steps: z.array(step),
+  /** An operator had it forgotten: what is left keeps its upstream keys from being used again. */
+  forgotten: z.literal(true).optional(),
   /** How the attempt or generation before this one ended, for those who were waiting for it. */
   previous: z.object({ generation: count, attempt: count, fingerprint: z.string(), ended }).optional(),
   /** Where things stand. */

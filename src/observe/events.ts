@@ -8,7 +8,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
  * |---|---|
  * | `claim` | before the ledger is asked |
  * | `claimed` | this process owns the operation; nothing is dispatched yet |
- * | `dispatch` | a step's request has just been handed to the upstream's client |
+ * | `dispatch` | a step's request has just been handed to the upstream's client; step `run`: a tool has begun, and may send from here on |
  * | `answer` | the upstream answered (or failed) a step, or a tool without steps; nothing is settled yet |
  * | `settled` | the outcome is in the ledger; the caller has not been answered |
  * | `answered` | a call has its answer |

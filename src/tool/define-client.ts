@@ -29,7 +29,7 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
   return Object.freeze({
     name: definition.name,
     memoryMs: definition.memoryMs ?? 0,
-    classify: (error: unknown) => definition.classify?.(error) ?? classifyNodeError(error),
+    classify: (error: unknown) => classify(definition.classify, error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => {
       const env = readEnvironment(definition, environment);
       return {
@@ -39,6 +39,15 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
       };
     },
   });
+}
+
+/** A rule that fails says nothing: then the effect is not known. */
+function classify(rule: ((error: unknown) => Classification | undefined) | undefined, error: unknown): Classification {
+  try {
+    return rule?.(error) ?? classifyNodeError(error);
+  } catch {
+    return 'unknown';
+  }
 }
 
 function readEnvironment<Environment extends z.ZodObject>(

@@ -76,14 +76,18 @@ export interface ToolLog {
 /** What `run` is given besides its input. */
 export interface RunContext<Opened = unknown> {
   readonly client: Opened;
-  /** The upstream key of an operation of one request; several requests go through `step`. */
+  /**
+   * The upstream key of an operation that is one request. With several, or with anything after it that
+   * can fail, each goes through `step`; a request beside the steps makes every later failure unknown.
+   */
   readonly upstreamKey: string;
   /** To be written upstream with the effect (metadata, reference), so that `lookup` finds it. */
   readonly marker: string;
   readonly attempt: number;
   /**
    * Runs one request with an upstream key of its own and keeps its result, so that recovery goes
-   * on from there. Steps run one after the other; a name is used once. The result must be JSON.
+   * on from there. Steps run one after the other, and none after one whose outcome is not known; a name
+   * is used once. The result must be JSON.
    */
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T>;
   /** Keeps the answer of a read that later steps depend on, so that recovery decides the same again. */

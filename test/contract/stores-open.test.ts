@@ -135,10 +135,14 @@ describe('the envelope', () => {
     );
   });
 
-  test('keeps binary as Keyv does', () => {
-    const bytes = encodeEnvelope({ file: Buffer.from('hi') });
-    expect(bytes).toBe('{"value":{"file":":base64:aGk="}}');
-    expect(decodeEnvelope(bytes)).toEqual({ file: Buffer.from('hi') });
+  test('reads binary that Keyv wrote, and writes what looks like it as text', () => {
+    expect(decodeEnvelope('{"value":{"file":":base64:aGk="}}')).toEqual({ file: Buffer.from('hi') });
+    expect(encodeEnvelope({ file: ':base64:aGk=' })).toBe('{"value":{"file":"::base64:aGk="}}');
+  });
+
+  test('writes data that has the name of a method', () => {
+    const value = { toJSON: 'text', text: ':begins with a colon' };
+    expect(decodeEnvelope(encodeEnvelope(value))).toEqual(value);
   });
 
   test.each([['not JSON'], ['"text"'], ['null'], ['[]'], ['{}'], ['{"valu":1}']])('%s is unreadable', (bytes) => {

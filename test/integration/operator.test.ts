@@ -213,12 +213,22 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
   });
 
   describe('forget', () => {
-    test('the same call executes again, as if for the first time', async () => {
+    test('the same call executes again, as the next generation, so that no upstream key is used twice', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
       expect(await forgetOperation(operator, asked.key)).toMatchObject({ key: asked.key });
-      expect((await claimOf(ledger, asked)).record).toMatchObject({ generation: 1, attempt: 1 });
+      expect((await claimOf(ledger, asked)).record).toMatchObject({ generation: 2, attempt: 1 });
+    });
+
+    test('nothing of its values is left, and it is no longer listed', async () => {
+      const { clock, ledger, operator } = await setUp(kind);
+      const asked = request();
+      await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
+      await forgetOperation(operator, asked.key);
+      expect((await ledger.read(asked.key))?.record).toMatchObject({ arguments: {}, steps: [], forgotten: true });
+      expect(await listOperations(ledger, { limit: 10 })).toEqual([]);
+      expect(await codeOf(forgetOperation(operator, asked.key))).toBe('operation_not_found');
     });
 
     test('what is alive is refused', async () => {

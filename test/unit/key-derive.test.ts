@@ -230,6 +230,7 @@ describe('same-call', () => {
 
 describe('what is derived from a key', () => {
   const { key } = deriveKey(identical);
+  const createdAt = Date.UTC(2026, 0, 2);
 
   it('never repeats for another effect', () => {
     const keys = [
@@ -241,9 +242,15 @@ describe('what is derived from a key', () => {
       { key, generation: 1, attempt: 1, step: 'lines' },
       { key, generation: 1, attempt: 1, step: '' },
       { key: deriveKey(latest).key, generation: 1, attempt: 1 },
-    ].map(upstreamKeyOf);
+    ].map((parts) => upstreamKeyOf({ createdAt, ...parts }));
     for (const upstreamKey of keys) expect(upstreamKey).toMatch(UUID_V8);
     expect(new Set([...keys, key]).size).toBe(9);
+  });
+
+  it('is the same for a record that was lost and soon made anew, and another a week later', () => {
+    const keyAt = (at: number) => upstreamKeyOf({ key, generation: 1, attempt: 1, createdAt: at });
+    expect(keyAt(createdAt + 3_600_000)).toBe(keyAt(createdAt));
+    expect(keyAt(createdAt + 7 * 86_400_000)).not.toBe(keyAt(createdAt));
   });
 
   it('has a marker that fits metadata and references, one for all attempts', () => {
@@ -253,7 +260,7 @@ describe('what is derived from a key', () => {
     expect(markerOf({ key, generation: 2, createdAt: 1_000 })).not.toBe(marker);
     expect(markerOf({ key, generation: 1, createdAt: 1_001 })).not.toBe(marker);
     expect(marker).not.toContain(key.replaceAll('-', ''));
-    expect(marker).not.toContain(upstreamKeyOf({ key, generation: 1, attempt: 1 }).replaceAll('-', ''));
+    expect(marker).not.toContain(upstreamKeyOf({ key, generation: 1, attempt: 1, createdAt }).replaceAll('-', ''));
   });
 });
 

@@ -1,22 +1,15 @@
-import { Keyv } from 'keyv';
 import { describeError, McpOnceError } from '../../errors.ts';
 
 /**
  * Keyv's serialised envelope, `{"value":...}` without `expires`: the store expires, not Keyv, whose own
  * expiry is a read and then a delete, and has deleted a newer entry.
  *
- * Keyv's serializer walks every value in JavaScript to put a second ':' before strings that begin with one
- * (`:base64:` marks binary). Nearly no record holds such a string, and then `JSON.stringify` makes the same
- * bytes, natively.
+ * Keyv's serializer puts a second ':' before strings that begin with one, since `:base64:` marks binary.
+ * Nearly no record holds such a string.
  */
-const keyv = new Keyv();
-const serialize = keyv.serialize as NonNullable<Keyv['serialize']>;
-const deserialize = keyv.deserialize as NonNullable<Keyv['deserialize']>;
 
 /** In serialised JSON a quote inside a string is escaped, so this finds strings that begin with a colon, and some keys. */
 const stringBeginsWithColon = /[:[,]\s*":/;
-/** What `JSON.stringify` makes of a Buffer. */
-const serialisedBuffer = '{"type":"Buffer","data":[';
 
 /**
  * Exactly the bytes that `keyv.set(key, value)` stores.
@@ -24,9 +17,8 @@ const serialisedBuffer = '{"type":"Buffer","data":[';
  */
 export function encodeEnvelope(value: unknown): string {
   const text = JSON.stringify({ value });
-  if (!stringBeginsWithColon.test(text) && !text.includes(serialisedBuffer)) return text;
-  // Keyv's type allows a promise for serializers of the user's own; its default one answers at once.
-  return serialize({ value }) as string;
+  if (!stringBeginsWithColon.test(text)) return text;
+  return JSON.stringify({ value }, (_, each) => (typeof each === 'string' && each.startsWith(':') ? `:${each}` : each));
 }
 
 /**
@@ -36,7 +28,7 @@ export function encodeEnvelope(value: unknown): string {
 export function decodeEnvelope(text: string): unknown {
   let envelope: unknown;
   try {
-    envelope = stringBeginsWithColon.test(text) ? deserialize(text) : JSON.parse(text);
+    envelope = stringBeginsWithColon.test(text) ? JSON.parse(text, withoutColon) : JSON.parse(text);
   } catch (error) {
     throw new McpOnceError('record_unreadable', `The stored value is not JSON: ${describeError(error)}.`);
   }
@@ -44,4 +36,11 @@ export function decodeEnvelope(text: string): unknown {
     throw new McpOnceError('record_unreadable', 'The stored value is not an envelope of Keyv\'s, {"value":...}.');
   }
   return envelope.value;
+}
+
+function withoutColon(_: string, value: unknown): unknown {
+  if (typeof value !== 'string' || !value.startsWith(':')) return value;
+  // Never written by us: text that begins so has two colons.
+  if (value.startsWith(':base64:')) return Buffer.from(value.slice(8), 'base64');
+  return value.slice(1);
 }
