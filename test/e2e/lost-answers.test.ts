@@ -159,7 +159,7 @@ describe('a step that fails after others took effect', () => {
     const args = invoiceFor(customer, unique('incomplete'));
     const server = await stage.server({ guarded: false });
     await refuseLine();
-    expect(await heardTwice(server, 'create_invoice', args)).toEqual(['operation_failed', 'executed']);
+    expect(await heardTwice(server, 'create_invoice', args)).toEqual(['operation_incomplete', 'executed']);
     expect(await stage.sandbox.invoicesOf(customer)).toHaveLength(2);
   });
 });

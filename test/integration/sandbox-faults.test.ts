@@ -384,6 +384,8 @@ describe('several sandboxes on one data file', () => {
       const { child, url, stripe: theirs } = await spawnSandbox([{ fault: 'hang' }]);
       const first = theirs.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
       await arrived('/v1/customers', 1);
+      // Once the key is seen to be in use, it no longer writes: a process stopped in a write would hold the file.
+      await until(async () => ((await post('/v1/customers', 'name=Ada', 'k')).status === 409 ? true : undefined));
       child.kill('SIGSTOP');
       const taken = await until(async () => {
         const response = await post('/v1/customers', 'name=Ada', 'k');
