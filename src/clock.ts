@@ -34,3 +34,26 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', finish, { once: true });
   });
 }
+
+/** Waits for `work` for at most `boundMs`, then takes what `late` gives or throws. The work goes on. */
+export function within<T>(clock: Clock, work: Promise<T>, boundMs: number, late: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(boundMs, () => {
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
+    });
+    work.then(
+      (value) => {
+        cancel();
+        resolve(value);
+      },
+      (error) => {
+        cancel();
+        reject(error);
+      },
+    );
+  });
+}

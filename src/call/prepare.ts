@@ -65,7 +65,7 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
 /** A tool's own code gets a copy: what it sorts or changes must not be what is sent. */
 function identityOf(tool: Tool, args: Record<string, unknown>): unknown {
   const identity = tool.match === 'latest' ? tool.resource : tool.identity;
-  return identity?.(structuredClone(args));
+  return identity?.(JSON.parse(JSON.stringify(args)));
 }
 
 function scopeOf(engine: Engine, call: ToolCall): Scope {

@@ -1,4 +1,4 @@
-import { pause } from '../clock.ts';
+import { pause, within } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import { markerOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
@@ -210,8 +210,7 @@ async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonl
     log: engine.log,
   });
   try {
-    const bound = pause(engine.clock, lookupMs, engine.ending).then(() => unclear('looking it up took too long'));
-    return await Promise.race([looking, bound]);
+    return await within(engine.clock, looking, lookupMs, () => unclear('looking it up took too long'));
   } catch (error) {
     return unclear(`looking it up failed: ${describeError(error)}`);
   } finally {

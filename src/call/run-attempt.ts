@@ -64,7 +64,8 @@ async function runTool(
 ): Promise<RunResult> {
   let status: Settled;
   let unkept: unknown;
-  const input = structuredClone(claim.record.arguments);
+  // JSON by then, and copied as such: a tool may change its input.
+  const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
     const running = tool.run(input, contextOf(engine, claim, opened, steps, signal));

@@ -1,4 +1,4 @@
-import { pause } from '../clock.ts';
+import { pause, within } from '../clock.ts';
 import { describeError, McpOnceError } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { OperationRecord } from '../ledger/record.ts';
@@ -46,10 +46,7 @@ export async function settle(
 ): Promise<Executed> {
   const ended = { ...claim.record, status: result.status, steps: [...result.steps] };
   const settling = detached(engine, () => settleWithRetry(engine, claim, result));
-  const settled = new AbortController();
-  const bound = pause(engine.clock, settleWaitMs, settled.signal).then(() => true);
-  const waited = await Promise.race([settling, bound]);
-  settled.abort();
+  const waited = await within(engine.clock, settling, settleWaitMs, () => true);
   const unkept = 'unkept' in result ? { unkept: result.unkept } : {};
   return { record: ended, lost: !waited, ...unkept, ...told };
 }
