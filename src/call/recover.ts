@@ -17,6 +17,8 @@ import type { Engine } from './types.ts';
 
 /** Pauses before each `resend`, in ms. */
 const resendPausesMs: readonly number[] = [0, 1_000];
+/** How many take-overs send again before asking comes first. */
+const resendsMax = 3;
 /** The bound of one lookup, in ms. */
 const lookupMs = 30_000;
 /** The hint to a caller whose operation a further recovery may tell of, in ms. */
@@ -109,12 +111,13 @@ function mayTellLater(engine: Engine, tool: Tool, claim: Claim): boolean {
 }
 
 /**
- * The tool's own order; but once nothing sent can still arrive, asking comes before sending again, which
- * would only put off for as long what asking can tell for good.
+ * The tool's own order; but once nothing sent can still arrive, or sending again has told nothing often
+ * enough, asking comes first: each send puts off by as much what asking can tell for good.
  */
 function inOrder(recovering: Recovering): readonly Recovery[] {
   const { recovery } = recovering.tool;
-  if (!recovery.includes('reconcile') || settlesInMs(recovering) > 0) return recovery;
+  const mayResend = settlesInMs(recovering) > 0 && recovering.claim.record.recoveries <= resendsMax;
+  if (!recovery.includes('reconcile') || mayResend) return recovery;
   return ['reconcile', ...recovery.filter((each) => each !== 'reconcile')];
 }
 

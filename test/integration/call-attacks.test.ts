@@ -326,6 +326,31 @@ describe('a list of recoveries', () => {
   });
 });
 
+describe('callers that do not wait as long as they are told', () => {
+  test('do not put the recovery off for ever', async () => {
+    const upstream = new Upstream();
+    const clock = new ManualClock(startMs);
+    const send = upstream.send.bind(upstream);
+    const broken = new Set<string>();
+    upstream.send = async (key, body, marker) => {
+      if (broken.size === 0) broken.add(key);
+      if (broken.has(key)) throw new Error('500, saved under this key, before any effect');
+      return send(key, body, marker);
+    };
+    const { call } = testEngine({ tools: [createThing(upstream, ['resend', 'reconcile'])], clock });
+    const codes: string[] = [];
+    for (let minute = 0; minute < 20; minute += 1) {
+      const answer = call('create_thing', { item: 'x' });
+      await clock.advance(60_000);
+      const told = await answer;
+      codes.push(told.type === 'result' ? 'succeeded' : told.code);
+    }
+    expect(codes.at(0)).toBe('outcome_unknown');
+    expect(codes.at(-1)).toBe('succeeded');
+    expect(upstream.effects).toHaveLength(1);
+  });
+});
+
 describe('what a caller is told', () => {
   test('a call that sent something is not told that nothing was executed when the ledger goes away', async () => {
     const upstream = new Upstream();

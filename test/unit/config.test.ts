@@ -11,7 +11,7 @@ const day = 86_400_000;
 const home = { HOME: '/home/somebody', XDG_DATA_HOME: '/data' };
 
 function load(environment: Environment = {}, overrides: Overrides = {}) {
-  return loadConfig({ environment: { ...home, ...environment }, overrides, folder: '/work' });
+  return loadConfig({ environment: { ...home, ...environment }, overrides, folder: '/srv' });
 }
 
 /** Loads a configuration file with this text; the error's message, where there is one. */
@@ -102,8 +102,8 @@ describe('precedence', () => {
       sandbox: { dataFile: join(folder, 'b'), isDefault: false },
     });
     expect(await load({ MCP_ONCE_STORE: 'sqlite:c.sqlite' }, { toolsDirs: ['more'] })).toMatchObject({
-      store: 'sqlite:/work/c.sqlite',
-      toolsDirs: ['/work/more'],
+      store: 'sqlite:/srv/c.sqlite',
+      toolsDirs: ['/srv/more'],
     });
   });
 
