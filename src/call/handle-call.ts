@@ -93,6 +93,7 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
       case 'recover': {
         const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
         if (recovered === 'left') return cancelled(call.tool);
+        executed ||= recovered !== undefined;
         const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
         if (answer) return answer;
         break;
