@@ -58,7 +58,7 @@ export interface App {
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
   const stopLogging = logEvents(log);
-  const catalog = await loadCatalog(config);
+  const catalog = await loadCatalog(config, (message) => log.warn(message));
   const sandbox = shared(() => openSandbox(config, log));
   const clients = new ClientPool(clientEnvironment(environment, config), {
     sandbox: async () => (await sandbox.get()).url,
@@ -132,7 +132,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
 }
 
 /** The tools of a configuration. @throws McpOnceError `tool_invalid`, `configuration_invalid` */
-export async function loadCatalog(config: Config): Promise<Catalog> {
+export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
   const loaded = await loadTools(folders);
   const { tools, unmatched } = applyRules(loaded, config.tools);
@@ -145,6 +145,7 @@ export async function loadCatalog(config: Config): Promise<Catalog> {
       sentence(`Configuration: tools: there is no tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
     );
   }
+  for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
   return createCatalog(tools);
 }
 

@@ -127,9 +127,9 @@ export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, 
 export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Answer {
   const next =
     retryAfterMs === undefined
-      ? `Check the upstream; an operator ends it with: mcp-once ledger resolve ${record.key}`
-      : `Ask again in ${seconds(retryAfterMs)} with the same arguments`;
-  const message = `${record.tool}: whether the operation took effect is not known: ${why}. Nothing was executed by this call, and it is not sent again. ${next}.`;
+      ? `Nothing more is sent for it. Check the upstream; an operator ends it with: mcp-once ledger resolve ${record.key}`
+      : `Ask again in ${seconds(retryAfterMs)} with the same arguments: that cannot make it take effect twice`;
+  const message = `${record.tool}: the operation may have taken effect, which is not known: ${why}. Do not try it in another way. ${next}.`;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { ...refusal('outcome_unknown', message), operation: operationInfo(record), ...hint };
 }

@@ -16,6 +16,8 @@ export interface RunResult {
   readonly status: Settled;
   readonly steps: readonly KeptStep[];
   readonly possible: boolean;
+  /** The steps of which it is not known whether they took effect. */
+  readonly pending?: readonly string[];
   /** The result of a success that is too large for the ledger. */
   readonly unkept?: unknown;
   /** True when the run was cut off at `maxRunMs` or by a forced shutdown. */
@@ -82,7 +84,9 @@ async function runTool(
     status = statusOfError(engine, tool, claim, steps, error, options);
   }
   const possible = status.state === 'unknown';
-  return { status, steps: [...steps.done], possible, cutOff: false, ...(unkept === undefined ? {} : { unkept }) };
+  const { done, pending } = steps;
+  const rest = unkept === undefined ? {} : { unkept };
+  return { status, steps: [...done], possible, ...(possible ? { pending } : {}), cutOff: false, ...rest };
 }
 
 /** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
@@ -141,5 +145,5 @@ function cutOffResult(engine: Engine, tool: Tool, steps: Steps): RunResult {
     ? 'the server was shut down while it ran'
     : `${tool.name} ran for longer than ${engine.settings.maxRunMs / 1000} s and was cut off`;
   const status: Settled = { state: 'unknown', settledAt: engine.clock.wallMs(), message };
-  return { status, steps: [...steps.done], possible: true, cutOff: true };
+  return { status, steps: [...steps.done], possible: true, pending: steps.pending, cutOff: true };
 }

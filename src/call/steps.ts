@@ -32,6 +32,7 @@ export class Steps {
   #direct = false;
   #possible: boolean;
   #unkept = false;
+  #sending: string | undefined;
   #closed = false;
   #used = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -45,6 +46,11 @@ export class Steps {
 
   get done(): readonly KeptStep[] {
     return this.#done;
+  }
+
+  /** The steps that are being sent, or whose outcome is not known. */
+  get pending(): readonly string[] {
+    return [...this.#uncertain, ...(this.#sending === undefined ? [] : [this.#sending])];
   }
 
   /** True while a request of this attempt may have taken effect without a kept result. */
@@ -105,6 +111,7 @@ export class Steps {
   async #send<T>(name: string, send: () => Promise<T>): Promise<T> {
     const { key } = this.#claim.record;
     const told = { operation: key, tool: this.#tool.name, step: name };
+    this.#sending = name;
     try {
       const sending = stepUnderWay.run(this, send);
       emit({ type: 'dispatch', ...told });
@@ -117,6 +124,8 @@ export class Steps {
       emit({ type: 'answer', ...told });
       this.#refused(name, this.#tool.client?.classify(error) ?? classifyNodeError(error));
       throw error;
+    } finally {
+      this.#sending = undefined;
     }
   }
 
@@ -149,14 +158,14 @@ export class Steps {
     if (unknown !== undefined) {
       throw new McpOnceError('lease_lost', `step "${name}" is not sent: the outcome of step "${unknown}" is not known`);
     }
-    const held = this.#unkept ? await this.#keepNow() : this.#claim.fresh || (await this.#claim.renew());
+    const held = this.#unkept ? await this.#keepNow(name) : this.#claim.fresh || (await this.#claim.renew());
     if (!held || !this.#claim.fresh || this.#closed) {
       throw new McpOnceError('lease_lost', 'the lease was lost before the request was sent');
     }
   }
 
-  async #keepNow(): Promise<boolean> {
-    const held = await this.#claim.keep(this.#done, this.possible);
+  async #keepNow(next: string): Promise<boolean> {
+    const held = await this.#claim.keep(this.#done, this.possible, [next]);
     if (held) this.#unkept = false;
     return held;
   }

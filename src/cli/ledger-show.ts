@@ -1,14 +1,15 @@
 import { showOperation } from '../ledger/operator.ts';
 import { type Cli, exitCodes, plain } from './cli.ts';
-import { detailsOf, jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+import { detailsOf, jsonOf, type LedgerOptions, stepKeyOf, withLedger } from './ledger.ts';
 
 export interface LedgerShowOptions extends LedgerOptions {
   readonly arguments?: boolean;
+  readonly step?: string;
 }
 
 export async function runLedgerShow(cli: Cli, key: string, options: LedgerShowOptions): Promise<number> {
   const { record } = await withLedger(cli, options, ({ ledger }) => showOperation(ledger, key));
-  const details = detailsOf(record, options.arguments === true);
+  const details = { ...detailsOf(record, options.arguments === true), ...stepKeyOf(record, options.step) };
   cli.print(options.json ? jsonOf(details) : linesOf(details));
   return exitCodes.ok;
 }

@@ -80,21 +80,33 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     ...(effect ? { upstreamKey: upstreamKeyOf({ key, generation, attempt: ran, createdAt, step: name }) } : {}),
     ...(withValues ? { result } : {}),
   }));
+  const pendingSteps = (record.pending ?? [])
+    .filter((name) => !record.steps.some((step) => step.name === name))
+    .map((name) => ({ name, upstreamKey: upstreamKeyOf({ key, generation, attempt, createdAt, step: name }) }));
+  const usesSteps = steps.length > 0 || pendingSteps.length > 0;
   return {
     ...summaryOf(record),
     fingerprint: record.fingerprint,
     ordinal: record.ordinal,
     windowMs: record.windowMs,
     leaseMs: record.leaseMs,
-    recoveries: record.recoveries,
+    takeOvers: record.recoveries,
     marker: markerOf({ key, generation, createdAt }),
-    upstreamKey: upstreamKeyOf({ key, generation, attempt, createdAt }),
+    // What a tool without steps sends. Of a first step that nobody lived to note, `--step NAME` tells the key.
+    ...(usesSteps ? {} : { upstreamKeyWithoutStep: upstreamKeyOf({ key, generation, attempt, createdAt }) }),
+    pendingSteps,
     argumentNames: Object.keys(record.arguments),
     ...(withValues ? { arguments: record.arguments } : {}),
     steps,
     ...(status.state === 'succeeded' && status.stub ? { resultNotKept: status.stub.message } : {}),
     ...(status.state === 'succeeded' && withValues ? { result: status.result } : {}),
   };
+}
+
+/** The upstream key with which a step of the present attempt is sent. */
+export function stepKeyOf(record: OperationRecord, step: string | undefined): Record<string, string> {
+  const { key, generation, attempt, createdAt } = record;
+  return step === undefined ? {} : { stepKey: upstreamKeyOf({ key, generation, attempt, createdAt, step }) };
 }
 
 export function isoOf(ms: number): string {

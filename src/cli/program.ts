@@ -101,6 +101,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .description('one operation')
     .argument('<operation>', 'its key')
     .option('--arguments', 'also the values: arguments, results of steps, result')
+    .option('--step <name>', 'also the upstream key of the step of this name')
     .option(...json)
     .action(async (key, options) => end(await (await import('./ledger-show.ts')).runLedgerShow(cli, key, options)));
 

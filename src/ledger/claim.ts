@@ -72,8 +72,8 @@ export class Claim {
   }
 
   /** Keeps what steps gave, and renews. @returns false when the claim is lost. @throws LedgerUnavailable */
-  keep(steps: readonly KeptStep[], possible: boolean): Promise<boolean> {
-    return this.#write((record) => ({ ...record, steps: [...steps], possible }), {});
+  keep(steps: readonly KeptStep[], possible: boolean, pending: readonly string[] = []): Promise<boolean> {
+    return this.#write((record) => ({ ...record, steps: [...steps], possible, pending: [...pending] }), {});
   }
 
   /**
@@ -89,6 +89,7 @@ export class Claim {
         startedAt: nowMs,
         ranAt: nowMs,
         possible: false,
+        pending: [],
         steps: [...steps],
       }),
       {},
@@ -102,8 +103,16 @@ export class Claim {
   }
 
   /** Writes the outcome. @returns false when the claim is lost. @throws LedgerUnavailable */
-  settle(status: Exclude<Status, { state: 'in_flight' }>, steps: readonly KeptStep[], possible: boolean) {
-    return this.#write((record) => ({ ...record, status, steps: [...steps], possible }), { wake: true });
+  settle(
+    status: Exclude<Status, { state: 'in_flight' }>,
+    steps: readonly KeptStep[],
+    possible: boolean,
+    pending: readonly string[] = [],
+  ): Promise<boolean> {
+    const left = pending.length > 0 ? { pending: [...pending] } : {};
+    return this.#write(({ pending: _, ...record }) => ({ ...record, status, steps: [...steps], possible, ...left }), {
+      wake: true,
+    });
   }
 
   #write(change: Change, options: { wake?: boolean }): Promise<boolean> {

@@ -63,6 +63,8 @@ const operation = z.object({
   possible: z.boolean(),
   recoveries: z.int().min(0),
   steps: z.array(step),
+  /** The steps that were being sent when this was written, or whose outcome is not known. */
+  pending: z.array(z.string()).optional(),
   /** An operator had it forgotten: what is left keeps its upstream keys from being used again. */
   forgotten: z.literal(true).optional(),
   /** How the attempt or generation before this one ended, for those who were waiting for it. */

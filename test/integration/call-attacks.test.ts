@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { LedgerUnavailable, NotExecuted } from '../../src/errors.ts';
 import { defineClient, z } from '../../src/index.ts';
+import { upstreamKeyOf } from '../../src/key/derive-key.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { faultyStore } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
-import { createThing, setThing } from '../support/tools.ts';
+import { createOrder, createThing, setThing } from '../support/tools.ts';
 import { Upstream } from '../support/upstream.ts';
 
 const day = 86_400_000;
@@ -287,6 +288,29 @@ describe('clocks', () => {
     wake();
     expect(resultOf(await first).result).toEqual(result);
     expect(upstream.effects).toHaveLength(1);
+  });
+});
+
+describe('what an operator has to look for', () => {
+  test('the step whose outcome is not known is named in the record, so that its upstream key can be told', async () => {
+    const upstream = new Upstream();
+    upstream.next('none', 'drop_answer');
+    const { call, records } = testEngine({ tools: [createOrder(upstream, 'refuse')] });
+    expect(refusalOf(await call('create_order', { item: 'x' })).code).toBe('outcome_unknown');
+    const [record] = await records();
+    expect(record).toMatchObject({ steps: [{ name: 'customer' }], pending: ['order'] });
+    const { key = '', generation = 0, attempt = 0, createdAt = 0 } = record ?? {};
+    expect(upstreamKeyOf({ key, generation, attempt, createdAt, step: 'order' })).toBe(upstream.requests[1]);
+  });
+
+  test('so is the one that a process was sending when it died', async () => {
+    const upstream = new Upstream();
+    upstream.next('none', 'hang_after');
+    const store = openMemoryStore();
+    const { call, records } = testEngine({ tools: [createOrder(upstream, 'refuse')], store, clock: new ManualClock() });
+    void call('create_order', { item: 'x' });
+    await upstream.arrived(2);
+    expect((await records())[0]).toMatchObject({ status: { state: 'in_flight' }, pending: ['order'] });
   });
 });
 
