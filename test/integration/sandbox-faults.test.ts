@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
 import Stripe from 'stripe';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type FaultRule, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/start.ts';
@@ -384,8 +385,8 @@ describe('several sandboxes on one data file', () => {
       const { child, url, stripe: theirs } = await spawnSandbox([{ fault: 'hang' }]);
       const first = theirs.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
       await arrived('/v1/customers', 1);
-      // Once the key is seen to be in use, it no longer writes: a process stopped in a write would hold the file.
-      await until(async () => ((await post('/v1/customers', 'name=Ada', 'k')).status === 409 ? true : undefined));
+      // Once the key is in use it writes no more for a second: a process stopped in a write would hold the file.
+      await until(async () => (isInUse('k') ? true : undefined));
       child.kill('SIGSTOP');
       const taken = await until(async () => {
         const response = await post('/v1/customers', 'name=Ada', 'k');
@@ -467,6 +468,15 @@ function arrived(path: string, times: number, one: { url: string } = sandbox): P
 async function count(action: string): Promise<number> {
   const effects = (await control('GET', 'effects')) as { actions: Record<string, number> };
   return effects.actions[action] ?? 0;
+}
+
+function isInUse(key: string): boolean {
+  const database = new Database(join(folder, 'data.sqlite'), { readonly: true });
+  try {
+    return database.prepare('SELECT 1 FROM idempotency WHERE key = ? AND owner IS NOT NULL').get(key) !== undefined;
+  } finally {
+    database.close();
+  }
 }
 
 async function requests(): Promise<JournalRow[]> {
