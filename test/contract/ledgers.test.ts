@@ -182,6 +182,20 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
   });
 });
 
+test('of 50 claims through two stores over one Keyv instance exactly one wins', async () => {
+  const keyv = new Keyv();
+  const stores = [
+    await storeFromKeyv(keyv, { singleProcess: true }),
+    await storeFromKeyv(keyv, { singleProcess: true }),
+  ];
+  const claims = Array.from({ length: 50 }, (_, index) => {
+    const settings = { leaseMs: 10_000, unresolvedRetentionMs: 30 * day };
+    const store = stores[index % 2] as Store;
+    return new Ledger({ store, clock: systemClock, randomId: randomUUID, settings }).claim(request());
+  });
+  expect((await Promise.all(claims)).filter(({ type }) => type === 'claimed')).toHaveLength(1);
+});
+
 async function entries(store: Store) {
   const found = [];
   for await (const entry of store.scan()) found.push(entry);

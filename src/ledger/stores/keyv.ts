@@ -45,17 +45,27 @@ export function openKeyvStore(keyv: Keyv, options: KeyvStoreOptions = {}): Store
   return new KeyvStore(keyv, options.commandTimeoutMs ?? 5_000);
 }
 
+/** Two stores over one adapter wait for each other: a mutex of each store's own would let both win a claim. */
+const tailsByAdapter = new WeakMap<object, Map<string, Promise<unknown>>>();
+
+function tailsOf(adapter: object): Map<string, Promise<unknown>> {
+  const tails = tailsByAdapter.get(adapter) ?? new Map<string, Promise<unknown>>();
+  tailsByAdapter.set(adapter, tails);
+  return tails;
+}
+
 class KeyvStore implements Store {
   readonly kind = 'keyv';
   readonly shared = false;
   readonly keyv: Keyv;
   readonly #commandTimeoutMs: number;
-  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #tails: Map<string, Promise<unknown>>;
   readonly #watchers = new Watchers();
   #closed = false;
 
   constructor(keyv: Keyv, commandTimeoutMs: number) {
     this.keyv = keyv;
+    this.#tails = tailsOf(keyv.store ?? keyv);
     this.#commandTimeoutMs = commandTimeoutMs;
     keyv.throwOnErrors = true;
     // Adapters that hide faults of their own have this switch too.
