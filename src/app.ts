@@ -138,7 +138,7 @@ export async function loadCatalog(config: Config, warn: (message: string) => voi
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
-    const { sentence, suggestion } = await import('./config/suggest.ts');
+    const { sentence, suggestion } = await import('./suggest.ts');
     const names = loaded.map((tool) => tool.name);
     throw new McpOnceError(
       'configuration_invalid',

@@ -159,7 +159,7 @@ function variable(environment: Environment, name: Variable): string | undefined 
 async function refuseMisspelt(environment: Environment): Promise<void> {
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('MCP_ONCE_') || variables.some((known) => known === name)) continue;
-    const { nearest } = await import('./config/suggest.ts');
+    const { nearest } = await import('./suggest.ts');
     const meant = nearest(
       name.slice('MCP_ONCE_'.length),
       variables.map((known) => known.slice('MCP_ONCE_'.length)),

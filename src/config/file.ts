@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import type { z } from 'zod';
 import { isErrnoException, McpOnceError } from '../errors.ts';
+import { sentence, suggestion } from '../suggest.ts';
 import { type FileSettings, fileSchema, knownKeys } from './schema.ts';
-import { sentence, suggestion } from './suggest.ts';
 
 const fileBytesMax = 1024 * 1024;
 const problemsMax = 10;

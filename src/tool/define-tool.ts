@@ -1,38 +1,47 @@
 import { z } from 'zod';
 import { McpOnceError } from '../errors.ts';
-import type { Effect, InputIssue, Match, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
+import { sentence, suggestion } from '../suggest.ts';
+import { checkDefinition } from './check-definition.ts';
+import { inputIssues } from './input-issues.ts';
+import type { Effect, Match, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
 
 const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
+const effects: readonly Effect[] = ['read', 'create', 'update', 'replace', 'delete'];
+const matches: readonly Match[] = ['identical', 'latest', 'same-call', 'off'];
+const recoveries: readonly Recovery[] = ['resend', 'natural', 'reconcile', 'refuse'];
 
 /**
  * Makes a tool out of its definition, with the defaults that its effect has.
  *
- * @throws McpOnceError `tool_invalid` when the definition contradicts itself, such as a recovery
- * that lacks what it needs.
+ * @throws McpOnceError `tool_invalid` when the definition has a part that is not known or not of its type,
+ * or contradicts itself, such as a recovery that lacks what it needs.
  */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, Opened = undefined>(
   definition: ToolDefinition<Input, Output, Opened>,
 ): Tool {
+  checkDefinition(definition);
   const match = definition.match ?? defaultMatch(definition.effect, definition.resource !== undefined);
+  const windowMs = definition.windowMs ?? defaultWindowMs(match);
   const recovery = recoveryList(definition.recovery);
-  const { name, effect, resource, lookup, gone } = definition;
-  checkTool({ name, effect, match, recovery, memoryMs: definition.client?.memoryMs ?? 0, resource, lookup, gone });
-  const outputSchema = jsonSchemaOf(definition.output, 'output');
+  const { name, effect, lookupLagMs = minute, resource, lookup, gone } = definition;
+  const memoryMs = definition.client?.memoryMs ?? 0;
+  checkTool({ name, effect, match, windowMs, lookupLagMs, recovery, memoryMs, resource, lookup, gone });
+  const jsonSchema = jsonSchemaOf(definition.input);
   const tool: Tool = {
     name: definition.name,
     title: definition.title,
     description: definition.description,
     effect: definition.effect,
-    input: { jsonSchema: jsonSchemaOf(definition.input, 'input'), parse: (value) => parse(definition.input, value) },
-    outputSchema,
+    input: { jsonSchema, parse: (value) => parse(definition.input, jsonSchema, value) },
+    outputSchema: jsonSchemaOf(definition.output),
     acceptsOutput: (result) => definition.output.safeParse(result).success,
     match,
-    windowMs: definition.windowMs ?? defaultWindowMs(match),
+    windowMs,
     recovery,
-    lookupLagMs: definition.lookupLagMs ?? minute,
+    lookupLagMs,
     // The engine hands back what `parse` made and what the client opened: the types are the definition's own.
     run: definition.run as Tool['run'],
     ...(definition.client ? { client: definition.client as NonNullable<Tool['client']> } : {}),
@@ -57,6 +66,7 @@ function defaultMatch(effect: Effect, hasResource: boolean): Match {
   }
 }
 
+/** How long a repeat means the same operation where neither tool nor configuration says so, in ms. */
 export function defaultWindowMs(match: Match): number {
   switch (match) {
     case 'identical':
@@ -76,12 +86,31 @@ export function recoveryList(recovery: Recovery | readonly Recovery[] | undefine
   return Object.freeze([...list.filter((each) => each !== 'refuse'), 'refuse' as const]);
 }
 
-/** Refuses a tool whose parts contradict each other. @throws McpOnceError `tool_invalid` */
+/**
+ * Refuses a tool whose parts are not of their kind or contradict each other. Tools need not be written in
+ * TypeScript: a window that is no number, say, would make a record that nobody can read.
+ * @throws McpOnceError `tool_invalid`
+ */
 export function checkTool(tool: CheckedParts): void {
   const refuse = (why: string): never => {
-    throw new McpOnceError('tool_invalid', `Tool ${JSON.stringify(tool.name)}: ${why}.`);
+    throw new McpOnceError('tool_invalid', sentence(`Tool ${JSON.stringify(tool.name)}: ${why}`));
   };
-  if (!namePattern.test(tool.name)) refuse('its name must be 1 to 64 of A-Z a-z 0-9 _ -');
+  const oneOf = (what: string, value: unknown, known: readonly string[]): void => {
+    if (known.some((each) => each === value)) return;
+    refuse(`${what} must be one of ${known.join(', ')}${suggestion(String(value), known)}`);
+  };
+  const duration = (what: string, value: unknown): void => {
+    if (!Number.isFinite(value) || (value as number) < 0) refuse(`${what} must be a number of milliseconds, 0 or more`);
+  };
+  if (typeof tool.name !== 'string' || !namePattern.test(tool.name)) {
+    refuse('its name must be 1 to 64 of A-Z a-z 0-9 _ -');
+  }
+  oneOf('effect', tool.effect, effects);
+  oneOf('match', tool.match, matches);
+  for (const each of tool.recovery) oneOf('recovery', each, recoveries);
+  duration('windowMs', tool.windowMs);
+  duration('lookupLagMs', tool.lookupLagMs);
+  duration("its client's memoryMs", tool.memoryMs);
   if (tool.match === 'latest' && !tool.resource) refuse('match "latest" needs resource(input)');
   if (tool.recovery.includes('reconcile') && !tool.lookup) refuse('recovery "reconcile" needs lookup(input, context)');
   if (tool.recovery.includes('natural') && !tool.resource) refuse('recovery "natural" needs resource(input)');
@@ -94,23 +123,22 @@ export function checkTool(tool: CheckedParts): void {
 }
 
 /** What has to fit together in a tool. */
-export type CheckedParts = Pick<Tool, 'name' | 'match' | 'recovery' | 'effect'> & {
+type CheckedParts = Pick<Tool, 'name' | 'match' | 'windowMs' | 'lookupLagMs' | 'recovery' | 'effect'> & {
   /** How long the tool's upstream remembers a key, in ms. */
   readonly memoryMs: number;
 } & { readonly [Part in 'resource' | 'lookup' | 'gone']?: unknown };
 
-function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
-  const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema, { io });
+/**
+ * A schema as its values are before it parses them: so arguments come, and so results are kept. (What comes
+ * out of parsing would forbid the fields that `z.object` drops, and clients would refuse a result that has more.)
+ */
+function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
+  const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' });
   return jsonSchema;
 }
 
-function parse(schema: z.ZodObject, value: unknown): ParsedInput {
+function parse(schema: z.ZodObject, jsonSchema: Readonly<Record<string, unknown>>, value: unknown): ParsedInput {
   const parsed = schema.safeParse(value);
   if (parsed.success) return { ok: true, value: parsed.data };
-  return { ok: false, issues: parsed.error.issues.map(issueOf) };
-}
-
-function issueOf(issue: z.core.$ZodIssue): InputIssue {
-  const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
-  return { path: path.replace(/^\./, ''), message: issue.message };
+  return { ok: false, issues: inputIssues(parsed.error, jsonSchema) };
 }

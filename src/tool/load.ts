@@ -3,6 +3,7 @@ import * as nodeModule from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
+import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import type { HookData, RegisterHooks } from './load-hook.ts';
 import type { Match, Recovery, Tool } from './types.ts';
@@ -79,16 +80,13 @@ async function toolsOf(file: string): Promise<Tool[]> {
     try {
       checkTool({ ...tool, memoryMs: tool.client?.memoryMs ?? 0 });
     } catch (error) {
-      throw invalid(file, describeError(error).replace(/\.$/, ''), error);
+      throw invalid(file, describeError(error), error);
     }
   }
   return tools;
 }
 
-const effects = new Set<unknown>(['read', 'create', 'update', 'replace', 'delete']);
-const matches = new Set<unknown>(['identical', 'latest', 'same-call', 'off']);
-
-/** By its shape: another copy of mcp-once may have made it. */
+/** By its shape: another copy of mcp-once may have made it. What its parts say is checked with the tool. */
 function isTool(value: unknown): value is Tool {
   if (typeof value !== 'object' || value === null) return false;
   const tool = value as Partial<Record<keyof Tool, unknown>>;
@@ -97,10 +95,8 @@ function isTool(value: unknown): value is Tool {
     typeof tool.name === 'string' &&
     typeof tool.title === 'string' &&
     typeof tool.description === 'string' &&
-    effects.has(tool.effect) &&
-    matches.has(tool.match) &&
-    typeof tool.windowMs === 'number' &&
-    typeof tool.lookupLagMs === 'number' &&
+    typeof tool.effect === 'string' &&
+    typeof tool.match === 'string' &&
     Array.isArray(tool.recovery) &&
     typeof tool.acceptsOutput === 'function' &&
     typeof tool.run === 'function' &&
@@ -139,7 +135,7 @@ async function letToolsImportUs(): Promise<void> {
 }
 
 function invalid(file: string, problem: string, cause?: unknown): McpOnceError {
-  return new McpOnceError('tool_invalid', `Tool file ${file}: ${problem}.`, { cause });
+  return new McpOnceError('tool_invalid', sentence(`Tool file ${file}: ${problem}`), { cause });
 }
 
 /** What the configuration says of the tools that a pattern matches. Durations in ms. */

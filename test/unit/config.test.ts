@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema, fileSchema } from '../../src/config/schema.ts';
-import { nearest } from '../../src/config/suggest.ts';
 import { type Environment, loadConfig, type Overrides, shownConfig } from '../../src/config.ts';
 import { McpOnceError } from '../../src/errors.ts';
+import { nearest } from '../../src/suggest.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const day = 86_400_000;
@@ -242,4 +242,6 @@ describe('the shipped JSON Schema', () => {
 test('the nearest name counts swapped neighbours as one difference, and nothing far is suggested', () => {
   expect(nearest('stroe', ['store', 'stroke', 'tools'])).toBe('store');
   expect(nearest('x', ['store'])).toBeUndefined();
+  expect(nearest('ot', ['cc', 'to'])).toBe('to');
+  expect(nearest('by', ['cc', 'to'])).toBeUndefined();
 });

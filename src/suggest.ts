@@ -1,6 +1,6 @@
-/** How many letters may differ at the most for a name to be suggested: two, or a third of a long one. */
+/** How many letters may differ at the most for a name to be suggested: two, a third of a long one, half of a short one. */
 function differencesMax(name: string): number {
-  return Math.max(2, Math.floor(name.length / 3));
+  return Math.min(Math.floor(name.length / 2), Math.max(2, Math.floor(name.length / 3)));
 }
 
 /** The known name that was probably meant, or undefined when none is near. Upper and lower case are one. */
@@ -21,9 +21,9 @@ export function suggestion(name: string, known: readonly string[]): string {
   return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
 }
 
-/** With a full stop, unless it ends in a question. */
+/** With a full stop, unless it ends in one or in a question. */
 export function sentence(text: string): string {
-  return text.endsWith('?') ? text : `${text}.`;
+  return /[.?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Optimal string alignment: insertions, deletions, replacements, and neighbours swapped. */

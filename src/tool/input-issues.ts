@@ -1,0 +1,54 @@
+import type { z } from 'zod';
+import { nearest } from '../suggest.ts';
+import type { InputIssue } from './types.ts';
+
+/** Characters of a field's name that are told. */
+const nameCharsMax = 64;
+/** How many known fields are told where none is near. */
+const namesToldMax = 20;
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** What is wrong with a tool's arguments: where, why, and the field that was probably meant. Never a value. */
+export function inputIssues(error: z.ZodError, jsonSchema: JsonSchema): InputIssue[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [{ path: pathOf(issue.path), message: issue.message }];
+    const known = fieldsAt([jsonSchema], issue.path);
+    return issue.keys.map((key) => ({
+      path: pathOf(issue.path),
+      message: `${JSON.stringify(key.slice(0, nameCharsMax))} is not known${hint(key, known)}`,
+    }));
+  });
+}
+
+function hint(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  if (meant !== undefined) return ` (did you mean ${JSON.stringify(meant)}?)`;
+  return known.length === 0 ? '' : ` (there are: ${known.slice(0, namesToldMax).join(', ')})`;
+}
+
+/** `lines[0].quantity`; empty for the whole input. */
+function pathOf(path: readonly PropertyKey[]): string {
+  const parts = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
+  return parts.join('').replace(/^\./, '');
+}
+
+/** The names of the fields at a place: of all alternatives, where there are several. */
+function fieldsAt(schemas: readonly JsonSchema[], path: readonly PropertyKey[]): string[] {
+  const here = schemas.flatMap(alternativesOf);
+  const [step, ...rest] = path;
+  if (step === undefined) return [...new Set(here.flatMap((schema) => Object.keys(objectOf(schema.properties))))];
+  const next = here.map((schema) =>
+    objectOf(typeof step === 'number' ? schema.items : objectOf(schema.properties)[String(step)]),
+  );
+  return fieldsAt(next, rest);
+}
+
+function alternativesOf(schema: JsonSchema): JsonSchema[] {
+  const others = [schema.anyOf, schema.oneOf, schema.allOf].flatMap((each) => (Array.isArray(each) ? each : []));
+  return [schema, ...others.flatMap((each) => alternativesOf(objectOf(each)))];
+}
+
+function objectOf(value: unknown): JsonSchema {
+  return typeof value === 'object' && value !== null ? (value as JsonSchema) : {};
+}
