@@ -13,7 +13,7 @@ export const createPayment = defineTool({
   input: z.strictObject({
     amount: minorUnits.describe('In minor units of the currency: 1250 is 12.50 USD, but 1250 JPY.'),
     currency,
-    payment_method: idOf('pm', 'a payment method').describe(
+    payment_method: idOf('a payment method', 'pm').describe(
       'What is charged, such as "pm_123"; in the sandbox a test card, such as "pm_card_visa".',
     ),
     customer: customerId.optional().describe('Customer id. Needed when the payment method belongs to a customer.'),

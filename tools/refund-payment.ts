@@ -11,7 +11,9 @@ export const refundPayment = defineTool({
     'Gives back a payment, or a part of it. Without an amount all that is left of it is refunded; more than is left is refused. It cannot be undone. A repeat for the same payment and amount within 24 hours returns the first result and refunds nothing; a second refund of the same amount that is really meant needs the repeat_token of that answer.',
   effect: 'create',
   input: z.strictObject({
-    payment: idOf('(pi|ch|py)', 'a payment').describe('Id of the payment ("pi_123") or of its charge ("ch_123").'),
+    payment: idOf('a payment', 'pi', 'ch', 'py').describe(
+      'Id of the payment ("pi_123") or of its charge ("ch_123"). Call again with the same one: a refund named by the other id is another refund.',
+    ),
     amount: minorUnits
       .optional()
       .describe('In minor units of the currency: 1250 is 12.50 USD. Leave it out to refund all that is left.'),

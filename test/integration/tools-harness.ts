@@ -62,6 +62,12 @@ export async function openWorld(options: { now?: () => number } = {}) {
     look,
     /** How often an action took effect at the sandbox. */
     count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
+    /** Whether the request that arrived last has had its effect. */
+    lastTookEffect: async (): Promise<boolean> => {
+      const { requests, effects } = await look();
+      const last = requests.at(-1)?.idempotency_key;
+      return effects.some((effect) => effect.idempotency_key === last);
+    },
     fault: (rule: FaultRule) => control('POST', 'faults', rule),
     clearFaults: () => control('DELETE', 'faults'),
     arrived: (path: string, count: number) =>

@@ -74,18 +74,11 @@ async function dieThenRepeat(path: string, nth: number, when: 'before_effect' | 
   const dead = world.engine({ store, clock: new ManualClock(nowMs) });
   void dead.call('create_invoice', input);
   await world.arrived(path, nth);
-  if (when === 'after_effect') await vi.waitFor(async () => expect(await hasTakenEffect()).toBe(true));
+  if (when === 'after_effect') await vi.waitFor(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
   nowMs += 25 * hour;
   const clock = new ManualClock(nowMs);
   return running(clock, world.engine({ store, clock }).call('create_invoice', input));
-}
-
-/** Whether the request that arrived last has had its effect. */
-async function hasTakenEffect(): Promise<boolean> {
-  const { requests, effects } = await world.look();
-  const last = requests.at(-1)?.idempotency_key;
-  return effects.some((effect) => effect.idempotency_key === last);
 }
 
 describe('a death that is noticed after Stripe has forgotten the keys', () => {
@@ -195,6 +188,17 @@ describe('looking an invoice up', () => {
     const before = await lookUp({ action: 'send' });
     expect(before).toMatchObject({ status: 'partial', steps: { finalize: { id: found, status: 'open' } } });
     expect(await lookUp({ action: 'send' }, { finalize: { id: found } })).toMatchObject({ status: 'unclear' });
+  });
+
+  test('a line that is there twice is unclear: it would be billed twice', async () => {
+    const { id: customer } = await world.stripe.customers.create(ada);
+    const found = await draft(customer, 3);
+    const second = { customer, invoice: found, amount: 200, currency: 'usd', metadata: marked(marker, 2) };
+    await world.stripe.invoiceItems.create(second);
+    const unclear = { status: 'unclear', reason: expect.stringContaining('line 2') };
+    expect(await lookUp()).toMatchObject(unclear);
+    await world.stripe.invoices.finalizeInvoice(found);
+    expect(await lookUp()).toMatchObject(unclear);
   });
 
   test('two with one marker are unclear', async () => {

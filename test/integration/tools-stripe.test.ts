@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import { refusalOf, resultOf } from '../support/engine.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -31,7 +31,7 @@ async function dieIn(tool: string, args: unknown, path: string, when: 'before_ef
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
   void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
   await world.arrived(path, 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  if (when === 'after_effect') await vi.waitFor(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
   pass(25 * hour);
 }
@@ -152,6 +152,11 @@ describe('refund_payment', () => {
     const refused = refusalOf(await call('refund_payment', { ...refund, reason: 'duplicate' }));
     expect(refused).toMatchObject({ code: 'idempotency_conflict', fields: ['reason'] });
     expect(await world.count('refund.created')).toBe(1);
+  });
+
+  test('of something else is refused, and the message says which ids there are', async () => {
+    const refused = refusalOf(await call('refund_payment', { payment: 'in_1' }));
+    expect(refused).toMatchObject({ code: 'invalid_input', message: expect.stringContaining('pi_... or ch_...') });
   });
 
   test.each(['before_effect', 'after_effect'] as const)('one refund after a death %s', async (when) => {

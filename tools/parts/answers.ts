@@ -12,7 +12,7 @@ export const invoiceOutput = z.object({
   id: z.string(),
   number: z.string().nullable().describe('The number the customer sees; null while it is a draft.'),
   status: z.string().describe('draft, open, paid, uncollectible or void.'),
-  customer: z.string().describe('Customer id.'),
+  customer: z.string().nullable().describe('Customer id.'),
   currency: z.string(),
   subtotal: money,
   total: money,
@@ -45,7 +45,7 @@ export const paymentOutput = z.object({
 
 export const refundOutput = z.object({
   id: z.string(),
-  status: z.string().describe('"succeeded", or "pending", "requires_action", "failed", "canceled".'),
+  status: z.string().nullable().describe('"succeeded", or "pending", "requires_action", "failed", "canceled".'),
   amount: money,
   currency: z.string(),
   payment: z.string().nullable().describe('Id of the payment (pi_...).'),
@@ -70,7 +70,7 @@ const answers = {
     id: z.string(),
     number: text,
     status: z.string(),
-    customer: reference,
+    customer: reference.nullable(),
     currency: z.string(),
     subtotal: z.int(),
     total: z.int(),
@@ -97,7 +97,7 @@ const answers = {
   }),
   refund: z.object({
     id: z.string(),
-    status: z.string(),
+    status: text,
     amount: z.int(),
     currency: z.string(),
     payment_intent: reference.nullable(),

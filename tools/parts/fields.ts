@@ -15,15 +15,17 @@ export const minorUnits = z.int().min(1).max(amountMax);
 
 export const email = z.email().max(254).toLowerCase();
 
-export const customerId = idOf('cus', 'a customer').describe('Customer id, such as "cus_123".');
-export const invoiceId = idOf('in', 'an invoice').describe('Invoice id, such as "in_123" (not its number).');
+export const customerId = idOf('a customer', 'cus').describe('Customer id, such as "cus_123".');
+export const invoiceId = idOf('an invoice', 'in').describe('Invoice id, such as "in_123" (not its number).');
 
-/** The id of one of Stripe's objects. Bounded to what can stand in a path. */
-export function idOf(prefix: string, what: string) {
+/** The id of one of Stripe's objects, by what it begins with. Bounded to what can stand in a path. */
+export function idOf(what: string, ...prefixes: readonly [string, ...string[]]) {
+  const prefix = prefixes.length === 1 ? prefixes[0] : `(${prefixes.join('|')})`;
+  const examples = prefixes.map((each) => `${each}_...`).join(' or ');
   return z
     .string()
     .max(255)
-    .regex(new RegExp(`^${prefix}_[A-Za-z0-9_]+$`), `must be the id of ${what}: ${prefix.replace(/\W.*/, '')}_...`);
+    .regex(new RegExp(`^${prefix}_[A-Za-z0-9_]+$`), `must be the id of ${what}: ${examples}`);
 }
 
 /** The fields that are given: Stripe's parameters are absent or set, never undefined. */

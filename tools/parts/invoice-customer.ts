@@ -18,7 +18,7 @@ export const invoiceCustomer = z
   .strictObject({
     id: customerId.optional(),
     name: z.string().trim().min(1).max(256).optional().describe('Name, for a customer who may have to be created.'),
-    email: email.optional().describe('E-mail address: finds the customer. Compared in lower case.'),
+    email: email.optional().describe('E-mail address, taken in lower case: finds the customer who has exactly it.'),
   })
   .refine(({ id, name, email }) => (id === undefined) !== (name === undefined || email === undefined), {
     message: 'give either id, or name and email',
@@ -26,7 +26,9 @@ export const invoiceCustomer = z
   .refine(({ id, name, email }) => id === undefined || (name === undefined && email === undefined), {
     message: 'with an id, leave name and email out',
   })
-  .describe('Who is billed: {"id"} of an existing customer, or {"name", "email"} to find by e-mail or create.');
+  .describe(
+    'Who is billed: {"id"} of an existing customer, or {"name", "email"} to find by e-mail or create. Call again with the same ones: an invoice for the id and one for the address are two invoices.',
+  );
 
 export type InvoiceCustomer = z.infer<typeof invoiceCustomer>;
 

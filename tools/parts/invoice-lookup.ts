@@ -33,7 +33,9 @@ export async function lookUpInvoice(
   if (found.status === 'unclear') return found;
   if (found.status === 'absent') return lookUpCustomer(input, context);
   const invoice = toInvoice(found.object);
-  const lines = await linesMade(client, invoice.id, marker);
+  const made = await linesMade(client, invoice.id, marker);
+  if (made.status === 'unclear') return made;
+  const { lines } = made;
   const isWhole = input.lines.every((_, index) => lines[`line ${index + 1}`] !== undefined);
   if (invoice.status === 'draft') {
     if (isWhole && input.action === 'draft') return { status: 'found', result: invoice };
@@ -42,8 +44,8 @@ export async function lookUpInvoice(
   if (!isWhole) return { status: 'unclear', reason: 'its invoice was finalized before all lines were there' };
   if (input.action === 'send' && context.steps.finalize === undefined) {
     // Its finalizing is not kept, so that its sending cannot have begun.
-    const made = { invoice: toId(invoice), ...lines, finalize: invoice };
-    return { status: 'partial', steps: { ...customerMade(input, invoice.customer), ...made } };
+    const steps = { invoice: toId(invoice), ...lines, finalize: invoice };
+    return { status: 'partial', steps: { ...customerMade(input, invoice.customer), ...steps } };
   }
   if (input.action === 'send') {
     return { status: 'unclear', reason: 'its invoice is finalized, but whether it was e-mailed cannot be told' };
@@ -63,20 +65,27 @@ async function lookUpCustomer(
 }
 
 /** Under both names, so that a later run takes this customer, whatever it finds by e-mail then. */
-function customerMade(input: InvoiceInput, id: string): Record<string, { id: string }> {
-  if (input.customer.id !== undefined) return {};
+function customerMade(input: InvoiceInput, id: string | null): Record<string, { id: string }> {
+  if (input.customer.id !== undefined || id === null) return {};
   return { [customerSteps.find]: { id }, [customerSteps.create]: { id } };
 }
 
-/** The lines that carry the marker, by the names of their steps. */
-async function linesMade(client: Stripe, invoice: string, marker: string): Promise<Record<string, { id: string }>> {
-  const made: Record<string, { id: string }> = {};
+type LinesMade =
+  | { readonly status: 'clear'; readonly lines: Readonly<Record<string, { id: string }>> }
+  | { readonly status: 'unclear'; readonly reason: string };
+
+/** The lines that carry the marker, by the names of their steps. One that is there twice would be billed twice. */
+async function linesMade(client: Stripe, invoice: string, marker: string): Promise<LinesMade> {
+  const lines: Record<string, { id: string }> = {};
   let seen = 0;
   for await (const item of client.invoiceItems.list({ invoice, limit: pageSize })) {
     seen += 1;
-    if (seen > itemsMax) break;
+    if (seen > itemsMax) return { status: 'unclear', reason: `its invoice has more than ${itemsMax} lines` };
     const line = hasMarker(item, marker) ? lineOf(item) : undefined;
-    if (line !== undefined) made[`line ${line}`] = toId(item);
+    if (line === undefined) continue;
+    const step = `line ${line}`;
+    if (lines[step] !== undefined) return { status: 'unclear', reason: `${step} is on its invoice more than once` };
+    lines[step] = toId(item);
   }
-  return made;
+  return { status: 'clear', lines };
 }
