@@ -3,6 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { text } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterEach, describe, expect, test } from 'vitest';
+import { classifyMailError } from '../../tools/clients/smtp-errors.ts';
+import { Mailer } from '../../tools/clients/smtp-mailer.ts';
 import { sendEmail } from '../../tools/send-email.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 
@@ -40,9 +42,11 @@ async function mailServer(options: SMTPServerOptions = {}) {
 /** A server of another kind: it follows a script, one reply for each command, and counts the messages it saw whole. */
 async function scriptedServer(reply: (command: string, socket: Socket) => string | undefined) {
   const messages: string[] = [];
+  const closed: Promise<unknown>[] = [];
   const server: Server = createServer((socket) => {
     let buffered = '';
     let inMessage = false;
+    closed.push(new Promise((resolve) => socket.once('close', resolve)));
     socket.on('error', () => undefined);
     socket.write('220 ready\r\n');
     socket.on('data', (chunk) => {
@@ -62,7 +66,10 @@ async function scriptedServer(reply: (command: string, socket: Socket) => string
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   closers.push(() => server.close());
-  return { messages, url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const { port } = server.address() as AddressInfo;
+  /** Resolves when every connection has ended: what was to come over them has come. */
+  const quiet = () => Promise.all(closed);
+  return { messages, quiet, url: `smtp://127.0.0.1:${port}` };
 }
 
 const usual = (command: string): string => (command === 'DATA' ? '354 go on' : '250 ok');
@@ -195,6 +202,26 @@ describe('a refusal is definite, and the same call may be tried again', () => {
     });
     const { call } = engineFor(server.url);
     expect(refusalOf(await call('send_email', mail)).code).toBe('operation_failed');
+    expect(server.messages).toHaveLength(0);
+  });
+});
+
+describe('a run that is cut off', () => {
+  test('before the message has sent nothing, and sends nothing later', async () => {
+    let answerLater = () => {};
+    const cutOff = new AbortController();
+    const server = await scriptedServer((command, socket) => {
+      if (command !== 'DATA') return usual(command);
+      answerLater = () => void socket.write('354 go on\r\n');
+      cutOff.abort();
+      return undefined;
+    });
+    const mailer = await Mailer.open(server.url);
+    const sending = mailer.send(mail, { from: mail.from, to: mail.to }, cutOff.signal);
+    const error = await sending.catch((thrown: unknown) => thrown);
+    expect(classifyMailError(error)).toBe('not_executed');
+    answerLater();
+    await server.quiet();
     expect(server.messages).toHaveLength(0);
   });
 });

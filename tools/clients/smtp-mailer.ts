@@ -57,7 +57,10 @@ export class Mailer {
     });
   }
 
-  /** @throws MailError that knows how far the message came; NotExecuted when `signal` had aborted. */
+  /**
+   * An aborted `signal` ends what has not begun to send the message; a message on its way is left to find out.
+   * @throws MailError that knows how far the message came; NotExecuted when `signal` had aborted.
+   */
   async send(mail: Mail.Options, envelope: SMTPConnection.Envelope, signal: AbortSignal): Promise<Sent> {
     const { Connection, compose, options, credentials } = this.#parts;
     const message = await compose(mail);
@@ -77,6 +80,10 @@ export class Mailer {
         connection.close();
         reject(new MailError(stage, replyToMessage(error), error));
       };
+      const cutOff = (): void => {
+        if (stage === 'before_message') fail(new Error('it was cut off before the message was sent'));
+      };
+      signal.addEventListener('abort', cutOff, { once: true });
       const deliver = (): void =>
         connection.send(envelope, body, (error, info) => {
           if (error) return fail(error);

@@ -44,7 +44,10 @@ const refusals: ReadonlySet<number> = new Set([400, 401, 403, 404, 429]);
 /** System calls that come before the first byte of a request; see connect(2) and getaddrinfo(3). */
 const beforeSending: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 
-/** The server's certificate was refused, so the TLS handshake never ended: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/**
+ * The server's certificate was refused: Node destroys such a connection before it sends a byte of the request.
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes
+ */
 const refusedCertificate =
   /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|ERR_TLS_CERT_ALTNAME_INVALID)/;
 
