@@ -11,11 +11,14 @@ import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
 import { type Catalog, createCatalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
+import { clientStates, clientWarnings } from './tool/client-state.ts';
 import { applyRules, bundledToolsDir, loadTools } from './tool/load.ts';
-import type { Tool } from './tool/types.ts';
+import type { Tool, Upstream } from './tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
+/** How the stripe client names the built-in sandbox. */
+const sandboxOrigin = 'mcp-once-sandbox';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
 const settleMs = 5_000;
 /** How long clients, store and sandbox may take to close, in ms. */
@@ -23,11 +26,14 @@ const closeMs = 5_000;
 /** How long the answers of what was drained may take to leave, in ms. */
 const answersMs = 1_000;
 
+/** What an app is given besides its configuration. */
 export interface AppOptions {
   /** The variables that clients are configured from. */
   readonly environment: Environment;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Told at the start what is probably not as it was meant. Default: the log. */
+  readonly warn?: (message: string) => void;
 }
 
 /** Everything wired: tools, engine, ledger, clients, sandbox. */
@@ -40,13 +46,14 @@ export interface App {
   /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
   readonly usesSandbox: boolean;
   readonly log: Log;
+  /** Answers one tool call. Rejects for faults only. */
   handle(call: ToolCall): Promise<Answer>;
   /**
-   * Begins no further execution, waits up to `drainMs` for what executes, cuts off and settles the
-   * rest, and closes. Bounded; never rejects.
+   * Begins no further execution, waits up to `withinMs` (default `drainMs`) for what executes, cuts off
+   * and settles the rest, and closes. Bounded; never rejects.
    * @returns how many executions had to be cut off.
    */
-  drain(): Promise<number>;
+  drain(withinMs?: number): Promise<number>;
   /** Closes without waiting. */
   close(): Promise<void>;
 }
@@ -57,68 +64,42 @@ export interface App {
  */
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
+  const { warn = (message) => log.warn(message) } = options;
+  const catalog = await loadCatalog(config, warn);
+  const variables = clientEnvironment(environment, config);
+  const states = clientStates(catalog.tools, variables);
+  for (const message of clientWarnings(states)) warn(message);
+  const parts = openedOnUse(config, variables, clock, log);
   const stopLogging = logEvents(log);
-  const catalog = await loadCatalog(config, (message) => log.warn(message));
-  const sandbox = shared(() => openSandbox(config, log));
-  const clients = new ClientPool(clientEnvironment(environment, config), {
-    sandbox: async () => (await sandbox.get()).url,
-  });
-  let ended = false;
-  const ledger = shared(async () => {
-    if (ended) throw new LedgerUnavailable('the server has ended');
-    return openLedger(config, clock);
-  });
-  const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
   const closing = new AbortController();
   const ending = new AbortController();
   // Every execution listens to it.
   setMaxListeners(0, ending.signal);
-  // The engine is loaded by the first call, since a server's start is waited for, too.
-  const loaded = shared(() => import('./call/handle-call.ts'));
-  const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
+  const { clients, ledger, repeatSecret } = parts;
   const engine: Engine = {
     catalog,
     clients,
     clock,
     settings: settingsOf(config),
-    ledger: ledger.get,
-    repeatSecret: secret.get,
+    ledger,
+    repeatSecret,
     randomId: randomUUID,
     log,
     running: new Set(),
     closing: closing.signal,
     ending: ending.signal,
   };
-  const answering = new Set<Promise<unknown>>();
-
   const close = async (): Promise<void> => {
-    ended = true;
     closing.abort();
     ending.abort();
-    await clients.close();
-    await Promise.allSettled([
-      ledger.current()?.then((opened) => opened.store.close()),
-      sandbox.current()?.then((opened) => opened.close()),
-    ]);
+    await parts.close();
     stopLogging();
   };
-
-  const drain = async (): Promise<number> => {
-    closing.abort();
-    await untilEmpty(engine.running, clock, config.drainMs);
-    const cutOff = engine.running.size;
-    if (cutOff > 0) {
-      log.warn('executions were cut off: their outcome is unknown until they are recovered', { count: cutOff });
-      ending.abort();
-      await untilEmpty(engine.running, clock, settleMs);
-    }
-    await untilEmpty(answering, clock, answersMs);
-    const closed = close().catch((error: unknown) => log.warn(`closing failed: ${describeError(error)}`));
-    await Promise.race([closed, pause(clock, closeMs)]);
-    return cutOff;
-  };
-
-  const usesSandbox = catalog.tools.some((tool) => isInSandbox(clients, tool));
+  // The engine is loaded by the first call, since a server's start is waited for, too.
+  const loaded = shared(() => import('./call/handle-call.ts'));
+  const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
+  const answering = new Set<Promise<unknown>>();
+  const usesSandbox = states.some(({ state }) => state.type === 'configured' && isBuiltInSandbox(state.upstream));
   return {
     catalog,
     scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
@@ -126,15 +107,68 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     usesSandbox,
     log,
     handle: (call) => tracked(answering, handle(call)),
-    drain,
+    drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };
 }
 
-/** The tools of a configuration. @throws McpOnceError `tool_invalid`, `configuration_invalid` */
+interface Drained {
+  readonly engine: Engine;
+  /** The calls that have no answer yet. */
+  readonly answering: ReadonlySet<Promise<unknown>>;
+  readonly closing: AbortController;
+  readonly ending: AbortController;
+  readonly close: () => Promise<void>;
+  readonly log: Log;
+}
+
+/** See `App.drain`. */
+async function drain(drained: Drained, withinMs: number): Promise<number> {
+  const { engine, answering, closing, ending, close, log } = drained;
+  const { clock, running } = engine;
+  closing.abort();
+  await untilEmpty(running, clock, withinMs);
+  const cutOff = running.size;
+  if (cutOff > 0) {
+    log.warn('executions were cut off: their outcome is unknown until they are recovered', { count: cutOff });
+    ending.abort();
+    await untilEmpty(running, clock, settleMs);
+  }
+  await untilEmpty(answering, clock, answersMs);
+  const closed = close().catch((error: unknown) => log.warn(`closing failed: ${describeError(error)}`));
+  await Promise.race([closed, pause(clock, closeMs)]);
+  return cutOff;
+}
+
+/** What is opened by the first call that needs it. After `close` no ledger opens any more. */
+function openedOnUse(config: Config, variables: Environment, clock: Clock, log: Log) {
+  const sandbox = shared(() => openSandbox(config, log));
+  const clients = new ClientPool(variables, { sandbox: async () => (await sandbox.get()).url });
+  let ended = false;
+  const ledger = shared(async () => {
+    if (ended) throw new LedgerUnavailable('the server has ended');
+    return openLedger(config, clock);
+  });
+  const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
+  const close = async (): Promise<void> => {
+    ended = true;
+    await clients.close();
+    await Promise.allSettled([
+      ledger.current()?.then((opened) => opened.store.close()),
+      sandbox.current()?.then((opened) => opened.close()),
+    ]);
+  };
+  return { clients, ledger: ledger.get, repeatSecret: secret.get, close };
+}
+
+/**
+ * The tools of a configuration.
+ * @param warn told of a folder that holds no tool, and of a pattern that no tool's name matches.
+ * @throws McpOnceError `tool_invalid`, `configuration_invalid`
+ */
 export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
-  const loaded = await loadTools(folders);
+  const loaded = await loadTools(folders, warn);
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
@@ -194,18 +228,14 @@ async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
  * What clients may read. Our own variables hold our secret, and are no client's business; but which
  * sandbox it is they have to know: two data files are two upstreams.
  */
-function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
+export function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
   const theirs = Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'));
   return Object.freeze({ ...Object.fromEntries(theirs), MCP_ONCE_SANDBOX_DATA: sandbox.dataFile });
 }
 
-function isInSandbox(clients: ClientPool, tool: Tool): boolean {
-  try {
-    return clients.upstream(tool.client).mode === 'sandbox';
-  } catch {
-    // A variable is missing: its own calls will say so.
-    return false;
-  }
+/** By its origin: another provider's sandbox says nothing about what Stripe bills. */
+function isBuiltInSandbox({ origin, mode }: Upstream): boolean {
+  return origin === sandboxOrigin && mode === 'sandbox';
 }
 
 function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {

@@ -13,6 +13,7 @@ export interface Cli {
   tell(text: string): void;
 }
 
+/** As the help says: done, failed, the command line itself is wrong. */
 export const exitCodes = Object.freeze({ ok: 0, failure: 1, usage: 2 });
 
 /** This package's version. The package refers to itself by name, wherever it is installed. */
@@ -31,7 +32,7 @@ export interface ConfigOptions {
   readonly logLevel?: string;
 }
 
-/** @throws McpOnceError `configuration_invalid` */
+/** The configuration that a command's options choose. @throws McpOnceError `configuration_invalid` */
 export function configOf(cli: Cli, options: ConfigOptions, purpose: 'serve' | 'operate' = 'serve'): Promise<Config> {
   const { config, store, logLevel, tools } = options;
   return loadConfig({
@@ -41,12 +42,19 @@ export function configOf(cli: Cli, options: ConfigOptions, purpose: 'serve' | 'o
   });
 }
 
-/** One line for a person: what is wrong, and no stack. */
+/** One line for a person: what is wrong, and no stack. Messages of our own are told whole. */
 export function errorLine(error: unknown): string {
+  const isOurs = error instanceof McpOnceError || error instanceof UsageError;
   const hint = error instanceof UsageError ? ' (see mcp-once --help)' : '';
-  return `mcp-once: ${describeError(error)}${hint}`;
+  return `mcp-once: ${plain(isOurs ? error.message : describeError(error))}${hint}`;
 }
 
+/** Tells a person, on one line, what is probably not as it was meant. */
+export function warner(cli: Cli): (message: string) => void {
+  return (message) => cli.tell(`mcp-once: ${plain(message)}`);
+}
+
+/** 2 when the command line itself is wrong, else 1. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
 }

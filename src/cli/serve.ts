@@ -1,7 +1,8 @@
 import { createApp } from '../app.ts';
+import { systemClock } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion } from './cli.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warner } from './cli.ts';
 
 /** How long answers may take to be handed to the operating system, in ms. */
 const flushMs = 1_000;
@@ -17,8 +18,9 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
   keepStdoutForProtocol();
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
-  const app = await createApp(config, { environment: cli.environment, log });
+  // Before the tools are loaded: a promise that one of them forgets may be rejected at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
+  const app = await createApp(config, { environment: cli.environment, log, warn: warner(cli) });
   if (app.usesSandbox) {
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
@@ -38,9 +40,11 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
   await server.connect(transport);
   const why = await stop.stopped;
   log.debug(`draining: ${why}`);
+  const drainingAtMs = systemClock.monotonicMs();
   // What was read before stdin ended still begins; after a signal nothing does.
   if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(config.drainMs)]);
-  await app.drain();
+  // One bound for both: after the end of stdin, too, a server is gone within `drainMs` and what settling takes.
+  await app.drain(Math.max(0, config.drainMs - (systemClock.monotonicMs() - drainingAtMs)));
   await Promise.race([transport.settled(), bound(flushMs)]);
   await server.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
   return faults.seen ? exitCodes.failure : exitCodes.ok;

@@ -28,12 +28,13 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
 ): Client<Opened> {
   return Object.freeze({
     name: definition.name,
+    variables: Object.freeze(Object.keys(definition.env.shape)),
     memoryMs: definition.memoryMs ?? 0,
     classify: (error: unknown) => classify(definition.classify, error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => {
       const env = readEnvironment(definition, environment);
       return {
-        upstream: Object.freeze(definition.upstream(env)),
+        upstream: upstreamOf(definition, env),
         open: async (host: ClientHost) => definition.open(env, host),
         close: async (opened: Opened) => definition.close?.(opened),
       };
@@ -48,6 +49,28 @@ function classify(rule: ((error: unknown) => Classification | undefined) | undef
   } catch {
     return 'unknown';
   }
+}
+
+/** Part of every key: what it lacks would make two accounts one. What it throws may quote a variable, and is not told. */
+function upstreamOf<Environment>(
+  definition: { readonly name: string; readonly upstream: (env: Environment) => Upstream },
+  env: Environment,
+): Upstream {
+  const cannot = (why: string, cause?: unknown): never => {
+    const message = `The client "${definition.name}" does not tell where its effects happen: its upstream(env) ${why}.`;
+    throw new McpOnceError('upstream_unavailable', message, { cause });
+  };
+  let told: Partial<Upstream>;
+  try {
+    told = definition.upstream(env) ?? {};
+  } catch (error) {
+    return cannot('throws', error);
+  }
+  const { origin, mode, account } = told;
+  if (typeof origin === 'string' && typeof mode === 'string' && typeof account === 'string') {
+    return Object.freeze({ origin, mode, account });
+  }
+  return cannot('must give origin, mode and account, each a text');
 }
 
 function readEnvironment<Environment extends z.ZodObject>(

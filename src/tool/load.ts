@@ -23,12 +23,22 @@ export const bundledToolsDir = join(packageFolder, 'tools');
  * Loads the tools of folders: every `.js` and `.mjs` file at the top level of each, and of each file
  * the exported tools (named or default, one or an array of them).
  *
+ * @param warn told of a folder that holds no tool.
  * @throws McpOnceError `tool_invalid` naming the file: it throws, exports no tool, exports a tool
  * that contradicts itself, or repeats a name. `configuration_invalid` for a folder that cannot be read.
  */
-export async function loadTools(folders: readonly string[]): Promise<Tool[]> {
+export async function loadTools(
+  folders: readonly string[],
+  warn: (message: string) => void = () => {},
+): Promise<Tool[]> {
   if (!folders.every(findsUs)) await letToolsImportUs();
-  const files = (await Promise.all(folders.map(filesOf))).flat();
+  const found = await Promise.all(folders.map(filesOf));
+  for (const [index, folder] of folders.entries()) {
+    if (found[index]?.length === 0) {
+      warn(`the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`);
+    }
+  }
+  const files = found.flat();
   // All at once; what is wrong is then told in the order of the files, the same each time.
   const loaded = await Promise.allSettled(files.map(toolsOf));
   const byName = new Map<string, { tool: Tool; file: string }>();

@@ -38,13 +38,16 @@ export interface ClientHost {
 /** A client of one upstream, shared by tools; opened once, on first use. */
 export interface Client<Opened = unknown> {
   readonly name: string;
-  /** Reads the client's variables out of the environment. @throws McpOnceError naming the variable. */
+  /** The names of the variables that it reads. */
+  readonly variables: readonly string[];
+  /** Reads the client's variables out of the environment. @throws McpOnceError `upstream_unavailable` naming the variable. */
   readonly configure: (environment: Readonly<Record<string, string | undefined>>) => ConfiguredClient<Opened>;
   /** How long the provider remembers an idempotency key, in ms; 0 when it takes none. */
   readonly memoryMs: number;
   readonly classify: (error: unknown) => Classification;
 }
 
+/** A client whose variables are as they have to be. Not open yet. */
 export interface ConfiguredClient<Opened = unknown> {
   readonly upstream: Upstream;
   open(host: ClientHost): Promise<Opened>;
@@ -57,16 +60,19 @@ interface ToolInput {
   parse(value: unknown): ParsedInput;
 }
 
+/** Arguments as the tool takes them, or what is wrong with them. */
 export type ParsedInput =
   | { readonly ok: true; readonly value: Record<string, unknown> }
   | { readonly ok: false; readonly issues: readonly InputIssue[] };
 
+/** One thing that is wrong with a tool's arguments. Never holds a value. */
 export interface InputIssue {
   /** Where, such as `lines[0].quantity`; empty for the whole input. */
   readonly path: string;
   readonly message: string;
 }
 
+/** What a tool may write to the server's log: no argument's value, no secret. */
 export interface ToolLog {
   debug(message: string): void;
   info(message: string): void;
@@ -97,6 +103,7 @@ export interface RunContext<Opened = unknown> {
   readonly log: ToolLog;
 }
 
+/** What `lookup` is given besides its input. */
 export interface LookupContext<Opened = unknown> {
   readonly client: Opened;
   readonly marker: string;

@@ -128,7 +128,31 @@ describe('instructions', () => {
     expect(real.instructions).not.toContain('billed');
     expect(real.instructions).toContain('repeat_token');
   });
+
+  test("another provider's sandbox says nothing about what Stripe bills", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'tools'));
+    writeFileSync(join(folder, 'tools', 'pay.mjs'), toolInSandbox);
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ toolsDirs: ['tools'] }));
+    const environment = { STRIPE_SECRET_KEY: 'sk_live_4eC39HqLyjWDarjtT1zdp7dc' };
+    const { app } = await appIn(folder, environment, join(folder, 'c.json'));
+    expect(app.catalog.find('pay')).toBeDefined();
+    expect(app.usesSandbox).toBe(false);
+    expect(app.instructions).not.toContain('billed');
+  });
 });
+
+const toolInSandbox = `
+  import { defineClient, defineTool, z } from 'mcp-once';
+  const client = defineClient({
+    name: 'bank', env: z.object({}), open: () => ({}),
+    upstream: () => ({ origin: 'https://sandbox.bank.example', mode: 'sandbox', account: 'main' }),
+  });
+  export const pay = defineTool({
+    name: 'pay', title: 'Pay', description: 'Pays.', effect: 'create', client,
+    input: z.strictObject({}), output: z.object({}), run: async () => ({}),
+  });
+`;
 
 function eventOf(type: string): Promise<void> {
   return new Promise((resolve) => {

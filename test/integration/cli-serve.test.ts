@@ -84,6 +84,20 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['unknown']);
   });
 
+  test('after the end of stdin the bound counts once', async () => {
+    const folder = folderWithTool(slowTool);
+    writeFileSync(join(folder, 'c.json'), '{ "drainMs": "3s" }');
+    const { url, arrived } = await slowUpstream();
+    const served = await Served.start(folder, [...debug, '--config', 'c.json']);
+    const answer = served.call('slow', { url });
+    await arrived;
+    const endedAtMs = performance.now();
+    served.child.stdin.end();
+    expect((await answer)._meta['mcp-once/outcome'].code).toBe('outcome_unknown');
+    expect(performance.now() - endedAtMs).toBeLessThan(5_500);
+    expect(statesIn(folder)).toEqual(['unknown']);
+  });
+
   test('a second signal ends it at once', async () => {
     const { url, arrived } = await slowUpstream();
     const folder = folderWithTool(slowTool);
@@ -133,6 +147,7 @@ describe('stdout carries protocol only', () => {
   test('a stray rejection of a tool is logged, and the server lives on', async () => {
     const folder = folderWithTool(`
       import { defineTool, z } from 'mcp-once';
+      void Promise.reject(new Error('forgotten at load'));
       export default defineTool({
         name: 'stray', title: 'Stray', description: 'Forgets a promise.', effect: 'create',
         input: z.object({ n: z.number() }), output: z.object({}),
@@ -140,11 +155,22 @@ describe('stdout carries protocol only', () => {
       });
     `);
     const served = await Served.start(folder, ['--tools', '.']);
+    expect(served.stderr).toContain('forgotten at load');
     await served.call('stray', { n: 1 });
     await served.until(() => served.stderr.includes('nobody listens'));
     expect((await served.call('stray', { n: 2 })).isError).toBeUndefined();
     expect((await served.end()).code).toBe(0);
   });
+});
+
+test('what is probably not meant is told plainly at the start, and what is right is served', async () => {
+  const folder = temporaryFolder();
+  const served = await Served.start(folder, ['--tools', '.', '--log-level', 'silent'], { SMTP_URL: 'hunter2' });
+  expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} holds no tool`);
+  expect(served.stderr).toMatch(/mcp-once: The client "smtp" needs SMTP_URL .* refused: send_email\.$/m);
+  expect(served.stderr).not.toContain('hunter2');
+  expect((await served.call('create_customer', { name: 'Alice' })).isError).toBeUndefined();
+  await served.end();
 });
 
 describe('tools from wherever they lie', () => {

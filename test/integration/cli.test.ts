@@ -83,6 +83,46 @@ describe('config', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
+  test.each([
+    [{ STRIPE_SECRET_KEY: 'hunter2' }, 'STRIPE_SECRET_KEY (must be a secret or restricted key: sk_test_...'],
+    [{ STRIPE_API_BASE: 'http://127.0.0.1:9' }, 'STRIPE_SECRET_KEY (is needed where STRIPE_API_BASE is set)'],
+    [{ SMTP_URL: 'hunter2' }, 'SMTP_URL (must be a URL such as'],
+  ])('check of a client that is set up wrong says so and fails: %j', (environment, expected) => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], environment);
+    expect(code).toBe(1);
+    expect(stderr).toContain(expected);
+    expect(stderr).toMatch(/Until then its tools are refused: .*(create_invoice|send_email)/);
+    const { clients } = JSON.parse(stdout);
+    expect(Object.values(clients).filter((each) => String(each).startsWith('wrong: '))).toHaveLength(1);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  test('check of a client of which nothing is set is no failure', () => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], { SMTP_URL: '' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout).clients.smtp).toMatch(/^not configured: .*SMTP_URL/);
+  });
+
+  test('check warns of a folder that holds no tool, and of a pattern that no tool matches', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), '{ "tools": { "destroy_*": {} } }');
+    writeFileSync(join(folder, 'tool.ts'), unclearTool);
+    const { code, stderr } = run(folder, ['config', 'check', '--config', 'c.json', '--tools', '.']);
+    expect(code).toBe(0);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      `mcp-once: the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`,
+      'mcp-once: configuration: tools: no tool matches "destroy_*"',
+    ]);
+  });
+
+  test('what is wrong is told whole, however much it is', () => {
+    const folder = temporaryFolder();
+    const keys = Array.from({ length: 9 }, (_, index) => `${'unheardOf'.repeat(9)}${index}`);
+    writeFileSync(join(folder, 'c.json'), JSON.stringify(Object.fromEntries(keys.map((key) => [key, 1]))));
+    const { stderr } = run(folder, ['config', 'check', '--config', 'c.json']);
+    for (const key of keys) expect(stderr).toContain(`${key} is not known`);
+  });
+
   test('schema prints the shipped schema', () => {
     const { code, stdout } = run(temporaryFolder(), ['config', 'schema']);
     expect(code).toBe(0);

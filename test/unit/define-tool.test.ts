@@ -1,6 +1,6 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
-import { defineClient, defineTool, type McpOnceError, z } from '../../src/index.ts';
+import { defineClient, defineTool, McpOnceError, z } from '../../src/index.ts';
 import type { ToolDefinition } from '../../src/tool/types.ts';
 
 const sound = {
@@ -101,4 +101,25 @@ test('a result that the tool takes for its output satisfies the schema that clie
   }
   expect(tool.acceptsOutput({})).toBe(false);
   expect(validate({})).toMatchObject({ valid: false });
+});
+
+describe('where a client says that its effects happen', () => {
+  const clientWith = (upstream: unknown) =>
+    defineClient({ name: 'c', env: z.object({ KEY: z.string() }), open: () => ({}), upstream: upstream as never });
+
+  test.each([
+    ['a part is missing', () => ({ origin: 'o', mode: 'test' }), 'must give origin, mode and account, each a text'],
+    [
+      'it is a promise',
+      async () => ({ origin: 'o', mode: 'test', account: 'a' }),
+      'must give origin, mode and account',
+    ],
+    ['nothing', () => undefined, 'must give origin, mode and account'],
+    ['it throws', ({ KEY }: { KEY: string }) => new URL(KEY), 'throws'],
+  ])('is refused when it is not there: %s; and nothing of the variables is told', (_, upstream, expected) => {
+    const configure = () => clientWith(upstream).configure({ KEY: 'hunter2' });
+    expect(configure).toThrow(McpOnceError);
+    expect(configure).toThrow(expected);
+    expect(configure).not.toThrow(/hunter2/);
+  });
 });
