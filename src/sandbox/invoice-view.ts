@@ -15,62 +15,76 @@ export function totalsOf(invoice: InvoiceRecord, lines: readonly ItemRecord[]) {
   return { total, due, remaining: invoice.status === 'paid' ? 0 : due - paid };
 }
 
+/** The items that are an invoice's lines, in their order. */
 export function linesOf(call: Call, invoice: InvoiceRecord): ItemRecord[] {
   return call.objects.children(items, invoice.id);
 }
 
+/** What an invoice has none of here: taxes, discounts, shipping, subscriptions, accounts behind accounts. */
+const unused = {
+  account_tax_ids: null,
+  amount_overpaid: 0,
+  amount_shipping: 0,
+  application: null,
+  automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+  customer_account: null,
+  customer_shipping: null,
+  customer_tax_exempt: 'none',
+  customer_tax_ids: [],
+  default_payment_method: null,
+  default_source: null,
+  default_tax_rates: [],
+  discounts: [],
+  from_invoice: null,
+  invoice_pdf: null,
+  last_finalization_error: null,
+  latest_revision: null,
+  next_payment_attempt: null,
+  on_behalf_of: null,
+  parent: null,
+  payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+  post_payment_credit_notes_amount: 0,
+  pre_payment_credit_notes_amount: 0,
+  receipt_number: null,
+  rendering: null,
+  shipping_cost: null,
+  shipping_details: null,
+  starting_balance: 0,
+  test_clock: null,
+  total_discount_amounts: [],
+  total_pretax_credit_amounts: [],
+  total_taxes: [],
+  webhooks_delivered_at: null,
+} satisfies Partial<Wire<Stripe.Invoice>>;
+
+/** An invoice as the API shows it, with its first lines and its customer as it is now. */
 export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoice> {
   const lines = linesOf(call, record);
-  const totals = totalsOf(record, lines);
-  const customer = call.objects.find(customers, record.customer);
   const finalized = record.finalizedAt !== null;
   return {
+    ...unused,
     id: record.id,
     object: 'invoice',
     account_country: 'US',
     account_name: 'mcp-once sandbox',
-    account_tax_ids: null,
-    amount_due: totals.due,
-    amount_overpaid: 0,
-    amount_paid: record.amountPaid + record.amountPaidOffStripe,
-    amount_paid_off_stripe: record.amountPaidOffStripe,
-    amount_remaining: totals.remaining,
-    amount_shipping: 0,
-    application: null,
+    ...amountsOf(record, totalsOf(record, lines)),
     attempt_count: record.attemptCount,
     attempted: record.attemptCount > 0,
     auto_advance: record.autoAdvance,
-    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
     automatically_finalizes_at: record.status === 'draft' && record.autoAdvance ? record.created + 3_600 : null,
     billing_reason: 'manual',
     collection_method: record.collectionMethod,
     created: record.created,
     currency: record.currency,
     custom_fields: record.customFields,
-    customer: record.customer,
-    customer_account: null,
-    customer_address: customer?.address ?? null,
-    customer_email: customer?.email ?? null,
-    customer_name: customer?.name ?? null,
-    customer_phone: customer?.phone ?? null,
-    customer_shipping: null,
-    customer_tax_exempt: 'none',
-    customer_tax_ids: [],
-    default_payment_method: null,
-    default_source: null,
-    default_tax_rates: [],
+    ...customerOf(call, record),
     description: record.description,
-    discounts: [],
     due_date: record.dueDate,
     effective_at: record.finalizedAt,
     ending_balance: finalized ? 0 : null,
     footer: record.footer,
-    from_invoice: null,
     hosted_invoice_url: finalized ? `${call.origin}/_sandbox/invoices/${record.id}` : null,
-    invoice_pdf: null,
     issuer: { type: 'self' },
-    last_finalization_error: null,
-    latest_revision: null,
     lines: listOf(
       `/v1/invoices/${record.id}/lines`,
       lines.slice(0, linesEmbedded).map(toLine),
@@ -78,20 +92,9 @@ export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoic
     ),
     livemode: record.livemode,
     metadata: record.metadata,
-    next_payment_attempt: null,
     number: record.number,
-    on_behalf_of: null,
-    parent: null,
-    payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
     period_end: record.created,
     period_start: record.created,
-    post_payment_credit_notes_amount: 0,
-    pre_payment_credit_notes_amount: 0,
-    receipt_number: null,
-    rendering: null,
-    shipping_cost: null,
-    shipping_details: null,
-    starting_balance: 0,
     statement_descriptor: record.statementDescriptor,
     status: record.status,
     status_transitions: {
@@ -100,14 +103,29 @@ export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoic
       paid_at: record.paidAt,
       voided_at: record.voidedAt,
     },
-    subtotal: totals.total,
-    subtotal_excluding_tax: totals.total,
-    test_clock: null,
-    total: totals.total,
-    total_discount_amounts: [],
-    total_excluding_tax: totals.total,
-    total_pretax_credit_amounts: [],
-    total_taxes: [],
-    webhooks_delivered_at: null,
+  };
+}
+
+function amountsOf(record: InvoiceRecord, { total, due, remaining }: ReturnType<typeof totalsOf>) {
+  return {
+    amount_due: due,
+    amount_paid: record.amountPaid + record.amountPaidOffStripe,
+    amount_paid_off_stripe: record.amountPaidOffStripe,
+    amount_remaining: remaining,
+    subtotal: total,
+    subtotal_excluding_tax: total,
+    total,
+    total_excluding_tax: total,
+  };
+}
+
+function customerOf(call: Call, record: InvoiceRecord) {
+  const customer = call.objects.find(customers, record.customer);
+  return {
+    customer: record.customer,
+    customer_address: customer?.address ?? null,
+    customer_email: customer?.email ?? null,
+    customer_name: customer?.name ?? null,
+    customer_phone: customer?.phone ?? null,
   };
 }
