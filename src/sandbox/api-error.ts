@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 
 /** The `error` object of Stripe's error envelope (https://docs.stripe.com/api/errors). */
 export interface ErrorBody {
-  type: 'api_error' | 'card_error' | 'idempotency_error' | 'invalid_request_error' | 'rate_limit_error';
+  type: 'api_error' | 'card_error' | 'idempotency_error' | 'invalid_request_error';
   message: string;
   code?: string;
   decline_code?: string;
@@ -27,6 +27,7 @@ export interface Answer {
   readonly expand?: readonly string[];
 }
 
+/** Success, with what was written. */
 export function ok(body: object): Answer {
   return { status: 200, body, effects: 'kept' };
 }
@@ -58,10 +59,12 @@ export function noSuch(noun: string, id: string, param?: string): ApiError {
   return new ApiError(param === undefined ? 404 : 400, error);
 }
 
+/** An answer that says nothing of the effect; `effects` says what became of it. */
 export function serverError(status: 500 | 503, message: string, effects: Answer['effects']): Answer {
   return { status, body: { error: { type: 'api_error', message } satisfies ErrorBody }, effects };
 }
 
+/** A key that is in use (409), or was used for another request (400): never saved. */
 export function idempotencyError(status: 400 | 409, message: string, code?: string): Answer {
   const error: ErrorBody = { type: 'idempotency_error', message };
   if (code !== undefined) error.code = code;

@@ -1,3 +1,4 @@
+import { describeError } from '../errors.ts';
 import { foreignAccount } from './accounts.ts';
 import { type Answer, ApiError, invalidParameter, serverError } from './api-error.ts';
 import { atomically, isBusy } from './database.ts';
@@ -46,9 +47,7 @@ async function answerRequest(
   if (fault === 'refuse') return { kind: 'drop' };
   const headers = replyHeaders(request, requestId);
   try {
-    if (fault === 'unauthorized') throw unauthorized('Invalid API Key provided (a fault on request).');
     const prepared = prepare(parts, request, requestId, strike);
-    if (fault === 'rate_limit') throw rateLimited();
     const outcome = await execute(parts, prepared, waitOf(parts, strike, 'before_effect'));
     await waitOf(parts, strike, 'after_effect')?.();
     if (outcome.kind === 'replayed') {
@@ -57,14 +56,13 @@ async function answerRequest(
     }
     const status = outcome.kind === 'replayed' ? outcome.status : outcome.answer.status;
     const bodyText = outcome.kind === 'replayed' ? outcome.bodyText : JSON.stringify(outcome.answer.body);
-    if (strike?.rule.fault === 'drop_answer') {
-      return strike.rule.cut === 'in_body' ? { kind: 'cut', bodyText } : { kind: 'drop' };
-    }
-    return answered(status, bodyText, headers);
+    const answer = answered(status, bodyText, headers);
+    if (strike?.rule.fault !== 'drop_answer') return answer;
+    return strike.rule.cut === 'in_body' ? { ...answer, kind: 'cut' } : { kind: 'drop' };
   } catch (error) {
     if (error instanceof SandboxClosed) return { kind: 'drop' };
     const answer = answerOf(error);
-    if (!(error instanceof ApiError)) parts.log(`error: ${error instanceof Error ? error.message : String(error)}`);
+    if (!(error instanceof ApiError)) parts.log(`error: ${describeError(error)}`);
     return answered(answer.status, JSON.stringify(answer.body), headers);
   }
 }
@@ -82,10 +80,13 @@ interface Prepared {
 
 /** Everything before execution. @throws ApiError; nothing is saved. */
 function prepare(parts: Parts, request: ReceivedRequest, requestId: string, strike: Strike): Prepared {
+  const fault = strike?.rule.fault;
+  if (fault === 'unauthorized') throw unauthorized('Invalid API Key provided (a fault on request).');
   const apiKey = apiKeyOf(headerOf(request, 'authorization'));
   const account = accountOf(apiKey);
   const named = headerOf(request, 'stripe-account');
   if (named !== undefined && named !== account) throw foreignAccount(named);
+  if (fault === 'rate_limit') throw rateLimited();
   const found = route(request.method, request.path);
   if (found === undefined) {
     throw new ApiError(
@@ -98,7 +99,7 @@ function prepare(parts: Parts, request: ReceivedRequest, requestId: string, stri
     );
   }
   const params = decodeForm(request.method === 'POST' ? formBody(request) : request.query);
-  const key = strike?.rule.fault === 'ignore_idempotency_keys' ? undefined : idempotencyKeyOf(request);
+  const key = fault === 'ignore_idempotency_keys' ? undefined : idempotencyKeyOf(request);
   const livemode = /^[sr]k_live_/.test(apiKey);
   const searchLagMs = strike?.rule.fault === 'search_lag' ? strike.rule.ms : 0;
   return {
@@ -131,14 +132,14 @@ async function execute(parts: Parts, prepared: Prepared, wait: (() => Promise<vo
   return { kind: 'executed', answer };
 }
 
-/** Runs in a transaction of its own (a savepoint within the outer one), undone unless its effects are kept. */
+/** Runs in a transaction of its own (a savepoint within the outer one), undone when it throws. */
 function undoable(parts: Parts, run: () => Answer): Answer {
   try {
     return parts.db.transaction(run)();
   } catch (error) {
     // A failing database takes the outer transaction with it: nothing happened, nothing is saved.
     if (isDatabaseError(error)) throw error;
-    if (!(error instanceof ApiError)) parts.log(`error: ${error instanceof Error ? error.message : String(error)}`);
+    if (!(error instanceof ApiError)) parts.log(`error: ${describeError(error)}`);
     return answerOf(error);
   }
 }
@@ -198,10 +199,10 @@ function replyHeaders(request: ReceivedRequest, requestId: string): Record<strin
 }
 
 /** Stripe advises its SDKs: not to repeat a saved 500, which is replayed, but to repeat a conflict. */
-function answered(status: number, bodyText: string, headers: Record<string, string>): Reply {
+function answered(status: number, bodyText: string, headers: Record<string, string>) {
   if (status === 500) headers['stripe-should-retry'] = 'false';
   if (status === 409) headers['stripe-should-retry'] = 'true';
-  return { kind: 'answer', status, headers, bodyText };
+  return { kind: 'answer', status, headers, bodyText } as const;
 }
 
 function answerOf(error: unknown): Answer {

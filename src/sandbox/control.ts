@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { advanceClock } from './database.ts';
+import type { Call } from './endpoint.ts';
 import { faultRule, pathMatches } from './faults.ts';
 import { jsonReply, type ReceivedRequest, type Reply } from './http.ts';
+import { invoices } from './invoice-record.ts';
+import { linesOf, totalsOf } from './invoice-view.ts';
 import type { JournalEntry } from './journal.ts';
 import { limits } from './options.ts';
 import { clockMs, makeCall, type Parts } from './parts.ts';
 import { kinds } from './routes.ts';
+
+const notice = 'This is the sandbox of mcp-once: nothing real is billed.';
 
 const clockBody = z.strictObject({
   advanceMs: z.number().int().min(-limits.clockAdvanceMsMax).max(limits.clockAdvanceMsMax),
@@ -16,7 +21,7 @@ const effectsQuery = z.strictObject({ rows: z.coerce.number().int().min(0).max(1
 const awaitQuery = z.strictObject({
   path: z.string().min(1).max(200).optional(),
   method: z.enum(['GET', 'POST', 'DELETE']).optional(),
-  count: z.coerce.number().int().min(1).max(limits.journalRowsMax).default(1),
+  count: z.coerce.number().int().min(1).max(limits.requestsKeptMax).default(1),
   since: z.coerce.number().int().min(0).default(0),
   timeoutMs: z.coerce.number().int().min(0).max(limits.awaitMsMax).default(10_000),
 });
@@ -30,7 +35,7 @@ export async function handleControl(parts: Parts, request: ReceivedRequest): Pro
     case 'GET /_sandbox/health':
       return jsonReply(200, {
         status: 'ok',
-        notice: 'This is the sandbox of mcp-once: nothing real is billed.',
+        notice,
         faultsAllowed: parts.mayMisbehave,
         clockMs: clockMs(parts),
       });
@@ -122,25 +127,24 @@ async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>):
   }
 }
 
+/** What `hosted_invoice_url` leads to: the page that a customer sees. */
 function invoicePage(parts: Parts, id: string): Reply {
   const account = parts.db
     .prepare<[string], string>("SELECT account FROM objects WHERE id = ? AND kind = 'invoices'")
     .pluck()
     .get(id);
-  const shown =
-    account === undefined ? undefined : kinds.find((kind) => kind.prefix === 'in')?.show(callFor(parts, account), id);
-  if (shown === undefined) return failure(404, 'There is no such invoice.');
-  const { number, status, total, currency } = shown as {
-    number: string;
-    status: string;
-    total: number;
-    currency: string;
-  };
-  const text = `Invoice ${number} (${id})\nStatus: ${status}\nTotal: ${total} ${currency}, in minor units\n\nThis is the sandbox of mcp-once: nothing real is billed.\n`;
+  const call = account === undefined ? undefined : callFor(parts, account);
+  const invoice = call?.objects.find(invoices, id);
+  if (call === undefined || invoice === undefined || invoice.finalizedAt === null) {
+    return failure(404, 'There is no such invoice, or it is a draft: a draft has no page.');
+  }
+  const { number, status, currency } = invoice;
+  const { total } = totalsOf(invoice, linesOf(call, invoice));
+  const text = `Invoice ${number} (${id})\nStatus: ${status}\nTotal: ${total} ${currency}, in minor units\n\n${notice}\n`;
   return { kind: 'answer', status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, bodyText: text };
 }
 
-function callFor(parts: Parts, account: string) {
+function callFor(parts: Parts, account: string): Call {
   return makeCall(parts, { account, livemode: false, requestId: '', key: undefined, searchLagMs: 0 });
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
 import { invoicePrefixOf } from './ids.ts';
 import type { Kind } from './objects.ts';
-import { clearableText, email, mergeMetadata, metadata, paging } from './params.ts';
+import { clearableEmail, clearableText, mergeMetadata, metadata, paging } from './params.ts';
 
 const addressRecord = z.object({
   city: z.string().nullable(),
@@ -40,7 +40,7 @@ export const customers: Kind<CustomerRecord> = {
 
 const fields = {
   name: clearableText(256).optional(),
-  email: email.transform((value) => (value === '' ? null : value)).optional(),
+  email: clearableEmail.optional(),
   phone: clearableText(20).optional(),
   description: clearableText(350).optional(),
   address: z

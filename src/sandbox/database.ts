@@ -109,6 +109,7 @@ export function clockOffsetMs(db: Database): number {
   );
 }
 
+/** Sets the sandbox's clock forward, or back. */
 export function advanceClock(db: Database, byMs: number): void {
   db.prepare("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'clock_offset_ms'").run(byMs);
 }
@@ -149,6 +150,7 @@ function refusal(what: string): McpOnceError {
   return new McpOnceError('upstream_unavailable', `The sandbox's data file ${what} Nothing was changed.`);
 }
 
+/** Another process held the file for longer than we wait: nothing was written. */
 export function isBusy(error: unknown): boolean {
   return (
     error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')

@@ -13,11 +13,12 @@ const match = z.strictObject({
   count: z.number().int().min(1).max(1_000_000).optional(),
 });
 
+/** Default `before_effect`. */
 const when = z.enum(['before_effect', 'after_effect']).optional();
 
 /** A fault on request. Everything about one is in `POST /_sandbox/faults`. */
 export const faultRule = z.discriminatedUnion('fault', [
-  /** The effect happens, then the connection closes: before the head of the answer, or within its body. */
+  /** The effect happens, then the connection closes: before the head of the answer (the default), or within its body. */
   z.strictObject({
     fault: z.literal('drop_answer'),
     match: match.optional(),
@@ -31,16 +32,17 @@ export const faultRule = z.discriminatedUnion('fault', [
     ms: z.number().int().min(0).max(limits.faultDelayMsMax),
     when,
   }),
-  /** Waits for `POST /_sandbox/release`. */
+  /** Waits for `POST /_sandbox/release`. Before the effect, its key is in use meanwhile. */
   z.strictObject({ fault: z.literal('hang'), match: match.optional(), when }),
   /** 500, saved under the key, though the effect happened. */
   z.strictObject({ fault: z.literal('error_after_effect'), match: match.optional() }),
-  /** 500, saved under the key, or 503, not saved; without an effect. */
+  /** 500 (the default), saved under the key, or 503, not saved; without an effect. */
   z.strictObject({
     fault: z.literal('error_before_effect'),
     match: match.optional(),
     status: z.union([z.literal(500), z.literal(503)]).optional(),
   }),
+  /** As an upstream that takes no keys: every repeat is another effect. */
   z.strictObject({ fault: z.literal('ignore_idempotency_keys'), match: match.optional() }),
   z.strictObject({ fault: z.literal('rate_limit'), match: match.optional() }),
   z.strictObject({ fault: z.literal('unauthorized'), match: match.optional() }),
@@ -52,6 +54,7 @@ export const faultRule = z.discriminatedUnion('fault', [
   }),
 ]);
 
+/** A fault to come, and the requests that it strikes. */
 export type FaultRule = z.input<typeof faultRule>;
 export type FaultName = FaultRule['fault'];
 
@@ -62,7 +65,7 @@ interface ActiveRule {
   struck: number;
 }
 
-/** Told to a held request when its sandbox closes: no effect, no answer. */
+/** Told to a held request when its sandbox closes: no further effect, no answer. */
 export class SandboxClosed extends Error {}
 
 /** The rules in force in this process, and the requests that they hold. */
@@ -114,6 +117,7 @@ export class Faults {
     return { id: taken.id, rule: taken.rule };
   }
 
+  /** @throws SandboxClosed when the sandbox closes meanwhile. */
   async delay(ms: number): Promise<void> {
     try {
       await sleep(ms, undefined, { signal: this.#closing.signal });
@@ -122,7 +126,7 @@ export class Faults {
     }
   }
 
-  /** Resolves on release; rejects when the sandbox closes. */
+  /** Resolves on release. @throws SandboxClosed when the sandbox closes, or holds as many as it may. */
   async hold(ruleId: string): Promise<void> {
     if (this.#closing.signal.aborted || this.#held.size >= limits.heldMax) throw new SandboxClosed();
     await new Promise<void>((resolve, reject) => {
@@ -140,6 +144,7 @@ export class Faults {
     return going.length;
   }
 
+  /** Ends every delay and hold. */
   close(): void {
     this.#closing.abort();
     for (const held of this.#held) held.reject(new SandboxClosed());

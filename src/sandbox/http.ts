@@ -11,18 +11,20 @@ export interface ReceivedRequest {
   readonly bodyText: string;
 }
 
-/** What goes back: an answer, or a closed connection (after the effect or before it). */
+/**
+ * What goes back: an answer, a closed connection (after the effect or before it), or an answer that is cut off
+ * within its body.
+ */
 export type Reply =
   | {
-      readonly kind: 'answer';
+      readonly kind: 'answer' | 'cut';
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
       readonly bodyText: string;
     }
-  | { readonly kind: 'drop' }
-  | { readonly kind: 'cut'; readonly bodyText: string };
+  | { readonly kind: 'drop' };
 
-/** Reads a request whole. @throws ApiError 403 when it is not meant for this host, 413 when too large. */
+/** Reads a request whole. @throws ApiError 403 when it is not meant for this host, 413 or 414 when too large. */
 export async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const url = request.url ?? '/';
   if (url.length > limits.urlBytesMax) throw tooLarge(414, 'The URL is too long.');
@@ -51,23 +53,20 @@ export async function receive(request: IncomingMessage): Promise<ReceivedRequest
   };
 }
 
+/** Sends what goes back, or closes the connection. */
 export function sendReply(response: ServerResponse, reply: Reply): void {
   if (reply.kind === 'drop') {
     response.destroy();
     return;
   }
-  if (reply.kind === 'cut') {
-    const bytes = Buffer.from(reply.bodyText);
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
-    // Destroyed only once this part is out, so that the client has seen the head.
-    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
-    return;
-  }
   const bytes = Buffer.from(reply.bodyText);
   response.writeHead(reply.status, { ...reply.headers, 'content-length': bytes.length });
-  response.end(bytes);
+  if (reply.kind === 'answer') response.end(bytes);
+  // Destroyed only once this part is out, so that the client has seen the head.
+  else response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
 }
 
+/** An answer of the sandbox itself, not of the API. */
 export function jsonReply(status: number, body: object): Reply {
   return { kind: 'answer', status, headers: { 'content-type': 'application/json' }, bodyText: JSON.stringify(body) };
 }

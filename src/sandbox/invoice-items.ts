@@ -163,8 +163,18 @@ export function addItem(
 }
 
 function priceOf(params: Priced): { amount: number; quantity: number; unitAmount: string } {
-  const unit =
-    params.unit_amount_decimal ?? params.price_data?.unit_amount_decimal ?? params.price_data?.unit_amount?.toString();
+  const { unit_amount_decimal: ownUnit, price_data: data } = params;
+  const units = [ownUnit, data?.unit_amount_decimal, data?.unit_amount?.toString()].filter(
+    (each) => each !== undefined,
+  );
+  if (units.length > 1) {
+    throw invalidParameter(
+      'You may only specify one of these parameters: unit_amount, unit_amount_decimal.',
+      'unit_amount_decimal',
+      'parameters_exclusive',
+    );
+  }
+  const [unit] = units;
   if (params.amount !== undefined) {
     if (unit !== undefined || (params.quantity ?? 1) !== 1) {
       throw invalidParameter(

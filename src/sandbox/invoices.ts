@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
-import { type Call, type Endpoint, endpoint, listOf, searchEndpoint } from './endpoint.ts';
+import { type Call, type Endpoint, endpoint, listOf, pageOf, searchEndpoint } from './endpoint.ts';
 import { addItem, items, pricedFields, toLine } from './invoice-items.ts';
 import { moveEndpoints } from './invoice-moves.ts';
 import { editable, type InvoiceRecord, invoices } from './invoice-record.ts';
@@ -37,6 +37,16 @@ const editableFields = {
     .optional(),
 };
 
+const createFields = {
+  ...editableFields,
+  customer: text(),
+  currency: currency.optional(),
+  pending_invoice_items_behavior: z.enum(['include', 'exclude']).optional(),
+};
+
+type EditableFields = z.output<z.ZodObject<typeof editableFields>>;
+type CreateFields = z.output<z.ZodObject<typeof createFields>>;
+
 export const invoiceEndpoints: readonly Endpoint[] = [
   searchEndpoint(
     '/v1/invoices/search',
@@ -50,17 +60,7 @@ export const invoiceEndpoints: readonly Endpoint[] = [
     },
     toInvoice,
   ),
-  endpoint(
-    'POST',
-    '/v1/invoices',
-    {
-      ...editableFields,
-      customer: text(),
-      currency: currency.optional(),
-      pending_invoice_items_behavior: z.enum(['include', 'exclude']).optional(),
-    },
-    createInvoice,
-  ),
+  endpoint('POST', '/v1/invoices', createFields, createInvoice),
   endpoint(
     'GET',
     '/v1/invoices',
@@ -74,12 +74,7 @@ export const invoiceEndpoints: readonly Endpoint[] = [
         ...(params.customer === undefined ? {} : { customer: params.customer }),
         ...(params.status === undefined ? {} : { status: params.status }),
       };
-      const page = call.objects.page(invoices, filter, params);
-      return listOf(
-        '/v1/invoices',
-        page.records.map((record) => toInvoice(call, record)),
-        page.hasMore,
-      );
+      return pageOf('/v1/invoices', call.objects.page(invoices, filter, params), (record) => toInvoice(call, record));
     },
   ),
   endpoint('GET', '/v1/invoices/:id', {}, (call, _, id) => toInvoice(call, call.objects.load(invoices, id))),
@@ -100,25 +95,9 @@ export const invoiceEndpoints: readonly Endpoint[] = [
   ...moveEndpoints,
 ];
 
-type EditableFields = z.output<z.ZodObject<typeof editableFields>>;
-
-function createInvoice(
-  call: Call,
-  params: EditableFields & {
-    customer: string;
-    currency?: string | undefined;
-    pending_invoice_items_behavior?: 'include' | 'exclude' | undefined;
-  },
-) {
-  const method = params.collection_method ?? 'charge_automatically';
-  checkDue(method, params);
-  if (method === 'send_invoice' && params.days_until_due === undefined && params.due_date === undefined) {
-    throw invalidParameter(
-      'If an invoice has a collection_method of send_invoice, you must specify days_until_due or due_date.',
-      'days_until_due',
-      'parameter_missing',
-    );
-  }
+function createInvoice(call: Call, params: CreateFields) {
+  const collectionMethod = params.collection_method ?? 'charge_automatically';
+  const due = dueOf(collectionMethod, params, call.now, { daysUntilDue: null, dueDate: null });
   const customer = call.objects.load(customers, params.customer, 'customer');
   const record: InvoiceRecord = {
     id: call.newId('in'),
@@ -127,10 +106,9 @@ function createInvoice(
     customer: customer.id,
     currency: params.currency ?? customer.currency ?? 'usd',
     status: 'draft',
-    collectionMethod: method,
+    collectionMethod,
     autoAdvance: params.auto_advance ?? false,
-    daysUntilDue: params.days_until_due ?? null,
-    dueDate: dueDateOf(call.now, params.days_until_due ?? null, params.due_date ?? null),
+    ...due,
     description: params.description ?? null,
     footer: params.footer ?? null,
     statementDescriptor: params.statement_descriptor ?? null,
@@ -164,18 +142,12 @@ function updateInvoice(call: Call, params: EditableFields, id: string) {
   const invoice = call.objects.load(invoices, id);
   const { metadata: patch, auto_advance: autoAdvance, ...draftOnly } = params;
   if (Object.values(draftOnly).some((value) => value !== undefined)) editable(invoice);
-  const method = params.collection_method ?? invoice.collectionMethod;
-  checkDue(method, params);
-  const daysUntilDue = params.days_until_due ?? (params.due_date === undefined ? invoice.daysUntilDue : null);
+  const collectionMethod = params.collection_method ?? invoice.collectionMethod;
   const record: InvoiceRecord = {
     ...invoice,
-    collectionMethod: method,
+    collectionMethod,
     autoAdvance: autoAdvance ?? invoice.autoAdvance,
-    daysUntilDue,
-    dueDate:
-      params.days_until_due === undefined && params.due_date === undefined
-        ? invoice.dueDate
-        : dueDateOf(invoice.created, params.days_until_due ?? null, params.due_date ?? null),
+    ...dueOf(collectionMethod, params, invoice.created, invoice),
     description: params.description === undefined ? invoice.description : params.description,
     footer: params.footer === undefined ? invoice.footer : params.footer,
     statementDescriptor:
@@ -219,16 +191,28 @@ function listLines(
   return listOf(`/v1/invoices/${id}/lines`, page.map(toLine), lines.length > start + limit);
 }
 
-function checkDue(method: InvoiceRecord['collectionMethod'], params: EditableFields): void {
-  if (params.days_until_due !== undefined && params.due_date !== undefined) {
+/** When an invoice is due: one that is sent by a date given or kept, one that is charged never. */
+function dueOf(
+  method: InvoiceRecord['collectionMethod'],
+  params: EditableFields,
+  from: number,
+  current: Pick<InvoiceRecord, 'daysUntilDue' | 'dueDate'>,
+): Pick<InvoiceRecord, 'daysUntilDue' | 'dueDate'> {
+  const { days_until_due: days, due_date: date } = params;
+  if (days !== undefined && date !== undefined) {
     throw invalidParameter('Give days_until_due or due_date, not both.', 'due_date', 'parameters_exclusive');
   }
-  const param = params.days_until_due !== undefined ? 'days_until_due' : 'due_date';
-  if (method === 'charge_automatically' && (params.days_until_due ?? params.due_date) !== undefined) {
+  if (method === 'charge_automatically') {
+    if (days === undefined && date === undefined) return { daysUntilDue: null, dueDate: null };
+    const param = days === undefined ? 'due_date' : 'days_until_due';
     throw invalidParameter(`You can only specify ${param} if collection_method is send_invoice.`, param);
   }
-}
-
-function dueDateOf(from: number, daysUntilDue: number | null, dueDate: number | null): number | null {
-  return daysUntilDue === null ? dueDate : from + daysUntilDue * 86_400;
+  if (days !== undefined) return { daysUntilDue: days, dueDate: from + days * 86_400 };
+  if (date !== undefined) return { daysUntilDue: null, dueDate: date };
+  if (current.dueDate !== null) return { daysUntilDue: current.daysUntilDue, dueDate: current.dueDate };
+  throw invalidParameter(
+    'If an invoice has a collection_method of send_invoice, you must specify days_until_due or due_date.',
+    'days_until_due',
+    'parameter_missing',
+  );
 }

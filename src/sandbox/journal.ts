@@ -40,7 +40,7 @@ export class Journal {
     this.#db = db;
   }
 
-  /** Notes an arrival. The oldest entries beyond the journal's bound go. */
+  /** Notes an arrival. The oldest requests beyond the bound go; effects stay, since they are counted. */
   arrived(entry: Pick<JournalEntry, 'at_ms' | 'request_id' | 'method' | 'path' | 'idempotency_key' | 'fault'>): number {
     const { lastInsertRowid } = this.#db
       .prepare(
@@ -49,15 +49,12 @@ export class Journal {
       .run(entry.at_ms, entry.request_id, entry.method, entry.path, entry.idempotency_key, entry.fault);
     const seq = Number(lastInsertRowid);
     if (seq % 100 === 0) {
-      for (const table of ['requests', 'effects']) {
-        this.#db
-          .prepare(`DELETE FROM ${table} WHERE seq <= (SELECT max(seq) FROM ${table}) - ?`)
-          .run(limits.journalRowsMax);
-      }
+      this.#db.prepare('DELETE FROM requests WHERE seq <= ?').run(seq - limits.requestsKeptMax);
     }
     return seq;
   }
 
+  /** Notes what became of an arrival. */
   ended(seq: number, outcome: RequestOutcome, status: number | null, replayed: boolean): void {
     this.#db
       .prepare('UPDATE requests SET outcome = ?, status = ?, replayed = ? WHERE seq = ?')
@@ -72,7 +69,7 @@ export class Journal {
       .run(entry.at_ms, entry.account, entry.action, entry.object, entry.request_id, entry.idempotency_key);
   }
 
-  /** The newest entries, oldest first. */
+  /** The newest requests, oldest first. */
   newestRequests(rowsMax: number): JournalEntry[] {
     return this.#db
       .prepare<[number], RequestRow>('SELECT * FROM requests ORDER BY seq DESC LIMIT ?')
@@ -81,7 +78,7 @@ export class Journal {
       .map(entryOf);
   }
 
-  /** The entries that came after `seq`, oldest first. */
+  /** The requests that came after `seq`, oldest first. */
   requestsAfter(seq: number, rowsMax: number): JournalEntry[] {
     return this.#db
       .prepare<[number, number], RequestRow>('SELECT * FROM requests WHERE seq > ? ORDER BY seq LIMIT ?')
@@ -89,6 +86,7 @@ export class Journal {
       .map(entryOf);
   }
 
+  /** The newest effects, oldest first. */
   effects(rowsMax: number): EffectEntry[] {
     return this.#db
       .prepare<[number], EffectEntry>('SELECT * FROM effects ORDER BY seq DESC LIMIT ?')

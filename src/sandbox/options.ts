@@ -36,7 +36,7 @@ export const limits = Object.freeze({
   heldMax: 1_000,
   faultDelayMsMax: 600_000,
   awaitMsMax: 60_000,
-  journalRowsMax: 100_000,
+  requestsKeptMax: 100_000,
   listMax: 100,
   clockAdvanceMsMax: 10 * 366 * 24 * 3_600_000,
 });

@@ -52,13 +52,15 @@ export const currency = z
       : issue(context, `Invalid currency: ${value.slice(0, 20)}. Use a three-letter ISO code such as usd.`),
   );
 
-export const email = z
+/** An address, which an empty string unsets. */
+export const clearableEmail = z
   .string()
   .max(512)
   .refine((value) => value === '' || /^[^\s@]+@[^\s@]+$/.test(value), {
     params: { code: 'email_invalid' },
     message: 'Invalid email address',
-  });
+  })
+  .transform((value) => (value === '' ? null : value));
 
 /** A bracketed array: a hash with the keys 0, 1, ..., in that order. */
 export function list<T extends z.ZodType>(item: T, lengthMax: number) {

@@ -5,9 +5,9 @@ import { type Call, type Endpoint, endpoint, pageOf, searchEndpoint } from './en
 import {
   amountMax,
   boolean,
+  clearableEmail,
   clearableText,
   currency,
-  email,
   integer,
   list,
   mergeMetadata,
@@ -22,8 +22,28 @@ const confirmFields = {
   payment_method: text().optional(),
   return_url: text().optional(),
   off_session: boolean.optional(),
-  receipt_email: email.optional(),
+  receipt_email: clearableEmail.optional(),
 };
+
+const createFields = {
+  ...confirmFields,
+  amount: integer(1, amountMax),
+  currency,
+  confirm: boolean.optional(),
+  customer: text().optional(),
+  description: clearableText(1_000).optional(),
+  metadata: metadata.optional(),
+  automatic_payment_methods: z
+    .strictObject({ enabled: boolean, allow_redirects: z.enum(['always', 'never']).optional() })
+    .optional(),
+  payment_method_types: list(text(), 10).optional(),
+  capture_method: z.enum(['automatic', 'automatic_async']).optional(),
+  setup_future_usage: z.enum(['off_session', 'on_session']).optional(),
+  statement_descriptor: clearableText(22).optional(),
+  statement_descriptor_suffix: clearableText(22).optional(),
+};
+
+type CreateParams = z.output<z.ZodObject<typeof createFields>>;
 
 export const paymentEndpoints: readonly Endpoint[] = [
   searchEndpoint(
@@ -38,28 +58,7 @@ export const paymentEndpoints: readonly Endpoint[] = [
     },
     (_, record) => toPayment(record),
   ),
-  endpoint(
-    'POST',
-    '/v1/payment_intents',
-    {
-      ...confirmFields,
-      amount: integer(1, amountMax),
-      currency,
-      confirm: boolean.optional(),
-      customer: text().optional(),
-      description: clearableText(1_000).optional(),
-      metadata: metadata.optional(),
-      automatic_payment_methods: z
-        .strictObject({ enabled: boolean, allow_redirects: z.enum(['always', 'never']).optional() })
-        .optional(),
-      payment_method_types: list(text(), 10).optional(),
-      capture_method: z.enum(['automatic', 'automatic_async']).optional(),
-      setup_future_usage: z.enum(['off_session', 'on_session']).optional(),
-      statement_descriptor: clearableText(22).optional(),
-      statement_descriptor_suffix: clearableText(22).optional(),
-    },
-    createPayment,
-  ),
+  endpoint('POST', '/v1/payment_intents', createFields, createPayment),
   endpoint('GET', '/v1/payment_intents', { ...paging, customer: text().optional() }, (call, params) => {
     const filter = params.customer === undefined ? {} : { customer: params.customer };
     return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), toPayment);
@@ -70,7 +69,7 @@ export const paymentEndpoints: readonly Endpoint[] = [
     if (intent.status !== 'requires_confirmation' && intent.status !== 'requires_payment_method') {
       throw unexpectedState(`You cannot confirm this PaymentIntent because its status is ${intent.status}.`);
     }
-    const receiptEmail = params.receipt_email ?? intent.receiptEmail;
+    const receiptEmail = params.receipt_email === undefined ? intent.receiptEmail : params.receipt_email;
     const redirects = intent.allowRedirects === 'always';
     return confirm(
       call,
@@ -109,23 +108,6 @@ export const paymentEndpoints: readonly Endpoint[] = [
   ),
   endpoint('GET', '/v1/charges/:id', {}, (call, _, id) => toCharge(call.objects.load(charges, id))),
 ];
-
-interface CreateParams {
-  amount: number;
-  currency: string;
-  confirm?: boolean | undefined;
-  customer?: string | undefined;
-  description?: string | null | undefined;
-  metadata?: z.output<typeof metadata> | undefined;
-  payment_method?: string | undefined;
-  return_url?: string | undefined;
-  receipt_email?: string | undefined;
-  automatic_payment_methods?: { enabled: boolean; allow_redirects?: 'always' | 'never' | undefined } | undefined;
-  payment_method_types?: string[] | undefined;
-  setup_future_usage?: 'off_session' | 'on_session' | undefined;
-  statement_descriptor?: string | null | undefined;
-  statement_descriptor_suffix?: string | null | undefined;
-}
 
 function createPayment(call: Call, params: CreateParams): Answer | object {
   const automatic = params.automatic_payment_methods;

@@ -25,6 +25,7 @@ export const refunds: Kind<RefundRecord> = {
   noun: 'refund',
   prefix: 're',
   schema: refundRecord,
+  // No list filters refunds by status: the column holds what they are filtered by, the charge.
   columns: (record) => ({ parent: record.paymentIntent, status: record.charge }),
 };
 
