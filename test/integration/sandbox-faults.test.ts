@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,24 +8,21 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import Stripe from 'stripe';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type FaultRule, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/start.ts';
+import type { FaultRule, Sandbox, SandboxOptions } from '../../src/sandbox/start.ts';
+import { control as controlOf, effectsOf, failureOf, openStage, type Stage, sdkFor, send } from './sandbox-harness.ts';
 
-let folder: string;
+let stage: Stage;
+/** The sandbox that is asked where none is named. */
 let sandbox: Sandbox;
 let stripe: Stripe;
-const opened: Sandbox[] = [];
 const hour = 3_600_000;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sandbox-faults-'));
-  sandbox = await open();
-  stripe = client(sandbox);
+  stage = await openStage();
+  ({ sandbox, stripe } = stage);
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((one) => one.close()));
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => stage.close());
 
 describe('idempotency', () => {
   test('the same key replays status and body, byte for byte, and says so', async () => {
@@ -145,13 +141,13 @@ describe('idempotency', () => {
   test('reads and deletes take no notice of a key', async () => {
     const { id: customer } = await stripe.customers.create({});
     const invoice = await stripe.invoices.create({ customer });
-    const remove = () => raw('DELETE', `/v1/invoices/${invoice.id}`, { 'idempotency-key': 'k' });
+    const remove = () => send(sandbox, 'DELETE', `/v1/invoices/${invoice.id}`, undefined, { 'idempotency-key': 'k' });
     expect([(await remove()).status, (await remove()).status]).toEqual([200, 404]);
   });
 
   test('two accounts may use the same key', async () => {
     const mine = await stripe.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
-    const theirs = await client(sandbox, 'sk_test_other').customers.create({ name: 'Bob' }, { idempotencyKey: 'k' });
+    const theirs = await sdkFor(sandbox, 'sk_test_other').customers.create({ name: 'Bob' }, { idempotencyKey: 'k' });
     expect(theirs.id).not.toBe(mine.id);
   });
 
@@ -186,6 +182,15 @@ describe('faults', () => {
     expect(lost).toBeInstanceOf(Stripe.errors.StripeConnectionError);
     expect(await requests()).toHaveLength(1);
     expect(await count('customer.created')).toBe(1);
+  });
+
+  test('drop_answer in the body of a refusal: its status came through', async () => {
+    await fault({ fault: 'drop_answer', cut: 'in_body' });
+    const charge = 'amount=5&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined';
+    const declined = await post('/v1/payment_intents', `${charge}&payment_method_types[]=card`);
+    expect([declined.status, declined.headers.get('request-id')]).toEqual([402, expect.stringMatching(/^req_/)]);
+    await expect(declined.text()).rejects.toThrow();
+    expect(await count('charge.failed')).toBe(1);
   });
 
   test('refuse: the connection closes and nothing took effect', async () => {
@@ -273,9 +278,9 @@ describe('faults', () => {
   });
 
   test('can be given at the start, and are refused where not allowed', async () => {
-    const struck = await open({ dataFile: ':memory:', faults: [{ fault: 'rate_limit' }] });
-    expect(await failureOf(client(struck).customers.list())).toMatchObject({ statusCode: 429 });
-    const strict = await open({ dataFile: ':memory:', faults: false });
+    const struck = await stage.open({ dataFile: ':memory:', faults: [{ fault: 'rate_limit' }] });
+    expect(await failureOf(sdkFor(struck).customers.list())).toMatchObject({ statusCode: 429 });
+    const strict = await stage.open({ dataFile: ':memory:', faults: false });
     for (const [path, body] of [
       ['faults', { fault: 'refuse' }],
       ['clock', { advanceMs: 1 }],
@@ -295,7 +300,7 @@ describe('faults', () => {
     await fault({ fault: 'hang' });
     const lost = failureOf(stripe.customers.create({ name: 'Ada' }, { idempotencyKey: 'k', timeout: 5_000 }));
     await arrived('/v1/customers', 1);
-    const second = await open();
+    const second = await stage.open();
     await sandbox.close();
     expect(await lost).toBeInstanceOf(Stripe.errors.StripeConnectionError);
     sandbox = second;
@@ -310,8 +315,8 @@ describe('faults', () => {
 
 describe('several sandboxes on one data file', () => {
   test('share objects, keys, clock and journal; one key used in both at once takes effect once', async () => {
-    const other = await open();
-    const stripes = [stripe, client(other)];
+    const other = await stage.open();
+    const stripes = [stripe, sdkFor(other)];
     const results = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
         stripes[index % 2]?.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' }),
@@ -319,21 +324,21 @@ describe('several sandboxes on one data file', () => {
     );
     expect(new Set(results.map((one) => one?.id)).size).toBe(1);
     expect(await count('customer.created')).toBe(1);
-    expect(await client(other).customers.retrieve(results[0]?.id ?? '')).toEqual(results[0]);
+    expect(await sdkFor(other).customers.retrieve(results[0]?.id ?? '')).toEqual(results[0]);
     await control('POST', 'clock', { advanceMs: hour }, other);
     const health = (await control('GET', 'health')) as { clockMs: number };
     expect(health.clockMs).toBeGreaterThan(Date.now() + hour - 60_000);
   });
 
   test('a key in use in one is in use in the other', async () => {
-    const other = await open();
+    const other = await stage.open();
     await fault({ fault: 'hang' });
     const first = stripe.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
     await arrived('/v1/customers', 1, other);
-    const second = client(other).customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
+    const second = sdkFor(other).customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
     expect(await failureOf(second)).toMatchObject({ statusCode: 409, code: 'idempotency_key_in_use' });
     await control('POST', 'release');
-    expect((await client(other).customers.create({ name: 'Ada' }, { idempotencyKey: 'k' })).id).toBe((await first).id);
+    expect((await sdkFor(other).customers.create({ name: 'Ada' }, { idempotencyKey: 'k' })).id).toBe((await first).id);
   });
 
   describe('in processes of their own', () => {
@@ -359,9 +364,9 @@ describe('several sandboxes on one data file', () => {
     test('loading the start file loads neither the database driver nor the SDK', async () => {
       // V8's coverage names every script that a process evaluated.
       const start = join(compiled, 'src', 'sandbox', 'start.js');
-      await promisify(execFile)(process.execPath, [start], { env: { ...process.env, NODE_V8_COVERAGE: folder } });
-      const reports = (await readdir(folder)).filter((name) => name.startsWith('coverage-'));
-      const report = JSON.parse(await readFile(join(folder, reports[0] ?? ''), 'utf8')) as {
+      await promisify(execFile)(process.execPath, [start], { env: { ...process.env, NODE_V8_COVERAGE: stage.folder } });
+      const reports = (await readdir(stage.folder)).filter((name) => name.startsWith('coverage-'));
+      const report = JSON.parse(await readFile(join(stage.folder, reports[0] ?? ''), 'utf8')) as {
         result: { url: string }[];
       };
       const loaded = report.result.map((script) => script.url).filter((url) => url.startsWith('file:'));
@@ -414,51 +419,24 @@ describe('several sandboxes on one data file', () => {
         import { startSandbox } from ${JSON.stringify(join(compiled, 'src', 'sandbox', 'start.js'))};
         const options = JSON.parse(process.argv[1]);
         console.log((await startSandbox(options)).port);`;
-      const options: SandboxOptions = { dataFile: join(folder, 'data.sqlite'), faults };
+      const options: SandboxOptions = { dataFile: stage.dataFile, faults };
       const child = spawn(process.execPath, ['--input-type=module', '-e', script, JSON.stringify(options)], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       children.push(child);
       const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
       const port = Number(line);
-      return { child, url: `http://127.0.0.1:${port}`, stripe: client({ port }) };
+      return { child, url: `http://127.0.0.1:${port}`, stripe: sdkFor({ port }) };
     }
   });
 });
-
-interface JournalRow {
-  method: string;
-  path: string;
-  outcome: string;
-  fault: string | null;
-}
-
-async function open(options: Partial<SandboxOptions> = {}): Promise<Sandbox> {
-  const one = await startSandbox({ dataFile: join(folder, 'data.sqlite'), faults: true, ...options });
-  opened.push(one);
-  return one;
-}
-
-function client(one: { port: number }, key = 'sk_test_sandbox'): Stripe {
-  return new Stripe(key, {
-    host: '127.0.0.1',
-    port: one.port,
-    protocol: 'http',
-    maxNetworkRetries: 0,
-    telemetry: false,
-  });
-}
 
 async function fault(rule: FaultRule): Promise<string> {
   return ((await control('POST', 'faults', rule)) as { id: string }).id;
 }
 
-async function control(method: string, path: string, body?: object, one: { url: string } = sandbox): Promise<unknown> {
-  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-  const response = await fetch(`${one.url}/_sandbox/${path}`, init);
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`${response.status} ${JSON.stringify(answer)}`);
-  return answer;
+function control(method: string, path: string, body?: object, one: { url: string } = sandbox): Promise<unknown> {
+  return controlOf(one, method, path, body);
 }
 
 function arrived(path: string, times: number, one: { url: string } = sandbox): Promise<unknown> {
@@ -466,12 +444,11 @@ function arrived(path: string, times: number, one: { url: string } = sandbox): P
 }
 
 async function count(action: string): Promise<number> {
-  const effects = (await control('GET', 'effects')) as { actions: Record<string, number> };
-  return effects.actions[action] ?? 0;
+  return (await effectsOf(sandbox)).actions[action] ?? 0;
 }
 
 function isInUse(key: string): boolean {
-  const database = new Database(join(folder, 'data.sqlite'), { readonly: true });
+  const database = new Database(stage.dataFile, { readonly: true });
   try {
     return database.prepare('SELECT 1 FROM idempotency WHERE key = ? AND owner IS NOT NULL').get(key) !== undefined;
   } finally {
@@ -479,18 +456,12 @@ function isInUse(key: string): boolean {
   }
 }
 
-async function requests(): Promise<JournalRow[]> {
-  return ((await control('GET', 'effects')) as { requests: JournalRow[] }).requests;
+async function requests() {
+  return (await effectsOf(sandbox)).requests;
 }
 
 function post(path: string, body: string, key?: string): Promise<Response> {
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-  return raw('POST', path, key === undefined ? headers : { ...headers, 'idempotency-key': key }, body);
-}
-
-function raw(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Response> {
-  const all = { authorization: 'Bearer sk_test_sandbox', ...headers };
-  return fetch(`${sandbox.url}${path}`, body === undefined ? { method, headers: all } : { method, headers: all, body });
+  return send(sandbox, 'POST', path, body, key === undefined ? {} : { 'idempotency-key': key });
 }
 
 /** Tries until there is a result, for at most ten seconds; the requests themselves are the pace. */
@@ -501,13 +472,4 @@ async function until<T>(attempt: () => Promise<T | undefined>): Promise<T> {
     if (result !== undefined) return result;
   }
   throw new Error('It did not happen within ten seconds.');
-}
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('It succeeded, but should have failed.');
 }

@@ -1,26 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Stripe from 'stripe';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/start.ts';
+import { startSandbox } from '../../src/sandbox/start.ts';
+import { effectsOf, failureOf, openStage, type Stage, sdkFor, send } from './sandbox-harness.ts';
 
-let folder: string;
-let sandbox: Sandbox;
+let stage: Stage;
 let stripe: Stripe;
-const opened: Sandbox[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sandbox-'));
-  sandbox = await open();
-  stripe = client(sandbox);
+  stage = await openStage();
+  stripe = stage.stripe;
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((one) => one.close()));
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => stage.close());
+
+const effects = () => effectsOf(stage.sandbox);
+const post = (path: string, body: string, headers?: Record<string, string>) =>
+  send(stage.sandbox, 'POST', path, body, headers);
 
 describe('customers', () => {
   test('are created, retrieved, updated, and listed by e-mail', async () => {
@@ -183,6 +181,27 @@ describe('an invoice', () => {
     }
   });
 
+  test('has a page once it is finalized, not as a draft', async () => {
+    const { invoice } = await draft({ number: 'OWN-1' });
+    const page = () => fetch(`${stage.sandbox.url}/_sandbox/invoices/${invoice.id}`);
+    expect((await page()).status).toBe(404);
+    await stripe.invoices.finalizeInvoice(invoice.id);
+    expect(await (await page()).text()).toContain('Invoice OWN-1');
+  });
+
+  test('is due as long as it is sent: one that is charged is not, and one that is sent needs a date', async () => {
+    const { invoice } = await draft();
+    const update = (params: Stripe.InvoiceUpdateParams) => stripe.invoices.update(invoice.id, params);
+    expect((await update({ description: 'kept' })).due_date).toBe(invoice.due_date);
+    expect((await update({ due_date: 2_000_000_000 })).due_date).toBe(2_000_000_000);
+    await expectError(update({ due_date: 2_000_000_000, days_until_due: 3 }), { code: 'parameters_exclusive' });
+    expect((await update({ collection_method: 'charge_automatically' })).due_date).toBeNull();
+    await expectError(update({ days_until_due: 3 }), { param: 'days_until_due' });
+    await expectError(update({ collection_method: 'send_invoice' }), { code: 'parameter_missing' });
+    const sent = await update({ collection_method: 'send_invoice', days_until_due: 3 });
+    expect(sent.due_date).toBe(invoice.created + 3 * 86_400);
+  });
+
   test('deleted as a draft is gone; metadata of an open one can still change', async () => {
     const { invoice } = await draft();
     expect(await stripe.invoices.del(invoice.id)).toMatchObject({ id: invoice.id, deleted: true });
@@ -233,6 +252,8 @@ describe('an invoice', () => {
     await expectError(stripe.invoiceItems.create({ customer, amount: 1, quantity: 2 }), {
       code: 'parameters_exclusive',
     });
+    const twoPrices = `customer=${customer}&unit_amount_decimal=1&price_data[currency]=usd&price_data[product]=p&price_data[unit_amount]=2`;
+    await expectError(post('/v1/invoiceitems', twoPrices), { code: 'parameters_exclusive' });
     expect((await effects()).counts).toMatchObject({ invoices: 1, invoice_items: 0 });
   });
 });
@@ -317,6 +338,12 @@ describe('payments', () => {
     expect((await effects()).counts).toMatchObject({ payment_intents: 0, charges: 0 });
   });
 
+  test('send their receipt nowhere once the address is unset', async () => {
+    const waiting = await stripe.paymentIntents.create({ amount: 5, currency: 'eur', receipt_email: 'a@example.com' });
+    const confirm = { payment_method: 'pm_card_visa', receipt_email: '', return_url: 'https://example.com' };
+    expect((await stripe.paymentIntents.confirm(waiting.id, confirm)).receipt_email).toBeNull();
+  });
+
   test('can be cancelled before they succeed, not after', async () => {
     const waiting = await stripe.paymentIntents.create({ amount: 5, currency: 'eur' });
     expect(waiting.status).toBe('requires_payment_method');
@@ -355,15 +382,17 @@ describe('refunds', () => {
 
 describe('the door', () => {
   test('401 without a key; Bearer and Basic are both taken; each key is an account of its own', async () => {
-    await expectError(fetch(`${sandbox.url}/v1/account`), { status: 401 });
-    await expectError(fetch(`${sandbox.url}/v1/account`, { headers: { authorization: 'Bearer x' } }), { status: 401 });
+    await expectError(fetch(`${stage.sandbox.url}/v1/account`), { status: 401 });
+    await expectError(fetch(`${stage.sandbox.url}/v1/account`, { headers: { authorization: 'Bearer x' } }), {
+      status: 401,
+    });
     const basic = `Basic ${Buffer.from('sk_test_sandbox:').toString('base64')}`;
-    const byBasic = await fetch(`${sandbox.url}/v1/account`, { headers: { authorization: basic } });
+    const byBasic = await fetch(`${stage.sandbox.url}/v1/account`, { headers: { authorization: basic } });
     expect(byBasic.headers.get('request-id')).toMatch(/^req_/);
     const account = await stripe.accounts.retrieveCurrent();
     expect(await byBasic.json()).toMatchObject({ id: account.id, object: 'account' });
 
-    const other = client(sandbox, 'sk_live_other');
+    const other = sdkFor(stage.sandbox, 'sk_live_other');
     const theirs = await other.customers.create({});
     expect(theirs.livemode).toBe(true);
     await expectError(stripe.customers.retrieve(theirs.id), { statusCode: 404 });
@@ -375,7 +404,7 @@ describe('the door', () => {
     await expectError(stripe.products.list(), { statusCode: 404 });
     expect(await statusWithHeaders({ host: 'evil.example' })).toBe(403);
     expect(await statusWithHeaders({ origin: 'http://evil.example' })).toBe(403);
-    expect(await statusWithHeaders({ host: `localhost:${sandbox.port}` })).toBe(200);
+    expect(await statusWithHeaders({ host: `localhost:${stage.sandbox.port}` })).toBe(200);
     await expectError(post('/v1/customers', '{}', { 'content-type': 'application/json' }), { status: 400 });
     const large = await post('/v1/customers', `name=${'x'.repeat(1024 * 1024)}`).then(
       (response) => response.status,
@@ -390,13 +419,12 @@ describe('the door', () => {
   });
 
   test('a wrong data file, a taken port and wrong options are told in one sentence', async () => {
-    const missing = startSandbox({ dataFile: join(folder, 'none', 'data.sqlite') });
+    const missing = startSandbox({ dataFile: join(stage.folder, 'none', 'data.sqlite') });
     await expect(missing).rejects.toMatchObject({ code: 'upstream_unavailable' });
-    const { writeFile } = await import('node:fs/promises');
-    const text = join(folder, 'text');
+    const text = join(stage.folder, 'text');
     await writeFile(text, 'this is no database, but long enough to be looked at as one '.repeat(20));
     await expect(startSandbox({ dataFile: text })).rejects.toMatchObject({ code: 'upstream_unavailable' });
-    const taken = startSandbox({ dataFile: ':memory:', port: sandbox.port });
+    const taken = startSandbox({ dataFile: ':memory:', port: stage.sandbox.port });
     await expect(taken).rejects.toMatchObject({ code: 'upstream_unavailable' });
     const wrong = startSandbox({ dataFile: '', port: 70_000 });
     await expect(wrong).rejects.toMatchObject({ code: 'configuration_invalid' });
@@ -404,28 +432,12 @@ describe('the door', () => {
 
   test('data outlives the process that wrote it', async () => {
     const created = await stripe.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
-    await sandbox.close();
-    const again = client(await open());
+    await stage.sandbox.close();
+    const again = sdkFor(await stage.open());
     expect(await again.customers.retrieve(created.id)).toEqual(created);
     expect((await again.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' })).id).toBe(created.id);
   });
 });
-
-async function open(options: Partial<SandboxOptions> = {}): Promise<Sandbox> {
-  const one = await startSandbox({ dataFile: join(folder, 'data.sqlite'), faults: true, ...options });
-  opened.push(one);
-  return one;
-}
-
-function client(one: Sandbox, key = 'sk_test_sandbox'): Stripe {
-  return new Stripe(key, {
-    host: '127.0.0.1',
-    port: one.port,
-    protocol: 'http',
-    maxNetworkRetries: 0,
-    telemetry: false,
-  });
-}
 
 async function draft(params: Partial<Stripe.InvoiceCreateParams> = {}, customer?: string) {
   const owner = customer ?? (await stripe.customers.create({ email: 'ada@example.com' })).id;
@@ -452,28 +464,11 @@ function pay(
   return stripe.paymentIntents.create(JSON.parse(JSON.stringify(merged)));
 }
 
-async function effects(): Promise<{ counts: Record<string, number>; actions: Record<string, number> }> {
-  const response = await fetch(`${sandbox.url}/_sandbox/effects`);
-  return (await response.json()) as { counts: Record<string, number>; actions: Record<string, number> };
-}
-
-function post(path: string, body: string, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${sandbox.url}${path}`, {
-    method: 'POST',
-    headers: {
-      authorization: 'Bearer sk_test_sandbox',
-      'content-type': 'application/x-www-form-urlencoded',
-      ...headers,
-    },
-    body,
-  });
-}
-
 /** `fetch` does not let a test set Host and Origin. */
 function statusWithHeaders(headers: Record<string, string>): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { host: '127.0.0.1', port: sandbox.port, path: '/_sandbox/health', headers, agent: false },
+      { host: '127.0.0.1', port: stage.sandbox.port, path: '/_sandbox/health', headers, agent: false },
       (response) => {
         response.resume();
         resolve(response.statusCode);
@@ -482,15 +477,6 @@ function statusWithHeaders(headers: Record<string, string>): Promise<number | un
     request.on('error', reject);
     request.end();
   });
-}
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('It succeeded, but should have failed.');
 }
 
 /** An SDK call that fails so, or a raw answer with an error envelope. */

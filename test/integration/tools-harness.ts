@@ -1,4 +1,3 @@
-import Stripe from 'stripe';
 import type { Clock } from '../../src/clock.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
 import { type FaultRule, type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
@@ -14,6 +13,7 @@ import { updateCustomer } from '../../tools/update-customer.ts';
 import { voidInvoice } from '../../tools/void-invoice.ts';
 import { testEngine } from '../support/engine.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
+import { control, effectsOf, sdkFor } from './sandbox-harness.ts';
 
 export const shippedTools = [
   createCustomer,
@@ -28,37 +28,13 @@ export const shippedTools = [
   voidInvoice,
 ];
 
-interface Effects {
-  readonly actions: Readonly<Record<string, number>>;
-  readonly effects: readonly { action: string; object: string; idempotency_key: string | null }[];
-  readonly requests: readonly {
-    method: string;
-    path: string;
-    idempotency_key: string | null;
-    status: number;
-    replayed: boolean;
-  }[];
-}
-
 /** The sandbox, the official SDK on it for what tests do by hand, and engines whose tools call it. */
 export async function openWorld(options: { now?: () => number } = {}) {
   const sandbox: Sandbox = await startSandbox({ port: 0, dataFile: ':memory:', faults: true, ...options });
-  const control = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const sent =
-      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const response = await fetch(`${sandbox.url}/_sandbox/${path}`, { method, ...sent });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
-  };
-  const look = async (): Promise<Effects> => (await control('GET', 'effects')) as Effects;
+  const look = () => effectsOf(sandbox);
   return {
     sandbox,
-    stripe: new Stripe('sk_test_sandbox', {
-      host: '127.0.0.1',
-      port: sandbox.port,
-      protocol: 'http',
-      maxNetworkRetries: 0,
-    }),
+    stripe: sdkFor(sandbox),
     look,
     /** How often an action took effect at the sandbox. */
     count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
@@ -68,10 +44,10 @@ export async function openWorld(options: { now?: () => number } = {}) {
       const last = requests.at(-1)?.idempotency_key;
       return effects.some((effect) => effect.idempotency_key === last);
     },
-    fault: (rule: FaultRule) => control('POST', 'faults', rule),
-    clearFaults: () => control('DELETE', 'faults'),
+    fault: (rule: FaultRule) => control(sandbox, 'POST', 'faults', rule),
+    clearFaults: () => control(sandbox, 'DELETE', 'faults'),
     arrived: (path: string, count: number) =>
-      control('GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
+      control(sandbox, 'GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
     engine: (how: { clock?: Clock; store?: Store; environment?: Record<string, string> } = {}) =>
       testEngine({ tools: shippedTools, sandbox: () => Promise.resolve(sandbox.url), ...how }),
     close: () => sandbox.close(),
