@@ -5,6 +5,7 @@ import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
 import { McpOnceError } from './errors.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
 
+/** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Everything that is configured, checked and frozen. Durations in ms, paths absolute. */
@@ -43,6 +44,7 @@ export interface Overrides {
   readonly toolsDirs?: readonly string[] | undefined;
 }
 
+/** Where a configuration is read from. */
 export interface ConfigSources {
   readonly environment: Environment;
   readonly overrides?: Overrides;

@@ -16,7 +16,7 @@ interface Played {
 /** Shows the main job with real processes. @returns 1 when a line of its table is not as it should be. */
 export async function runDemo(cli: Cli): Promise<number> {
   cli.print(introduction);
-  const stage = await Stage.open();
+  const stage = await Stage.open(cli.environment);
   const played: Played[] = [];
   try {
     for (const [index, scene] of scenes.entries()) {

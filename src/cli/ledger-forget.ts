@@ -10,9 +10,13 @@ export interface LedgerForgetOptions extends LedgerOptions {
 
 const warning = 'the same call will then execute again, under new idempotency keys, even if it took effect before.';
 
+/** Deletes what is kept of an operation, after a warning. @returns 1 when the person thought better of it. */
 export async function runLedgerForget(cli: Cli, key: string, options: LedgerForgetOptions): Promise<number> {
   if (options.yes) cli.tell(`mcp-once: forgetting ${key}: ${warning}`);
-  else if (!(await confirmed(cli, key))) return exitCodes.failure;
+  else if (!(await confirmed(cli, key))) {
+    cli.tell('mcp-once: nothing was forgotten.');
+    return exitCodes.failure;
+  }
   const record = await withLedger(cli, options, (operator) => forgetOperation(operator, key, options.force));
   if (options.json) cli.print(jsonOf({ operation: key, forgotten: true }));
   else cli.print(`Operation ${key}${record ? ` (${record.tool})` : ''} is forgotten.`);

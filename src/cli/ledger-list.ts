@@ -4,6 +4,7 @@ import { ageOf, jsonOf, type LedgerOptions, listedSummary, tableOf, withLedger }
 
 export type LedgerListOptions = LedgerOptions & ListFilter;
 
+/** Prints the newest operations that match. */
 export async function runLedgerList(cli: Cli, options: LedgerListOptions): Promise<number> {
   const { state, tool, limit } = options;
   const listed = await withLedger(cli, options, ({ ledger }) => listOperations(ledger, { state, tool, limit }));

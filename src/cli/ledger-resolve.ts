@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises';
 import { loadCatalog } from '../app.ts';
 import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
 import { type Found, resolveOperation, showOperation } from '../ledger/operator.ts';
 import type { OperationRecord } from '../ledger/record.ts';
+import { readText } from '../read-text.ts';
 import { type Cli, exitCodes, refuse, UsageError } from './cli.ts';
 import { jsonOf, type LedgerOptions, summaryOf, withLedger } from './ledger.ts';
 
@@ -17,6 +17,7 @@ export interface LedgerResolveOptions extends LedgerOptions {
 
 const messageCharsMax = 500;
 
+/** Ends an operation whose outcome is not known, by what a person has found at the upstream. */
 export async function runLedgerResolve(cli: Cli, key: string, options: LedgerResolveOptions): Promise<number> {
   if ((options.succeeded === undefined) === (options.failed !== true)) {
     throw new UsageError('ledger resolve needs either --succeeded [FILE] or --failed');
@@ -63,22 +64,10 @@ async function checkResult(config: Config, name: string, result: unknown): Promi
 }
 
 async function readResult(file: string, bytesMax: number): Promise<unknown> {
-  let text: string;
+  const read = await readText(file, bytesMax);
+  if (!read.ok) refuse(`The result cannot be taken from ${file}: ${read.why}.`);
   try {
-    const handle = await open(file);
-    try {
-      const { size } = await handle.stat();
-      if (size > bytesMax)
-        return refuse(`The file ${file} has more than the ${bytesMax} bytes that are kept of a result.`);
-      text = await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    return refuse(describeError(error));
-  }
-  try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(read.text) as unknown;
   } catch {
     return refuse(`The file ${file} is not valid JSON.`);
   }

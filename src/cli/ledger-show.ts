@@ -7,6 +7,7 @@ export interface LedgerShowOptions extends LedgerOptions {
   readonly step?: string;
 }
 
+/** Prints all that is kept of one operation; values only if they are asked for. */
 export async function runLedgerShow(cli: Cli, key: string, options: LedgerShowOptions): Promise<number> {
   const { record } = await withLedger(cli, options, ({ ledger }) => showOperation(ledger, key));
   const details = { ...detailsOf(record, options.arguments === true), ...stepKeyOf(record, options.step) };

@@ -2,6 +2,7 @@ import { ledgerStats } from '../ledger/operator.ts';
 import { type Cli, exitCodes } from './cli.ts';
 import { isoOf, jsonOf, type LedgerOptions, tableOf, withLedger } from './ledger.ts';
 
+/** Prints how many operations there are. */
 export async function runLedgerStats(cli: Cli, options: LedgerOptions): Promise<number> {
   const stats = await withLedger(cli, options, ({ ledger }) => ledgerStats(ledger));
   const { oldestUnknownAt, ...counts } = stats;

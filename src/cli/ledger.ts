@@ -14,6 +14,7 @@ export interface LedgerOptions extends ConfigOptions {
   readonly json?: boolean;
 }
 
+/** An operator with the ledger open, and the configuration that named it. */
 export interface OpenOperator extends Operator {
   readonly config: Config;
 }
@@ -66,6 +67,7 @@ export function summaryOf(record: OperationRecord): Record<string, unknown> {
   };
 }
 
+/** The same of an entry that may be unreadable. */
 export function listedSummary(listed: Listed): Record<string, unknown> {
   if (listed.type === 'operation') return summaryOf(listed.record);
   return { operation: listed.key, state: 'unreadable', message: listed.message };
@@ -103,12 +105,14 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
   };
 }
 
-/** The upstream key with which a step of the present attempt is sent. */
+/** The upstream key with which a step was sent, by whichever attempt; else with which the present one sends it. */
 export function stepKeyOf(record: OperationRecord, step: string | undefined): Record<string, string> {
-  const { key, generation, attempt, createdAt } = record;
+  const { key, generation, createdAt } = record;
+  const { attempt } = record.steps.find(({ name }) => name === step) ?? record;
   return step === undefined ? {} : { stepKey: upstreamKeyOf({ key, generation, attempt, createdAt, step }) };
 }
 
+/** ISO 8601; a number as it is where it is no time. */
 export function isoOf(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
@@ -137,6 +141,7 @@ export function tableOf(headings: readonly string[], rows: readonly (readonly st
     .join('\n');
 }
 
+/** For programs; people can read it, too. */
 export function jsonOf(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }

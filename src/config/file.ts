@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import type { z } from 'zod';
-import { isErrnoException, McpOnceError } from '../errors.ts';
+import { McpOnceError } from '../errors.ts';
+import { readText } from '../read-text.ts';
 import { sentence, suggestion } from '../suggest.ts';
 import { type FileSettings, fileSchema, knownKeys } from './schema.ts';
 
@@ -12,7 +12,9 @@ const problemsMax = 10;
  * @throws McpOnceError `configuration_invalid` that names the file, the keys and what is wrong with them.
  */
 export async function readSettings(file: string): Promise<FileSettings> {
-  const parsed = fileSchema.safeParse(parseJson(file, await readBounded(file)));
+  const read = await readText(file, fileBytesMax);
+  if (!read.ok) throw invalid(file, read.why, read.cause);
+  const parsed = fileSchema.safeParse(parseJson(file, read.text));
   if (!parsed.success) throw invalid(file, problemsOf(parsed.error).join('; '));
   const { leaseMs, waitMs } = parsed.data;
   if (leaseMs >= waitMs) throw invalid(file, 'leaseMs must be shorter than waitMs, or no caller can wait for a lapse');
@@ -39,23 +41,6 @@ function placeOf(path: readonly PropertyKey[]): string {
     return index === 0 ? text : `.${text}`;
   });
   return path.length === 0 ? '' : `${parts.join('')}: `;
-}
-
-async function readBounded(file: string): Promise<string> {
-  try {
-    const handle = await open(file);
-    try {
-      const { size } = await handle.stat();
-      if (size > fileBytesMax) throw invalid(file, `it is larger than ${fileBytesMax} bytes`);
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (error instanceof McpOnceError || !isErrnoException(error)) throw error;
-    const why = error.code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${error.code})`;
-    throw invalid(file, why, error);
-  }
 }
 
 /** The engine's own message may quote the file, which may hold a password: only the place is told. */

@@ -12,11 +12,15 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
+/** What is written, and where. */
 export interface LogOptions {
   readonly level: LogLevel;
   /** Where lines go; by default stderr, since stdout carries protocol only. */
   readonly destination?: NodeJS.WritableStream;
 }
+
+/** As long as a tool's name may be, in characters. */
+const toolCharsMax = 64;
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];
@@ -55,7 +59,9 @@ function openPino(options: LogOptions): Log {
 export function logEvents(log: Log): () => void {
   return onEvent((event) => {
     const { type, ...fields } = event;
-    log[levelOf(event)](type, fields);
+    // Of a tool that does not exist the name is whatever a caller wrote.
+    if (event.type === 'answered') log[levelOf(event)](type, { ...fields, tool: event.tool.slice(0, toolCharsMax) });
+    else log[levelOf(event)](type, fields);
   });
 }
 

@@ -4,8 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Answer, ToolCall } from '../../src/call/types.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
-import { onEvent } from '../../src/observe/events.ts';
-import { createLog } from '../../src/observe/log.ts';
+import { emit, onEvent } from '../../src/observe/events.ts';
+import { createLog, type Log, logEvents } from '../../src/observe/log.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 async function appIn(folder: string, environment: Environment = {}, file?: string) {
@@ -116,6 +116,14 @@ describe('draining', () => {
     const { app } = await appIn(temporaryFolder());
     expect(await app.drain()).toBe(0);
   });
+});
+
+test('what a caller takes for the name of a tool is logged up to the length of one', () => {
+  const logged: unknown[] = [];
+  const take: Log['info'] = (message, fields) => logged.push([message, fields]);
+  onTestFinished(logEvents({ debug: take, info: take, warn: take, error: take }));
+  emit({ type: 'answered', tool: 'x'.repeat(1_000_000), code: 'unknown_tool', replayed: false });
+  expect(logged).toEqual([['answered', { tool: 'x'.repeat(64), code: 'unknown_tool', replayed: false }]]);
 });
 
 describe('instructions', () => {

@@ -178,6 +178,11 @@ describe('ledger, on a real file', () => {
     expect(bad.stderr).toContain('not what unclear declares');
     expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain('is not served here');
 
+    const none = run(folder, ['ledger', 'resolve', key, '--succeeded', 'none.json', ...tools]);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('from none.json: it does not exist.') });
+    const asFolder = run(folder, ['ledger', 'resolve', key, '--succeeded', '.', ...tools]);
+    expect(asFolder.stderr).toContain('from .: it cannot be read (EISDIR).');
+
     writeFileSync(join(folder, 'good.json'), '{"id": "found"}');
     const good = run(folder, ['ledger', 'resolve', key, '--succeeded', 'good.json', ...tools]);
     expect(good).toMatchObject({ code: 0, stderr: '' });

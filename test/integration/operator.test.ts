@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { detailsOf, stepKeyOf } from '../../src/cli/ledger.ts';
 import { McpOnceError } from '../../src/errors.ts';
 import type { Claim } from '../../src/ledger/claim.ts';
 import { type ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
@@ -325,3 +326,18 @@ async function untilSettled(clock: ManualClock, work: Promise<unknown>, stepMs: 
   work.then(end, end);
   while (!ended) await clock.advance(stepMs);
 }
+
+test('the upstream key of a step is that of the attempt that sent it, also when a later one asks', async () => {
+  const { clock, ledger } = await setUp('memory');
+  const asked = request();
+  const incomplete = { state: 'incomplete', settledAt: clock.wallMs(), message: 'the card was refused' } as const;
+  const first = await claimOf(ledger, asked);
+  const sent = stepKeyOf(first.record, 'customer').stepKey;
+  await first.settle(incomplete, [step('customer')], false);
+  const { record } = await claimOf(ledger, asked);
+  expect(record.attempt).toBe(2);
+  expect(detailsOf(record, false)).toMatchObject({ steps: [{ name: 'customer', upstreamKey: sent }] });
+  expect(stepKeyOf(record, 'customer')).toEqual({ stepKey: sent });
+  expect(stepKeyOf(record, 'invoice').stepKey).not.toBe(stepKeyOf(first.record, 'invoice').stepKey);
+  expect(stepKeyOf(record, undefined)).toEqual({});
+});

@@ -1,7 +1,7 @@
 import type { ConnectedClient, Told } from '../../mcp/client.ts';
 import type { Stage } from './stage.ts';
 
-/** What one caller was told, in words: "executed in_1", "no answer (time-out)". */
+/** What one caller was told, in words ("executed", "no answer"), and the invoice that was named. */
 export interface Heard {
   readonly words: string;
   readonly invoice?: string;
@@ -38,6 +38,7 @@ function rewritten(args: Record<string, unknown>): Record<string, unknown> {
   return { ...Object.fromEntries(Object.entries(args).reverse()), repeat_token: null };
 }
 
+/** The scenes, in the order they are played. */
 export const scenes: readonly Scene[] = [
   {
     title: 'Called, and called again with the arguments in another order',

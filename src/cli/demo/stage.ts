@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Environment } from '../../config.ts';
 import { type ConnectedClient, connectClient } from '../../mcp/client.ts';
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -25,20 +26,24 @@ export interface Fault {
  */
 export class Stage {
   readonly #folder: string;
+  readonly #environment: Record<string, string>;
   readonly #sandbox: ChildProcess;
   readonly #url: string;
   readonly #clients: ConnectedClient[] = [];
 
-  private constructor(folder: string, sandbox: ChildProcess, url: string) {
+  private constructor(folder: string, environment: Record<string, string>, sandbox: ChildProcess, url: string) {
     this.#folder = folder;
+    this.#environment = environment;
     this.#sandbox = sandbox;
     this.#url = url;
   }
 
-  static async open(): Promise<Stage> {
+  /** Starts the invoicing API. @throws when it does not start. */
+  static async open(environment: Environment): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'mcp-once-demo-'));
+    const env = environmentIn(folder, environment);
     const args = [main, 'sandbox', '--port', '0', '--data', join(folder, 'sandbox.sqlite'), '--faults'];
-    const sandbox = spawn(process.execPath, args, { env: environment(folder), stdio: ['ignore', 'pipe', 'ignore'] });
+    const sandbox = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] });
     const lines = createInterface({ input: sandbox.stdout });
     const [url] = (await Promise.race([
       once(lines, 'line'),
@@ -47,7 +52,7 @@ export class Stage {
     // A lease of 2 s instead of 10, so that nobody has to wait long for the scene with the kill.
     await writeFile(join(folder, 'guarded.json'), JSON.stringify({ leaseMs: '2s' }));
     await writeFile(join(folder, 'unguarded.json'), JSON.stringify({ tools: { '*': { match: 'off' } } }));
-    return new Stage(folder, sandbox, url);
+    return new Stage(folder, env, sandbox, url);
   }
 
   /** Starts another server process on the same ledger; `unguarded` is the control, without one. */
@@ -56,7 +61,7 @@ export class Stage {
       command: process.execPath,
       args: [main, 'serve', '--config', join(this.#folder, `${kind}.json`)],
       env: {
-        ...environment(this.#folder),
+        ...this.#environment,
         MCP_ONCE_STORE: `sqlite:${join(this.#folder, 'ledger.sqlite')}`,
         STRIPE_SECRET_KEY: 'sk_test_demo',
         STRIPE_API_BASE: this.#url,
@@ -72,6 +77,7 @@ export class Stage {
     return actions['invoice.created'] ?? 0;
   }
 
+  /** Sets a fault at the invoicing API. */
   async fault(fault: Fault): Promise<void> {
     await this.#control('POST', 'faults', fault);
   }
@@ -108,7 +114,6 @@ export class Stage {
 }
 
 /** Nothing of this machine's own settings: no keys, no configuration, data in the demo's folder only. */
-function environment(folder: string): Record<string, string> {
-  const { PATH = '', SystemRoot } = process.env;
+function environmentIn(folder: string, { PATH = '', SystemRoot }: Environment): Record<string, string> {
   return { PATH, HOME: folder, XDG_DATA_HOME: folder, ...(SystemRoot === undefined ? {} : { SystemRoot }) };
 }
