@@ -14,15 +14,20 @@ const addressRecord = z.object({
   state: z.string().nullable(),
 });
 
+/** What an invoice shows of its customer, and keeps once it is finalized. */
+export const customerDetails = {
+  name: z.string().nullable(),
+  email: z.string().nullable(),
+  phone: z.string().nullable(),
+  address: addressRecord.nullable(),
+};
+
 const customerRecord = z.object({
   id: z.string(),
   created: z.number(),
   livemode: z.boolean(),
-  name: z.string().nullable(),
-  email: z.string().nullable(),
-  phone: z.string().nullable(),
+  ...customerDetails,
   description: z.string().nullable(),
-  address: addressRecord.nullable(),
   currency: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   nextInvoiceSequence: z.number(),

@@ -73,9 +73,11 @@ export const moveEndpoints: readonly Endpoint[] = [
 
 function finalize(call: Call, draft: InvoiceRecord): InvoiceRecord {
   const total = totalsOf(draft, linesOf(call, draft)).total;
+  const { name, email, phone, address } = call.objects.load(customers, draft.customer);
   const invoice: InvoiceRecord = {
     ...draft,
     status: total > 0 ? 'open' : 'paid',
+    billed: { name, email, phone, address },
     number: draft.number ?? nextNumber(call, draft.customer),
     finalizedAt: call.now,
     paidAt: total > 0 ? null : call.now,

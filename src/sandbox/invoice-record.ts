@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { refused } from './api-error.ts';
+import { customerDetails } from './customers.ts';
 import type { Kind } from './objects.ts';
 
 const invoiceRecord = z.object({
@@ -7,6 +8,8 @@ const invoiceRecord = z.object({
   created: z.number(),
   livemode: z.boolean(),
   customer: z.string(),
+  /** The customer as it was when the invoice was finalized; null until then. */
+  billed: z.object(customerDetails).nullable().default(null),
   currency: z.string(),
   status: z.enum(['draft', 'open', 'paid', 'void', 'uncollectible']),
   collectionMethod: z.enum(['charge_automatically', 'send_invoice']),

@@ -57,7 +57,7 @@ const unused = {
   webhooks_delivered_at: null,
 } satisfies Partial<Wire<Stripe.Invoice>>;
 
-/** An invoice as the API shows it, with its first lines and its customer as it is now. */
+/** An invoice as the API shows it, with its first lines. */
 export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoice> {
   const lines = linesOf(call, record);
   const finalized = record.finalizedAt !== null;
@@ -119,8 +119,9 @@ function amountsOf(record: InvoiceRecord, { total, due, remaining }: ReturnType<
   };
 }
 
+/** As it was when the invoice was finalized; until then as it is. */
 function customerOf(call: Call, record: InvoiceRecord) {
-  const customer = call.objects.find(customers, record.customer);
+  const customer = record.billed ?? call.objects.find(customers, record.customer);
   return {
     customer: record.customer,
     customer_address: customer?.address ?? null,

@@ -104,6 +104,7 @@ function createInvoice(call: Call, params: CreateFields) {
     created: call.now,
     livemode: call.livemode,
     customer: customer.id,
+    billed: null,
     currency: params.currency ?? customer.currency ?? 'usd',
     status: 'draft',
     collectionMethod,

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { z } from 'zod';
-import { noSuch } from './api-error.ts';
+import { invalidParameter, noSuch } from './api-error.ts';
 import type { SearchCondition } from './search.ts';
 
 /** A kind of object: how its records are named, checked and found. */
@@ -97,7 +97,7 @@ export class Objects {
       .map((row) => read(kind, row));
   }
 
-  /** A page, newest first, as Stripe's lists are. @throws ApiError when the cursor is not there. */
+  /** A page, newest first, as Stripe's lists are. @throws ApiError when there are two cursors, or one is not there. */
   page<T extends { id: string }>(kind: Kind<T>, filter: Partial<Columns>, request: PageRequest): Page<T> {
     const where = ['kind = ?', 'account = ?'];
     const values: (string | number)[] = [kind.name, this.#account];
@@ -115,6 +115,13 @@ export class Objects {
     }
     const after = request.starting_after;
     const before = request.ending_before;
+    if (after !== undefined && before !== undefined) {
+      throw invalidParameter(
+        'Give starting_after or ending_before, not both.',
+        'ending_before',
+        'parameters_exclusive',
+      );
+    }
     if (after !== undefined) also('seq < ?', this.#cursor(kind, after, 'starting_after'));
     if (before !== undefined) also('seq > ?', this.#cursor(kind, before, 'ending_before'));
     const backwards = before !== undefined;

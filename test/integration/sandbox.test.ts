@@ -202,6 +202,16 @@ describe('an invoice', () => {
     expect(sent.due_date).toBe(invoice.created + 3 * 86_400);
   });
 
+  test('keeps the customer of the time when it was finalized', async () => {
+    const { customer, invoice } = await draft();
+    await stripe.customers.update(customer, { name: 'Ada', email: 'lovelace@example.com' });
+    expect(await stripe.invoices.retrieve(invoice.id)).toMatchObject({ customer_email: 'lovelace@example.com' });
+    await stripe.invoices.finalizeInvoice(invoice.id);
+    await stripe.customers.update(customer, { name: 'Grace', email: 'grace@example.com' });
+    const kept = { customer, customer_name: 'Ada', customer_email: 'lovelace@example.com' };
+    expect(await stripe.invoices.retrieve(invoice.id)).toMatchObject(kept);
+  });
+
   test('deleted as a draft is gone; metadata of an open one can still change', async () => {
     const { invoice } = await draft();
     expect(await stripe.invoices.del(invoice.id)).toMatchObject({ id: invoice.id, deleted: true });
@@ -275,6 +285,8 @@ describe('lists', () => {
     expect(before.data.map((one) => one.id)).toEqual(ids.slice(1, 4));
     expect((await stripe.invoices.list({ status: 'open' })).data.map((one) => one.id)).toEqual([other]);
     expect((await stripe.invoices.list({ created: { lt: 1_000 } })).data).toEqual([]);
+    const both = stripe.invoices.list({ starting_after: other, ending_before: other });
+    await expectError(both, { statusCode: 400, code: 'parameters_exclusive' });
     const wrongCursor = stripe.invoices.list({ starting_after: 'in_none' });
     await expectError(wrongCursor, { statusCode: 400, code: 'resource_missing', param: 'starting_after' });
     await expectError(stripe.invoices.list({ limit: 101 }), { statusCode: 400, param: 'limit' });
