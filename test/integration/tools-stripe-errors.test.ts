@@ -4,7 +4,7 @@ import { SMTPServer } from 'smtp-server';
 import type Stripe from 'stripe';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stripe } from '../../tools/clients/stripe.ts';
-import { refusalOf } from '../support/engine.ts';
+import { refusalOf, resultOf } from '../support/engine.ts';
 import { openWorld, type World } from './tools-harness.ts';
 
 let world: World;
@@ -175,6 +175,15 @@ describe('what is not Stripe', () => {
   test('text instead of JSON is unknown', async () => {
     answer = { status: 403, body: '<h1>Forbidden</h1>' };
     expect(await classified(stranger.customers.create({ name: 'A' }))).toBe('unknown');
+  });
+
+  test('an invoice without a customer, as the types of Stripe allow, is read', async () => {
+    const invoice = { id: 'in_1', status: 'open', customer: null, currency: 'usd', due_date: null };
+    const amounts = { subtotal: 1, total: 1, amount_due: 1 };
+    answer = { status: 200, body: JSON.stringify({ data: [{ ...invoice, ...amounts }], has_more: false }) };
+    const environment = { STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: base };
+    const { result } = resultOf(await world.engine({ environment }).call('list_invoices', {}));
+    expect(result).toMatchObject({ invoices: [{ id: 'in_1', customer: null }], next: null });
   });
 
   test.each([200, 502])('%i with JSON of another shape is no result: the effect is unknown', async (status) => {
