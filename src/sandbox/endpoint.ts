@@ -23,6 +23,7 @@ export interface Call {
   effect(action: string, objectId: string): void;
 }
 
+/** One method and path of the API. */
 export interface Endpoint {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Such as `/v1/invoices/:id/lines`. */
@@ -78,6 +79,7 @@ export function listOf<T>(
   return { object: 'list', data, has_more: hasMore, url };
 }
 
+/** A list object of one page of records. */
 export function pageOf<T, V>(url: string, page: Page<T>, view: (record: T) => V) {
   return listOf(url, page.records.map(view), page.hasMore);
 }

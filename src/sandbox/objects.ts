@@ -15,6 +15,7 @@ export interface Kind<T extends { id: string }> {
   columns(record: T): Partial<Columns>;
 }
 
+/** What is kept beside a record's body, to find it by. */
 export interface Columns {
   customer: string | null;
   /** The invoice of an item, the payment intent of a charge or refund. */
@@ -23,6 +24,7 @@ export interface Columns {
   email: string | null;
 }
 
+/** Which page: Stripe's cursors, and bounds in seconds since 1970. Default limit 10. */
 export interface PageRequest {
   limit?: number | undefined;
   starting_after?: string | undefined;
@@ -32,6 +34,7 @@ export interface PageRequest {
     | undefined;
 }
 
+/** One page of records, and whether there are more. */
 export interface Page<T> {
   records: T[];
   hasMore: boolean;
@@ -52,6 +55,7 @@ export class Objects {
     this.#account = account;
   }
 
+  /** Adds a record. @throws SqliteError when its id is taken. */
   insert<T extends { id: string }>(kind: Kind<T>, record: T, createdMs: number): T {
     const columns = kind.columns(record);
     this.#db
@@ -62,6 +66,7 @@ export class Objects {
     return record;
   }
 
+  /** Replaces a record that is there. */
   save<T extends { id: string }>(kind: Kind<T>, record: T): T {
     this.#db
       .prepare(

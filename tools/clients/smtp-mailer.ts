@@ -9,6 +9,7 @@ const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, dnsTimeou
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
 
+/** A message that the server has taken over, and for whom. */
 export interface Sent {
   readonly accepted: readonly string[];
   readonly rejected: readonly string[];

@@ -12,19 +12,23 @@ interface Marked {
   readonly metadata: Readonly<Record<string, string>> | null;
 }
 
+/** What looking through a list came to. */
 export type Found<T> =
   | { readonly status: 'found'; readonly object: T }
   | { readonly status: 'absent' }
   | { readonly status: 'unclear'; readonly reason: string };
 
+/** The metadata that marks an object as made by an operation, or an invoice item as one of its lines. */
 export function marked(marker: string, line?: number): Record<string, string> {
   return { [markerKey]: marker, ...(line === undefined ? {} : { [lineKey]: String(line) }) };
 }
 
+/** Whether an object was made by the operation of this marker. */
 export function hasMarker(object: Marked, marker: string): boolean {
   return object.metadata?.[markerKey] === marker;
 }
 
+/** Which line of its invoice an item is; undefined when it does not say. */
 export function lineOf(object: Marked): number | undefined {
   const line = Number(object.metadata?.[lineKey]);
   return Number.isInteger(line) && line > 0 ? line : undefined;
