@@ -23,9 +23,17 @@ function operationInfo(record: OperationRecord): OperationInfo {
 async function repeatTokenFor(engine: Engine, call: GuardedCall, record: OperationRecord) {
   if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
   const { key, generation, ordinal } = record;
+  const { baseKey } = call;
   const secret = await engine.repeatSecret();
-  return { repeatToken: makeRepeatToken({ secret, baseKey: call.baseKey, key, generation, ordinal }) };
+  const known = tokens.get(record);
+  if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };
+  const token = makeRepeatToken({ secret, baseKey, key, generation, ordinal });
+  tokens.set(record, { baseKey, secret, token });
+  return { repeatToken: token };
 }
+
+/** The ledger hands out the same record for the same bytes: its token is then computed once. */
+const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
 
 export interface HowKnown {
   /** False when this very call executed the operation. */

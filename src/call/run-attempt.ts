@@ -35,8 +35,8 @@ export interface RunOptions {
 export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opened: unknown, options: RunOptions) {
   const { clock, settings } = engine;
   const steps = new Steps(tool, claim);
-  const abort = new AbortController();
-  const run = runTool(engine, tool, claim, opened, steps, abort.signal, options);
+  const abort = new LateAbort();
+  const run = runTool(engine, tool, claim, opened, steps, abort, options);
   let cutOff: () => void = () => {};
   const bound = new Promise<RunResult>((resolve) => {
     cutOff = () => resolve(cutOffResult(engine, tool, steps));
@@ -49,7 +49,7 @@ export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opene
   engine.ending.removeEventListener('abort', cutOff);
   if (result.cutOff) {
     steps.close();
-    abort.abort(new Error('the run was cut off'));
+    abort.abort();
     void run.then(options.onLate);
   }
   return result;
@@ -61,7 +61,7 @@ async function runTool(
   claim: Claim,
   opened: unknown,
   steps: Steps,
-  signal: AbortSignal,
+  abort: LateAbort,
   options: RunOptions,
 ): Promise<RunResult> {
   let status: Settled;
@@ -70,7 +70,7 @@ async function runTool(
   const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
-    const running = tool.run(input, contextOf(engine, claim, opened, steps, signal));
+    const running = tool.run(input, contextOf(engine, claim, opened, steps, abort));
     if (!steps.used) emit({ type: 'dispatch', ...told });
     const result = await running;
     await steps.finish();
@@ -123,7 +123,7 @@ function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   return tool.client ? tool.client.classify(error) : classifyNodeError(error);
 }
 
-function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, signal: AbortSignal): RunContext {
+function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, abort: LateAbort): RunContext {
   const { key, generation, attempt, createdAt } = claim.record;
   return {
     client: opened,
@@ -131,13 +131,34 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, 
       steps.noteDirect();
       return upstreamKeyOf({ key, generation, attempt, createdAt });
     },
-    marker: markerOf({ key, generation, createdAt }),
+    get marker() {
+      return markerOf({ key, generation, createdAt });
+    },
     attempt,
     step: (name, send) => steps.step(name, send),
     read: (name, ask) => steps.read(name, ask),
-    signal,
+    get signal() {
+      return abort.signal;
+    },
     log: engine.log,
   };
+}
+
+/** A signal that is made when a tool asks for it, which few do: making one takes as long as hashing the key. */
+class LateAbort {
+  #controller: AbortController | undefined;
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort(new Error('the run was cut off'));
+  }
 }
 
 function cutOffResult(engine: Engine, tool: Tool, steps: Steps): RunResult {

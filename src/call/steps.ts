@@ -12,6 +12,18 @@ import type { Classification, Tool } from '../tool/types.ts';
  * of the process.
  */
 const stepUnderWay = new AsyncLocalStorage<Steps>();
+let stepsUnderWay = 0;
+
+/** While no step is under way the storage is off: it would slow down every replay. */
+async function sendAs<T>(steps: Steps, send: () => Promise<T>): Promise<T> {
+  stepsUnderWay += 1;
+  try {
+    return await stepUnderWay.run(steps, send);
+  } finally {
+    stepsUnderWay -= 1;
+    if (stepsUnderWay === 0) stepUnderWay.disable();
+  }
+}
 
 /** How many steps one operation may have. */
 const stepsMax = 1_000;
@@ -113,7 +125,7 @@ export class Steps {
     const told = { operation: key, tool: this.#tool.name, step: name };
     this.#sending = name;
     try {
-      const sending = stepUnderWay.run(this, send);
+      const sending = sendAs(this, send);
       emit({ type: 'dispatch', ...told });
       const result = toJson(await sending);
       emit({ type: 'answer', ...told });

@@ -110,7 +110,8 @@ export class Claim {
     pending: readonly string[] = [],
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
-    return this.#write(({ pending: _, ...record }) => ({ ...record, status, steps: [...steps], possible, ...left }), {
+    const kept = status.state === 'succeeded' && !status.stub ? steps.map(withoutResult) : [...steps];
+    return this.#write(({ pending: _, ...record }) => ({ ...record, status, steps: kept, possible, ...left }), {
       wake: true,
     });
   }
@@ -174,12 +175,17 @@ export class Claim {
   }
 }
 
+/** Nobody goes on from a step of what has succeeded: the operation's result says it all. */
+function withoutResult({ name, attempt, effect }: KeptStep): KeptStep {
+  return { name, attempt, effect };
+}
+
 function isSettled({ status }: OperationRecord): boolean {
   return status.state !== 'in_flight' && status.state !== 'unknown';
 }
 
 /** How long a record is kept in its state, in ms. */
-export function retentionOf(record: OperationRecord, settings: ClaimSettings): number {
+export function retentionOf(record: Pick<OperationRecord, 'retentionMs' | 'status'>, settings: ClaimSettings): number {
   const { unresolvedRetentionMs } = settings;
   return isUnresolved(record.status.state) ? Math.max(unresolvedRetentionMs, record.retentionMs) : record.retentionMs;
 }

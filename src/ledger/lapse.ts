@@ -29,7 +29,7 @@ export class LapseWatch {
     const { record, bytes } = held;
     const nowMs = this.#clock.monotonicMs();
     const known = this.#watches.get(record.key);
-    if (known?.bytes !== bytes) remember(this.#watches, record.key, { bytes, sinceMs: nowMs });
+    if (known?.bytes !== bytes) remember(this.#watches, watchesMax, record.key, { bytes, sinceMs: nowMs });
     const watchedMs = known?.bytes === bytes ? nowMs - known.sinceMs : 0;
     const longPast = this.#clock.wallMs() - record.renewedAt > 2 * record.leaseMs;
     const neededMs = longPast ? record.leaseMs / 2 : record.leaseMs;
@@ -41,7 +41,7 @@ export class LapseWatch {
     const name = `${key} ${mark}`;
     const nowMs = this.#clock.monotonicMs();
     const sinceMs = this.#seen.get(name) ?? nowMs;
-    remember(this.#seen, name, sinceMs);
+    remember(this.#seen, watchesMax, name, sinceMs);
     return nowMs - sinceMs;
   }
 
@@ -51,10 +51,10 @@ export class LapseWatch {
 }
 
 /** Sets as the newest, and drops the oldest beyond the bound. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
+export function remember<T>(map: Map<string, T>, entriesMax: number, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size <= watchesMax) return;
+  if (map.size <= entriesMax) return;
   const oldest = map.keys().next();
   if (!oldest.done) map.delete(oldest.value);
 }

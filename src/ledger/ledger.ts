@@ -3,13 +3,26 @@ import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '.
 import type { KeySource, Scope } from '../key/derive-key.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, retentionOf } from './claim.ts';
-import { LapseWatch } from './lapse.ts';
-import { decodeEntry, type Ended, encodeEntry, type Held, type OperationRecord, recordFormat } from './record.ts';
+import { LapseWatch, remember } from './lapse.ts';
+import {
+  decodeEntry,
+  type Ended,
+  encodeEntry,
+  type Held,
+  type LedgerEntry,
+  type OperationRecord,
+  recordFormat,
+} from './record.ts';
 import { abandoned, decide, type Verdict } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one claim is tried against a record that keeps changing under it. */
 const claimTriesMax = 32;
+/** How many records, and of how many characters, are kept decoded. */
+const decodedMax = 256;
+const decodedCharsMax = 16_384;
+
+const inFlight = { state: 'in_flight' } as const;
 
 export interface LedgerSettings {
   /** How long a claim holds without renewal, in ms. */
@@ -57,6 +70,7 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
+  readonly #decoded = new Map<string, Held>();
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
@@ -76,12 +90,19 @@ export class Ledger {
    */
   async claim(request: ClaimRequest): Promise<ClaimAnswer> {
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
-      const first = this.#firstRecord(request);
-      const fresh = { record: first, bytes: encodeEntry(first) };
+      let fresh: Held | undefined;
+      const first = (): Held => {
+        fresh ??= heldOf(this.#firstRecord(request));
+        return fresh;
+      };
+      const ttlMs = retentionOf({ ...request, status: inFlight }, this.#settings);
       const startedMs = this.#clock.monotonicMs();
-      const found = await this.#own(fresh, () => this.store.putIfAbsent(request.key, fresh.bytes, this.#ttl(first)));
-      if (found === undefined) return this.#claimed(fresh, startedMs);
-      const entry = decodeEntry(found);
+      const found = await this.#own(
+        () => fresh,
+        () => this.store.putIfAbsent(request.key, () => first().bytes, ttlMs),
+      );
+      if (found === undefined) return this.#claimed(first(), startedMs);
+      const entry = this.#decode(request.key, found);
       if (entry.kind === 'alias') return { type: 'alias', of: entry.of };
       if (entry.kind !== 'operation') throw new McpOnceError('record_unreadable', 'the key holds no operation');
       const answer = await this.#claimOver({ record: entry, bytes: found }, request);
@@ -112,7 +133,7 @@ export class Ledger {
   async read(key: string): Promise<Held | undefined> {
     const bytes = await this.store.get(key);
     if (bytes === undefined) return undefined;
-    const entry = decodeEntry(bytes);
+    const entry = this.#decode(key, bytes);
     return entry.kind === 'operation' ? { record: entry, bytes } : undefined;
   }
 
@@ -194,10 +215,11 @@ export class Ledger {
   }
 
   async #swapIn(held: Held, record: OperationRecord): Promise<ClaimAnswer | undefined> {
-    const next = { record, bytes: encodeEntry(record) };
+    const next = heldOf(record);
     const startedMs = this.#clock.monotonicMs();
-    const won = await this.#own(next, () =>
-      this.store.compareAndSet(record.key, held.bytes, next.bytes, this.#ttl(record), { replicate: true }),
+    const won = await this.#own(
+      () => next,
+      () => this.store.compareAndSet(record.key, held.bytes, next.bytes, this.#ttl(record), { replicate: true }),
     );
     return won ? this.#claimed(next, startedMs) : undefined;
   }
@@ -212,12 +234,13 @@ export class Ledger {
    * Runs a write that may win a claim. When its answer is lost (or too few replicas have it), what
    * may have been won is given back, in the background if it must be, since nothing was dispatched.
    */
-  async #own<T>(claimed: Held, write: () => Promise<T>): Promise<T> {
+  async #own<T>(claimed: () => Held | undefined, write: () => Promise<T>): Promise<T> {
     try {
       return await write();
     } catch (error) {
       const why = error instanceof NotReplicated ? 'too few replicas confirmed the claim' : describeError(error);
-      void this.#giveBack(claimed, why);
+      const held = claimed();
+      if (held) void this.#giveBack(held, why);
       throw error;
     }
   }
@@ -237,6 +260,17 @@ export class Ledger {
     }
   }
 
+  /** A replay of what was replayed lately is not parsed and checked again: the same bytes say the same. */
+  #decode(key: string, bytes: string): LedgerEntry {
+    const known = this.#decoded.get(key);
+    if (known?.bytes === bytes) return known.record;
+    const entry = decodeEntry(bytes);
+    if (entry.kind === 'operation' && entry.status.state === 'succeeded' && bytes.length <= decodedCharsMax) {
+      remember(this.#decoded, decodedMax, key, { record: deepFreeze(entry), bytes });
+    }
+    return entry;
+  }
+
   #firstRecord(request: ClaimRequest): OperationRecord {
     const nowMs = this.#clock.wallMs();
     const { supersedes: _, ...asked } = request;
@@ -254,7 +288,7 @@ export class Ledger {
       possible: false,
       recoveries: 0,
       steps: [],
-      status: { state: 'in_flight' },
+      status: inFlight,
     };
   }
 
@@ -285,6 +319,17 @@ export class Ledger {
   #ttl(record: OperationRecord): number {
     return retentionOf(record, this.#settings);
   }
+}
+
+function heldOf(record: OperationRecord): Held {
+  return { record, bytes: encodeEntry(record) };
+}
+
+/** Its readers share it: whoever changed it would change every later replay. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) deepFreeze(member);
+  return Object.freeze(value);
 }
 
 function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> {

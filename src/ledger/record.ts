@@ -13,7 +13,8 @@ const step = z.object({
   attempt: count,
   /** False for the kept answer of a read. */
   effect: z.boolean(),
-  result: z.unknown(),
+  /** Absent once the operation has succeeded. */
+  result: z.unknown().optional(),
 });
 
 const stub = z.object({

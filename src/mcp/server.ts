@@ -36,7 +36,6 @@ const listRequest = z.object({ method: z.literal('tools/list') });
  * for the engine to judge, and a schema would drop `idempotencyKey` (SEP-3182) and `__proto__`.
  */
 const callRequest = z.object({ method: z.literal('tools/call'), params: z.unknown().optional() });
-const callParams = z.looseObject({ name: z.string(), arguments: z.unknown().optional() });
 
 /** The SDK would make an Ajv at each start, some ms, and uses it for elicitation only, which nothing here does. */
 const noValidator = {
@@ -67,12 +66,11 @@ export function createMcpServer(options: McpServerOptions): Server {
 }
 
 async function answerCall(options: McpServerOptions, rawParams: unknown, extra: RequestExtra) {
-  const parsed = callParams.safeParse(rawParams);
-  if (!parsed.success) {
+  if (!isCallParams(rawParams)) {
     const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
     throw new ProtocolError(ErrorCode.InvalidParams, message);
   }
-  const params = parsed.data;
+  const params = rawParams;
   const meta = extra._meta ?? {};
   const hostKey = hostKeyOf(meta, params);
   const onWait = progressOf(options.log, extra);
@@ -91,6 +89,12 @@ async function answerCall(options: McpServerOptions, rawParams: unknown, extra: 
     options.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
     throw new ProtocolError(ErrorCode.InternalError, faultMessage(options.catalog, params.name));
   }
+}
+
+type CallParams = Readonly<Record<string, unknown>> & { readonly name: string; readonly arguments?: unknown };
+
+function isCallParams(params: unknown): params is CallParams {
+  return typeof params === 'object' && params !== null && 'name' in params && typeof params.name === 'string';
 }
 
 /**

@@ -149,6 +149,37 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
     await Promise.all(engine.running);
   });
 
+  test('a record that is replayed again is read once and cannot be changed; another version of it is read anew', async () => {
+    const one = ledger();
+    const claim = claimOf(await one.claim(request()));
+    const steps = [{ name: 'a', attempt: 1, effect: true, result: { id: 'x' } }];
+    await claim.settle({ state: 'succeeded', settledAt: Date.now(), result: { list: [1] } }, steps, false);
+    const first = await one.read('k');
+    expect(first?.record.status).toMatchObject({ state: 'succeeded', result: { list: [1] } });
+    expect((await one.read('k'))?.record).toBe(first?.record);
+    const { result } = first?.record.status as { result: { list: number[] } };
+    expect(() => result.list.push(2)).toThrow(TypeError);
+
+    const bytes = await store.get('k');
+    await store.compareAndSet('k', bytes ?? '', bytes?.replace('"list":[1]', '"list":[3]') ?? '', day);
+    expect((await one.read('k'))?.record.status).toMatchObject({ result: { list: [3] } });
+  });
+
+  test('what steps answered is kept until the result says it all, or where there is no result', async () => {
+    const one = ledger();
+    const steps = [{ name: 'a', attempt: 1, effect: true, result: { id: 'x' } }];
+    const claim = claimOf(await one.claim(request()));
+    await claim.keep(steps, false);
+    expect((await one.read('k'))?.record.steps).toEqual(steps);
+    await claim.settle({ state: 'succeeded', settledAt: Date.now(), result: 1 }, steps, false);
+    expect((await one.read('k'))?.record.steps).toEqual([{ name: 'a', attempt: 1, effect: true }]);
+
+    const other = claimOf(await one.claim(request({ key: 'l' })));
+    const stub = { reason: 'too_large', message: 'it is large' } as const;
+    await other.settle({ state: 'succeeded', settledAt: Date.now(), result: null, stub }, steps, false);
+    expect((await one.read('l'))?.record.steps).toEqual(steps);
+  });
+
   test('the way of a call: 30 at once in three engines, steps, a lost answer, writes A, B, A', async () => {
     const upstream = new Upstream();
     const tools = [createOrder(upstream, 'resend'), setThing(upstream)];

@@ -8,8 +8,13 @@ import { describeError, McpOnceError } from '../../errors.ts';
  * Nearly no record holds such a string.
  */
 
-/** In serialised JSON a quote inside a string is escaped, so this finds strings that begin with a colon, and some keys. */
-const stringBeginsWithColon = /[:[,]\s*":/;
+/**
+ * In serialised JSON, which has no white space, a quote inside a string is escaped: this finds every string
+ * that begins with a colon, and some keys. Three searches are faster than one pattern.
+ */
+function mayHoldColonString(text: string): boolean {
+  return text.includes(':":') || text.includes(',":') || text.includes('[":');
+}
 
 /**
  * Exactly the bytes that `keyv.set(key, value)` stores.
@@ -17,7 +22,7 @@ const stringBeginsWithColon = /[:[,]\s*":/;
  */
 export function encodeEnvelope(value: unknown): string {
   const text = JSON.stringify({ value });
-  if (!stringBeginsWithColon.test(text)) return text;
+  if (!mayHoldColonString(text)) return text;
   return JSON.stringify({ value }, (_, each) => (typeof each === 'string' && each.startsWith(':') ? `:${each}` : each));
 }
 
@@ -28,7 +33,7 @@ export function encodeEnvelope(value: unknown): string {
 export function decodeEnvelope(text: string): unknown {
   let envelope: unknown;
   try {
-    envelope = stringBeginsWithColon.test(text) ? JSON.parse(text, withoutColon) : JSON.parse(text);
+    envelope = mayHoldColonString(text) ? JSON.parse(text, withoutColon) : JSON.parse(text);
   } catch (error) {
     throw new McpOnceError('record_unreadable', `The stored value is not JSON: ${describeError(error)}.`);
   }

@@ -64,24 +64,16 @@ export class GroupCommit {
     return this.#arrived.length + this.#writing.length > 0 || this.checkpoint.due;
   }
 
-  run<T>(step: Step<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (!this.database.open) {
-        reject(new LedgerUnavailable(`The ledger file ${this.path} is closed.`));
-      } else if (this.#arrived.length + this.#writing.length >= queueLengthMax) {
-        reject(
-          new LedgerUnavailable(`The ledger file ${this.path} is overloaded: ${queueLengthMax} steps wait for it.`),
-        );
-      } else {
-        this.#arrived.push({
-          step,
-          deadline: performance.now() + this.#lockTimeoutMs,
-          resolve: resolve as (answer: unknown) => void,
-          reject,
-        });
-        this.#schedule();
-      }
-    });
+  async run<T>(step: Step<T>): Promise<T> {
+    if (!this.database.open) throw new LedgerUnavailable(`The ledger file ${this.path} is closed.`);
+    const queued = this.#arrived.length + this.#writing.length;
+    if (queued >= queueLengthMax) {
+      throw new LedgerUnavailable(`The ledger file ${this.path} is overloaded: ${queueLengthMax} steps wait for it.`);
+    }
+    if (queued > 0) return this.#queue(step);
+    // Nothing is before it: a read needs no turn of its own, and a write need not read again.
+    const answer = this.#tryRead(step);
+    return answer === mustWrite ? this.#queue({ key: step.key, write: step.write }) : answer;
   }
 
   /** Does what waits, as far as the lock allows, and closes the file. */
@@ -94,6 +86,25 @@ export class GroupCommit {
       reject(new LedgerUnavailable(`The ledger file ${this.path} is closed.`));
     }
     this.database.close();
+  }
+
+  #queue<T>(step: Step<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const deadline = performance.now() + this.#lockTimeoutMs;
+      this.#arrived.push({ step, deadline, resolve: resolve as (answer: unknown) => void, reject });
+      this.#schedule();
+    });
+  }
+
+  /** @throws LedgerUnavailable for any fault but a lock, which the step then waits for with the writes. */
+  #tryRead<T>(step: Step<T>): T | typeof mustWrite {
+    if (step.read === undefined) return mustWrite;
+    try {
+      return step.read();
+    } catch (error) {
+      if (isBusy(error)) return mustWrite;
+      throw sqliteFault(error, this.path);
+    }
   }
 
   #schedule(): void {
@@ -117,18 +128,16 @@ export class GroupCommit {
     const written = new Set<string>(this.#writing.map(({ step }) => step.key));
     for (const queued of steps) {
       const { step } = queued;
-      if (step.read !== undefined && !written.has(step.key)) {
+      if (!written.has(step.key)) {
         try {
-          const answer = step.read();
+          const answer = this.#tryRead(step);
           if (answer !== mustWrite) {
             queued.resolve(answer);
             continue;
           }
         } catch (error) {
-          if (!isBusy(error)) {
-            queued.reject(sqliteFault(error, this.path));
-            continue;
-          }
+          queued.reject(error);
+          continue;
         }
       }
       written.add(step.key);

@@ -8,7 +8,7 @@ import { sqliteFault } from './sqlite-faults.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { SqliteSweep } from './sqlite-sweep.ts';
 import { SqliteWake } from './sqlite-wake.ts';
-import type { CompareAndSetOptions, Store, StoreEntry } from './store.ts';
+import { type CompareAndSetOptions, type Store, type StoreEntry, valueOf } from './store.ts';
 
 export interface SqliteOptions {
   readonly path: string;
@@ -93,14 +93,14 @@ class SqliteStore implements Store {
     this.#sweep = new SqliteSweep(adapter.group, adapter.now, adapter.sweepIntervalMs);
   }
 
-  putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
+  putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
     const name = this.#names.toStore(key);
     return this.#run<string | undefined>({
       key: name,
       read: () => this.#entries.read(name) ?? mustWrite,
       write: () => {
         for (let vanished = 0; vanished < vanishedMax; vanished += 1) {
-          if (this.#entries.insert(name, value, expiry(this.#now(), ttlMs))) return undefined;
+          if (this.#entries.insert(name, valueOf(value), expiry(this.#now(), ttlMs))) return undefined;
           const present = this.#entries.read(name);
           if (present !== undefined) return present;
         }
@@ -172,12 +172,15 @@ class SqliteStore implements Store {
     this.#wake.close();
   }
 
-  async #run<T>(step: Step<T>): Promise<T> {
-    this.#assertOpen();
-    return this.#group.run(step);
+  #run<T>(step: Step<T>): Promise<T> {
+    return this.#closed ? Promise.reject(this.#isClosed()) : this.#group.run(step);
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new LedgerUnavailable(`The ledger file ${this.#group.path} is closed.`);
+    if (this.#closed) throw this.#isClosed();
+  }
+
+  #isClosed(): LedgerUnavailable {
+    return new LedgerUnavailable(`The ledger file ${this.#group.path} is closed.`);
   }
 }

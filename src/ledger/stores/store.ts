@@ -16,12 +16,13 @@ export interface Store {
   readonly keyv: Keyv;
 
   /**
-   * Stores `value` if the key is absent (or expired), in one atomic step.
+   * Stores `value` if the key is absent (or expired), in one atomic step. A function is asked for it where
+   * it is needed, so that a replay from a store that reads first encodes nothing.
    * @param ttlMs how long the entry lives, in milliseconds; `Infinity` for ever (here and below).
    * @returns undefined when this call stored it, else the value that is there.
    * @throws NotReplicated when stored, but not on as many replicas as configured.
    */
-  putIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined>;
+  putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined>;
 
   /**
    * Replaces exactly the bytes `expected` by `next`, in one atomic step, and says whether it did.
@@ -55,6 +56,10 @@ export interface Store {
   watch(key: string, listener: () => void): Promise<() => void>;
 
   close(): Promise<void>;
+}
+
+export function valueOf(value: string | (() => string)): string {
+  return typeof value === 'string' ? value : value();
 }
 
 export interface CompareAndSetOptions {
