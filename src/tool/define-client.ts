@@ -42,10 +42,16 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
   });
 }
 
-/** A rule that fails says nothing: then the effect is not known. */
+const classifications: ReadonlySet<unknown> = new Set<Classification>(['not_executed', 'failed', 'gone', 'unknown']);
+
+/**
+ * A rule that fails, or answers something else (a promise, a word that is none of the four), says nothing:
+ * then the effect is not known. Taken for "no effect", it would be executed a second time.
+ */
 function classify(rule: ((error: unknown) => Classification | undefined) | undefined, error: unknown): Classification {
   try {
-    return rule?.(error) ?? classifyNodeError(error);
+    const answer = rule?.(error) ?? classifyNodeError(error);
+    return classifications.has(answer) ? answer : 'unknown';
   } catch {
     return 'unknown';
   }

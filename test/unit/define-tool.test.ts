@@ -123,3 +123,36 @@ describe('where a client says that its effects happen', () => {
     expect(configure).not.toThrow(/hunter2/);
   });
 });
+
+describe('what a client says of an error', () => {
+  const classify = (rule: unknown) => {
+    const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
+    const env = z.object({});
+    return defineClient({ name: 'c', env, open: () => ({}), upstream, classify: rule as never }).classify;
+  };
+  const reset = new Error('reset');
+
+  test.each(['not_executed', 'failed', 'gone', 'unknown'])('%s is taken as it is', (said) => {
+    expect(classify(() => said)(reset)).toBe(said);
+  });
+
+  test.each([
+    ['a word that is none of the four', () => 'fialed'],
+    ['a promise', async () => 'failed'],
+    ['true', () => true],
+    ['an exception', () => assertNever()],
+  ])('%s is no answer: the effect is not known', (_, rule) => {
+    expect(classify(rule)(reset)).toBe('unknown');
+  });
+
+  test('undefined leaves it to the default', () => {
+    expect(classify(() => undefined)(Object.assign(reset, { code: 'ECONNREFUSED', syscall: 'connect' }))).toBe(
+      'not_executed',
+    );
+    expect(classify(undefined)(new Error('reset'))).toBe('unknown');
+  });
+});
+
+function assertNever(): never {
+  throw new Error('the rule fails');
+}
