@@ -163,7 +163,7 @@ function openedOnUse(config: Config, variables: Environment, clock: Clock, log: 
 
 /**
  * The tools of a configuration.
- * @param warn told of a folder that holds no tool, and of a pattern that no tool's name matches.
+ * @param warn told of a folder that holds no tool, of a pattern that no tool's name matches, and if none is left.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
@@ -180,6 +180,7 @@ export async function loadCatalog(config: Config, warn: (message: string) => voi
     );
   }
   for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
+  if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
   return createCatalog(tools);
 }
 

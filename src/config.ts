@@ -76,6 +76,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { environment, overrides = {}, purpose = 'serve' } = sources;
   const folder = sources.folder ?? process.cwd();
   await refuseMisspelt(environment);
+  refuseEmpty(overrides);
   const named = overrides.config ?? variable(environment, 'MCP_ONCE_CONFIG');
   const file = named === undefined ? undefined : resolve(folder, named);
   const settings = file === undefined ? withoutFile : await (await import('./config/file.ts')).readSettings(file);
@@ -155,6 +156,12 @@ function choice(from: string, value: string | undefined): Choice | undefined {
 /** An empty variable is what an empty field of a client's settings form gives: it means "not set". */
 function variable(environment: Environment, name: Variable): string | undefined {
   return environment[name] || undefined;
+}
+
+/** What a shell makes of `--tools "$UNSET"`: it would mean the working directory, whose code would then be run. */
+function refuseEmpty({ config, toolsDirs }: Overrides): void {
+  if (config === '') throw invalid('--config is empty: name a file');
+  if (toolsDirs?.includes('')) throw invalid('--tools is empty: name a folder');
 }
 
 /** Other variables with our prefix may belong to another version; a near miss is a typing error. */

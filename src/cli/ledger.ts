@@ -22,7 +22,7 @@ export interface OpenOperator extends Operator {
 /** Opens the ledger, works on it, and closes it whatever comes. @throws LedgerUnavailable */
 export async function withLedger<T>(cli: Cli, options: LedgerOptions, work: (operator: OpenOperator) => Promise<T>) {
   const config = await configOf(cli, options, 'operate');
-  refuseMissingFile(config);
+  refuseNoLedger(config);
   const ledger = await openLedger(config);
   let told = false;
   const onWatch = (leftMs: number): void => {
@@ -39,8 +39,13 @@ export async function withLedger<T>(cli: Cli, options: LedgerOptions, work: (ope
   }
 }
 
-/** To make an empty ledger in order to look into it would hide a wrong path. */
-function refuseMissingFile({ store }: Config): void {
+/** To make an empty ledger in order to look into it would hide a wrong path, or that nothing is kept. */
+function refuseNoLedger({ store }: Config): void {
+  if (store === 'memory:') {
+    throw new LedgerUnavailable(
+      "The store memory: lives within its server's process, where nobody else can look into it: use sqlite:PATH.",
+    );
+  }
   if (!store.startsWith('sqlite:') || existsSync(store.slice('sqlite:'.length))) return;
   throw new LedgerUnavailable(
     `There is no ledger at ${withoutPassword(store)}: nothing has been executed with this configuration yet, or --store has to name another one.`,

@@ -115,6 +115,12 @@ describe('config', () => {
     ]);
   });
 
+  test('check warns when no tool is left', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), '{ "tools": { "*": { "enabled": false } } }');
+    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain('mcp-once: no tool is served');
+  });
+
   test('what is wrong is told whole, however much it is', () => {
     const folder = temporaryFolder();
     const keys = Array.from({ length: 9 }, (_, index) => `${'unheardOf'.repeat(9)}${index}`);
@@ -148,6 +154,12 @@ describe('ledger, on a real file', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('There is no ledger at');
     expect(existsSync(join(folder, 'none.sqlite'))).toBe(false);
+  });
+
+  test('a store in memory cannot be looked into from here, and it is said', () => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['ledger', 'list', '--store', 'memory:']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('nobody else can look into it');
   });
 
   test('an outcome that is not known is listed, shown, resolved and replayed', async () => {

@@ -185,6 +185,11 @@ describe('what is wrong is said, with the file and the key', () => {
     await expect(load({ MCP_ONCE_SOMETHING_ELSE: 'x' })).resolves.toBeDefined();
   });
 
+  test('an option that is empty means no file and no folder', async () => {
+    expect(await problemOf(load({}, { config: '' }))).toContain('--config is empty');
+    expect(await problemOf(load({}, { toolsDirs: ['/one', ''] }))).toContain('--tools is empty: name a folder');
+  });
+
   test('a bad variable or option is named', async () => {
     expect(await problemOf(load({ MCP_ONCE_LOG_LEVEL: 'loud' }))).toContain('MCP_ONCE_LOG_LEVEL: ');
     expect(await problemOf(load({}, { logLevel: 'loud' }))).toContain('--log-level: ');
