@@ -107,7 +107,7 @@ export interface RunContext<Opened = unknown> {
 export interface LookupContext<Opened = unknown> {
   readonly client: Opened;
   readonly marker: string;
-  /** When the operation was first claimed (with an hour to spare), in ms since the epoch: no effect of it is older. */
+  /** When the operation was first claimed (with 26 hours to spare), in ms since the epoch: no effect of it is older. */
   readonly sinceMs: number;
   /**
    * The results of the steps that are kept, by name. A step's result is kept before the next one is

@@ -3,7 +3,7 @@ import { LedgerUnavailable, NotExecuted } from '../../src/errors.ts';
 import { defineClient, z } from '../../src/index.ts';
 import { upstreamKeyOf } from '../../src/key/derive-key.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
-import { type Store, valueOf } from '../../src/ledger/stores/store.ts';
+import { entryValue, type Store } from '../../src/ledger/stores/store.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { faultyStore } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
@@ -26,7 +26,7 @@ function gated(store: Store, gate: (value: string) => Promise<void> | undefined)
   return {
     ...through,
     putIfAbsent: async (key, value, ttlMs) => {
-      await gate(valueOf(value));
+      await gate(entryValue(value));
       return store.putIfAbsent(key, value, ttlMs);
     },
   };

@@ -1,7 +1,7 @@
 import type { Keyv } from 'keyv';
 import { describeError, LedgerUnavailable, McpOnceError } from '../../errors.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { type CompareAndSetOptions, type Store, type StoreEntry, valueOf } from './store.ts';
+import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 import { Watchers } from './watchers.ts';
 
 export interface KeyvStoreOptions {
@@ -75,7 +75,7 @@ class KeyvStore implements Store {
   putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
     return this.#exclusively(key, async () => {
       const present = await this.#read(key);
-      if (present === undefined) await this.#write(key, valueOf(value), ttlMs);
+      if (present === undefined) await this.#write(key, entryValue(value), ttlMs);
       return present;
     });
   }

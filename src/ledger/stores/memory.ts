@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Keyv, type KeyvStoreAdapter, type StoredData } from 'keyv';
 import { LedgerUnavailable } from '../../errors.ts';
 import { defaultNamespace, type KeyNames, keyNames, namespaceSeparator } from './keyv-keys.ts';
-import { type CompareAndSetOptions, type Store, type StoreEntry, valueOf } from './store.ts';
+import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 import { Watchers } from './watchers.ts';
 
 export interface MemoryStoreOptions {
@@ -48,7 +48,7 @@ class MemoryStore implements Store {
   async putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
     const present = this.#live(key);
     if (present !== undefined) return present;
-    this.#set(key, valueOf(value), ttlMs);
+    this.#set(key, entryValue(value), ttlMs);
     return undefined;
   }
 

@@ -14,7 +14,7 @@ import { isReply, redisFault } from './redis-faults.ts';
 import { compareAndSetScript, deleteScript, type RedisScript } from './redis-scripts.ts';
 import { parseRedisUrl, redisEndpoint } from './redis-url.ts';
 import { RedisWatch } from './redis-watch.ts';
-import { type CompareAndSetOptions, type Store, type StoreEntry, valueOf } from './store.ts';
+import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 
 export interface RedisStoreOptions {
   readonly namespace?: string;
@@ -115,7 +115,7 @@ class RedisStore implements Store {
 
   async putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
     const name = this.#names.toStore(key);
-    const command = ['SET', name, valueOf(value), 'NX', 'GET'];
+    const command = ['SET', name, entryValue(value), 'NX', 'GET'];
     if (Number.isFinite(ttlMs)) command.push('PX', milliseconds(ttlMs));
     try {
       const epoch = await this.#epochOfNextWrite();

@@ -8,7 +8,7 @@ import { sqliteFault } from './sqlite-faults.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { SqliteSweep } from './sqlite-sweep.ts';
 import { SqliteWake } from './sqlite-wake.ts';
-import { type CompareAndSetOptions, type Store, type StoreEntry, valueOf } from './store.ts';
+import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 
 export interface SqliteOptions {
   readonly path: string;
@@ -100,7 +100,7 @@ class SqliteStore implements Store {
       read: () => this.#entries.read(name) ?? mustWrite,
       write: () => {
         for (let vanished = 0; vanished < vanishedMax; vanished += 1) {
-          if (this.#entries.insert(name, valueOf(value), expiry(this.#now(), ttlMs))) return undefined;
+          if (this.#entries.insert(name, entryValue(value), expiry(this.#now(), ttlMs))) return undefined;
           const present = this.#entries.read(name);
           if (present !== undefined) return present;
         }

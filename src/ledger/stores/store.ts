@@ -58,7 +58,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export function valueOf(value: string | (() => string)): string {
+export function entryValue(value: string | (() => string)): string {
   return typeof value === 'string' ? value : value();
 }
 
