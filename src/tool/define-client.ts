@@ -5,11 +5,13 @@ import type { Classification, Client, ClientHost, Upstream } from './types.ts';
 
 /** What `defineClient` takes. */
 export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
+  /** For messages. */
   readonly name: string;
   /** The client's variables; only these are handed to it. */
   readonly env: Environment;
   /** Opens the client. Switch its own retries off and keep its time-out under 45 s: the engine does the sending. */
   readonly open: (env: z.infer<Environment>, host: ClientHost) => Opened | Promise<Opened>;
+  /** Closes it when the server ends, in up to 5 s. */
   readonly close?: (opened: Opened) => void | Promise<void>;
   /** Where effects happen; must be the same in every process that means the same place. */
   readonly upstream: (env: z.infer<Environment>) => Upstream;

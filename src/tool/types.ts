@@ -161,23 +161,34 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   /** 1 to 64 of `A-Z a-z 0-9 _ -` (MCP 2025-11-25, tool names). */
   readonly name: string;
   readonly title: string;
+  /** For the model. */
   readonly description: string;
   readonly effect: Effect;
+  /** Its values must be JSON. Make it strict: a field that it does not know is else dropped without a word. */
   readonly input: Input;
+  /** What `run` returns. A result that is not so has taken effect all the same, and is not kept. */
   readonly output: Output;
+  /** Where the effect happens; without one, in this process. */
   readonly client?: Client<Opened>;
   /** Default by effect: create `identical`; update, replace, delete `latest` with a resource, else `same-call`. */
   readonly match?: Match;
-  /** How long identical arguments mean the same operation, in ms from its settling. */
+  /**
+   * How long identical arguments mean the same operation, in ms from its settling. Default by match:
+   * `identical` 24 h, `latest` 2 min, `same-call` 10 min.
+   */
   readonly windowMs?: number;
   /** The business key: what makes two inputs the same operation. No free text. */
   readonly identity?: (input: z.infer<Input>) => unknown;
   /** The thing that is written, for `latest`; shared by all tools of one upstream. */
   readonly resource?: (input: z.infer<Input>) => unknown;
+  /** Default `refuse`. */
   readonly recovery?: Recovery | readonly Recovery[];
+  /** How long an effect may take to show in `lookup`, in ms. Default 1 min. */
   readonly lookupLagMs?: number;
+  /** Asks the upstream for the effect, by its marker; needed for `reconcile`. */
   readonly lookup?: (input: z.infer<Input>, context: LookupContext<Opened>) => Promise<LookupAnswer<z.infer<Output>>>;
   /** The answer of a delete whose thing is already gone; needed for `natural` on a delete. */
   readonly gone?: (input: z.infer<Input>) => z.infer<Output>;
+  /** Executes. Each request that has an effect goes through `context.step`. */
   readonly run: (input: z.infer<Input>, context: RunContext<Opened>) => Promise<z.infer<Output>>;
 }
