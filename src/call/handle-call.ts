@@ -52,15 +52,25 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
   }
 }
 
+/** Once this call has sent something, a fault of the ledger must not say that nothing was executed. */
 async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answer> {
+  const sent = { any: false };
+  try {
+    return await answerGuarded(engine, guarded, sent);
+  } catch (error) {
+    if (!sent.any || !(error instanceof LedgerUnavailable)) throw error;
+    throw new OutcomeNotRead(describeError(error), { cause: error });
+  }
+}
+
+async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: boolean }): Promise<Answer> {
   const { call } = guarded;
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
   let { request } = guarded;
-  let executed = false;
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
-    const found = await ledger.claim(request).catch((error: unknown) => faultAfter(executed, error));
+    const found = await ledger.claim(request);
     switch (found.type) {
       case 'claimed': {
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
@@ -69,7 +79,7 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
           break;
         }
         const answer = await executeFor(engine, ledger, guarded, found.claim);
-        executed = true;
+        sent.any = true;
         if (answer) return answer;
         break;
       }
@@ -93,7 +103,7 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
       case 'recover': {
         const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
         if (recovered === 'left') return cancelled(call.tool);
-        executed ||= recovered !== undefined;
+        sent.any ||= recovered !== undefined;
         const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
         if (answer) return answer;
         break;
@@ -101,12 +111,6 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
     }
   }
   throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
-}
-
-/** Once this call has sent something, a fault of the ledger must not say that nothing was executed. */
-function faultAfter(executed: boolean, error: unknown): never {
-  if (!executed || !(error instanceof LedgerUnavailable)) throw error;
-  throw new OutcomeNotRead(describeError(error), { cause: error });
 }
 
 /** What else has to be noted before a claim may be executed; the key to follow when it may not. */

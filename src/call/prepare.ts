@@ -1,9 +1,10 @@
-import { McpOnceError } from '../errors.ts';
+import { describeError, McpOnceError } from '../errors.ts';
 import { prepareArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { type DerivedKey, deriveKey, type Occurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
+import { suggestion } from '../suggest.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { refusal } from './answers.ts';
 import type { Engine, GuardedCall, RefusalAnswer, ToolCall } from './types.ts';
@@ -54,7 +55,10 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
   if (input.repeatToken === undefined || hostKey !== undefined) {
     return guarded(engine, call, tool, upstream, base, base.key, input.arguments, 1);
   }
-  if (tool.match !== 'identical') return refused('invalid_repeat_token', `${tool.name} takes no repeat_token.`);
+  if (tool.match !== 'identical') {
+    const message = `${tool.name} takes no repeat_token. Nothing was executed: leave it out, and call again.`;
+    return refused('invalid_repeat_token', message);
+  }
   const secret = await engine.repeatSecret();
   const opened = openRepeatToken({ secret, baseKey: base.key, token: input.repeatToken });
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
@@ -65,7 +69,14 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
 /** A tool's own code gets a copy: what it sorts or changes must not be what is sent. */
 function identityOf(tool: Tool, args: Record<string, unknown>): unknown {
   const identity = tool.match === 'latest' ? tool.resource : tool.identity;
-  return identity?.(JSON.parse(JSON.stringify(args)));
+  try {
+    return identity?.(JSON.parse(JSON.stringify(args)));
+  } catch (cause) {
+    const part = tool.match === 'latest' ? 'resource' : 'identity';
+    throw new McpOnceError('tool_invalid', `${tool.name}: its ${part}(input) failed: ${describeError(cause)}.`, {
+      cause,
+    });
+  }
 }
 
 function scopeOf(engine: Engine, call: ToolCall): Scope {
@@ -111,9 +122,10 @@ function refused(code: RefusalAnswer['code'], message: string): Prepared {
 }
 
 function unknownTool(engine: Engine, name: string): string {
-  const names = engine.catalog.tools.map((tool) => tool.name).slice(0, 20);
-  const shown = JSON.stringify(String(name).slice(0, 64));
-  return `There is no tool named ${shown}. Nothing was executed. Call one of: ${names.join(', ')}.`;
+  const known = engine.catalog.tools.map((tool) => tool.name);
+  const asked = name.slice(0, 64);
+  const meant = suggestion(asked, known) || '.';
+  return `There is no tool named ${JSON.stringify(asked)}${meant} Nothing was executed. Call one of: ${known.slice(0, 20).join(', ')}.`;
 }
 
 function badToken(tool: string, reason: 'malformed' | 'forged'): string {
@@ -125,6 +137,9 @@ function badToken(tool: string, reason: 'malformed' | 'forged'): string {
 export function answerOfPrepareFault(error: unknown): RefusalAnswer | undefined {
   if (!(error instanceof McpOnceError)) return undefined;
   if (error.code === 'invalid_input') return refusal('invalid_input', `${error.message} Nothing was executed.`);
+  if (error.code === 'tool_invalid') {
+    return refusal('operation_failed', `${error.message} Nothing was executed: the tool has to be mended.`);
+  }
   if (error.code === 'upstream_unavailable') {
     return refusal('operation_failed', `${error.message} Nothing was executed: set it and call again.`);
   }

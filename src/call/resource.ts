@@ -9,7 +9,7 @@ import type { Tool } from '../tool/types.ts';
  * resource, and a latch for the writes that go under other keys (a host's key, a call id).
  */
 function keysOf(tool: Tool, record: OperationRecord) {
-  const resource = tool.resource?.(record.arguments);
+  const resource = tool.resource?.(structuredClone(record.arguments));
   const { scope, upstream } = record;
   return resource === undefined ? undefined : resourceKeysOf({ scope, upstream, resource });
 }

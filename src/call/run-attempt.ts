@@ -102,7 +102,7 @@ function statusOfError(
   const message = describeError(error);
   const classification = classify(tool, steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
-    const result = tool.gone(claim.record.arguments);
+    const result = tool.gone(structuredClone(claim.record.arguments));
     return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
   }
   const authoritative = classification === 'failed' && !steps.used;

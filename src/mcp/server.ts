@@ -9,7 +9,7 @@ import type { ToolLog } from '../tool/types.ts';
 import { render } from './render.ts';
 import { listTools } from './tool-list.ts';
 
-/** What the SDK tells about a request besides the request: its signal, `_meta`, and, over HTTP, who sent it. */
+/** What the SDK tells about a request besides the request: its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type CallScope = ToolCall['scope'];
 
@@ -99,8 +99,7 @@ function isCallParams(params: unknown): params is CallParams {
 
 /**
  * The idempotency key of the host program, unchecked, or undefined when it sent none. The first
- * source that is there decides, even by a value that is then refused. The header `Idempotency-Key`
- * of HTTP comes last.
+ * source that is there decides, even by a value that is then refused.
  */
 export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Readonly<Record<string, unknown>>): unknown {
   const own = (from: Readonly<Record<string, unknown>>, name: string): unknown =>

@@ -403,6 +403,42 @@ describe('what is not guarded', () => {
 });
 
 describe('what cannot be prepared executes nothing', () => {
+  test("an identity or a resource that throws is the tool's fault, and said to have executed nothing", async () => {
+    const upstream = new Upstream();
+    const broken = () => {
+      throw new Error('no such field');
+    };
+    const { call, records } = testEngine({
+      tools: [
+        createThing(upstream, 'refuse', { identity: broken }),
+        setThing(upstream, { recovery: 'refuse', resource: broken }),
+      ],
+    });
+    for (const name of ['create_thing', 'set_thing']) {
+      const { code, message } = refusalOf(await call(name, { item: 'x' }));
+      expect(code).toBe('operation_failed');
+      expect(message).toMatch(/no such field\. Nothing was executed/);
+    }
+    expect(await records()).toEqual([]);
+    expect(upstream.effects).toEqual([]);
+  });
+
+  test('what a resource does to its input changes nothing of what is sent or kept', async () => {
+    const upstream = new Upstream();
+    const resource = (input: { tags?: string[] | undefined }) => (input.tags ?? []).sort();
+    const { call, records } = testEngine({ tools: [setThing(upstream, { resource })] });
+    resultOf(await call('set_thing', { item: 'x', tags: ['z', 'b'] }, { hostKey: 'host-key' }));
+    expect(upstream.effects.map(({ body }) => body)).toMatchObject([{ tags: ['z', 'b'] }]);
+    expect((await records()).find(({ kind }) => kind === 'operation')?.arguments).toMatchObject({ tags: ['z', 'b'] });
+  });
+
+  test('a misspelt tool name gets the right one', async () => {
+    const { call } = testEngine({ tools: [createThing(new Upstream(), 'refuse')] });
+    const { code, message } = refusalOf(await call('create_thin', {}));
+    expect(code).toBe('unknown_tool');
+    expect(message).toContain('did you mean "create_thing"?');
+  });
+
   test('a client that lacks a variable, an unknown tool', async () => {
     const upstream = new Upstream();
     const client = defineClient({
