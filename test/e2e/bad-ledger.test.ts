@@ -151,7 +151,7 @@ describe('a start that cannot be right', () => {
     ],
     [
       'a rule for a tool that is not there',
-      { config: { tools: { create_paymant: { match: 'off' } } } },
+      { file: tool('another'), config: { tools: { create_paymant: { match: 'off' } } } },
       /did you mean "create_payment"\?/,
     ],
   ])('%s ends it with one sentence on stderr and nothing on stdout', async (_, { file, config = {} }, why) => {
