@@ -132,6 +132,26 @@ export type LookupAnswer<Output = unknown> =
   | { readonly status: 'absent' }
   | { readonly status: 'unclear'; readonly reason: string };
 
+/**
+ * A result that says itself how it is shown, as MCP has it (2025-11-25, `CallToolResult`): of tools whose
+ * answers are not always one JSON value. `structuredContent` is what the tool's output schema speaks of.
+ */
+export interface ContentResult {
+  readonly content: readonly ContentItem[];
+  readonly structuredContent?: Readonly<Record<string, unknown>>;
+  readonly isError?: boolean;
+  readonly _meta?: Readonly<Record<string, unknown>>;
+}
+
+/** A content block: text, image, audio, resource or resource link; further ones pass through. */
+export type ContentItem = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** A call of another tool, not yet checked. */
+export interface RoutedCall {
+  readonly tool: string;
+  readonly arguments: unknown;
+}
+
 /** A tool as the engine sees it. */
 export interface Tool {
   readonly name: string;
@@ -141,6 +161,8 @@ export interface Tool {
   readonly input: ToolInput;
   /** JSON Schema of the result, where it is declared. */
   readonly outputSchema?: Readonly<Record<string, unknown>>;
+  /** What `run` gives: a JSON value, or a `ContentResult`. Default `value`. */
+  readonly results?: 'value' | 'content';
   /** Whether a result is as declared. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;
@@ -153,6 +175,11 @@ export interface Tool {
   resource?(input: unknown): unknown;
   lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
   gone?(input: unknown): unknown;
+  /**
+   * Of a tool that stands for others: the call that is meant, which then goes its own way under its own
+   * name. Undefined where the input names none: then the tool itself is called.
+   */
+  route?(input: unknown): RoutedCall | undefined;
   run(input: unknown, context: RunContext): Promise<unknown>;
 }
 
