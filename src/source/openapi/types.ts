@@ -16,6 +16,8 @@ export interface ApiDocument {
   /** What is wrong with it; the operations that are not named here are served. */
   readonly problems: readonly DocumentProblem[];
   readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
+  /** Every member of the document's root that begins with `x-`. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   /** @throws McpOnceError `tool_invalid` naming pointer and reason when the operation cannot be served. */
   operation(head: OperationHead): ApiOperation;
 }
@@ -145,6 +147,8 @@ export interface ProviderProfile {
   readonly memoryMs: number;
   /** Statuses that say "this key is in use" or "this key came with other parameters": never a failure. */
   readonly inUseStatuses: readonly number[];
+  /** Methods whose operations all take the key, although documents do not declare it; undefined: none. */
+  readonly undeclared?: readonly Method[];
   /** Where the figures come from. */
   readonly source: string;
 }
