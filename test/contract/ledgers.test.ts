@@ -154,10 +154,10 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
     const claim = claimOf(await one.claim(request()));
     const steps = [{ name: 'a', attempt: 1, effect: true, result: { id: 'x' } }];
     await claim.settle({ state: 'succeeded', settledAt: Date.now(), result: { list: [1] } }, steps, false);
-    const first = await one.read('k');
-    expect(first?.record.status).toMatchObject({ state: 'succeeded', result: { list: [1] } });
-    expect((await one.read('k'))?.record).toBe(first?.record);
-    const { result } = first?.record.status as { result: { list: number[] } };
+    const first = (await one.read('k')) ?? expect.unreachable();
+    expect(first.record.status).toMatchObject({ state: 'succeeded', result: { list: [1] } });
+    expect((await one.read('k'))?.record).toBe(first.record);
+    const { result } = first.record.status as { result: { list: number[] } };
     expect(() => result.list.push(2)).toThrow(TypeError);
 
     const bytes = await store.get('k');
