@@ -1,0 +1,93 @@
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { lookup as dnsLookupAll } from 'node:dns/promises';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/** IPv4 that is not of the public internet: the IANA special-purpose registry (RFC 6890), multicast, reserved. */
+const privateIpv4 = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+] as const;
+
+/** The same of IPv6: unspecified, loopback, unique local, link-local, site-local, multicast, documentation. */
+const privateIpv6 = [
+  ['::', 128],
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
+  ['2001:db8::', 32],
+] as const;
+
+const blocked = new BlockList();
+for (const [net, bits] of privateIpv6) blocked.addSubnet(net, bits, 'ipv6');
+for (const [net, bits] of privateIpv4) {
+  blocked.addSubnet(net, bits, 'ipv4');
+  const hex = Buffer.from(net.split('.').map(Number)).toString('hex');
+  const [high, low] = [hex.slice(0, 4), hex.slice(4)];
+  // An IPv4 address inside of an IPv6 one: mapped, compatible, NAT64 (RFC 6052, 8215), 6to4 (RFC 3056).
+  blocked.addSubnet(`::ffff:${high}:${low}`, 96 + bits, 'ipv6');
+  blocked.addSubnet(`::${high}:${low}`, 96 + bits, 'ipv6');
+  blocked.addSubnet(`64:ff9b::${high}:${low}`, 96 + bits, 'ipv6');
+  blocked.addSubnet(`2002:${high}:${low}::`, 16 + bits, 'ipv6');
+}
+blocked.addSubnet('64:ff9b:1::', 48, 'ipv6');
+
+/** The code of the error that a refused address gives. */
+export const PRIVATE_ADDRESS = 'ERR_PRIVATE_ADDRESS';
+
+/** Whether an IP address, without brackets, is one that no public API has. */
+export function isPrivateAddress(address: string): boolean {
+  const plain = address.split('%', 1)[0] ?? '';
+  const family = isIP(plain);
+  return family !== 0 && blocked.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Whether a host, as `URL.hostname` has it, is a private address as it is written. Names are judged when resolved. */
+export function isPrivateLiteral(hostname: string): boolean {
+  return isPrivateAddress(hostname.replace(/^\[|\]$/g, ''));
+}
+
+/** Whether a host is, or now resolves to, private addresses only. False where it does not resolve. */
+export async function isPrivateHost(hostname: string): Promise<boolean> {
+  if (isPrivateLiteral(hostname)) return true;
+  try {
+    const found = await dnsLookupAll(hostname.replace(/^\[|\]$/g, ''), { all: true });
+    return found.every(({ address }) => isPrivateAddress(address));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The look-up of a connection that must stay on public addresses. It judges the very addresses that are then
+ * connected to, so that a name that changes its mind (DNS rebinding) gets no further.
+ */
+export const publicLookup: LookupFunction = (hostname, options, callback) => {
+  dnsLookup(hostname, { ...options, all: true }, (error, found) => {
+    if (error) return callback(error, '', 0);
+    const allowed: LookupAddress[] = found.filter(({ address }) => !isPrivateAddress(address));
+    const [first] = allowed;
+    if (!first) {
+      return callback(
+        Object.assign(new Error('the host has private addresses only'), { code: PRIVATE_ADDRESS }),
+        '',
+        0,
+      );
+    }
+    if (options.all) return callback(null, allowed);
+    callback(null, first.address, first.family);
+  });
+};

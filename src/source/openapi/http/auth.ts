@@ -1,0 +1,218 @@
+import { McpOnceError } from '../../../errors.ts';
+import type { ApiOperation, ApiRequest, SecurityScheme } from '../types.ts';
+import { valuesOf, variablesOf } from './credentials.ts';
+import { cookieEncode, percentEncode } from './encode.ts';
+import { type AskToken, type Token, TokenSource } from './token.ts';
+
+export { credentialVariables } from './credentials.ts';
+
+/** What an authenticator is made with. */
+export interface AuthenticatorOptions {
+  readonly schemes: Readonly<Record<string, SecurityScheme>>;
+  /** Of the API, put before each variable's name. */
+  readonly prefix?: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of the API: credentials go there only. */
+  readonly origin: string;
+  /** By the wall clock, in ms. */
+  readonly now?: () => number;
+}
+
+/** Puts credentials on the requests to one API. */
+export interface Authenticator {
+  /**
+   * The credentials of the first alternative whose variables are all set. An alternative that asks for nothing is
+   * taken last. @throws McpOnceError `upstream_unavailable` naming the variables, where none can be met.
+   */
+  authorize(
+    request: ApiRequest,
+    security: ApiOperation['security'],
+    ask: AskToken,
+    signal: AbortSignal,
+  ): Promise<Authorized>;
+  /** Told of a 401. @returns whether another token may be had, by authorizing again. */
+  refused(authorized: Authorized): boolean;
+  /** What no message, log or answer may hold. */
+  secrets(): readonly string[];
+}
+
+/** Credentials, ready to be put on requests. */
+export interface Authorized {
+  /** The request with credentials. One to another origin stays as it is. */
+  readonly apply: (request: ApiRequest) => ApiRequest;
+  readonly tokens: readonly { readonly source: TokenSource; readonly token: Token }[];
+}
+
+/** One scheme whose variables are set. */
+type Credential =
+  | { readonly type: 'header'; readonly name: string; readonly value: string }
+  | { readonly type: 'query' | 'cookie'; readonly name: string; readonly value: string }
+  | { readonly type: 'token'; readonly source: TokenSource }
+  /** The configuration's own headers have it already. */
+  | { readonly type: 'configured' };
+
+/** Reads the environment it is given at once. Never throws: what is not set is told by the operation that needs it. */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { schemes, prefix, environment, now = Date.now } = options;
+  const home = new URL(options.origin).origin;
+  const credentials = new Map<string, Credential>();
+  const fixed: string[] = [];
+  for (const [name, scheme] of Object.entries(schemes)) {
+    const values = valuesOf(variablesOf(name, scheme, prefix), environment);
+    const [first = '', second = ''] = values ?? [];
+    if (!values || first === '' || values.some((value) => !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))) continue;
+    credentials.set(name, credentialOf(name, scheme, first, second, home, now));
+    fixed.push(...secretForms(scheme, first, second));
+  }
+  const sources = [...credentials.values()].flatMap((each) => (each.type === 'token' ? [each.source] : []));
+  return {
+    async authorize(request, security, ask, signal) {
+      const chosen = choose(options, credentials, request, security);
+      const tokens: { source: TokenSource; token: Token }[] = [];
+      for (const credential of chosen) {
+        if (credential.type !== 'token') continue;
+        tokens.push({ source: credential.source, token: await cancellable(credential.source.get(ask), signal) });
+      }
+      const apply = (plain: ApiRequest): ApiRequest =>
+        new URL(plain.url).origin === home ? put(plain, chosen, tokens[0]?.token) : plain;
+      return { apply, tokens };
+    },
+    refused({ tokens }) {
+      for (const { source, token } of tokens) source.refused(token);
+      return tokens.length > 0;
+    },
+    secrets: () => [...fixed, ...sources.flatMap((source) => source.secrets)],
+  };
+}
+
+function credentialOf(
+  scheme: string,
+  details: SecurityScheme,
+  first: string,
+  second: string,
+  home: string,
+  now: () => number,
+): Credential {
+  switch (details.type) {
+    case 'bearer':
+      return { type: 'header', name: 'authorization', value: `Bearer ${first}` };
+    case 'basic':
+      return { type: 'header', name: 'authorization', value: `Basic ${basicOf(first, second)}` };
+    case 'apiKey':
+      return {
+        type: details.in,
+        name: details.in === 'header' ? details.name.toLowerCase() : details.name,
+        value: first,
+      };
+    case 'oauth2': {
+      const { tokenUrl, scopes } = details;
+      const client = { scheme, tokenUrl, home, scopes, id: first, secret: second };
+      return { type: 'token', source: new TokenSource(client, now) };
+    }
+    case 'unsupported':
+      return { type: 'configured' };
+  }
+}
+
+/** RFC 7617: UTF-8. */
+function basicOf(username: string, password: string): string {
+  return Buffer.from(`${username}:${password}`).toString('base64');
+}
+
+/** A secret in each form that an API may echo it in. */
+function secretForms(scheme: SecurityScheme, first: string, second: string): string[] {
+  const secret = scheme.type === 'basic' || scheme.type === 'oauth2' ? second : first;
+  const forms = [secret, percentEncode(secret), JSON.stringify(secret).slice(1, -1)];
+  return [...new Set(scheme.type === 'basic' ? [...forms, basicOf(first, second)] : forms)];
+}
+
+function choose(
+  options: AuthenticatorOptions,
+  credentials: ReadonlyMap<string, Credential>,
+  request: ApiRequest,
+  security: ApiOperation['security'],
+): readonly Credential[] {
+  const demanding = security.filter((alternative) => Object.keys(alternative).length > 0);
+  for (const alternative of demanding) {
+    const found = Object.keys(alternative).map(
+      (name) => credentials.get(name) ?? configured(options.schemes[name], request),
+    );
+    if (found.every((credential) => credential !== undefined)) return found;
+  }
+  if (demanding.length < security.length || security.length === 0) return [];
+  throw new McpOnceError('upstream_unavailable', missing(options, demanding));
+}
+
+/** A header that is there already, by the configuration's own headers, is as good as a variable. */
+function configured(scheme: SecurityScheme | undefined, { headers }: ApiRequest): Credential | undefined {
+  if (scheme === undefined) return undefined;
+  const name =
+    scheme.type === 'apiKey' ? (scheme.in === 'header' ? scheme.name.toLowerCase() : undefined) : 'authorization';
+  return name !== undefined && headers[name] !== undefined ? { type: 'configured' } : undefined;
+}
+
+function missing({ schemes, prefix }: AuthenticatorOptions, security: ApiOperation['security']): string {
+  const ways = security.map((alternative) => {
+    const each = Object.keys(alternative).map((name) => {
+      const scheme = schemes[name];
+      if (scheme === undefined) return `the scheme "${name}", which the document does not declare`;
+      if (scheme.type === 'unsupported') return `the scheme "${name}" (${scheme.what}), which is not supported`;
+      return variablesOf(name, scheme, prefix).join(' and ');
+    });
+    return each.join(' and ');
+  });
+  return `The operation needs credentials that are not set: ${ways.join(', or ')}. Nothing was executed. Set the environment variables (in characters that a header can carry) and start the server again.`;
+}
+
+function put(request: ApiRequest, credentials: readonly Credential[], token: Token | undefined): ApiRequest {
+  const headers: Record<string, string> = { ...request.headers };
+  let { url } = request;
+  for (const credential of credentials) {
+    switch (credential.type) {
+      case 'header':
+        headers[credential.name] = credential.value;
+        break;
+      case 'cookie': {
+        const cookie = `${percentEncode(credential.name)}=${cookieEncode(credential.value)}`;
+        headers.cookie = headers.cookie ? `${headers.cookie}; ${cookie}` : cookie;
+        break;
+      }
+      case 'query':
+        url = withQuery(url, credential.name, credential.value);
+        break;
+      case 'token':
+        if (token) headers.authorization = `Bearer ${token.value}`;
+        break;
+      case 'configured':
+        break;
+    }
+  }
+  return { ...request, url, headers };
+}
+
+/** In place of what a redirect, or an argument of the same name, may have there. */
+function withQuery(url: string, name: string, value: string): string {
+  const parsed = new URL(url);
+  const encoded = percentEncode(name);
+  const others = parsed.search
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '' && decodedName(pair) !== name);
+  parsed.search = [...others, `${encoded}=${percentEncode(value)}`].join('&');
+  return parsed.href;
+}
+
+function decodedName(pair: string): string | undefined {
+  return [...new URLSearchParams(pair).keys()][0];
+}
+
+function cancellable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = (): void => {
+      reject(new McpOnceError('upstream_unavailable', 'Cancelled while waiting for a token. Nothing was executed.'));
+    };
+    if (signal.aborted) return cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', cancel));
+  });
+}

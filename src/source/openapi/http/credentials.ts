@@ -1,0 +1,64 @@
+import type { SecurityScheme } from '../types.ts';
+
+type Schemes = Readonly<Record<string, SecurityScheme>>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The variables that a scheme's credentials come from, in upper snake case after the prefix: `SHOP_API_KEY_AUTH`; of
+ * basic `..._USERNAME` and `..._PASSWORD`, of OAuth 2 `..._CLIENT_ID` and `..._CLIENT_SECRET`. None of what is unsupported.
+ */
+export function variablesOf(name: string, scheme: SecurityScheme, prefix: string | undefined): readonly string[] {
+  const words = [...(prefix === undefined ? [] : [prefix]), name];
+  const stem =
+    words
+      .map(upperSnake)
+      .filter((word) => word !== '')
+      .join('_') || 'API';
+  // A name may begin with a letter only.
+  const variable = /^\d/.test(stem) ? `API_${stem}` : stem;
+  switch (scheme.type) {
+    case 'bearer':
+    case 'apiKey':
+      return [isTaken(variable, prefix !== undefined) ? `${variable}_CREDENTIAL` : variable];
+    case 'basic':
+      return [`${variable}_USERNAME`, `${variable}_PASSWORD`];
+    case 'oauth2':
+      return [`${variable}_CLIENT_ID`, `${variable}_CLIENT_SECRET`];
+    case 'unsupported':
+      return [];
+  }
+}
+
+/** The variables of all schemes, each once, in the order of the document. */
+export function credentialVariables(schemes: Schemes, prefix: string | undefined): readonly string[] {
+  return [...new Set(Object.entries(schemes).flatMap(([name, scheme]) => variablesOf(name, scheme, prefix)))];
+}
+
+/**
+ * Names that mean something else to this process or its system. A document chooses its schemes' names: one called
+ * `path`, or `mcpOnceSecret`, must not have that sent to its server. A prefix is the operator's choice.
+ */
+function isTaken(variable: string, hasPrefix: boolean): boolean {
+  if (variable.startsWith('MCP_ONCE_')) return true;
+  if (hasPrefix) return false;
+  const usual =
+    /^(?:PATH|HOME|USER|USERNAME|LOGNAME|PWD|OLDPWD|SHELL|TERM|LANG|EDITOR|TMPDIR|TEMP|TMP|HOSTNAME|MAIL|TZ|CI)$/;
+  return usual.test(variable) || /^(?:NODE|NPM|AWS|AZURE|GOOGLE|GITHUB|SSH|LC|LD|XDG|STRIPE|SMTP)_/.test(variable);
+}
+
+/** `apiKeyAuth`, `api-key.auth` and `APIKeyAuth` are all `API_KEY_AUTH`; `OAuth2` is one word. */
+function upperSnake(name: string): string {
+  return name
+    .replace(/OAuth/g, 'Oauth')
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .toUpperCase();
+}
+
+/** The values of variables that are set; an empty one is what an empty field of a client's settings form gives: not set. */
+export function valuesOf(variables: readonly string[], environment: Environment): readonly string[] | undefined {
+  const values = variables.map((name) => environment[name]?.trim() ?? '');
+  return values.includes('') ? undefined : values;
+}
