@@ -4,11 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
+import type { OpenApiSettings } from './config/openapi.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
+import type { OpenApiSource } from './source/openapi/types.ts';
 import { type Catalog, createCatalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
 import { clientStates, clientWarnings } from './tool/client-state.ts';
@@ -17,6 +19,8 @@ import type { Tool, Upstream } from './tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
+/** How many tools the instructions may speak of one by one. */
+const namedToolsMax = 100;
 /** How the stripe client names the built-in sandbox. */
 const sandboxOrigin = 'mcp-once-sandbox';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
@@ -168,7 +172,8 @@ function openedOnUse(config: Config, variables: Environment, clock: Clock, log: 
  */
 export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
-  const loaded = await loadTools(folders, warn);
+  const [own, apis] = await Promise.all([loadTools(folders, warn), loadApis(config, warn)]);
+  const loaded = [...own, ...apis.listed];
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
@@ -181,7 +186,29 @@ export async function loadCatalog(config: Config, warn: (message: string) => voi
   }
   for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
   if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
-  return createCatalog(tools);
+  return createCatalog(tools, apis.hidden);
+}
+
+/** The tools of OpenAPI documents. Their modules are loaded where there is one. */
+async function loadApis({ openapi }: Config, warn: (message: string) => void): Promise<ApiTools> {
+  if (openapi.length === 0) return { listed: [], hidden: [] };
+  const { loadOpenApi } = await import('./source/openapi/load.ts');
+  const loaded = await Promise.all(openapi.map((source) => loadOpenApi(sourceOf(source), { warn })));
+  return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
+}
+
+interface ApiTools {
+  readonly listed: readonly Tool[];
+  /** Reached through a listed one. */
+  readonly hidden: readonly Tool[];
+}
+
+function sourceOf({ operations, ...source }: OpenApiSettings): OpenApiSource {
+  const overrides = Object.entries(operations).map(([pattern, { window, recovery, ...rest }]) => {
+    const list = recovery === undefined ? {} : { recovery: typeof recovery === 'string' ? [recovery] : recovery };
+    return [pattern, { ...rest, ...(window === undefined ? {} : { windowMs: window }), ...list }];
+  });
+  return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
 }
 
 function settingsOf(config: Config): Engine['settings'] {
@@ -245,7 +272,9 @@ function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {
     'If a second, identical operation is really wanted, call again with the repeat_token of the replay.',
     'outcome_unknown means that the operation may have taken effect: do not try it again in another way; check, or tell the user. Every refusal says whether anything was executed and what to do next.',
   ];
-  const anew = tools.filter(({ effect, match }) => effect !== 'read' && (match === 'off' || match === 'same-call'));
+  // Of very many tools a model reads the descriptions, and making all of them now would be waited for.
+  const few = tools.length > namedToolsMax ? [] : tools;
+  const anew = few.filter(({ effect, match }) => effect !== 'read' && (match === 'off' || match === 'same-call'));
   if (anew.length > 0) {
     const names = anew.map(({ name }) => name).join(', ');
     lines.push(`Not recognised by their arguments, so that another call executes again: ${names}.`);

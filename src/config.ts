@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
+import type { OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
 import { McpOnceError } from './errors.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
@@ -32,6 +33,8 @@ export interface Config {
   readonly bundledTools: boolean;
   readonly drainMs: number;
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** APIs whose operations become tools. */
+  readonly openapi: readonly OpenApiSettings[];
   readonly tools: Readonly<Record<string, ToolRuleSettings>>;
 }
 
@@ -42,7 +45,12 @@ export interface Overrides {
   readonly logLevel?: string | undefined;
   /** Added to those of the file. */
   readonly toolsDirs?: readonly string[] | undefined;
+  /** One API, and nothing else, instead of what the file says is served. */
+  readonly openapi?: OpenApiChoice | undefined;
 }
+
+/** What the command line says of an API; the rest is by default. */
+export type OpenApiChoice = Partial<OpenApiSettings> & Pick<OpenApiSettings, 'document'>;
 
 /** Where a configuration is read from. */
 export interface ConfigSources {
@@ -66,7 +74,12 @@ type Variable = (typeof variables)[number];
 
 const secretCharsMin = 32;
 
-const withoutFile: FileSettings = { ...defaults, subject: undefined, toolsDirs: [...defaults.toolsDirs] };
+const withoutFile: FileSettings = {
+  ...defaults,
+  subject: undefined,
+  toolsDirs: [...defaults.toolsDirs],
+  openapi: [...defaults.openapi],
+};
 
 /**
  * Reads the configuration: defaults, then the file, the environment and the command line.
@@ -102,6 +115,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
       ...settings.toolsDirs.map((each) => resolve(fileFolder, each)),
       ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
     ],
+    ...(await served(settings, overrides, { file: fileFolder, options: folder })),
     sandbox: {
       dataFile:
         sandbox.dataFile === undefined
@@ -110,6 +124,23 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
       isDefault: sandbox.dataFile === undefined,
     },
   });
+}
+
+/** Which tools there are besides those of folders. Documents that are files get absolute paths. */
+async function served(settings: FileSettings, { openapi }: Overrides, folders: { file: string; options: string }) {
+  if (openapi !== undefined) {
+    const { checkOpenApi } = await import('./config/choices.ts');
+    const { document, ...rest } = checkOpenApi(openapi);
+    return { bundledTools: false, openapi: [{ ...rest, document: documentOf(document, folders.options) }] };
+  }
+  return {
+    openapi: settings.openapi.map((each) => ({ ...each, document: documentOf(each.document, folders.file) })),
+  };
+}
+
+/** A URL, `-` for stdin, or an absolute path. */
+function documentOf(document: string, folder: string): string {
+  return document === '-' || /^https?:\/\//i.test(document) ? document : resolve(folder, document);
 }
 
 /** The configuration as it may be shown: no secret, no password. */

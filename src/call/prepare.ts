@@ -17,7 +17,8 @@ export type Prepared =
   | { readonly type: 'guarded'; readonly guarded: GuardedCall };
 
 /** Finds the tool, validates the arguments and derives the key: once, before anything else happens. */
-export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared> {
+export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared> {
+  const call = routed(engine, asked);
   const tool = engine.catalog.find(call.tool);
   if (!tool) return refused('unknown_tool', unknownTool(engine, call.tool));
   const input = prepareArguments(call.arguments, tool.input);
@@ -64,6 +65,12 @@ export async function prepare(engine: Engine, call: ToolCall): Promise<Prepared>
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
   const next = derive(opened.occurrence);
   return guarded(engine, call, tool, upstream, next, base.key, input.arguments, opened.occurrence.ordinal);
+}
+
+/** The call that is meant, where the tool only stands for others: from here on it is that one's own. */
+function routed(engine: Engine, call: ToolCall): ToolCall {
+  const target = engine.catalog.find(call.tool)?.route?.(call.arguments);
+  return target === undefined ? call : { ...call, tool: target.tool, arguments: target.arguments };
 }
 
 /** A tool's own code gets a copy: what it sorts or changes must not be what is sent. */

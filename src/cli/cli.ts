@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { type Config, type Environment, loadConfig } from '../config.ts';
+import { type Config, type Environment, loadConfig, type OpenApiChoice } from '../config.ts';
 import { describeError, McpOnceError } from '../errors.ts';
 
 /** What a command has of the world around it. */
@@ -30,15 +30,17 @@ export interface ConfigOptions {
   readonly store?: string;
   readonly tools?: readonly string[];
   readonly logLevel?: string;
+  /** Of the command `openapi`: the API that is served, and nothing else. */
+  readonly openapi?: OpenApiChoice;
 }
 
 /** The configuration that a command's options choose. @throws McpOnceError `configuration_invalid` */
 export function configOf(cli: Cli, options: ConfigOptions, purpose: 'serve' | 'operate' = 'serve'): Promise<Config> {
-  const { config, store, logLevel, tools } = options;
+  const { config, store, logLevel, tools, openapi } = options;
   return loadConfig({
     environment: cli.environment,
     purpose,
-    overrides: { config, store, logLevel, toolsDirs: tools },
+    overrides: { config, store, logLevel, toolsDirs: tools, openapi },
   });
 }
 

@@ -3,7 +3,7 @@ import type { Cli } from './cli.ts';
 import { exitCodes } from './cli.ts';
 import { type Heard, type Scene, scenes } from './demo/scenes.ts';
 import { Stage } from './demo/stage.ts';
-import { tableOf } from './ledger.ts';
+import { tableOf } from './table.ts';
 
 /** What came of one scene, and what is wrong about it. */
 interface Played {

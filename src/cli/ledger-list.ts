@@ -1,6 +1,7 @@
 import { type Listed, type ListFilter, listOperations } from '../ledger/operator.ts';
 import { type Cli, exitCodes } from './cli.ts';
-import { ageOf, jsonOf, type LedgerOptions, listedSummary, tableOf, withLedger } from './ledger.ts';
+import { ageOf, jsonOf, type LedgerOptions, listedSummary, withLedger } from './ledger.ts';
+import { tableOf } from './table.ts';
 
 export type LedgerListOptions = LedgerOptions & ListFilter;
 

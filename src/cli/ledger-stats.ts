@@ -1,6 +1,7 @@
 import { ledgerStats } from '../ledger/operator.ts';
 import { type Cli, exitCodes } from './cli.ts';
-import { isoOf, jsonOf, type LedgerOptions, tableOf, withLedger } from './ledger.ts';
+import { isoOf, jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+import { tableOf } from './table.ts';
 
 /** Prints how many operations there are. */
 export async function runLedgerStats(cli: Cli, options: LedgerOptions): Promise<number> {

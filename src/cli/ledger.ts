@@ -7,7 +7,7 @@ import { LedgerUnavailable } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Listed, Operator } from '../ledger/operator.ts';
 import type { OperationRecord } from '../ledger/record.ts';
-import { type Cli, type ConfigOptions, configOf, plain } from './cli.ts';
+import { type Cli, type ConfigOptions, configOf } from './cli.ts';
 
 /** What every ledger command takes. */
 export interface LedgerOptions extends ConfigOptions {
@@ -130,20 +130,6 @@ export function ageOf(ms: number, nowMs: number): string {
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
-}
-
-/** Rows under their headings, each column as wide as its widest cell. */
-export function tableOf(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows.map((row) => row.map(plain))];
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 /** For programs; people can read it, too. */

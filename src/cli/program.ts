@@ -57,6 +57,19 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .description('serve the tools over stdin and stdout (what runs when no command is given)')
     .action(async (options) => end(await (await import('./serve.ts')).runServe(cli, options)));
 
+  withLogLevel(configured(program.command('openapi')))
+    .description("serve an HTTP API's operations as tools, by its OpenAPI document")
+    .argument('<document>', 'a path, a URL, or - for stdin (with --list)')
+    .option('--base-url <url>', "where the API is, if not at the document's server")
+    .option('--prefix <name>', "put before each tool's name and each variable's")
+    .option('--include <pattern>', 'serve only these: tag:NAME, "METHOD /path", operationId, with *', collect, [])
+    .option('--exclude <pattern>', 'do not serve these', collect, [])
+    .option('--dynamic', 'three tools (search, describe, call) instead of one for each operation')
+    .option('--allow-private', 'let a document from the network name a server on a private address')
+    .option('--list', 'print each operation and how it is guarded, and serve nothing')
+    .option('--json', 'with --list: JSON, for programs')
+    .action(async (document, options) => end(await (await import('./openapi.ts')).runOpenApi(cli, document, options)));
+
   program
     .command('sandbox')
     .description('run the local invoicing API alone; nothing real is billed')

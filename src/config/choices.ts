@@ -1,5 +1,7 @@
+import type { OpenApiChoice } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
 import { problemsOf } from './file.ts';
+import { type OpenApiSettings, openApiSchema } from './openapi.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
 /** A value from outside the file, and the variable or option that it came from. */
@@ -25,4 +27,11 @@ export function checkChoices(choices: Readonly<Partial<Record<ChoiceKey, Choice>
     checked[key] = parsed.data;
   }
   return checked as Choices;
+}
+
+/** Checks what the command line says of an API, and adds the defaults. @throws McpOnceError `configuration_invalid` */
+export function checkOpenApi(choice: OpenApiChoice): OpenApiSettings {
+  const parsed = openApiSchema.safeParse(choice);
+  if (parsed.success) return parsed.data;
+  throw new McpOnceError('configuration_invalid', `Configuration: ${problemsOf(parsed.error).join('; ')}.`);
 }

@@ -1,3 +1,5 @@
+import type { OpenApiSettings } from './openapi.ts';
+
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
@@ -25,5 +27,6 @@ export const defaults = Object.freeze({
   bundledTools: true,
   drainMs: 30 * second,
   sandbox: Object.freeze({}),
+  openapi: Object.freeze<OpenApiSettings[]>([]),
   tools: Object.freeze({}),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaults, logLevels } from './defaults.ts';
 import { duration } from './duration.ts';
+import { openApiSchema, operationSchema } from './openapi.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -114,6 +115,11 @@ export const fileSchema = z.strictObject({
   sandbox: sandboxSchema
     .prefault({ ...defaults.sandbox })
     .describe('The built-in sandbox, used while there is no STRIPE_SECRET_KEY.'),
+  openapi: z
+    .array(openApiSchema)
+    .max(100)
+    .prefault([...defaults.openapi])
+    .describe('APIs whose operations become tools.'),
   tools: z
     .record(z.string().min(1).max(100), toolRuleSchema)
     .prefault({ ...defaults.tools })
@@ -129,6 +135,9 @@ export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
 export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
   if (place[0] === 'sandbox') return Object.keys(sandboxSchema.shape);
   if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);
+  if (place[0] === 'openapi' && place.length > 1) {
+    return Object.keys((place[2] === 'operations' ? operationSchema : openApiSchema).shape);
+  }
   return Object.keys(fileSchema.shape);
 }
 

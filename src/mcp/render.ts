@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Answer, OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../call/types.ts';
 import type { Stub } from '../ledger/record.ts';
+import type { ContentItem, ContentResult } from '../tool/types.ts';
 
 /** Where in `_meta` of a tool result a program finds what became of its call. */
 export const OUTCOME_META = 'mcp-once/outcome';
@@ -47,11 +48,22 @@ function renderResult(answer: ResultAnswer): CallToolResult {
     ...(repeatToken === undefined ? {} : { repeatToken }),
   };
   const notes = replayed ? [text(replayNote(answer))] : [];
+  if (tool.results === 'content') return renderContent(result as ContentResult, notes, outcome);
   return {
     content: [text(jsonOf(result)), ...notes],
     ...(tool.outputSchema && isObject(result) ? { structuredContent: result } : {}),
     _meta: { [OUTCOME_META]: outcome },
   };
+}
+
+/** What says itself how it is shown passes as it is, with the note after it and the outcome beside its own `_meta`. */
+function renderContent(result: ContentResult, notes: readonly ContentItem[], outcome: OutcomeMeta): CallToolResult {
+  const shown = {
+    ...result,
+    content: [...result.content, ...notes],
+    _meta: { ...result._meta, [OUTCOME_META]: outcome },
+  };
+  return shown as unknown as CallToolResult;
 }
 
 /** Results with `isError` need no structured content: clients check it only without. */

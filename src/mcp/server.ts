@@ -7,7 +7,7 @@ import { describeError } from '../errors.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ToolLog } from '../tool/types.ts';
 import { render } from './render.ts';
-import { listTools } from './tool-list.ts';
+import { toolPages } from './tool-list.ts';
 
 /** What the SDK tells about a request besides the request: its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -30,7 +30,10 @@ export interface McpServerOptions {
 /** Names the host program's own idempotency key in `_meta` of `tools/call`. */
 const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
 
-const listRequest = z.object({ method: z.literal('tools/list') });
+const listRequest = z.object({
+  method: z.literal('tools/list'),
+  params: z.looseObject({ cursor: z.string().optional() }).optional(),
+});
 /**
  * Of `tools/call` only what routes it is checked here. The rest goes on untouched: `arguments` are
  * for the engine to judge, and a schema would drop `idempotencyKey` (SEP-3182) and `__proto__`.
@@ -58,8 +61,12 @@ export function createMcpServer(options: McpServerOptions): Server {
       ...(instructions === undefined ? {} : { instructions }),
     },
   );
-  const tools = [...listTools(catalog)];
-  server.setRequestHandler(listRequest, () => ({ tools }));
+  const list = toolPages(catalog);
+  server.setRequestHandler(listRequest, ({ params }) => {
+    const page = list(params?.cursor);
+    if (page) return { ...page };
+    throw new ProtocolError(ErrorCode.InvalidParams, 'The cursor is not one of this list: begin again without one.');
+  });
   server.onCall((params, extra) => answerCall(options, params, extra));
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);
   return server;

@@ -12,9 +12,33 @@ const repeatTokenSchema = Object.freeze({
     'Leave it out. Only when this very call was answered as a replay, and a second, separate operation with the same arguments is really wanted: the repeat_token that came with the replay. Never make one up.',
 });
 
-/** The catalog as `tools/list` shows it. Frozen, in the catalog's order. */
-export function listTools(catalog: Catalog): readonly ListedTool[] {
-  return Object.freeze(catalog.tools.map(listTool));
+/** How many tools one page holds. A client that asks for no further page sees these. */
+const pageTools = 100;
+
+/** One page of `tools/list`. */
+interface ToolPage {
+  readonly tools: ListedTool[];
+  readonly nextCursor?: string;
+}
+
+/**
+ * The catalog as `tools/list` shows it, in its order, page by page; each page is made once, when it is
+ * asked for. The cursor is the place of a page's first tool (opaque to clients, MCP 2025-11-25, pagination).
+ * @returns undefined for a cursor that is none.
+ */
+export function toolPages({ tools }: Catalog): (cursor?: string) => ToolPage | undefined {
+  const pages = new Map<number, ToolPage>();
+  return (cursor = '0') => {
+    const from = /^\d{1,7}$/.test(cursor) ? Number(cursor) : Number.NaN;
+    if (!(from === 0 || (from < tools.length && from % pageTools === 0))) return undefined;
+    const next = from + pageTools;
+    const page = pages.get(from) ?? {
+      tools: tools.slice(from, next).map(listTool),
+      ...(next < tools.length ? { nextCursor: String(next) } : {}),
+    };
+    pages.set(from, page);
+    return page;
+  };
 }
 
 function listTool(tool: Tool): ListedTool {

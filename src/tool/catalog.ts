@@ -3,14 +3,19 @@ import type { Tool } from './types.ts';
 
 /** The tools that are served, by name. */
 export interface Catalog {
+  /** Those that are listed. */
   readonly tools: readonly Tool[];
+  /** Finds also what is not listed: the operations that another tool stands for. */
   find(name: string): Tool | undefined;
 }
 
-/** @throws McpOnceError `tool_invalid` when two tools have one name. */
-export function createCatalog(tools: readonly Tool[]): Catalog {
+/**
+ * @param hidden tools that are reached through a listed one (`Tool.route`), and found by recovery.
+ * @throws McpOnceError `tool_invalid` when two tools have one name.
+ */
+export function createCatalog(tools: readonly Tool[], hidden: readonly Tool[] = []): Catalog {
   const byName = new Map<string, Tool>();
-  for (const tool of tools) {
+  for (const tool of [...tools, ...hidden]) {
     if (byName.has(tool.name)) throw new McpOnceError('tool_invalid', `Two tools are named "${tool.name}".`);
     byName.set(tool.name, tool);
   }

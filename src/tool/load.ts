@@ -184,15 +184,18 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
   if (tool.effect === 'read') return tool;
   const match = rule.match ?? tool.match;
   const isDefaultWindow = tool.windowMs === defaultWindowMs(tool.match);
-  const next: Tool = {
-    ...tool,
+  const changes: Partial<Tool> = {
     match,
     windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(match) : tool.windowMs),
     recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
   };
+  // Over the tool and not a copy of it: parts that are made when they are asked for stay so.
+  const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));
+  const { name, effect, windowMs, recovery, lookupLagMs, resource, lookup, gone } = next;
+  const memoryMs = next.client?.memoryMs ?? 0;
   try {
-    checkTool({ ...next, memoryMs: next.client?.memoryMs ?? 0 });
+    checkTool({ name, effect, match, windowMs, recovery, lookupLagMs, resource, lookup, gone, memoryMs });
   } catch (error) {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }

@@ -402,6 +402,30 @@ describe('what is not guarded', () => {
   });
 });
 
+describe('a tool that stands for others', () => {
+  test('hands the call over: the operation is the same by whatever name it is called', async () => {
+    const upstream = new Upstream();
+    const thing = createThing(upstream, 'refuse');
+    const route = (input: unknown) => {
+      const { operation, ...rest } = input as { operation?: string; arguments?: unknown };
+      return operation === undefined ? undefined : { tool: operation, arguments: rest.arguments };
+    };
+    const caller = { ...setThing(upstream), name: 'call_operation', route };
+    const { call } = testEngine({ tools: [thing, caller] });
+    const asked = { operation: 'create_thing', arguments: { item: 'x' } };
+    expect(resultOf(await call('call_operation', asked)).replayed).toBe(false);
+    const replay = resultOf(await call('call_operation', asked));
+    expect(replay.replayed).toBe(true);
+    expect(resultOf(await call('create_thing', { item: 'x' })).replayed).toBe(true);
+    const more = { operation: 'create_thing', arguments: { item: 'x', repeat_token: replay.repeatToken } };
+    expect(resultOf(await call('call_operation', more)).replayed).toBe(false);
+    expect(upstream.effects).toHaveLength(2);
+    expect(refusalOf(await call('call_operation', { operation: 'create_thin', arguments: {} })).code).toBe(
+      'unknown_tool',
+    );
+  });
+});
+
 describe('what cannot be prepared executes nothing', () => {
   test("an identity or a resource that throws is the tool's fault, and said to have executed nothing", async () => {
     const upstream = new Upstream();

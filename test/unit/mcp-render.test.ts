@@ -61,6 +61,20 @@ describe('a result', () => {
     });
   });
 
+  test('that is content passes as it is, with the note of a replay after it and the outcome beside its own _meta', () => {
+    const image = { type: 'image', data: 'AAAA', mimeType: 'image/png' };
+    const result = { content: [image], structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' };
+    const contentTool = { ...tool, results: 'content' as const };
+    const rendered = render({ ...first, tool: contentTool, result });
+    expect(rendered).toMatchObject({ structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' });
+    expect(rendered.content).toEqual([image]);
+    const repeated = render({ ...replay, tool: contentTool, result });
+    expect(repeated.content[0]).toEqual(image);
+    expect(texts(repeated)[1]).toContain('r1.1.2.abc.def');
+    expect(repeated._meta?.[OUTCOME_META]).toMatchObject({ replayed: true });
+    expect(CallToolResultSchema.safeParse(repeated).success).toBe(true);
+  });
+
   test('of a call that is not guarded has no operation', () => {
     const { operation: _, ...unguarded } = first;
     expect(render(unguarded)._meta).toEqual({ [OUTCOME_META]: { code: 'succeeded', replayed: false } });

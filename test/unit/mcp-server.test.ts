@@ -60,6 +60,34 @@ const never = (): never => {
 };
 
 describe('tools/list', () => {
+  test('comes in pages, each tool once; a cursor that is none is refused', async () => {
+    const names = Array.from({ length: 250 }, (_, index) => `tool_${index}`);
+    const { client } = await connect({
+      catalog: createCatalog(names.map((name) => plainTool(name, 'read'))),
+      handle: never,
+    });
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await client.listTools(cursor === undefined ? {} : { cursor });
+      pages.push(page.tools.map(({ name }) => name));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(pages.map(({ length }) => length)).toEqual([100, 100, 50]);
+    expect(pages.flat()).toEqual(names);
+    for (const wrong of ['', '1', '300', '-100', '1e2', 'x']) {
+      await expect(client.listTools({ cursor: wrong })).rejects.toThrow(/begin again without one/);
+    }
+  });
+
+  test('does not show what another tool stands for', async () => {
+    const catalog = createCatalog([plainTool('shown', 'read')], [plainTool('hidden', 'create')]);
+    const { client } = await connect({ catalog, handle: never });
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['shown']);
+    expect(catalog.find('hidden')?.effect).toBe('create');
+    expect(() => createCatalog([plainTool('a', 'read')], [plainTool('a', 'read')])).toThrow(/Two tools/);
+  });
+
   test('shows the annotations that follow from the tool', async () => {
     const upstream = upstreamClient(new Upstream(), 0);
     const tools = [
