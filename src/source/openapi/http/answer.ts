@@ -55,18 +55,9 @@ export function contentOf(answer: ApiAnswer, options: ContentOptions): ContentRe
 }
 
 function show(answer: ApiAnswer, options: ContentOptions): Shown {
-  const { status, body, truncated } = answer;
+  const { body, truncated } = answer;
   if (body.length === 0) {
-    const unread = truncated ? '; its answer could not be read' : ', with no content';
-    const notModified = status === 304 ? ': not modified' : '';
-    return {
-      notes: [
-        `The API answered ${status}${notModified}: the request succeeded${unread}.`.replace(
-          ': not modified: the request succeeded',
-          ': not modified',
-        ),
-      ],
-    };
+    return { notes: [emptyNote(answer)] };
   }
   const contentType = answer.headers['content-type'];
   const essence = contentType === undefined ? '' : essenceOf(contentType);
@@ -78,6 +69,12 @@ function show(answer: ApiAnswer, options: ContentOptions): Shown {
   if (parsed) return showJson(parsed.value, text, options);
   const claims = isJson && !truncated ? ['The API says that this is JSON, which it is not.'] : [];
   return showText(text, options, [...cutNote, ...claims]);
+}
+
+function emptyNote({ status, truncated }: ApiAnswer): string {
+  if (status === 304) return 'The API answered 304: not modified.';
+  const rest = truncated ? 'its answer could not be read' : 'there is no content in its answer';
+  return `The API answered ${status}: the request succeeded, and ${rest}.`;
 }
 
 function showJson(value: unknown, raw: string, options: ContentOptions): Shown {
@@ -150,7 +147,7 @@ function parse(text: string): { readonly value: unknown } | undefined {
 
 /** Of valid JSON only. */
 function withoutWhiteSpace(json: string): string {
-  return json.replace(/("(?:[^"\\]|\\.)*")|[\t\n\r ]+/g, '$1');
+  return json.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|[\t\n\r ]+/g, '$1');
 }
 
 function holdsUnsafeInteger(value: unknown, depth = 0): boolean {

@@ -26,11 +26,19 @@ export interface TokenClient {
 /** How long before its end a token is no longer used, in ms. */
 const spareMs = 30_000;
 
+/** A token that is there, or asked for. */
+interface Held {
+  readonly token: Promise<Token>;
+  /** By the wall clock, in ms. */
+  usableUntil: number;
+  value?: Token;
+}
+
 /** The token of one OAuth 2 client: fetched on first use, shared by whoever asks meanwhile, kept until it ends. */
 export class TokenSource {
   readonly #client: TokenClient;
   readonly #now: () => number;
-  #held: { readonly token: Promise<Token>; usableUntil: number; value?: Token } | undefined;
+  #held: Held | undefined;
   #last: Token | undefined;
 
   constructor(client: TokenClient, now: () => number) {
@@ -47,7 +55,7 @@ export class TokenSource {
   get(ask: AskToken): Promise<Token> {
     if (this.#held && this.#now() < this.#held.usableUntil) return this.#held.token;
     const answer = this.#fetch(ask);
-    const held: NonNullable<typeof this.#held> = {
+    const held: Held = {
       token: answer.then(({ token }) => token),
       usableUntil: Number.POSITIVE_INFINITY,
     };
