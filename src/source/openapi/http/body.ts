@@ -1,20 +1,10 @@
 import { McpOnceError } from '../../../errors.ts';
-import type { ApiBody, BodyEncoding, JsonSchema } from '../types.ts';
-import {
-  essenceOf,
-  invalidArgument,
-  isAbsent,
-  isJsonType,
-  isRecord,
-  percentEncode,
-  reservedEncode,
-  textOf,
-  writing,
-} from './encode.ts';
+import type { ApiBody, JsonSchema } from '../types.ts';
+import { essenceOf, invalidArgument, isJsonType, isRecord, percentEncode, textOf, writing } from './encode.ts';
 import { type BodyKey, decodeFile, type WrittenBody } from './file.ts';
+import { formPairs } from './form.ts';
 import { multipart } from './multipart.ts';
 import { memberSchema, type Placed, type PlacedProperty } from './place.ts';
-import { bracketed, type Pair, pairs } from './styles.ts';
 
 type Media = 'json' | 'form' | 'multipart' | 'text' | 'binary';
 
@@ -128,23 +118,4 @@ function form(given: readonly PlacedProperty[], encoding: ApiBody['encoding'], k
     .map(([name, value]) => `${name}=${value}`)
     .join('&')
     .replaceAll('%20', '+');
-}
-
-/**
- * One property of a form: by its `encoding` where the document gives one; else a list of plain values repeats its
- * name, and what is nested goes by brackets (`lines[0][amount]`), as Stripe, Rails and PHP take it.
- */
-function formPairs(name: string, value: unknown, encoding: BodyEncoding = {}): readonly Pair[] {
-  if (isAbsent(value)) return [];
-  const { style, explode, allowReserved, contentType } = encoding;
-  const encode = allowReserved ? reservedEncode : percentEncode;
-  if (style !== undefined || explode !== undefined || allowReserved !== undefined) {
-    const how = style ?? 'form';
-    return pairs(name, value, { style: how, explode: explode ?? how === 'form' }, encode);
-  }
-  if (contentType !== undefined && isJsonType(essenceOf(contentType))) {
-    return [[percentEncode(name), percentEncode(JSON.stringify(value))]];
-  }
-  const isPlainList = Array.isArray(value) && value.every((item) => isAbsent(item) || typeof item !== 'object');
-  return isPlainList ? pairs(name, value, { style: 'form', explode: true }, encode) : bracketed(name, value, encode);
 }

@@ -1,6 +1,7 @@
 import { McpOnceError } from '../../../errors.ts';
 import type { ApiOperation, ToolSchemas } from '../types.ts';
 import { invalidArgument, isJsonType, isRecord, percentEncode, reservedEncode, textOf, writing } from './encode.ts';
+import { formPairs } from './form.ts';
 import type { PlacedParameter } from './place.ts';
 import { expand, type Pair, pairs } from './styles.ts';
 
@@ -122,7 +123,9 @@ function queryOf(placed: readonly PlacedParameter[]): string[] {
 /** A parameter that is the whole query (OpenAPI 3.2, `in: querystring`): a form of an object, else its text. */
 function wholeQuery(contentType: string | undefined, value: unknown): string[] {
   if (isRecord(value) && (contentType === undefined || !isJsonType(contentType))) {
-    return pairs('', value, { style: 'form', explode: true }, percentEncode).map(joined);
+    return Object.entries(value)
+      .flatMap(([name, member]) => formPairs(name, member))
+      .map(joined);
   }
   const text = contentText(contentType ?? 'text/plain', value);
   const isForm = contentType === 'application/x-www-form-urlencoded';
