@@ -4,12 +4,12 @@ import { sentence, suggestion } from '../../../suggest.ts';
 import type { OperationHead, OperationOverride } from '../types.ts';
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const durationText = /^(\d{1,9})(ms|s|m|h|d)$/;
-/** The longest window, in ms: a year. */
-const windowMsMax = 365 * 86_400_000;
+const durationText = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
+/** The longest window, in ms. */
+const windowMsMax = 366 * 86_400_000;
 const namesMax = 50;
 
-const windowError = 'must be a whole number of milliseconds or a text such as "90s", "15m", "24h" or "7d", up to 365d';
+const windowError = 'must be a whole number of milliseconds or a text such as "90s", "15m", "24h" or "7d", up to 366d';
 const windowSchema = z
   .union([z.int(windowError), z.string().regex(durationText, windowError)], { error: windowError })
   .transform((value) => (typeof value === 'number' ? value : millisecondsOf(value)))
@@ -18,17 +18,22 @@ const windowSchema = z
 const recoverySchema = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 const textSchema = z.string().min(1).max(500);
 
+const pointerSchema = z.string().regex(/^(\/.*)?$/, 'must be a JSON pointer, such as "/data", or empty for the whole');
+
 const lookupSchema = z.strictObject({
   operation: textSchema,
-  arguments: z.record(z.string(), z.string().max(500)),
-  items: z.string().regex(/^(\/.*)?$/, 'must be a JSON pointer, such as "/data", or empty for the answer itself'),
+  arguments: z.record(z.string(), z.string().max(500)).prefault({}),
+  items: pointerSchema.prefault(''),
   marker: z.strictObject({ argument: textSchema, field: textSchema }),
 });
 
 /** `x-mcp-once`: everything is optional, and nothing else is known. */
 const extensionSchema = z.strictObject({
   enabled: z.boolean().optional(),
-  name: textSchema.optional(),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
+    .optional(),
   effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
   match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
   window: windowSchema.optional(),
@@ -40,7 +45,7 @@ const extensionSchema = z.strictObject({
     .optional(),
   lookup: lookupSchema.optional(),
   clientId: textSchema.optional(),
-  fields: z.array(z.string().regex(/^\//, 'must be a JSON pointer')).max(namesMax).optional(),
+  fields: z.array(pointerSchema).max(namesMax).optional(),
 });
 
 /**
@@ -97,7 +102,7 @@ function headerOf(each: unknown): string | undefined {
 
 function millisecondsOf(text: string): number {
   const [, count = '', unit = ''] = durationText.exec(text) ?? [];
-  return Number(count) * (unitsMs[unit] ?? Number.NaN);
+  return Math.round(Number(count) * (unitsMs[unit] ?? Number.NaN));
 }
 
 /** Names the member and never shows its value. */

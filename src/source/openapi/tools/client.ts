@@ -1,0 +1,46 @@
+import { classifyNodeError } from '../../../tool/classify.ts';
+import type { Client, ToolLog } from '../../../tool/types.ts';
+import { createAuthenticator, credentialVariables } from '../http/auth.ts';
+import { classifyApiError, createSender } from '../http/send.ts';
+import { Connection } from './connection.ts';
+import type { ApiParts } from './operations.ts';
+
+/** The longest answer that is read, in bytes. */
+const answerBytesMax = 16 * 1024 * 1024;
+
+const silent: ToolLog = { debug: () => {}, info: () => {}, warn: () => {} };
+
+/**
+ * The client of one API, for all of its tools. What it says of the provider's memory holds for operations that take
+ * a key; the others do not list `resend`.
+ *
+ * Missing credentials are told by the operation that needs them: others may need none.
+ */
+export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connection> {
+  const { document, source, profile, baseUrl } = api;
+  const { securitySchemes: schemes } = document;
+  const { origin } = new URL(baseUrl);
+  const prefix = source.prefix === undefined ? {} : { prefix: source.prefix };
+  return Object.freeze({
+    name: source.prefix ?? document.title,
+    variables: credentialVariables(schemes, source.prefix),
+    memoryMs: profile.memoryMs,
+    classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
+    configure: (environment: Readonly<Record<string, string | undefined>>) => ({
+      upstream: Object.freeze({ origin, mode: 'live', account: source.account }),
+      open: async () =>
+        new Connection((server) => {
+          const authenticator = createAuthenticator({ schemes, ...prefix, environment, origin: server });
+          const { timeoutMs } = source;
+          const allowPrivate = allowsPrivate(source);
+          return createSender({ origin: server, allowPrivate, authenticator, timeoutMs, answerBytesMax, log });
+        }),
+      close: (connection: Connection) => connection.close(),
+    }),
+  });
+}
+
+/** A document from the network must not point this machine at its own network, unless the operator says so. */
+function allowsPrivate({ allowPrivate, baseUrl, document }: ApiParts['source']): boolean {
+  return allowPrivate || baseUrl !== undefined || !/^https?:/i.test(document);
+}

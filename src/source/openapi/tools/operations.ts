@@ -1,0 +1,151 @@
+import { describeError, McpOnceError } from '../../../errors.ts';
+import type { ContentResult, InputIssue, ParsedInput } from '../../../tool/types.ts';
+import { toolSchemas } from '../document/schemas.ts';
+import { answerOutputSchema, contentOf } from '../http/answer.ts';
+import { buildRequest } from '../http/request.ts';
+import { argumentSchema } from '../policy/argument-schema.ts';
+import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
+import { keyValue } from '../policy/key-value.ts';
+import { policyOf } from '../policy/policy.ts';
+import type {
+  ApiAnswer,
+  ApiDocument,
+  ApiOperation,
+  ApiRequest,
+  JsonSchema,
+  OpenApiSource,
+  OperationHead,
+  OperationOverride,
+  OperationPolicy,
+  ProviderProfile,
+} from '../types.ts';
+import { type ShownSchemas, showSchemas } from './hidden.ts';
+import type { SchemaCompiler } from './input.ts';
+
+/** One API: what all of its operations share. */
+export interface ApiParts {
+  readonly document: ApiDocument;
+  readonly source: OpenApiSource;
+  readonly profile: ProviderProfile;
+  readonly compiler: SchemaCompiler;
+  /** The server of operations that declare none. */
+  readonly baseUrl: string;
+  /** What the configuration says of an operation. */
+  overrideOf(head: OperationHead): OperationOverride | undefined;
+}
+
+/** An operation that is ready to be called: resolved, with its policy. */
+export interface ReadyOperation {
+  readonly operation: ApiOperation;
+  readonly policy: OperationPolicy;
+  readonly shown: ShownSchemas;
+  readonly outputSchema: JsonSchema | undefined;
+  /** Absolute, without a final slash. */
+  readonly baseUrl: string;
+  parse(value: unknown): ParsedInput;
+  /**
+   * @param key the derived key, where the policy has a place for one.
+   * @throws McpOnceError `invalid_input` naming the argument that cannot be sent; nothing was sent then.
+   */
+  request(args: Readonly<Record<string, unknown>>, key?: string): ApiRequest;
+  content(answer: ApiAnswer, uri: string): ContentResult;
+  /** The longest text that an argument takes, in characters; Infinity where nothing is said. */
+  charsMax(argument: string): number;
+}
+
+/**
+ * Resolves an operation with all that is needed to call it. It takes time for a large one: do it once, when it is
+ * asked for.
+ * @throws McpOnceError `tool_invalid` naming what is wrong with the operation or with what was said of it.
+ */
+export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperation {
+  const { document, source, profile, compiler } = api;
+  const operation = document.operation(head);
+  const schemas = toolSchemas(operation);
+  const configured = api.overrideOf(head);
+  const policy = policyOf(operation, schemas, { profile, override: configured, document });
+  const { fields } = mergeOverrides(documentOverride(head), configured);
+  const shown = showSchemas(schemas, policy);
+  const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
+  const outputSchema = schemas.answer && fields === undefined ? answerOutputSchema(schemas.answer) : undefined;
+  const request = (args: Readonly<Record<string, unknown>>, derived?: string): ApiRequest => {
+    const { key } = policy;
+    const filled =
+      key && derived !== undefined ? { in: key.in, name: key.name, value: keyValue(key, derived) } : undefined;
+    return buildRequest(operation, shown.schemas, args, {
+      baseUrl,
+      headers: source.headers,
+      ...(filled ? { key: filled } : {}),
+    });
+  };
+  const { answer } = schemas;
+  let matches: ((value: unknown) => boolean) | undefined;
+  return {
+    operation,
+    policy,
+    shown,
+    outputSchema,
+    baseUrl,
+    request,
+    parse: parserOf(shown, compiler, request),
+    content: (answered, uri) => {
+      if (answer && outputSchema) matches ??= matcherOf(compiler, answer);
+      return contentOf(answered, {
+        method: operation.method,
+        charsMax: source.answerCharsMax,
+        uri,
+        ...(answer && outputSchema ? { schema: answer } : {}),
+        ...(matches ? { matches } : {}),
+        ...(fields ? { fields } : {}),
+      });
+    },
+    charsMax: (argument) => {
+      const { maxLength } = argumentSchema(schemas, argument);
+      return typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+/** A schema that cannot be checked by says nothing against an answer: the request has succeeded. */
+function matcherOf(compiler: SchemaCompiler, schema: JsonSchema): (value: unknown) => boolean {
+  try {
+    return compiler.matcher(schema);
+  } catch {
+    return () => false;
+  }
+}
+
+/** Checks by the schema, then by trying to write the request: what cannot be sent is refused before it has a record. */
+function parserOf(
+  shown: ShownSchemas,
+  compiler: SchemaCompiler,
+  request: (args: Readonly<Record<string, unknown>>) => ApiRequest,
+): (value: unknown) => ParsedInput {
+  let parse: ((value: unknown) => ParsedInput) | undefined;
+  return (value) => {
+    const filled = filledHere(shown, value);
+    if (filled.length > 0) return { ok: false, issues: filled };
+    parse ??= compiler.parser(shown.input);
+    const parsed = parse(value);
+    if (!parsed.ok) return parsed;
+    try {
+      request(placeholders(shown, parsed.value));
+      return parsed;
+    } catch (error) {
+      if (!(error instanceof McpOnceError) || error.code !== 'invalid_input') throw error;
+      return { ok: false, issues: [{ path: '', message: describeError(error) }] };
+    }
+  };
+}
+
+function filledHere({ hidden }: ShownSchemas, value: unknown): InputIssue[] {
+  const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+  return names
+    .filter((name) => hidden.has(name))
+    .map((name) => ({ path: name, message: 'is filled in by this tool: leave it out' }));
+}
+
+/** Stands in for what is filled in later, so that a path parameter is there. */
+function placeholders({ hidden }: ShownSchemas, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...args, ...Object.fromEntries([...hidden].map((name) => [name, 'placeholder'])) };
+}

@@ -1,0 +1,106 @@
+import { McpOnceError, NotExecuted } from '../../../errors.ts';
+import type { ContentResult, RunContext } from '../../../tool/types.ts';
+import { ApiFailure } from '../http/send.ts';
+import { clientIdOf } from '../policy/key-value.ts';
+import type { ApiAnswer, ApiRequest, SendOptions } from '../types.ts';
+import type { Connection } from './connection.ts';
+import { readEtag } from './etag.ts';
+import { FETCH_ETAG } from './hidden.ts';
+import type { ReadyOperation } from './operations.ts';
+
+type Arguments = Readonly<Record<string, unknown>>;
+type Context = RunContext<Connection>;
+
+/** Sends a read. It may be sent again: it has no effect. */
+export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
+  const request = ready.request(args);
+  return ready.content(await send(ready, request, context, { repeatable: true }), request.url);
+}
+
+/**
+ * Sends a write, as one step. Whatever can be wrong with its arguments is found before anything is sent; the entity
+ * tag, where it is to be fetched, is read first and kept, so that every sending carries the same one.
+ */
+export async function runWrite(
+  ready: ReadyOperation,
+  args: Arguments,
+  context: Context,
+  readyRead: () => ReadyOperation,
+): Promise<ContentResult> {
+  const { policy, shown } = ready;
+  const filled = { ...args, ...markersOf(ready, context) };
+  refuseEarly(() => ready.request(filled, policy.key ? 'placeholder-of-the-derived-key' : undefined));
+  const etag = shown.etag;
+  if (etag !== undefined && filled[etag] === FETCH_ETAG) {
+    Object.assign(filled, { [etag]: await context.read('etag', () => readEtag(ready, readyRead(), args, context)) });
+  }
+  const repeatable =
+    policy.recovery.includes('natural') || (policy.key !== undefined && policy.recovery.includes('resend'));
+  return context.step('request', async (derived) => {
+    const request = ready.request(filled, derived);
+    const answer = await send(ready, request, context, { repeatable }).catch((error: unknown) => {
+      throw explained(ready, error);
+    });
+    return withClientId(ready, filled, ready.content(answer, request.url));
+  });
+}
+
+/** What this tool fills in besides the key: the marker, and an id that is made from it. */
+function markersOf({ policy, charsMax }: ReadyOperation, context: Context): Record<string, unknown> {
+  const { lookup, clientId } = policy;
+  if (lookup === undefined && clientId === undefined) return {};
+  const { marker } = context;
+  return {
+    ...(lookup ? { [lookup.marker.argument]: marker } : {}),
+    ...(clientId === undefined ? {} : { [clientId]: clientIdOf(marker, charsMax(clientId)) }),
+  };
+}
+
+function send(
+  { operation, policy }: ReadyOperation,
+  request: ApiRequest,
+  context: Context,
+  { repeatable }: Pick<SendOptions, 'repeatable'>,
+): Promise<ApiAnswer> {
+  return context.client.sender(request.url).send(request, {
+    repeatable,
+    inUseStatuses: policy.key?.inUseStatuses ?? [],
+    security: operation.security,
+    signal: context.signal,
+  });
+}
+
+/** What was not written cannot have had an effect, whatever is known of earlier sendings. */
+function refuseEarly(write: () => unknown): void {
+  try {
+    write();
+  } catch (cause) {
+    if (cause instanceof McpOnceError) throw new NotExecuted(cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** Answers of a provider to a key that it knows which may speak of the key and not of the request. */
+const aboutTheKey: ReadonlySet<number> = new Set([409, 412, 422]);
+
+/**
+ * Outcomes join: a refusal is the last word on an effect only from a provider that answers for the key, since its
+ * answer to a second sending is then the first one's. Of any other it only says that this sending did nothing.
+ */
+function explained({ policy }: ReadyOperation, error: unknown): unknown {
+  if (!(error instanceof ApiFailure) || error.details.classification !== 'failed') return error;
+  const { status } = error.details;
+  const isFinal = policy.key !== undefined && status !== undefined && !aboutTheKey.has(status);
+  const advice = status === 412 && policy.etag ? '; read it again, and decide anew with its new entity tag' : '';
+  return new ApiFailure(error.message + advice, {
+    ...error.details,
+    classification: isFinal ? 'failed' : 'not_executed',
+  });
+}
+
+/** The caller never saw the id, and an answer need not repeat it. */
+function withClientId({ policy }: ReadyOperation, filled: Arguments, result: ContentResult): ContentResult {
+  if (policy.clientId === undefined) return result;
+  const told = { type: 'text', text: `${policy.clientId}: ${String(filled[policy.clientId])}` };
+  return { ...result, content: [...result.content, told] };
+}
