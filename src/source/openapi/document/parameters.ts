@@ -1,0 +1,145 @@
+import type { ApiParameter, ParameterPlace, SecurityScheme } from '../types.ts';
+import { remember } from './converted.ts';
+import { DocumentFault, elementsOf, isMembers, type Members, membersOf, textOf } from './json.ts';
+import { examplesOf } from './keywords.ts';
+import { requestMedia } from './media.ts';
+import type { References, Resource } from './references.ts';
+import type { Converted, SchemaStore } from './schema-store.ts';
+
+/** What is needed to read the parameters of a document. */
+export interface ParameterContext {
+  readonly references: References;
+  readonly store: SchemaStore;
+  readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
+  /** By what lies in the document: most parameters are shared by many operations. */
+  readonly parametersRead: WeakMap<object, ApiParameter>;
+}
+
+const places = new Set<unknown>(['path', 'query', 'querystring', 'header', 'cookie'] satisfies ParameterPlace[]);
+const styles: Readonly<Record<ParameterPlace, readonly ApiParameter['style'][]>> = {
+  path: ['simple', 'matrix', 'label'],
+  header: ['simple'],
+  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
+  querystring: ['form'],
+  cookie: ['form'],
+};
+/** Their definitions shall be ignored (OpenAPI 3.1, 4.8.12.2.1). */
+const ignoredHeaders = new Set(['accept', 'content-type', 'authorization']);
+
+/**
+ * The parameters of an operation, those of its path first; the operation's own go before. Left out are the
+ * headers that OpenAPI wants ignored, what a security scheme fills, and path parameters that the template lacks.
+ * @throws DocumentFault
+ */
+export function readParameters(
+  context: ParameterContext,
+  lists: readonly unknown[],
+  resource: Resource,
+  path: string,
+): ApiParameter[] {
+  const parameters = new Map<string, ApiParameter>();
+  for (const each of lists.flatMap(elementsOf)) {
+    const parameter = readParameter(context, each, resource);
+    parameters.set(`${parameter.in} ${keyOf(parameter)}`, parameter);
+  }
+  const inTemplate = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
+  for (const name of inTemplate) {
+    if (!parameters.has(`path ${name}`)) parameters.set(`path ${name}`, undeclared(context.store, name, resource));
+  }
+  return [...parameters.values()].filter((each) => {
+    if (each.in === 'path') return inTemplate.includes(each.name);
+    return !isFilled(each, context.securitySchemes);
+  });
+}
+
+function keyOf({ in: place, name }: ApiParameter): string {
+  return place === 'header' ? name.toLowerCase() : name;
+}
+
+function isFilled(parameter: ApiParameter, schemes: ParameterContext['securitySchemes']): boolean {
+  if (parameter.in === 'header' && ignoredHeaders.has(parameter.name.toLowerCase())) return true;
+  return Object.values(schemes).some(
+    (scheme) =>
+      scheme.type === 'apiKey' &&
+      scheme.in === parameter.in &&
+      (scheme.in === 'header'
+        ? scheme.name.toLowerCase() === parameter.name.toLowerCase()
+        : scheme.name === parameter.name),
+  );
+}
+
+/** Many documents forget to declare what their templates hold. */
+function undeclared(store: SchemaStore, name: string, resource: Resource): ApiParameter {
+  return {
+    name,
+    in: 'path',
+    required: true,
+    style: 'simple',
+    explode: false,
+    allowReserved: false,
+    allowEmptyValue: false,
+    deprecated: false,
+    schema: remember(store.convert({ type: 'string' }, resource, 'sent')),
+  };
+}
+
+function readParameter(context: ParameterContext, value: unknown, from: Resource): ApiParameter {
+  const found = context.store.find(value, from);
+  const parameter = membersOf(found.value);
+  const before = context.parametersRead.get(parameter);
+  if (before) return before;
+  const read = parameterOf(context, parameter, found.resource);
+  context.parametersRead.set(parameter, read);
+  return read;
+}
+
+function parameterOf(context: ParameterContext, parameter: Members, resource: Resource): ApiParameter {
+  const name = textOf(parameter.name);
+  const place = parameter.in;
+  if (name === undefined) throw new DocumentFault('one of its parameters has no name');
+  if (!isPlace(place)) throw new DocumentFault(`its parameter ${JSON.stringify(name.slice(0, 80))} has no known "in"`);
+  const asked = styles[place].find((style) => style === parameter.style);
+  const style = asked ?? styles[place][0] ?? 'form';
+  const description = textOf(parameter.description);
+  const resolve = (media: unknown) => context.store.find(media, resource).value;
+  const content = isMembers(parameter.content) ? requestMedia(parameter.content, resolve) : undefined;
+  const schema = content ? content.media.schema : (parameter.schema ?? { type: 'string' });
+  const converted = context.store.convert(schema, resource, 'sent');
+  return {
+    name,
+    in: place,
+    required: place === 'path' || parameter.required === true,
+    ...(description !== undefined && { description }),
+    style,
+    explode: typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form',
+    allowReserved: parameter.allowReserved === true,
+    allowEmptyValue: parameter.allowEmptyValue === true,
+    deprecated: parameter.deprecated === true,
+    schema: remember(converted, notes(context, parameter, converted, resource)),
+    ...(content && { contentType: content.contentType }),
+  };
+}
+
+function isPlace(value: unknown): value is ParameterPlace {
+  return places.has(value);
+}
+
+/** What a parameter says itself goes before what its schema says. */
+function notes(
+  context: ParameterContext,
+  parameter: Members,
+  { schema }: Converted,
+  resource: Resource,
+): Readonly<Record<string, unknown>> {
+  const description = textOf(parameter.description);
+  const named = Object.values(membersOf(parameter.examples)).map(
+    (each) => membersOf(context.store.find(each, resource).value).value,
+  );
+  const examples = examplesOf([parameter.example, ...named]);
+  const binaryNote = schema.contentEncoding === 'base64' && textOf(schema.description);
+  return {
+    ...(description !== undefined && { description: binaryNote ? `${description} ${binaryNote}` : description }),
+    ...(parameter.deprecated === true && { deprecated: true }),
+    ...(examples && { examples }),
+  };
+}

@@ -1,0 +1,109 @@
+import type { Members } from './json.ts';
+import { isMembers } from './json.ts';
+
+/** Why a text is neither JSON nor YAML, and where, as far as it is known; both count from 1. */
+export class TextUnparsable extends Error {
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+
+  constructor(reason: string, line?: number, column?: number) {
+    super(reason);
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** So many values may be made out of one text's aliases, where it has fewer characters. */
+const valuesMax = 2_000_000;
+
+/**
+ * The value that a text of JSON or YAML holds. JSON is told by its first character, and goes through the
+ * engine's own parser, which is 50 times as fast; the other one is loaded only when it is needed.
+ * @throws TextUnparsable
+ */
+export async function parseText(text: string): Promise<unknown> {
+  // A byte order mark is what some editors on Windows write.
+  const start = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  const first = /[^\s]/.exec(start)?.[0];
+  if (first === undefined) throw new TextUnparsable('it is empty');
+  if (first !== '{' && first !== '[') return parseYaml(start);
+  try {
+    return JSON.parse(start);
+  } catch (error) {
+    // A flow mapping of YAML begins like JSON; what neither can read is most likely meant as JSON.
+    try {
+      return await parseYaml(start);
+    } catch {
+      throw jsonFault(start, error);
+    }
+  }
+}
+
+/** The engine's message may quote the text: only the place is told. */
+function jsonFault(text: string, error: unknown): TextUnparsable {
+  const message = error instanceof Error ? error.message : '';
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const end = /end of JSON input/i.test(message) ? text.length : undefined;
+  const at = position === undefined ? end : Number(position);
+  if (at === undefined) return new TextUnparsable('it is not valid JSON');
+  const lines = text.slice(0, at).split('\n');
+  return new TextUnparsable('it is not valid JSON', lines.length, (lines.at(-1) ?? '').length + 1);
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { SwaggerParser } = (await import('@apidevtools/swagger-parser')).default as unknown as {
+    SwaggerParser: typeof import('@apidevtools/swagger-parser');
+  };
+  const parser = new SwaggerParser();
+  try {
+    await parser.parse('/document.yaml', {
+      resolve: { file: false, http: false, given: { order: 1, canRead: true, read: () => text } },
+      parse: { json: false, text: false, binary: false },
+    });
+  } catch (error) {
+    // It also refuses versions that it does not know; what it read is there all the same.
+    if (parser.api === null || parser.api === undefined) throw yamlFault(error);
+  }
+  const value: unknown = parser.api;
+  mergeAndBound(value, Math.max(valuesMax, text.length));
+  return value;
+}
+
+/** js-yaml says "reason (line:column)" and quotes the text after it. */
+function yamlFault(error: unknown): TextUnparsable {
+  const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
+  const found = /^(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
+  if (found === null) return new TextUnparsable('it is neither JSON nor YAML');
+  return new TextUnparsable(`it is not valid YAML, ${found[1]}`, Number(found[2]), Number(found[3]));
+}
+
+/**
+ * Merges `<<`, which JSON's schema of YAML leaves as it is, and refuses aliases that stand for too much: every
+ * later reader may then walk the value as a tree.
+ */
+function mergeAndBound(root: unknown, max: number): void {
+  const waiting: unknown[] = [root];
+  for (let values = 0; waiting.length > 0; values += 1) {
+    const value = waiting.pop();
+    if (values + waiting.length > max) {
+      throw new TextUnparsable('its aliases stand for themselves or for more values than can be read');
+    }
+    if (typeof value !== 'object' || value === null) continue;
+    if (isMembers(value)) merge(value);
+    for (const each of Object.values(value)) waiting.push(each);
+  }
+}
+
+/** What is merged may merge in its turn; nobody nests that a hundred deep. */
+function merge(value: Members): void {
+  const target = value as Record<string, unknown>;
+  for (let depth = 0; depth < 100 && Object.hasOwn(target, '<<'); depth += 1) {
+    const merged = target['<<'];
+    const sources = (Array.isArray(merged) ? merged : [merged]).filter(isMembers);
+    if (sources.length === 0) return;
+    delete target['<<'];
+    for (const source of sources) {
+      for (const [name, each] of Object.entries(source)) if (!Object.hasOwn(target, name)) target[name] = each;
+    }
+  }
+}

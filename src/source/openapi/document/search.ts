@@ -1,0 +1,99 @@
+import type { OperationHead } from '../types.ts';
+
+/** Finds operations by words, best first. */
+export type SearchOperations = (query: string, limit: number) => OperationHead[];
+
+/** What a word counts, by where it stands. */
+const weights = { name: 6, path: 4, tags: 4, summary: 3, description: 1 } as const;
+const prefixFactor = 0.5;
+const queryCharsMax = 500;
+const queryWordsMax = 20;
+const descriptionCharsMax = 2000;
+const prefixCharsMin = 3;
+
+interface Index {
+  /** By word: how much it counts for each operation, by its position among the heads. */
+  readonly words: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  readonly sorted: readonly string[];
+}
+
+/**
+ * A search over names, paths, tags, summaries and descriptions. Words count by where they stand and by how few
+ * operations have them; the beginning of a word counts half. The index is made by the first search.
+ */
+export function searchIndex(
+  heads: readonly OperationHead[],
+  names: ReadonlyMap<OperationHead, string>,
+): SearchOperations {
+  let index: Index | undefined;
+  return (query, limit) => {
+    index ??= indexOf(heads, names);
+    const scores = new Map<number, number>();
+    const asked = [...new Set(wordsOf(query.slice(0, queryCharsMax)))].slice(0, queryWordsMax);
+    for (const word of asked) {
+      for (const [position, score] of scoresOf(index, word, heads.length)) {
+        scores.set(position, (scores.get(position) ?? 0) + score);
+      }
+    }
+    const best = [...scores].sort(([one, a], [other, b]) => b - a || one - other).slice(0, Math.max(0, limit));
+    return best.flatMap(([position]) => heads[position] ?? []);
+  };
+}
+
+function indexOf(heads: readonly OperationHead[], names: ReadonlyMap<OperationHead, string>): Index {
+  const words = new Map<string, Map<number, number>>();
+  for (const [position, head] of heads.entries()) {
+    const texts = {
+      name: `${names.get(head) ?? ''} ${head.operationId ?? ''} ${head.method}`,
+      path: head.path,
+      tags: head.tags.join(' '),
+      summary: head.summary ?? '',
+      description: (head.description ?? '').slice(0, descriptionCharsMax),
+    };
+    for (const [part, text] of Object.entries(texts)) {
+      const weight = weights[part as keyof typeof weights];
+      for (const word of new Set(wordsOf(text))) {
+        const counts = words.get(word) ?? new Map<number, number>();
+        words.set(word, counts);
+        counts.set(position, (counts.get(position) ?? 0) + weight);
+      }
+    }
+  }
+  return { words, sorted: [...words.keys()].sort() };
+}
+
+/** For one word of a query: the best of the word itself and of those that it begins. */
+function scoresOf({ words, sorted }: Index, word: string, total: number): Map<number, number> {
+  const scores = new Map<number, number>();
+  for (let at = firstFrom(sorted, word); at < sorted.length; at += 1) {
+    const known = sorted[at] ?? '';
+    const isSame = known === word;
+    if (!isSame && (word.length < prefixCharsMin || !known.startsWith(word))) break;
+    const counts = words.get(known) ?? new Map<number, number>();
+    const rarity = Math.log(1 + total / counts.size) * (isSame ? 1 : prefixFactor);
+    for (const [position, weight] of counts) {
+      scores.set(position, Math.max(scores.get(position) ?? 0, weight * rarity));
+    }
+  }
+  return scores;
+}
+
+function firstFrom(sorted: readonly string[], word: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? '') < word) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Lower case, camel case taken apart, without the plural's s. */
+function wordsOf(text: string): string[] {
+  const parts = text
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]+/gu);
+  return (parts ?? []).map((word) => (word.length > 3 && /[^s]s$/.test(word) ? word.slice(0, -1) : word));
+}

@@ -1,0 +1,96 @@
+import type { ApiOperation, DocumentProblem, SecurityScheme } from '../types.ts';
+import { DocumentFault, elementsOf, isMembers, type Members, membersOf, pointerTo } from './json.ts';
+import type { References } from './references.ts';
+
+/** The security schemes of the document, by name; one that cannot be read becomes a problem. */
+export function readSecuritySchemes(
+  references: References,
+  documentUrl: string | undefined,
+  problems: DocumentProblem[],
+): Readonly<Record<string, SecurityScheme>> {
+  const declared = membersOf(membersOf((references.main.root as Members).components).securitySchemes);
+  const schemes: [string, SecurityScheme][] = [];
+  for (const [name, value] of Object.entries(declared)) {
+    try {
+      const reference = membersOf(value).$ref;
+      const found = typeof reference === 'string' ? references.follow(reference, references.main).value : value;
+      schemes.push([name, schemeOf(found, documentUrl)]);
+    } catch (error) {
+      if (!(error instanceof DocumentFault)) throw error;
+      problems.push({ where: pointerTo('/components/securitySchemes', name), reason: error.message });
+    }
+  }
+  return Object.fromEntries(schemes);
+}
+
+/** How a scheme is met: what a person has to sign in for is a bearer token that the operator brings. */
+function schemeOf(scheme: unknown, documentUrl: string | undefined): SecurityScheme {
+  if (!isMembers(scheme)) throw new DocumentFault('it is no object');
+  switch (scheme.type) {
+    case 'http':
+      return httpScheme(String(scheme.scheme).toLowerCase());
+    // Swagger 2.0 has it as a type.
+    case 'basic':
+      return { type: 'basic' };
+    case 'apiKey':
+      return apiKeyScheme(scheme);
+    case 'oauth2':
+      return oauth2Scheme(membersOf(scheme.flows), documentUrl);
+    case 'openIdConnect':
+      return { type: 'bearer' };
+    case 'mutualTLS':
+      return { type: 'unsupported', what: 'mutual TLS' };
+    default:
+      throw new DocumentFault('its type is none that OpenAPI knows');
+  }
+}
+
+function httpScheme(scheme: string): SecurityScheme {
+  if (scheme === 'bearer' || scheme === 'basic') return { type: scheme };
+  return { type: 'unsupported', what: `HTTP authentication "${scheme.slice(0, 40)}"` };
+}
+
+function apiKeyScheme(scheme: Members): SecurityScheme {
+  const place = scheme.in;
+  if (place !== 'header' && place !== 'query' && place !== 'cookie') throw new DocumentFault('its "in" is not known');
+  if (typeof scheme.name !== 'string' || scheme.name === '') throw new DocumentFault('it has no name');
+  return { type: 'apiKey', in: place, name: scheme.name };
+}
+
+function oauth2Scheme(flows: Members, documentUrl: string | undefined): SecurityScheme {
+  const flow = flows.clientCredentials;
+  if (!isMembers(flow)) {
+    if (Object.keys(flows).some((name) => !name.startsWith('x-'))) return { type: 'bearer' };
+    throw new DocumentFault('it has no flows');
+  }
+  const given = String(flow.tokenUrl);
+  const url = URL.canParse(given, documentUrl) ? new URL(given, documentUrl) : undefined;
+  if (typeof flow.tokenUrl !== 'string' || (url?.protocol !== 'https:' && url?.protocol !== 'http:')) {
+    return { type: 'unsupported', what: 'OAuth 2 client credentials without an absolute token URL' };
+  }
+  return { type: 'oauth2', tokenUrl: url.href, scopes: Object.keys(membersOf(flow.scopes)) };
+}
+
+/**
+ * The alternatives of an operation, or of the document where it has none of its own. Those that name a
+ * scheme that is not declared are left out. @throws DocumentFault when no other alternative is left.
+ */
+export function securityOf(
+  levels: readonly unknown[],
+  schemes: Readonly<Record<string, SecurityScheme>>,
+): ApiOperation['security'] {
+  const declared = elementsOf(levels.find((level) => Array.isArray(level))).filter(isMembers);
+  const known = declared.filter((each) => Object.keys(each).every((name) => Object.hasOwn(schemes, name)));
+  if (declared.length > 0 && known.length === 0) {
+    const names = declared.flatMap((each) => Object.keys(each).filter((name) => !Object.hasOwn(schemes, name)));
+    throw new DocumentFault(`it needs the security scheme ${JSON.stringify(names[0])}, which the document lacks`);
+  }
+  return known.map((each) =>
+    Object.fromEntries(
+      Object.entries(each).map(([name, scopes]) => [
+        name,
+        elementsOf(scopes).filter((scope) => typeof scope === 'string'),
+      ]),
+    ),
+  );
+}
