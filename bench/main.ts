@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   start: { title: 'stdio: from start to tools/list', load: () => import('./start.ts') },
   peers: { title: 'Peers on the same Redis', load: () => import('./peers.ts') },
   memory: { title: "Of this process's own time", load: () => import('./memory.ts') },
+  openapi: { title: 'OpenAPI: load, list, call', load: () => import('./openapi.ts') },
   wake: { title: 'Waiters in another process', load: () => import('./wake.ts') },
 };
 
