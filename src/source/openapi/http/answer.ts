@@ -81,7 +81,7 @@ function showJson(value: unknown, raw: string, options: ContentOptions): Shown {
   const { fields, matches, schema, charsMax } = options;
   const kept = fields === undefined ? value : keepFields(value, fields);
   const notes = kept === undefined ? ['The answer holds none of the fields that are kept of it.'] : [];
-  const result = kept ?? {};
+  const result = kept === undefined ? {} : kept;
   // As it came, but for white space: a number beyond 2^53 keeps all its digits in the text.
   const text = fields === undefined ? withoutWhiteSpace(raw) : JSON.stringify(result);
   if (text.length > charsMax) return showText(text, options, []);

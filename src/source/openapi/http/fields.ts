@@ -28,6 +28,7 @@ function tokensOf(pointer: string): string[] {
 }
 
 function select(value: unknown, selections: readonly Selection[]): unknown {
+  if (selections.length === 0) return undefined;
   if (selections.some(({ all }) => all)) return value;
   const inside = (name: string): Selection[] =>
     selections.flatMap(({ members }) => [members.get(name) ?? [], members.get('*') ?? []].flat());
