@@ -22,8 +22,6 @@ const methods: Readonly<Record<string, Method>> = {
   trace: 'TRACE',
   query: 'QUERY',
 };
-/** How many of its problems a document tells. */
-const problemsMax = 1000;
 
 /** Every operation of the document, in its order; what is malformed becomes a problem. Webhooks are none. */
 export function readOperations(references: References, problems: DocumentProblem[]): RawOperation[] {
@@ -40,7 +38,6 @@ export function readOperations(references: References, problems: DocumentProblem
       if (!(error instanceof DocumentFault)) throw error;
       problems.push({ where: pointer, reason: error.message });
     }
-    if (problems.length > problemsMax) break;
   }
   return operations;
 }

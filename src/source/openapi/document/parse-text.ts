@@ -17,37 +17,57 @@ export class TextUnparsable extends Error {
 const valuesMax = 2_000_000;
 
 /**
- * The value that a text of JSON or YAML holds. JSON is told by its first character, and goes through the
+ * The value that a text of JSON or YAML holds. JSON is told by its first characters, and goes through the
  * engine's own parser, which is 50 times as fast; the other one is loaded only when it is needed.
  * @throws TextUnparsable
  */
 export async function parseText(text: string): Promise<unknown> {
   // A byte order mark is what some editors on Windows write.
   const start = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
-  const first = /[^\s]/.exec(start)?.[0];
-  if (first === undefined) throw new TextUnparsable('it is empty');
-  if (first !== '{' && first !== '[') return parseYaml(start);
+  if (!/\S/.test(start)) throw new TextUnparsable('it is empty');
+  // A flow mapping of YAML begins like JSON, but for the quotes.
+  if (!/^\s*(\{\s*["}]|\[)/.test(start)) return parseYaml(start);
   try {
     return JSON.parse(start);
   } catch (error) {
-    // A flow mapping of YAML begins like JSON; what neither can read is most likely meant as JSON.
-    try {
-      return await parseYaml(start);
-    } catch {
-      throw jsonFault(start, error);
-    }
+    throw jsonFault(start, error);
   }
 }
 
 /** The engine's message may quote the text: only the place is told. */
 function jsonFault(text: string, error: unknown): TextUnparsable {
-  const message = error instanceof Error ? error.message : '';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  const end = /end of JSON input/i.test(message) ? text.length : undefined;
-  const at = position === undefined ? end : Number(position);
-  if (at === undefined) return new TextUnparsable('it is not valid JSON');
+  const at = faultPosition(text, error) ?? lastGoodPosition(text);
   const lines = text.slice(0, at).split('\n');
   return new TextUnparsable('it is not valid JSON', lines.length, (lines.at(-1) ?? '').length + 1);
+}
+
+/** Where the engine says that it stopped; of some faults it does not. */
+function faultPosition(text: string, error: unknown): number | undefined {
+  const message = error instanceof Error ? error.message : '';
+  if (message.includes('end of JSON input')) return text.length;
+  const position = /at position (\d+)/.exec(message)?.[1];
+  return position === undefined ? undefined : Number(position);
+}
+
+/** The longest beginning that lacks nothing but its end, by halving. */
+function lastGoodPosition(text: string): number {
+  let good = 0;
+  let bad = text.length;
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isBeginning(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function isBeginning(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    return faultPosition(text, error) === text.length;
+  }
 }
 
 async function parseYaml(text: string): Promise<unknown> {
@@ -73,7 +93,7 @@ async function parseYaml(text: string): Promise<unknown> {
 function yamlFault(error: unknown): TextUnparsable {
   const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
   const found = /^(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
-  if (found === null) return new TextUnparsable('it is neither JSON nor YAML');
+  if (found === null) return new TextUnparsable('it is no OpenAPI document: it is no object of JSON or YAML');
   return new TextUnparsable(`it is not valid YAML, ${found[1]}`, Number(found[2]), Number(found[3]));
 }
 

@@ -19,7 +19,7 @@ import {
 } from './read-bytes.ts';
 import { createReferences, createResource, type Resource } from './references.ts';
 import { SchemaStore } from './schema-store.ts';
-import { readSecuritySchemes } from './security.ts';
+import { readSecuritySchemes, undeclaredSchemes } from './security.ts';
 import { serverProblems } from './servers.ts';
 
 /** What to read, and how far to follow it. */
@@ -68,6 +68,8 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   const found: DocumentProblem[] = [...problems, ...externals.problems, ...serverProblems(root, documentUrl)];
   const securitySchemes = readSecuritySchemes(references, documentUrl, found);
   const operations = readOperations(references, found);
+  const requirements = [root.security, ...operations.map(({ operation }) => operation.security)];
+  found.push(...undeclaredSchemes(requirements, securitySchemes));
   const byPointer = new Map(operations.map((operation) => [operation.head.pointer, operation]));
   const store = new SchemaStore(references, isOld);
   const context = { references, store, securitySchemes, documentUrl, parametersRead: new WeakMap() };

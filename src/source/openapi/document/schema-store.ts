@@ -34,7 +34,7 @@ const depths = [depthMax, 12, 8, 6, 4, 3, 2, 1, 0];
 const nestedMax = 60;
 /** How deep parts of an allOf are searched for properties that do not go this way. */
 const allOfMax = 8;
-const cutNote = 'Its parts are left out here, since the schema would be too long; see the documentation of the API.';
+const cutNote = 'Its parts are left out, since the schema would be too long: see the documentation of the API.';
 
 /** One conversion: what it has met so far. */
 interface Run {

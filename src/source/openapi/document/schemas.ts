@@ -18,6 +18,8 @@ interface Argument {
 /** An argument of the engine's own, and a name that no object can have. */
 const reservedNames = ['repeat_token', '__proto__'];
 const nameCharsMax = 64;
+/** Of a definition that is cut, with the punctuation around its name. */
+const cutChars = JSON.stringify(cutDefinition).length + 4;
 /** What is tried, one after the other, where the arguments alone are too long. */
 const depths = [6, 4, 3, 2, 1, 0];
 
@@ -161,27 +163,25 @@ function cutAt(schema: JsonSchema, depth: number): Pick<Converted, 'schema' | 'd
 /** The definitions that are needed, nearest first, as far as there is room; the others say that they are cut. */
 function definitionsOf(
   roots: readonly Definition[],
-  charsLeft: number,
+  charsMax: number,
 ): Readonly<Record<string, JsonSchema>> | undefined {
-  const known = new Map<Definition, JsonSchema>();
-  const waiting = [...roots];
-  const asked = new Set(waiting);
-  let left = charsLeft;
-  for (let index = 0; index < waiting.length; index += 1) {
-    const definition = waiting[index];
-    if (definition === undefined) continue;
+  const known = new Map<string, JsonSchema>();
+  const asked = new Set<Definition>();
+  // Whatever is asked for has at least the room to say that it is cut.
+  const roomFor = (definitions: readonly Definition[]) =>
+    definitions.reduce((chars, each) => (asked.has(each) ? chars : chars + each.name.length + cutChars), 0);
+  let left = charsMax - roomFor(roots);
+  for (const root of roots) asked.add(root);
+  for (const definition of asked) {
     const converted = definition.converted();
-    const isRoom = converted.chars + definition.name.length <= left;
-    known.set(definition, isRoom ? converted.schema : cutDefinition);
+    const chars = converted.chars - cutChars + roomFor(converted.definitions);
+    const isRoom = chars <= left;
+    known.set(definition.name, isRoom ? converted.schema : cutDefinition);
     if (!isRoom) continue;
-    left -= converted.chars + definition.name.length;
-    for (const each of converted.definitions) {
-      if (!asked.has(each)) waiting.push(each);
-      asked.add(each);
-    }
+    left -= chars;
+    for (const each of converted.definitions) asked.add(each);
   }
-  if (known.size === 0) return undefined;
-  return Object.fromEntries([...known].map(([{ name }, schema]) => [name, schema]));
+  return known.size === 0 ? undefined : Object.fromEntries(known);
 }
 
 function answerOf(operation: ApiOperation): JsonSchema | undefined {

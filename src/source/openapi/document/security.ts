@@ -73,7 +73,7 @@ function oauth2Scheme(flows: Members, documentUrl: string | undefined): Security
 
 /**
  * The alternatives of an operation, or of the document where it has none of its own. Those that name a
- * scheme that is not declared are left out. @throws DocumentFault when no other alternative is left.
+ * scheme that is not declared cannot be met and are left out.
  */
 export function securityOf(
   levels: readonly unknown[],
@@ -81,10 +81,6 @@ export function securityOf(
 ): ApiOperation['security'] {
   const declared = elementsOf(levels.find((level) => Array.isArray(level))).filter(isMembers);
   const known = declared.filter((each) => Object.keys(each).every((name) => Object.hasOwn(schemes, name)));
-  if (declared.length > 0 && known.length === 0) {
-    const names = declared.flatMap((each) => Object.keys(each).filter((name) => !Object.hasOwn(schemes, name)));
-    throw new DocumentFault(`it needs the security scheme ${JSON.stringify(names[0])}, which the document lacks`);
-  }
   return known.map((each) =>
     Object.fromEntries(
       Object.entries(each).map(([name, scopes]) => [
@@ -93,4 +89,17 @@ export function securityOf(
       ]),
     ),
   );
+}
+
+/** Schemes that are asked for and not declared, each once: nothing is sent for them. */
+export function undeclaredSchemes(
+  requirements: readonly unknown[],
+  schemes: Readonly<Record<string, SecurityScheme>>,
+): DocumentProblem[] {
+  const names = requirements.flatMap(elementsOf).flatMap((each) => Object.keys(membersOf(each)));
+  const unknown = [...new Set(names)].filter((name) => !Object.hasOwn(schemes, name));
+  return unknown.map((name) => ({
+    where: pointerTo('/components/securitySchemes', name),
+    reason: 'operations ask for it, and it is not declared: no credentials are sent for it',
+  }));
 }

@@ -1,0 +1,415 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { McpOnceError } from '../../src/errors.ts';
+import { readDocument } from '../../src/source/openapi/document/read.ts';
+import { toolSchemas } from '../../src/source/openapi/document/schemas.ts';
+import { operationOf, packageFile, read, readSource, readText } from '../fixtures/openapi/documents.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const info = { title: 'Test', version: '1' };
+
+async function faultOf(reading: Promise<unknown>): Promise<McpOnceError> {
+  const error = await reading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof McpOnceError) return error;
+  throw new Error(`no fault of ours: ${String(error)}`);
+}
+
+describe('a document that cannot be read is refused in one sentence', () => {
+  test.each([
+    ['{"openapi": "3.1.0",\n  "info": }', /stdin: it is not valid JSON \(line 2, column 11\)\.$/],
+    ['{"openapi": "3.1.0",\n', /it is not valid JSON \(line 2, column 1\)\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: [1, 2\n', /it is not valid YAML, .*\(line 4, column 1\)\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: 1\n b: 2\n', /it is not valid YAML, .*\(line 4, column/],
+    ['', /stdin: it is empty\.$/],
+    ['  \n', /it is empty/],
+    ['just text', /it is no OpenAPI document: it is no object of JSON or YAML\.$/],
+    ['<html><body>Not here</body></html>', /it is no OpenAPI document/],
+    ['[1, 2]', /it is no OpenAPI document: it is no object/],
+    ['{"hello": "world"}', /neither a member "openapi" nor "swagger"/],
+    ['{"openapi": "3.1.0", "info": {}}', /it has no paths/],
+    ['{"openapi": "3.1.0", "info": {}, "paths": {}}', /it has no paths/],
+    ['{"openapi": "3.1.0", "paths": [1]}', /it has no paths/],
+    [
+      '{"openapi": "4.0.0", "paths": {"/a": {}}}',
+      /version "4\.0\.0", which is not supported: 2\.0, 3\.0, 3\.1 and 3\.2 are/,
+    ],
+    ['{"swagger": "1.2", "paths": {"/a": {}}}', /version "1\.2", which is not supported/],
+  ])('%j', async (text, message) => {
+    const fault = await faultOf(readText(text));
+    expect(fault.message).toMatch(message);
+    expect(fault.code).toBe('configuration_invalid');
+  });
+
+  test('a file that does not exist, and a folder', async () => {
+    const folder = temporaryFolder();
+    const missing = await faultOf(readSource(join(folder, 'missing.json')));
+    expect(missing.message).toBe(`The API document ${join(folder, 'missing.json')}: it does not exist.`);
+    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder\.$/);
+  });
+
+  test('more than 64 MiB: no more is read than that', async () => {
+    let given = 0;
+    const chunk = Buffer.alloc(1024 * 1024, ' ');
+    async function* endless(): AsyncGenerator<Buffer> {
+      for (;;) {
+        given += 1;
+        yield chunk;
+      }
+    }
+    const stdin = endless() as unknown as NodeJS.ReadableStream;
+    const fault = await faultOf(readDocument({ source: '-', refHosts: [], allowPrivate: false, stdin }));
+    expect(fault.message).toBe('The API document stdin: it is larger than 64 MiB.');
+    expect(given).toBe(65);
+  });
+
+  test('aliases of YAML that stand for a billion values, and for themselves', async () => {
+    const lines = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+    for (let letter = 1; letter < 10; letter += 1) {
+      const [name, before] = [letter, letter - 1].map((at) => 'abcdefghij'[at]);
+      lines.push(`${name}: &${name} [${Array(10).fill(`*${before}`).join(', ')}]`);
+    }
+    const bomb = `openapi: 3.1.0\npaths: {/a: {}}\n${lines.join('\n')}\n`;
+    expect((await faultOf(readText(bomb))).message).toMatch(/its aliases stand for/);
+    const circle = 'openapi: 3.1.0\npaths: &p\n  /a: *p\n';
+    expect((await faultOf(readText(circle))).message).toMatch(/its aliases stand for/);
+  });
+});
+
+describe('what may be read', () => {
+  test.each([
+    '2.0/{}/petstore',
+    '2.0/{}/schema-circular',
+    '3.0/{}/petstore',
+    '3.0/{}/complex-nesting',
+    '3.0/{}/parameters-style',
+    '3.1/{}/petstore',
+    '3.1/{}/schema-types',
+  ])('%s is the same in JSON and in YAML', async (path) => {
+    const all = await Promise.all(
+      ['json', 'yaml'].map(async (kind) => {
+        const source = packageFile(`@readme/oas-examples/${path.replace('{}', kind)}.${kind}`);
+        const document = await readSource(source);
+        const operations = document.heads.map((head) => document.operation(head));
+        const schemas = operations.map((operation) => toolSchemas(operation));
+        return { title: document.title, problems: document.problems, operations, schemas };
+      }),
+    );
+    expect(all[0]?.operations.length).toBeGreaterThan(0);
+    expect(all[1]).toEqual(all[0]);
+  });
+
+  test('a byte order mark, versions without quotes, merged keys, a flow mapping of YAML', async () => {
+    const marked = await readText(`\uFEFF${JSON.stringify({ openapi: '3.0.3', info, paths: { '/a': { get: {} } } })}`);
+    expect(marked.heads).toHaveLength(1);
+    const unquoted = await readText(
+      'openapi: 3.1\ninfo: {title: T, version: 1.5}\npaths:\n  /a: {get: {summary: s}}\n',
+    );
+    expect(unquoted).toMatchObject({ title: 'T', version: '1.5', heads: [{ summary: 's' }] });
+    expect((await readText('swagger: 2.0\npaths:\n  /a: {get: {}}\n')).heads).toHaveLength(1);
+    expect((await readText('{openapi: 3.1.0, paths: {/a: {get: {}}}}')).heads).toHaveLength(1);
+    const merged = await readText(
+      'openapi: 3.1.0\nx-base: &base {summary: shared, deprecated: true}\npaths:\n  /a:\n    get:\n      <<: *base\n      summary: own\n',
+    );
+    expect(merged.heads[0]).toMatchObject({ summary: 'own', deprecated: true });
+  });
+
+  test('a folder’s file by relative path and by file URL', async () => {
+    const file = join(temporaryFolder(), 'api with space.json');
+    writeFileSync(file, JSON.stringify({ openapi: '3.2.0', info, paths: { '/a': { query: {} } } }));
+    const document = await readSource(file);
+    expect(document.heads[0]).toMatchObject({ method: 'QUERY', path: '/a', pointer: '/paths/~1a/query' });
+    expect((await readSource(new URL(`file://${file.replace(/ /g, '%20')}`).href)).heads).toHaveLength(1);
+  });
+});
+
+describe('heads', () => {
+  test('are in the order of the document, with tags, extensions of the path, and without webhooks', async () => {
+    const document = await read({
+      webhooks: { created: { post: {} } },
+      paths: {
+        '/z/{id}': { 'x-group': 'z', 'x-own': 1, delete: { 'x-own': 2, tags: ['a', 7] }, get: { operationId: 'getZ' } },
+        '/a': { put: { deprecated: true, description: 'd' } },
+        'x-other': { get: {} },
+      },
+    });
+    expect(document.heads.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'DELETE /z/{id}',
+      'GET /z/{id}',
+      'PUT /a',
+    ]);
+    expect(document.heads[0]).toMatchObject({ tags: ['a'], extensions: { 'x-group': 'z', 'x-own': 2 } });
+    expect(document.heads[1]).toMatchObject({ operationId: 'getZ', extensions: { 'x-group': 'z', 'x-own': 1 } });
+    expect(document.heads[2]).toMatchObject({ deprecated: true, description: 'd' });
+    expect(document.problems).toEqual([]);
+  });
+
+  test('of what is malformed are problems; the rest is served', async () => {
+    const document = await read({
+      paths: {
+        '/good': { get: {}, post: 'text', put: null, patch: { parameters: {} }, delete: { requestBody: [] } },
+        '/bad': 7,
+        'no-slash': { get: {} },
+        '/q?x=1': { get: {} },
+        '/elsewhere': { $ref: '#/components/pathItems/None' },
+        '/shared': { $ref: '#/components/pathItems/Shared' },
+        '/more': { additionalOperations: { COPY: {} } },
+      },
+      components: { pathItems: { Shared: { get: { operationId: 'shared' } } } },
+    });
+    expect(document.heads.map(({ pointer }) => pointer)).toEqual(['/paths/~1good/get', '/paths/~1shared/get']);
+    expect(document.problems.map(({ where }) => where)).toEqual([
+      '/paths/~1good/post',
+      '/paths/~1good/put',
+      '/paths/~1good/patch',
+      '/paths/~1good/delete',
+      '/paths/~1bad',
+      '/paths/no-slash',
+      '/paths/~1q?x=1',
+      '/paths/~1elsewhere',
+      '/paths/~1more/additionalOperations/COPY',
+    ]);
+    for (const { reason } of document.problems) expect(reason).toMatch(/^\S.{10,}/);
+  });
+
+  test('an operation whose references lead nowhere is refused by pointer; its neighbours are served', async () => {
+    const broken = (ref: string) => ({ get: { parameters: [{ $ref: ref }] } });
+    const document = await read({
+      paths: {
+        '/none': broken('#/components/parameters/None'),
+        '/loop': broken('#/components/parameters/Loop'),
+        '/anchor': broken('#anchor'),
+        '/nameless': { get: { parameters: [{ in: 'query' }] } },
+        '/placeless': { get: { parameters: [{ name: 'a', in: 'body' }] } },
+        '/good': { get: {} },
+      },
+      components: { parameters: { Loop: { $ref: '#/components/parameters/Loop' } } },
+    });
+    const reasons = document.heads.map((head) => {
+      try {
+        document.operation(head);
+        return 'served';
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'tool_invalid' });
+        expect(String(error)).toContain(head.pointer);
+        return String(error).replace(/^.*is not served: /, '');
+      }
+    });
+    expect(reasons).toEqual([
+      'the reference "#/components/parameters/None" names nothing in the document.',
+      'the reference "#/components/parameters/Loop" leads through more than 32 references, or to itself.',
+      'the reference "#anchor" is no JSON pointer.',
+      'one of its parameters has no name.',
+      'its parameter "a" has no known "in".',
+      'served',
+    ]);
+  });
+});
+
+describe('servers', () => {
+  const paths = { '/a': { get: {} } };
+  const serversOf = async (document: Readonly<Record<string, unknown>>) => {
+    const read_ = await read({ paths, ...document });
+    return { servers: operationOf(read_, 'GET /a').servers, problems: read_.problems };
+  };
+
+  test('of the operation go before those of the path, and these before the document’s', async () => {
+    const [root, path, own] = ['root', 'path', 'own'].map((name) => [{ url: `https://${name}.example/v1/` }]);
+    const at = async (item: object) => (await serversOf({ servers: root, paths: { '/a': item } })).servers;
+    expect(await at({ get: {} })).toEqual(['https://root.example/v1']);
+    expect(await at({ servers: path, get: {} })).toEqual(['https://path.example/v1']);
+    expect(await at({ servers: path, get: { servers: own } })).toEqual(['https://own.example/v1']);
+  });
+
+  test('have their variables at the defaults, which must be among the allowed', async () => {
+    const url = 'https://{region}.example:{port}/{base}';
+    const variables = {
+      region: { default: 'eu', enum: ['eu', 'us'] },
+      port: { default: 8443 },
+      base: { default: 'v2' },
+    };
+    expect((await serversOf({ servers: [{ url, variables }] })).servers).toEqual(['https://eu.example:8443/v2']);
+    const wrong = { ...variables, region: { default: 'mars', enum: ['eu'] } };
+    const found = await serversOf({ servers: [{ url, variables: wrong }, { url: 'https://b.example' }] });
+    expect(found).toMatchObject({ servers: ['https://b.example'], problems: [{ where: '/servers/0' }] });
+    expect(found.problems[0]?.reason).toMatch(/the default of its variable "region" is not in its enum/);
+    expect((await serversOf({ servers: [{ url: 'https://{x}.example' }] })).problems[0]?.reason).toMatch(
+      /"x" has no default/,
+    );
+  });
+
+  test('of another scheme than http, or relative to nothing, are named', async () => {
+    const found = await serversOf({ servers: [{ url: 'ftp://a.example' }, { url: '/v1' }, {}] });
+    expect(found.servers).toEqual([]);
+    expect(found.problems.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('"ftp:" is not supported'),
+      expect.stringContaining('give the base URL'),
+      expect.stringContaining('no server'),
+    ]);
+    expect((await serversOf({})).servers).toEqual([]);
+  });
+});
+
+test('security schemes are told by how they are met', async () => {
+  const flow = {
+    authorizationUrl: 'https://a.example',
+    tokenUrl: 'https://t.example/token',
+    scopes: { read: '', write: '' },
+  };
+  const document = await read({
+    paths: { '/a': { get: { security: [{ key: [] }, { gone: [] }, {}] } }, '/b': { get: {} } },
+    security: [{ machine: ['read'] }],
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'Bearer' },
+        basic: { type: 'http', scheme: 'basic' },
+        digest: { type: 'http', scheme: 'digest' },
+        key: { type: 'apiKey', in: 'header', name: 'X-Key' },
+        machine: { type: 'oauth2', flows: { clientCredentials: flow, implicit: flow } },
+        person: { type: 'oauth2', flows: { authorizationCode: flow } },
+        connect: { type: 'openIdConnect', openIdConnectUrl: 'https://o.example' },
+        certificate: { type: 'mutualTLS' },
+        alias: { $ref: '#/components/securitySchemes/token' },
+        wrong: { type: 'magic' },
+      },
+    },
+  });
+  expect(document.securitySchemes).toEqual({
+    token: { type: 'bearer' },
+    basic: { type: 'basic' },
+    digest: { type: 'unsupported', what: 'HTTP authentication "digest"' },
+    key: { type: 'apiKey', in: 'header', name: 'X-Key' },
+    machine: { type: 'oauth2', tokenUrl: 'https://t.example/token', scopes: ['read', 'write'] },
+    person: { type: 'bearer' },
+    connect: { type: 'bearer' },
+    certificate: { type: 'unsupported', what: 'mutual TLS' },
+    alias: { type: 'bearer' },
+  });
+  expect(document.problems.map(({ where }) => where)).toEqual([
+    '/components/securitySchemes/wrong',
+    '/components/securitySchemes/gone',
+  ]);
+  expect(operationOf(document, 'GET /a').security).toEqual([{ key: [] }, {}]);
+  expect(operationOf(document, 'GET /b').security).toEqual([{ machine: ['read'] }]);
+});
+
+describe('Swagger 2.0', () => {
+  const swagger = (document: object) => readText(JSON.stringify({ swagger: '2.0', info, ...document }));
+
+  test('has its host, base path and schemes as servers, https first', async () => {
+    const document = await swagger({
+      host: 'a.example',
+      basePath: '/v1',
+      schemes: ['http', 'https'],
+      paths: { '/a': { get: {} } },
+    });
+    expect(operationOf(document, 'GET /a').servers).toEqual(['https://a.example/v1', 'http://a.example/v1']);
+  });
+
+  test('has bodies and forms, shared ones and those of the path too, as bodies', async () => {
+    const thing = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+    const document = await swagger({
+      consumes: ['application/json'],
+      definitions: { Thing: thing },
+      parameters: { Shared: { name: 'x', in: 'body', required: true, schema: { $ref: '#/definitions/Thing' } } },
+      paths: {
+        '/shared': { post: { parameters: [{ $ref: '#/parameters/Shared' }] } },
+        '/path': { post: {}, parameters: [{ name: 'x', in: 'body', schema: { $ref: '#/definitions/Thing' } }] },
+        '/form': {
+          post: {
+            parameters: [
+              {
+                name: 'kinds',
+                in: 'formData',
+                type: 'array',
+                items: { type: 'string', enum: ['a'] },
+                collectionFormat: 'multi',
+                required: true,
+              },
+              { name: 'size', in: 'formData', type: 'integer', default: 3 },
+            ],
+          },
+        },
+        '/file': {
+          post: { consumes: ['multipart/form-data'], parameters: [{ name: 'f', in: 'formData', type: 'file' }] },
+        },
+      },
+    });
+    expect(document.problems).toEqual([]);
+    expect(operationOf(document, 'POST /shared').body).toMatchObject({
+      required: true,
+      contentType: 'application/json',
+      schema: thing,
+    });
+    expect(operationOf(document, 'POST /path').body).toMatchObject({ required: false, schema: thing });
+    expect(operationOf(document, 'POST /form').body).toEqual({
+      required: true,
+      contentType: 'application/x-www-form-urlencoded',
+      encoding: { kinds: { style: 'form', explode: true } },
+      schema: {
+        type: 'object',
+        properties: {
+          kinds: { type: 'array', items: { type: 'string', enum: ['a'] } },
+          size: { type: 'integer', default: 3 },
+        },
+        required: ['kinds'],
+      },
+    });
+    const file = operationOf(document, 'POST /file').body;
+    expect(file).toMatchObject({
+      contentType: 'multipart/form-data',
+      schema: { properties: { f: { contentEncoding: 'base64' } } },
+    });
+  });
+
+  test('has one malformed operation named, and its neighbours served', async () => {
+    const document = await swagger({
+      paths: {
+        '/a': { get: { parameters: [{ name: 'x' }] }, post: 'text', put: {} },
+        '/b': null,
+        '/c': { get: { responses: { 200: 1 } } },
+      },
+    });
+    expect(document.heads.map(({ pointer }) => pointer)).toEqual(['/paths/~1a/put']);
+    expect(document.problems.map(({ where }) => where)).toEqual([
+      '/paths/~1a/get/parameters/0',
+      '/paths/~1a/post',
+      '/paths/~1b',
+      '/paths/~1c/get',
+    ]);
+  });
+});
+
+test('files may be referred to within the folder of the document, where that is allowed', async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'api'));
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
+  const schema = (ref: string) => ({ get: { parameters: [{ name: 'q', in: 'query', schema: { $ref: ref } }] } });
+  write('api/types.json', { Size: { $ref: 'more.json#/Size' }, Tree: { properties: { next: { $ref: '#/Tree' } } } });
+  write('api/more.json', { Size: { type: 'integer' } });
+  write('secret.json', { type: 'string' });
+  const paths = {
+    '/in': schema('types.json#/Size'),
+    '/tree': schema('types.json#/Tree'),
+    '/out': schema('../secret.json'),
+    '/ok': { get: {} },
+  };
+  write('api/api.json', { openapi: '3.1.0', info, paths });
+
+  const allowed = await readSource(join(folder, 'api/api.json'), ['file']);
+  expect(allowed.problems.map(({ where }) => where)).toEqual(['/paths/~1out/get/parameters/0/schema/$ref']);
+  expect(allowed.problems[0]?.reason).toMatch(/outside of the folder/);
+  expect(operationOf(allowed, 'GET /in').parameters[0]?.schema).toEqual({ type: 'integer' });
+  const tree = toolSchemas(operationOf(allowed, 'GET /tree')).input;
+  const name = Object.keys(tree.$defs as object)[0];
+  expect(tree.$defs).toEqual({ [`${name}`]: { properties: { next: { $ref: `#/$defs/${name}` } } } });
+  expect(() => operationOf(allowed, 'GET /out')).toThrow(/\/paths\/~1out\/get.*outside of the folder/);
+
+  const refused = await readSource(join(folder, 'api/api.json'));
+  expect(refused.problems).toHaveLength(3);
+  expect(() => operationOf(refused, 'GET /in')).toThrow(/"file" in refHosts/);
+  expect(operationOf(refused, 'GET /ok').parameters).toEqual([]);
+});
