@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -119,7 +120,7 @@ async function measureCalls({ quick, folder, report }: BenchContext): Promise<vo
   const blocks = await alternate(quick ? 8 : 20, {
     fetch: () => block(1, 100, bare),
     replay: () => block(1, 100, () => call('kept', true)),
-    first: () => block(1, 100, () => call(`item-${(count += 1)}`, false)),
+    first: () => block(1, 100, () => call(`item-${randomUUID()}`, false)),
   });
   report.ratio(
     'a replay / a bare fetch of the request',

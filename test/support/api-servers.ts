@@ -53,7 +53,8 @@ export function startPrism(document: string): Promise<ApiServer> {
 export class FaultProxy {
   readonly url: string;
   readonly #server: Server;
-  readonly #requests: { method: string; path: string }[] = [];
+  readonly #methods: string[] = [];
+  readonly #violations: string[] = [];
   #drop = 0;
   #hold: Promise<void> | undefined;
 
@@ -89,7 +90,12 @@ export class FaultProxy {
 
   /** The requests that were forwarded, of one method. */
   sent(method: string): number {
-    return this.#requests.filter((each) => each.method === method).length;
+    return this.#methods.filter((each) => each === method).length;
+  }
+
+  /** What Prism found wrong with the requests: it says so in a header, or in an answer 422 of its own. */
+  get violations(): readonly string[] {
+    return this.#violations;
   }
 
   async stop(): Promise<void> {
@@ -105,7 +111,13 @@ export class FaultProxy {
     const [answer] = (await once(onward, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of answer) chunks.push(chunk as Buffer);
-    this.#requests.push({ method, path: url });
+    this.#methods.push(method);
+    const found = JSON.parse(String(answer.headers['sl-violations'] ?? '[]')) as { location: string[] }[];
+    // Those of the answer are between Prism and the document.
+    const ofRequest = found.filter(({ location }) => location[0] === 'request');
+    if (ofRequest.length > 0 || answer.statusCode === 422) {
+      this.#violations.push(`${method} ${url}: ${JSON.stringify(ofRequest)} ${Buffer.concat(chunks).toString()}`);
+    }
     if (method !== 'GET') {
       await this.#hold;
       if (this.#drop > 0) {
