@@ -105,6 +105,17 @@ describe('schemes', () => {
     expect((await sentWith([], { BEARER: 't' }))?.headers.authorization).toBeUndefined();
   });
 
+  it('are put on no request to another origin', async () => {
+    const authenticator = createAuthenticator({ schemes, environment: { BEARER: 't' }, origin: 'https://api.test' });
+    const ask = () => Promise.reject(new Error('not asked'));
+    const { signal } = new AbortController();
+    const { apply } = await authenticator.authorize(get('https://api.test'), [{ bearer: [] }], ask, signal);
+    for (const other of ['http://api.test', 'https://api.test:8443', 'https://evil.test']) {
+      expect(apply(get(other))).toEqual(get(other));
+    }
+    expect(apply(get('https://api.test')).headers.authorization).toBe('Bearer t');
+  });
+
   it('a configured header is as good as a variable', async () => {
     expect((await sentWith([{ bearer: [] }], {}, { authorization: 'Bearer mine' }))?.headers.authorization).toBe(
       'Bearer mine',

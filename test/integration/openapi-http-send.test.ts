@@ -142,6 +142,40 @@ describe('connections', () => {
     expect([before.details.classification, seen.length]).toEqual(['not_executed', 1]);
   });
 
+  it('what is cancelled while it waits for a connection is never sent', async () => {
+    const open: ServerResponse[] = [];
+    const controller = new AbortController();
+    let full: () => void = () => {};
+    const isFull = new Promise<void>((resolve) => {
+      full = resolve;
+    });
+    const { origin, seen } = await serve((_request, response) => {
+      open.push(response);
+      if (open.length === 64) full();
+      if (open.length > 64) response.end();
+    });
+    const { sender } = rig(origin);
+    const busy = Array.from({ length: 64 }, () => sender.send(requestTo(origin), once));
+    await isFull;
+    const queued = sender.send(requestTo(origin), { ...once, signal: controller.signal });
+    setImmediate(() => controller.abort());
+    expect((await failureOf(queued)).details.classification).toBe('not_executed');
+    for (const response of open) response.end();
+    await Promise.all(busy);
+    // Goes out over the same connections: had the cancelled one been sent, it would have come first.
+    await sender.send(requestTo(origin), once);
+    expect(seen.length).toBe(65);
+  });
+
+  it('a secret of the configuration that an error echoes is not told', async () => {
+    const { origin } = await serve((request, response) =>
+      response.writeHead(400).end(`token ${request.headers['x-internal-token']}`),
+    );
+    const headers = { 'x-internal-token': 'configured-secret' };
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin, { headers }), once));
+    expect(failure.message).toContain('token ***');
+  });
+
   it('a self-signed certificate executes nothing, and says what to do', async () => {
     const folder = temporaryFolder();
     const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];

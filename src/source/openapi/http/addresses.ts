@@ -49,7 +49,7 @@ blocked.addSubnet('64:ff9b:1::', 48, 'ipv6');
 export const PRIVATE_ADDRESS = 'ERR_PRIVATE_ADDRESS';
 
 /** Whether an IP address, without brackets, is one that no public API has. */
-export function isPrivateAddress(address: string): boolean {
+function isPrivateAddress(address: string): boolean {
   const plain = address.split('%', 1)[0] ?? '';
   const family = isIP(plain);
   return family !== 0 && blocked.check(plain, family === 6 ? 'ipv6' : 'ipv4');
