@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { loadOpenApi } from '../../src/source/openapi/load.ts';
 import type { OpenApiSource } from '../../src/source/openapi/types.ts';
 import type { ContentResult } from '../../src/tool/types.ts';
@@ -226,14 +227,21 @@ export async function serve(
   const source = sourceOf(fileOf(ordersDocument(changes, api.url)), settings);
   const loaded = await loadOpenApi(source, { warn: (message) => warnings.push(message) });
   const tools = [...loaded.listed, ...loaded.hidden];
-  const engine = testEngine({ tools, settings: { maxRunMs: 0 } });
+  let aheadMs = 0;
+  const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+  const engine = testEngine({ tools, clock });
+  setMaxListeners(0, engine.engine.ending);
+  /** As if so much time had passed for records. */
+  const pass = (ms: number): void => {
+    aheadMs += ms;
+  };
   onTestFinished(() => engine.engine.clients.close());
   const toolOf = (name: string) => {
     const found = tools.find((tool) => tool.name === name);
     if (!found) throw new Error(`there is no tool ${name}: ${tools.map((tool) => tool.name).join(', ')}`);
     return found;
   };
-  return { ...loaded, ...engine, tools, toolOf, warnings };
+  return { ...loaded, ...engine, tools, toolOf, warnings, pass };
 }
 
 /** The JSON that a tool's result shows. */

@@ -1,4 +1,4 @@
-import { Ajv2020, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../../errors.ts';
 import { nearest } from '../../../suggest.ts';
@@ -20,28 +20,39 @@ export interface SchemaCompiler {
 /** JSON Schema 2020-12 by ajv. Words that it does not know are no error: documents are full of them. */
 export function createCompiler(): SchemaCompiler {
   const settings = { strict: false, validateSchema: false, logger: false, code: { regExp: readPattern } } as const;
-  const ajvOf = (useDefaults: boolean): Ajv2020 => {
-    const ajv = new Ajv2020({ ...settings, allErrors: useDefaults, useDefaults });
-    formats.default(ajv);
-    return ajv;
-  };
-  let forInput: Ajv2020 | undefined;
-  let forAnswers: Ajv2020 | undefined;
+  const forInput = compilerOf({ ...settings, allErrors: true, useDefaults: true });
+  const forAnswers = compilerOf(settings);
   return {
     parser: (schema) => {
-      forInput ??= ajvOf(true);
-      const validate = compile(forInput, schema);
+      const validate = forInput(schema);
       return (value) => parse(validate, schema, value);
     },
     matcher: (schema) => {
-      forAnswers ??= ajvOf(false);
-      const validate = compile(forAnswers, schema);
+      const validate = forAnswers(schema);
       return (value) => validate(value) === true;
     },
   };
 }
 
-function compile(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
+function compilerOf(options: Options): (schema: JsonSchema) => ValidateFunction {
+  const create = (): Ajv2020 => {
+    const ajv = new Ajv2020(options);
+    formats.default(ajv);
+    return ajv;
+  };
+  let shared: Ajv2020 | undefined;
+  return (schema) => {
+    shared ??= create();
+    try {
+      return shared.compile(schema as AnySchema);
+    } catch {
+      return compileAlone(create(), schema);
+    }
+  };
+}
+
+/** Two schemas of one document may hold the same `$id`, which one compiler does not bear. */
+function compileAlone(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   try {
     return ajv.compile(schema as AnySchema);
   } catch (cause) {
