@@ -155,7 +155,9 @@ describe('connections', () => {
       if (open.length > 64) response.end();
     });
     const { sender } = rig(origin);
-    const busy = Array.from({ length: 64 }, () => sender.send(requestTo(origin), once));
+    const busy = Array.from({ length: 64 }, () =>
+      sender.send(requestTo(origin), { ...once, signal: new AbortController().signal }),
+    );
     await isFull;
     const queued = sender.send(requestTo(origin), { ...once, signal: controller.signal });
     setImmediate(() => controller.abort());
