@@ -54,6 +54,19 @@ describe('a repeated POST', () => {
     expect(api.rows.size).toBe(1);
   });
 
+  test('cannot be told to be sent again where the API takes no key', async () => {
+    const api = await startOrders();
+    const { applyRules } = await import('../../src/tool/load.ts');
+    const plain = await serve(api);
+    const rules = { create_order: { recovery: 'resend' as const } };
+    expect(() => applyRules(plain.tools, rules)).toThrow(/resend/);
+    const withKeys = await serve(api, {}, keyed);
+    expect(applyRules(withKeys.tools, rules).tools.find(({ name }) => name === 'create_order')?.recovery).toEqual([
+      'resend',
+      'refuse',
+    ]);
+  });
+
   test('that was refused runs again, under another key', async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
@@ -122,6 +135,27 @@ describe('a POST whose answer is lost', () => {
     const given = refusalOf(await call('create_order', { item: 'milk', idempotency_key: 'mine' }));
     expect(given).toMatchObject({ code: 'invalid_input' });
     expect(given.message).toMatch(/idempotency_key is filled in by this tool/);
+  });
+
+  test('has its key in a body of alternatives, too, which the model cannot fill in', async () => {
+    const api = await startOrders();
+    api.honoursKeys = true;
+    const kind = (name: string) => ({
+      type: 'object',
+      required: [name, 'idempotency_key'],
+      properties: { [name]: { type: 'string' }, idempotency_key: { type: 'string' } },
+      additionalProperties: false,
+    });
+    const schema = { oneOf: [kind('item'), kind('service')] };
+    const requestBody = { required: true, content: { 'application/json': { schema } } };
+    const { call, toolOf } = await serve(api, {}, { 'post /orders': { requestBody } });
+    expect(JSON.stringify(toolOf('create_order').input.jsonSchema)).not.toContain('idempotency_key');
+    api.drop = 1;
+    resultOf(await call('create_order', { body: { item: 'tea' } }));
+    expect(api.writes().map(({ body }) => body.idempotency_key)).toEqual([expect.any(String), expect.any(String)]);
+    expect(api.rows.size).toBe(1);
+    const given = refusalOf(await call('create_order', { body: { item: 'milk', idempotency_key: 'mine' } }));
+    expect(given.message).toMatch(/body.idempotency_key is filled in by this tool/);
   });
 
   test('is found by its marker, and made once', async () => {

@@ -1,5 +1,5 @@
 import type { ApiOperation, ArgumentPlace, HiddenKey, JsonSchema, ProviderProfile, ToolSchemas } from '../types.ts';
-import { argumentSchema, takesText } from './argument-schema.ts';
+import { argumentSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
 
 /** A declared or known place of the idempotency key, and the longest text that it takes. */
 export interface FoundKey extends HiddenKey {
@@ -32,7 +32,9 @@ export function findKey(
   fernHeaders: readonly string[],
 ): FoundKey | undefined {
   const found = Object.entries(schemas.places).flatMap(([argument, place]) => {
-    return declared(place, argumentSchema(schemas, argument), profile, fernHeaders) ?? [];
+    const schema = argumentSchema(schemas, argument);
+    if (place.in === 'whole-body') return declaredWithin(operation, schema, schemas, profile);
+    return declared(place, schema, profile, fernHeaders) ?? [];
   });
   const [best] = found.sort((a, b) => rank(a, profile) - rank(b, profile));
   const key = best ?? undeclared(operation, profile, fernHeaders);
@@ -62,8 +64,24 @@ function declared(
     if (!takesText(schema) || (!isNamed && !isKey(name, keyHeader, text))) return undefined;
     return { in: 'header', name, ...limits(schema, profile), why: `its header ${name}` };
   }
-  if (place.in !== 'body') return undefined;
-  const { property } = place;
+  return place.in === 'body' ? declaredProperty(place.property, schema, profile) : undefined;
+}
+
+/** In a body that is one argument: only JSON can have a property put beside what the model gives. */
+function declaredWithin(
+  { body }: ApiOperation,
+  schema: JsonSchema,
+  schemas: ToolSchemas,
+  profile: ProviderProfile,
+): FoundKey[] {
+  if (!/[/+]json\b/i.test(body?.contentType ?? '')) return [];
+  return [...new Set(propertyNames(schema, schemas))].flatMap((name) => {
+    const [first] = propertySchemas(schema, name, schemas);
+    return declaredProperty(name, first ?? {}, profile) ?? [];
+  });
+}
+
+function declaredProperty(property: string, schema: JsonSchema, profile: ProviderProfile): FoundKey | undefined {
   if (!takesText(schema)) return undefined;
   if (property !== profile.bodyField && !isKey(property, keyProperty, textOf(schema.description))) return undefined;
   return { in: 'body', name: property, ...limits(schema, profile), why: `its body's ${property}` };

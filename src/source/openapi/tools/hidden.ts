@@ -1,3 +1,4 @@
+import { withoutProperty } from '../policy/argument-schema.ts';
 import { keyArgument } from '../policy/key-argument.ts';
 import type { JsonSchema, OperationPolicy, ToolSchemas } from '../types.ts';
 
@@ -9,6 +10,8 @@ export interface ShownSchemas {
   readonly schemas: ToolSchemas;
   /** Arguments that are filled in here. */
   readonly hidden: ReadonlySet<string>;
+  /** A property of an argument that is the whole body, filled in here likewise. */
+  readonly hiddenWithin?: { readonly argument: string; readonly property: string };
   /** The argument that carries the entity tag, as the model knows it. */
   readonly etag?: string;
 }
@@ -25,12 +28,16 @@ export const FETCH_ETAG = 'fetch';
 export function showSchemas(schemas: ToolSchemas, policy: OperationPolicy): ShownSchemas {
   const key = policy.key && keyArgument(schemas, policy.key);
   const hidden = new Set([key, policy.lookup?.marker.argument, policy.clientId].flatMap((name) => name ?? []));
+  const within = key === undefined ? keyWithin(schemas, policy) : undefined;
   const etag = policy.etag && nameOfEtag(schemas, policy.etag.argument);
   const renamed = (name: string): string => (name === policy.etag?.argument && etag !== undefined ? etag : name);
   const places = Object.entries(schemas.places).map(([name, place]) => [renamed(name), place] as const);
   const properties = Object.entries(objectOf(schemas.input.properties))
     .filter(([name]) => !hidden.has(name))
-    .map(([name, schema]) => (renamed(name) === etag ? [etag, etagSchema] : [name, schema]));
+    .map(([name, schema]) => {
+      if (name === within?.argument) return [name, withoutProperty(objectOf(schema), within.property, schemas)];
+      return renamed(name) === etag ? [etag, etagSchema] : [name, schema];
+    });
   const required = listOf(schemas.input.required).filter((name) => !hidden.has(name));
   const { required: _, dependentRequired, ...rest } = schemas.input;
   const together = Object.entries(objectOf(dependentRequired)).flatMap(([name, needed]) => {
@@ -46,7 +53,18 @@ export function showSchemas(schemas: ToolSchemas, policy: OperationPolicy): Show
     ...('additionalProperties' in rest || 'unevaluatedProperties' in rest ? {} : { additionalProperties: false }),
   });
   const all: ToolSchemas = { ...schemas, places: Object.fromEntries(places) };
-  return Object.freeze({ input, schemas: all, hidden, ...(etag === undefined ? {} : { etag }) });
+  return Object.freeze({
+    input,
+    schemas: all,
+    hidden,
+    ...(within ? { hiddenWithin: within } : {}),
+    ...(etag === undefined ? {} : { etag }),
+  });
+}
+
+function keyWithin(schemas: ToolSchemas, { key }: OperationPolicy): ShownSchemas['hiddenWithin'] {
+  const argument = Object.entries(schemas.places).find(([, place]) => place.in === 'whole-body')?.[0];
+  return key?.in === 'body' && argument !== undefined ? { argument, property: key.name } : undefined;
 }
 
 /** Its own name where another argument has ours. */

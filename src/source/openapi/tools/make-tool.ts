@@ -38,7 +38,7 @@ const descriptionCharsMax = 4_000;
  * recovery) is resolved when somebody first asks. An operation that then turns out not to be callable is
  * a tool that refuses every call, before anything is sent, and says why.
  *
- * Every part works without `this`: the engine calls them by themselves, and configuration lays itself over a tool.
+ * Methods work without `this`: the engine calls them by themselves, and configuration lays itself over a tool.
  * @throws McpOnceError `tool_invalid` for an `x-mcp-once` that is not as it has to be.
  */
 export function makeTool(head: OperationHead, parts: ToolParts): Tool {
@@ -77,7 +77,10 @@ export function makeTool(head: OperationHead, parts: ToolParts): Tool {
     windowMs,
     lookupLagMs,
     results: 'content' as const,
-    client: parts.client as Client,
+    get client(): Client {
+      const recovery: unknown = Object.getOwnPropertyDescriptor(this, 'recovery')?.value;
+      return clientFor(parts, resolved, recovery) as Client;
+    },
     get input() {
       return inputOf(resolved());
     },
@@ -96,6 +99,17 @@ export function makeTool(head: OperationHead, parts: ToolParts): Tool {
     lookup: lookup as NonNullable<Tool['lookup']>,
     run: run as Tool['run'],
   }) as Tool;
+}
+
+/**
+ * A configuration that lays `resend` over a tool whose operation takes no key meets a client that remembers none, and
+ * is refused for it: sending again would be a second effect.
+ * @param laidOver the recovery of an object over the tool; undefined for the tool itself.
+ */
+function clientFor({ client }: ToolParts, resolved: () => Resolved, laidOver: unknown): Client<Connection> {
+  if (!Array.isArray(laidOver) || !laidOver.includes('resend')) return client;
+  const found = resolved();
+  return found.ok && found.ready.policy.key ? client : Object.freeze({ ...client, memoryMs: 0 });
 }
 
 function resolver(head: OperationHead, parts: ToolParts): () => Resolved {

@@ -138,11 +138,16 @@ function parserOf(
   };
 }
 
-function filledHere({ hidden }: ShownSchemas, value: unknown): InputIssue[] {
-  const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
-  return names
-    .filter((name) => hidden.has(name))
-    .map((name) => ({ path: name, message: 'is filled in by this tool: leave it out' }));
+function filledHere({ hidden, hiddenWithin }: ShownSchemas, value: unknown): InputIssue[] {
+  const names = namesOf(value).filter((name) => hidden.has(name));
+  const body = hiddenWithin && namesOf(value).includes(hiddenWithin.argument) ? hiddenWithin : undefined;
+  const within = body && namesOf((value as Readonly<Record<string, unknown>>)[body.argument]).includes(body.property);
+  const paths = [...names, ...(body && within ? [`${body.argument}.${body.property}`] : [])];
+  return paths.map((path) => ({ path, message: 'is filled in by this tool: leave it out' }));
+}
+
+function namesOf(value: unknown): string[] {
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
 }
 
 /** Stands in for what is filled in later, so that a path parameter is there. */

@@ -82,6 +82,7 @@ function refuseEarly(write: () => unknown): void {
 
 /** Answers of a provider to a key that it knows which may speak of the key and not of the request. */
 const aboutTheKey: ReadonlySet<number> = new Set([409, 412, 422]);
+const speaksOfKeys = /idempoten|duplicat|already|in progress|processing|concurrent|request.?id/i;
 
 /**
  * Outcomes join: a refusal is the last word on an effect only from a provider that answers for the key, since its
@@ -89,12 +90,13 @@ const aboutTheKey: ReadonlySet<number> = new Set([409, 412, 422]);
  */
 function explained({ policy }: ReadyOperation, error: unknown): unknown {
   if (!(error instanceof ApiFailure) || error.details.classification !== 'failed') return error;
-  const { status } = error.details;
-  const isFinal = policy.key !== undefined && status !== undefined && !aboutTheKey.has(status);
+  const { status, answer } = error.details;
+  const isAboutKey =
+    status === undefined || aboutTheKey.has(status) || speaksOfKeys.test(answer?.body.toString() ?? '');
   const advice = status === 412 && policy.etag ? '; read it again, and decide anew with its new entity tag' : '';
   return new ApiFailure(error.message + advice, {
     ...error.details,
-    classification: isFinal ? 'failed' : 'not_executed',
+    classification: policy.key !== undefined && !isAboutKey ? 'failed' : 'not_executed',
   });
 }
 
