@@ -53,7 +53,7 @@ export function findItem(
 }
 
 /** Follows a JSON pointer (RFC 6901) through own members; undefined where it leads nowhere. */
-export function valueAt(value: unknown, pointer: string): unknown {
+function valueAt(value: unknown, pointer: string): unknown {
   let current = value;
   for (const step of pointer.split('/').slice(1)) {
     const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
