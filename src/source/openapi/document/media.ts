@@ -19,7 +19,7 @@ export function responseMedia(content: Members, resolve: (media: unknown) => unk
 
 /** True for JSON and what is written in it (RFC 6839, section 3.1), and for any type. */
 export function isJson(contentType: string): boolean {
-  return /^(application|text)\/(json|[\w.*-]+\+json)\b|^\*\/\*|^application\/\*/i.test(contentType);
+  return /^(application|text)\/(json|[\w.*+-]+\+json)\s*(;|$)|^\*\/\*|^application\/\*/i.test(contentType);
 }
 
 /** True for the two types of HTML's forms. */
@@ -51,9 +51,9 @@ function best(
 
 /** Lists of changes (RFC 6902) come last of JSON: a merge patch is an object with names that say something. */
 function requestRank(type: string): number {
-  if (/^application\/json\b/i.test(type)) return 0;
-  if (/^application\/merge-patch\+json\b/i.test(type)) return 1;
-  if (/^application\/json-patch\+json\b/i.test(type)) return 3;
+  if (/^application\/json\s*(;|$)/i.test(type)) return 0;
+  if (/^application\/merge-patch\+json\s*(;|$)/i.test(type)) return 1;
+  if (/^application\/json-patch\+json\s*(;|$)/i.test(type)) return 3;
   if (isJson(type)) return 2;
   if (/^application\/x-www-form-urlencoded\b/i.test(type)) return 4;
   if (isForm(type)) return 5;
