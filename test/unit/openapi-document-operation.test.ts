@@ -198,6 +198,25 @@ test('of responses the first successful one in JSON has a schema; broken errors 
   expect(() => operationOf(broken, 'GET /a')).toThrow(/names nothing in the document/);
 });
 
+test('a reference that leads nowhere refuses every operation that meets it, whichever is asked for first', async () => {
+  const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+  const using = (name: string) => ({ get: { parameters: [{ name: 'q', in: 'query', schema: to(name) }] } });
+  // Longer chains than are converted at once.
+  const chain = Array.from({ length: 200 }, (_, at) => [`C${at}`, { properties: { next: to(`C${at + 1}`) } }]);
+  const schemas = {
+    A: { properties: { b: to('B') } },
+    B: { properties: { a: to('A'), none: to('None') } },
+    Good: { properties: { good: to('Good') } },
+    ...Object.fromEntries(chain),
+  };
+  const paths = { '/b': using('B'), '/a': using('A'), '/chain': using('C0'), '/good': using('Good') };
+  const document = await read({ paths, components: { schemas } });
+  for (const path of ['/b', '/a', '/chain', '/a', '/b']) {
+    expect(() => operationOf(document, `GET ${path}`)).toThrow(/names nothing in the document/);
+  }
+  expect(operationOf(document, 'GET /good').parameters).toHaveLength(1);
+});
+
 test('the shared path item of another operation, and circular paths, are followed', async () => {
   const document = await readSource(packageFile('@readme/oas-examples/3.0/json/circular-paths.json'));
   const served = document.heads.map((head) => document.operation(head).path);

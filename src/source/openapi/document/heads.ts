@@ -80,7 +80,7 @@ function operationsOf({ path, pointer, item, resource, problems }: PathItem): Ra
   if (isMembers(item.additionalOperations)) {
     for (const name of Object.keys(item.additionalOperations)) {
       const where = pointerTo(pointerTo(pointer, 'additionalOperations'), name);
-      problems.push({ where, reason: 'its method is none of HTTP’s own and is not supported' });
+      problems.push({ where, reason: 'its method is not one of those that are supported' });
     }
   }
   return operations;

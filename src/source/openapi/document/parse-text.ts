@@ -123,7 +123,8 @@ function merge(value: Members): void {
     if (sources.length === 0) return;
     delete target['<<'];
     for (const source of sources) {
-      for (const [name, each] of Object.entries(source)) if (!Object.hasOwn(target, name)) target[name] = each;
+      for (const [name, each] of Object.entries(source))
+        if (!Object.hasOwn(target, name) && name !== '__proto__') target[name] = each;
     }
   }
 }

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net';
 import { describeError, isErrnoException } from '../../../errors.ts';
 
 /** A text that was read, and the address that it came from in the end. */
-export interface FetchedText {
+interface FetchedText {
   readonly text: string;
   /** After redirects. */
   readonly url: string;

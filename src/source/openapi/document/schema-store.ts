@@ -59,6 +59,8 @@ export class SchemaStore {
   readonly #references: References;
   readonly #isOld: boolean;
   readonly #entries = { sent: new Map<string, Entry>(), received: new Map<string, Entry>() };
+  /** Definitions that were converted with all that they lead to. */
+  readonly #complete = new WeakSet<Definition>();
   #nested = 0;
 
   /** @param isOld Swagger 2.0 and OpenAPI 3.0: siblings of `$ref` do not count, but for what they tell people. */
@@ -82,7 +84,9 @@ export class SchemaStore {
       }
       return { schema: { description: cutNote }, definitions: [], chars: cutNote.length + 20, shallow };
     };
-    return shallow(depthMax);
+    const converted = shallow(depthMax);
+    if (this.#nested === 0) this.#completeAll(converted.definitions);
+    return converted;
   }
 
   /** What a schema's references lead to; the schema itself where it is none. @throws DocumentFault */
@@ -101,6 +105,15 @@ export class SchemaStore {
     if (typeof schema.$ref !== 'string') return false;
     const { value } = this.find(schema, resource);
     return isMembers(value) && value[keyword] === true;
+  }
+
+  /** Converts what is only referred to, too: a reference that leads nowhere is found here, and not later. */
+  #completeAll(definitions: readonly Definition[]): void {
+    const waiting = new Set(definitions.filter((each) => !this.#complete.has(each)));
+    for (const definition of waiting) {
+      for (const each of definition.converted().definitions) if (!this.#complete.has(each)) waiting.add(each);
+    }
+    for (const definition of waiting) this.#complete.add(definition);
   }
 
   #attempt(schema: unknown, run: Run): Omit<Converted, 'shallow'> | undefined {
