@@ -37,6 +37,8 @@ export class OrdersApi {
   drop = 0;
   /** How many further writes are lost before they take effect. */
   lose = 0;
+  /** Answers to further writes that get through, in order, before anything else is looked at. */
+  readonly refusals: { readonly status: number; readonly message: string }[] = [];
   /** The length of a page of the list. */
   page = 1_000;
   readonly #saved = new Map<string, { status: number; body: unknown }>();
@@ -64,7 +66,10 @@ export class OrdersApi {
       request.socket.destroy();
       return;
     }
-    const { status, body } = this.#once(arrived, url);
+    const refusal = isWrite && this.drop === 0 && this.lose === 0 ? this.refusals.shift() : undefined;
+    const { status, body } = refusal
+      ? { status: refusal.status, body: { message: refusal.message } }
+      : this.#once(arrived, url);
     if (isWrite && this.drop > 0) {
       this.drop -= 1;
       request.socket.destroy();

@@ -110,6 +110,27 @@ describe('a POST whose answer is lost', () => {
     expect(api.rows.size).toBe(1);
   });
 
+  test.each([
+    [422, 'that request is in progress'],
+    [400, 'the key was already used'],
+  ])('and that is then answered %i (%s) is not known, since that speaks of the key', async (status, message) => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    api.drop = 4;
+    api.refusals.push({ status, message }, { status, message });
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('outcome_unknown');
+    expect(new Set(keysOf(api)).size).toBe(1);
+  });
+
+  test('and that is then declined by a provider that knows the key has failed for certain', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    api.lose = 4;
+    api.refusals.push({ status: 402, message: 'declined' });
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('operation_failed');
+    expect(api.effects).toBe(0);
+  });
+
   test('control: where the API forgets keys, sending again makes a second row', async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
