@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { ListToolsResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { createApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createLog } from '../src/observe/log.ts';
@@ -18,6 +19,12 @@ import { connect, ourServer } from './support/servers.ts';
 const upstreamMs = 1;
 
 const document = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json');
+
+/**
+ * A folder whose node_modules hold `openapi-mcp-generator`, for comparison. It wants zod 3, and so cannot be
+ * installed beside mcp-once: `npm install --prefix FOLDER openapi-mcp-generator`.
+ */
+const peersFolder = process.env.BENCH_PEERS;
 
 /** GitHub's document: load, tools/list, memory. Then one call against a bare `fetch` of the same request. */
 export async function run(context: BenchContext): Promise<void> {
@@ -63,19 +70,48 @@ async function measureLoad({ quick, folder, report }: BenchContext): Promise<voi
     'ms',
   );
 
+  await measurePeer(rounds, percentile(loadMs, 50), percentile(listMs, 50), report);
+
   const config = join(folder, 'github.json');
   writeFileSync(config, JSON.stringify({ bundledTools: false, openapi: [{ document }] }));
   const startMs: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const startedMs = performance.now();
     const client = await connect(ourServer(folder, { MCP_ONCE_CONFIG: config }));
-    await client.listTools();
+    // Not `listTools`: the client would then compile every output schema, which takes it as long again.
+    await client.request({ method: 'tools/list' }, ListToolsResultSchema);
     startMs.push(performance.now() - startedMs);
     await client.close();
   }
   report.value("from start to the first tools/list answer, GitHub's document", percentile(startMs, 50), 'ms', {
     atMost: 1_000,
   });
+}
+
+/** The other generator makes all its tools at once, ours are made when they are listed. */
+async function measurePeer(
+  rounds: number,
+  loadMs: number,
+  listMs: number,
+  report: BenchContext['report'],
+): Promise<void> {
+  if (peersFolder === undefined) {
+    report.note('openapi-mcp-generator is measured beside it with BENCH_PEERS=FOLDER');
+    return;
+  }
+  const peer = createRequire(join(peersFolder, 'package.json')).resolve('openapi-mcp-generator');
+  const { getToolsFromOpenApi } = (await import(peer)) as { getToolsFromOpenApi(file: string): Promise<unknown[]> };
+  const tookMs: number[] = [];
+  let tools = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    const startedMs = performance.now();
+    tools = (await getToolsFromOpenApi(document)).length;
+    tookMs.push(performance.now() - startedMs);
+  }
+  const theirsMs = percentile(tookMs, 50);
+  report.value('load / openapi-mcp-generator with all tools', loadMs / theirsMs, 'x');
+  report.value('load and all tools / openapi-mcp-generator with all tools', (loadMs + listMs) / theirsMs, 'x');
+  report.note(`openapi-mcp-generator: ${theirsMs.toFixed(0)} ms for ${tools} tools`);
 }
 
 async function measureCalls({ quick, folder, report }: BenchContext): Promise<void> {

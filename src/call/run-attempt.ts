@@ -137,6 +137,7 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, 
     attempt,
     step: (name, send) => steps.step(name, send),
     read: (name, ask) => steps.read(name, ask),
+    maySend: () => steps.maySend,
     get signal() {
       return abort.signal;
     },

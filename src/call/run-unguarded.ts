@@ -92,6 +92,7 @@ function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, sign
     attempt: 1,
     step: (name, send) => once(name, () => step(name, send)),
     read: (name, ask) => once(name, ask),
+    maySend: () => !signal.aborted,
     signal,
     log: engine.log,
   };

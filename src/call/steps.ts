@@ -83,6 +83,11 @@ export class Steps {
     this.#direct = true;
   }
 
+  /** As the fence of a step, without a renewal: whoever asks has sent something already. */
+  get maySend(): boolean {
+    return !this.#closed && this.#claim.fresh;
+  }
+
   /** From here on nothing is dispatched: the run has ended, and others may already be going on from it. */
   close(): void {
     this.#closed = true;

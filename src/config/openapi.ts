@@ -80,7 +80,10 @@ export const openApiSchema = z.strictObject({
     .prefault(false)
     .describe('Whether a document from the network may name a server on a private address.'),
   profile: text.optional().describe("How the provider takes idempotency keys. Default: by the server's host."),
-  headers: z.record(z.string(), z.string()).prefault({}).describe('Sent with every request. No secrets here.'),
+  headers: z
+    .record(z.string(), z.string())
+    .prefault({})
+    .describe('Sent with every request. A variable in a value is written $' + '{NAME}: write no secret here.'),
   answerCharsMax: z
     .int()
     .min(1_000)

@@ -98,6 +98,11 @@ export interface RunContext<Opened = unknown> {
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T>;
   /** Keeps the answer of a read that later steps depend on, so that recovery decides the same again. */
   read<T>(name: string, ask: () => Promise<T>): Promise<T>;
+  /**
+   * Whether a request of this run may still go out. A step is asked by itself; a client that repeats a request within
+   * one asks before each repeat: while it waited, another process may have taken the operation over.
+   */
+  maySend(): boolean;
   /** Aborts at `maxRunMs` or at a forced shutdown, never because a caller left. */
   readonly signal: AbortSignal;
   readonly log: ToolLog;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,7 +7,7 @@ import { mainFile } from '../support/e2e-sandbox.ts';
 import { type Arguments, ServerProcess } from '../support/e2e-server.ts';
 import { type ServerOptions, unique, until, useStage } from '../support/e2e-stage.ts';
 
-const document = fileURLToPath(new URL('./fixtures/openapi/orders.yaml', import.meta.url));
+const document = fileURLToPath(new URL('../../examples/openapi/orders.yaml', import.meta.url));
 const stage = useStage();
 
 let api: ApiServer;
@@ -201,4 +202,19 @@ test('a document that cannot be served ends the start with one sentence', async 
     (reason: Error) => reason,
   );
   expect(error.message).toMatch(/broken\.json.*OpenAPI/);
+});
+
+test("the README's table is what the command prints, and its configuration is one", async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const printed = execFileSync(process.execPath, [mainFile, 'openapi', document, '--list'], { encoding: 'utf8' });
+  expect(readme).toContain(printed.trimEnd());
+  const [, example = ''] = /```json\n(\{\n {2}"openapi"[\s\S]*?)```/.exec(readme) ?? [];
+  const config = JSON.parse(example.replace('orders.yaml', document)) as { openapi: Arguments[] };
+  config.openapi[0] = { ...config.openapi[0], baseUrl: proxy.url };
+  const server = await stage.server({ config: { ...config, bundledTools: false } });
+  proxy.dropAnswers(1);
+  const args = { item: unique('readme') };
+  expect(await server.heard('shop_create_order', args)).toBe('recovered (reconcile)');
+  expect(await rowsWith(args.item)).toHaveLength(1);
+  expect((await server.client.listTools()).tools.map(({ name }) => name)).not.toContain('shop_delete_order');
 });

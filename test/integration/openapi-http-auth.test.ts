@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator, credentialVariables } from '../../src/source/openapi/http/auth.ts';
 import { classifyApiError } from '../../src/source/openapi/http/send.ts';
-import type { ApiOperation, SecurityScheme } from '../../src/source/openapi/types.ts';
+import type { ApiOperation, SecurityScheme, SendOptions } from '../../src/source/openapi/types.ts';
 import { failureOf, get, once, repeatable, requestTo, rig, serve } from '../support/openapi-http.ts';
 
 const schemes: Record<string, SecurityScheme> = {
@@ -235,5 +235,54 @@ describe('OAuth 2 client credentials', () => {
     const send = rig(origin, { authenticator }).sender.send(requestTo(origin), { ...once, security });
     await expect(send).rejects.toThrow(/not https.*Nothing was executed/);
     expect(seen.length).toBe(0);
+  });
+});
+
+describe('configured headers that hold variables', () => {
+  const security: SendOptions['security'] = [];
+  const authenticate = (origin: string, environment: Record<string, string>, withheld = false) =>
+    createAuthenticator({
+      schemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-key' } },
+      environment,
+      origin,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: so variables are written in the configuration.
+      headers: { authorization: 'Bearer ${MY_TOKEN}' },
+      withheld,
+    });
+
+  it('are credentials: sent to the API only, hidden in what it echoes', async () => {
+    const { origin, seen } = await serve(({ headers }, response) => response.end(String(headers.authorization)));
+    const authenticator = authenticate(origin, { MY_TOKEN: 'very-secret-token' });
+    const answer = await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
+    expect(seen[0]?.headers.authorization).toBe('Bearer very-secret-token');
+    expect(answer.body.toString()).toBe('Bearer ***');
+    const elsewhere = await serve((_request, response) => response.end('{}'));
+    const from = await serve((_request, response) => response.writeHead(302, { location: elsewhere.origin }).end());
+    const other = authenticate(from.origin, { MY_TOKEN: 'very-secret-token' });
+    await rig(from.origin, { authenticator: other }).sender.send(get(from.origin), { ...once, security });
+    expect(from.seen[0]?.headers.authorization).toBe('Bearer very-secret-token');
+    expect(elsewhere.seen[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('whose variable is not set are named, and nothing is sent', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const authenticator = authenticate(origin, {});
+    await expect(rig(origin, { authenticator }).sender.send(get(origin), { ...once, security })).rejects.toThrow(
+      /MY_TOKEN.*Nothing was executed/,
+    );
+    expect(seen).toEqual([]);
+  });
+
+  it('are withheld, as all credentials are, from a server that somebody else named', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const environment = { MY_TOKEN: 'very-secret-token', API_KEY: 'sesame' };
+    const authenticator = authenticate(origin, environment, true);
+    await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
+    expect(JSON.stringify(seen[0]?.headers)).not.toMatch(/secret-token|sesame/);
+    const needing = { ...once, security: [{ apiKey: [] }] };
+    await expect(rig(origin, { authenticator }).sender.send(get(origin), needing)).rejects.toThrow(
+      /no credentials are sent there. Nothing was executed/,
+    );
+    expect(seen).toHaveLength(1);
   });
 });

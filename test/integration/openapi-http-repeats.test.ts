@@ -25,6 +25,18 @@ describe('repeats', () => {
     expect([answer.status, answer.sends, seen.length]).toEqual([200, 2, 2]);
   });
 
+  it('is given up where the claim was lost meanwhile: nothing more goes out, and the outcome stays unknown', async () => {
+    const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
+    let held = true;
+    const pause = async (): Promise<void> => {
+      held = false;
+    };
+    const options = { ...repeatable, mayRepeat: () => held };
+    const failure = await failureOf(rig(origin, { pause }).sender.send(requestTo(origin), options));
+    expect(failure.details.classification).toBe('unknown');
+    expect(seen.length).toBe(1);
+  });
+
   it.each([400, 401, 403, 404, 409, 412, 500, 501])('%i is not repeated', async (status) => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(status).end());
     await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));

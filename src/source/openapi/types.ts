@@ -204,7 +204,7 @@ export interface OpenApiSource {
   readonly allowPrivate: boolean;
   /** Provider profile by name; else chosen by the server's host. */
   readonly profile?: string;
-  /** Sent with every request. */
+  /** Sent with every request. `${NAME}` in a value is a variable, and the header then a credential. */
   readonly headers: Readonly<Record<string, string>>;
   /** The longest answer that a model gets, in characters. */
   readonly answerCharsMax: number;
@@ -262,6 +262,8 @@ export interface SendOptions {
   readonly inUseStatuses: readonly number[];
   /** Alternatives of schemes, as `ApiOperation.security`. */
   readonly security: ApiOperation['security'];
+  /** Asked before each repeat; by default always true. */
+  readonly mayRepeat?: () => boolean;
   readonly signal: AbortSignal;
 }
 

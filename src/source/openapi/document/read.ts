@@ -81,6 +81,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     heads: Object.freeze(operations.map(({ head }) => head)),
     problems: Object.freeze(found),
     securitySchemes,
+    extensions: Object.fromEntries(Object.entries(root).filter(([name]) => name.startsWith('x-'))),
     operation: (head: OperationHead) => {
       const raw = byPointer.get(head.pointer);
       if (raw) return readOperation(context, raw);

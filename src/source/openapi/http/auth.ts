@@ -2,7 +2,10 @@ import { McpOnceError } from '../../../errors.ts';
 import type { ApiOperation, ApiRequest, SecurityScheme } from '../types.ts';
 import { valuesOf, variablesOf } from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
+import { filledHeader, headerVariables } from './header-variables.ts';
 import { type AskToken, type Token, TokenSource } from './token.ts';
+
+type Environment = AuthenticatorOptions['environment'];
 
 export { credentialVariables } from './credentials.ts';
 
@@ -14,6 +17,10 @@ export interface AuthenticatorOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Of the API: credentials go there only. */
   readonly origin: string;
+  /** Headers made of variables: sent with every request, as credentials are. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** True for a server that gets no credentials, although the document names it. */
+  readonly withheld?: boolean;
   /** By the wall clock, in ms. */
   readonly now?: () => number;
 }
@@ -53,7 +60,8 @@ type Credential =
 
 /** Reads the environment it is given at once. Never throws: what is not set is told by the operation that needs it. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { schemes, prefix, environment, now = Date.now } = options;
+  const { schemes, prefix, now = Date.now } = options;
+  const environment = options.withheld ? {} : options.environment;
   const home = new URL(options.origin).origin;
   const credentials = new Map<string, Credential>();
   const fixed: string[] = [];
@@ -64,17 +72,21 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     credentials.set(name, credentialOf(name, scheme, first, second, home, now));
     fixed.push(...secretForms(scheme, first, second));
   }
+  const own = ownHeaders(options, environment);
+  fixed.push(...own.secrets);
   const sources = [...credentials.values()].flatMap((each) => (each.type === 'token' ? [each.source] : []));
   return {
     async authorize(request, security, ask, signal) {
-      const chosen = choose(options, credentials, request, security);
+      if (own.missing.length > 0) throw new McpOnceError('upstream_unavailable', unset(options, own.missing));
+      const withOwn = { ...request, headers: { ...request.headers, ...own.headers } };
+      const chosen = choose(options, credentials, withOwn, security);
       const tokens: { source: TokenSource; token: Token }[] = [];
       for (const credential of chosen) {
         if (credential.type !== 'token') continue;
         tokens.push({ source: credential.source, token: await cancellable(credential.source.get(ask), signal) });
       }
       const apply = (plain: ApiRequest): ApiRequest =>
-        new URL(plain.url).origin === home ? put(plain, chosen, tokens[0]?.token) : plain;
+        new URL(plain.url).origin === home ? put(plain, chosen, tokens[0]?.token, own.headers) : plain;
       return { apply, tokens };
     },
     refused({ tokens }) {
@@ -83,6 +95,27 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     },
     secrets: () => [...fixed, ...sources.flatMap((source) => source.secrets)],
   };
+}
+
+/** The configuration's headers that hold variables. Nothing is asked of a server that gets no credentials. */
+function ownHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions, environment: Environment) {
+  const headers: Record<string, string> = {};
+  const secrets: string[] = [];
+  const missing: string[] = [];
+  for (const [name, template] of withheld ? [] : Object.entries(templates)) {
+    const filled = filledHeader(template, environment);
+    if (filled && /^[\t\x20-\x7e\x80-\xff]*$/.test(filled.value)) {
+      headers[name.toLowerCase()] = filled.value;
+      secrets.push(...filled.secrets);
+    } else {
+      missing.push(...headerVariables({ [name]: template }).filter((each) => !environment[each]?.trim()));
+    }
+  }
+  return { headers, secrets, missing };
+}
+
+function unset({ origin }: AuthenticatorOptions, names: readonly string[]): string {
+  return `The configured headers for ${origin} need variables that are not set: ${names.join(' and ')}. Nothing was executed. Set them and start the server again.`;
 }
 
 function credentialOf(
@@ -151,7 +184,13 @@ function configured(scheme: SecurityScheme | undefined, { headers }: ApiRequest)
   return name !== undefined && headers[name] !== undefined ? { type: 'configured' } : undefined;
 }
 
-function missing({ schemes, prefix }: AuthenticatorOptions, security: ApiOperation['security']): string {
+function missing(
+  { schemes, prefix, withheld, origin }: AuthenticatorOptions,
+  security: ApiOperation['security'],
+): string {
+  if (withheld) {
+    return `The document, which came from the network, names another server (${origin}) for this operation: no credentials are sent there. Nothing was executed. If that server is meant, give it as baseUrl, or serve the document from a file.`;
+  }
   const ways = security.map((alternative) => {
     const each = Object.keys(alternative).map((name) => {
       const scheme = schemes[name];
@@ -164,8 +203,13 @@ function missing({ schemes, prefix }: AuthenticatorOptions, security: ApiOperati
   return `The operation needs credentials that are not set: ${ways.join(', or ')}. Nothing was executed. Set the environment variables (in characters that a header can carry) and start the server again.`;
 }
 
-function put(request: ApiRequest, credentials: readonly Credential[], token: Token | undefined): ApiRequest {
-  const headers: Record<string, string> = { ...request.headers };
+function put(
+  request: ApiRequest,
+  credentials: readonly Credential[],
+  token: Token | undefined,
+  own: Readonly<Record<string, string>>,
+): ApiRequest {
+  const headers: Record<string, string> = { ...request.headers, ...own };
   let { url } = request;
   for (const credential of credentials) {
     switch (credential.type) {

@@ -104,7 +104,8 @@ class Sending {
       this.#repeats += 1;
       this.#tell(meaning, answer, pauseMs);
       await (this.#sender.pause ?? pauseOnClock)(pauseMs, this.#options.signal);
-      if (this.#options.signal.aborted) return this.#give(meaning, answer);
+      const { signal, mayRepeat } = this.#options;
+      if (signal.aborted || mayRepeat?.() === false) return this.#give(meaning, answer);
     }
   }
 

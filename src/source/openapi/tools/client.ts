@@ -1,6 +1,7 @@
 import { classifyNodeError } from '../../../tool/classify.ts';
 import type { Client, ToolLog } from '../../../tool/types.ts';
 import { createAuthenticator, credentialVariables } from '../http/auth.ts';
+import { headerVariables, splitHeaders } from '../http/header-variables.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
 import { Connection } from './connection.ts';
 import type { ApiParts } from './operations.ts';
@@ -23,14 +24,17 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
   const prefix = source.prefix === undefined ? {} : { prefix: source.prefix };
   return Object.freeze({
     name: source.prefix ?? document.title,
-    variables: credentialVariables(schemes, source.prefix),
+    variables: [...new Set([...credentialVariables(schemes, source.prefix), ...headerVariables(source.headers)])],
     memoryMs: profile.memoryMs,
     classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => ({
       upstream: Object.freeze({ origin, mode: 'live', account: source.account }),
       open: async () =>
         new Connection((server) => {
-          const authenticator = createAuthenticator({ schemes, ...prefix, environment, origin: server });
+          const { fromVariables: headers } = splitHeaders(source.headers);
+          const withheld = server !== origin && isFromNetwork(source);
+          const shared = { schemes, ...prefix, environment, headers };
+          const authenticator = createAuthenticator({ ...shared, origin: server, withheld });
           const { timeoutMs } = source;
           const allowPrivate = allowsPrivate(source);
           return createSender({ origin: server, allowPrivate, authenticator, timeoutMs, answerBytesMax, log });
@@ -42,5 +46,10 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
 
 /** A document from the network must not point this machine at its own network, unless the operator says so. */
 function allowsPrivate({ allowPrivate, baseUrl, document }: ApiParts['source']): boolean {
-  return allowPrivate || baseUrl !== undefined || !/^https?:/i.test(document);
+  return allowPrivate || baseUrl !== undefined || !isFromNetwork({ document });
+}
+
+/** What somebody else wrote may name any server. */
+function isFromNetwork({ document }: Pick<ApiParts['source'], 'document'>): boolean {
+  return /^https?:/i.test(document);
 }

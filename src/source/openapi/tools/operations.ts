@@ -2,6 +2,7 @@ import { describeError, McpOnceError } from '../../../errors.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../../tool/types.ts';
 import { toolSchemas } from '../document/schemas.ts';
 import { answerOutputSchema, contentOf } from '../http/answer.ts';
+import { splitHeaders } from '../http/header-variables.ts';
 import { buildRequest } from '../http/request.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
 import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
@@ -68,13 +69,14 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   const shown = showSchemas(schemas, policy);
   const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
   const outputSchema = schemas.answer && fields === undefined ? answerOutputSchema(schemas.answer) : undefined;
+  const { plain } = splitHeaders(source.headers);
   const request = (args: Readonly<Record<string, unknown>>, derived?: string): ApiRequest => {
     const { key } = policy;
     const filled =
       key && derived !== undefined ? { in: key.in, name: key.name, value: keyValue(key, derived) } : undefined;
     return buildRequest(operation, shown.schemas, args, {
       baseUrl,
-      headers: source.headers,
+      headers: plain,
       ...(filled ? { key: filled } : {}),
     });
   };
@@ -133,7 +135,9 @@ function parserOf(
       return parsed;
     } catch (error) {
       if (!(error instanceof McpOnceError) || error.code !== 'invalid_input') throw error;
-      return { ok: false, issues: [{ path: '', message: describeError(error) }] };
+      // The sentence that follows says that nothing was executed.
+      const [message = ''] = describeError(error).split('. Nothing was sent');
+      return { ok: false, issues: [{ path: '', message }] };
     }
   };
 }

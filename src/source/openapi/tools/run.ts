@@ -66,6 +66,7 @@ function send(
     repeatable,
     inUseStatuses: policy.key?.inUseStatuses ?? [],
     security: operation.security,
+    mayRepeat: () => context.maySend(),
     signal: context.signal,
   });
 }
