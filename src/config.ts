@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
-import type { OpenApiSettings } from './config/openapi.ts';
+import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
 import { McpOnceError } from './errors.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
@@ -48,9 +48,6 @@ export interface Overrides {
   /** One API, and nothing else, instead of what the file says is served. */
   readonly openapi?: OpenApiChoice | undefined;
 }
-
-/** What the command line says of an API; the rest is by default. */
-export type OpenApiChoice = Partial<OpenApiSettings> & Pick<OpenApiSettings, 'document'>;
 
 /** Where a configuration is read from. */
 export interface ConfigSources {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { type Config, type Environment, loadConfig, type OpenApiChoice } from '../config.ts';
+import type { OpenApiChoice } from '../config/openapi.ts';
+import { type Config, type Environment, loadConfig } from '../config.ts';
 import { describeError, McpOnceError } from '../errors.ts';
 
 /** What a command has of the world around it. */

@@ -1,5 +1,5 @@
 import { loadCatalog } from '../app.ts';
-import type { OpenApiChoice } from '../config.ts';
+import type { OpenApiChoice } from '../config/openapi.ts';
 import type { Tool } from '../tool/types.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, plain, UsageError, warner } from './cli.ts';
 import { runServe } from './serve.ts';

@@ -1,7 +1,6 @@
-import type { OpenApiChoice } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
 import { problemsOf } from './file.ts';
-import { type OpenApiSettings, openApiSchema } from './openapi.ts';
+import { type OpenApiChoice, type OpenApiSettings, openApiSchema } from './openapi.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
 /** A value from outside the file, and the variable or option that it came from. */

@@ -100,3 +100,6 @@ export const openApiSchema = z.strictObject({
 });
 
 export type OpenApiSettings = z.infer<typeof openApiSchema>;
+
+/** What the command line says of an API; the rest is by default. */
+export type OpenApiChoice = Partial<OpenApiSettings> & Pick<OpenApiSettings, 'document'>;
