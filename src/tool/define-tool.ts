@@ -53,7 +53,8 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   return Object.freeze(tool);
 }
 
-function defaultMatch(effect: Effect, hasResource: boolean): Match {
+/** How repeats are recognised where nobody says. */
+export function defaultMatch(effect: Effect, hasResource: boolean): Match {
   switch (effect) {
     case 'read':
       return 'off';

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
 import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
+import { matchesGlob } from './glob.ts';
 import type { HookData, RegisterHooks } from './load-hook.ts';
 import type { Match, Recovery, Tool } from './types.ts';
 
@@ -200,20 +201,4 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }
   return Object.freeze(next);
-}
-
-/** `*` stands for any characters, everything else for itself. In linear time. */
-export function matchesGlob(pattern: string, name: string): boolean {
-  const [first = '', ...parts] = pattern.split('*');
-  const last = parts.pop();
-  if (last === undefined) return name === first;
-  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false;
-  const end = name.length - last.length;
-  let at = first.length;
-  for (const part of parts) {
-    const found = name.indexOf(part, at);
-    if (found < 0 || found + part.length > end) return false;
-    at = found + part.length;
-  }
-  return true;
 }

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { McpOnceError } from '../../src/errors.ts';
 import { defineTool, z } from '../../src/index.ts';
-import { applyRules, loadTools, matchesGlob } from '../../src/tool/load.ts';
+import { matchesGlob } from '../../src/tool/glob.ts';
+import { applyRules, loadTools } from '../../src/tool/load.ts';
 import type { ToolDefinition } from '../../src/tool/types.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 

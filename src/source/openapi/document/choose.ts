@@ -1,3 +1,4 @@
+import { matchesGlob } from '../../../tool/glob.ts';
 import type { OperationHead } from '../types.ts';
 
 /** Which operations are served. */
@@ -35,28 +36,12 @@ export function matchesOperation(head: OperationHead, pattern: string): boolean 
   const text = pattern.trim();
   if (text.startsWith('tag:')) {
     const tag = text.slice('tag:'.length).trim();
-    return head.tags.some((each) => matchesText(each, tag));
+    return head.tags.some((each) => matchesGlob(tag, each));
   }
   const [, method, path] = /^([A-Za-z*]+)\s+(\S.*)$/.exec(text) ?? [];
   if (method !== undefined && path !== undefined && /^[/*]/.test(path)) {
-    return matchesText(head.method, method.toUpperCase()) && matchesText(head.path, path);
+    return matchesGlob(method.toUpperCase(), head.method) && matchesGlob(path, head.path);
   }
-  if (text.startsWith('/')) return matchesText(head.path, text);
-  return head.operationId === undefined ? text === '*' : matchesText(head.operationId, text);
-}
-
-/** Linear in the text, unlike the regular expression that one would make of the pattern. */
-function matchesText(text: string, pattern: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return text === pattern;
-  const last = rest.pop() ?? '';
-  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
-  const end = text.length - last.length;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0 || found + part.length > end) return false;
-    at = found + part.length;
-  }
-  return true;
+  if (text.startsWith('/')) return matchesGlob(text, head.path);
+  return head.operationId === undefined ? text === '*' : matchesGlob(text, head.operationId);
 }

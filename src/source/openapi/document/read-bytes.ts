@@ -1,7 +1,6 @@
-import { lookup } from 'node:dns/promises';
 import { createReadStream } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
 import { describeError, isErrnoException } from '../../../errors.ts';
+import { isPrivateHost } from '../http/addresses.ts';
 
 /** A text that was read, and the address that it came from in the end. */
 interface FetchedText {
@@ -117,36 +116,8 @@ async function next(from: URL, location: string, rules: RedirectRules): Promise<
   const isSafer = to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:');
   if (to === undefined || !isSafer) throw new TextUnread('it is redirected to an address that is no https URL');
   if (!rules.mayFollow(to)) throw new TextUnread('it is redirected to a host that is not allowed');
-  if (to.hostname !== rules.first.hostname && !rules.allowPrivate && (await isPrivateHost(to.hostname))) {
+  if (to.hostname !== rules.first.hostname && !rules.allowPrivate && (await isPrivateHost(to.hostname, 'some'))) {
     throw new TextUnread('it is redirected to a private address, which is not allowed');
   }
   return to;
-}
-
-/** Loopback, link-local, private and unspecified ranges (RFC 6890). */
-function privateAddresses(): BlockList {
-  const list = new BlockList();
-  for (const [address, prefix] of [
-    ['0.0.0.0', 8],
-    ['10.0.0.0', 8],
-    ['100.64.0.0', 10],
-    ['127.0.0.0', 8],
-    ['169.254.0.0', 16],
-    ['172.16.0.0', 12],
-    ['192.168.0.0', 16],
-  ] as const) {
-    list.addSubnet(address, prefix, 'ipv4');
-  }
-  list.addSubnet('::', 127, 'ipv6');
-  list.addSubnet('fc00::', 7, 'ipv6');
-  list.addSubnet('fe80::', 10, 'ipv6');
-  return list;
-}
-
-async function isPrivateHost(hostname: string): Promise<boolean> {
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const found =
-    isIP(host) === 0 ? await lookup(host, { all: true }).catch(() => []) : [{ address: host, family: isIP(host) }];
-  const list = privateAddresses();
-  return found.some(({ address, family }) => list.check(address, family === 6 ? 'ipv6' : 'ipv4'));
 }

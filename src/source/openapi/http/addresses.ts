@@ -60,12 +60,12 @@ export function isPrivateLiteral(hostname: string): boolean {
   return isPrivateAddress(hostname.replace(/^\[|\]$/g, ''));
 }
 
-/** Whether a host is, or now resolves to, private addresses only. False where it does not resolve. */
-export async function isPrivateHost(hostname: string): Promise<boolean> {
+/** Whether a host is, or all (or some) that it now resolves to are, private addresses. False where it does not resolve. */
+export async function isPrivateHost(hostname: string, which: 'every' | 'some'): Promise<boolean> {
   if (isPrivateLiteral(hostname)) return true;
   try {
     const found = await dnsLookupAll(hostname.replace(/^\[|\]$/g, ''), { all: true });
-    return found.every(({ address }) => isPrivateAddress(address));
+    return found[which](({ address }) => isPrivateAddress(address));
   } catch {
     return false;
   }

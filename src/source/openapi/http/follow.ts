@@ -37,7 +37,7 @@ export async function follow(
     if (!target) return { exchange, request, sends };
     const isHome = target.origin === home;
     request = isHome ? apply({ ...first, url: target.href }) : bare(first, target);
-    const privateAllowed = limits.privateAllowed && (isHome || (await isPrivateHost(new URL(home).hostname)));
+    const privateAllowed = limits.privateAllowed && (isHome || (await isPrivateHost(new URL(home).hostname, 'every')));
     within = { ...limits, privateAllowed };
   }
 }

@@ -1,4 +1,4 @@
-import { defaultWindowMs } from '../../../tool/define-tool.ts';
+import { defaultMatch, defaultWindowMs } from '../../../tool/define-tool.ts';
 import type { Effect, Match } from '../../../tool/types.ts';
 import type { Method, OperationHead, OperationOverride } from '../types.ts';
 
@@ -48,17 +48,4 @@ export function headPolicy(head: OperationHead, override: OperationOverride): He
     byId,
     why: [isLoose ? `${method} of a path that ends in no parameter` : method],
   };
-}
-
-function defaultMatch(effect: Effect, byId: boolean): Match {
-  switch (effect) {
-    case 'read':
-      return 'off';
-    case 'create':
-      return 'identical';
-    case 'update':
-    case 'replace':
-    case 'delete':
-      return byId ? 'latest' : 'same-call';
-  }
 }
