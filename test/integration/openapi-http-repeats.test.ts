@@ -185,18 +185,15 @@ describe('redirects', () => {
     expect(failure.message).not.toContain('secret-path');
   });
 
-  it.each([302, 303])(
-    '%i to another place may follow an effect; to its own place under another host it does not',
-    async (status) => {
-      const { origin } = await serve((request, response) =>
-        response
-          .writeHead(status, { location: request.url === '/things' ? 'https://api.test/things/' : '/things/1' })
-          .end(),
-      );
-      const { sender } = rig(origin);
-      const same = await failureOf(sender.send(requestTo(origin), once));
-      const elsewhere = await failureOf(sender.send(requestTo(origin, { url: `${origin}/new` }), once));
-      expect([same, elsewhere].map(({ details }) => details.classification)).toEqual(['not_executed', 'unknown']);
-    },
-  );
+  it.each([302, 303])('%i may follow an effect, to whatever place it leads', async (status) => {
+    const { origin } = await serve((request, response) =>
+      response
+        .writeHead(status, { location: request.url === '/things' ? 'https://api.test/things/' : '/things/1' })
+        .end(),
+    );
+    const { sender } = rig(origin);
+    const same = await failureOf(sender.send(requestTo(origin), once));
+    const elsewhere = await failureOf(sender.send(requestTo(origin, { url: `${origin}/new` }), once));
+    expect([same, elsewhere].map(({ details }) => details.classification)).toEqual(['unknown', 'unknown']);
+  });
 });

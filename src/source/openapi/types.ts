@@ -262,8 +262,10 @@ export interface SendOptions {
   readonly inUseStatuses: readonly number[];
   /** Alternatives of schemes, as `ApiOperation.security`. */
   readonly security: ApiOperation['security'];
-  /** Asked before each repeat; by default always true. */
+  /** Asked just before each send, repeats included; by default always true. */
   readonly mayRepeat?: () => boolean;
+  /** Whether it may change something; by default what its method says. */
+  readonly hasEffect?: boolean;
   readonly signal: AbortSignal;
 }
 

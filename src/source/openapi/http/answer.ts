@@ -26,6 +26,8 @@ const mediaCharsMax = 1_398_104;
 const images: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 const shownHeaders = ['location', 'etag', 'link', 'retry-after'] as const;
 const headerCharsMax = 1_000;
+/** Containers within containers. */
+const depthMax = 200;
 const lessAdvice = 'Ask for less: fewer fields, a filter, or smaller pages (such as limit, per_page or page)';
 
 /** What is shown before the notes, and what the notes are. */
@@ -66,8 +68,10 @@ function show(answer: ApiAnswer, options: ContentOptions): Shown {
   if (text === undefined) return showBinary(answer, essence || 'application/octet-stream', options, cutNote);
   const isJson = isJsonType(essence) || (essence === '' && /^\s*[[{]/.test(text));
   const parsed = isJson && !truncated ? parse(text) : undefined;
-  if (parsed) return showJson(parsed.value, text, options);
-  const claims = isJson && !truncated ? ['The API says that this is JSON, which it is not.'] : [];
+  const isDeep = parsed !== undefined && isDeeperThan(depthMax, parsed.value);
+  if (parsed && !isDeep) return showJson(parsed.value, text, options);
+  const fault = isDeep ? `This JSON is nested deeper than ${depthMax}: it is shown as text.` : undefined;
+  const claims = isJson && !truncated ? [fault ?? 'The API says that this is JSON, which it is not.'] : [];
   return showText(text, options, [...cutNote, ...claims]);
 }
 
@@ -143,6 +147,16 @@ function parse(text: string): { readonly value: unknown } | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Level by level: what recurses, as JSON.stringify does, runs out of stack where it is deep. */
+function isDeeperThan(max: number, value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > max) return true;
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+  }
+  return false;
 }
 
 /** Of valid JSON only. By hand: a pattern that skips strings with many escapes runs out of stack. */

@@ -16,14 +16,20 @@ export function variablesOf(name: string, scheme: SecurityScheme, prefix: string
       .join('_') || 'API';
   // A name may begin with a letter only.
   const variable = /^\d/.test(stem) ? `API_${stem}` : stem;
-  switch (scheme.type) {
+  const names = endingsOf(scheme).map((ending) => variable + ending);
+  if (!names.some((name) => isTaken(name, prefix !== undefined))) return names;
+  return endingsOf(scheme).map((ending) => `${variable}_CREDENTIAL${ending}`);
+}
+
+function endingsOf({ type }: SecurityScheme): readonly string[] {
+  switch (type) {
     case 'bearer':
     case 'apiKey':
-      return [isTaken(variable, prefix !== undefined) ? `${variable}_CREDENTIAL` : variable];
+      return [''];
     case 'basic':
-      return [`${variable}_USERNAME`, `${variable}_PASSWORD`];
+      return ['_USERNAME', '_PASSWORD'];
     case 'oauth2':
-      return [`${variable}_CLIENT_ID`, `${variable}_CLIENT_SECRET`];
+      return ['_CLIENT_ID', '_CLIENT_SECRET'];
     case 'unsupported':
       return [];
   }

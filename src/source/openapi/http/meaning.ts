@@ -73,8 +73,8 @@ function meaningOfError(status: number, isKeyed: boolean): Omit<Meaning, 'transi
 
 /**
  * A redirect that was not followed. 301, 307 and 308 ask for the same request elsewhere (RFC 9110, 15.4): it was not
- * executed here. 302 and 303 may be the answer to a request that was executed ("see other"), unless they point at the
- * very same resource under another scheme, host or final slash.
+ * executed here. 302 and 303 may be the answer to a request that was executed ("see other"), also where they point at
+ * its own path: a form's POST mostly ends at the list that it added to.
  */
 function meaningOfRedirect(answer: Answered, request: ApiRequest): Meaning {
   const { status } = answer;
@@ -83,8 +83,7 @@ function meaningOfRedirect(answer: Answered, request: ApiRequest): Meaning {
     ? ` to ${target.origin === new URL(request.url).origin ? 'another place of it' : target.origin}`
     : '';
   const isElsewhere = status === 301 || status === 307 || status === 308;
-  const isSame = (status === 302 || status === 303) && target !== undefined && samePath(target, new URL(request.url));
-  const classification = (isElsewhere || isSame) && target !== undefined ? 'not_executed' : 'unknown';
+  const classification = isElsewhere && target !== undefined ? 'not_executed' : 'unknown';
   return {
     classification,
     what: `the API answered ${status}, a redirect${where}, which is not followed`,
@@ -102,11 +101,6 @@ export function targetOf(answer: Answered, request: ApiRequest): URL | undefined
   target.username = '';
   target.password = '';
   return target;
-}
-
-function samePath(a: URL, b: URL): boolean {
-  const plain = ({ pathname, search }: URL): string => pathname.replace(/\/$/, '') + search;
-  return plain(a) === plain(b);
 }
 
 function meaningOfSilence({ sent, why, code }: Unanswered, request: ApiRequest): Meaning {
@@ -142,5 +136,7 @@ function meaningOfSilence({ sent, why, code }: Unanswered, request: ApiRequest):
       return { classification, what: `the connection to ${origin} broke off${coded}`, transient: true };
     case 'cancelled':
       return { classification, what: 'the request was cancelled', transient: false };
+    case 'withdrawn':
+      return { classification, what: 'the claim was lost before the request was sent', transient: false };
   }
 }

@@ -73,26 +73,26 @@ export function memberSchema(schema: JsonSchema, root: JsonSchema, name?: string
  * `contentMediaType` that is no text.
  */
 export function isFile(schema: JsonSchema, root: JsonSchema): boolean {
-  return alternatives(schema, root).some((each) => {
+  return [...alternatives(schema, root)].some((each) => {
     const media = each.contentMediaType;
     if (each.format === 'binary' || /^base64/.test(String(each.contentEncoding))) return true;
     return typeof media === 'string' && !/^text\/|json|xml/.test(media);
   });
 }
 
-const depthMax = 8;
-
-/** A schema and all that it is made of: references within `root`, `allOf`, `anyOf`, `oneOf`. */
-function alternatives(schema: JsonSchema, root: JsonSchema, depth = 0): readonly JsonSchema[] {
-  if (depth > depthMax) return [];
-  const further = (['allOf', 'anyOf', 'oneOf'] as const).flatMap((keyword) => {
-    const list = schema[keyword];
-    return Array.isArray(list) ? list.filter(isRecord) : [];
-  });
-  const target = typeof schema.$ref === 'string' ? referenced(schema.$ref, root) : undefined;
-  return [schema, ...(target ? [target] : []), ...further].flatMap((each) =>
-    each === schema ? [each] : alternatives(each, root, depth + 1),
-  );
+/** A schema and all that it is made of, each once: references within `root`, `allOf`, `anyOf`, `oneOf`. */
+function alternatives(schema: JsonSchema, root: JsonSchema): ReadonlySet<JsonSchema> {
+  const found = new Set([schema]);
+  // What is added while a set is gone through is gone through, too.
+  for (const each of found) {
+    const target = typeof each.$ref === 'string' ? referenced(each.$ref, root) : undefined;
+    if (target) found.add(target);
+    for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
+      const list = each[keyword];
+      for (const further of Array.isArray(list) ? list.filter(isRecord) : []) found.add(further);
+    }
+  }
+  return found;
 }
 
 function referenced(reference: string, root: JsonSchema): JsonSchema | undefined {

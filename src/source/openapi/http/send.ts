@@ -17,6 +17,8 @@ export interface SenderOptions {
   readonly origin: string;
   /** Whether the API may be on a private, loopback or link-local address. */
   readonly allowPrivate: boolean;
+  /** Whether token servers on other origins may be, too. Default: as the API. */
+  readonly allowPrivateTokens?: boolean;
   readonly authenticator: Authenticator;
   /** How long one send may stay without a status line, and then without the end of its body, in ms. */
   readonly timeoutMs: number;
@@ -118,7 +120,7 @@ class Sending {
     } catch (error) {
       if (!this.#possible) throw error;
       const message = error instanceof Error ? error.message : 'no credentials';
-      throw new ApiFailure(`${effectOf('unknown', this.#request)} (${this.#conceal(message)})`, {
+      throw new ApiFailure(`${effectOf('unknown', this.#hasEffect)} (${this.#conceal(message)})`, {
         classification: 'unknown',
       });
     }
@@ -126,9 +128,11 @@ class Sending {
 
   /** A token request of OAuth 2. Not of one caller: others may wait for it, so that none of them cancels it. */
   async #ask(request: ApiRequest) {
-    const { timeoutMs, allowPrivate } = this.#sender;
+    const { timeoutMs, allowPrivate, allowPrivateTokens = allowPrivate, origin } = this.#sender;
     const signal = new AbortController().signal;
-    return this.#wire.exchange(request, { timeoutMs, bytesMax: tokenBytesMax, privateAllowed: allowPrivate, signal });
+    const isHome = new URL(request.url).origin === new URL(origin).origin;
+    const privateAllowed = isHome ? allowPrivate : allowPrivateTokens;
+    return this.#wire.exchange(request, { timeoutMs, bytesMax: tokenBytesMax, privateAllowed, signal });
   }
 
   async #sendOnce(authorized: Authorized): Promise<Hop> {
@@ -138,6 +142,7 @@ class Sending {
       timeoutMs: this.#repeats === 0 ? timeoutMs : Math.min(timeoutMs, leftMs),
       bytesMax: answerBytesMax,
       privateAllowed: allowPrivate,
+      ...(this.#options.mayRepeat ? { mayStart: this.#options.mayRepeat } : {}),
       signal: this.#options.signal,
     };
     const again = this.#repeats === 0 ? {} : { 'x-retry-count': String(this.#repeats) };
@@ -157,13 +162,25 @@ class Sending {
 
   /** How long to wait before the next send, in ms; undefined where there is none. */
   #pauseMs(meaning: Meaning, answer: ApiAnswer | undefined): number | undefined {
-    const isBrokenSuccess = this.#success !== undefined && answer === this.#success;
+    const isBrokenSuccess = this.#success !== undefined && answer === this.#success && this.#mayFetchRest;
     if (!this.#options.repeatable || this.#options.signal.aborted) return undefined;
     if (!meaning.transient && !isBrokenSuccess) return undefined;
     if (this.#repeats + 1 >= sendsMax + (this.#renewed ? 1 : 0)) return undefined;
     const now = this.#now();
     const pauseMs = pauseBefore(this.#repeats + 1, answer?.headers['retry-after'], now);
     return pauseMs === undefined || now - this.#startedAt + pauseMs >= totalMsMax ? undefined : pauseMs;
+  }
+
+  /**
+   * Whether a success whose body broke off is asked for its body again. Not of a replacement or a deletion: it is done,
+   * and once more could undo what others have written since.
+   */
+  get #mayFetchRest(): boolean {
+    return !this.#hasEffect || this.#options.inUseStatuses.length > 0;
+  }
+
+  get #hasEffect(): boolean {
+    return this.#options.hasEffect ?? !isRead(this.#request.method);
   }
 
   #note(meaning: Meaning): void {
@@ -187,7 +204,7 @@ class Sending {
     const said = words === '' ? '' : ` (${words})`;
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
     const retry = retryHint(answer);
-    const message = `${this.#conceal(meaning.what)}${said}${after}: ${effectOf(classification, this.#request)}${retry}`;
+    const message = `${this.#conceal(meaning.what)}${said}${after}: ${effectOf(classification, this.#hasEffect)}${retry}`;
     const status = answer ? { status: answer.status, answer } : {};
     throw new ApiFailure(message, { classification, ...status });
   }
@@ -204,8 +221,8 @@ function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** What is known about the effect, for people. */
-function effectOf(classification: Classification, { method }: ApiRequest): string {
-  if (isRead(method)) return 'it is a read, so that nothing was changed';
+function effectOf(classification: Classification, hasEffect: boolean): string {
+  if (!hasEffect) return 'it is a read, so that nothing was changed';
   return classification === 'unknown' ? 'it may have taken effect, which is not known' : 'nothing was executed';
 }
 

@@ -21,7 +21,7 @@ export interface Unanswered {
   readonly type: 'unanswered';
   /** False where certainly no byte of the request left: no connection was made. */
   readonly sent: boolean;
-  readonly why: 'refused' | 'not-found' | 'certificate' | 'private' | 'timeout' | 'broken' | 'cancelled';
+  readonly why: 'refused' | 'not-found' | 'certificate' | 'private' | 'timeout' | 'broken' | 'cancelled' | 'withdrawn';
   /** The code of the fault, such as `ECONNRESET`; '' where there is none. */
   readonly code: string;
 }
@@ -33,6 +33,8 @@ export interface ExchangeLimits {
   readonly bytesMax: number;
   /** Whether private, loopback and link-local addresses may be connected to. */
   readonly privateAllowed: boolean;
+  /** Asked when there is a connection, just before the first byte: making one takes time. By default always true. */
+  readonly mayStart?: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -113,6 +115,10 @@ class OneExchange {
       onRequestStart: (controller) => {
         // Given up while it was still connecting: not a byte of it may leave now.
         if (!this.#settle) return controller.abort(new Error('given up'));
+        if (this.#limits.mayStart?.() === false) {
+          this.#end(unanswered(false, 'withdrawn'));
+          return controller.abort(new Error('withdrawn'));
+        }
         this.#controller = controller;
       },
       onResponseStart: (_controller, status, headers) => {

@@ -1,3 +1,4 @@
+import { McpOnceError } from '../../../errors.ts';
 import type { JsonSchema, ToolSchemas } from '../types.ts';
 
 /** How many references lead from one to the next at the most. */
@@ -9,31 +10,45 @@ export function argumentSchema(schemas: ToolSchemas, argument: string): JsonSche
 }
 
 /** The schemas that a property may have in a schema and its alternatives. */
-export function propertySchemas(schema: JsonSchema, name: string, schemas: ToolSchemas, depth = 0): JsonSchema[] {
-  if (depth > depthMax) return [];
-  const here = followed(schema, schemas);
-  const own = memberOf(here.properties, name);
-  const below = alternativesOf(here).flatMap((each) => propertySchemas(each, name, schemas, depth + 1));
-  return Object.keys(own).length > 0 ? [followed(own, schemas), ...below] : below;
+export function propertySchemas(schema: JsonSchema, name: string, schemas: ToolSchemas): JsonSchema[] {
+  return familyOf(schema, schemas).flatMap((each) => {
+    const own = memberOf(each.properties, name);
+    return Object.keys(own).length > 0 ? [followed(own, schemas)] : [];
+  });
 }
 
 /** The names of the properties of a schema and its alternatives. */
-export function propertyNames(schema: JsonSchema, schemas: ToolSchemas, depth = 0): string[] {
-  if (depth > depthMax) return [];
-  const here = followed(schema, schemas);
-  const below = alternativesOf(here).flatMap((each) => propertyNames(each, schemas, depth + 1));
-  return [...Object.keys(objectOf(here.properties)), ...below];
+export function propertyNames(schema: JsonSchema, schemas: ToolSchemas): string[] {
+  return familyOf(schema, schemas).flatMap((each) => Object.keys(objectOf(each.properties)));
 }
 
-/** A schema without a property, in itself and in its alternatives; what they refer to is copied for it. */
-export function withoutProperty(schema: JsonSchema, name: string, schemas: ToolSchemas, depth = 0): JsonSchema {
-  if (depth > depthMax || !propertyNames(schema, schemas).includes(name)) return schema;
+/**
+ * A schema without a property, in itself and in its alternatives; what they refer to is copied for it.
+ * @throws McpOnceError `tool_invalid` where there are too many of them.
+ */
+export function withoutProperty(schema: JsonSchema, name: string, schemas: ToolSchemas): JsonSchema {
+  return without(schema, name, { schemas, within: [], left: { copies: copiesMax } });
+}
+
+interface Removal {
+  readonly schemas: ToolSchemas;
+  /** The references that led here: one that leads back is left as it is. */
+  readonly within: readonly unknown[];
+  readonly left: { copies: number };
+}
+
+function without(schema: JsonSchema, name: string, removal: Removal): JsonSchema {
+  const { schemas, within, left } = removal;
+  if (within.includes(schema.$ref ?? schema) || !propertyNames(schema, schemas).includes(name)) return schema;
+  left.copies -= 1;
+  if (left.copies < 0) throw new McpOnceError('tool_invalid', 'its body has too many alternatives.');
+  const below = { ...removal, within: [...within, schema.$ref ?? schema] };
   const here = followed(schema, schemas);
   const { [name]: _, ...properties } = objectOf(here.properties);
   const required = Array.isArray(here.required) ? here.required.filter((each) => each !== name) : undefined;
   const branches = branchings.flatMap((word) => {
     const list = here[word];
-    return Array.isArray(list) ? [[word, list.map((each) => withoutProperty(each, name, schemas, depth + 1))]] : [];
+    return Array.isArray(list) ? [[word, list.map((each) => without(each, name, below))]] : [];
   });
   return {
     ...here,
@@ -43,12 +58,29 @@ export function withoutProperty(schema: JsonSchema, name: string, schemas: ToolS
   };
 }
 
-/** Alternatives within alternatives; deeper ones are not read. */
-const depthMax = 8;
+/** How many schemas one may be made of; what goes beyond is not read. */
+const familyMax = 1_000;
+const copiesMax = 200;
 const branchings = ['allOf', 'anyOf', 'oneOf'] as const;
 
-function alternativesOf(schema: JsonSchema): JsonSchema[] {
-  return branchings.flatMap((word) => (Array.isArray(schema[word]) ? (schema[word] as JsonSchema[]) : []));
+/** A schema and all of its alternatives, whatever they refer to once. */
+function familyOf(schema: JsonSchema, schemas: ToolSchemas): readonly JsonSchema[] {
+  const family: JsonSchema[] = [];
+  const seen = new Set<unknown>();
+  const waiting = [schema];
+  for (let each = waiting.shift(); each !== undefined && family.length < familyMax; each = waiting.shift()) {
+    const identity = Object.keys(each).length === 1 ? (each.$ref ?? each) : each;
+    if (seen.has(identity)) continue;
+    seen.add(identity);
+    const here = followed(each, schemas);
+    family.push(here);
+    for (const word of branchings) {
+      const list = here[word];
+      if (Array.isArray(list))
+        waiting.push(...(list.filter((one) => typeof one === 'object' && one !== null) as JsonSchema[]));
+    }
+  }
+  return family;
 }
 
 function followed(start: JsonSchema, schemas: ToolSchemas): JsonSchema {

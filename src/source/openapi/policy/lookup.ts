@@ -46,7 +46,11 @@ export function findItem(
   const item = items.slice(0, itemsMax).find((each) => carries(each, rule.marker.field, marker));
   if (item !== undefined) return { status: 'found', item };
   if (!Array.isArray(at)) return unclear('the lookup gave something that does not carry the marker');
-  if (items.length > itemsMax || isPage(items.length, pageSizes) || goesOn(body, answer.headers)) {
+  if (
+    items.length > itemsMax ||
+    isPage(items.length, pageSizes) ||
+    goesOn(body, rule.items, items.length, answer.headers)
+  ) {
     return unclear('the lookup gave one page of a longer list, perhaps: let it ask for the marker itself');
   }
   return { status: 'absent' };
@@ -82,30 +86,53 @@ function isPage(length: number, pageSizes: readonly number[]): boolean {
   return length > 0 && (length % 10 === 0 || usualPages.has(length) || pageSizes.includes(length));
 }
 
-/** The usual signs of a further page: RFC 8288, Stripe, Google, JSON:API, AWS. */
-function goesOn(body: unknown, headers: Readonly<Record<string, string>>): boolean {
-  if (/;\s*rel="?[^",;]*\bnext\b/i.test(headers.link ?? '')) return true;
-  const flags = ['/has_more', '/hasMore', '/has_next', '/hasNext', '/meta/has_more', '/pageInfo/hasNextPage'];
-  if (flags.some((pointer) => valueAt(body, pointer) === true)) return true;
-  const cursors = [
-    '/next',
-    '/next_page',
-    '/nextPage',
-    '/next_cursor',
-    '/nextCursor',
-    '/next_page_token',
-    '/nextPageToken',
-    '/NextToken',
-    '/nextToken',
-    '/next_url',
-    '/links/next',
-    '/_links/next',
-    '/paging/next',
-    '/pagination/next',
-    '/meta/next_cursor',
-  ];
-  return cursors.some((pointer) => !isEmpty(valueAt(body, pointer)));
+/**
+ * The usual signs of a further page: RFC 8288, RFC 9110 (14.4), Stripe, Google, JSON:API, AWS, Spring. They stand at the
+ * root, or in whatever the list stands in.
+ */
+function goesOn(body: unknown, items: string, length: number, headers: Readonly<Record<string, string>>): boolean {
+  if (/;\s*rel="?[^",;]*\bnext\b/i.test(headers.link ?? '') || headers['content-range'] !== undefined) return true;
+  const counts = ['x-total-count', 'x-total', 'total-count', 'x-total-results'].map((name) => Number(headers[name]));
+  if (counts.some((count) => count > length)) return true;
+  const steps = items.split('/');
+  const around = steps.map((_, index) => steps.slice(0, index).join('/')).filter((_, index) => index > 0);
+  return ['', ...around].some((pointer) => saysMore(valueAt(body, pointer), length));
 }
+
+function saysMore(holder: unknown, length: number): boolean {
+  const inIt = (names: readonly string[]): unknown[] =>
+    names.flatMap((name) =>
+      ['', '/meta', '/pagination', '/paging', '/page', '/pageInfo'].map((at) => valueAt(holder, `${at}/${name}`)),
+    );
+  if (inIt(flags).some((value) => value === true) || inIt(['last', 'is_last', 'isLast']).includes(false)) return true;
+  if (inIt(totals).some((value) => typeof value === 'number' && value > length)) return true;
+  return cursors.some((pointer) => !isEmpty(valueAt(holder, pointer)));
+}
+
+const flags = ['has_more', 'hasMore', 'has_next', 'hasNext', 'hasNextPage', 'has_next_page', 'more'];
+const totals = [
+  ...['total', 'total_count', 'totalCount', 'total_items', 'totalItems', 'total_results', 'totalResults'],
+  ...['totalElements', 'total_elements', 'count'],
+];
+const cursors = [
+  '/next',
+  '/next_page',
+  '/nextPage',
+  '/next_cursor',
+  '/nextCursor',
+  '/next_page_token',
+  '/nextPageToken',
+  '/NextToken',
+  '/nextToken',
+  '/next_url',
+  '/links/next',
+  '/_links/next',
+  '/paging/next',
+  '/pagination/next',
+  '/meta/next_cursor',
+  '/nextLink',
+  '/@odata.nextLink',
+];
 
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '' || value === false;

@@ -5,6 +5,7 @@ import { headerVariables, splitHeaders } from '../http/header-variables.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
 import { Connection } from './connection.ts';
 import type { ApiParts } from './operations.ts';
+import { isFromNetwork, isStranger } from './trust.ts';
 
 /** The longest answer that is read, in bytes. */
 const answerBytesMax = 16 * 1024 * 1024;
@@ -32,12 +33,15 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
       open: async () =>
         new Connection((server) => {
           const { fromVariables: headers } = splitHeaders(source.headers);
-          const withheld = server !== origin && isFromNetwork(source);
+          const withheld = isStranger(source, baseUrl, server);
           const shared = { schemes, ...prefix, environment, headers };
           const authenticator = createAuthenticator({ ...shared, origin: server, withheld });
           const { timeoutMs } = source;
           const allowPrivate = allowsPrivate(source);
-          return createSender({ origin: server, allowPrivate, authenticator, timeoutMs, answerBytesMax, log });
+          // A base URL of the operator's speaks for the API, not for a token server that the document names.
+          const allowPrivateTokens = source.allowPrivate || !isFromNetwork(source);
+          const limits = { allowPrivate, allowPrivateTokens, timeoutMs, answerBytesMax };
+          return createSender({ origin: server, authenticator, log, ...limits });
         }),
       close: (connection: Connection) => connection.close(),
     }),
@@ -45,11 +49,6 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
 }
 
 /** A document from the network must not point this machine at its own network, unless the operator says so. */
-function allowsPrivate({ allowPrivate, baseUrl, document }: ApiParts['source']): boolean {
-  return allowPrivate || baseUrl !== undefined || !isFromNetwork({ document });
-}
-
-/** What somebody else wrote may name any server. */
-function isFromNetwork({ document }: Pick<ApiParts['source'], 'document'>): boolean {
-  return /^https?:/i.test(document);
+function allowsPrivate(source: ApiParts['source']): boolean {
+  return source.allowPrivate || source.baseUrl !== undefined || !isFromNetwork(source);
 }

@@ -1,3 +1,4 @@
+import { type Context, createContext, Script } from 'node:vm';
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../../errors.ts';
@@ -60,6 +61,39 @@ function compileAlone(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   }
 }
 
+/** Texts up to so many characters are tried at once: no pattern takes long on them. */
+const quickCharsMax = 16;
+/** The same with a pattern that repeats hardly anything. */
+const plainCharsMax = 200;
+/** How long a pattern may take on one text, in ms. */
+const patternMsMax = 50;
+let matching: { readonly script: Script; readonly context: Context } | undefined;
+
+/**
+ * A document may hold patterns that take years on a text that is made for them, and would stop the whole process
+ * meanwhile. One that takes too long is given up and lets everything through: the API judges then.
+ */
+function bounded(pattern: RegExp): RegExp {
+  const { source } = pattern;
+  const isPlain = !/\)[+*?{]|\\[1-9k]/.test(source) && (source.match(/[+*?{]/g) ?? []).length <= 2;
+  const directCharsMax = isPlain ? plainCharsMax : quickCharsMax;
+  let isGivenUp = false;
+  const test = (text: string): boolean => {
+    if (text.length <= directCharsMax) return pattern.test(text);
+    if (isGivenUp) return true;
+    matching ??= { script: new Script('pattern.test(text)'), context: createContext({}) };
+    const { script, context } = matching;
+    Object.assign(context, { pattern, text });
+    try {
+      return script.runInContext(context, { timeout: patternMsMax }) as boolean;
+    } catch {
+      isGivenUp = true;
+      return true;
+    }
+  };
+  return Object.assign(new RegExp(pattern), { test });
+}
+
 /**
  * Patterns with Unicode where they can be read so, without where not, and one that JavaScript cannot read at all
  * (a look-behind of another language, say) lets everything through: the API judges then.
@@ -68,7 +102,7 @@ const readPattern = Object.assign(
   (pattern: string, flags: string): RegExp => {
     for (const each of [flags, '']) {
       try {
-        return new RegExp(pattern, each);
+        return bounded(new RegExp(pattern, each));
       } catch {}
     }
     return /^/;
@@ -79,10 +113,22 @@ const readPattern = Object.assign(
 function parse(validate: ValidateFunction, schema: JsonSchema, value: unknown): ParsedInput {
   // Defaults are filled into what is given, which is the caller's.
   const copy: unknown = structuredClone(value);
-  if (validate(copy)) return { ok: true, value: copy as Record<string, unknown> };
+  if (isValid(validate, copy)) return { ok: true, value: copy as Record<string, unknown> };
   const issues = (validate.errors ?? []).map((error) => issueOf(error, schema));
   const distinct = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
   return { ok: false, issues: [...distinct.values()].slice(0, issuesMax) };
+}
+
+/** A schema that is made of nothing but itself has no end. */
+function isValid(validate: ValidateFunction, value: unknown): boolean {
+  try {
+    return validate(value);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new McpOnceError('tool_invalid', 'its schema cannot be checked by: it refers to itself without end', {
+      cause,
+    });
+  }
 }
 
 /** Says what is wrong and where, and what the schema wants; never the value. */

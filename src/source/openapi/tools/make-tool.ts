@@ -55,12 +55,13 @@ export function makeTool(head: OperationHead, parts: ToolParts): Tool {
     if (other) return parts.ready(other);
     throw new NotExecuted('the operation that it would be looked up by is not there');
   };
-  const run = (input: Arguments, context: RunContext<Connection>): Promise<unknown> => {
+  // Of an object over the tool, whose recovery may be another; by itself it is the operation's own.
+  function run(this: Tool | undefined, input: Arguments, context: RunContext<Connection>): Promise<unknown> {
     const own = ready();
-    return effect === 'read'
-      ? runRead(own, input, context)
-      : runWrite(own, input, context, () => readOf(own.policy.etag?.read));
-  };
+    if (effect === 'read') return runRead(own, input, context);
+    const readyRead = (): ReadyOperation => readOf(own.policy.etag?.read);
+    return runWrite(own, input, context, { readyRead, recovery: this?.recovery ?? own.policy.recovery });
+  }
   const lookup = async (input: Arguments, context: LookupContext<Connection>) => {
     const own = ready();
     const { lookup: rule, etag } = own.policy;

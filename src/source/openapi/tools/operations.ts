@@ -22,6 +22,7 @@ import type {
 } from '../types.ts';
 import { type ShownSchemas, showSchemas } from './hidden.ts';
 import type { SchemaCompiler } from './input.ts';
+import { isStranger } from './trust.ts';
 
 /** One API: what all of its operations share. */
 export interface ApiParts {
@@ -69,7 +70,8 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   const shown = showSchemas(schemas, policy);
   const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
   const outputSchema = schemas.answer && fields === undefined ? answerOutputSchema(schemas.answer) : undefined;
-  const { plain } = splitHeaders(source.headers);
+  // One that holds no variable may be a secret all the same.
+  const plain = isStranger(source, api.baseUrl, baseUrl) ? {} : splitHeaders(source.headers).plain;
   const request = (args: Readonly<Record<string, unknown>>, derived?: string): ApiRequest => {
     const { key } = policy;
     const filled =
@@ -89,7 +91,7 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
     outputSchema,
     baseUrl,
     request,
-    parse: parserOf(shown, compiler, request),
+    parse: parserOf(shown, compiler, request, absentNulls(shown, operation)),
     content: (answered, uri) => {
       if (answer && outputSchema) matches ??= matcherOf(compiler, answer);
       return contentOf(answered, {
@@ -108,13 +110,20 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   };
 }
 
-/** A schema that cannot be checked by says nothing against an answer: the request has succeeded. */
+/**
+ * A schema that cannot be checked by says nothing against an answer: the request has succeeded. One that is made of
+ * nothing but itself is found out only when it is checked by.
+ */
 function matcherOf(compiler: SchemaCompiler, schema: JsonSchema): (value: unknown) => boolean {
-  try {
-    return compiler.matcher(schema);
-  } catch {
-    return () => false;
-  }
+  let matches: ((value: unknown) => boolean) | undefined;
+  return (value) => {
+    try {
+      matches ??= compiler.matcher(schema);
+      return matches(value);
+    } catch {
+      return false;
+    }
+  };
 }
 
 /** Checks by the schema, then by trying to write the request: what cannot be sent is refused before it has a record. */
@@ -122,14 +131,17 @@ function parserOf(
   shown: ShownSchemas,
   compiler: SchemaCompiler,
   request: (args: Readonly<Record<string, unknown>>) => ApiRequest,
+  nullIsAbsent: ReadonlySet<string>,
 ): (value: unknown) => ParsedInput {
   let parse: ((value: unknown) => ParsedInput) | undefined;
   return (value) => {
     const filled = filledHere(shown, value);
     if (filled.length > 0) return { ok: false, issues: filled };
     parse ??= compiler.parser(shown.input);
-    const parsed = parse(value);
-    if (!parsed.ok) return parsed;
+    const checked = parse(value);
+    if (!checked.ok) return checked;
+    const given = Object.entries(checked.value).filter(([name, each]) => each !== null || !nullIsAbsent.has(name));
+    const parsed = { ok: true, value: Object.fromEntries(given) } as const;
     try {
       request(placeholders(shown, parsed.value));
       return parsed;
@@ -140,6 +152,19 @@ function parserOf(
       return { ok: false, issues: [{ path: '', message }] };
     }
   };
+}
+
+/**
+ * Arguments whose `null` is sent as nothing at all: with and without it the request is the same, and so must be the
+ * operation. Not those with a default, which stands for what is left out.
+ */
+function absentNulls({ schemas }: ShownSchemas, { body }: ApiOperation): ReadonlySet<string> {
+  const isForm = /urlencoded|multipart/i.test(body?.contentType ?? '');
+  const names = Object.entries(schemas.places).flatMap(([name, place]) => {
+    const isAbsent = place.in === 'parameter' || (place.in === 'body' && isForm);
+    return isAbsent && argumentSchema(schemas, name).default === undefined ? [name] : [];
+  });
+  return new Set(names);
 }
 
 function filledHere({ hidden, hiddenWithin }: ShownSchemas, value: unknown): InputIssue[] {

@@ -1,5 +1,5 @@
 import { McpOnceError, NotExecuted } from '../../../errors.ts';
-import type { ContentResult, RunContext } from '../../../tool/types.ts';
+import type { ContentResult, Recovery, RunContext } from '../../../tool/types.ts';
 import { ApiFailure } from '../http/send.ts';
 import { clientIdOf } from '../policy/key-value.ts';
 import type { ApiAnswer, ApiRequest, SendOptions } from '../types.ts';
@@ -14,7 +14,14 @@ type Context = RunContext<Connection>;
 /** Sends a read. It may be sent again: it has no effect. */
 export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
   const request = ready.request(args);
-  return ready.content(await send(ready, request, context, { repeatable: true }), request.url);
+  return ready.content(await send(ready, request, context, { repeatable: true, hasEffect: false }), request.url);
+}
+
+/** What a write needs besides its operation. */
+export interface WriteParts {
+  readonly readyRead: () => ReadyOperation;
+  /** Of the tool as it is served: a rule of the configuration may lie over the operation's own. */
+  readonly recovery: readonly Recovery[];
 }
 
 /**
@@ -25,7 +32,7 @@ export async function runWrite(
   ready: ReadyOperation,
   args: Arguments,
   context: Context,
-  readyRead: () => ReadyOperation,
+  { readyRead, recovery }: WriteParts,
 ): Promise<ContentResult> {
   const { policy, shown } = ready;
   const filled = { ...args, ...markersOf(ready, context) };
@@ -34,11 +41,10 @@ export async function runWrite(
   if (etag !== undefined && filled[etag] === FETCH_ETAG) {
     Object.assign(filled, { [etag]: await context.read('etag', () => readEtag(ready, readyRead(), args, context)) });
   }
-  const repeatable =
-    policy.recovery.includes('natural') || (policy.key !== undefined && policy.recovery.includes('resend'));
+  const repeatable = recovery.includes('natural') || (policy.key !== undefined && recovery.includes('resend'));
   return context.step('request', async (derived) => {
     const request = ready.request(filled, derived);
-    const answer = await send(ready, request, context, { repeatable }).catch((error: unknown) => {
+    const answer = await send(ready, request, context, { repeatable, hasEffect: true }).catch((error: unknown) => {
       throw explained(ready, error);
     });
     return withClientId(ready, filled, ready.content(answer, request.url));
@@ -60,10 +66,11 @@ function send(
   { operation, policy }: ReadyOperation,
   request: ApiRequest,
   context: Context,
-  { repeatable }: Pick<SendOptions, 'repeatable'>,
+  { repeatable, hasEffect }: Pick<SendOptions, 'repeatable' | 'hasEffect'>,
 ): Promise<ApiAnswer> {
   return context.client.sender(request.url).send(request, {
     repeatable,
+    ...(hasEffect === undefined ? {} : { hasEffect }),
     inUseStatuses: policy.key?.inUseStatuses ?? [],
     security: operation.security,
     mayRepeat: () => context.maySend(),
@@ -83,6 +90,8 @@ function refuseEarly(write: () => unknown): void {
 
 /** Answers of a provider to a key that it knows which may speak of the key and not of the request. */
 const aboutTheKey: ReadonlySet<number> = new Set([409, 412, 422]);
+/** Answers of what stands before an API and knows of no key: its size limits, its routes, its filters. */
+const beforeTheApi: ReadonlySet<number> = new Set([413, 414, 421, 431, 451, 501]);
 const speaksOfKeys = /idempoten|duplicat|already|in progress|processing|concurrent|request.?id/i;
 
 /**
@@ -92,8 +101,9 @@ const speaksOfKeys = /idempoten|duplicat|already|in progress|processing|concurre
 function explained({ policy }: ReadyOperation, error: unknown): unknown {
   if (!(error instanceof ApiFailure) || error.details.classification !== 'failed') return error;
   const { status, answer } = error.details;
-  const isAboutKey =
-    status === undefined || aboutTheKey.has(status) || speaksOfKeys.test(answer?.body.toString() ?? '');
+  const isStatusUnclear = status === undefined || aboutTheKey.has(status) || beforeTheApi.has(status);
+  // What could not be read whole may speak of anything.
+  const isAboutKey = isStatusUnclear || answer?.truncated || speaksOfKeys.test(answer?.body.toString() ?? '');
   const advice = status === 412 && policy.etag ? '; read it again, and decide anew with its new entity tag' : '';
   return new ApiFailure(error.message + advice, {
     ...error.details,
