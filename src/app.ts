@@ -71,7 +71,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const { warn = (message) => log.warn(message) } = options;
   const catalog = await loadCatalog(config, warn);
   const variables = clientEnvironment(environment, config);
-  const states = clientStates(catalog.tools, variables);
+  const states = clientStates([...catalog.tools, ...catalog.hidden], variables);
   for (const message of clientWarnings(states)) warn(message);
   const parts = openedOnUse(config, variables, clock, log);
   const stopLogging = logEvents(log);
@@ -274,7 +274,9 @@ function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {
   ];
   // Of very many tools a model reads the descriptions, and making all of them now would be waited for.
   const few = tools.length > namedToolsMax ? [] : tools;
-  const anew = few.filter(({ effect, match }) => effect !== 'read' && (match === 'off' || match === 'same-call'));
+  const anew = few.filter(
+    ({ effect, match, route }) => effect !== 'read' && !route && (match === 'off' || match === 'same-call'),
+  );
   if (anew.length > 0) {
     const names = anew.map(({ name }) => name).join(', ');
     lines.push(`Not recognised by their arguments, so that another call executes again: ${names}.`);

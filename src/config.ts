@@ -142,13 +142,22 @@ function documentOf(document: string, folder: string): string {
 
 /** The configuration as it may be shown: no secret, no password. */
 export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, store, file, ...rest } = config;
+  const { secret, store, file, openapi, ...rest } = config;
   return {
     file: file ?? null,
     store: withoutPassword(store),
     ...rest,
+    openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
   };
+}
+
+/** A header that is written with a variable shows its name; one that may be a secret as it stands shows nothing. */
+function shownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const isSecret = (name: string, value: string) => /auth|key|token|secret|cookie/i.test(name) && !value.includes('${');
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? '***' : value]),
+  );
 }
 
 /** True for a store that processes of other machines or people may use, too. */

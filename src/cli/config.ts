@@ -1,7 +1,7 @@
 import { clientEnvironment, loadCatalog } from '../app.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { isSharedStore, shownConfig } from '../config.ts';
-import { type ClientState, clientStates, clientWarnings } from '../tool/client-state.ts';
+import { type ClientState, clientStates, clientWarnings, isWrong } from '../tool/client-state.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
 
 /**
@@ -12,16 +12,15 @@ export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<
   const config = await configOf(cli, options);
   if (isSharedStore(config.store)) (await import('../ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
   const warn = warner(cli);
-  const { tools } = await loadCatalog(config, warn);
+  const { tools, hidden } = await loadCatalog(config, warn);
   const served = tools.map(({ name, effect, match, windowMs, recovery }) =>
     effect === 'read' ? { name, effect } : { name, effect, match, windowMs, recovery },
   );
-  const states = clientStates(tools, clientEnvironment(cli.environment, config));
+  const states = clientStates([...tools, ...hidden], clientEnvironment(cli.environment, config));
   const clients = Object.fromEntries(states.map((each) => [each.name, stateText(each)]));
   cli.print(JSON.stringify({ ...shownConfig(config), served, clients }, null, 2));
-  const wrong = clientWarnings(states);
-  for (const message of wrong) warn(message);
-  return wrong.length === 0 ? exitCodes.ok : exitCodes.failure;
+  for (const message of clientWarnings(states)) warn(message);
+  return isWrong(states) ? exitCodes.failure : exitCodes.ok;
 }
 
 /** Prints the JSON Schema of the configuration file. */
@@ -34,7 +33,7 @@ export async function runConfigSchema(cli: Cli): Promise<number> {
 function stateText({ state }: ClientState): string {
   switch (state.type) {
     case 'configured':
-      return `${state.upstream.mode} at ${state.upstream.origin}`;
+      return `${state.upstream.mode} at ${state.upstream.origin}${state.unset.length === 0 ? '' : `; not set: ${state.unset.join(', ')}`}`;
     case 'unset':
       return `not configured: ${state.message}`;
     case 'wrong':

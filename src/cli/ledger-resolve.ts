@@ -4,6 +4,7 @@ import { describeError } from '../errors.ts';
 import { type Found, resolveOperation, showOperation } from '../ledger/operator.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import { readText } from '../read-text.ts';
+import { contentOfValue, isContentResult } from '../tool/content.ts';
 import { type Cli, exitCodes, refuse, UsageError } from './cli.ts';
 import { jsonOf, type LedgerOptions, summaryOf, withLedger } from './ledger.ts';
 
@@ -42,12 +43,14 @@ async function foundOf(config: Config, record: OperationRecord, options: LedgerR
   if (succeeded === undefined) return { state: 'failed', message, undone: force };
   if (succeeded === true) return { state: 'succeeded' };
   const result = await readResult(succeeded, config.resultBytesMax);
-  if (force !== true) await checkResult(config, record.tool, result);
-  return { state: 'succeeded', result };
+  return { state: 'succeeded', result: force === true ? result : await checkedResult(config, record.tool, result) };
 }
 
-/** What is stored is what every repeat gets: it has to be what the tool says that it returns. */
-async function checkResult(config: Config, name: string, result: unknown): Promise<void> {
+/**
+ * What is stored is what every repeat gets: it has to be what the tool says that it returns. Of a tool whose results are
+ * content a person has what the API answered, which is made into such a result.
+ */
+async function checkedResult(config: Config, name: string, given: unknown): Promise<unknown> {
   const catalog = await loadCatalog(config).catch((error: unknown) =>
     refuse(
       `The result cannot be checked, since the tools do not load: ${describeError(error)} (--force takes it as it is).`,
@@ -56,10 +59,11 @@ async function checkResult(config: Config, name: string, result: unknown): Promi
   const tool = catalog.find(name);
   if (!tool) {
     refuse(
-      `The result cannot be checked: the tool ${name} is not served here. Name its folder with --tools, or take the result as it is with --force.`,
+      `The result cannot be checked: the tool ${name} is not served here. Name its configuration with --config or its folder with --tools, or take the result as it is with --force.`,
     );
   }
-  if (tool.acceptsOutput(result)) return;
+  const result = tool.results === 'content' && !isContentResult(given) ? contentOfValue(given) : given;
+  if (tool.acceptsOutput(result)) return result;
   refuse(`The result is not what ${name} declares as its output: correct the file, or take it as it is with --force.`);
 }
 

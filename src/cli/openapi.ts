@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { loadCatalog } from '../app.ts';
 import type { OpenApiChoice } from '../config/openapi.ts';
 import type { Tool } from '../tool/types.ts';
@@ -20,10 +21,12 @@ export interface OpenApiOptions extends ConfigOptions {
 export async function runOpenApi(cli: Cli, document: string, options: OpenApiOptions): Promise<number> {
   const served = { ...options, openapi: choiceOf(document, options) };
   if (options.list) return list(cli, served);
+  if (options.json) throw new UsageError('--json goes with --list');
   if (document === '-') {
     throw new UsageError('stdin carries the protocol while a server runs: name a file or a URL, or add --list');
   }
-  return runServe(cli, served);
+  const absolute = /^[a-z]+:/i.test(document) ? document : resolve(document);
+  return runServe(cli, served, ['openapi', absolute]);
 }
 
 function choiceOf(document: string, options: OpenApiOptions): OpenApiChoice {
@@ -41,22 +44,22 @@ function choiceOf(document: string, options: OpenApiOptions): OpenApiChoice {
 
 async function list(cli: Cli, options: OpenApiOptions): Promise<number> {
   const config = await configOf(cli, options, 'operate');
-  const { tools } = await loadCatalog(config, warner(cli));
-  const rows = tools.map(rowOf);
-  const headings = ['TOOL', 'EFFECT', 'MATCH', 'RECOVERY', 'WHAT'];
-  cli.print(
-    options.json
-      ? JSON.stringify(rows, null, 2)
-      : tableOf(
-          headings,
-          rows.map((row) => Object.values(row)),
-        ),
-  );
-  return exitCodes.ok;
+  const { tools, hidden } = await loadCatalog(config, warner(cli));
+  // What stands for others is of no interest here: each of them keeps its own guard.
+  const operations = [...tools.filter(({ route, client }) => !route && client), ...hidden];
+  if (options.json) {
+    cli.print(JSON.stringify(operations.map(detailsOf), null, 2));
+  } else {
+    const rows = operations.map((tool) => {
+      const { effect, match, recovery } = detailsOf(tool);
+      return [tool.name, effect, match ?? '', recovery?.join(', ') ?? '', plain(tool.title)];
+    });
+    cli.print(tableOf(['TOOL', 'EFFECT', 'MATCH', 'RECOVERY', 'WHAT'], rows));
+  }
+  return operations.length > 0 ? exitCodes.ok : exitCodes.failure;
 }
 
-function rowOf(tool: Tool) {
-  const { name, effect, match, recovery, title } = tool;
-  const guard = effect === 'read' ? { match: '', recovery: '' } : { match, recovery: recovery.join(', ') };
-  return { tool: name, effect, ...guard, what: plain(title) };
+function detailsOf({ name, title, description, effect, match, windowMs, recovery }: Tool) {
+  const guard = effect === 'read' ? { match: null, windowMs: null, recovery: null } : { match, windowMs, recovery };
+  return { tool: name, effect, ...guard, title, description };
 }

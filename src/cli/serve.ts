@@ -7,8 +7,15 @@ import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warn
 /** How long answers may take to be handed to the operating system, in ms. */
 const flushMs = 1_000;
 
-/** Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. */
-export async function runServe(cli: Cli, options: ConfigOptions): Promise<number> {
+/**
+ * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains.
+ * @param command what a client has to start, for a person who started it by hand.
+ */
+export async function runServe(
+  cli: Cli,
+  options: ConfigOptions,
+  command: readonly string[] = ['serve'],
+): Promise<number> {
   const stop = stopper();
   // All that is needed is read from the disk at once.
   const loading = import('../mcp/server.ts');
@@ -24,7 +31,7 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
   if (app.usesSandbox) {
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
-  if (cli.isTerminal) cli.tell(terminalHelp);
+  if (cli.isTerminal) cli.tell(terminalHelp(command));
   const { createMcpServer } = await loading;
   const { catalog, handle, scope, instructions } = app;
   const server = createMcpServer({
@@ -50,11 +57,14 @@ export async function runServe(cli: Cli, options: ConfigOptions): Promise<number
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
-const terminalHelp = `mcp-once speaks MCP over stdin and stdout: it is meant to be started by an MCP client, not by hand.
-  Claude Code:     claude mcp add mcp-once -- mcp-once serve
+/** What a person sees who starts a server by hand. @param command what a client has to start */
+function terminalHelp(command: readonly string[]): string {
+  return `mcp-once speaks MCP over stdin and stdout: it is meant to be started by an MCP client, not by hand.
+  Claude Code:     claude mcp add ${command[0] === 'serve' ? 'mcp-once' : 'api'} -- mcp-once ${command.join(' ')}
   Claude Desktop:  see claude_desktop_config.example.json
   Other commands:  mcp-once --help
 Press Ctrl-C to end.`;
+}
 
 interface Stopper {
   /** Why to stop. */

@@ -32,5 +32,8 @@ export function checkChoices(choices: Readonly<Partial<Record<ChoiceKey, Choice>
 export function checkOpenApi(choice: OpenApiChoice): OpenApiSettings {
   const parsed = openApiSchema.safeParse(choice);
   if (parsed.success) return parsed.data;
-  throw new McpOnceError('configuration_invalid', `Configuration: ${problemsOf(parsed.error).join('; ')}.`);
+  const problems = problemsOf(parsed.error).map((problem) =>
+    problem.replace(/^baseUrl:/, '--base-url:').replace(/^prefix:/, '--prefix:'),
+  );
+  throw new McpOnceError('configuration_invalid', `Configuration: ${problems.join('; ')}.`);
 }

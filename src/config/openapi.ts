@@ -58,7 +58,7 @@ export const openApiSchema = z.strictObject({
     'An OpenAPI 3 or Swagger 2.0 document, JSON or YAML: a path (relative to this file) or a URL.',
   ),
   baseUrl: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'must be an absolute http or https URL, such as http://127.0.0.1:3000' })
     .optional()
     .describe("Where the API is. Default: the document's server."),
   prefix: z

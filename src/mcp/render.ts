@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Answer, OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../call/types.ts';
 import type { Stub } from '../ledger/record.ts';
+import { contentOfValue, isContentResult } from '../tool/content.ts';
 import type { ContentItem, ContentResult } from '../tool/types.ts';
 
 /** Where in `_meta` of a tool result a program finds what became of its call. */
@@ -48,12 +49,17 @@ function renderResult(answer: ResultAnswer): CallToolResult {
     ...(repeatToken === undefined ? {} : { repeatToken }),
   };
   const notes = replayed ? [text(replayNote(answer))] : [];
-  if (tool.results === 'content') return renderContent(result as ContentResult, notes, outcome);
+  if (tool.results === 'content') return renderContent(contentIn(result), notes, outcome);
   return {
     content: [text(jsonOf(result)), ...notes],
     ...(tool.outputSchema && isObject(result) ? { structuredContent: result } : {}),
     _meta: { [OUTCOME_META]: outcome },
   };
+}
+
+/** A person may have resolved an operation with what the API answered: that is shown as JSON. */
+function contentIn(result: unknown): ContentResult {
+  return isContentResult(result) ? result : contentOfValue(result);
 }
 
 /** What says itself how it is shown passes as it is, with the note after it and the outcome beside its own `_meta`. */
@@ -83,8 +89,13 @@ function renderRefusal(answer: RefusalAnswer): CallToolResult {
     ...(issues ? { issues: issues.slice(0, issuesMax) } : {}),
   };
   const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
-  const first = hasFirst ? [text(jsonOf(answer.firstResult))] : [];
+  const first = hasFirst ? firstContent(answer.firstResult) : [];
   return { isError: true, content: [text(message + token), ...first], _meta: { [OUTCOME_META]: outcome } };
+}
+
+/** The first operation's result, as its own caller saw it. */
+function firstContent(result: unknown): CallToolResult['content'] {
+  return isContentResult(result) ? (result.content as CallToolResult['content']) : [text(jsonOf(result))];
 }
 
 /** For the model. Programs have the same in `_meta`. */

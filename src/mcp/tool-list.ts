@@ -89,13 +89,14 @@ export function objectSchemaOf(schema: JsonSchema | undefined): ListedTool['outp
  * updates", which a write over what was there is not; `idempotentHint` is true within the window.
  */
 function annotationsOf(tool: Tool): ToolAnnotations {
-  const openWorldHint = tool.client !== undefined;
+  // What a call of others does is for the one that is meant to say: each keeps its own guard.
+  const openWorldHint = tool.client !== undefined || tool.route !== undefined;
   if (tool.effect === 'read') return { title: tool.title, readOnlyHint: true, openWorldHint };
   return {
     title: tool.title,
     readOnlyHint: false,
     destructiveHint: tool.effect !== 'create',
-    idempotentHint: tool.match === 'identical' || tool.match === 'latest',
+    idempotentHint: tool.match === 'identical' || tool.match === 'latest' || tool.route !== undefined,
     openWorldHint,
   };
 }

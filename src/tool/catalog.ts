@@ -5,12 +5,14 @@ import type { Tool } from './types.ts';
 export interface Catalog {
   /** Those that are listed. */
   readonly tools: readonly Tool[];
+  /** Those that are reached through a listed one. */
+  readonly hidden: readonly Tool[];
   /** Finds also what is not listed: the operations that another tool stands for. */
   find(name: string): Tool | undefined;
 }
 
 /**
- * @param hidden tools that are reached through a listed one (`Tool.route`), and found by recovery.
+ * @param hidden tools that a listed one stands for (`Tool.route`); recovery finds them, too.
  * @throws McpOnceError `tool_invalid` when two tools have one name.
  */
 export function createCatalog(tools: readonly Tool[], hidden: readonly Tool[] = []): Catalog {
@@ -19,5 +21,9 @@ export function createCatalog(tools: readonly Tool[], hidden: readonly Tool[] = 
     if (byName.has(tool.name)) throw new McpOnceError('tool_invalid', `Two tools are named "${tool.name}".`);
     byName.set(tool.name, tool);
   }
-  return { tools: Object.freeze([...tools]), find: (name) => byName.get(name) };
+  return {
+    tools: Object.freeze([...tools]),
+    hidden: Object.freeze([...hidden]),
+    find: (name) => byName.get(name),
+  };
 }

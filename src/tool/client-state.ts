@@ -6,7 +6,12 @@ export interface ClientState {
   readonly name: string;
   readonly tools: readonly string[];
   readonly state:
-    | { readonly type: 'configured'; readonly upstream: Upstream }
+    | {
+        readonly type: 'configured';
+        readonly upstream: Upstream;
+        /** Variables that only some of its tools need. */
+        readonly unset: readonly string[];
+      }
     /** None of its variables is set: its tools are refused, and nobody may mean to call them. */
     | { readonly type: 'unset'; readonly message: string }
     /** Some are set, and not as they have to be: its tools are refused, and somebody meant to call them. */
@@ -28,16 +33,32 @@ export function clientStates(
 
 function stateOf(client: Client, environment: Readonly<Record<string, string | undefined>>): ClientState['state'] {
   try {
-    return { type: 'configured', upstream: client.configure(environment).upstream };
+    const { upstream } = client.configure(environment);
+    return { type: 'configured', upstream, unset: client.unset?.(environment) ?? [] };
   } catch (error) {
     const isSet = client.variables.some((name) => environment[name]);
     return { type: isSet ? 'wrong' : 'unset', message: describeError(error) };
   }
 }
 
-/** What to say of clients that are set up wrong, one text each. */
+/** What to say of clients that are set up wrong, or not whole, one text each. */
 export function clientWarnings(states: readonly ClientState[]): string[] {
-  return states.flatMap(({ tools, state }) =>
-    state.type === 'wrong' ? [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`] : [],
-  );
+  return states.flatMap(({ name, tools, state }) => {
+    switch (state.type) {
+      case 'configured':
+        if (state.unset.length === 0) return [];
+        return [
+          `${name}: not set: ${state.unset.join(', ')}. The operations that need them are refused until they are.`,
+        ];
+      case 'wrong':
+        return [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`];
+      case 'unset':
+        return [];
+    }
+  });
+}
+
+/** Whether something was set, and not as it has to be. */
+export function isWrong(states: readonly ClientState[]): boolean {
+  return states.some(({ state }) => state.type === 'wrong');
 }

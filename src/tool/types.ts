@@ -42,6 +42,8 @@ export interface Client<Opened = unknown> {
   readonly variables: readonly string[];
   /** Reads the client's variables out of the environment. @throws McpOnceError `upstream_unavailable` naming the variable. */
   readonly configure: (environment: Readonly<Record<string, string | undefined>>) => ConfiguredClient<Opened>;
+  /** The variables that some of its tools need and that are not set: those tools are refused until they are. */
+  unset?(environment: Readonly<Record<string, string | undefined>>): readonly string[];
   /** How long the provider remembers an idempotency key, in ms; 0 when it takes none. */
   readonly memoryMs: number;
   readonly classify: (error: unknown) => Classification;

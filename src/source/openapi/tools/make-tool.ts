@@ -1,4 +1,5 @@
 import { describeError, NotExecuted } from '../../../errors.ts';
+import { isContentResult } from '../../../tool/content.ts';
 import type { Client, LookupContext, RunContext, Tool } from '../../../tool/types.ts';
 import { headPolicy } from '../policy/effect.ts';
 import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
@@ -93,7 +94,7 @@ export function makeTool(head: OperationHead, parts: ToolParts): Tool {
       const found = resolved();
       return found.ok ? found.ready.policy.recovery : (['refuse'] as const);
     },
-    acceptsOutput: isContent,
+    acceptsOutput: isContentResult,
     identity: (input: unknown) => identityOf(ready(), input as Arguments),
     resource: (input: unknown) => (hasResource ? resourceOf(ready(), input as Arguments) : undefined),
     gone: () => goneResult(ready()),
@@ -169,10 +170,6 @@ function resourceOf({ operation, shown, baseUrl }: ReadyOperation, input: Argume
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function isContent(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && 'content' in result && Array.isArray(result.content);
 }
 
 /** For the model: what the document says, and which request it is. */
