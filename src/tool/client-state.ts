@@ -44,17 +44,9 @@ function stateOf(client: Client, environment: Readonly<Record<string, string | u
 /** What to say of clients that are set up wrong, or not whole, one text each. */
 export function clientWarnings(states: readonly ClientState[]): string[] {
   return states.flatMap(({ name, tools, state }) => {
-    switch (state.type) {
-      case 'configured':
-        if (state.unset.length === 0) return [];
-        return [
-          `${name}: not set: ${state.unset.join(', ')}. The operations that need them are refused until they are.`,
-        ];
-      case 'wrong':
-        return [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`];
-      case 'unset':
-        return [];
-    }
+    if (state.type === 'wrong') return [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`];
+    if (state.type === 'unset' || state.unset.length === 0) return [];
+    return [`${name}: not set: ${state.unset.join(', ')}. The operations that need them are refused until they are.`];
   });
 }
 

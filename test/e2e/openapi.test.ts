@@ -204,6 +204,33 @@ test('a document that cannot be served ends the start with one sentence', async 
   expect(error.message).toMatch(/broken\.json.*OpenAPI/);
 });
 
+test('an unknown outcome is resolved with what the API answered, and replayed as that', async () => {
+  const { config = {} } = served();
+  const file = stage.path('resolve.json');
+  writeFileSync(file, JSON.stringify({ ...config, store: `sqlite:${stage.ledgerFile}` }));
+  const server = await stage.server(served());
+  const args = { item: unique('resolved') };
+  proxy.dropAnswers(1);
+  const lost = await server.call('create_order', args);
+  expect(lost.words).toBe('outcome_unknown');
+  const [row] = await rowsWith(args.item);
+  writeFileSync(stage.path('row.json'), JSON.stringify(row));
+  const resolve = [mainFile, 'ledger', 'resolve', lost.outcome.operation ?? '', '--succeeded', stage.path('row.json')];
+  execFileSync(process.execPath, [...resolve, '--config', file], { env: stage.environment() });
+  const told = await server.call('create_order', args);
+  expect(told.words).toBe('replayed');
+  expect(told.result).toEqual(row);
+  expect(await rowsWith(args.item)).toHaveLength(1);
+});
+
+test('the dynamic mode lists its operations, and its instructions do not call them unguarded', async () => {
+  const list = [mainFile, 'openapi', document, '--dynamic', '--list', '--json'];
+  const rows = JSON.parse(execFileSync(process.execPath, list, { encoding: 'utf8' })) as { tool: string }[];
+  expect(rows.map(({ tool }) => tool)).toContain('create_order');
+  const server = await stage.server(served({}, { dynamic: true }));
+  expect(server.client.getInstructions()).not.toContain('call_operation');
+});
+
 test("the README's table is what the command prints, and its configuration is one", async () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const printed = execFileSync(process.execPath, [mainFile, 'openapi', document, '--list'], { encoding: 'utf8' });

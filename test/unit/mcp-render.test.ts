@@ -75,6 +75,17 @@ describe('a result', () => {
     expect(CallToolResultSchema.safeParse(repeated).success).toBe(true);
   });
 
+  test('that a person resolved with what the API answered is shown as JSON, and as the first of a conflict as it was', () => {
+    const contentTool = { ...tool, results: 'content' as const };
+    expect(render({ ...replay, tool: contentTool, result: { id: 7 } })).toMatchObject({
+      content: [{ type: 'text', text: '{"id":7}' }, { type: 'text' }],
+      structuredContent: { id: 7 },
+    });
+    const content = [{ type: 'text', text: 'made' }];
+    const conflict = render(refusal('idempotency_conflict', { firstResult: { content } }));
+    expect(texts(conflict)[1]).toBe('made');
+  });
+
   test('of a call that is not guarded has no operation', () => {
     const { operation: _, ...unguarded } = first;
     expect(render(unguarded)._meta).toEqual({ [OUTCOME_META]: { code: 'succeeded', replayed: false } });

@@ -80,6 +80,13 @@ describe('tools/list', () => {
     }
   });
 
+  test('of a tool that stands for others says that each keeps its own guard', async () => {
+    const caller = { ...plainTool('call', 'update', { match: 'off' }), route: () => undefined };
+    const { client } = await connect({ catalog: createCatalog([caller]), handle: never });
+    const [listed] = (await client.listTools()).tools;
+    expect(listed?.annotations).toMatchObject({ readOnlyHint: false, idempotentHint: true, openWorldHint: true });
+  });
+
   test('does not show what another tool stands for', async () => {
     const catalog = createCatalog([plainTool('shown', 'read')], [plainTool('hidden', 'create')]);
     const { client } = await connect({ catalog, handle: never });
