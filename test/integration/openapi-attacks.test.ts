@@ -316,6 +316,47 @@ describe('documents', () => {
   });
 });
 
+describe('a schema', () => {
+  const steps = (word: string) =>
+    Object.fromEntries(
+      Array.from({ length: 30 }, (_, step) => {
+        const next = { $ref: `#/components/schemas/S${step + 1}` };
+        return [`S${step}`, step < 29 ? { [word]: [next, next, next] } : item];
+      }),
+    );
+
+  test.each(['allOf', 'anyOf', 'oneOf'])('of endless %s holds nothing up', { timeout: 20_000 }, async (word) => {
+    const api = await upstream((_request, response) => json(response, 201, { item: 5, made: true }));
+    const schema = { $ref: '#/components/schemas/S0' };
+    const answers = { 201: { description: 'x', content: { 'application/json': { schema } } } };
+    const { call } = await start(
+      documentOf(
+        api.url,
+        {
+          'post /things': { ...create, responses: answers },
+          'put /things': { operationId: 'take', ...jsonBody(schema) },
+        },
+        { components: { schemas: steps(word) } },
+      ),
+    );
+    const before = Date.now();
+    expect(resultOf(await call('create', { item: 'a' })).replayed).toBe(false);
+    await call('take', { body: { item: 5 } });
+    expect(Date.now() - before).toBeLessThan(6_000);
+  });
+
+  test('with tens of thousands of properties is refused at once', async () => {
+    const names = Array.from({ length: 30_000 }, (_, index) => [`p${index}`, { type: 'string' }]);
+    const schema = { type: 'object', properties: Object.fromEntries(names) };
+    const { call } = await start(
+      documentOf('http://127.0.0.1:9', { 'post /things': { operationId: 'create', ...jsonBody(schema) } }),
+    );
+    const before = Date.now();
+    expect(refusalOf(await call('create', {})).code).toBe('invalid_input');
+    expect(Date.now() - before).toBeLessThan(3_000);
+  });
+});
+
 describe('a refusal after an unclear send', () => {
   test.each([413, 421, 431, 451, 501])('%i comes from before the API, and settles nothing', async (status) => {
     const keys = new Set<unknown>();

@@ -32,8 +32,8 @@ const depthMax = 48;
 const depths = [depthMax, 12, 8, 6, 4, 3, 2, 1, 0];
 /** References within references that are converted at once; what lies deeper waits until it is asked for. */
 const nestedMax = 60;
-/** How deep parts of an allOf are searched for properties that do not go this way. */
-const allOfMax = 8;
+/** How many parts of an allOf, and parts of parts, are searched for properties that do not go this way. */
+const allOfMax = 500;
 const cutNote = 'Its parts are left out, since the schema would be too long: see the documentation of the API.';
 
 /** One conversion: what it has met so far. */
@@ -166,7 +166,7 @@ export class SchemaStore {
   #setRequired(schema: Members, converted: Record<string, unknown>, run: Run): void {
     const names = elementsOf(schema.required).filter((name) => typeof name === 'string');
     if (names.length === 0 && converted.allOf === undefined) return;
-    const hidden = new Set(this.#hiddenNames(schema, run.resource, run.direction, 0));
+    const hidden = new Set(this.#hiddenNames(schema, run.resource, run.direction, new Set()));
     const required = [...new Set(names)].filter((name) => !hidden.has(name));
     if (required.length > 0) converted.required = required;
     if (hidden.size > 0 && Array.isArray(converted.allOf)) {
@@ -174,12 +174,14 @@ export class SchemaStore {
     }
   }
 
-  #hiddenNames(schema: unknown, from: Resource, direction: Direction, depth: number): string[] {
+  /** @param seen what was looked at already: parts of parts may be the same. */
+  #hiddenNames(schema: unknown, from: Resource, direction: Direction, seen: Set<unknown>): string[] {
     const { value, resource } = this.find(schema, from);
-    if (!isMembers(value) || depth > allOfMax) return [];
+    if (!isMembers(value) || seen.has(value) || seen.size > allOfMax) return [];
+    seen.add(value);
     const properties = isMembers(value.properties) ? Object.entries(value.properties) : [];
     const own = properties.filter(([, each]) => this.isHidden(each, resource, direction)).map(([name]) => name);
-    const parts = elementsOf(value.allOf).flatMap((each) => this.#hiddenNames(each, resource, direction, depth + 1));
+    const parts = elementsOf(value.allOf).flatMap((each) => this.#hiddenNames(each, resource, direction, seen));
     return [...own, ...parts];
   }
 

@@ -31,11 +31,11 @@ const depths = [6, 4, 3, 2, 1, 0];
  */
 export function toolSchemas(operation: ApiOperation): ToolSchemas {
   const inOrder = argumentsOf(operation);
-  const named = nameArguments(inOrder);
   const { schemas, definitions, chars } = fitting(
     operation,
     inOrder.map(({ schema }) => schema),
   );
+  const named = nameArguments(inOrder);
   const names = [...named.keys()];
   const required = [...named].filter(([, { isRequired }]) => isRequired).map(([name]) => name);
   const needed = neededTogether(operation.body, named);
@@ -134,9 +134,13 @@ interface Fitting {
 
 /** The arguments' schemas, as deep as they fit. */
 function fitting(operation: ApiOperation, schemas: readonly JsonSchema[]): Fitting {
-  const whole = measured(schemas.map((schema) => ({ schema, definitions: originOf(schema)?.definitions ?? [] })));
-  if (whole.chars <= schemaCharsMax) return whole;
-  for (const depth of depths) {
+  // So many names alone are too long.
+  const isHopeless = schemas.length * nameCharsMax > schemaCharsMax;
+  if (!isHopeless) {
+    const whole = measured(schemas.map((schema) => ({ schema, definitions: originOf(schema)?.definitions ?? [] })));
+    if (whole.chars <= schemaCharsMax) return whole;
+  }
+  for (const depth of isHopeless ? [] : depths) {
     const shallow = measured(schemas.map((schema) => cutAt(schema, depth)));
     if (shallow.chars <= schemaCharsMax) return shallow;
   }

@@ -1,10 +1,10 @@
-import { type Context, createContext, Script } from 'node:vm';
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../../errors.ts';
 import { nearest } from '../../../suggest.ts';
 import type { InputIssue, ParsedInput } from '../../../tool/types.ts';
 import type { JsonSchema } from '../types.ts';
+import { boundedPattern, boundedWork, mayTakeLong } from './bounded.ts';
 
 const issuesMax = 20;
 const namesToldMax = 20;
@@ -26,11 +26,12 @@ export function createCompiler(): SchemaCompiler {
   return {
     parser: (schema) => {
       const validate = forInput(schema);
-      return (value) => parse(validate, schema, value);
+      const check = inTime(validate, schema);
+      return (value) => parse(check, validate, schema, value);
     },
     matcher: (schema) => {
       const validate = forAnswers(schema);
-      return (value) => validate(value) === true;
+      return inTime(validate, schema);
     },
   };
 }
@@ -61,39 +62,6 @@ function compileAlone(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   }
 }
 
-/** Texts up to so many characters are tried at once: no pattern takes long on them. */
-const quickCharsMax = 16;
-/** The same with a pattern that repeats hardly anything. */
-const plainCharsMax = 200;
-/** How long a pattern may take on one text, in ms. */
-const patternMsMax = 50;
-let matching: { readonly script: Script; readonly context: Context } | undefined;
-
-/**
- * A document may hold patterns that take years on a text that is made for them, and would stop the whole process
- * meanwhile. One that takes too long is given up and lets everything through: the API judges then.
- */
-function bounded(pattern: RegExp): RegExp {
-  const { source } = pattern;
-  const isPlain = !/\)[+*?{]|\\[1-9k]/.test(source) && (source.match(/[+*?{]/g) ?? []).length <= 2;
-  const directCharsMax = isPlain ? plainCharsMax : quickCharsMax;
-  let isGivenUp = false;
-  const test = (text: string): boolean => {
-    if (text.length <= directCharsMax) return pattern.test(text);
-    if (isGivenUp) return true;
-    matching ??= { script: new Script('pattern.test(text)'), context: createContext({}) };
-    const { script, context } = matching;
-    Object.assign(context, { pattern, text });
-    try {
-      return script.runInContext(context, { timeout: patternMsMax }) as boolean;
-    } catch {
-      isGivenUp = true;
-      return true;
-    }
-  };
-  return Object.assign(new RegExp(pattern), { test });
-}
-
 /**
  * Patterns with Unicode where they can be read so, without where not, and one that JavaScript cannot read at all
  * (a look-behind of another language, say) lets everything through: the API judges then.
@@ -102,7 +70,7 @@ const readPattern = Object.assign(
   (pattern: string, flags: string): RegExp => {
     for (const each of [flags, '']) {
       try {
-        return bounded(new RegExp(pattern, each));
+        return boundedPattern(new RegExp(pattern, each));
       } catch {}
     }
     return /^/;
@@ -110,22 +78,29 @@ const readPattern = Object.assign(
   { code: 'readPattern' },
 );
 
-function parse(validate: ValidateFunction, schema: JsonSchema, value: unknown): ParsedInput {
+type Check = (value: unknown) => boolean;
+
+/** One that may branch without end is given up after a while, by an error. */
+function inTime(validate: ValidateFunction, schema: JsonSchema): Check {
+  const check: Check = (value) => validate(value) === true;
+  return mayTakeLong(schema) ? boundedWork(check) : check;
+}
+
+function parse(check: Check, validate: ValidateFunction, schema: JsonSchema, value: unknown): ParsedInput {
   // Defaults are filled into what is given, which is the caller's.
   const copy: unknown = structuredClone(value);
-  if (isValid(validate, copy)) return { ok: true, value: copy as Record<string, unknown> };
+  if (isValid(check, copy)) return { ok: true, value: copy as Record<string, unknown> };
   const issues = (validate.errors ?? []).map((error) => issueOf(error, schema));
   const distinct = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
   return { ok: false, issues: [...distinct.values()].slice(0, issuesMax) };
 }
 
-/** A schema that is made of nothing but itself has no end. */
-function isValid(validate: ValidateFunction, value: unknown): boolean {
+/** A schema that is made of nothing but itself has no end, and one that branches at each step none that is near. */
+function isValid(check: Check, value: unknown): boolean {
   try {
-    return validate(value);
+    return check(value);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new McpOnceError('tool_invalid', 'its schema cannot be checked by: it refers to itself without end', {
+    throw new McpOnceError('tool_invalid', 'Its schema cannot be checked by: it has no end, or none that is near.', {
       cause,
     });
   }
