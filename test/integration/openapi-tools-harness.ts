@@ -21,6 +21,8 @@ export type Row = Record<string, unknown> & { readonly id: string };
 interface Arrived {
   readonly method: string;
   readonly path: string;
+  /** With its question mark; empty where there is none. */
+  readonly query: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: Members;
 }
@@ -56,6 +58,7 @@ export class OrdersApi {
     const arrived: Arrived = {
       method: request.method ?? '',
       path: url.pathname,
+      query: url.search,
       headers: request.headers,
       body: text === '' ? {} : (JSON.parse(text) as Members),
     };

@@ -25,7 +25,7 @@ describe('a repeated POST', () => {
     const again = resultOf(await call('create_order', { item: 'tea', quantity: 1 }));
     expect([first.replayed, again.replayed]).toEqual([false, true]);
     expect(again.result).toEqual(first.result);
-    expect(jsonOf(again.result)).toMatchObject({ id: '1', item: 'tea', quantity: 1 });
+    expect(jsonOf(again.result)).toEqual({ id: '1', item: 'tea' });
     expect(api.effects).toBe(1);
   });
 

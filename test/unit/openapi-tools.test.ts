@@ -97,16 +97,30 @@ describe('arguments by JSON Schema', () => {
     return parsed.ok ? [] : parsed.issues;
   };
 
-  test('get their defaults, and stay the caller’s own', () => {
+  const withDefaults = {
+    properties: {
+      count: { type: 'integer', default: 1 },
+      lines: { items: { $ref: '#/$defs/line' } },
+      default: { type: 'string', default: 'a name like any other' },
+    },
+    $defs: {
+      line: { type: 'object', required: ['unit'], properties: { quantity: { default: 2 }, unit: { default: 'g' } } },
+    },
+  };
+
+  test('get the defaults of what is required, no others, and stay the caller’s own', () => {
     const given = { lines: [{}] };
-    const parse = parser({
-      properties: {
-        count: { type: 'integer', default: 1 },
-        lines: { items: { type: 'object', properties: { quantity: { default: 2 } } } },
-      },
-    });
-    expect(parse(given)).toEqual({ ok: true, value: { count: 1, lines: [{ quantity: 2 }] } });
+    expect(parser(withDefaults)(given)).toEqual({ ok: true, value: { lines: [{ unit: 'g' }] } });
     expect(given).toEqual({ lines: [{}] });
+    const optionalBody = { properties: { a: {}, b: { default: 2 } }, dependentRequired: { a: ['b'] } };
+    expect(parser(optionalBody)({})).toEqual({ ok: true, value: {} });
+    expect(parser(optionalBody)({ a: 1 })).toEqual({ ok: true, value: { a: 1, b: 2 } });
+  });
+
+  test('get all defaults where they only tell which operation is meant', () => {
+    const { filler } = createCompiler();
+    const filled = { count: 1, lines: [{ quantity: 2, unit: 'g' }], default: 'a name like any other' };
+    expect(filler(withDefaults)({ lines: [{}] })).toEqual(filled);
   });
 
   test.each([

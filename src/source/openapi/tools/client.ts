@@ -21,7 +21,9 @@ const silent: ToolLog = { debug: () => {}, info: () => {}, warn: () => {} };
 export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connection> {
   const { document, source, profile, baseUrl } = api;
   const { securitySchemes: schemes } = document;
-  const { origin } = new URL(baseUrl);
+  const { origin, pathname } = new URL(baseUrl);
+  // With its path: what is below `/tenants/1` is not what is below `/tenants/2`.
+  const place = `${origin}${pathname}`.replace(/\/+$/, '');
   const prefix = source.prefix === undefined ? {} : { prefix: source.prefix };
   return Object.freeze({
     name: source.prefix ?? document.title,
@@ -29,7 +31,7 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
     memoryMs: profile.memoryMs,
     classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => ({
-      upstream: Object.freeze({ origin, mode: 'live', account: source.account }),
+      upstream: Object.freeze({ origin: place, mode: 'live', account: source.account }),
       open: async () =>
         new Connection((server) => {
           const { fromVariables: headers } = splitHeaders(source.headers);

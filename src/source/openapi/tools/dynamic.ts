@@ -68,7 +68,7 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
     effect: 'read',
     schema,
     run: (input) => {
-      const found = parts.search(String(input.query), Number(input.limit));
+      const found = parts.search(String(input.query), Number(input.limit ?? resultsDefault));
       const operations = found.flatMap((head) => {
         const tool = parts.tools.get(head);
         if (!tool) return [];

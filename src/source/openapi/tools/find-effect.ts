@@ -16,7 +16,7 @@ export async function findEffect(
   args: Arguments,
   context: LookupContext<Connection>,
 ): Promise<LookupAnswer> {
-  const asked = typed(read, lookupArguments(rule, args, context.marker));
+  const asked = typed(read, lookupArguments(rule, ready.withDefaults(args), context.marker));
   const parsed = read.parse(asked);
   if (!parsed.ok) {
     const [issue] = parsed.issues;

@@ -5,6 +5,7 @@ import { nearest } from '../../../suggest.ts';
 import type { InputIssue, ParsedInput } from '../../../tool/types.ts';
 import type { JsonSchema } from '../types.ts';
 import { boundedPattern, boundedWork, mayTakeLong } from './bounded.ts';
+import { requiredDefaults, withNeeded } from './defaults.ts';
 
 const issuesMax = 20;
 const namesToldMax = 20;
@@ -12,8 +13,13 @@ const nameCharsMax = 64;
 
 /** Compiles schemas for one source; each is compiled once, on its first use. */
 export interface SchemaCompiler {
-  /** Fills in defaults. @throws McpOnceError `tool_invalid` for a schema that nothing can be checked by. */
+  /**
+   * Leaves what is given as it is, but for required properties that are missing and have a default.
+   * @throws McpOnceError `tool_invalid` for a schema that nothing can be checked by.
+   */
   parser(schema: JsonSchema): (value: unknown) => ParsedInput;
+  /** A copy with every default filled in: what two ways of saying the same have in common; never what is sent. */
+  filler(schema: JsonSchema): (value: unknown) => unknown;
   /** @throws McpOnceError `tool_invalid` likewise. */
   matcher(schema: JsonSchema): (value: unknown) => boolean;
 }
@@ -25,9 +31,17 @@ export function createCompiler(): SchemaCompiler {
   const forAnswers = compilerOf(settings);
   return {
     parser: (schema) => {
-      const validate = forInput(schema);
+      const validate = forInput(requiredDefaults(schema));
       const check = inTime(validate, schema);
       return (value) => parse(check, validate, schema, value);
+    },
+    filler: (schema) => {
+      const check = inTime(forInput(schema), schema);
+      return (value) => {
+        const copy: unknown = structuredClone(value);
+        isValid(check, copy);
+        return copy;
+      };
     },
     matcher: (schema) => {
       const validate = forAnswers(schema);
@@ -87,8 +101,8 @@ function inTime(validate: ValidateFunction, schema: JsonSchema): Check {
 }
 
 function parse(check: Check, validate: ValidateFunction, schema: JsonSchema, value: unknown): ParsedInput {
-  // Defaults are filled into what is given, which is the caller's.
-  const copy: unknown = structuredClone(value);
+  // What is missing is filled into what is given, which is the caller's.
+  const copy: unknown = structuredClone(withNeeded(schema, value));
   if (isValid(check, copy)) return { ok: true, value: copy as Record<string, unknown> };
   const issues = (validate.errors ?? []).map((error) => issueOf(error, schema));
   const distinct = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));

@@ -147,9 +147,10 @@ function inputOf(found: Resolved): Tool['input'] {
 }
 
 /** Only what the configuration names as the business key; undefined for all arguments. */
-function identityOf({ policy }: ReadyOperation, input: Arguments): unknown {
+function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments): unknown {
   if (policy.identity === undefined) return undefined;
-  return Object.fromEntries(policy.identity.map((name) => [name, input[name]]));
+  const filled = withDefaults(input);
+  return Object.fromEntries(policy.identity.map((name) => [name, filled[name]]));
 }
 
 /**

@@ -45,6 +45,8 @@ export interface ReadyOperation {
   /** Absolute, without a final slash. */
   readonly baseUrl: string;
   parse(value: unknown): ParsedInput;
+  /** Arguments with every default filled in: for telling which operation is meant, never for sending. */
+  withDefaults(args: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /**
    * @param key the derived key, where the policy has a place for one.
    * @throws McpOnceError `invalid_input` naming the argument that cannot be sent; nothing was sent then.
@@ -84,6 +86,7 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   };
   const { answer } = schemas;
   let matches: ((value: unknown) => boolean) | undefined;
+  let fill: ((value: unknown) => unknown) | undefined;
   return {
     operation,
     policy,
@@ -92,6 +95,10 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
     baseUrl,
     request,
     parse: parserOf(shown, compiler, request, absentNulls(shown, operation)),
+    withDefaults: (args) => {
+      fill ??= compiler.filler(shown.input);
+      return fill(args) as Readonly<Record<string, unknown>>;
+    },
     content: (answered, uri) => {
       if (answer && outputSchema) matches ??= matcherOf(compiler, answer);
       return contentOf(answered, {
@@ -156,13 +163,15 @@ function parserOf(
 
 /**
  * Arguments whose `null` is sent as nothing at all: with and without it the request is the same, and so must be the
- * operation. Not those with a default, which stands for what is left out.
+ * operation. Not required ones with a default, which is sent for what is left out.
  */
 function absentNulls({ schemas }: ShownSchemas, { body }: ApiOperation): ReadonlySet<string> {
   const isForm = /urlencoded|multipart/i.test(body?.contentType ?? '');
+  const required: readonly unknown[] = Array.isArray(schemas.input.required) ? schemas.input.required : [];
   const names = Object.entries(schemas.places).flatMap(([name, place]) => {
     const isAbsent = place.in === 'parameter' || (place.in === 'body' && isForm);
-    return isAbsent && argumentSchema(schemas, name).default === undefined ? [name] : [];
+    const isFilled = required.includes(name) && argumentSchema(schemas, name).default !== undefined;
+    return isAbsent && !isFilled ? [name] : [];
   });
   return new Set(names);
 }
