@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { systemClock } from '../../src/clock.ts';
+import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import { createAuthenticator } from '../../src/source/openapi/http/auth.ts';
 import { createSender } from '../../src/source/openapi/http/send.ts';
 import { loadOpenApi } from '../../src/source/openapi/load.ts';
@@ -354,6 +355,21 @@ describe('a schema', () => {
     const before = Date.now();
     expect(refusalOf(await call('create', {})).code).toBe('invalid_input');
     expect(Date.now() - before).toBeLessThan(3_000);
+  });
+});
+
+describe('two base URLs of one origin', () => {
+  test('are two APIs: what was done below the one says nothing of the other', async () => {
+    const api = await upstream((_request, response, count) => json(response, 201, { count }));
+    const store = openMemoryStore();
+    const document = documentOf(api.url, { 'post /things': create });
+    const one = await start(document, { baseUrl: `${api.url}/tenants/1` }, { store });
+    const other = await start(document, { baseUrl: `${api.url}/tenants/2/` }, { store });
+    await one.call('create', { item: 'a' });
+    expect(resultOf(await other.call('create', { item: 'a' })).replayed).toBe(false);
+    expect(api.seen.map(({ url }) => url)).toEqual(['/tenants/1/things', '/tenants/2/things']);
+    const same = await start(document, { baseUrl: `${api.url}/tenants/2` }, { store });
+    expect(resultOf(await same.call('create', { item: 'a' })).replayed).toBe(true);
   });
 });
 

@@ -79,7 +79,7 @@ describe('where requests go', () => {
     );
     const { listed } = await load(without, { baseUrl: 'https://api.example/v1', account: 'eu' });
     expect(listed[0]?.client?.configure({}).upstream).toEqual({
-      origin: 'https://api.example',
+      origin: 'https://api.example/v1',
       mode: 'live',
       account: 'eu',
     });
