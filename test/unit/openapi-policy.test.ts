@@ -225,12 +225,14 @@ describe('what the document says', () => {
 });
 
 describe('what the configuration says', () => {
+  const item = { type: 'object', properties: { id: { type: 'string' }, reference: { type: 'string' } } };
+  const answer = { type: 'object', properties: { data: { type: 'array', items: item } } };
   const list = {
     '/a': {
       get: {
         operationId: 'list',
-        parameters: [{ name: 'ref', in: 'query', schema: { type: 'string' } }],
-        responses: { 200: { description: 'ok' } },
+        parameters: [{ name: 'ref', in: 'query', required: true, schema: { type: 'string' } }],
+        responses: { 200: { description: 'ok', content: { 'application/json': { schema: answer } } } },
       },
     },
   };
@@ -238,7 +240,7 @@ describe('what the configuration says', () => {
   const lookup = {
     operation: 'list',
     arguments: { ref: '$marker' },
-    items: '',
+    items: '/data',
     marker: { argument: 'reference', field: 'reference' },
   };
 
@@ -257,12 +259,29 @@ describe('what the configuration says', () => {
     [{ lookup: { ...lookup, operation: 'POST /a' } }, /is no read/],
     [{ lookup: { ...lookup, marker: { argument: 'refrence', field: 'x' } } }, /did you mean "reference"/],
     [{ lookup: { ...lookup, arguments: { ref: '$itm' } } }, /lookup.arguments.ref: "itm".*did you mean "item"/],
+    [{ lookup: { ...lookup, arguments: { rfe: '$marker' } } }, /lookup.arguments: "rfe".*did you mean "ref"/],
+    [{ lookup: { ...lookup, arguments: {} } }, /lookup.arguments lacks "ref", which list requires/],
+    [{ lookup: { ...lookup, arguments: { ref: '$reference' } } }, /what carries the marker is "\$marker"/],
+    [{ lookup: { ...lookup, items: '/dta' } }, /lookup.items: "dta" is not known; did you mean "data"/],
+    [
+      { lookup: { ...lookup, marker: { argument: 'reference', field: 'refrence' } } },
+      /marker.field: "refrence".*did you mean "reference"/,
+    ],
+    [{ identity: ['reference'], lookup }, /identity: "reference" is not known/],
     [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"/],
     [{ recovery: ['resend'] as const }, /needs an idempotency key/],
     [{ recovery: ['reconcile'] as const }, /needs lookup/],
     [{ clientId: 'item' }, /clientId is for creations by PUT/],
-  ])('%j cannot be, and why', async (override, message) => {
-    await expect(policy('POST /a', { paths: list, body, override })).rejects.toThrow(message);
+  ])('%j cannot be, and why: the configuration is wrong, or the document', async (override, message) => {
+    const asked = policy('POST /a', { paths: list, body, override });
+    await expect(asked).rejects.toThrow(message);
+    await expect(asked).rejects.toMatchObject({ code: 'configuration_invalid' });
+    await expect(asked).rejects.toThrow(/api\.json: operations: POST \/a: /);
+    const { recovery, ...rest } = override as OperationOverride;
+    const said = { ...rest, ...(recovery ? { recovery: [...recovery] } : {}) };
+    const byDocument = policy('POST /a', { paths: list, body, operation: { 'x-mcp-once': said } });
+    await expect(byDocument).rejects.toThrow(message);
+    await expect(byDocument).rejects.toMatchObject({ code: 'tool_invalid' });
   });
 
   test('of a marker that would not fit is refused', async () => {

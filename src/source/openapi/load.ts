@@ -6,7 +6,7 @@ import { toolNames } from './document/names.ts';
 import { readDocument } from './document/read.ts';
 import { searchIndex } from './document/search.ts';
 import { documentOverride, mergeOverrides } from './policy/extensions.ts';
-import { findHead } from './policy/policy.ts';
+import { findHead } from './policy/check-said.ts';
 import { chooseProfile } from './policy/profiles.ts';
 import { apiClient } from './tools/client.ts';
 import { dynamicTools } from './tools/dynamic.ts';

@@ -22,6 +22,12 @@ export function propertyNames(schema: JsonSchema, schemas: ToolSchemas): string[
   return familyOf(schema, schemas).flatMap((each) => Object.keys(objectOf(each.properties)));
 }
 
+/** The schema of the items of a list; undefined where nothing is said of them. */
+export function itemSchema(schema: JsonSchema, schemas: ToolSchemas): JsonSchema | undefined {
+  const items = familyOf(schema, schemas).map((each) => each.items);
+  return items.find((each): each is JsonSchema => typeof each === 'object' && each !== null && !Array.isArray(each));
+}
+
 /**
  * A schema without a property, in itself and in its alternatives; what they refer to is copied for it.
  * @throws McpOnceError `tool_invalid` where there are too many of them.
