@@ -264,6 +264,30 @@ describe('lookups', () => {
   });
 });
 
+describe('a lookup that is redirected to another server', () => {
+  test('tells nothing by what that one does not have', async () => {
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+    const other = await upstream((_request, response) => json(response, 200, []));
+    const api = await upstream((request, response) =>
+      request.method === 'POST'
+        ? request.socket.destroy()
+        : response.writeHead(302, { location: `${other.url}/things` }).end(),
+    );
+    const lookup = { operation: 'list', arguments: {}, items: '', marker: { argument: 'item', field: 'item' } };
+    const { call } = await start(
+      documentOf(api.url, { 'get /things': { operationId: 'list' }, 'post /things': create }),
+      { operations: { create: { lookup } } },
+      { clock },
+    );
+    await call('create', {});
+    aheadMs = 3_600_000;
+    expect(refusalOf(await call('create', {})).code).toBe('outcome_unknown');
+    expect(other.seen.length).toBeGreaterThan(0);
+    expect(api.seen.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+});
+
 describe('arguments', () => {
   test('null in a query means what leaving it out means', async () => {
     const api = await upstream((_request, response, count) => json(response, 201, { count }));

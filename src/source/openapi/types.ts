@@ -20,6 +20,8 @@ export interface ApiDocument {
   readonly extensions?: Readonly<Record<string, unknown>>;
   /** @throws McpOnceError `tool_invalid` naming pointer and reason when the operation cannot be served. */
   operation(head: OperationHead): ApiOperation;
+  /** As `ApiOperation.security`, without resolving anything else of the operation. */
+  securityOf(head: OperationHead): ApiOperation['security'];
 }
 
 /** What is known of an operation without resolving anything. */
@@ -193,7 +195,7 @@ export interface OpenApiSource {
   readonly account: string;
   /** Put before each tool's name, with an underscore. */
   readonly prefix?: string;
-  /** Patterns: `tag:orders`, `GET /orders/*`, `operationId`; `*` stands for any characters. Empty: all. */
+  /** Patterns: `tag:orders`, `GET /orders/*`, `operationId`, `tool_name`; `*` stands for any characters. Empty: all. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /** Three tools (search, describe, call) instead of one for each operation. */
@@ -210,7 +212,7 @@ export interface OpenApiSource {
   readonly answerCharsMax: number;
   /** How long one request may stay without an answer, in ms. */
   readonly timeoutMs: number;
-  /** By `operationId`, or `METHOD /path`; a pattern may hold `*`. Later ones win. */
+  /** By `operationId`, `METHOD /path` or the tool's name; a pattern may hold `*`. Later ones win. */
   readonly operations: Readonly<Record<string, OperationOverride>>;
 }
 
@@ -247,6 +249,8 @@ export interface ApiAnswer {
   readonly body: Buffer;
   /** True where the body is longer than may be read: the rest was not. */
   readonly truncated: boolean;
+  /** True where a redirect led to another origin, and the answer is that one's. */
+  readonly elsewhere?: boolean;
   /** How many requests were sent for it. */
   readonly sends: number;
 }

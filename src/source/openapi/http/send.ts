@@ -90,7 +90,7 @@ class Sending {
     for (;;) {
       const hop = await this.#sendOnce(authorized);
       const meaning = meaningOf(hop.exchange, hop.request, this.#options.inUseStatuses);
-      const answer = hop.exchange.type === 'answered' ? this.#answerOf(hop.exchange) : undefined;
+      const answer = hop.exchange.type === 'answered' ? this.#answerOf(hop.exchange, hop.request.url) : undefined;
       if (meaning.classification === 'succeeded' && answer) {
         const isBroken = hop.exchange.type === 'answered' && hop.exchange.end === 'broken';
         if (!isBroken) return answer;
@@ -209,9 +209,11 @@ class Sending {
     throw new ApiFailure(message, { classification, ...status });
   }
 
-  #answerOf(exchange: Answered): ApiAnswer {
+  #answerOf(exchange: Answered, url: string): ApiAnswer {
     const { status, headers, body, end } = exchange;
-    const answer = { status, headers, body, truncated: end !== 'whole', sends: this.#sends };
+    const elsewhere = new URL(url).origin !== new URL(this.#request.url).origin;
+    const shared = { status, headers, body, truncated: end !== 'whole', sends: this.#sends };
+    const answer = elsewhere ? { ...shared, elsewhere } : shared;
     return concealAnswer(this.#sender.authenticator, answer);
   }
 }

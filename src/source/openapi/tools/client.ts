@@ -3,6 +3,8 @@ import type { Client, ToolLog } from '../../../tool/types.ts';
 import { createAuthenticator, credentialVariables } from '../http/auth.ts';
 import { headerVariables, splitHeaders } from '../http/header-variables.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
+import { unsetVariables } from '../http/unset.ts';
+import type { OperationHead } from '../types.ts';
 import { Connection } from './connection.ts';
 import type { ApiParts } from './operations.ts';
 import { isFromNetwork, isStranger } from './trust.ts';
@@ -17,8 +19,9 @@ const silent: ToolLog = { debug: () => {}, info: () => {}, warn: () => {} };
  * a key; the others do not list `resend`.
  *
  * Missing credentials are told by the operation that needs them: others may need none.
+ * @param served the operations whose credentials count as needed
  */
-export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connection> {
+export function apiClient(api: ApiParts, served: readonly OperationHead[], log: ToolLog = silent): Client<Connection> {
   const { document, source, profile, baseUrl } = api;
   const { securitySchemes: schemes } = document;
   const { origin, pathname } = new URL(baseUrl);
@@ -28,6 +31,10 @@ export function apiClient(api: ApiParts, log: ToolLog = silent): Client<Connecti
   return Object.freeze({
     name: source.prefix ?? document.title,
     variables: [...new Set([...credentialVariables(schemes, source.prefix), ...headerVariables(source.headers)])],
+    unset: (environment: Readonly<Record<string, string | undefined>>) => {
+      const securities = served.map((head) => document.securityOf(head));
+      return unsetVariables({ schemes, prefix: source.prefix, headers: source.headers, securities }, environment);
+    },
     memoryMs: profile.memoryMs,
     classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => ({

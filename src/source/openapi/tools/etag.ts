@@ -46,6 +46,7 @@ export async function settleByEtag(
     if (ready.policy.effect !== 'delete') return unclear('what was to be changed is gone');
     return { status: 'found', result: goneResult(ready) };
   }
+  if (answer.elsewhere) return unclear('reading it was redirected to another server, which need not know');
   if (strong(answer.headers.etag) === strong(sent)) return { status: 'absent' };
   if (ready.policy.effect === 'delete') return unclear('somebody has changed it since');
   if (holdsAll(ready, args, jsonOf(answer.body))) {

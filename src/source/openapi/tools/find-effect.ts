@@ -35,6 +35,7 @@ export async function findEffect(
     if (classifyApiError(error) === 'gone' && asksPathForMarker(read, rule)) return { status: 'absent' };
     throw error;
   }
+  if (answer.elsewhere) return unclear('the lookup was redirected to another server, which need not know');
   const found = findItem(rule, answer, context.marker, pageSizes(read, parsed.value));
   if (found.status !== 'found') return found;
   return { status: 'found', result: ready.content(answerOf(answer, found.item), request.url) };
