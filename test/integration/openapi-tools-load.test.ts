@@ -15,10 +15,77 @@ describe('loading a document', () => {
     const chosen = await load(ordersDocument(), { prefix: 'shop', include: ['*Order'], exclude: ['DELETE *'] });
     expect(chosen.names.sort()).toEqual(['shop_create_order', 'shop_get_order', 'shop_patch_order', 'shop_put_order']);
     expect(chosen.hidden).toEqual([]);
-    expect((await load(ordersDocument(), { include: ['tag:none'] })).warnings).toEqual([
-      expect.stringMatching(/nothing matches "tag:none"/),
+    expect((await load(ordersDocument(), { include: ['tag:none*'] })).warnings).toEqual([
+      expect.stringMatching(/include \(--include\): nothing matches "tag:none\*"/),
       expect.stringMatching(/none of its operations is served/),
     ]);
+  });
+
+  test.each([
+    [{ include: ['tag:none'] }, /include \(--include\): there is no operation "tag:none"; give an operationId/],
+    [{ exclude: ['deleteOrdr'] }, /exclude \(--exclude\): .*"deleteOrdr"; did you mean "deleteOrder"\?$/],
+    [{ include: ['create_oder'] }, /did you mean "create_order"/],
+    [{ include: ['GET /order'] }, /did you mean "GET \/orders"/],
+    [{ exclude: ['sales'] }, /did you mean "tag:sales"/],
+    [{ include: ['tag:sale'] }, /did you mean "tag:sales"/],
+    [{ operations: { 'tag:sale': {} } }, /operations: .*did you mean "tag:sales"/],
+  ])('%j, which matches nothing, ends the start', async (settings, message) => {
+    const loading = load(ordersDocument({ 'get /orders': { tags: ['sales'] } }), settings);
+    await expect(loading).rejects.toThrow(message);
+    await expect(loading).rejects.toMatchObject({ code: 'configuration_invalid' });
+  });
+
+  test('takes the names of tools as patterns, with their prefix', async () => {
+    const include = ['shop_create_order', 'shop_get*', 'shop_change', 'shop_put_order'];
+    const operations = { shop_put_order: { windowMs: 1_000 }, patchOrder: { name: 'change' } };
+    const settings = { prefix: 'shop', include, operations };
+    const { names, listed } = await load(ordersDocument(), settings);
+    expect(names.sort()).toEqual(['shop_change', 'shop_create_order', 'shop_get_order', 'shop_put_order']);
+    expect(listed.find(({ name }) => name === 'shop_put_order')?.windowMs).toBe(1_000);
+  });
+
+  test('tells once which tools an operationId stands for that several operations have', async () => {
+    const twice = { 'get /a': { operationId: 'getIt' }, 'get /b': { operationId: 'getIt' } };
+    const { names, warnings } = await load(ordersDocument(twice));
+    const own = names.filter((name) => name.startsWith('get_it'));
+    expect(own).toHaveLength(2);
+    expect(warnings).toEqual([
+      expect.stringContaining(`2 operations have the operationId "getIt": their tools are ${own.join(', ')}`),
+    ]);
+  });
+
+  test('tells what stands in a path and is no method', async () => {
+    const { warnings, names } = await load(ordersDocument({ 'gett /a': {}, 'parameters /b': {} }));
+    expect(names).toHaveLength(6);
+    expect(warnings[0]).toMatch(/\/paths\/~1a\/gett: it is neither a method.*did you mean "get"\?\): .*not served/);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('says that every call of a tool is refused whose operation cannot be read', async () => {
+    const broken = { 'get /a': { parameters: [{ $ref: '#/components/parameters/none' }], operationId: 'broken' } };
+    const { warnings, listed } = await load(ordersDocument(broken));
+    const tool = listed.find(({ name }) => name === 'broken');
+    expect(warnings).toEqual([]);
+    const parsed = tool?.input.parse({});
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /: broken: every call of it is refused: GET \/a \(\/paths\/~1a\/get\) cannot be called: .*none/,
+      ),
+    ]);
+    expect(parsed).toMatchObject({
+      ok: false,
+      issues: [{ message: expect.stringMatching(/cannot be called: .*[^.]$/) }],
+    });
+  });
+
+  test('tells of more tools than a client may read, unless three stand for them', async () => {
+    const many = Object.fromEntries(Array.from({ length: 201 }, (_, index) => [`get /x${index}`, {}]));
+    const settings = { include: ['/x*'] };
+    expect((await load(ordersDocument(many), settings)).warnings).toEqual([
+      expect.stringMatching(/201 tools: .*--include.*--dynamic/),
+    ]);
+    expect((await load(ordersDocument(many), { ...settings, dynamic: true })).warnings).toEqual([]);
+    expect((await load(ordersDocument(many), { ...settings, exclude: ['/x7'] })).warnings).toEqual([]);
   });
 
   test('takes names and what is enabled from the configuration, and the last pattern that matches', async () => {
@@ -39,7 +106,9 @@ describe('loading a document', () => {
     await expect(load(ordersDocument(), { operations: { creatOrder: {} } })).rejects.toThrow(
       /no operation "creatOrder"; did you mean "createOrder"\?/,
     );
-    expect((await load(ordersDocument(), { operations: { 'zz*': {} } })).warnings[0]).toMatch(/nothing matches "zz\*"/);
+    expect((await load(ordersDocument(), { operations: { 'zz*': {} } })).warnings[0]).toMatch(
+      /operations: nothing matches "zz\*"/,
+    );
   });
 
   test('leaves out an operation that was said something wrong of, and serves the others', async () => {
@@ -47,13 +116,30 @@ describe('loading a document', () => {
     const { names, warnings } = await load(ordersDocument(wrong));
     expect(names).not.toContain('create_order');
     expect(names).toContain('put_order');
-    expect(warnings).toEqual([expect.stringMatching(/\/paths\/~1orders\/post\/x-mcp-once: "effekt" is not known/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/\/paths\/~1orders\/post\/x-mcp-once: "effekt" is not known.* It is not served\.$/),
+    ]);
     const rule = { operation: 'listOrder', arguments: {}, items: '', marker: { argument: 'reference', field: 'r' } };
-    const other = await load(ordersDocument(), { operations: { createOrder: { lookup: rule } } });
+    const other = await load(ordersDocument({ 'post /orders': { 'x-mcp-once': { lookup: rule } } }));
     expect(other.warnings).toEqual([
-      expect.stringMatching(/POST \/orders: lookup.operation.*did you mean "listOrders"/),
+      expect.stringMatching(/POST \/orders: x-mcp-once: lookup.operation.*mean "listOrders"\? It is not served\.$/),
     ]);
     expect(other.names).not.toContain('create_order');
+    expect(other.names).toContain('put_order');
+  });
+
+  test.each([
+    [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"\?$/],
+    [{ recovery: ['resend'] as const }, /recovery "resend" needs an idempotency key/],
+    [{ recovery: ['reconcile'] as const }, /recovery "reconcile" needs lookup/],
+  ])('ends where the configuration says something wrong of an operation: %j', async (override, message) => {
+    const loading = load(ordersDocument(), { operations: { createOrder: override } });
+    await expect(loading).rejects.toThrow(message);
+    await expect(loading).rejects.toThrow(/api\.json: operations: POST \/orders: /);
+    await expect(loading).rejects.toMatchObject({ code: 'configuration_invalid' });
+    // What is not served may be said anything of.
+    const others = await load(ordersDocument(), { operations: { createOrder: override }, exclude: ['createOrder'] });
+    expect(others.names).toHaveLength(5);
   });
 
   test('tells ten problems, and how many more there are', async () => {
@@ -83,6 +169,16 @@ describe('where requests go', () => {
       mode: 'live',
       account: 'eu',
     });
+  });
+
+  test('is asked for with the true reason, where no operation can be read', async () => {
+    const broken = { parameters: [{ $ref: 'https://specs.example/shared.json#/components/parameters/a' }] };
+    const document = { ...ordersDocument(), paths: { '/a': { get: { ...broken, responses: {} } } } };
+    const loading = load(document);
+    await expect(loading).rejects.toThrow(/none of its operations can be read: GET \/a .*specs\.example.*refHosts/);
+    await expect(loading).rejects.not.toThrow(/names no server/);
+    const none = load({ ...ordersDocument(), paths: { '/a': { gett: {} } } });
+    await expect(none).rejects.toThrow(/no operation that can be served: \/paths\/~1a\/gett: .*did you mean "get"/);
   });
 
   test('decides the provider, unless the configuration does', async () => {

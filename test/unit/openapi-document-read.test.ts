@@ -195,7 +195,7 @@ describe('heads', () => {
       } catch (error) {
         expect(error).toMatchObject({ code: 'tool_invalid' });
         expect(String(error)).toContain(head.pointer);
-        return String(error).replace(/^.*is not served: /, '');
+        return String(error).replace(/^.*cannot be called: /, '');
       }
     });
     expect(reasons).toEqual([

@@ -1,3 +1,4 @@
+import { nearest } from '../../../suggest.ts';
 import type { DocumentProblem, Method, OperationHead } from '../types.ts';
 import { DocumentFault, isMembers, type Members, pointerTo, textOf } from './json.ts';
 import type { References, Resource } from './references.ts';
@@ -22,6 +23,11 @@ const methods: Readonly<Record<string, Method>> = {
   trace: 'TRACE',
   query: 'QUERY',
 };
+
+/** What else a path item may hold (OpenAPI 3.2, 4.9). */
+const noMethods: ReadonlySet<string> = new Set([
+  ...['$ref', 'summary', 'description', 'servers', 'parameters', 'additionalOperations'],
+]);
 
 /** Every operation of the document, in its order; what is malformed becomes a problem. Webhooks are none. */
 export function readOperations(references: References, problems: DocumentProblem[]): RawOperation[] {
@@ -66,8 +72,11 @@ function operationsOf({ path, pointer, item, resource, problems }: PathItem): Ra
   const shared = extensionsOf(item);
   for (const [member, operation] of Object.entries(item)) {
     const method = Object.hasOwn(methods, member) ? methods[member] : undefined;
-    if (method === undefined) continue;
     const where = pointerTo(pointer, member);
+    if (method === undefined) {
+      if (!noMethods.has(member) && !member.startsWith('x-')) problems.push({ where, reason: noMethod(member) });
+      continue;
+    }
     const reason = malformed(item, operation);
     if (reason !== undefined || !isMembers(operation)) {
       problems.push({ where, reason: reason ?? 'it is no object' });
@@ -84,6 +93,12 @@ function operationsOf({ path, pointer, item, resource, problems }: PathItem): Ra
     }
   }
   return operations;
+}
+
+function noMethod(member: string): string {
+  const meant = nearest(member, Object.keys(methods));
+  const advice = meant === undefined ? '' : ` (did you mean ${JSON.stringify(meant)}?)`;
+  return `it is neither a method nor anything else that a path may have${advice}: what it describes is not served`;
 }
 
 function malformed(item: Members, operation: unknown): string | undefined {

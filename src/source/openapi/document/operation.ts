@@ -39,7 +39,7 @@ export function readOperation(context: OperationContext, raw: RawOperation): Api
     };
   } catch (error) {
     const reason = error instanceof DocumentFault ? error.message : `it cannot be read: ${describeError(error)}`;
-    const message = sentence(`The operation ${head.method} ${head.path} (${head.pointer}) is not served: ${reason}`);
+    const message = sentence(`${head.method} ${head.path} (${head.pointer}) cannot be called: ${reason}`);
     throw new McpOnceError('tool_invalid', message, { cause: error });
   }
 }

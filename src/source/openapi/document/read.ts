@@ -19,7 +19,7 @@ import {
 } from './read-bytes.ts';
 import { createReferences, createResource, type Resource } from './references.ts';
 import { SchemaStore } from './schema-store.ts';
-import { readSecuritySchemes, undeclaredSchemes } from './security.ts';
+import { readSecuritySchemes, securityOf, undeclaredSchemes } from './security.ts';
 import { serverProblems } from './servers.ts';
 
 /** What to read, and how far to follow it. */
@@ -87,6 +87,8 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
       if (raw) return readOperation(context, raw);
       throw new McpOnceError('tool_invalid', `${source.name} has no operation at ${head.pointer}.`);
     },
+    securityOf: ({ pointer }: OperationHead) =>
+      securityOf([byPointer.get(pointer)?.operation.security, root.security], securitySchemes),
   });
 }
 

@@ -146,7 +146,7 @@ function fitting(operation: ApiOperation, schemas: readonly JsonSchema[]): Fitti
   }
   throw new McpOnceError(
     'tool_invalid',
-    `The operation ${operation.method} ${operation.path} (${operation.pointer}) is not served: the names and descriptions of its arguments are longer than ${schemaCharsMax} characters.`,
+    `${operation.method} ${operation.path} (${operation.pointer}) cannot be called: the names and descriptions of its arguments are longer than ${schemaCharsMax} characters.`,
   );
 }
 

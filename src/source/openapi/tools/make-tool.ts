@@ -1,8 +1,10 @@
 import { describeError, NotExecuted } from '../../../errors.ts';
+
 import { isContentResult } from '../../../tool/content.ts';
 import type { Client, LookupContext, RunContext, Tool } from '../../../tool/types.ts';
 import { headPolicy } from '../policy/effect.ts';
 import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
+import { withoutStop } from '../texts.ts';
 import type { ArgumentPlace, OperationHead } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { goneResult, settleByEtag } from './etag.ts';
@@ -126,9 +128,14 @@ function resolve(head: OperationHead, { ready, warn, name }: ToolParts): Resolve
   try {
     return { ok: true, ready: ready(head) };
   } catch (error) {
-    const message = `${head.method} ${head.path} cannot be called: ${describeError(error)}`;
-    warn(`${name}: ${message}`);
-    return { ok: false, message };
+    const reason = describeError(error);
+    warn(`${name}: every call of it is refused: ${reason}`);
+    const isTold = reason.startsWith(`${head.method} ${head.path} `);
+    // The sentence goes on from here.
+    return {
+      ok: false,
+      message: withoutStop(isTold ? reason : `${head.method} ${head.path} cannot be called: ${reason}`),
+    };
   }
 }
 

@@ -24,6 +24,9 @@ import { type ShownSchemas, showSchemas } from './hidden.ts';
 import type { SchemaCompiler } from './input.ts';
 import { isStranger } from './trust.ts';
 
+/** Of JSON. */
+const outputSchemaCharsMax = 16_384;
+
 /** One API: what all of its operations share. */
 export interface ApiParts {
   readonly document: ApiDocument;
@@ -71,7 +74,7 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   const { fields } = mergeOverrides(documentOverride(head), configured);
   const shown = showSchemas(schemas, policy);
   const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
-  const outputSchema = schemas.answer && fields === undefined ? answerOutputSchema(schemas.answer) : undefined;
+  const outputSchema = schemas.answer && fields === undefined ? shortOutputSchema(schemas.answer) : undefined;
   // One that holds no variable may be a secret all the same.
   const plain = isStranger(source, api.baseUrl, baseUrl) ? {} : splitHeaders(source.headers).plain;
   const request = (args: Readonly<Record<string, unknown>>, derived?: string): ApiRequest => {
@@ -115,6 +118,12 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
       return typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
     },
   };
+}
+
+/** Clients compile the output schema of every tool that they list: a long one is left out, the content is the same. */
+function shortOutputSchema(answer: JsonSchema): JsonSchema | undefined {
+  const schema = answerOutputSchema(answer);
+  return JSON.stringify(schema).length <= outputSchemaCharsMax ? schema : undefined;
 }
 
 /**
