@@ -40,7 +40,7 @@ export class OrdersApi {
   /** How many further writes are lost before they take effect. */
   lose = 0;
   /** Answers to further writes that get through, in order, before anything else is looked at. */
-  readonly refusals: { readonly status: number; readonly message: string }[] = [];
+  readonly refusals: { readonly status: number; readonly message?: string; readonly body?: unknown }[] = [];
   /** The length of a page of the list. */
   page = 1_000;
   readonly #saved = new Map<string, { status: number; body: unknown }>();
@@ -71,7 +71,7 @@ export class OrdersApi {
     }
     const refusal = isWrite && this.drop === 0 && this.lose === 0 ? this.refusals.shift() : undefined;
     const { status, body } = refusal
-      ? { status: refusal.status, body: { message: refusal.message } }
+      ? { status: refusal.status, body: 'body' in refusal ? refusal.body : { message: refusal.message } }
       : this.#once(arrived, url);
     if (isWrite && this.drop > 0) {
       this.drop -= 1;
@@ -230,9 +230,10 @@ export async function serve(
   api: OrdersApi,
   settings: Partial<OpenApiSource> = {},
   changes: Readonly<Record<string, Members>> = {},
+  more: Members = {},
 ) {
   const warnings: string[] = [];
-  const source = sourceOf(fileOf(ordersDocument(changes, api.url)), settings);
+  const source = sourceOf(fileOf({ ...ordersDocument(changes, api.url), ...more }), settings);
   const loaded = await loadOpenApi(source, { warn: (message) => warnings.push(message) });
   const tools = [...loaded.listed, ...loaded.hidden];
   let aheadMs = 0;

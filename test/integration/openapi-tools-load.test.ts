@@ -152,6 +152,18 @@ describe('loading a document', () => {
   });
 });
 
+test('variables that served operations need and that are not set are known before any call', async () => {
+  const secured = {
+    ...ordersDocument({ 'post /orders': { security: [{ token: [] }] } }),
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  };
+  const unsetOf = async (settings: Partial<OpenApiSource>, environment: Record<string, string> = {}) =>
+    (await load(secured, settings)).listed[0]?.client?.unset?.(environment);
+  expect(await unsetOf({})).toEqual(['TOKEN']);
+  expect(await unsetOf({}, { TOKEN: 'secret' })).toEqual([]);
+  expect(await unsetOf({ exclude: ['createOrder'] })).toEqual([]);
+});
+
 describe('where requests go', () => {
   const without = { ...ordersDocument(), servers: undefined };
 

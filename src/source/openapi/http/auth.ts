@@ -1,8 +1,9 @@
 import { McpOnceError } from '../../../errors.ts';
 import type { ApiOperation, ApiRequest, SecurityScheme } from '../types.ts';
-import { valuesOf, variablesOf } from './credentials.ts';
+import { isHeaderText, valuesOf, variablesOf } from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
 import { filledHeader, headerVariables } from './header-variables.ts';
+import { missingCredentials, missingHeaderVariables } from './missing.ts';
 import { type AskToken, type Token, TokenSource } from './token.ts';
 
 type Environment = AuthenticatorOptions['environment'];
@@ -68,7 +69,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   for (const [name, scheme] of Object.entries(schemes)) {
     const values = valuesOf(variablesOf(name, scheme, prefix), environment);
     const [first = '', second = ''] = values ?? [];
-    if (!values || first === '' || values.some((value) => !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))) continue;
+    if (!values || first === '' || !values.every(isHeaderText)) continue;
     credentials.set(name, credentialOf(name, scheme, first, second, home, now));
     fixed.push(...secretForms(scheme, first, second));
   }
@@ -77,7 +78,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const sources = [...credentials.values()].flatMap((each) => (each.type === 'token' ? [each.source] : []));
   return {
     async authorize(request, security, ask, signal) {
-      if (own.missing.length > 0) throw new McpOnceError('upstream_unavailable', unset(options, own.missing));
+      if (own.missing.length > 0)
+        throw new McpOnceError('upstream_unavailable', missingHeaderVariables(options, own.missing));
       const withOwn = { ...request, headers: { ...request.headers, ...own.headers } };
       const chosen = choose(options, credentials, withOwn, security);
       const tokens: { source: TokenSource; token: Token }[] = [];
@@ -104,7 +106,7 @@ function ownHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions,
   const missing: string[] = [];
   for (const [name, template] of withheld ? [] : Object.entries(templates)) {
     const filled = filledHeader(template, environment);
-    if (filled && /^[\t\x20-\x7e\x80-\xff]*$/.test(filled.value)) {
+    if (filled && isHeaderText(filled.value)) {
       headers[name.toLowerCase()] = filled.value;
       secrets.push(...filled.secrets);
     } else {
@@ -112,10 +114,6 @@ function ownHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions,
     }
   }
   return { headers, secrets, missing };
-}
-
-function unset({ origin }: AuthenticatorOptions, names: readonly string[]): string {
-  return `The configured headers for ${origin} need variables that are not set: ${names.join(' and ')}. Nothing was executed. Set them and start the server again.`;
 }
 
 function credentialOf(
@@ -173,7 +171,7 @@ function choose(
     if (found.every((credential) => credential !== undefined)) return found;
   }
   if (demanding.length < security.length || security.length === 0) return [];
-  throw new McpOnceError('upstream_unavailable', missing(options, demanding));
+  throw new McpOnceError('upstream_unavailable', missingCredentials(options, demanding));
 }
 
 /** A header that is there already, by the configuration's own headers, is as good as a variable. */
@@ -182,25 +180,6 @@ function configured(scheme: SecurityScheme | undefined, { headers }: ApiRequest)
   const name =
     scheme.type === 'apiKey' ? (scheme.in === 'header' ? scheme.name.toLowerCase() : undefined) : 'authorization';
   return name !== undefined && headers[name] !== undefined ? { type: 'configured' } : undefined;
-}
-
-function missing(
-  { schemes, prefix, withheld, origin }: AuthenticatorOptions,
-  security: ApiOperation['security'],
-): string {
-  if (withheld) {
-    return `The document, which came from the network, names another server (${origin}) for this operation: no credentials are sent there. Nothing was executed. If that server is meant, give it as baseUrl, or serve the document from a file.`;
-  }
-  const ways = security.map((alternative) => {
-    const each = Object.keys(alternative).map((name) => {
-      const scheme = schemes[name];
-      if (scheme === undefined) return `the scheme "${name}", which the document does not declare`;
-      if (scheme.type === 'unsupported') return `the scheme "${name}" (${scheme.what}), which is not supported`;
-      return variablesOf(name, scheme, prefix).join(' and ');
-    });
-    return each.join(' and ');
-  });
-  return `The operation needs credentials that are not set: ${ways.join(', or ')}. Nothing was executed. Set the environment variables (in characters that a header can carry) and start the server again.`;
 }
 
 function put(
@@ -253,7 +232,7 @@ function decodedName(pair: string): string | undefined {
 function cancellable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = (): void => {
-      reject(new McpOnceError('upstream_unavailable', 'Cancelled while waiting for a token. Nothing was executed.'));
+      reject(new McpOnceError('upstream_unavailable', 'cancelled while waiting for a token'));
     };
     if (signal.aborted) return cancel();
     signal.addEventListener('abort', cancel, { once: true });

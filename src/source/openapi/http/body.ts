@@ -59,7 +59,7 @@ function mediaOf(contentType: string): Media {
 /** A body that is one argument. */
 function writeWhole(contentType: string, media: Media, whole: PlacedProperty, key: BodyKey | undefined): WrittenBody {
   if (key && !(media === 'json' && isRecord(whole.value))) {
-    const message = `The key cannot be the property ${JSON.stringify(key.name)} of a body that is no object. Nothing was sent. Configure a header for it.`;
+    const message = `The key cannot be the property ${JSON.stringify(key.name)} of a body that is no object: configure a header for it.`;
     throw new McpOnceError('tool_invalid', message);
   }
   switch (media) {

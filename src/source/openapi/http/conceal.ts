@@ -5,13 +5,21 @@ import type { Authenticator } from './auth.ts';
 const secretHeader = /auth|key|token|secret|cookie|password|credential|session/i;
 /** What a secret has at least, in characters, for it to be looked for in an answer: shorter text is in any of them. */
 const secretCharsMin = 8;
+/** The same in a message, which is short; what has fewer would take letters out of words. */
+const toldSecretCharsMin = 4;
 const hidden = '***';
 
 /** Takes secrets out of text: the credentials', and those of a request's own headers. */
 export function concealerOf(authenticator: Authenticator, request: ApiRequest): (text: string) => string {
   const headers = Object.entries(request.headers).filter(([name]) => secretHeader.test(name));
-  const own = headers.map(([, value]) => value).filter((value) => value.length >= 4);
-  return (text) => concealed(text, [...authenticator.secrets(), ...own]);
+  const own = headers.map(([, value]) => value);
+  return (text) => {
+    const secrets = [...authenticator.secrets(), ...own];
+    return concealed(
+      text,
+      secrets.filter(({ length }) => length >= toldSecretCharsMin),
+    );
+  };
 }
 
 /** An API may echo what it was sent with (a link to the next page holds the key of the query): no model sees that. */
@@ -35,5 +43,5 @@ function asLatin1(secret: string): string {
 /** The longest first: one secret may hold another. */
 function concealed(text: string, secrets: readonly string[]): string {
   const longestFirst = [...secrets].sort((a, b) => b.length - a.length);
-  return longestFirst.reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, hidden)), text);
+  return longestFirst.reduce((rest, secret) => rest.replaceAll(secret, hidden), text);
 }

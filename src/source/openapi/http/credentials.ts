@@ -63,6 +63,11 @@ function upperSnake(name: string): string {
     .toUpperCase();
 }
 
+/** RFC 9110, 5.5: visible characters of Latin-1, spaces and tabs. */
+export function isHeaderText(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
 /** The values of variables that are set; an empty one is what an empty field of a client's settings form gives: not set. */
 export function valuesOf(variables: readonly string[], environment: Environment): readonly string[] | undefined {
   const values = variables.map((name) => environment[name]?.trim() ?? '');

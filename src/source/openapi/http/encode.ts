@@ -38,11 +38,15 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An argument that cannot be sent. Names it, and never holds its value. */
+/**
+ * An argument that cannot be sent. Names it, and never holds its value; says neither that nothing was executed nor
+ * ends in a full stop, since the engine's sentence goes on from it.
+ * @param advice a sentence without its full stop
+ */
 export function invalidArgument(argument: string, problem: string, advice: string): McpOnceError {
   return new McpOnceError(
     'invalid_input',
-    `The argument ${JSON.stringify(argument)} ${problem}. Nothing was sent. ${advice}.`,
+    `the argument ${JSON.stringify(argument)} ${problem}; ${advice.charAt(0).toLowerCase()}${advice.slice(1)}`,
   );
 }
 

@@ -5,7 +5,8 @@ import { isRecord } from './encode.ts';
 
 /**
  * One request (all its sends together) that did not succeed. The message says what happened, the API's own words on
- * one line of at most 300 characters, and what is known about the effect; no secret.
+ * one line of at most 300 characters; no secret. What is known about the effect is in its details: the engine's
+ * sentence, which goes on from the message, tells it.
  */
 export class ApiFailure extends Error {
   readonly details: ApiFailureDetails;
@@ -36,7 +37,8 @@ export function excerptOf(answer: Pick<ApiAnswer, 'headers' | 'body'>, conceal: 
   const text = answer.body.subarray(0, 65_536).toString('utf8');
   let words: string | undefined;
   try {
-    words = wordsOf(JSON.parse(text), 0);
+    const value: unknown = JSON.parse(text);
+    words = wordsOf(value, 0) ?? (isEmpty(value) ? '' : undefined);
   } catch {
     words = undefined;
   }
@@ -50,6 +52,11 @@ export function excerptOf(answer: Pick<ApiAnswer, 'headers' | 'body'>, conceal: 
   return line.length <= excerptCharsMax
     ? line
     : `${line.slice(0, excerptCharsMax - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
+/** `{}` and the like say nothing. */
+function isEmpty(value: unknown): boolean {
+  return value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 const keys = ['message', 'error_description', 'detail', 'title', 'description', 'error', 'errors', 'reason', 'code'];

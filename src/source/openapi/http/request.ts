@@ -1,6 +1,7 @@
 import { McpOnceError } from '../../../errors.ts';
 import type { ApiOperation, ApiRequest, ToolSchemas } from '../types.ts';
 import { writeBody } from './body.ts';
+import { isHeaderText } from './credentials.ts';
 import { cookieEncode, invalidArgument, percentEncode, writing } from './encode.ts';
 import { type PlacedParameter, place } from './place.ts';
 import { expand, pairs } from './styles.ts';
@@ -73,7 +74,7 @@ function acceptOf({ responses }: ApiOperation): string {
   const types = Object.entries(responses)
     .filter(([status]) => /^2|^default$/.test(status))
     .flatMap(([, { contentType }]) => contentType ?? []);
-  const declared = [...new Set(types)].filter((type) => isHeaderValue(type) && type !== '*/*').slice(0, 5);
+  const declared = [...new Set(types)].filter((type) => isHeaderText(type) && type !== '*/*').slice(0, 5);
   return declared.length === 0 ? '*/*' : `${declared.join(', ')}, */*;q=0.1`;
 }
 
@@ -93,7 +94,7 @@ function headersOf(placed: readonly PlacedParameter[]): Record<string, string> {
       parameter.contentType === undefined
         ? expand(parameter.name, value, parameter, (text) => text)
         : contentText(parameter.contentType, value);
-    if (!isHeaderValue(written)) {
+    if (!isHeaderText(written)) {
       const problem =
         'holds characters that a header cannot carry (a line break, a control character, or beyond Latin-1)';
       throw invalidArgument(argument, problem, 'Leave them out');
@@ -120,15 +121,10 @@ function cookiesOf(placed: readonly PlacedParameter[]): string {
 
 /** Sets a header of the document or the configuration. @throws McpOnceError `tool_invalid` without its value. */
 function set(headers: Record<string, string>, name: string, value: string, what: string): void {
-  if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && isHeaderValue(value)) {
+  if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && isHeaderText(value)) {
     headers[name.toLowerCase()] = value;
     return;
   }
-  const message = `The ${what} ${JSON.stringify(name)} has a name or a value that HTTP cannot carry. Nothing was sent. Correct the configuration or the document.`;
+  const message = `The ${what} ${JSON.stringify(name)} has a name or a value that HTTP cannot carry: correct the configuration or the document.`;
   throw new McpOnceError('tool_invalid', message);
-}
-
-/** RFC 9110, 5.5: visible characters of Latin-1, spaces and tabs. */
-function isHeaderValue(value: string): boolean {
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }

@@ -1,5 +1,5 @@
 import { pause as pauseOn, systemClock } from '../../../clock.ts';
-import type { Classification, ToolLog } from '../../../tool/types.ts';
+import type { ToolLog } from '../../../tool/types.ts';
 import type { ApiAnswer, ApiRequest, ApiSender, SendOptions } from '../types.ts';
 import type { Authenticator, Authorized } from './auth.ts';
 import { concealAnswer, concealerOf } from './conceal.ts';
@@ -82,7 +82,7 @@ class Sending {
 
   async run(): Promise<ApiAnswer> {
     if (new URL(this.#request.url).origin !== new URL(this.#sender.origin).origin) {
-      throw new ApiFailure(`the request is not for ${this.#sender.origin}: nothing was sent`, {
+      throw new ApiFailure(`the request is not for ${this.#sender.origin}, and was not sent`, {
         classification: 'not_executed',
       });
     }
@@ -120,7 +120,7 @@ class Sending {
     } catch (error) {
       if (!this.#possible) throw error;
       const message = error instanceof Error ? error.message : 'no credentials';
-      throw new ApiFailure(`${effectOf('unknown', this.#hasEffect)} (${this.#conceal(message)})`, {
+      throw new ApiFailure(`it could not be sent again: ${this.#conceal(message)}`, {
         classification: 'unknown',
       });
     }
@@ -204,7 +204,7 @@ class Sending {
     const said = words === '' ? '' : ` (${words})`;
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
     const retry = retryHint(answer);
-    const message = `${this.#conceal(meaning.what)}${said}${after}: ${effectOf(classification, this.#hasEffect)}${retry}`;
+    const message = `${this.#conceal(meaning.what)}${said}${after}${retry}`;
     const status = answer ? { status: answer.status, answer } : {};
     throw new ApiFailure(message, { classification, ...status });
   }
@@ -220,12 +220,6 @@ class Sending {
 
 function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
   return pauseOn(systemClock, ms, signal);
-}
-
-/** What is known about the effect, for people. */
-function effectOf(classification: Classification, hasEffect: boolean): string {
-  if (!hasEffect) return 'it is a read, so that nothing was changed';
-  return classification === 'unknown' ? 'it may have taken effect, which is not known' : 'nothing was executed';
 }
 
 function retryHint(answer: ApiAnswer | undefined): string {

@@ -135,7 +135,7 @@ export class TokenSource {
 
   /** The answer of a token server may hold anything: none of it is told. */
   #unavailable(why: string): McpOnceError {
-    const message = `The token server of the scheme "${this.#client.scheme}" gave no token: ${why}. Nothing was executed. Check the client's id and secret, then call again.`;
+    const message = `the token server of the scheme "${this.#client.scheme}" gave no token: ${why}; check the client's id and secret`;
     return new McpOnceError('upstream_unavailable', message);
   }
 }

@@ -31,8 +31,7 @@ export function urlOf(
 function parseBase(baseUrl: string): URL {
   const base = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (base && /^https?:$/.test(base.protocol)) return base;
-  const message =
-    'The base URL of the API is not an absolute http or https URL. Nothing was sent. Give one by baseUrl.';
+  const message = 'The base URL of the API is not an absolute http or https URL: give one by baseUrl.';
   throw new McpOnceError('tool_invalid', message);
 }
 

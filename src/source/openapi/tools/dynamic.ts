@@ -1,5 +1,5 @@
 import { NotExecuted } from '../../../errors.ts';
-import { suggestion } from '../../../suggest.ts';
+import { nearest } from '../../../suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../../tool/types.ts';
 import type { OperationHead } from '../types.ts';
 import { createCompiler } from './input.ts';
@@ -173,8 +173,9 @@ function localTool({ schema, check, run, ...told }: LocalTool): Tool {
 function checkOperation(input: Readonly<Record<string, unknown>>, byName: ReadonlyMap<string, Tool>): InputIssue[] {
   const asked = String(input.operation);
   if (byName.has(asked)) return [];
-  const near = suggestion(asked.slice(0, 100), [...byName.keys()]) || ': search for it first';
-  return [{ path: 'operation', message: `is none that there is${near}` }];
+  const meant = nearest(asked, [...byName.keys()]);
+  const advice = meant === undefined ? ': search for it first' : ` (did you mean ${JSON.stringify(meant)}?)`;
+  return [{ path: 'operation', message: `is none that there is${advice}` }];
 }
 
 function shown(value: unknown): ContentResult {

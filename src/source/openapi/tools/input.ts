@@ -1,7 +1,7 @@
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../../errors.ts';
-import { nearest } from '../../../suggest.ts';
+import { nearest, sentence } from '../../../suggest.ts';
 import type { InputIssue, ParsedInput } from '../../../tool/types.ts';
 import type { JsonSchema } from '../types.ts';
 import { boundedPattern, boundedWork, mayTakeLong } from './bounded.ts';
@@ -72,7 +72,9 @@ function compileAlone(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   try {
     return ajv.compile(schema as AnySchema);
   } catch (cause) {
-    throw new McpOnceError('tool_invalid', `its schema cannot be checked by: ${describeError(cause)}`, { cause });
+    throw new McpOnceError('tool_invalid', sentence(`Its schema cannot be checked by: ${describeError(cause)}`), {
+      cause,
+    });
   }
 }
 

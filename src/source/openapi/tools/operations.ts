@@ -163,9 +163,7 @@ function parserOf(
       return parsed;
     } catch (error) {
       if (!(error instanceof McpOnceError) || error.code !== 'invalid_input') throw error;
-      // The sentence that follows says that nothing was executed.
-      const [message = ''] = describeError(error).split('. Nothing was sent');
-      return { ok: false, issues: [{ path: '', message }] };
+      return { ok: false, issues: [{ path: '', message: describeError(error) }] };
     }
   };
 }

@@ -2,6 +2,7 @@ import { McpOnceError, NotExecuted } from '../../../errors.ts';
 import type { ContentResult, Recovery, RunContext } from '../../../tool/types.ts';
 import { ApiFailure } from '../http/send.ts';
 import { clientIdOf } from '../policy/key-value.ts';
+import { withoutStop } from '../texts.ts';
 import type { ApiAnswer, ApiRequest, SendOptions } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { readEtag } from './etag.ts';
@@ -83,7 +84,7 @@ function refuseEarly(write: () => unknown): void {
   try {
     write();
   } catch (cause) {
-    if (cause instanceof McpOnceError) throw new NotExecuted(cause.message, { cause });
+    if (cause instanceof McpOnceError) throw new NotExecuted(withoutStop(cause.message), { cause });
     throw cause;
   }
 }
