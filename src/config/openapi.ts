@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { duration } from './duration.ts';
 
@@ -52,9 +53,42 @@ export const operationSchema = z.strictObject({
   fields: z.array(pointer).max(100).optional().describe('JSON pointers of what is kept of an answer; * is every item.'),
 });
 
+/** A scheme of an address, which no drive letter is. */
+const scheme = /^([a-z][a-z0-9+.-]+):\/\//i;
+
+/** A `file:` URL becomes its path: everything after this knows paths, `http`, `https` and `-`. */
+const documentSchema = text.transform((document, context) => {
+  if (/^file:/i.test(document)) {
+    try {
+      return fileURLToPath(document);
+    } catch {
+      context.addIssue('is a file: URL of no file on this machine');
+      return z.NEVER;
+    }
+  }
+  const found = scheme.exec(document)?.[1]?.toLowerCase();
+  if (found === undefined || ((found === 'http' || found === 'https') && URL.canParse(document))) return document;
+  const isWeb = found === 'http' || found === 'https';
+  context.addIssue(
+    isWeb
+      ? 'is no valid URL'
+      : `has the scheme "${found}", which is not supported: give a path, or a URL of http, https or file`,
+  );
+  return z.NEVER;
+});
+
+/** A `$` that looks like a variable and is none would be sent as it stands. */
+const headerValue = z
+  .string()
+  .refine(
+    (value) => !/\$(?!\{[A-Za-z_][A-Za-z0-9_]{0,99}\})[A-Za-z_{]/.test(value),
+    'holds a "$" that begins no variable: one is written $' +
+      '{NAME}, of letters, digits and _; a text with such a "$" of its own goes into a variable',
+  );
+
 /** One API whose operations become tools. */
 export const openApiSchema = z.strictObject({
-  document: text.describe(
+  document: documentSchema.describe(
     'An OpenAPI 3 or Swagger 2.0 document, JSON or YAML: a path (relative to this file) or a URL.',
   ),
   baseUrl: z
@@ -81,7 +115,7 @@ export const openApiSchema = z.strictObject({
     .describe('Whether a document from the network may name a server on a private address.'),
   profile: text.optional().describe("How the provider takes idempotency keys. Default: by the server's host."),
   headers: z
-    .record(z.string(), z.string())
+    .record(z.string(), headerValue)
     .prefault({})
     .describe('Sent with every request. A variable in a value is written $' + '{NAME}: write no secret here.'),
   answerCharsMax: z

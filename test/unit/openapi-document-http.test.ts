@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -11,7 +11,12 @@ const simple = JSON.stringify({ openapi: '3.1.0', info, paths: { '/a': { get: {}
 /** A server of its own, with what it was asked for. */
 async function serve(
   listener: RequestListener,
-): Promise<{ readonly origin: string; readonly host: string; readonly asked: IncomingMessage[] }> {
+): Promise<{
+  readonly origin: string;
+  readonly host: string;
+  readonly asked: IncomingMessage[];
+  readonly server: Server;
+}> {
   const asked: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     asked.push(request);
@@ -23,7 +28,7 @@ async function serve(
     server.close();
   });
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { origin: `http://${host}`, host, asked };
+  return { origin: `http://${host}`, host, asked, server };
 }
 
 describe('a document on the network', () => {
@@ -55,8 +60,9 @@ describe('a document on the network', () => {
   });
 
   test.each([
-    [404, /its server answers 404\.$/],
-    [500, /its server answers 500\.$/],
+    [401, /its server answers 401: put user and password into the address/],
+    [404, /its server answers 404: check the address\.$/],
+    [500, /its server answers 500: try again later/],
   ])('that is answered by %i', async (status, message) => {
     const { origin } = await serve((_, response) => response.writeHead(status).end(simple));
     await expect(readSource(`${origin}/api.json?token=secret`)).rejects.toThrow(message);
@@ -68,7 +74,12 @@ describe('a document on the network', () => {
       response.write('{"openapi"', () => request.socket.destroy());
     });
     await expect(readSource(origin)).rejects.toThrow(/it cannot be fetched/);
-    await expect(readSource('http://127.0.0.1:1/api.json')).rejects.toThrow(/it cannot be fetched \(\w+/);
+    await expect(readSource('http://127.0.0.1:1/api.json')).rejects.toThrow(
+      /the port in its address .*\(bad port\)\.$/,
+    );
+    const { origin: gone, server } = await serve(() => {});
+    await new Promise((resolve) => server.close(resolve));
+    await expect(readSource(gone)).rejects.toThrow(/its server takes no connection: .*\(ECONNREFUSED\)\.$/);
   });
 
   test('that does not end is read up to the bound', async () => {
@@ -105,7 +116,7 @@ describe('a document on the network', () => {
       const { origin } = await serve((_, response) => response.writeHead(302, { location }).end());
       await expect(readSource(origin)).rejects.toThrow(/redirected to a private address/);
       if (!location.includes(':1/')) return;
-      await expect(readSource(origin, [], true)).rejects.toThrow(/it cannot be fetched/);
+      await expect(readSource(origin, [], true)).rejects.toThrow(/bad port/);
     },
   );
 });

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { McpOnceError } from '../../src/errors.ts';
 import { readDocument } from '../../src/source/openapi/document/read.ts';
@@ -24,12 +25,14 @@ describe('a document that cannot be read is refused in one sentence', () => {
     ['{"openapi": "3.1.0",\n', /it is not valid JSON \(line 2, column 1\)\.$/],
     ['openapi: 3.1.0\npaths:\n  a: [1, 2\n', /it is not valid YAML, .*\(line 4, column 1\)\.$/],
     ['openapi: 3.1.0\npaths:\n  a: 1\n b: 2\n', /it is not valid YAML, .*\(line 4, column/],
-    ['', /stdin: it is empty\.$/],
+    ['openapi: 3.1.0\nopenapi: 3.1.0\n', /it is not valid YAML, duplicated mapping key \(line 2, column 1\)\.$/],
+    ['', /stdin: it is empty: give the path or URL of an OpenAPI or Swagger document itself, in JSON or YAML\.$/],
     ['  \n', /it is empty/],
-    ['just text', /it is no OpenAPI document: it is no object of JSON or YAML\.$/],
-    ['<html><body>Not here</body></html>', /it is no OpenAPI document/],
+    ['just text', /it is no OpenAPI document but a plain text: give the path/],
+    ['<html><body>Not here</body></html>', /it is no OpenAPI document but a page of HTML or XML: give the path/],
+    ['\n<!doctype html>\n<html lang="en">: x', /a page of HTML/],
     ['[1, 2]', /it is no OpenAPI document: it is no object/],
-    ['{"hello": "world"}', /neither a member "openapi" nor "swagger"/],
+    ['{"hello": "world"}', /neither a member "openapi" nor "swagger": give the path/],
     ['{"openapi": "3.1.0", "info": {}}', /it has no paths/],
     ['{"openapi": "3.1.0", "info": {}, "paths": {}}', /it has no paths/],
     ['{"openapi": "3.1.0", "paths": [1]}', /it has no paths/],
@@ -41,14 +44,33 @@ describe('a document that cannot be read is refused in one sentence', () => {
   ])('%j', async (text, message) => {
     const fault = await faultOf(readText(text));
     expect(fault.message).toMatch(message);
+    expect(fault.message).not.toMatch(/document\.(yaml|json)/);
+    expect(fault.code).toBe('configuration_invalid');
+  });
+
+  test.each([
+    [
+      'ftp://ann:secret@a.example/api.json',
+      /document ftp:\/\/a.example\/api.json: the scheme "ftp" .*http, https or file/,
+    ],
+    ['s3://bucket/api.json', /the scheme "s3" of its address is not supported/],
+    ['http://a.example:99999/api.json', /its address is no valid URL/],
+    ['http://a.example:x@/api.json', /its address is no valid URL/],
+    ['file://other.example/api.json', /its address names no file on this machine/],
+  ])('an address that cannot be read: %s', async (source, message) => {
+    const fault = await faultOf(readSource(source));
+    expect(fault.message).toMatch(message);
+    expect(fault.message).not.toMatch(/secret/);
     expect(fault.code).toBe('configuration_invalid');
   });
 
   test('a file that does not exist, and a folder', async () => {
     const folder = temporaryFolder();
     const missing = await faultOf(readSource(join(folder, 'missing.json')));
-    expect(missing.message).toBe(`The API document ${join(folder, 'missing.json')}: it does not exist.`);
-    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder\.$/);
+    expect(missing.message).toBe(
+      `The API document ${join(folder, 'missing.json')}: it does not exist: check its path.`,
+    );
+    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder: name the document in it\.$/);
   });
 
   test('more than 64 MiB: no more is read than that', async () => {
@@ -122,7 +144,9 @@ describe('what may be read', () => {
     writeFileSync(file, JSON.stringify({ openapi: '3.2.0', info, paths: { '/a': { query: {} } } }));
     const document = await readSource(file);
     expect(document.heads[0]).toMatchObject({ method: 'QUERY', path: '/a', pointer: '/paths/~1a/query' });
-    expect((await readSource(new URL(`file://${file.replace(/ /g, '%20')}`).href)).heads).toHaveLength(1);
+    const { href } = pathToFileURL(file);
+    expect((await readSource(href)).heads).toHaveLength(1);
+    expect((await readSource(href.replace('file:', 'FILE:'))).heads).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describeError } from '../../../errors.ts';
 import type { DocumentProblem } from '../types.ts';
 import { DocumentFault, elementsOf, isMembers, type Members, pointerTo } from './json.ts';
+import { documentAdvice } from './parse-text.ts';
 import { readySwagger } from './swagger.ts';
 
 /** A document as OpenAPI 3, whatever it was written in. */
@@ -18,10 +19,12 @@ export interface OpenApiRoot {
  * @throws DocumentFault with a reason whose subject is the document.
  */
 export async function openApiRoot(value: unknown, scheme?: string): Promise<OpenApiRoot> {
-  if (!isMembers(value)) throw new DocumentFault('it is no OpenAPI document: it is no object');
+  if (!isMembers(value)) throw new DocumentFault(`it is no OpenAPI document: it is no object: ${documentAdvice}`);
   const { openapi, swagger } = value;
   if (openapi === undefined && swagger === undefined) {
-    throw new DocumentFault('it is no OpenAPI document: it has neither a member "openapi" nor "swagger"');
+    throw new DocumentFault(
+      `it is no OpenAPI document: it has neither a member "openapi" nor "swagger": ${documentAdvice}`,
+    );
   }
   // YAML makes a number of a version without quotes.
   const version = String(openapi ?? (swagger === 2 ? '2.0' : swagger)).slice(0, 20);

@@ -13,6 +13,9 @@ export class TextUnparsable extends Error {
   }
 }
 
+/** What to do about what is no document at all. */
+export const documentAdvice = 'give the path or URL of an OpenAPI or Swagger document itself, in JSON or YAML';
+
 /** So many values may be made out of one text's aliases, where it has fewer characters. */
 const valuesMax = 2_000_000;
 
@@ -24,7 +27,9 @@ const valuesMax = 2_000_000;
 export async function parseText(text: string): Promise<unknown> {
   // A byte order mark is what some editors on Windows write.
   const start = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
-  if (!/\S/.test(start)) throw new TextUnparsable('it is empty');
+  if (!/\S/.test(start)) throw new TextUnparsable(`it is empty: ${documentAdvice}`);
+  if (/^\s*<[!?a-z]/i.test(start))
+    throw new TextUnparsable(`it is no OpenAPI document but a page of HTML or XML: ${documentAdvice}`);
   // A flow mapping of YAML begins like JSON, but for the quotes.
   if (!/^\s*(\{\s*["}]|\[)/.test(start)) return parseYaml(start);
   try {
@@ -92,8 +97,9 @@ async function parseYaml(text: string): Promise<unknown> {
 /** js-yaml says "reason (line:column)" and quotes the text after it. */
 function yamlFault(error: unknown): TextUnparsable {
   const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
-  const found = /^(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
-  if (found === null) return new TextUnparsable('it is no OpenAPI document: it is no object of JSON or YAML');
+  // The library names the file that it believes to read.
+  const found = /^(?:Error parsing \S+: )?(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
+  if (found === null) return new TextUnparsable(`it is no OpenAPI document but a plain text: ${documentAdvice}`);
   return new TextUnparsable(`it is not valid YAML, ${found[1]}`, Number(found[2]), Number(found[3]));
 }
 

@@ -24,8 +24,8 @@ export async function readFileText(path: string, bytesMax: number): Promise<stri
     return await readStream(createReadStream(path, { highWaterMark: 1024 * 1024 }), bytesMax);
   } catch (error) {
     if (!isErrnoException(error) || error instanceof TextUnread) throw error;
-    if (error.code === 'ENOENT') throw new TextUnread('it does not exist', { cause: error });
-    if (error.code === 'EISDIR') throw new TextUnread('it is a folder', { cause: error });
+    if (error.code === 'ENOENT') throw new TextUnread('it does not exist: check its path', { cause: error });
+    if (error.code === 'EISDIR') throw new TextUnread('it is a folder: name the document in it', { cause: error });
     throw new TextUnread(`it cannot be read (${error.code})`, { cause: error });
   }
 }
@@ -88,7 +88,7 @@ async function get(url: URL, credentials: URL | undefined, signal: AbortSignal):
 async function textOf(answer: Response, bytesMax: number, signal: AbortSignal): Promise<string> {
   if (!answer.ok) {
     await answer.body?.cancel();
-    throw new TextUnread(`its server answers ${answer.status}`);
+    throw new TextUnread(`its server answers ${answer.status}: ${adviceFor(answer.status)}`);
   }
   try {
     return answer.body === null ? '' : await readStream(answer.body, bytesMax);
@@ -101,8 +101,28 @@ async function textOf(answer: Response, bytesMax: number, signal: AbortSignal): 
 function unreachable(error: unknown, signal: AbortSignal): TextUnread {
   if (signal.aborted) return new TextUnread(`it did not come within ${fetchMs / 1000} s`, { cause: error });
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = isErrnoException(cause) ? cause.code : describeError(cause);
-  return new TextUnread(`it cannot be fetched (${code})`, { cause: error });
+  const code = isErrnoException(cause) ? String(cause.code) : describeError(cause);
+  const reason = Object.hasOwn(reasons, code) ? reasons[code] : undefined;
+  return new TextUnread(reason ? `${reason} (${code})` : `it cannot be fetched (${code})`, { cause: error });
+}
+
+/** By the code or the message of the fault. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the host in its address is not known: check the address',
+  EAI_AGAIN: 'the host in its address cannot be looked up now: check the address and the network',
+  ECONNREFUSED: 'its server takes no connection: check the address, and that the server runs',
+  ECONNRESET: 'its server broke the connection off: try again',
+  // Of the list of ports that no browser fetches from (WHATWG Fetch, "port blocking").
+  'bad port': 'the port in its address is one that HTTP must not use: check the address, or save it as a file',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of its server is not trusted: set NODE_EXTRA_CA_CERTS to its file',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of its server is not trusted: set NODE_EXTRA_CA_CERTS to its file',
+};
+
+function adviceFor(status: number): string {
+  if (status === 401 || status === 403) {
+    return 'put user and password into the address (https://user:password@host/...), or save the document as a file';
+  }
+  return status < 500 ? 'check the address' : 'try again later, or save the document as a file';
 }
 
 interface RedirectRules {

@@ -100,16 +100,29 @@ async function readSource(options: ReadDocumentOptions): Promise<SourceText> {
       const text = await readStream((options.stdin ?? process.stdin) as AsyncIterable<Uint8Array | string>, bytesMax);
       return { name, text, url: undefined };
     }
+    const unsupported = unsupportedAddress(source);
+    if (unsupported !== undefined) throw new TextUnread(unsupported);
     if (isWebUrl(source)) {
       const fetchText = options.fetchText ?? createFetchText(options.allowPrivate);
       return { name, ...(await fetchText(new URL(source), bytesMax)) };
     }
-    const path = source.startsWith('file:') ? fileURLToPath(source) : resolve(source);
+    const path = /^file:/i.test(source) ? fileURLToPath(source) : resolve(source);
     return { name, text: await readFileText(path, bytesMax), url: pathToFileURL(path).href };
   } catch (error) {
     if (error instanceof TextUnread) throw invalid(name, error.message, error);
     throw error;
   }
+}
+
+/** Why an address is none that can be read; undefined for a path, and for one that can. */
+function unsupportedAddress(source: string): string | undefined {
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source)?.[1]?.toLowerCase();
+  if (scheme === undefined) return undefined;
+  if (scheme === 'http' || scheme === 'https') return isWebUrl(source) ? undefined : 'its address is no valid URL';
+  const isFile = scheme === 'file' && URL.canParse(source) && ['', 'localhost'].includes(new URL(source).host);
+  if (isFile) return undefined;
+  if (scheme === 'file') return 'its address names no file on this machine';
+  return `the scheme "${scheme}" of its address is not supported: give a path, or a URL of http, https or file`;
 }
 
 function isWebUrl(source: string): boolean {
@@ -119,7 +132,8 @@ function isWebUrl(source: string): boolean {
 /** Neither a password nor a token in the query is shown. */
 function nameOf(source: string): string {
   if (source === '-') return 'stdin';
-  if (!isWebUrl(source)) return source;
+  // An address that is none may hold a password all the same.
+  if (!isWebUrl(source)) return source.replace(/^([a-z][a-z0-9+.-]+:\/\/)[^/]*@/i, '$1');
   const url = withoutCredentials(new URL(source));
   url.search = '';
   url.hash = '';
