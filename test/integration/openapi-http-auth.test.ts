@@ -142,7 +142,10 @@ describe('schemes', () => {
     const { origin } = await serve((_request, response) => response.writeHead(404).end('{"message":"no such text"}'));
     const messageWith = async (secret: string): Promise<string> => {
       const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: secret }, origin });
-      const send = rig(origin, { authenticator }).sender.send(get(origin), { ...once, security: [{ 'query-key': [] }] });
+      const send = rig(origin, { authenticator }).sender.send(get(origin), {
+        ...once,
+        security: [{ 'query-key': [] }],
+      });
       return send.then(
         () => '',
         (error: unknown) => (error as Error).message,

@@ -27,6 +27,7 @@ describe('loading a document', () => {
     [{ include: ['create_oder'] }, /did you mean "create_order"/],
     [{ include: ['GET /order'] }, /did you mean "GET \/orders"/],
     [{ exclude: ['sales'] }, /did you mean "tag:sales"/],
+    [{ include: ['slaes'] }, /did you mean "tag:sales"/],
     [{ include: ['tag:sale'] }, /did you mean "tag:sales"/],
     [{ operations: { 'tag:sale': {} } }, /operations: .*did you mean "tag:sales"/],
   ])('%j, which matches nothing, ends the start', async (settings, message) => {

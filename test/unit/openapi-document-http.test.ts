@@ -9,9 +9,7 @@ const info = { title: 'Test', version: '1' };
 const simple = JSON.stringify({ openapi: '3.1.0', info, paths: { '/a': { get: {} } } });
 
 /** A server of its own, with what it was asked for. */
-async function serve(
-  listener: RequestListener,
-): Promise<{
+async function serve(listener: RequestListener): Promise<{
   readonly origin: string;
   readonly host: string;
   readonly asked: IncomingMessage[];

@@ -124,9 +124,9 @@ function unknownPattern(where: string, pattern: string, { heads, source }: ApiDo
     return [...(operationId === undefined ? [] : [operationId]), `${method} ${path}`, names.get(head) ?? ''];
   });
   const paths = pattern.startsWith('/') ? heads.map(({ path }) => path) : [];
-  const meant = tags.includes(pattern)
-    ? `tag:${pattern}`
-    : nearest(pattern, [...known, ...paths, ...tags.map((tag) => `tag:${tag}`)]);
+  const found = nearest(pattern, [...known, ...paths, ...tags.flatMap((tag) => [tag, `tag:${tag}`])]);
+  const isTag = found !== undefined && tags.includes(found) && !known.includes(found);
+  const meant = isTag ? `tag:${found}` : found;
   const advice =
     meant === undefined
       ? '; give an operationId, "METHOD /path", "tag:NAME", or the name of a tool as --list shows it'
