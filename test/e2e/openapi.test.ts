@@ -97,7 +97,8 @@ describe('a POST to json-server', () => {
   test('whose server is killed after the effect is found by the next one', async () => {
     const args = { item: unique('killed') };
     const { config } = served({ createOrder: lookup });
-    const options = { config: { ...config, leaseMs: '1s' } };
+    // Long enough for a busy machine: a claim that was not renewed within half of it sends nothing.
+    const options = { config: { ...config, leaseMs: '4s' } };
     const first = await stage.server({ ...options, strike: { at: 'mcp-once:answer' } });
     const heard = first.heard('create_order', args);
     expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
