@@ -70,6 +70,8 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .option('--json', 'with --list: JSON, for programs')
     .action(async (document, options) => end(await (await import('./openapi.ts')).runOpenApi(cli, document, options)));
 
+  addWrap(program, cli, end);
+
   program
     .command('sandbox')
     .description('run the local invoicing API alone; nothing real is billed')
@@ -87,6 +89,17 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
   addLedger(program, cli, end);
   addConfig(program, cli, end);
   return program;
+}
+
+function addWrap(program: Command, cli: Cli, end: (code: number) => void): void {
+  withLogLevel(configured(program.command('wrap')))
+    .description("put the ledger in front of another MCP server: its tools' calls take effect once")
+    .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
+    .option('--name <id>', 'names the server in keys, instead of its command and folder, or its URL')
+    .option('--bearer-env <variable>', 'the variable that holds the bearer token for a URL')
+    .option('--header <header>', '"Name: value" for a URL; may be given several times', collect, [])
+    .option('--initialize-timeout <seconds>', 'how long the server may take to come up', integer(1, 3_600), 30)
+    .action(async (server, options) => end(await (await import('./wrap.ts')).runWrap(cli, server, options)));
 }
 
 function addLedger(program: Command, cli: Cli, end: (code: number) => void): void {

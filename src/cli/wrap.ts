@@ -1,0 +1,100 @@
+import type { App } from '../app.ts';
+import { createApp } from '../app.ts';
+import type { ToolCall } from '../call/types.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { describeError } from '../errors.ts';
+import type { UpstreamFault } from '../mcp/proxy/link.ts';
+import type { Relay, RelayOptions, WrappedServer } from '../mcp/proxy/relay.ts';
+import type { StdioTransport } from '../mcp/stdio.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, plain, UsageError } from './cli.ts';
+import { bound, stopper, watchFaults } from './serve.ts';
+import { guardsFor, type ServerChoice, wrappedServers } from './wrap-servers.ts';
+
+export interface WrapOptions extends ConfigOptions, ServerChoice {
+  /** In seconds. */
+  readonly initializeTimeout: number;
+}
+
+/** The longest message that is read from the client, in bytes. */
+const lineBytesMax = 64 * 1024 * 1024;
+/** How long answers may take to be handed to the operating system, in ms. */
+const flushMs = 1_000;
+
+/** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
+export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+  const stop = stopper();
+  const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
+  const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
+  keepStdoutForProtocol();
+  const config = await configOf(cli, options);
+  const log = createLog({ level: config.logLevel });
+  const faults = watchFaults(log, () => stop.now('a fault'));
+  const servers = wrappedServers(cli, config, target, options);
+  let failure: UpstreamFault | undefined;
+  const wrapped = await wrap(cli, config, servers, {
+    transport,
+    log,
+    initializeMs: options.initializeTimeout * 1_000,
+    onFailed: (fault) => {
+      failure = fault;
+      stop.now('no server is left');
+    },
+  });
+  await wrapped.relay.start();
+  await end(wrapped, transport, config, stop, log);
+  if (failure === undefined) return faults.seen ? exitCodes.failure : exitCodes.ok;
+  cli.tell(`mcp-once: ${plain(failure.message)}.`);
+  return exitCodes.failure;
+}
+
+interface Wrapped {
+  readonly relay: Relay;
+  readonly app: App;
+}
+
+type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
+
+/** The relay, and the engine over what it has seen listed. */
+async function wrap(cli: Cli, config: Config, servers: readonly WrappedServer[], wiring: Wiring): Promise<Wrapped> {
+  const { log } = wiring;
+  const [first] = servers;
+  if (first === undefined) {
+    throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
+  }
+  let app: App | undefined;
+  const engine = (): App => {
+    if (!app) throw new Error('the engine is not there yet');
+    return app;
+  };
+  const options: RelayOptions = {
+    ...wiring,
+    guard: guardsFor(config, servers, (message) => log.warn(message)),
+    handle: (call: ToolCall) => engine().handle(call),
+    scope: () => engine().scope,
+    clock: systemClock,
+  };
+  const relay = (await import('../mcp/proxy/single.ts')).relayToOne(first, options);
+  app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
+  return { relay, app };
+}
+
+/** Waits for the end, and then for what is executing. */
+async function end(
+  { relay, app }: Wrapped,
+  transport: StdioTransport,
+  config: Config,
+  stop: ReturnType<typeof stopper>,
+  log: Log,
+): Promise<void> {
+  const why = await stop.stopped;
+  log.debug(`draining: ${why}`);
+  const drainingAtMs = systemClock.monotonicMs();
+  // What was read before stdin ended still begins; after a signal nothing does.
+  if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(config.drainMs)]);
+  await app.drain(Math.max(0, config.drainMs - (systemClock.monotonicMs() - drainingAtMs)));
+  await Promise.race([transport.settled(), bound(flushMs)]);
+  await relay.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+  await transport.close();
+}

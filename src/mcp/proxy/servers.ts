@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import type { Upstream as UpstreamIdentity } from '../../tool/types.ts';
+import { ChildLink } from './child-link.ts';
+import type { WrappedServer } from './relay.ts';
+
+/** A server that is started here and speaks over its stdin and stdout. */
+export interface CommandServer {
+  /** Its name in the configuration; undefined for one of the command line. */
+  readonly id?: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of its process. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
+  /** Tells accounts of one server apart. Default `default`. */
+  readonly account?: string;
+}
+
+/** Names, for the processes below, what is wrapped above them; separated by commas. */
+export const WRAPS_VARIABLE = 'MCP_ONCE_WRAPS';
+
+/** A server behind a command. @throws CircularWrap when it is wrapped by itself. */
+export function commandServer(server: CommandServer): WrappedServer {
+  const { id, command, args, env, cwd, account = 'default' } = server;
+  const hash = hashOf([command, ...args, cwd]);
+  const name = id ?? nameOfCommand(command, args);
+  const above = (env[WRAPS_VARIABLE] ?? '').split(',').filter((each) => each !== '');
+  if (above.includes(hash)) throw new CircularWrap(name);
+  const below = { ...env, [WRAPS_VARIABLE]: [...above, hash].join(',') };
+  return {
+    name,
+    identity: identityOf(id === undefined ? `stdio:${hash}` : `server:${id}`, account),
+    open: (events) => new ChildLink({ name, command, args, env: below, cwd }, events),
+  };
+}
+
+/** A server that would start, through others or at once, itself. */
+export class CircularWrap extends Error {
+  constructor(name: string) {
+    super(`${name} is wrapped by itself: it would start itself for ever`);
+    this.name = 'CircularWrap';
+  }
+}
+
+/** Never a credential, and never a header: two of one person must mean one upstream. */
+export function identityOf(origin: string, account: string): UpstreamIdentity {
+  return Object.freeze({ origin, mode: 'mcp', account });
+}
+
+function hashOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+/** A short name for people: the package or script where a runner only runs it. */
+function nameOfCommand(command: string, args: readonly string[]): string {
+  const base = lastPart(command);
+  const isRunner = /^(npx|npm|node|bunx?|deno|uvx?|python3?|docker)(\.exe|\.cmd)?$/i.test(base);
+  const first = isRunner ? args.find((each) => !each.startsWith('-') && each !== 'exec' && each !== 'run') : undefined;
+  return (first === undefined ? base : lastPart(first)).slice(0, 64);
+}
+
+function lastPart(path: string): string {
+  return path.split(/[/\\]/).at(-1) || path;
+}
