@@ -1,3 +1,4 @@
+import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { hostKeyOf } from '../mcp/server.ts';
 import type { ToolLog } from '../tool/types.ts';
@@ -26,7 +27,11 @@ interface SdkExtra {
 const neverAborts = new AbortController().signal;
 
 /** What the engine takes from an MCP request. */
-export function callDetails(params: Fields, extra: object, log: ToolLog) {
+export function callDetails(
+  params: Fields,
+  extra: object,
+  log: ToolLog,
+): Pick<ToolCall, 'meta' | 'signal' | 'hostKey' | 'onWait'> {
   const meta = metaOf(params, extra);
   const hostKey = hostKeyOf(meta, params) ?? headerKey(extra);
   const onWait = progressOf(meta, extra, log);
