@@ -3,7 +3,7 @@ import { wrapRulesOf } from '../config/mcp-servers.ts';
 import type { Config, Environment } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
 import type { WrappedServer } from '../mcp/proxy/relay.ts';
-import { CircularWrap, commandServer, WRAPS_VARIABLE } from '../mcp/proxy/servers.ts';
+import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from '../mcp/proxy/servers.ts';
 import type { GuardTool } from '../mcp/proxy/tool-memory.ts';
 import { decide } from '../source/proxy/policy.ts';
 import { makeProxyTool, proxyClient } from '../source/proxy/tool.ts';
@@ -22,17 +22,19 @@ export interface ServerChoice {
 }
 
 /** What is wrapped: what the command line names, else the configuration's `mcpServers`. @throws McpOnceError, UsageError */
-export function wrappedServers(
+export async function wrappedServers(
   cli: Cli,
   config: Config,
   target: readonly string[],
   choice: ServerChoice,
-): readonly WrappedServer[] {
+): Promise<readonly WrappedServer[]> {
   const [first, ...args] = target;
-  if (first === undefined) return Object.entries(config.mcpServers).map(([id, server]) => configured(cli, id, server));
+  if (first === undefined) {
+    return Promise.all(Object.entries(config.mcpServers).map(([id, server]) => configured(cli, id, server)));
+  }
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('after a URL nothing else may stand');
-    throw new UsageError('URLs are not there yet');
+    return [await urlServer({ url: urlOf(first), headers: headersOf(cli, choice), ...named(choice.name) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header are for a server at a URL');
@@ -44,10 +46,14 @@ export function wrappedServers(
 
 type Configured = Config['mcpServers'][string];
 
-function configured(cli: Cli, id: string, server: Configured): WrappedServer {
-  const { command, args = [], env = {}, cwd = process.cwd(), url, mcpOnce } = server;
+async function configured(cli: Cli, id: string, server: Configured): Promise<WrappedServer> {
+  const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
   const account = mcpOnce?.account === undefined ? {} : { account: mcpOnce.account };
-  if (command === undefined) throw new UsageError(`${id}: ${url} is not there yet`);
+  if (command === undefined) {
+    const kinds = { http: 'streamable', 'streamable-http': 'streamable', sse: 'sse', stdio: undefined } as const;
+    const speaks = type === undefined ? undefined : kinds[type];
+    return urlServer({ id, url: urlOf(url), headers, ...account, ...(speaks === undefined ? {} : { speaks }) });
+  }
   const whole = { ...environmentFor(cli.environment), ...env };
   return checked(() => commandServer({ id, command, args, env: whole, cwd: resolve(cwd), ...account }));
 }
@@ -81,6 +87,39 @@ function environmentFor(environment: Environment): Record<string, string> {
     return value !== undefined && (!name.startsWith('MCP_ONCE_') || name === WRAPS_VARIABLE);
   });
   return Object.fromEntries(theirs);
+}
+
+/** @throws UsageError that never holds what the header or the variable says. */
+function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const each of header) {
+    const colon = each.indexOf(':');
+    const [name, value] = [each.slice(0, Math.max(colon, 0)).trim(), each.slice(colon + 1).trim()];
+    if (!isHeader(name, value)) throw new UsageError('--header must be "Name: value"');
+    headers[name] = value;
+  }
+  if (bearerEnv === undefined) return headers;
+  const token = environment[bearerEnv];
+  if (!token) throw new UsageError(`--bearer-env: the variable ${bearerEnv} is not set`);
+  if (!isHeader('Authorization', token)) throw new UsageError(`--bearer-env: ${bearerEnv} holds no token`);
+  return { ...headers, Authorization: `Bearer ${token}` };
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    new Headers({ [name]: value });
+    return name !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** @throws UsageError */
+function urlOf(text: string): string {
+  if (!URL.canParse(text)) throw new UsageError('that is no URL');
+  const { username, password } = new URL(text);
+  if (username || password) throw new UsageError('a URL must hold no password: use --bearer-env or headers');
+  return text;
 }
 
 function checked(make: () => WrappedServer): WrappedServer {

@@ -31,7 +31,7 @@ export async function runWrap(cli: Cli, target: readonly string[], options: Wrap
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const servers = wrappedServers(cli, config, target, options);
+  const servers = await wrappedServers(cli, config, target, options);
   let failure: UpstreamFault | undefined;
   const wrapped = await wrap(cli, config, servers, {
     transport,

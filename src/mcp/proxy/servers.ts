@@ -17,6 +17,17 @@ export interface CommandServer {
   readonly account?: string;
 }
 
+/** A server at a URL. */
+export interface UrlServer {
+  /** Its name in the configuration; undefined for one of the command line. */
+  readonly id?: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Default: Streamable HTTP, and where that is refused the older SSE. */
+  readonly speaks?: 'streamable' | 'sse';
+  readonly account?: string;
+}
+
 /** Names, for the processes below, what is wrapped above them; separated by commas. */
 export const WRAPS_VARIABLE = 'MCP_ONCE_WRAPS';
 
@@ -35,6 +46,20 @@ export function commandServer(server: CommandServer): WrappedServer {
   };
 }
 
+/** A server at a URL; loads what speaks HTTP. A private address is one that the operator wrote, and may be. */
+export async function urlServer(server: UrlServer): Promise<WrappedServer> {
+  const { id, headers, speaks: kind = 'any', account = 'default' } = server;
+  const url = new URL(server.url);
+  const { HttpLink } = await import('./http-link.ts');
+  const speaks: { kind: 'any' | 'streamable' | 'sse' } = { kind };
+  const name = id ?? url.host;
+  return {
+    name,
+    identity: identityOf(id === undefined ? `${url.origin}${url.pathname}` : `server:${id}`, account),
+    open: (events) => new HttpLink({ name, url, headers, speaks }, events),
+  };
+}
+
 /** A server that would start, through others or at once, itself. */
 export class CircularWrap extends Error {
   constructor(name: string) {
@@ -44,7 +69,7 @@ export class CircularWrap extends Error {
 }
 
 /** Never a credential, and never a header: two of one person must mean one upstream. */
-export function identityOf(origin: string, account: string): UpstreamIdentity {
+function identityOf(origin: string, account: string): UpstreamIdentity {
   return Object.freeze({ origin, mode: 'mcp', account });
 }
 
