@@ -86,7 +86,7 @@ function guarded(tool: ListedTool, rule: WrapRule, guess: Guess): GuardDecision 
     type: 'guard',
     because,
     why,
-    warnings: Object.freeze(warnings),
+    warnings,
     effect: isUpdate ? 'update' : 'create',
     match,
     windowMs,

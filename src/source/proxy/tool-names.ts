@@ -12,6 +12,13 @@ const writeVerbs = new Set(
   ),
 );
 
+/** Those of them that are things as well: after a verb that reads they are what is read. */
+const things = new Set(
+  'post set change patch copy archive store import merge commit release order book schedule charge transfer issue lock mark build claim call start stop reset submit exec grant reserve refund invite restore sync install'.split(
+    ' ',
+  ),
+);
+
 /** Verbs whose identical repeats are often meant: a second click, a second line in a log. */
 const repeatedVerbs = new Set(
   'append log increment decrement toggle click press type scroll drag hover navigate goto go back next previous step wait sleep poll roll random generate sample run execute exec test build send notify speak play take screenshot snapshot think sequentialthinking undo redo retry advance move turn spin draw pop consume echo evaluate'.split(
@@ -21,6 +28,8 @@ const repeatedVerbs = new Set(
 
 /** The second word after `check` that makes it a write: `check_in`, `check_out`. */
 const particles = new Set(['in', 'out', 'off']);
+
+const joiners = new Set(['or', 'and', 'then']);
 
 /** The words of a tool's name, in lower case: of snake, kebab, camel and dotted names. */
 export function wordsOf(name: string): readonly string[] {
@@ -49,7 +58,8 @@ export function guessByName(name: string): NameGuess {
   const words = wordsOf(name);
   const [first = '', second = ''] = words;
   if (readVerbs.has(first)) return guessByFirst(first, words.slice(1));
-  if (readVerbs.has(second) && !words.some((word) => writeVerbs.has(word))) {
+  const writes = words.some((word, index) => writeVerbs.has(word) && !(index > 1 && things.has(word)));
+  if (readVerbs.has(second) && !writes) {
     if (second === 'check' && particles.has(words[2] ?? '')) return { type: 'none' };
     return { type: 'read', verb: second, doubt: `"${second}" stands second in its name` };
   }
@@ -57,14 +67,13 @@ export function guessByName(name: string): NameGuess {
 }
 
 function guessByFirst(verb: string, rest: readonly string[]): NameGuess {
-  const writes = rest.find((word) => writeVerbs.has(word));
   if (verb === 'check' && particles.has(rest[0] ?? '')) return { type: 'none' };
-  const joins = rest.some((word, index) => {
-    return (word === 'or' || word === 'and' || word === 'then') && writeVerbs.has(rest[index + 1] ?? '');
-  });
-  if (writes !== undefined && joins) return { type: 'read-or-write', verb, writes };
-  if (writes !== undefined) return { type: 'read', verb, doubt: `its name also holds "${writes}"` };
-  return { type: 'read', verb };
+  const joined = rest.find((word, index) => writeVerbs.has(word) && joiners.has(rest[index - 1] ?? ''));
+  if (joined !== undefined) return { type: 'read-or-write', verb, writes: joined };
+  const writes = rest.find((word) => writeVerbs.has(word) && !things.has(word));
+  return writes === undefined
+    ? { type: 'read', verb }
+    : { type: 'read', verb, doubt: `its name also holds "${writes}"` };
 }
 
 /** The verb of a tool of which identical calls, one after the other, are often each meant. */
