@@ -21,6 +21,8 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
 const lineBytesMax = 64 * 1024 * 1024;
 /** How long answers may take to be handed to the operating system, in ms. */
 const flushMs = 1_000;
+/** How long a client that has said nothing yet may take to say it, where there is no server for it, in ms. */
+const tellMs = 500;
 
 /** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
 export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
@@ -39,7 +41,8 @@ export async function runWrap(cli: Cli, target: readonly string[], options: Wrap
     initializeMs: options.initializeTimeout * 1_000,
     onFailed: (fault) => {
       failure = fault;
-      stop.now('no server is left');
+      // A client that has just begun to speak is told, too.
+      setTimeout(() => stop.now('no server is left'), tellMs);
     },
   });
   await wrapped.relay.start();

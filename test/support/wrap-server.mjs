@@ -62,7 +62,11 @@ const modes = {
   meta: (id, _what, params) => answer(id, text(JSON.stringify(params))),
   slow: (id, what) => setTimeout(() => modes.ok(id, what), Number(what.split(' ')[1])),
   release: (id, what) => {
-    const poll = setInterval(() => existsSync(`${EFFECTS}.release`) && (clearInterval(poll), modes.ok(id, what)), 20);
+    const poll = setInterval(() => {
+      if (!existsSync(`${EFFECTS}.release`)) return;
+      clearInterval(poll);
+      modes.ok(id, what);
+    }, 20);
   },
 };
 
@@ -112,7 +116,10 @@ const handlers = {
   'tools/call': call,
   'x/echo': (id, params) => answer(id, { method: 'x/echo', params }),
   'x/ask': (id, params) => ask(params.method, params.params, (said) => answer(id, { said })),
-  'x/notify': (id, params) => (send({ method: params.method, params: params.params }), answer(id, {})),
+  'x/notify': (id, params) => {
+    send({ method: params.method, params: params.params });
+    answer(id, {});
+  },
   'x/die': () => process.exit(9),
   'x/pid': (id) => answer(id, { pid: process.pid }),
   'x/seen': (id) => answer(id, { seen }),

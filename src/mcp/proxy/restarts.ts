@@ -8,6 +8,10 @@ const delayMaxMs = 5_000;
 export class Restarts {
   #atMs: number[] = [];
 
+  mayBegin(nowMs: number): boolean {
+    return this.#atMs.filter((atMs) => nowMs - atMs < withinMs).length < restartsMax;
+  }
+
   /** @returns how long to wait before the next start, in ms; undefined when there were too many in the last minute. */
   next(nowMs: number): number | undefined {
     this.#atMs = this.#atMs.filter((atMs) => nowMs - atMs < withinMs);

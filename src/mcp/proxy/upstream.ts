@@ -136,7 +136,7 @@ export class Upstream {
 
   #nextLink(): Promise<Link> {
     if (this.#state === 'up' && this.#link) return Promise.resolve(this.#link);
-    if (this.#state === 'down') void this.#restart();
+    if (this.#state === 'down' && this.#restarts.mayBegin(this.#options.clock.monotonicMs())) void this.#restart();
     if (this.#state === 'down' || this.#state === 'dead') {
       return Promise.reject(new UpstreamFault('not_executed', `${this.name} is down: ${this.#why}`));
     }
@@ -211,8 +211,8 @@ export class Upstream {
       const delayMs = this.#restarts.next(clock.monotonicMs());
       if (delayMs === undefined) {
         this.#state = 'down';
-        const message = `${this.name} is down: it has ended too often within a minute (the last time: ${this.#why})`;
-        this.#refuseWaiting(new UpstreamFault('not_executed', message));
+        this.#why = `it has ended too often within a minute (the last time: ${this.#why})`;
+        this.#refuseWaiting(new UpstreamFault('not_executed', `${this.name} is down: ${this.#why}`));
         return;
       }
       this.#state = 'restarting';
