@@ -42,10 +42,10 @@ const literal = /-?\d[\d.eE+-]*|true|false|null/y;
 /**
  * Reads JSON with comments and trailing commas, as VS Code and others keep it, so that single places can be
  * replaced and everything else stays, byte for byte.
- * @throws McpOnceError `invalid_input` that names the line, and never quotes it: it may hold a secret.
+ * @throws McpOnceError `invalid_input` that names file and line, and never quotes it: it may hold a secret.
  */
-export function readJsonc(source: string): JsonNode {
-  const reader = new Reader(source);
+export function readJsonc(source: string, file: string): JsonNode {
+  const reader = new Reader(source, file);
   const root = reader.value(0);
   reader.skip();
   if (reader.at < source.length) reader.fail();
@@ -83,10 +83,12 @@ export function applyEdits(source: string, edits: readonly Edit[]): string {
 
 class Reader {
   readonly #source: string;
+  readonly #file: string;
   at = 0;
 
-  constructor(source: string) {
+  constructor(source: string, file: string) {
     this.#source = source;
+    this.#file = file;
   }
 
   value(depth: number): JsonNode {
@@ -108,7 +110,7 @@ class Reader {
   fail(): never {
     const before = this.#source.slice(0, this.at).split('\n');
     const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
-    return refuse(`The file is not valid JSON (${place}). Nothing was changed: correct it first.`);
+    return refuse(`${this.#file}: it is not valid JSON (${place}). Nothing was changed: correct it first.`);
   }
 
   #object(start: number, depth: number): ObjectNode {

@@ -40,14 +40,19 @@ interface Server {
 type Outcome = Rewritten & { readonly server: Server };
 
 /**
- * Rewrites clients' files so that every server in them is guarded, or takes that back.
+ * Rewrites clients' files so that every server in them is guarded, or takes that back. Each file in one step;
+ * a copy of it is kept beside it. Prints what is done with each server, and no value of it.
  * @throws McpOnceError `invalid_input`, UsageError
  */
-export async function runWrapClients(cli: Cli, options: WrapClientsOptions): Promise<number> {
+export async function runWrapClients(
+  cli: Cli,
+  options: WrapClientsOptions,
+  { platform, folder }: Pick<Places, 'platform' | 'folder'> = { platform: process.platform, folder: process.cwd() },
+): Promise<number> {
   const { environment } = cli;
   const home = environment.HOME || environment.USERPROFILE || homedir();
   if (options.force && !options.undo) throw new UsageError('--force goes with --undo');
-  const places = { platform: process.platform, home, folder: process.cwd(), environment };
+  const places = { platform, home, folder, environment };
   for (const named of await filesOf(options, places)) {
     const file = await readClientFile(named);
     if (options.undo) await undo(cli, file, home, options.force === true);
@@ -119,7 +124,7 @@ async function restore(cli: Cli, file: ClientFile, backup: Backup): Promise<void
 
 async function unwrap(cli: Cli, file: ClientFile, home: string, newest: Backup | undefined): Promise<void> {
   const source = sourceOf(file);
-  const before = newest ? readJsonc((await readClientFile(newest.path)).bytes.toString('utf8')) : undefined;
+  const before = newest ? readJsonc(sourceOf(await readClientFile(newest.path)), newest.path) : undefined;
   const guarded = serversOf(file, home).filter(({ entry }) => isGuarded(entry));
   const outcomes = guarded.map((server): Outcome => {
     const entryBefore = server.path.reduce<JsonNode | undefined>((node, name) => memberOf(node, name)?.value, before);
@@ -133,7 +138,7 @@ async function unwrap(cli: Cli, file: ClientFile, home: string, newest: Backup |
 
 /** All servers of a file: of the user, of each project (Claude Code), in a settings file (VS Code). */
 function serversOf(file: ClientFile, home: string): readonly Server[] {
-  const root = readJsonc(sourceOf(file));
+  const root = readJsonc(sourceOf(file), file.path);
   if (root.type !== 'object') refuse(`${file.path}: it is no JSON object. Nothing was changed.`);
   const project = projectOf(file.path, home);
   const own = [['mcpServers'], ['servers'], ['mcp', 'servers']].flatMap((path) => serversAt(root, path, project));
