@@ -25,6 +25,8 @@ interface Guarded {
   readonly isUrl: boolean;
 }
 
+/** As the command `wrap` takes it. */
+const idOption = '--id';
 /** What may stand before the name of the program that is started. */
 const launcher =
   /^(?:-.*|\/[cds]|(?:.*[\\/])?(?:npx|bunx|pnpm|yarn|dlx|exec|node|bun|cmd|env)(?:\.(?:cmd|exe|ps1))?)$/i;
@@ -70,7 +72,7 @@ function wrapCommand(source: string, entry: ObjectNode, command: Member, id: str
   const args = memberOf(entry, 'args');
   if (program === undefined || program === '') return left('its command is no text');
   if (args && textsOf(args.value) === undefined) return left('its args are no list of texts');
-  const added = ['wrap', '--id', id, '--', program];
+  const added = ['wrap', idOption, id, '--', program];
   const list = args?.value.type === 'array' ? insertFirst(source, args.value, added) : undefined;
   const rename = { ...spanOf(command.value), text: json('mcp-once') };
   const edits = list
@@ -86,7 +88,7 @@ function wrapUrl(source: string, entry: ObjectNode, url: Member, id: string): Re
   if (signIn !== undefined) return left(`its client signs in for it (${signIn}), which mcp-once cannot take over`);
   const headers = headerEdits(entry);
   if (headers === undefined) return left('its headers are no texts');
-  const args = `"args": ${listOf(['wrap', '--id', id, address])}`;
+  const args = `"args": ${listOf(['wrap', idOption, id, address])}`;
   const type = memberOf(entry, 'type');
   const edits = [
     { start: url.key.start, end: url.value.end, text: `"command": "mcp-once",${gapBefore(source, url)}${args}` },

@@ -1,10 +1,34 @@
+import { wrapRulesOf } from '../config/mcp-servers.ts';
+import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
+import type { WrappedServer } from '../mcp/proxy/relay.ts';
 import { pointerOf } from '../source/proxy/path.ts';
 import { decide } from '../source/proxy/policy.ts';
 import type { Decision, ListedTool, WrapRules } from '../source/proxy/types.ts';
 import { matchesGlob } from '../tool/load.ts';
 import { type Cli, exitCodes, plain } from './cli.ts';
 import { tableOf } from './table.ts';
+import { listTools } from './wrap-explain-list.ts';
+
+/** What `wrap --explain` is asked with besides its servers. */
+export interface ExplainOptions {
+  readonly json?: boolean;
+  /** How long each answer of a server may take, in ms. */
+  readonly answerMs: number;
+}
+
+/** Asks each server for its tools, in a connection of its own, and prints what is done with them. */
+export function explainWrapped(
+  cli: Cli,
+  { wrap, mcpServers }: Pick<Config, 'wrap' | 'mcpServers'>,
+  servers: readonly WrappedServer[],
+  { json = false, answerMs }: ExplainOptions,
+): Promise<number> {
+  const explained = servers.map(({ name, open }) => {
+    return { name, rules: wrapRulesOf(wrap, mcpServers[name]?.mcpOnce), list: () => listTools({ open, answerMs }) };
+  });
+  return runWrapExplain(cli, explained, { json });
+}
 
 /** A server whose tools are to be explained. */
 export interface ExplainedServer {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
 import { type ExplainedServer, runWrapExplain } from '../../src/cli/wrap-explain.ts';
+import { listTools } from '../../src/cli/wrap-explain-list.ts';
+import { commandServer } from '../../src/mcp/proxy/servers.ts';
 import type { ListedTool, WrapRules } from '../../src/source/proxy/types.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -85,13 +85,48 @@ test.each([
 );
 
 /** As the server itself lists them, in a process of its own. */
-async function toolsOf(name: string): Promise<ListedTool[]> {
-  const folder = temporaryFolder();
-  const require = createRequire(import.meta.url);
-  const main = require.resolve(`${name}/dist/index.js`);
-  const transport = new StdioClientTransport({ command: process.execPath, args: [main, folder], stderr: 'ignore' });
-  const client = new Client({ name: 'test', version: '1' });
-  onTestFinished(() => client.close());
-  await client.connect(transport);
-  return (await client.listTools()).tools;
+function toolsOf(name: string): Promise<readonly ListedTool[]> {
+  return listTools({
+    open: commandOpening(createRequire(import.meta.url).resolve(`${name}/dist/index.js`)),
+    answerMs: 30_000,
+  });
 }
+
+function commandOpening(...args: string[]) {
+  const folder = temporaryFolder();
+  const { PATH = '' } = process.env;
+  return commandServer({ command: process.execPath, args: [...args, folder], env: { PATH, HOME: folder }, cwd: folder })
+    .open;
+}
+
+/** A server of a few lines, one message a line. */
+function scripted(answer: string) {
+  const script = `require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, method, params, result, error } = JSON.parse(line);
+    const send = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    if (method === 'initialize') send({ id, result: { protocolVersion: '2025-06-18', capabilities: { tools: {} } } });
+    ${answer}
+  })`;
+  return commandOpening('-e', script);
+}
+
+test('all pages are read, and what the server asks meanwhile is answered', async () => {
+  const open = scripted(`
+    if (method === 'tools/list' && !params.cursor) { send({ id: 'p', method: 'ping' }); send({ id: 'r', method: 'roots/list' }); globalThis.first = id; }
+    if (error) send({ id: globalThis.first, result: { tools: [{ name: 'a', inputSchema: {} }, 'junk'], nextCursor: error.code + '' } });
+    if (params?.cursor === '-32601') send({ id, result: { tools: [{ name: 'b', inputSchema: {} }] } });`);
+  expect((await listTools({ open, answerMs: 30_000 })).map(({ name }) => name)).toEqual(['a', 'b']);
+});
+
+test.each([
+  ['process.exit(3)', /ended|exit/],
+  ["if (method === 'tools/list') send({ id, error: { code: -32000, message: 'no' } })", /the error -32000: no/],
+  ["if (method === 'tools/list') process.exit(3)", /ended|exit/],
+])('a server that does %s is told of', async (answer, why) => {
+  await expect(listTools({ open: scripted(answer), answerMs: 30_000 })).rejects.toThrow(why);
+});
+
+test('a server that never answers is given up after a while', async () => {
+  const open = commandOpening('-e', 'process.stdin.resume()');
+  await expect(listTools({ open, answerMs: 200 })).rejects.toThrow(/did not answer initialize within 0.2 s/);
+});

@@ -14,7 +14,7 @@ export interface ListedTool {
 }
 
 /** What a server says of a tool. A claim, not a proof: see `trustAnnotations`. */
-export interface ListedAnnotations {
+interface ListedAnnotations {
   readonly title?: string | undefined;
   readonly readOnlyHint?: boolean | undefined;
   readonly destructiveHint?: boolean | undefined;
@@ -50,7 +50,7 @@ export interface WrapRule {
 }
 
 /** How an effect is found by another tool of the same server. */
-export interface WrapLookup {
+interface WrapLookup {
   /** A tool that only reads. */
   readonly tool: string;
   /** Its arguments: a text, `$name` for the call's own argument, or `$marker`. */
@@ -66,7 +66,7 @@ export interface WrapLookup {
 }
 
 /** What a tool's decision came from. */
-export type Because = 'configuration' | 'annotation' | 'key-field' | 'name' | 'default';
+type Because = 'configuration' | 'annotation' | 'key-field' | 'name' | 'default';
 
 /** What is done with a tool's calls. */
 export type Decision = PassDecision | GuardDecision;
