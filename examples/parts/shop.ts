@@ -11,8 +11,9 @@ export const settings = {
   invoices: process.env.EXAMPLE_INVOICES ?? 'invoices.jsonl',
 };
 
-/** How long the answer of a slow shop takes, and how long an impatient client waits, in ms. */
-export const slowMs = 1_600;
+/** How long the answer of a slow shop takes, in ms. */
+const slowMs = 1_600;
+/** How long an impatient client waits for it, in ms. */
 export const impatientMs = 1_000;
 
 /**

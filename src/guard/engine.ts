@@ -18,10 +18,10 @@ import type { GuardSettings } from './options.ts';
 import type { GuardTool } from './policy.ts';
 
 /** The code that runs for a tool, in the context of one call. */
-export type RunTool = (name: string, input: unknown, context: RunContext) => Promise<unknown>;
+type RunTool = (name: string, input: unknown, context: RunContext) => Promise<unknown>;
 
 /** A call with its own tools: what a recovery runs, it runs in this call's context. */
-export interface GuardCall extends ToolCall {
+interface GuardCall extends ToolCall {
   find(name: string): GuardTool | undefined;
   readonly run: RunTool;
 }

@@ -72,7 +72,7 @@ export interface GuardOptions {
    */
   readonly scope?: GuardScope | ((extra: object) => GuardScope);
   readonly tools?: GuardPolicies;
-  /** Signs repeat tokens, 16 characters or more. Default: the variable `MCP_ONCE_SECRET`, else one made once and kept in the store. */
+  /** Signs repeat tokens, 32 characters or more. Default: the variable `MCP_ONCE_SECRET`, else one made once and kept in the store. */
   readonly secret?: string;
   /** How long an identical call waits for the one in flight. Keep it under the clients' time-out. Default 45s. 1s to 10m. */
   readonly wait?: Duration;

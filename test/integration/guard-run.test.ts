@@ -8,6 +8,7 @@ import { Keyv } from 'keyv';
 import { type Guard, type GuardOptions, guard, NotExecuted } from 'mcp-once';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { hasRedisServer, startRedis } from '../support/redis.ts';
 import { callTool, freePort } from './guard-servers.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -104,6 +105,25 @@ describe('run', () => {
     const answer = await once.run(call, async () => ++effects);
     expect(answer.code).toMatch(/ledger_unavailable|operation_failed/);
     expect(effects).toBe(0);
+  });
+});
+
+describe.skipIf(!hasRedisServer && !process.env.REDIS_URL)('run, over Redis', () => {
+  it('executes once for two guards, and keeps subjects apart', async () => {
+    const redis = await startRedis();
+    closing.push(() => redis.stop());
+    const [one, two] = [await openGuard({ store: redis.url }), await openGuard({ store: redis.url })];
+    const arguments_ = { customer: `ada-${process.pid}-${Date.now()}` };
+    let effects = 0;
+    const execute = async () => ++effects;
+    const mine = { tool: 'create_invoice', arguments: arguments_, scope: { subject: 'ada' } };
+    const answers = await Promise.all([one.run(mine, execute), two.run(mine, execute)]);
+    expect(answers.map(({ code }) => code)).toEqual(['succeeded', 'succeeded']);
+    expect(effects).toBe(1);
+    await two.run({ ...mine, scope: { subject: 'bob' } }, execute);
+    expect(effects).toBe(2);
+    await expect(one.run({ tool: 'create_invoice', arguments: arguments_ }, execute)).rejects.toThrow(/shared/);
+    expect(effects).toBe(2);
   });
 });
 
