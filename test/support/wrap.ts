@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult, ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './temporary.ts';
@@ -35,11 +36,16 @@ export interface ConnectOptions {
   readonly cwd?: string;
 }
 
-/** The official client, connected to a process of its own. */
-export async function connect(args: readonly string[], options: ConnectOptions = {}): Promise<Client> {
+/** The official client, connected to a process of its own, or by a transport. */
+export async function connect(args: readonly string[] | Transport, options: ConnectOptions = {}): Promise<Client> {
   const { env = {}, capabilities = {}, prepare, cwd } = options;
   const client = new Client({ name: 'wrap-test', version: '1.0.0' }, { capabilities });
   prepare?.(client);
+  if ('start' in args) {
+    onTestFinished(() => client.close());
+    await client.connect(args);
+    return client;
+  }
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [...args],

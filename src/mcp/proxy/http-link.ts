@@ -82,6 +82,12 @@ export class HttpLink implements Link {
       await Promise.race([told, new Promise<void>((resolve) => setTimeout(resolve, terminateMs).unref())]);
     }
     await transport?.close();
+    for (const id of this.#waiting) {
+      this.#events.lost(
+        id,
+        new UpstreamFault('unknown', `${this.#options.name}: its session ended before it answered`),
+      );
+    }
   }
 
   #streamable(): HttpTransport {

@@ -45,12 +45,6 @@ export class Pending {
     if (pending) pending.sent = true;
   }
 
-  /** It was refused as a whole, and can be sent again. */
-  noteUnsent(id: RpcId): void {
-    const pending = this.#requests.get(id);
-    if (pending) pending.sent = false;
-  }
-
   /** Nobody waits for it any more. */
   forget(id: RpcId): void {
     this.#requests.delete(id);

@@ -40,6 +40,9 @@ export interface UpstreamEvents {
   failed(fault: UpstreamFault): void;
 }
 
+/** How long the answers of a session that is over are waited for, in ms. */
+const retiredMs = 60_000;
+
 type Taker = (link: Link | UpstreamFault) => void;
 
 /**
@@ -54,6 +57,8 @@ export class Upstream {
   readonly #restarts = new Restarts();
   readonly #session = new SessionState();
   readonly #closing = new AbortController();
+  /** Sessions that are over, and may still answer what was sent in them. */
+  readonly #retired = new Set<Link>();
   #link: Link | undefined;
   /** `down`: started again when next it is needed and may be; `dead`: never. */
   #state: 'starting' | 'up' | 'restarting' | 'down' | 'dead' = 'starting';
@@ -105,6 +110,7 @@ export class Upstream {
     const link = this.#link;
     this.#link = undefined;
     this.#state = 'dead';
+    // The retired ones close with the signal.
     await link?.close();
     const fault = new UpstreamFault('unknown', `${this.name} was closed`);
     this.#refuseWaiting(fault);
@@ -129,7 +135,7 @@ export class Upstream {
       const fault = this.#faultOf(error);
       if (!fault.sessionGone || !this.#session.isInitialized) throw fault;
       // Refused by a session that is no more, so not executed: it is sent again, once, in the next one.
-      this.#ended(link, 'its session is over', isRequest(message) ? message : undefined);
+      this.#sessionOver(link);
       await (await this.#nextLink()).send(message);
     }
   }
@@ -148,7 +154,7 @@ export class Upstream {
   #open(): Link {
     const link: Link = this.#options.open({
       message: (message) => {
-        if (link === this.#link) this.#receive(link, message);
+        if (link === this.#link || (this.#retired.has(link) && !('method' in message))) this.#receive(link, message);
       },
       lost: (id, fault) => this.#pending.lose(id, fault),
       closed: (reason) => this.#ended(link, reason),
@@ -186,8 +192,26 @@ export class Upstream {
     for (const take of waiting) take(link);
   }
 
-  /** @param kept a request that was certainly not executed, and is sent again. */
-  #ended(link: Link, why: string, kept?: RpcRequest): void {
+  /** What else is in flight in it may have been refused, too, or be answered yet. */
+  #sessionOver(link: Link): void {
+    if (link !== this.#link || this.#closing.signal.aborted) return;
+    this.#link = undefined;
+    this.#why = 'its session is over';
+    this.#retired.add(link);
+    void pause(this.#options.clock, retiredMs, this.#closing.signal).then(() => {
+      this.#retired.delete(link);
+      return link.close().catch(() => undefined);
+    });
+    if (this.#state === 'up') this.#beginAgain();
+  }
+
+  #beginAgain(): void {
+    this.#state = 'down';
+    this.#events.down();
+    void this.#restart();
+  }
+
+  #ended(link: Link, why: string): void {
     if (link !== this.#link || this.#closing.signal.aborted) return;
     this.#link = undefined;
     this.#why = why;
@@ -197,12 +221,8 @@ export class Upstream {
       this.#die(new UpstreamFault('unknown', `${this.name} did not come up: ${why}`));
       return;
     }
-    if (kept) this.#pending.noteUnsent(kept.id);
     this.#pending.loseSent(new UpstreamFault('unknown', `${this.name}: ${why} before it answered`));
-    if (this.#state !== 'up') return;
-    this.#state = 'down';
-    this.#events.down();
-    void this.#restart();
+    if (this.#state === 'up') this.#beginAgain();
   }
 
   async #restart(): Promise<void> {
