@@ -8,7 +8,7 @@ import type { UpstreamFault } from '../mcp/proxy/link.ts';
 import type { Relay, RelayOptions, WrappedServer } from '../mcp/proxy/relay.ts';
 import type { StdioTransport } from '../mcp/stdio.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, plain, UsageError } from './cli.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, plain, UsageError } from './cli.ts';
 import { bound, stopper, watchFaults } from './serve.ts';
 import { guardsFor, type ServerChoice, wrappedServers } from './wrap-servers.ts';
 
@@ -78,7 +78,10 @@ async function wrap(cli: Cli, config: Config, servers: readonly WrappedServer[],
     scope: () => engine().scope,
     clock: systemClock,
   };
-  const relay = (await import('../mcp/proxy/single.ts')).relayToOne(first, options);
+  const relay =
+    servers.length === 1
+      ? (await import('../mcp/proxy/single.ts')).relayToOne(first, options)
+      : (await import('../mcp/proxy/several.ts')).relayToSeveral(servers, options, packageVersion());
   app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
   return { relay, app };
 }

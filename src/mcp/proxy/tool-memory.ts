@@ -96,6 +96,11 @@ export class ToolMemory {
     return this.#remember({ name, inputSchema: anyInput }, true);
   }
 
+  /** Reads the upstream's list. @throws UpstreamFault; nothing was executed. */
+  refresh(): Promise<void> {
+    return this.#listAll();
+  }
+
   /** True when the upstream's list, read now, does not hold the name. */
   async isMissing(name: string): Promise<boolean> {
     const listed = new Set<string>();
