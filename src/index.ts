@@ -17,6 +17,7 @@ export type {
   RunOutcome,
   RunRefusal,
   RunSuccess,
+  ScopeOf,
   ServerLike,
   ToolHints,
 } from './guard/types.ts';

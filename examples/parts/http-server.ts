@@ -26,5 +26,8 @@ export async function startShop(once: Guard | undefined): Promise<{ url: string;
 /** What a gateway or a network does to the answer of a call that took effect. */
 function loseAnswer(response: ServerResponse): void {
   if (settings.fault === 'drop') response.destroy();
-  if (settings.fault === '503') response.writeHead(503).end('upstream connect error');
+  if (settings.fault === '503') {
+    const writeHead = response.writeHead.bind(response);
+    response.writeHead = () => writeHead(503);
+  }
 }

@@ -4,6 +4,7 @@ import type { Keyv } from 'keyv';
 import { z } from 'zod';
 import { defaults, logLevels } from '../config/defaults.ts';
 import { duration } from '../config/duration.ts';
+import { isSharedStore } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
 import { defaultStoreUrl } from '../ledger/stores/open.ts';
 import { suggestion } from '../suggest.ts';
@@ -73,8 +74,8 @@ export interface GuardSettings {
   readonly storeIsDefault: boolean;
   readonly singleProcess: boolean;
   readonly name: string | undefined;
-  /** Names the program where no MCP server does. */
-  readonly programName: string;
+  /** Names the program where no MCP server does; undefined where it has to be told. */
+  readonly programName: string | undefined;
   readonly scope: GuardOptions['scope'];
   /** Of whoever has no token: what the environment says. */
   readonly fallbackScope: GuardScope | undefined;
@@ -105,8 +106,7 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
     storeIsDefault: named === undefined,
     singleProcess: checked.singleProcess ?? false,
     name: checked.name,
-    // Who names a store says who shares it, from whatever folder; the user's own file is shared by strangers.
-    programName: checked.name ?? (named === undefined ? scriptPath() : 'local'),
+    programName: checked.name ?? programName(options.store, named),
     scope: options.scope,
     fallbackScope: scopeOfEnvironment(environment),
     tools: options.tools ?? {},
@@ -165,6 +165,15 @@ function scopeOfEnvironment({
 }: Environment): GuardScope | undefined {
   if (!subject) return undefined;
   return Object.freeze({ subject, ...(tenant ? { tenant } : {}) });
+}
+
+/**
+ * A program that names its store says thereby who shares its tools. A store that the environment names is that of
+ * strangers, too: then it is the script, which has one path on one machine only.
+ */
+function programName(inCode: GuardOptions['store'], named: GuardOptions['store']): string | undefined {
+  if (inCode !== undefined) return 'local';
+  return typeof named === 'string' && isSharedStore(named) ? undefined : scriptPath();
 }
 
 function scriptPath(): string {

@@ -2,6 +2,7 @@ import { refusal } from '../call/answers.ts';
 import { describeError, NotExecuted } from '../errors.ts';
 import { render } from '../mcp/render.ts';
 import { inputSchemaOf } from '../mcp/tool-list.ts';
+import { nearest } from '../suggest.ts';
 import type { RunContext, Upstream } from '../tool/types.ts';
 import type { GuardEngine } from './engine.ts';
 import type { Operations } from './operations.ts';
@@ -13,8 +14,10 @@ import { aroundHandler, type ServerParts } from './server-shape.ts';
 import { type ListedTool, listOf, Shelf } from './shelf.ts';
 import type { GuardPolicies } from './types.ts';
 
-/** JSON-RPC's code for a fault of the server. */
+/** JSON-RPC's codes for a fault of the server, for arguments and for methods that it does not take. */
 const internalError = -32603;
+const invalidParams = -32602;
+const methodNotFound = -32601;
 /** MCP's code for "open this URL first" (2025-11-25, URL elicitation required): nothing was done. */
 const urlElicitationRequired = -32042;
 
@@ -48,17 +51,30 @@ export function protectServer(protection: Protection): void {
   });
   aroundHandler(handlers, 'tools/call', (inner) => async (request, extra) => {
     const name = request.params?.name;
-    const tool = typeof name === 'string' && isOurs(name) ? await shelf.find(name, extra) : undefined;
-    if (!tool || tool.effect === 'read') return inner(request, extra);
-    return answerCall({ ...protection, shelf, inner }, tool, request, extra);
+    if (typeof name !== 'string' || !isOurs(name)) return inner(request, extra);
+    const listedTool = await shelf.find(name, extra);
+    // A high-level server refuses what it does not list; a low-level one may serve it, and that is guarded, too.
+    if (!listedTool && high) return inner(request, extra);
+    const tool = listedTool ?? shelf.unlisted(name);
+    if (tool.effect === 'read') return inner(request, extra);
+    return answerCall({ ...protection, shelf, inner, isListed: listedTool !== undefined }, tool, request, extra);
   });
   const { connect } = low;
   low.connect = async (transport) => {
+    if (registrations) warnOfMisspelt(protection, registrations.names());
     if (neverScoped(rule) && carriesNoToken(transport)) {
       throw unscoped('the store is shared, and a client over stdio has no access token');
     }
     return connect.call(low, transport);
   };
+}
+
+/** A policy for a tool that is not there may be meant for one that is, which then goes without it. */
+function warnOfMisspelt({ policies, engine }: Protection, names: readonly string[]): void {
+  for (const name of policies.flatMap((each) => Object.keys(each ?? {}))) {
+    const meant = name.includes('*') || names.includes(name) ? undefined : nearest(name, names);
+    if (meant !== undefined) engine.log.warn(`tools: there is no tool "${name}": did you mean "${meant}"?`);
+  }
 }
 
 /** By its name: either SDK's own, whichever copy. */
@@ -81,6 +97,7 @@ function listed(answer: unknown, shelf: Shelf, isOurs: (name: string) => boolean
 interface Answering extends Protection {
   readonly shelf: Shelf;
   readonly inner: RequestHandler;
+  readonly isListed: boolean;
 }
 
 /** What a handler says that is no outcome: it goes to the caller as it is, and nothing has been executed. */
@@ -102,7 +119,7 @@ async function answerCall(answering: Answering, tool: GuardTool, request: RawReq
       arguments: params.arguments,
       scope,
       ...callDetails(params, extra, engine.log),
-      find: (name) => (name === tool.name ? tool : shelf.peek(name)),
+      find: (asked) => (asked === tool.name ? tool : shelf.peek(asked)),
       run: (name, input, context) => {
         const call = { ...request, params: { ...params, name, arguments: input } };
         return runHandler(answering, call, extra, context, (what) => {
@@ -130,7 +147,7 @@ class PassedError extends Error {
 
 /** One run of the server's own handler: what it threw counts, not what an SDK makes of it. */
 async function runHandler(
-  { inner, operations, engine, parts }: Answering,
+  { inner, isListed, operations, engine, parts }: Answering,
   request: RawRequest,
   extra: object,
   context: RunContext,
@@ -138,7 +155,12 @@ async function runHandler(
 ): Promise<unknown> {
   const own = extraOfOperation(extra, context.signal, engine.log);
   const run = operations.begin(own, context);
-  const answer = await inner(request, own);
+  const answer = await inner(request, own).catch((error: unknown) => {
+    // The server's word for "there is no such tool" (MCP 2025-11-25, tools, error handling), of one that it does not list.
+    if (isListed || !isNoSuchTool(error)) throw error;
+    pass({ error });
+    throw new NotExecuted(describeError(error));
+  });
   if (run.threw) {
     const { error } = run.threw;
     if ((error as { code?: unknown } | null)?.code !== urlElicitationRequired) throw error;
@@ -151,6 +173,11 @@ async function runHandler(
     throw new NotExecuted('it asks the caller for more input');
   }
   return contentOf(answer);
+}
+
+function isNoSuchTool(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === invalidParams || code === methodNotFound;
 }
 
 /** Why a server refused a call without running the tool. */

@@ -29,6 +29,10 @@ export class Registrations {
     return this.#tools.has(name);
   }
 
+  names(): string[] {
+    return [...this.#tools.keys()];
+  }
+
   onChange(changed: () => void): void {
     this.#changed = changed;
   }

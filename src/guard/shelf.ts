@@ -47,14 +47,19 @@ export class Shelf {
     this.#stale = true;
   }
 
-  /** The tool of this name, undefined when the server lists none; of a server without a list, any. */
+  /** The tool of this name, as the server lists it; undefined where it lists none of this name. */
   async find(name: string, extra: object): Promise<GuardTool | undefined> {
     const known = this.#tools.get(name);
     if (known && !this.#stale) return known.tool;
     const list = this.#options.list();
-    if (!list) return this.#learnOne({ name });
+    if (!list) return undefined;
     await this.#readAll(list, extra);
     return this.#tools.get(name)?.tool;
+  }
+
+  /** A tool that no list names: guarded all the same, and forgotten again. */
+  unlisted(name: string): GuardTool {
+    return guardTool(this.#options.partsOf({ name }));
   }
 
   /** What is known already, without asking. */

@@ -13,6 +13,12 @@ export interface GuardScope {
   readonly subject: string;
 }
 
+/** Tells whose operation a request is, by what a handler gets as its last argument. */
+export type ScopeOf = {
+  /** A method, so that a function that takes its SDK's own type of request fits. */
+  of(extra: object): GuardScope;
+}['of'];
+
 /** What is said of a tool. Everything has a default, by the tool's annotations. */
 export interface GuardPolicy {
   /**
@@ -61,16 +67,17 @@ export interface GuardOptions {
    */
   readonly singleProcess?: boolean;
   /**
-   * Names the program whose tools these are: equal calls of two programs on one store are not one operation. 1 to 200
-   * characters, the same on all machines. Default: the MCP server's own name; without one, the store's own if it
-   * was named, else the script that runs.
+   * Names the program whose tools these are: equal calls of two programs on one store are two operations. 1 to 200
+   * characters, the same on all machines. Default: the MCP server's own name. Of functions and wrapped handlers: one
+   * name for all that name the same `store` in their code, else the path of the script; needed where the environment
+   * names a shared store.
    */
   readonly name?: string;
   /**
    * Whose operation a call is. Default: the subject of the verified access token (`extra.authInfo.extra.sub`) where
    * there is one, else the variables `MCP_ONCE_TENANT` and `MCP_ONCE_SUBJECT`, else `local`, which a shared store refuses.
    */
-  readonly scope?: GuardScope | ((extra: object) => GuardScope);
+  readonly scope?: GuardScope | ScopeOf;
   readonly tools?: GuardPolicies;
   /** Signs repeat tokens, 32 characters or more. Default: the variable `MCP_ONCE_SECRET`, else one made once and kept in the store. */
   readonly secret?: string;

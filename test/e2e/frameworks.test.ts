@@ -16,6 +16,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const cases = [
   ['langchain-mcp', 'error', 'toolRetryMiddleware after an error', 'unknown'],
   ['langchain-mcp', 'slow', 'toolRetryMiddleware after a time-out', 'replay'],
+  ['langchain-http', 'drop', 'toolRetryMiddleware after a dropped answer', 'replay'],
+  ['langchain-http', '503', 'toolRetryMiddleware after a 503', 'replay'],
   ['langchain-tool', 'error', 'toolRetryMiddleware around a function', 'unknown'],
   ['vercel-ai-mcp', '503', 'maxRetries of the MCP client after a 503', 'replay'],
   ['vercel-ai-mcp', 'drop', 'the agent loop after a dropped answer', 'replay'],

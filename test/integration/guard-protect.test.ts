@@ -3,10 +3,11 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
 import { type Guard, type GuardOptions, guard, NotExecuted } from 'mcp-once';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { z as z3 } from 'zod/v3';
 import { callTool, clientOf, servers, type TestTool } from './guard-servers.ts';
 
 const guards: Guard[] = [];
@@ -211,10 +212,11 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     const { tool } = shop('create_invoice', {
       run: async (_input, extra) => {
         const { signal } = once.operation(extra);
+        const { signal: own, mcpReq } = extra as { signal?: AbortSignal; mcpReq?: { signal: AbortSignal } };
         started.resolve();
         await release.promise;
         effects += 1;
-        aborted = signal.aborted;
+        aborted = signal.aborted || (own ?? mcpReq?.signal)?.aborted !== false;
         return { content: [{ type: 'text', text: 'late' }] };
       },
     });
@@ -264,6 +266,55 @@ describe('protect', () => {
     expect((await callTool(client, 'renamed', { a: 'x' })).outcome.code).toBe('outcome_unknown');
     tool.remove();
     expect((await callTool(client, 'renamed', { a: 'x' })).outcome).toEqual({});
+  });
+
+  it('guards what a low-level server serves and does not list, and lets its "no such tool" pass', async () => {
+    let effects = 0;
+    const server = new Server({ name: 'shop', version: '1.0.0' }, { capabilities: { tools: {} } });
+    (await openGuard()).protect(server);
+    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [] }));
+    server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
+      if (params.name !== 'hidden') throw new McpError(ErrorCode.InvalidParams, 'Unknown tool');
+      effects += 1;
+      return { content: [] };
+    });
+    const client = await clientOf({
+      server,
+      register: () => {},
+      connect: (transport) => server.connect(transport as never),
+    });
+    clients.push(client);
+    await callTool(client, 'hidden', {});
+    expect((await callTool(client, 'hidden', {})).outcome.replayed).toBe(true);
+    expect(effects).toBe(1);
+    await expect(callTool(client, 'unknown', {})).rejects.toMatchObject({ code: ErrorCode.InvalidParams });
+    await expect(callTool(client, 'unknown', {})).rejects.toMatchObject({ code: ErrorCode.InvalidParams });
+  });
+
+  it('takes schemas of zod 3, and tools of the older tool()', async () => {
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    (await openGuard()).protect(server);
+    let effects = 0;
+    server.tool('create', 'Creates.', { customer: z3.string(), amount: z3.number().default(1) }, async () => {
+      effects += 1;
+      return { content: [{ type: 'text', text: 'made' }] };
+    });
+    server.tool('get', { customer: z3.string() }, { readOnlyHint: true }, async () => {
+      effects += 1;
+      return { content: [{ type: 'text', text: 'read' }] };
+    });
+    const client = await clientOf({
+      server,
+      register: () => {},
+      connect: (transport) => server.connect(transport as never),
+    });
+    clients.push(client);
+    await callTool(client, 'create', { customer: 'ada' });
+    expect((await callTool(client, 'create', { customer: 'ada', amount: 1 })).outcome.replayed).toBe(true);
+    expect((await callTool(client, 'create', { customer: 5 })).outcome.code).toBe('invalid_input');
+    await callTool(client, 'get', { customer: 'ada' });
+    await callTool(client, 'get', { customer: 'ada' });
+    expect(effects).toBe(3);
   });
 
   it('refuses invalid arguments before anything is claimed, and hashes without what the schema drops', async () => {

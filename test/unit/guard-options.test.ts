@@ -56,6 +56,15 @@ describe('guardSettings', () => {
     expect(() => guardSettings({ secret }, {})).toThrow(expect.not.stringContaining(secret));
   });
 
+  it('names the program by its code, else by its script, and asks for a name where neither tells', () => {
+    const shared = { MCP_ONCE_STORE: 'redis://x' };
+    expect(guardSettings({ name: 'shop' }, shared).programName).toBe('shop');
+    expect(guardSettings({ store: 'redis://x' }, {}).programName).toBe('local');
+    expect(guardSettings({}, {}).programName).toMatch(/^script:/);
+    expect(guardSettings({}, { MCP_ONCE_STORE: 'sqlite:/tmp/x' }).programName).toMatch(/^script:/);
+    expect(guardSettings({}, shared).programName).toBeUndefined();
+  });
+
   it('knows a Keyv instance by its shape', () => {
     const keyv = new Keyv();
     expect(guardSettings({ store: keyv }, {}).store).toBe(keyv);

@@ -68,6 +68,10 @@ describe('types', () => {
       tools: { create_invoice: { identity: (input: { customer: string }) => input.customer, window: '7d' } },
     };
     expectTypeOf(options).toEqualTypeOf<GuardOptions>();
+    const scoped: GuardOptions = {
+      scope: (extra: { authInfo?: { clientId: string } }) => ({ subject: extra.authInfo?.clientId ?? '' }),
+    };
+    expectTypeOf(scoped).toEqualTypeOf<GuardOptions>();
     // @ts-expect-error no such match
     const wrong: GuardOptions = { tools: { a: { match: 'equal' } } };
     void wrong;
