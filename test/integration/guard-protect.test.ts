@@ -291,6 +291,34 @@ describe('protect', () => {
     await expect(callTool(client, 'unknown', {})).rejects.toMatchObject({ code: ErrorCode.InvalidParams });
   });
 
+  it('knows a refusal of the SDK, which never called the handler, for one that had no effect', async () => {
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    (await openGuard()).protect(server);
+    let known = false;
+    let effects = 0;
+    // Answers later, so that only the SDK can check it.
+    const inputSchema = { customer: z.string().refine(async () => known, 'is not known') };
+    server.registerTool('create', { inputSchema }, async () => {
+      effects += 1;
+      return { content: [{ type: 'text', text: 'made' }] };
+    });
+    const client = await clientOf({
+      server,
+      register: () => {},
+      connect: (transport) => server.connect(transport as never),
+    });
+    clients.push(client);
+    const refused = await callTool(client, 'create', { customer: 'ada' });
+    expect(refused.outcome.code).toBe('operation_failed');
+    expect(refused.text).toContain('is not known');
+    known = true;
+    expect((await callTool(client, 'create', { customer: 'ada' })).outcome).toMatchObject({
+      replayed: false,
+      attempt: 2,
+    });
+    expect(effects).toBe(1);
+  });
+
   it('takes schemas of zod 3, and tools of the older tool()', async () => {
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     (await openGuard()).protect(server);
