@@ -8,7 +8,10 @@ import { hostKeyOf } from '../server.ts';
 import { UpstreamFault } from './link.ts';
 import {
   errorAnswer,
+  internalError,
+  invalidParams,
   isObject,
+  methodNotFound,
   type RpcError,
   type RpcId,
   type RpcMessage,
@@ -19,11 +22,7 @@ import {
 import type { ToolMemory } from './tool-memory.ts';
 import type { Upstream } from './upstream.ts';
 
-/** JSON-RPC's own code for a fault of the one who answers. */
-const internalError = -32_603;
-/** `Method not found`, `Invalid params`; and MCP's "open this URL first", after which the client calls again. */
-const methodNotFound = -32_601;
-const invalidParams = -32_602;
+/** MCP's "open this URL first", after which the client calls again. */
 const urlElicitationRequired = -32_042;
 
 /** How many progress tokens of callers that have left are remembered. */

@@ -32,7 +32,12 @@ export interface RpcResponse {
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse;
 
 /** What this proxy says of itself where a server of its own would say it: not one of JSON-RPC's own codes. */
-export const proxyErrorCode = -32_000;
+const proxyErrorCode = -32_000;
+
+/** JSON-RPC's own codes. */
+export const methodNotFound = -32_601;
+export const invalidParams = -32_602;
+export const internalError = -32_603;
 
 export function isRequest(message: RpcMessage): message is RpcRequest {
   return 'method' in message && 'id' in message;

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Catalog } from '../../tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../tool/types.ts';
 import type { OpenLink, UpstreamFault } from './link.ts';
+import { isObject, type RpcNotification } from './message.ts';
 import type { GuardTool } from './tool-memory.ts';
 
 /** A server that is wrapped. */
@@ -37,4 +38,13 @@ export interface Relay {
   start(): Promise<void>;
   /** Ends the servers; a process within 4 s. */
   close(): Promise<void>;
+}
+
+/** Tells a client that what a server offers may be something else: another process has taken over. */
+export function changesOf(capabilities: unknown): RpcNotification[] {
+  return ['tools', 'resources', 'prompts'].flatMap((kind) => {
+    const declared = isObject(capabilities) ? capabilities[kind] : undefined;
+    if (!isObject(declared) || declared.listChanged !== true) return [];
+    return [{ jsonrpc: '2.0' as const, method: `notifications/${kind}/list_changed` }];
+  });
 }

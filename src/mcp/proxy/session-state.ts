@@ -21,6 +21,7 @@ export class SessionState {
   #level: RpcRequest | undefined;
   readonly #subscriptions = new Map<unknown, RpcRequest>();
   #isInitialized = false;
+  #isAnswered = false;
 
   /** True once `initialize` has been answered with a result. */
   get isInitialized(): boolean {
@@ -42,16 +43,22 @@ export class SessionState {
     }
   }
 
+  /** True once `initialize` has been answered, if only by an error: the client may try another version. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   isInitialize(id: RpcId): boolean {
     return !this.#isInitialized && this.#initialize?.id === id;
   }
 
   noteInitialized(response: RpcResponse): void {
+    this.#isAnswered = true;
     this.#isInitialized = response.result !== undefined;
   }
 
-  /** @returns the new answer to `initialize`. @throws UpstreamFault when there is none. */
-  async replay(exchange: Exchange): Promise<RpcResponse> {
+  /** @throws UpstreamFault when `initialize` is refused. */
+  async replay(exchange: Exchange): Promise<void> {
     if (!this.#initialize) throw new UpstreamFault('not_executed', 'the client has not initialized');
     const answer = await exchange(this.#initialize);
     if (answer?.result === undefined) {
@@ -61,6 +68,5 @@ export class SessionState {
     // What was asked for besides is better not had than waited for.
     const wishes = [...(this.#level ? [this.#level] : []), ...this.#subscriptions.values()];
     for (const wish of wishes) exchange(wish).catch(() => undefined);
-    return answer;
   }
 }

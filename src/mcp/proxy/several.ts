@@ -1,41 +1,31 @@
-import { randomUUID } from 'node:crypto';
 import { Asked } from './asked.ts';
 import { ClientSide } from './client-side.ts';
 import { GuardedCalls, sendCall } from './guarded-calls.ts';
-import { joinedPage, type ListKind, listKinds } from './joined-lists.ts';
+import { listKinds } from './joined-lists.ts';
 import { classifyUpstreamFault, UpstreamFault } from './link.ts';
+import { type Member, MemberLists } from './member-lists.ts';
 import {
   cancelledId,
   errorAnswer,
+  invalidParams,
   isNotification,
   isObject,
   isRequest,
+  methodNotFound,
   type RpcId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import type { Relay, RelayOptions, WrappedServer } from './relay.ts';
-import { ResourceRoutes } from './resource-routes.ts';
-import { ShownNames } from './shown-names.ts';
+import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
+import { ServerTokens } from './server-tokens.ts';
 import { lostMessage } from './single.ts';
 import { ToolMemory } from './tool-memory.ts';
 import { uniteIntroductions } from './united.ts';
 import { Upstream } from './upstream.ts';
 
-const methodNotFound = -32_601;
-const invalidParams = -32_602;
 const resourceNotFound = -32_002;
-
-/** One of several servers. */
-interface Member {
-  readonly name: string;
-  readonly upstream: Upstream;
-  readonly tools: ToolMemory;
-  /** What it declared; undefined for one that has not come up. */
-  capabilities?: Readonly<Record<string, unknown>>;
-}
 
 /**
  * Puts the engine between a client and several servers, which look like one: tools and prompts have their
@@ -49,7 +39,7 @@ export function relayToSeveral(servers: readonly WrappedServer[], options: Relay
         return relay.members.flatMap(({ tools }) => [...tools.tools()]);
       },
       find: (shown) => {
-        const origin = relay.toolNames.find(shown);
+        const origin = relay.lists.toolNames.find(shown);
         return origin?.server.tools.find(origin.name);
       },
     },
@@ -62,27 +52,21 @@ export function relayToSeveral(servers: readonly WrappedServer[], options: Relay
 
 class SeveralRelay {
   readonly members: readonly Member[];
-  readonly toolNames: ShownNames<Member>;
-  readonly #promptNames: ShownNames<Member>;
-  readonly #resources: ResourceRoutes<Member>;
+  readonly lists: MemberLists;
   readonly #options: RelayOptions;
   readonly #version: string;
   readonly #client: ClientSide;
   readonly #calls: GuardedCalls;
   readonly #asked = new Asked<Member>();
-  /** The progress tokens of what servers have asked, as the client knows them. */
-  readonly #tokens = new Map<string, { readonly member: Member; readonly token: unknown }>();
+  readonly #tokens = new ServerTokens<Member>();
   /** Where the client's requests have gone that have no answer yet; undefined for what is answered here. */
   readonly #routed = new Map<RpcId, Member | undefined>();
 
   constructor(servers: readonly WrappedServer[], options: RelayOptions, version: string) {
     const { transport, handle, scope, log } = options;
-    const warn = (message: string): void => log.warn(message);
     this.#options = options;
     this.#version = version;
-    this.toolNames = new ShownNames(warn);
-    this.#promptNames = new ShownNames(warn);
-    this.#resources = new ResourceRoutes(warn);
+    this.lists = new MemberLists(() => this.members, log);
     this.#client = new ClientSide(transport, log, (on) => {
       for (const { upstream } of this.members) upstream.reading(on);
     });
@@ -105,7 +89,7 @@ class SeveralRelay {
         down: () => this.#down(member),
         renewed: () => {
           member.tools.forget();
-          this.#changed(member);
+          for (const each of changesOf(member.capabilities)) this.#client.send(each);
         },
         failed: (fault) => log.warn(`left out: ${fault.message}`),
       },
@@ -119,7 +103,7 @@ class SeveralRelay {
         classify: classifyUpstreamFault,
       },
       guard,
-      shownAs: (own) => this.toolNames.show(member, own),
+      shownAs: (own) => this.lists.toolNames.show(member, own),
       clock,
       log,
     });
@@ -158,14 +142,14 @@ class SeveralRelay {
   async #route(request: RpcRequest): Promise<RpcResponse | undefined> {
     const { id, method, params = {} } = request;
     const kind = listKinds.find((each) => each.method === method);
-    if (kind) return this.#list(request, kind);
+    if (kind) return this.lists.page(request, kind);
     switch (method) {
       case 'initialize':
         return this.#initialize(request);
       case 'ping':
         return { jsonrpc: '2.0', id, result: {} };
       case 'logging/setLevel':
-        await Promise.allSettled(this.#with('logging').map(({ upstream }) => upstream.request(method, params)));
+        await Promise.allSettled(this.lists.having('logging').map(({ upstream }) => upstream.request(method, params)));
         return { jsonrpc: '2.0', id, result: {} };
       case 'prompts/get':
         return this.#toPrompt(request, params.name, (name) => ({ ...params, name }));
@@ -204,27 +188,8 @@ class SeveralRelay {
     return errorAnswer(id, fault.message);
   }
 
-  async #list({ id, params = {} }: RpcRequest, kind: ListKind): Promise<RpcResponse> {
-    const take = (member: Member, items: readonly unknown[]) => this.#learn(member, kind, items);
-    const page = await joinedPage(this.#with(kind.capability), kind, params, take, this.#options.log);
-    if (page) return { jsonrpc: '2.0', id, result: page };
-    return errorAnswer(id, 'The cursor is not one of this list: begin again without one.', invalidParams);
-  }
-
-  /** What a client sees of a server's list; where each thing is to be had is remembered. */
-  #learn(member: Member, { member: kind }: ListKind, items: readonly unknown[]): readonly unknown[] {
-    if (kind === 'tools') return member.tools.learn(items);
-    return items.map((item) => {
-      if (!isObject(item)) return item;
-      if (kind === 'resources') this.#resources.learnResource(member, item.uri);
-      if (kind === 'resourceTemplates') this.#resources.learnTemplate(member, item.uriTemplate);
-      if (kind !== 'prompts' || typeof item.name !== 'string') return item;
-      return { ...item, name: this.#promptNames.show(member, item.name) };
-    });
-  }
-
   async #routeCall(request: RpcRequest, shown: string): Promise<string | undefined> {
-    const origin = this.toolNames.find(shown) ?? (await this.#listed(shown));
+    const origin = await this.lists.tool(shown);
     if (!origin) {
       const message = `There is no tool ${JSON.stringify(shown.slice(0, 64))}. Nothing was executed.`;
       if (this.#calls.release(request.id)) this.#client.send(errorAnswer(request.id, message, invalidParams));
@@ -237,18 +202,8 @@ class SeveralRelay {
     return undefined;
   }
 
-  async #listed(shown: string) {
-    const found = await Promise.allSettled(this.#with('tools').map(({ tools }) => tools.refresh()));
-    const origin = this.toolNames.find(shown);
-    const failed = found.find((each) => each.status === 'rejected');
-    // It may be a tool of one that could not say so.
-    if (!origin && failed) throw failed.reason;
-    return origin;
-  }
-
   async #toPrompt(request: RpcRequest, shown: unknown, renamed: (name: string) => RpcRequest['params']) {
-    if (typeof shown === 'string' && !this.#promptNames.find(shown)) await this.#readLists('prompts');
-    const origin = typeof shown === 'string' ? this.#promptNames.find(shown) : undefined;
+    const origin = await this.lists.prompt(shown);
     if (!origin) return errorAnswer(request.id, 'There is no prompt of this name.', invalidParams);
     const params = renamed(origin.name);
     this.#pass(origin.server, { ...request, ...(params === undefined ? {} : { params }) });
@@ -257,22 +212,16 @@ class SeveralRelay {
 
   /** One that is in no list is asked for at each server in turn. */
   async #toResource(request: RpcRequest, uri: unknown): Promise<RpcResponse | undefined> {
-    if (typeof uri === 'string' && !this.#resources.find(uri)) await this.#readLists('resources');
-    const found = typeof uri === 'string' ? this.#resources.find(uri) : undefined;
+    const found = await this.lists.resource(uri);
     if (found) {
       this.#pass(found, request);
       return undefined;
     }
-    for (const { upstream } of this.#with('resources')) {
+    for (const { upstream } of this.lists.having('resources')) {
       const answer = await upstream.request(request.method, request.params).catch(() => undefined);
       if (answer?.result) return { ...answer, id: request.id };
     }
     return errorAnswer(request.id, 'No server has this resource.', resourceNotFound);
-  }
-
-  async #readLists(capability: string): Promise<void> {
-    const kinds = listKinds.filter((kind) => kind.capability === capability);
-    await Promise.allSettled(kinds.map((kind) => this.#list({ jsonrpc: '2.0', id: 0, method: kind.method }, kind)));
   }
 
   #pass(member: Member, request: RpcRequest): void {
@@ -294,14 +243,13 @@ class SeveralRelay {
       member?.upstream.forward(message);
       return;
     }
-    const token = message.method === 'notifications/progress' ? message.params?.progressToken : undefined;
-    const meant = typeof token === 'string' ? this.#tokens.get(token) : undefined;
-    if (meant) meant.member.upstream.forward({ ...message, params: { ...message.params, progressToken: meant.token } });
+    const meant = message.method === 'notifications/progress' && this.#tokens.find(message.params?.progressToken);
+    if (meant) meant.server.upstream.forward({ ...message, params: { ...message.params, progressToken: meant.token } });
     else for (const member of this.members) if (member.capabilities) member.upstream.forward(message);
   }
 
   #fromServer(member: Member, message: RpcMessage): void {
-    if (isRequest(message)) this.#client.send(this.#asked.add(member, this.#renamed(member, message), true));
+    if (isRequest(message)) this.#client.send(this.#asked.add(member, this.#tokens.rename(member, message), true));
     else if (!isNotification(message)) this.#answer(message);
     else {
       if (message.method === 'notifications/tools/list_changed') member.tools.forget();
@@ -319,16 +267,6 @@ class SeveralRelay {
     }
   }
 
-  /** Two servers may use one progress token. */
-  #renamed(member: Member, request: RpcRequest): RpcRequest {
-    const meta = request.params?._meta;
-    if (!isObject(meta) || meta.progressToken === undefined) return request;
-    const progressToken = `mcp-once:${randomUUID()}`;
-    if (this.#tokens.size >= tokensMax) this.#tokens.clear();
-    this.#tokens.set(progressToken, { member, token: meta.progressToken });
-    return { ...request, params: { ...request.params, _meta: { ...meta, progressToken } } };
-  }
-
   #down(member: Member): void {
     member.tools.forget();
     for (const requestId of this.#asked.drop(member)) {
@@ -336,21 +274,4 @@ class SeveralRelay {
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }
   }
-
-  /** What another process of a server offers may be something else. */
-  #changed({ capabilities }: Member): void {
-    for (const kind of ['tools', 'resources', 'prompts']) {
-      const declared = capabilities?.[kind];
-      if (isObject(declared) && declared.listChanged === true) {
-        this.#client.send({ jsonrpc: '2.0', method: `notifications/${kind}/list_changed` });
-      }
-    }
-  }
-
-  #with(capability: string): Member[] {
-    return this.members.filter(({ capabilities }) => capabilities && capabilities[capability] !== undefined);
-  }
 }
-
-/** How many progress tokens of servers are remembered. */
-const tokensMax = 10_000;

@@ -12,7 +12,7 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import type { Relay, RelayOptions, WrappedServer } from './relay.ts';
+import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
 import { ToolMemory } from './tool-memory.ts';
 import { Upstream } from './upstream.ts';
 
@@ -44,6 +44,9 @@ class SingleRelay {
   readonly #asked = new Asked<Upstream>();
   /** The client's `tools/list` requests that have no answer yet. */
   readonly #lists = new Set<RpcId>();
+  /** Of the client's `initialize`, and what its answer declared. */
+  #initializeId: RpcId | undefined;
+  #capabilities: unknown;
   /** True once another process has taken over, whose ids may be those of the last one's. */
   #isRenewed = false;
 
@@ -99,6 +102,7 @@ class SingleRelay {
         return;
       }
     }
+    if (request.method === 'initialize') this.#initializeId = request.id;
     if (request.method === 'tools/list') this.#lists.add(request.id);
     this.upstream.forward(request);
   }
@@ -125,7 +129,10 @@ class SingleRelay {
         return;
       }
       this.#client.send(this.#cancelling(message));
-    } else this.#client.send(this.#lists.delete(message.id) ? this.#listed(message) : message);
+    } else {
+      if (message.id === this.#initializeId) this.#capabilities ??= message.result?.capabilities;
+      this.#client.send(this.#lists.delete(message.id) ? this.#listed(message) : message);
+    }
   }
 
   /** A cancellation speaks of the id that the client knows. */
@@ -160,6 +167,7 @@ class SingleRelay {
   #renewed(): void {
     this.#isRenewed = true;
     this.tools.forget();
+    for (const each of changesOf(this.#capabilities)) this.#client.send(each);
   }
 }
 
