@@ -10,11 +10,12 @@ import { makeProxyTool, proxyClient } from '../source/proxy/tool.ts';
 import type { ProxyUpstream } from '../source/proxy/types.ts';
 import type { Client } from '../tool/types.ts';
 import { type Cli, UsageError } from './cli.ts';
+import { parseHeader, headersOf as variableHeaders } from './wrap-clients-headers.ts';
 
 /** What the command line says of the server besides where it is. */
 export interface ServerChoice {
   /** Names a server of the command line, in keys too. */
-  readonly name?: string;
+  readonly id?: string;
   /** The variable that holds the bearer token. */
   readonly bearerEnv?: string;
   /** `Name: value`. */
@@ -34,14 +35,14 @@ export async function wrappedServers(
   }
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('after a URL nothing else may stand');
-    return [await urlServer({ url: urlOf(first), headers: headersOf(cli, choice), ...named(choice.name) })];
+    return [await urlServer({ url: urlOf(first), headers: headersOf(cli, choice), ...named(choice.id) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header are for a server at a URL');
   }
-  const { name } = choice;
+  const { id } = choice;
   const env = environmentFor(cli.environment);
-  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(name) }))];
+  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(id) }))];
 }
 
 type Configured = Config['mcpServers'][string];
@@ -91,12 +92,14 @@ function environmentFor(environment: Environment): Record<string, string> {
 
 /** @throws UsageError that never holds what the header or the variable says. */
 function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): Record<string, string> {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { ...variableHeaders(environment) };
   for (const each of header) {
-    const colon = each.indexOf(':');
-    const [name, value] = [each.slice(0, Math.max(colon, 0)).trim(), each.slice(colon + 1).trim()];
-    if (!isHeader(name, value)) throw new UsageError('--header must be "Name: value"');
+    const [name, value] = parseHeader(each) ?? [];
+    if (name === undefined || value === undefined) throw new UsageError('--header must be "Name: value"');
     headers[name] = value;
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (!isHeader(name, value)) throw new UsageError(`the header ${name} cannot be sent`);
   }
   if (bearerEnv === undefined) return headers;
   const token = environment[bearerEnv];
@@ -131,8 +134,8 @@ function checked(make: () => WrappedServer): WrappedServer {
   }
 }
 
-function named(name: string | undefined): { readonly id?: string } {
-  return name === undefined ? {} : { id: name };
+function named(id: string | undefined): { readonly id?: string } {
+  return id === undefined ? {} : { id };
 }
 
 function isUrl(text: string): boolean {

@@ -10,11 +10,18 @@ import type { StdioTransport } from '../mcp/stdio.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, plain, UsageError } from './cli.ts';
 import { bound, stopper, watchFaults } from './serve.ts';
+import type { ClientName } from './wrap-clients-files.ts';
 import { guardsFor, type ServerChoice, wrappedServers } from './wrap-servers.ts';
 
 export interface WrapOptions extends ConfigOptions, ServerChoice {
   /** In seconds. */
   readonly initializeTimeout: number;
+  readonly explain?: boolean;
+  readonly json?: boolean;
+  readonly client?: ClientName;
+  readonly write?: boolean;
+  readonly undo?: boolean;
+  readonly force?: boolean;
 }
 
 /** The longest message that is read from the client, in bytes. */
@@ -24,8 +31,22 @@ const flushMs = 1_000;
 /** How long a client that has said nothing yet may take to say it, where there is no server for it, in ms. */
 const tellMs = 500;
 
-/** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
+/** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
 export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+  const { client, write, undo, force, explain, json = false } = options;
+  if (client !== undefined || write || undo || force) {
+    if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
+    return (await import('./wrap-clients.ts')).runWrapClients(cli, options);
+  }
+  if (!explain) return serveWrapped(cli, target, options);
+  const config = await configOf(cli, options, 'operate');
+  const servers = serversOf(await wrappedServers(cli, config, target, options));
+  const answerMs = options.initializeTimeout * 1_000;
+  return (await import('./wrap-explain.ts')).explainWrapped(cli, config, servers, { json, answerMs });
+}
+
+/** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
+async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
   const stop = stopper();
   const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
@@ -33,7 +54,7 @@ export async function runWrap(cli: Cli, target: readonly string[], options: Wrap
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const servers = await wrappedServers(cli, config, target, options);
+  const servers = serversOf(await wrappedServers(cli, config, target, options));
   let failure: UpstreamFault | undefined;
   const wrapped = await wrap(cli, config, servers, {
     transport,
@@ -60,12 +81,8 @@ interface Wrapped {
 type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
 
 /** The relay, and the engine over what it has seen listed. */
-async function wrap(cli: Cli, config: Config, servers: readonly WrappedServer[], wiring: Wiring): Promise<Wrapped> {
+async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
   const { log } = wiring;
-  const [first] = servers;
-  if (first === undefined) {
-    throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
-  }
   let app: App | undefined;
   const engine = (): App => {
     if (!app) throw new Error('the engine is not there yet');
@@ -80,10 +97,18 @@ async function wrap(cli: Cli, config: Config, servers: readonly WrappedServer[],
   };
   const relay =
     servers.length === 1
-      ? (await import('../mcp/proxy/single.ts')).relayToOne(first, options)
+      ? (await import('../mcp/proxy/single.ts')).relayToOne(servers[0], options)
       : (await import('../mcp/proxy/several.ts')).relayToSeveral(servers, options, packageVersion());
   app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
   return { relay, app };
+}
+
+type Servers = readonly [WrappedServer, ...WrappedServer[]];
+
+/** @throws UsageError when there is none. */
+function serversOf([first, ...rest]: readonly WrappedServer[]): Servers {
+  if (first) return [first, ...rest];
+  throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
 }
 
 /** Waits for the end, and then for what is executing. */
