@@ -4,7 +4,6 @@ import { describeError } from '../../errors.ts';
 import type { ProxyCall } from '../../source/proxy/types.ts';
 import type { ToolLog } from '../../tool/types.ts';
 import { render } from '../render.ts';
-import { hostKeyOf } from '../server.ts';
 import { UpstreamFault } from './link.ts';
 import {
   errorAnswer,
@@ -123,6 +122,8 @@ export class GuardedCalls {
     const { handle, scope, send, log } = this.#options;
     const { name: _name, arguments: given, ...params } = request.params ?? {};
     const meta = isObject(params._meta) ? params._meta : {};
+    // Loaded by the first call: with the SDK's server, which a start would have to wait for.
+    const { hostKeyOf } = await import('../server.ts');
     const hostKey = hostKeyOf(meta, params);
     const { progressToken } = meta;
     const context: CallContext = { params };
