@@ -106,6 +106,22 @@ test('a server that is not there: nothing was executed, and the call runs when i
   expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'succeeded', attempt: 2 });
 });
 
+test('the older SSE: a stream that breaks ends what is in flight, and the next one takes over', async () => {
+  const { store } = stage();
+  const everything = serverOf('everything');
+  const server = await listening([everything, 'sse']);
+  const client = wrapUrl(store, `${server.origin}/sse`);
+  await client.initialize();
+  await client.ask('tools/list', {});
+  const args = { duration: 30, steps: 30 };
+  const inFlight = client.call('trigger-long-running-operation', args, { _meta: { progressToken: 'p' } });
+  await client.until(({ method }) => method === 'notifications/progress');
+  await server.kill();
+  expect((await inFlight).error.message).toMatch(/its event stream broke before it answered/);
+  await listening([everything, 'sse'], server.port);
+  expect((await client.call('echo', { message: 'm' })).result.content[0].text).toBe('Echo: m');
+});
+
 test('--bearer-env and --header reach the server, and are in no message', async () => {
   const { store } = stage();
   const server = await scriptedHttp();
