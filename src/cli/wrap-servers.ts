@@ -1,7 +1,8 @@
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { wrapRulesOf } from '../config/mcp-servers.ts';
 import type { Config, Environment } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
+import { defaultStoreUrl } from '../ledger/stores/open.ts';
 import type { WrappedServer } from '../mcp/proxy/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from '../mcp/proxy/servers.ts';
 import type { GuardTool } from '../mcp/proxy/tool-memory.ts';
@@ -11,11 +12,14 @@ import type { ProxyUpstream } from '../source/proxy/types.ts';
 import type { Client } from '../tool/types.ts';
 import { type Cli, UsageError } from './cli.ts';
 import { parseHeader, headersOf as variableHeaders } from './wrap-clients-headers.ts';
+import { withVariables } from './wrap-variables.ts';
 
 /** What the command line says of the server besides where it is. */
 export interface ServerChoice {
   /** Names a server of the command line, in keys too. */
   readonly id?: string;
+  /** Tells two accounts at the server apart, in keys too. */
+  readonly account?: string;
   /** The variable that holds the bearer token. */
   readonly bearerEnv?: string;
   /** `Name: value`. */
@@ -31,31 +35,36 @@ export async function wrappedServers(
 ): Promise<readonly WrappedServer[]> {
   const [first, ...args] = target;
   if (first === undefined) {
+    refuseChoice(choice);
     return Promise.all(Object.entries(config.mcpServers).map(([id, server]) => configured(cli, id, server)));
   }
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('after a URL nothing else may stand');
-    return [await urlServer({ url: urlOf(first), headers: headersOf(cli, choice), ...named(choice.id) })];
+    const headers = headersOf(cli, choice);
+    return [await urlServer({ url: urlOf(first), headers, logins: loginsFolder(cli), ...named(choice) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header are for a server at a URL');
   }
-  const { id } = choice;
   const env = environmentFor(cli.environment);
-  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(id) }))];
+  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }))];
 }
 
 type Configured = Config['mcpServers'][string];
 
-async function configured(cli: Cli, id: string, server: Configured): Promise<WrappedServer> {
+async function configured(cli: Cli, id: string, written: Configured): Promise<WrappedServer> {
+  const theirs = environmentFor(cli.environment);
+  const server = withVariables(id, written, theirs);
   const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
   const account = mcpOnce?.account === undefined ? {} : { account: mcpOnce.account };
   if (command === undefined) {
     const kinds = { http: 'streamable', 'streamable-http': 'streamable', sse: 'sse', stdio: undefined } as const;
     const speaks = type === undefined ? undefined : kinds[type];
-    return urlServer({ id, url: urlOf(url), headers, ...account, ...(speaks === undefined ? {} : { speaks }) });
+    const logins = loginsFolder(cli);
+    const how = speaks === undefined ? {} : { speaks };
+    return urlServer({ id, url: urlOf(url), headers: checkedHeaders(headers), logins, ...account, ...how });
   }
-  const whole = { ...environmentFor(cli.environment), ...env };
+  const whole = { ...theirs, ...env };
   return checked(() => commandServer({ id, command, args, env: whole, cwd: resolve(cwd), ...account }));
 }
 
@@ -98,14 +107,20 @@ function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): R
     if (name === undefined || value === undefined) throw new UsageError('--header must be "Name: value"');
     headers[name] = value;
   }
-  for (const [name, value] of Object.entries(headers)) {
-    if (!isHeader(name, value)) throw new UsageError(`the header ${name} cannot be sent`);
-  }
+  checkedHeaders(headers);
   if (bearerEnv === undefined) return headers;
   const token = environment[bearerEnv];
   if (!token) throw new UsageError(`--bearer-env: the variable ${bearerEnv} is not set`);
   if (!isHeader('Authorization', token)) throw new UsageError(`--bearer-env: ${bearerEnv} holds no token`);
   return { ...headers, Authorization: `Bearer ${token}` };
+}
+
+/** @throws UsageError that never holds what a header says. */
+function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!isHeader(name, value)) throw new UsageError(`the header ${name} cannot be sent`);
+  }
+  return headers;
 }
 
 function isHeader(name: string, value: string): boolean {
@@ -119,7 +134,7 @@ function isHeader(name: string, value: string): boolean {
 
 /** @throws UsageError */
 function urlOf(text: string): string {
-  if (!URL.canParse(text)) throw new UsageError('that is no URL');
+  if (!URL.canParse(text) || !isUrl(text)) throw new UsageError('that is no URL that begins with http:// or https://');
   const { username, password } = new URL(text);
   if (username || password) throw new UsageError('a URL must hold no password: use --bearer-env or headers');
   return text;
@@ -134,8 +149,21 @@ function checked(make: () => WrappedServer): WrappedServer {
   }
 }
 
-function named(id: string | undefined): { readonly id?: string } {
-  return id === undefined ? {} : { id };
+function named({ id, account }: ServerChoice): { readonly id?: string; readonly account?: string } {
+  return { ...(id === undefined ? {} : { id }), ...(account === undefined ? {} : { account }) };
+}
+
+/** @throws UsageError for what is said in the configuration instead. */
+function refuseChoice({ id, account, bearerEnv, header }: ServerChoice): void {
+  const given = { '--id': id, '--account': account, '--bearer-env': bearerEnv, '--header': header[0] };
+  const first = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (first === undefined) return;
+  throw new UsageError(`${first} is for a server of the command line: set it in mcpServers`);
+}
+
+/** Beside the ledger, in the user's data directory. */
+function loginsFolder({ environment }: Cli): string {
+  return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'logins');
 }
 
 function isUrl(text: string): boolean {

@@ -17,6 +17,10 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
   /** In seconds. */
   readonly initializeTimeout: number;
   readonly explain?: boolean;
+  /** Log in, and serve nothing. */
+  readonly login?: boolean;
+  /** Whether the login page is opened. */
+  readonly browser: boolean;
   readonly json?: boolean;
   readonly client?: ClientName;
   readonly write?: boolean;
@@ -33,14 +37,17 @@ const tellMs = 500;
 
 /** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
 export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
-  const { client, write, undo, force, explain, json = false } = options;
+  const { client, write, undo, force, explain, login, json = false } = options;
   if (client !== undefined || write || undo || force) {
     if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
     return (await import('./wrap-clients.ts')).runWrapClients(cli, options);
   }
-  if (!explain) return serveWrapped(cli, target, options);
+  if (!explain && !login) return serveWrapped(cli, target, options);
   const config = await configOf(cli, options, 'operate');
   const servers = serversOf(await wrappedServers(cli, config, target, options));
+  const logins = await import('./wrap-login.ts');
+  if (login) return logins.loginToWrapped(cli, servers, options);
+  await logins.loginWherePossible(cli, servers, options);
   const answerMs = options.initializeTimeout * 1_000;
   return (await import('./wrap-explain.ts')).explainWrapped(cli, config, servers, { json, answerMs });
 }
@@ -55,6 +62,7 @@ async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOp
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
+  if (cli.isTerminal) await (await import('./wrap-login.ts')).loginWherePossible(cli, servers, options);
   let failure: UpstreamFault | undefined;
   const wrapped = await wrap(cli, config, servers, {
     transport,

@@ -83,6 +83,12 @@ export const serverRulesSchema = z.strictObject({
     .describe('Tells two accounts of one server apart: no credential is part of a key. Default "default".'),
 });
 
+/** With variables it is known only later what it is: then it is checked again. */
+function isHttpUrl(value: string): boolean {
+  if (value.includes('${')) return true;
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
 /** One server, as the files of MCP clients have it; what other programs keep in such an entry is passed over. */
 const serverSchema = z
   .looseObject({
@@ -92,10 +98,12 @@ const serverSchema = z
     cwd: text
       .optional()
       .describe('The folder it is started in, relative to this file. Default: the working directory.'),
-    url: z
-      .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
+    url: text
+      .refine(isHttpUrl, 'must be a URL that begins with http:// or https://')
       .optional()
-      .describe('Where a server is that speaks HTTP.'),
+      .describe(
+        'Where a server is that speaks HTTP. Here, in command, args, env and headers variables of the environment are filled in.',
+      ),
     headers: z.record(z.string().min(1), argument).optional().describe('Sent with every request to it.'),
     type: z
       .enum(['stdio', 'http', 'streamable-http', 'sse'])

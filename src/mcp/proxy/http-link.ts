@@ -9,6 +9,7 @@ import { type BodyEnd, watchBody } from './http-body.ts';
 import { patientFetch } from './http-fetch.ts';
 import { type Link, type LinkEvents, UpstreamFault } from './link.ts';
 import { isRequest, type RpcId, type RpcMessage } from './message.ts';
+import type { OAuthAccess } from './oauth-access.ts';
 
 export interface HttpOptions {
   /** For messages. */
@@ -19,6 +20,8 @@ export interface HttpOptions {
   readonly messageBytesMax?: number;
   /** How it is spoken to; `any` becomes one of the others at the first `initialize`. Shared by all links of a server. */
   readonly speaks: { kind: 'any' | 'streamable' | 'sse' };
+  /** The login that is kept for it, shared by all links of a server; undefined where its headers hold one. */
+  readonly access?: OAuthAccess | undefined;
 }
 
 type HttpTransport = StreamableHTTPClientTransport | SSEClientTransport;
@@ -37,6 +40,7 @@ const terminateMs = 2_000;
 export class HttpLink implements Link {
   readonly #options: HttpOptions;
   readonly #events: LinkEvents;
+  readonly #authorized: typeof patientFetch;
   /** Requests that have no answer yet. */
   readonly #waiting = new Set<RpcId>();
   #transport: HttpTransport | undefined;
@@ -45,6 +49,7 @@ export class HttpLink implements Link {
   constructor(options: HttpOptions, events: LinkEvents) {
     this.#options = options;
     this.#events = events;
+    this.#authorized = options.access?.over(patientFetch) ?? patientFetch;
   }
 
   async start(): Promise<void> {
@@ -97,7 +102,7 @@ export class HttpLink implements Link {
 
   #sse(): HttpTransport {
     const { url, headers } = this.#options;
-    return new SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: patientFetch });
+    return new SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: this.#authorized });
   }
 
   async #begin(transport: HttpTransport): Promise<void> {
@@ -147,7 +152,7 @@ export class HttpLink implements Link {
   }
 
   readonly #fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
-    const response = await patientFetch(url, init);
+    const response = await this.#authorized(url, init);
     if (!response.ok || !response.body) return response;
     const ids = init?.method === 'POST' ? idsIn(init.body) : [];
     const isEventStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '');
@@ -178,6 +183,10 @@ export class HttpLink implements Link {
 
   #faultOf(error: unknown): UpstreamFault {
     const { name } = this.#options;
+    if (error instanceof UpstreamFault) {
+      this.#events.odd(error.message.replace(`${name}: `, ''));
+      return error;
+    }
     const message = `${name}: ${describeError(error)}`;
     if (error instanceof UnauthorizedError) return new UpstreamFault('not_executed', message, { cause: error });
     const status = statusOf(error);

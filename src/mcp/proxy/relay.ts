@@ -5,6 +5,7 @@ import type { Catalog } from '../../tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../tool/types.ts';
 import type { OpenLink, UpstreamFault } from './link.ts';
 import { isObject, type RpcNotification } from './message.ts';
+import type { Interaction } from './oauth-login.ts';
 import type { GuardTool } from './tool-memory.ts';
 
 /** A server that is wrapped. */
@@ -14,6 +15,16 @@ export interface WrappedServer {
   /** Part of every key: the same in every process that means the same server. */
   readonly identity: UpstreamIdentity;
   readonly open: OpenLink;
+  /** Of a server at a URL that was given no token. */
+  readonly login?: ServerLogin;
+}
+
+/** How somebody logs in to a server. */
+export interface ServerLogin {
+  /** Whether there is one, good or not. */
+  isKept(): Promise<boolean>;
+  /** @returns false where the server asks for none. @throws McpOnceError `upstream_unavailable` */
+  logIn(interaction: Interaction): Promise<boolean>;
 }
 
 export interface RelayOptions {

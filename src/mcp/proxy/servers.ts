@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Upstream as UpstreamIdentity } from '../../tool/types.ts';
 import { ChildLink } from './child-link.ts';
-import type { WrappedServer } from './relay.ts';
+import type { ServerLogin, WrappedServer } from './relay.ts';
 
 /** A server that is started here and speaks over its stdin and stdout. */
 export interface CommandServer {
@@ -26,6 +26,8 @@ export interface UrlServer {
   /** Default: Streamable HTTP, and where that is refused the older SSE. */
   readonly speaks?: 'streamable' | 'sse';
   readonly account?: string;
+  /** The folder that logins are kept in. */
+  readonly logins: string;
 }
 
 /** Names, for the processes below, what is wrapped above them; separated by commas. */
@@ -51,13 +53,33 @@ export async function urlServer(server: UrlServer): Promise<WrappedServer> {
   const { id, headers, speaks: kind = 'any', account = 'default' } = server;
   const url = new URL(server.url);
   const { HttpLink } = await import('./http-link.ts');
+  const hasToken = Object.keys(headers).some((each) => each.toLowerCase() === 'authorization');
   const speaks: { kind: 'any' | 'streamable' | 'sse' } = { kind };
   const name = id ?? url.host;
+  const { access, login } = hasToken ? {} : await oauthFor(name, url, server);
   return {
     name,
     identity: identityOf(id === undefined ? `${url.origin}${url.pathname}` : `server:${id}`, account),
-    open: (events) => new HttpLink({ name, url, headers, speaks }, events),
+    open: (events) => new HttpLink({ name, url, headers, speaks, access }, events),
+    ...(login === undefined ? {} : { login }),
   };
+}
+
+/** The login of a server, and how it is got. */
+async function oauthFor(name: string, server: URL, { headers, account = 'default', logins }: UrlServer) {
+  const [{ OAuthAccess }, { CredentialFile }] = await Promise.all([
+    import('./oauth-access.ts'),
+    import('./oauth-store.ts'),
+  ]);
+  const file = new CredentialFile(logins, server, account);
+  const named = account === 'default' ? '' : ` --account ${JSON.stringify(account)}`;
+  const remedy = `mcp-once wrap --login${named} ${server.origin}${server.pathname}`;
+  const login: ServerLogin = {
+    isKept: async () => (await file.read()).tokens !== undefined,
+    logIn: async (interaction) =>
+      (await import('./oauth-login.ts')).logIn({ name, server, headers, file }, interaction),
+  };
+  return { access: new OAuthAccess({ name, server, file, remedy }), login };
 }
 
 /** A server that would start, through others or at once, itself. */
