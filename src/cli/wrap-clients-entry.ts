@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { headerVariable, isHeaderVariable, parseHeader } from './wrap-clients-headers.ts';
 import {
   type ArrayNode,
@@ -72,7 +73,8 @@ function wrapCommand(source: string, entry: ObjectNode, command: Member, id: str
   const args = memberOf(entry, 'args');
   if (program === undefined || program === '') return left('its command is no text');
   if (args && textsOf(args.value) === undefined) return left('its args are no list of texts');
-  const added = ['wrap', idOption, id, '--', program];
+  const words = [program, ...(textsOf(args?.value) ?? [])];
+  const added = ['wrap', idOption, idFor(id, words), '--', program];
   const list = args?.value.type === 'array' ? insertFirst(source, args.value, added) : undefined;
   const rename = { ...spanOf(command.value), text: json('mcp-once') };
   const edits = list
@@ -88,7 +90,7 @@ function wrapUrl(source: string, entry: ObjectNode, url: Member, id: string): Re
   if (signIn !== undefined) return left(`its client signs in for it (${signIn}), which mcp-once cannot take over`);
   const headers = headerEdits(entry);
   if (headers === undefined) return left('its headers are no texts');
-  const args = `"args": ${listOf(['wrap', idOption, id, address])}`;
+  const args = `"args": ${listOf(['wrap', idOption, idFor(id, [address]), address])}`;
   const type = memberOf(entry, 'type');
   const edits = [
     { start: url.key.start, end: url.value.end, text: `"command": "mcp-once",${gapBefore(source, url)}${args}` },
@@ -96,6 +98,14 @@ function wrapUrl(source: string, entry: ObjectNode, url: Member, id: string): Re
     ...headers,
   ];
   return { type: 'edited', edits, what: 'its url is reached by mcp-once' };
+}
+
+/**
+ * The id that is written: the name, and what is started. Two clients may call different servers alike, and the
+ * same one must be one in both; written anew after an undo it is the same again.
+ */
+function idFor(name: string, words: readonly string[]): string {
+  return `${name}-${createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 8)}`;
 }
 
 /** Headers become variables: what they hold is secret, and clients fill in `${...}` there, too. */

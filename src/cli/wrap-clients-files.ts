@@ -43,7 +43,7 @@ export function projectOf(file: string, home: string): string | undefined {
 }
 
 /**
- * The id under which a server's operations are kept. Servers of one name in two projects are two servers, and
+ * What begins the id under which a server's operations are kept. Servers of one name in two projects are two, and
  * must never be answered from one another's operations.
  */
 export function idOf(name: string, project: string | undefined): string {

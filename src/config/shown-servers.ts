@@ -24,7 +24,7 @@ export function shownServers(servers: Readonly<Record<string, McpServerSettings>
 
 function withoutSecrets(url: string): string {
   // One with a variable is none yet.
-  if (!URL.canParse(url)) return '(with variables)';
+  if (url.includes('${') || !URL.canParse(url)) return '(with variables)';
   const { origin, pathname, search } = new URL(url);
   return `${origin}${pathname}${search === '' ? '' : '?...'}`;
 }

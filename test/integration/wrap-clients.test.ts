@@ -70,7 +70,7 @@ describe('writing', () => {
       "args": [
         "wrap",
         "--id",
-        "files",
+        "files-04466307",
         "--",
         "npx",
         "-y",
@@ -80,7 +80,7 @@ describe('writing', () => {
       "cwd": "/srv",
       "disabled": true
     },
-    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare", "--", "/opt/bare"] }
+    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare-9aaac7c2", "--", "/opt/bare"] }
   }
 }
 `);
@@ -106,7 +106,7 @@ describe('writing', () => {
     expect(api).toEqual({
       type: 'stdio',
       command: 'mcp-once',
-      args: ['wrap', '--id', 'api', 'https://x/mcp'],
+      args: ['wrap', '--id', 'api-4e22e02c', 'https://x/mcp'],
       env: { MCP_ONCE_HEADER_1: 'Authorization: Bearer $KEY', MCP_ONCE_HEADER_2: 'X-A: b: c' },
       timeout: 5,
     });
@@ -120,10 +120,28 @@ describe('writing', () => {
     const { run, text } = home(source, 'work/.vscode/mcp.json');
     await run({ client: 'vscode', write: true });
     const id = /"--id", "(work|[^"]*)"/.exec(text())?.[1] ?? '';
-    expect(id).toMatch(/^a@work-[0-9a-f]{8}$/);
+    expect(id).toMatch(/^a@work-[0-9a-f]{8}-[0-9a-f]{8}$/);
     expect(text()).toBe(
       source.replace('"node"', '"mcp-once"').replace('"s.js"', `"wrap", "--id", "${id}", "--", "node", "s.js"`),
     );
+  });
+
+  test('servers of two clients share an id only where they are called and started alike; after an undo it is the same', async () => {
+    const idIn = async (command: string, args: readonly string[]) => {
+      const { run, json, file } = home(JSON.stringify({ mcpServers: { db: { command, args } } }));
+      const id = async (): Promise<string> => {
+        await run();
+        return json().mcpServers.db.args[2];
+      };
+      const first = await id();
+      await run({ config: file, undo: true });
+      expect(json().mcpServers.db).toEqual({ command, args });
+      expect(await id()).toBe(first);
+      return first;
+    };
+    const ids = [await idIn('npx', ['db', '/a']), await idIn('npx', ['db', '/a']), await idIn('npx', ['db', '/b'])];
+    expect(ids[1]).toBe(ids[0]);
+    expect(ids[2]).not.toBe(ids[0]);
   });
 
   test("servers of Claude Code's projects get ids of their own: two of one name are two", async () => {
@@ -140,7 +158,7 @@ describe('writing', () => {
     const { mcpServers, projects } = json();
     const ids = [mcpServers, projects['/a'].mcpServers, projects['/b'].mcpServers].map(({ db }) => db.args[2]);
     expect(new Set(ids).size).toBe(3);
-    expect(ids[0]).toBe('db');
+    expect(ids[0]).toMatch(/^db-[0-9a-f]{8}$/);
     expect(json().numStartups).toBe(3);
   });
 
@@ -167,7 +185,7 @@ describe('writing', () => {
   test('a program whose argument is called mcp-once is not taken for it', async () => {
     const { run, json } = home(JSON.stringify({ mcpServers: { x: { command: 'tool', args: ['mcp-once', 'wrap'] } } }));
     await run();
-    expect(json().mcpServers.x.args).toEqual(['wrap', '--id', 'x', '--', 'tool', 'mcp-once', 'wrap']);
+    expect(json().mcpServers.x.args).toEqual(['wrap', '--id', 'x-8d3242b5', '--', 'tool', 'mcp-once', 'wrap']);
   });
 
   test('twice changes nothing the second time; a server added between is guarded, with a backup of its own', async () => {

@@ -1,6 +1,8 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of clients' files look like that.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { withVariables } from '../../src/cli/wrap-variables.ts';
 import { wrapRulesOf } from '../../src/config/mcp-servers.ts';
 import { loadConfig, shownConfig } from '../../src/config.ts';
 import { describeError } from '../../src/errors.ts';
@@ -16,6 +18,39 @@ function load(settings: unknown) {
 async function problemOf(settings: unknown): Promise<string> {
   return load(settings).loading.then(() => 'none', describeError);
 }
+
+describe('variables of entries', () => {
+  const entry = {
+    command: '${BIN}/server',
+    args: ['--key=${env:KEY}', '${NONE:-other}', '${input:asked}', '$KEY'],
+    env: { TOKEN: '${KEY}' },
+    url: 'https://${HOST}/mcp',
+    headers: { Authorization: 'Bearer ${KEY}' },
+  };
+
+  test('are filled in as clients do, once, and what has another form stays', () => {
+    const environment = { BIN: '/opt', KEY: '${BIN}', HOST: 'x', NONE: '' };
+    expect(withVariables('a', entry, environment)).toEqual({
+      command: '/opt/server',
+      args: ['--key=${BIN}', 'other', '${input:asked}', '$KEY'],
+      env: { TOKEN: '${BIN}' },
+      url: 'https://x/mcp',
+      headers: { Authorization: 'Bearer ${BIN}' },
+    });
+  });
+
+  test('one that is not set ends the start, and the message names server, place and variable', () => {
+    expect(() => withVariables('a', entry, { BIN: '/opt', HOST: 'x' })).toThrow(
+      /mcpServers\["a"\]\.args\[0\]: the variable KEY is not set.*Nothing was started/,
+    );
+  });
+
+  test('a URL that holds one is taken, and shown without it', async () => {
+    const { loading } = load({ mcpServers: { a: { url: 'https://${HOST}/mcp' }, b: { url: '${URL}' } } });
+    const { mcpServers } = shownConfig(await loading);
+    expect(mcpServers).toMatchObject({ a: { url: '(with variables)' }, b: { url: '(with variables)' } });
+  });
+});
 
 describe('mcpServers', () => {
   test('takes the entries of clients, and passes over what other programs keep there', async () => {
