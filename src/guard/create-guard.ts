@@ -8,7 +8,7 @@ import { checkProtectOptions, checkScope, type GuardSettings } from './options.t
 import { contentOf, describedTool, type GuardTool, guardTool, policiesFor } from './policy.ts';
 import { protectServer } from './protect.ts';
 import { type ScopeRule, scopeFor, scopeOrRefusal } from './scope.ts';
-import { serverParts } from './server-shape.ts';
+import { markProtected, serverParts } from './server-shape.ts';
 import type { Guard, GuardedTool, Operation, ProtectOptions, RunCall, RunOutcome } from './types.ts';
 
 const neverAborts = new AbortController().signal;
@@ -28,9 +28,8 @@ export function createGuard(engine: GuardEngine, settings: GuardSettings): Guard
   const { fallbackScope: fallback } = settings;
   const rule: ScopeRule = { scope: settings.scope, fallback, shared: engine.shared };
   const parts: Parts = { engine, settings, operations, rule, handlers: new Map() };
-  const protectedServers = new WeakSet<object>();
   return Object.freeze<Guard>({
-    protect: (server, options = {}) => protect(parts, protectedServers, server, options),
+    protect: (server, options = {}) => protect(parts, server, options),
     operation: (extra) => operations.find(extra),
     wrap: (tool, handler) => {
       const guarded = wrap(parts, tool, (input, context) => handler(input as never, context as never));
@@ -42,14 +41,11 @@ export function createGuard(engine: GuardEngine, settings: GuardSettings): Guard
   });
 }
 
-function protect(parts: Parts, known: WeakSet<object>, server: object, options: ProtectOptions): void {
+function protect(parts: Parts, server: object, options: ProtectOptions): void {
   const { engine, settings, operations, rule } = parts;
   const { tools, name, scope } = checkProtectOptions(options);
   const taken = serverParts(server);
-  if (known.has(taken.low)) {
-    throw new McpOnceError('configuration_invalid', 'protect(server): this server is protected already.');
-  }
-  known.add(taken.low);
+  markProtected(taken);
   const account = name ?? settings.name ?? taken.name ?? programNameOf(settings);
   protectServer({
     engine,
@@ -101,7 +97,7 @@ function wrap(parts: Parts, described: string | GuardedTool, handle: WrappedHand
         return contentOf(await handlerOf(asked)?.handle(stored as object, copy));
       },
     });
-    return render(answer);
+    return structuredClone(render(answer));
   };
 }
 
@@ -137,6 +133,7 @@ function ownContext(context: object): object {
   return prototype === Object.prototype || prototype === null ? { ...context } : context;
 }
 
+/** Results are copies: the ledger hands one record to all who ask. */
 function outcomeOf<Result>(answer: Answer): RunOutcome<Result> {
   const { operation, repeatToken } = answer;
   const told = {
@@ -145,7 +142,8 @@ function outcomeOf<Result>(answer: Answer): RunOutcome<Result> {
   };
   if (answer.type === 'result') {
     const when = operation ? { firstExecutedAt: operation.firstExecutedAt } : {};
-    return { code: 'succeeded', result: answer.result as Result, replayed: answer.replayed, ...when, ...told };
+    const result = structuredClone(answer.result) as Result;
+    return { code: 'succeeded', result, replayed: answer.replayed, ...when, ...told };
   }
   const { code, message, retryAfterMs, fields, firstResult } = answer;
   return {
@@ -154,6 +152,6 @@ function outcomeOf<Result>(answer: Answer): RunOutcome<Result> {
     ...told,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(fields ? { fields } : {}),
-    ...(firstResult === undefined ? {} : { firstResult }),
+    ...(firstResult === undefined ? {} : { firstResult: structuredClone(firstResult) }),
   };
 }

@@ -59,7 +59,7 @@ export function guardTool(parts: ToolParts): GuardTool {
     title: name,
     description: '',
     effect,
-    input: { jsonSchema: parts.inputSchema ?? anySchema, parse: parts.parse ?? acceptAny },
+    input: { jsonSchema: parts.inputSchema ?? anySchema, parse: ownedBy(parts.parse ?? acceptAny) },
     results,
     acceptsOutput: () => true,
     client: clientOf(upstream, memoryMs, said),
@@ -77,6 +77,14 @@ const anySchema = Object.freeze({ type: 'object' });
 
 function acceptAny(value: unknown): ParsedInput {
   return { ok: true, value: value as Record<string, unknown> };
+}
+
+/** A copy: what is executed and kept is what was hashed, whatever becomes of the caller's own object meanwhile. */
+function ownedBy(parse: NonNullable<ToolParts['parse']>): NonNullable<ToolParts['parse']> {
+  return (value) => {
+    const parsed = parse(value);
+    return parsed.ok ? { ok: true, value: structuredClone(parsed.value) } : parsed;
+  };
 }
 
 function effectOf({ readOnlyHint, idempotentHint }: ToolHints): Effect {

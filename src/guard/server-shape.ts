@@ -55,6 +55,23 @@ export function serverParts(server: object): ServerParts {
   };
 }
 
+/** On a server that is protected; the same in every copy of this package. */
+const mark = Symbol.for('mcp-once.protected');
+
+/**
+ * One guard a server: of two over one store the inner would wait for the outer, which waits for it.
+ * @throws McpOnceError `configuration_invalid` for a server that is protected already, by whichever guard.
+ */
+export function markProtected({ low }: ServerParts): void {
+  if (Object.hasOwn(low, mark)) {
+    throw new McpOnceError(
+      'configuration_invalid',
+      'protect(server): this server is protected already. Nothing was executed: protect it once, by one guard.',
+    );
+  }
+  Object.defineProperty(low, mark, { value: true });
+}
+
 /** Puts a handler around one that is there, or will be; the one within is asked for with each request. */
 export function aroundHandler(
   handlers: Handlers,
