@@ -69,7 +69,7 @@ test('wrap: content that a framework changes is not what the next caller gets', 
   const handle = once.wrap('charge', async () => ({ content: [{ type: 'text', text: 'paid' }] }));
   const texts: (string | undefined)[] = [];
   for (let time = 0; time < 3; time += 1) {
-    const { content } = await handle({ customer: 'ada' });
+    const { content } = await handle({ customer: 'ada' }, {});
     texts.push(content[0]?.text);
     Object.assign(content[0] ?? {}, { text: 'changed' });
   }

@@ -59,15 +59,19 @@ test('only what has the form of a message is one, and it stays as it was', () =>
 
 test('names of several servers: whole, cut, and told apart', () => {
   const warned: string[] = [];
-  const names = new ShownNames<{ name: string }>((message) => warned.push(message));
-  const [a, ab] = [{ name: 'a' }, { name: 'a_b' }];
-  expect(names.show(a, 'b_c')).toBe('a_b_c');
-  const other = names.show(ab, 'c');
+  const [a, ab, mine] = [{ name: 'a' }, { name: 'a_b' }, { name: 'my server' }];
+  const names = new ShownNames<{ name: string }>(
+    () => [a, ab, mine],
+    (message) => warned.push(message),
+  );
+  const other = names.show(a, 'b_c');
   expect(other).toMatch(/^a_b_c_[0-9a-f]{8}$/);
-  expect(names.show(ab, 'c')).toBe(other);
-  expect(names.find(other)).toEqual({ server: ab, name: 'c' });
-  expect(warned).toEqual([expect.stringContaining('"c" of a_b and "b_c" of a')]);
-  expect(names.show({ name: 'my server' }, 'do.it/now')).toBe('my_server_do_it_now');
+  expect(names.show(ab, 'c')).toBe('a_b_c');
+  expect(names.show(a, 'b_c')).toBe(other);
+  expect(names.find(other)).toEqual({ server: a, name: 'b_c' });
+  expect(warned).toEqual([expect.stringMatching(/"b_c" of a .* one of a_b/)]);
+  expect(names.show(mine, 'do.it/now')).toBe('my_server_do_it_now');
+  expect(names.show(mine, 'do/it.now')).toMatch(/^my_server_do_it_now_[0-9a-f]{8}$/);
   expect(names.show(a, 'x'.repeat(100))).toHaveLength(64);
 });
 

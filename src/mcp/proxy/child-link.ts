@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn as posixSpawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../errors.ts';
 import { type Line, LineReader } from '../lines.ts';
+import { endProcess, windowsSpawn } from './child-process.ts';
 import { idOf, LineEnds } from './line-ends.ts';
 import { type Link, type LinkEvents, UpstreamFault } from './link.ts';
 import { messageOf, type RpcId, type RpcMessage } from './message.ts';
@@ -18,12 +20,19 @@ export interface ChildOptions {
   readonly messageBytesMax?: number;
 }
 
+/** A line that the process has not taken. */
+interface Unwritten {
+  readonly line: string;
+  readonly resolve: () => void;
+  readonly reject: (fault: UpstreamFault) => void;
+}
+
 /** How long a process may take to end by itself, and then after SIGTERM, in ms. */
 const endMs = 2_000;
 /** How long what a dead process has left in its stdout may take to be read, in ms. */
 const leftoverMs = 1_000;
-/** More than this, written and not yet taken by the process, and it does not read any more; in bytes. */
-const unreadBytesMax = 64 * 1024 * 1024;
+/** More than this, written and not yet taken by the process, and it does not read any more; in characters. */
+const unreadCharsMax = 64 * 1024 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -43,6 +52,9 @@ export class ChildLink implements Link {
   #hasEnded = false;
   #odd = 0;
   #how = 'it ended';
+  readonly #unwritten: Unwritten[] = [];
+  #unwrittenChars = 0;
+  #isWriting = false;
 
   constructor(options: ChildOptions, events: LinkEvents) {
     this.#options = options;
@@ -51,8 +63,9 @@ export class ChildLink implements Link {
     this.#lines = new LineReader(this.#bytesMax);
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const { name, command, args, env, cwd } = this.#options;
+    const spawn = process.platform === 'win32' ? await windowsSpawn() : posixSpawn;
     return new Promise((resolve, reject) => {
       const failed = (error: unknown): void => {
         const missing = isErrnoException(error) && error.code === 'ENOENT';
@@ -77,15 +90,30 @@ export class ChildLink implements Link {
     if (!stdin?.writable || this.#hasEnded) {
       return Promise.reject(new UpstreamFault('not_executed', `${name} is not running`));
     }
-    if (stdin.writableLength > unreadBytesMax) {
+    if (this.#unwrittenChars > unreadCharsMax) {
       return Promise.reject(new UpstreamFault('not_executed', `${name} does not read what it is sent`));
     }
     return new Promise((resolve, reject) => {
-      stdin.write(`${JSON.stringify(message)}\n`, (error) => {
-        // A line that was not written whole is none.
-        if (error) reject(new UpstreamFault('not_executed', `${name} takes no more input`, { cause: error }));
-        else resolve();
-      });
+      const line = `${JSON.stringify(message)}\n`;
+      this.#unwrittenChars += line.length;
+      this.#unwritten.push({ line, resolve, reject });
+      this.#writeNext(stdin);
+    });
+  }
+
+  /** One line at a time: Node writes those that wait as one, and fails them all where only the last was not taken. */
+  #writeNext(stdin: Writable): void {
+    const next = this.#isWriting ? undefined : this.#unwritten.shift();
+    if (!next) return;
+    this.#isWriting = true;
+    stdin.write(next.line, (error) => {
+      this.#isWriting = false;
+      this.#unwrittenChars -= next.line.length;
+      const { name } = this.#options;
+      // A line that was not written whole is none.
+      if (error) next.reject(new UpstreamFault('not_executed', `${name} takes no more input`, { cause: error }));
+      else next.resolve();
+      this.#writeNext(stdin);
     });
   }
 
@@ -106,9 +134,9 @@ export class ChildLink implements Link {
     child.stdin?.end();
     child.stdout?.resume();
     if (await isWithin(exited, endMs)) return;
-    child.kill('SIGTERM');
+    endProcess(child, 'SIGTERM');
     if (await isWithin(exited, endMs)) return;
-    child.kill('SIGKILL');
+    endProcess(child, 'SIGKILL');
   }
 
   #listen(child: ChildProcess): void {
@@ -178,7 +206,7 @@ export class ChildLink implements Link {
     }
     // Somebody waits for it, and nobody knows who: ended, and begun again.
     this.#how = `it was ended: a message has more than the ${this.#bytesMax} bytes that are read`;
-    this.#child?.kill('SIGKILL');
+    if (this.#child) endProcess(this.#child, 'SIGKILL');
     this.#end();
   }
 }

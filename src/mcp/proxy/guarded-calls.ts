@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Answer, ToolCall } from '../../call/types.ts';
+import type { Answer, OutcomeCode, ToolCall } from '../../call/types.ts';
 import { describeError } from '../../errors.ts';
 import type { ProxyCall } from '../../source/proxy/types.ts';
 import type { ToolLog } from '../../tool/types.ts';
-import { render } from '../render.ts';
+import { OUTCOME_META, render } from '../render.ts';
 import { UpstreamFault } from './link.ts';
 import {
   errorAnswer,
@@ -31,8 +31,8 @@ const goneMax = 10_000;
 interface CallContext {
   /** The caller's params, but name and arguments: `_meta`, and what is not known here. */
   readonly params: RpcParams;
-  /** The upstream's own error response that says that nothing was executed. */
-  refusal?: RpcError;
+  /** The upstream's own answer that says that nothing was executed: it passes as it is. */
+  refusal?: Pick<RpcResponse, 'result' | 'error'>;
 }
 
 /** The call that is being handled: the engine passes neither the caller's `_meta` nor the error's own form. */
@@ -50,18 +50,55 @@ export async function sendCall(upstream: Upstream, tools: ToolMemory, call: Prox
     name,
     arguments: call.arguments,
   });
-  if (result) return result;
+  if (result) {
+    const undone = purpose === 'operation' ? undoneOf(result, upstream.name, call.keyed) : undefined;
+    if (undone === undefined) return result;
+    if (undone.effect === 'not_executed' && context) context.refusal = { result };
+    throw undone;
+  }
   const response: RpcError = error ?? { code: internalError, message: 'its answer has neither result nor error' };
   const isDefinite = await saysNothingHappened(response, tools, name);
-  if (isDefinite && context) context.refusal = response;
+  if (isDefinite && context) context.refusal = { error: response };
   const message = `${upstream.name} answered with the error ${response.code}: ${String(response.message)}`;
   throw new UpstreamFault(isDefinite ? 'not_executed' : 'unknown', message, { response });
 }
 
-/** `Invalid params` is also what some servers say when they do not like their own tool's result. */
+/**
+ * `Invalid params` is also what some servers say when they do not like their own tool's result, and `Method not
+ * found` what a tool passes on that has asked a client for what it does not have.
+ */
 async function saysNothingHappened({ code }: RpcError, tools: ToolMemory, name: string): Promise<boolean> {
-  if (code === methodNotFound || code === urlElicitationRequired) return true;
-  return code === invalidParams && (await tools.isMissing(name).catch(() => false));
+  if (code === urlElicitationRequired) return true;
+  return (code === methodNotFound || code === invalidParams) && (await tools.isMissing(name).catch(() => false));
+}
+
+/** By these a guard within the server says that it has executed nothing, and will not have for the same call. */
+const refusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
+  'idempotency_conflict',
+  'ledger_unavailable',
+  'invalid_input',
+  'operation_failed',
+  'invalid_repeat_token',
+  'unknown_tool',
+  'record_unreadable',
+]);
+
+/**
+ * A result that is no outcome: the server asks for more input first (MCP 2026-07-28, multi round-trip requests),
+ * or is itself guarded and has refused. To keep it would be to hold back what it says when it is asked again.
+ */
+function undoneOf(result: RpcParams, server: string, keyed: boolean): UpstreamFault | undefined {
+  if (result.resultType === 'input_required') {
+    return new UpstreamFault('not_executed', `${server} asks the caller for more input`);
+  }
+  const meta = isObject(result._meta) ? result._meta[OUTCOME_META] : undefined;
+  const code = isObject(meta) ? meta.code : undefined;
+  if (refusals.has(code))
+    return new UpstreamFault('not_executed', `${server} is guarded itself, and refused it (${code})`);
+  if (code !== 'idempotency_in_flight' && code !== 'outcome_unknown') return undefined;
+  // Sent again as it is, it is recognised within; with another key it would be another operation.
+  const effect = code === 'idempotency_in_flight' && !keyed ? 'not_executed' : 'unknown';
+  return new UpstreamFault(effect, `${server} is guarded itself, and has no outcome yet (${code})`);
 }
 
 export interface GuardedCallsOptions {
@@ -113,6 +150,16 @@ export class GuardedCalls {
     return controller?.signal.aborted === false;
   }
 
+  /** Whether a call of this id is being answered here. */
+  has(id: RpcId): boolean {
+    return this.#calls.has(id);
+  }
+
+  /** A request whose progress token may be one that an earlier caller has left behind. */
+  noteProgress({ params }: RpcRequest): void {
+    if (isObject(params?._meta)) this.#gone.delete(params._meta.progressToken);
+  }
+
   /** False for progress of which nobody wants to hear any more. */
   wantsProgress(token: unknown): boolean {
     return !this.#gone.has(token);
@@ -141,7 +188,7 @@ export class GuardedCalls {
     );
     log.debug(`${tool}: answered`);
     if (context.refusal && answer.type === 'refusal' && answer.code === 'operation_failed') {
-      return { jsonrpc: '2.0', id: request.id, error: context.refusal };
+      return { jsonrpc: '2.0', id: request.id, ...context.refusal };
     }
     return { jsonrpc: '2.0', id: request.id, result: shownResult(answer) };
   }

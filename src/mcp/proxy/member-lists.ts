@@ -25,8 +25,8 @@ export class MemberLists {
 
   constructor(members: () => readonly Member[], log: ToolLog) {
     const warn = (message: string): void => log.warn(message);
-    this.toolNames = new ShownNames(warn);
-    this.#promptNames = new ShownNames(warn);
+    this.toolNames = new ShownNames(members, warn);
+    this.#promptNames = new ShownNames(members, warn);
     this.#resources = new ResourceRoutes(warn);
     this.#members = members;
     this.#log = log;

@@ -2,9 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { UpstreamFault } from './link.ts';
 import type { RpcId, RpcParams, RpcRequest, RpcResponse } from './message.ts';
 
-/** The ids of this proxy's own requests; no client can have chosen one. */
-const ownPrefix = 'mcp-once:';
-
 /** A request that has no answer yet. */
 interface PendingRequest {
   readonly request: RpcRequest;
@@ -20,6 +17,9 @@ interface PendingRequest {
 /** The requests to one upstream that have no answer yet: the client's, under its own ids, and this proxy's. */
 export class Pending {
   readonly #requests = new Map<RpcId, PendingRequest>();
+  /** Of this one's ids. No client can have chosen it: a client may be such a proxy, too. */
+  readonly #ownPrefix = `mcp-once:${randomUUID()}:`;
+  #count = 0;
   readonly #onLost: (request: RpcRequest, fault: UpstreamFault) => void;
 
   /** @param onLost told of a request of the client that gets no answer. */
@@ -32,7 +32,8 @@ export class Pending {
   }
 
   addOwn(method: string, params?: RpcParams): { readonly request: RpcRequest; readonly answer: Promise<RpcResponse> } {
-    const id = ownPrefix + randomUUID();
+    this.#count += 1;
+    const id = `${this.#ownPrefix}${this.#count}`;
     const request: RpcRequest = { jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) };
     const answer = new Promise<RpcResponse>((resolve, reject) => {
       this.#requests.set(id, { request, sent: false, own: { resolve, reject } });
@@ -55,7 +56,7 @@ export class Pending {
     const pending = this.#requests.get(response.id);
     this.#requests.delete(response.id);
     pending?.own?.resolve(response);
-    return pending?.own !== undefined || isOwnId(response.id);
+    return pending?.own !== undefined || this.#isOwn(response.id);
   }
 
   lose(id: RpcId, fault: UpstreamFault): void {
@@ -70,8 +71,8 @@ export class Pending {
   loseSent(fault: UpstreamFault): void {
     for (const [id, { sent }] of [...this.#requests]) if (sent) this.lose(id, fault);
   }
-}
 
-function isOwnId(id: RpcId): boolean {
-  return typeof id === 'string' && id.startsWith(ownPrefix);
+  #isOwn(id: RpcId): boolean {
+    return typeof id === 'string' && id.startsWith(this.#ownPrefix);
+  }
 }

@@ -121,6 +121,7 @@ class SeveralRelay {
   }
 
   #request(request: RpcRequest): void {
+    this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
       void this.#calls.take(request, () => this.#routeCall(request, name));
@@ -250,8 +251,10 @@ class SeveralRelay {
 
   #fromServer(member: Member, message: RpcMessage): void {
     if (isRequest(message)) this.#client.send(this.#asked.add(member, this.#tokens.rename(member, message), true));
-    else if (!isNotification(message)) this.#answer(message);
-    else {
+    else if (!isNotification(message)) {
+      // What was asked of one server no other may answer.
+      if (this.#routed.get(message.id) === member) this.#answer(message);
+    } else {
       if (message.method === 'notifications/tools/list_changed') member.tools.forget();
       const cancelled = cancelledId(message);
       const token = message.params?.progressToken;

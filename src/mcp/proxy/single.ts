@@ -94,6 +94,7 @@ class SingleRelay {
   }
 
   #request(request: RpcRequest): void {
+    this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
       const decided = this.tools.decided(name);
@@ -129,6 +130,9 @@ class SingleRelay {
         return;
       }
       this.#client.send(this.#cancelling(message));
+    } else if (this.#calls.has(message.id)) {
+      // It was asked under an id of ours, if at all: its answer comes from the engine.
+      this.#options.log.debug(`${this.upstream.name}: an answer to nothing that it was asked`);
     } else {
       if (message.id === this.#initializeId) this.#capabilities ??= message.result?.capabilities;
       this.#client.send(this.#lists.delete(message.id) ? this.#listed(message) : message);

@@ -19,7 +19,13 @@ export async function lookUp(parts: LookupParts, input: unknown, context: Lookup
     const value = argumentOf(text, marker, input);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const call = { name: lookup.tool, arguments: Object.fromEntries(asked), purpose: 'lookup', signal } as const;
+  const call = {
+    name: lookup.tool,
+    arguments: Object.fromEntries(asked),
+    purpose: 'lookup',
+    keyed: false,
+    signal,
+  } as const;
   const answer = await upstream.send(call);
   if (!isProxyResult(answer)) return unclear('the lookup answered no result of a tool');
   if (answer.isError === true) return unclear('the lookup answered with an error');

@@ -85,7 +85,9 @@ async function run(
     ...(lookup ? { [lookup.marker.argument]: context.marker } : {}),
   };
   const { signal } = context;
-  const result = proxyResult(await upstream.send({ name: listed.name, arguments: sent, purpose: 'operation', signal }));
+  const keyed = key !== undefined;
+  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, signal } as const;
+  const result = proxyResult(await upstream.send(call));
   if (errorsFail && result.isError === true) throw refusalOf(result);
   return result;
 }

@@ -124,6 +124,8 @@ export interface ProxyCall {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** What the call is for: the operation itself, or the question whether it took effect. */
   readonly purpose: 'operation' | 'lookup';
+  /** True where the arguments hold an idempotency key, so that another attempt's are not the same. */
+  readonly keyed: boolean;
   /** Aborts when the run is cut off, never because a caller left. */
   readonly signal: AbortSignal;
 }
