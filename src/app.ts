@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly environment: Environment;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** What is served, where it does not come from the configuration's folders and documents. It may grow. */
+  readonly catalog?: Catalog;
   /** Told at the start what is probably not as it was meant. Default: the log. */
   readonly warn?: (message: string) => void;
 }
@@ -69,7 +71,7 @@ export interface App {
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
   const { warn = (message) => log.warn(message) } = options;
-  const catalog = await loadCatalog(config, warn);
+  const catalog = options.catalog ?? (await loadCatalog(config, warn));
   const variables = clientEnvironment(environment, config);
   const states = clientStates([...catalog.tools, ...catalog.hidden], variables);
   for (const message of clientWarnings(states)) warn(message);
@@ -127,7 +129,7 @@ interface Drained {
 }
 
 /** See `App.drain`. */
-async function drain(drained: Drained, withinMs: number): Promise<number> {
+export async function drain(drained: Drained, withinMs: number): Promise<number> {
   const { engine, answering, closing, ending, close, log } = drained;
   const { clock, running } = engine;
   closing.abort();
@@ -233,7 +235,7 @@ export async function openLedger(config: Config, clock: Clock = systemClock): Pr
 }
 
 /** The secret that all processes of a store share: made by whoever is first, and kept without expiry. */
-async function keptSecret({ store }: Ledger): Promise<string> {
+export async function keptSecret({ store }: Ledger): Promise<string> {
   const { decodeEntry, encodeEntry, recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
   const mine = encodeEntry({ v: recordFormat, kind: 'secret', secret });
@@ -296,7 +298,7 @@ interface Shared<T> {
 }
 
 /** Opens once, for all who ask; what failed to open is tried again by the next who asks. */
-function shared<T>(open: () => Promise<T>): Shared<T> {
+export function shared<T>(open: () => Promise<T>): Shared<T> {
   let opening: Promise<T> | undefined;
   const get = (): Promise<T> => {
     if (opening) return opening;
@@ -310,7 +312,7 @@ function shared<T>(open: () => Promise<T>): Shared<T> {
   return { get, current: () => opening };
 }
 
-function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+export function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
   const done = work.then(
     () => undefined,
     () => undefined,

@@ -1,8 +1,10 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
+import type { McpServerSettings, WrapSettings } from './config/mcp-servers.ts';
 import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
+import { shownServers } from './config/shown-servers.ts';
 import { McpOnceError } from './errors.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
 
@@ -35,6 +37,10 @@ export interface Config {
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
   /** APIs whose operations become tools. */
   readonly openapi: readonly OpenApiSettings[];
+  /** MCP servers to guard, by name. Folders are absolute. */
+  readonly mcpServers: Readonly<Record<string, McpServerSettings>>;
+  /** What holds for the tools of all of them. */
+  readonly wrap: WrapSettings;
   readonly tools: Readonly<Record<string, ToolRuleSettings>>;
 }
 
@@ -113,6 +119,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
       ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
     ],
     ...(await served(settings, overrides, { file: fileFolder, options: folder })),
+    mcpServers: withFolders(settings.mcpServers, fileFolder),
     sandbox: {
       dataFile:
         sandbox.dataFile === undefined
@@ -135,6 +142,13 @@ async function served(settings: FileSettings, { openapi }: Overrides, folders: {
   };
 }
 
+function withFolders(servers: FileSettings['mcpServers'], folder: string): FileSettings['mcpServers'] {
+  const absolute = Object.entries(servers).map(([name, server]) => {
+    return [name, server.cwd === undefined ? server : { ...server, cwd: resolve(folder, server.cwd) }] as const;
+  });
+  return Object.fromEntries(absolute);
+}
+
 /** A URL, `-` for stdin, or an absolute path. */
 function documentOf(document: string, folder: string): string {
   return document === '-' || /^https?:\/\//i.test(document) ? document : resolve(folder, document);
@@ -142,12 +156,13 @@ function documentOf(document: string, folder: string): string {
 
 /** The configuration as it may be shown: no secret, no password. */
 export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, store, file, openapi, ...rest } = config;
+  const { secret, store, file, openapi, mcpServers, ...rest } = config;
   return {
     file: file ?? null,
     store: withoutPassword(store),
     ...rest,
     openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
+    mcpServers: shownServers(mcpServers),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
   };
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { logLevels } from '../config/defaults.ts';
 import { type Cli, exitCodes, packageVersion } from './cli.ts';
+import { clientNames } from './wrap-clients-files.ts';
 
 /**
  * Runs a command line and gives its exit code: 0 done, 1 failed, 2 the command line itself is wrong.
@@ -70,6 +71,8 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .option('--json', 'with --list: JSON, for programs')
     .action(async (document, options) => end(await (await import('./openapi.ts')).runOpenApi(cli, document, options)));
 
+  addWrap(program, cli, end);
+
   program
     .command('sandbox')
     .description('run the local invoicing API alone; nothing real is billed')
@@ -87,6 +90,26 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
   addLedger(program, cli, end);
   addConfig(program, cli, end);
   return program;
+}
+
+function addWrap(program: Command, cli: Cli, end: (code: number) => void): void {
+  withLogLevel(configured(program.command('wrap')))
+    .description("put the ledger in front of another MCP server: its tools' calls take effect once")
+    .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
+    .option('--id <id>', 'names the server in keys, instead of its command and folder, or its URL')
+    .option('--account <name>', 'tells two accounts at that server apart, in keys too')
+    .option('--bearer-env <variable>', 'the variable that holds the bearer token for a URL')
+    .option('--header <header>', '"Name: value" for a URL; may be given several times', collect, [])
+    .option('--initialize-timeout <seconds>', 'how long the server may take to come up', integer(1, 3_600), 30)
+    .option('--login', 'log in to a URL by the browser (OAuth), keep the login, and serve nothing')
+    .option('--no-browser', 'with --login: only name the page to open')
+    .option('--explain', 'print what is done with each tool and why, and serve nothing')
+    .option('--json', 'with --explain: JSON, for programs')
+    .addOption(new Option('--client <name>', 'whose file to rewrite (or --config FILE)').choices(clientNames))
+    .option('--write', "rewrite a client's file so that every server in it is guarded; a copy is kept")
+    .option('--undo', 'take that back')
+    .option('--force', 'with --undo: also where the file was changed since')
+    .action(async (server, options) => end(await (await import('./wrap.ts')).runWrap(cli, server, options)));
 }
 
 function addLedger(program: Command, cli: Cli, end: (code: number) => void): void {

@@ -74,7 +74,7 @@ interface Stopper {
 }
 
 /** Tells once when to stop. A second signal ends the process at once. */
-function stopper(): Stopper {
+export function stopper(): Stopper {
   let now = (_why: string): void => {};
   const stopped = new Promise<string>((resolve) => {
     now = resolve;
@@ -99,7 +99,7 @@ function stopper(): Stopper {
  * A tool's stray promise must not cut off what other calls execute: it is logged. After an uncaught
  * exception nothing is certain any more: what executes is drained, and the process ends.
  */
-function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
+export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
   const faults = { seen: false };
   process.on('unhandledRejection', (reason) => log.error(`a promise was rejected unheard: ${describeError(reason)}`));
   process.on('uncaughtException', (error) => {
@@ -110,6 +110,6 @@ function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
   return faults;
 }
 
-function bound(ms: number): Promise<void> {
+export function bound(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

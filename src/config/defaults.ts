@@ -1,3 +1,4 @@
+import type { McpServerSettings, WrapSettings } from './mcp-servers.ts';
 import type { OpenApiSettings } from './openapi.ts';
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
@@ -28,5 +29,7 @@ export const defaults = Object.freeze({
   drainMs: 30 * second,
   sandbox: Object.freeze({}),
   openapi: Object.freeze<OpenApiSettings[]>([]),
+  mcpServers: Object.freeze<Record<string, McpServerSettings>>({}),
+  wrap: Object.freeze<WrapSettings>({ tools: Object.freeze({}) }),
   tools: Object.freeze({}),
 });

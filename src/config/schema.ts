@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaults, logLevels } from './defaults.ts';
 import { duration } from './duration.ts';
+import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from './mcp-servers.ts';
 import { openApiSchema, operationSchema } from './openapi.ts';
 
 const second = 1_000;
@@ -120,6 +121,12 @@ export const fileSchema = z.strictObject({
     .max(100)
     .prefault([...defaults.openapi])
     .describe('APIs whose operations become tools.'),
+  mcpServers: mcpServersSchema
+    .prefault({ ...defaults.mcpServers })
+    .describe('MCP servers to guard, by name: the same entries as in the files of MCP clients.'),
+  wrap: wrapSchema
+    .prefault({ ...defaults.wrap, tools: {} })
+    .describe('How the tools of all wrapped servers are guarded; what an entry says itself comes first.'),
   tools: z
     .record(z.string().min(1).max(100), toolRuleSchema)
     .prefault({ ...defaults.tools })
@@ -138,7 +145,14 @@ export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
   if (place[0] === 'openapi' && place.length > 1) {
     return Object.keys((place[2] === 'operations' ? operationSchema : openApiSchema).shape);
   }
+  if (place[0] === 'wrap' && place.length > 1) return wrapKeys(place.slice(1));
+  if (place[0] === 'mcpServers' && place[2] === 'mcpOnce') return wrapKeys(place.slice(3));
   return Object.keys(fileSchema.shape);
+}
+
+/** Within what is said of the tools of wrapped servers. */
+function wrapKeys(place: readonly PropertyKey[]): readonly string[] {
+  return Object.keys((place[0] === 'tools' && place.length > 1 ? wrapRuleSchema : serverRulesSchema).shape);
 }
 
 /** The JSON Schema of the configuration file, as it is shipped. */

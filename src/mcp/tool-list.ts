@@ -54,7 +54,7 @@ function listTool(tool: Tool): ListedTool {
 }
 
 /** Arguments are always an object (MCP), so the schema may say so where it does not. */
-function inputSchemaOf(tool: Tool): ListedTool['inputSchema'] {
+export function inputSchemaOf(tool: Pick<Tool, 'input' | 'effect' | 'match'>): ListedTool['inputSchema'] {
   const schema = tool.input.jsonSchema;
   if (!takesRepeatToken(tool)) return { ...schema, type: 'object' };
   const properties = { ...(schema.properties as Record<string, object>), [REPEAT_TOKEN_FIELD]: repeatTokenSchema };
@@ -62,11 +62,11 @@ function inputSchemaOf(tool: Tool): ListedTool['inputSchema'] {
 }
 
 /** A tool that has an argument of this name keeps it for itself. */
-function takesRepeatToken(tool: Tool): boolean {
+function takesRepeatToken(tool: Pick<Tool, 'input' | 'effect' | 'match'>): boolean {
   return isGuarded(tool) && tool.match === 'identical' && !declaresProperty(tool.input.jsonSchema, REPEAT_TOKEN_FIELD);
 }
 
-function isGuarded(tool: Tool): boolean {
+function isGuarded(tool: Pick<Tool, 'effect' | 'match'>): boolean {
   return tool.effect !== 'read' && tool.match !== 'off';
 }
 

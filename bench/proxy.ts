@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { getDefaultEnvironment, type StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { alternate, type Block, block, percentile, ratioOf, typical } from './support/measure.ts';
+import { orderArguments } from './support/orders.ts';
+import { type BenchContext, microseconds, type Report } from './support/report.ts';
+import { type Command, connect, ourServer } from './support/servers.ts';
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+const server = fileURLToPath(new URL('./proxy-server.js', import.meta.url));
+const warmUpCalls = 2_000;
+const atOnce = 64;
+
+/** An upstream through `mcp-once wrap` against the same upstream directly, with the official client. */
+export async function run({ quick, folder, report }: BenchContext): Promise<void> {
+  const rounds = quick ? 10 : 30;
+  const direct = await connect(bare());
+  const through = await connect(wrapping(folder, ['--', process.execPath, server, 'stdio']));
+  await Promise.all([direct.listTools(), through.listTools()]);
+  await reads('stdio', rounds, { direct, through }, report);
+  await guarded('a tool with no work of its own', 0, rounds, { direct, through }, report);
+  await guarded('a tool that takes 1 ms', 1, rounds, { direct, through }, report);
+  await together('direct', 'get_order', direct, report);
+  await together('passed through', 'get_order', through, report);
+  await together('guarded', 'create_order', through, report);
+  await Promise.all([direct.close(), through.close()]);
+  await overHttp(folder, rounds, report);
+  await memory(folder, report);
+}
+
+interface Sides {
+  readonly direct: Client;
+  readonly through: Client;
+}
+
+async function reads(name: string, rounds: number, { direct, through }: Sides, report: Report): Promise<void> {
+  const args = orderArguments();
+  for (const each of [direct, through]) await block(1, warmUpCalls, () => call(each, 'get_order', args));
+  const blocks = await alternate(rounds, {
+    direct: () => block(1, 200, () => call(direct, 'get_order', args)),
+    through: () => block(1, 200, () => call(through, 'get_order', args)),
+  });
+  const raw = [shown('directly', blocks.direct), shown('through the proxy', blocks.through)];
+  report.ratio(`a read passed through / directly, ${name}`, ratioOf(blocks.through, blocks.direct), raw, {
+    ...(name === 'stdio' ? { atMost: 1.6 } : {}),
+  });
+}
+
+async function guarded(
+  name: string,
+  takesMs: number,
+  rounds: number,
+  { direct, through }: Sides,
+  report: Report,
+): Promise<void> {
+  const fresh = (): Arguments => ({ ...orderArguments(), takesMs });
+  const kept = Array.from({ length: 50 }, fresh);
+  for (const args of kept) await call(through, 'create_order', args, false);
+  let turn = 0;
+  const next = (): Arguments => kept[turn++ % kept.length] ?? fresh();
+  const calls = takesMs === 0 ? 200 : 100;
+  await block(1, warmUpCalls, () => call(through, 'create_order', next(), true));
+  const blocks = await alternate(rounds, {
+    direct: () => block(1, calls, () => call(direct, 'create_order', next())),
+    replay: () => block(1, calls, () => call(through, 'create_order', next(), true)),
+    first: () => block(1, calls / 2, () => call(through, 'create_order', fresh(), false)),
+  });
+  report.ratio(
+    `a replay / the direct call, ${name}`,
+    ratioOf(blocks.replay, blocks.direct),
+    [shown('directly', blocks.direct), shown('replay', blocks.replay)],
+    takesMs === 0 ? {} : { atMost: 1 },
+  );
+  report.ratio(`a first call, durable / the direct call, ${name}`, ratioOf(blocks.first, blocks.direct), [
+    shown('first call', blocks.first),
+  ]);
+}
+
+/** So many calls at once, the longest first: each should take as long as it takes alone. */
+async function together(name: string, tool: string, client: Client, report: Report): Promise<void> {
+  const durations = Array.from({ length: atOnce }, (_, index) => (atOnce - index) * 10);
+  const done: number[] = [];
+  const lateMs: number[] = [];
+  await Promise.all(
+    durations.map(async (takesMs) => {
+      const args = { ...orderArguments(), takesMs };
+      const startedMs = performance.now();
+      await call(client, tool, args);
+      lateMs.push(performance.now() - startedMs - takesMs);
+      done.push(takesMs);
+    }),
+  );
+  const overtaken = done.filter((each, index) => index > 0 && each < (done[index - 1] ?? 0)).length;
+  report.value(`${atOnce} at once, 10 to ${atOnce * 10} ms, longest first: out of order, ${name}`, overtaken, 'calls', {
+    atMost: 0,
+  });
+  const [p50, worst] = [percentile(lateMs, 50), percentile(lateMs, 100)].map((each) => each.toFixed(1));
+  report.note(`later than its own duration: p50 ${p50} ms, worst ${worst} ms`);
+}
+
+async function overHttp(folder: string, rounds: number, report: Report): Promise<void> {
+  const child = spawn(process.execPath, [server, 'http'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  try {
+    const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const direct = new Client({ name: 'bench', version: '1.0.0' });
+    await direct.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
+    const through = await connect(wrapping(folder, [url]));
+    await Promise.all([direct.listTools(), through.listTools()]);
+    await reads('Streamable HTTP upstream', rounds, { direct, through }, report);
+    await Promise.all([direct.close(), through.close()]);
+  } finally {
+    process.off('exit', kill);
+    kill();
+  }
+}
+
+/** What one more upstream costs the proxy, besides the server's own process. */
+async function memory(folder: string, report: Report): Promise<void> {
+  if (!existsSync('/proc/self/status')) {
+    report.note('memory: only where there is /proc');
+    return;
+  }
+  const upstreams = 8;
+  const alone = await residentMiB(bare());
+  const one = await residentMiB(wrapping(folder, ['--', process.execPath, server, 'stdio']));
+  const names = Array.from({ length: upstreams }, (_, index) => `server${index}`);
+  const mcpServers = Object.fromEntries(
+    names.map((name) => [name, { command: process.execPath, args: [server, 'stdio'] }]),
+  );
+  const config = join(folder, 'several.json');
+  writeFileSync(config, JSON.stringify({ mcpServers }));
+  const several = await residentMiB(wrapping(folder, ['--config', config]));
+  report.value('memory of the proxy with one upstream (RSS)', one, 'MiB');
+  report.note(`the wrapped server itself: ${alone.toFixed(1)} MiB`);
+  report.value(`memory of each upstream more, of ${upstreams} (RSS)`, (several - one) / (upstreams - 1), 'MiB');
+}
+
+/** The resident memory of a process that has listed its tools and answered some calls. */
+async function residentMiB(command: Command): Promise<number> {
+  const client = await connect(command);
+  const { tools } = await client.listTools();
+  for (const { name } of tools) {
+    for (let index = 0; index < 50; index += 1) await call(client, name, orderArguments());
+  }
+  const { pid } = client.transport as StdioClientTransport;
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  await client.close();
+  return Number(kibibytes) / 1_024;
+}
+
+function bare(): Command {
+  return { args: [server, 'stdio'], env: getDefaultEnvironment() };
+}
+
+let stores = 0;
+
+/** `mcp-once wrap` with a store of its own. */
+function wrapping(folder: string, args: readonly string[]): Command {
+  const { args: serve, env } = ourServer(folder);
+  stores += 1;
+  const store = `sqlite:${join(folder, `proxy-${stores}.sqlite`)}`;
+  return { args: [serve[0] ?? '', 'wrap', '--store', store, '--log-level', 'warn', ...args], env };
+}
+
+async function call(client: Client, name: string, args: Arguments, replayed?: boolean): Promise<void> {
+  const result = await client.callTool({ name, arguments: args });
+  if (result.isError) throw new Error(JSON.stringify(result.content));
+  const outcome = result._meta?.['mcp-once/outcome'] as { replayed?: boolean } | undefined;
+  if (replayed !== undefined && outcome?.replayed !== replayed) throw new Error(replayed ? 'not a replay' : 'a replay');
+}
+
+function shown(name: string, blocks: readonly Block[]): string {
+  return `${name}: p50 ${microseconds(typical(blocks, 'p50Us'))}`;
+}

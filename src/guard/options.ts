@@ -1,0 +1,207 @@
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Keyv } from 'keyv';
+import { z } from 'zod';
+import { defaults, logLevels } from '../config/defaults.ts';
+import { duration } from '../config/duration.ts';
+import { isSharedStore } from '../config.ts';
+import { McpOnceError } from '../errors.ts';
+import { defaultStoreUrl } from '../ledger/stores/open.ts';
+import { suggestion } from '../suggest.ts';
+import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const day = 24 * 60 * minute;
+const secretCharsMin = 32;
+
+const name = z.string().min(1).max(200);
+const scopeSchema = z.strictObject({ tenant: name.optional(), subject: name });
+// biome-ignore lint/complexity/noBannedTypes: nothing more is known of what a caller passes than that it can be called
+const callable = z.custom<Function>((value) => typeof value === 'function', 'must be a function');
+const window = duration({ minMs: 0, maxMs: 366 * day });
+const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
+
+const policySchema = z.strictObject({
+  effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
+  match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
+  window: window.optional(),
+  identity: callable.optional(),
+  resource: callable.optional(),
+  recovery: z.union([recovery, z.array(recovery).max(4)]).optional(),
+  lookup: callable.optional(),
+  lookupLag: duration({ minMs: 0, maxMs: day }).optional(),
+  gone: callable.optional(),
+  keyMemory: duration({ minMs: 0, maxMs: 3_660 * day }).optional(),
+  classify: callable.optional(),
+});
+
+const shared = {
+  name: name.optional(),
+  scope: z
+    .union([callable, scopeSchema], { error: 'must be { tenant, subject } or a function that gives it' })
+    .optional(),
+  tools: z.record(z.string().min(1).max(200), policySchema).optional(),
+};
+const protectSchema = z.strictObject(shared);
+const guardSchema = z.strictObject({
+  ...shared,
+  store: z
+    .union([z.string().min(1).max(2_000), z.custom<Keyv>(isKeyv)], {
+      error: "must be a store's URL or a Keyv instance",
+    })
+    .optional(),
+  singleProcess: z.boolean().optional(),
+  secret: z.string().min(secretCharsMin).optional(),
+  wait: duration({ minMs: second, maxMs: 10 * minute }).prefault(defaults.waitMs),
+  maxRun: duration({ minMs: second, maxMs: day }).prefault(defaults.maxRunMs),
+  lease: duration({ minMs: 500, maxMs: 5 * minute }).prefault(defaults.leaseMs),
+  drain: duration({ minMs: 0, maxMs: 10 * minute }).prefault(defaults.drainMs),
+  resultBytesMax: z
+    .int()
+    .min(1_024)
+    .max(16 * 1_024 * 1_024)
+    .prefault(defaults.resultBytesMax),
+  logLevel: z.enum(logLevels).prefault('warn'),
+});
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The options of a guard, checked. Durations in ms. */
+export interface GuardSettings {
+  readonly store: string | Keyv;
+  /** True when nobody named a store: the user's own file. */
+  readonly storeIsDefault: boolean;
+  readonly singleProcess: boolean;
+  readonly name: string | undefined;
+  /** Names the program where no MCP server does; undefined where it has to be told. */
+  readonly programName: string | undefined;
+  readonly scope: GuardOptions['scope'];
+  /** Of whoever has no token: what the environment says. */
+  readonly fallbackScope: GuardScope | undefined;
+  readonly tools: NonNullable<GuardOptions['tools']>;
+  readonly secret: string | undefined;
+  readonly waitMs: number;
+  readonly maxRunMs: number;
+  readonly leaseMs: number;
+  readonly drainMs: number;
+  readonly resultBytesMax: number;
+  readonly logLevel: NonNullable<GuardOptions['logLevel']>;
+}
+
+/**
+ * Checks the options of a guard and adds what the environment says.
+ * @throws McpOnceError `configuration_invalid` that names the option, and never a secret.
+ */
+export function guardSettings(options: GuardOptions, environment: Environment): GuardSettings {
+  const checked = parse('guard', guardSchema, options);
+  if (checked.lease >= checked.wait) throw invalid('guard', 'lease must be shorter than wait');
+  const named = options.store ?? (environment.MCP_ONCE_STORE || undefined);
+  const secret = checked.secret ?? (environment.MCP_ONCE_SECRET || undefined);
+  if (secret !== undefined && secret.length < secretCharsMin) {
+    throw invalid('guard', `MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
+  }
+  return Object.freeze({
+    store: typeof named === 'string' ? absolute(named) : (named ?? defaultStoreUrl(environment)),
+    storeIsDefault: named === undefined,
+    singleProcess: checked.singleProcess ?? false,
+    name: checked.name,
+    programName: checked.name ?? programName(options.store, named),
+    scope: options.scope,
+    fallbackScope: scopeOfEnvironment(environment),
+    tools: options.tools ?? {},
+    secret,
+    waitMs: checked.wait,
+    maxRunMs: checked.maxRun,
+    leaseMs: checked.lease,
+    drainMs: checked.drain,
+    resultBytesMax: checked.resultBytesMax,
+    logLevel: checked.logLevel,
+  });
+}
+
+/** @throws McpOnceError `configuration_invalid` */
+export function checkProtectOptions(options: ProtectOptions): ProtectOptions {
+  parse('protect', protectSchema, options);
+  return options;
+}
+
+/** A scope, whole. @throws McpOnceError `configuration_invalid` */
+export function checkScope(scope: unknown): { tenant: string; subject: string } {
+  const { tenant = defaults.tenant, subject } = parse('scope', scopeSchema, scope);
+  return { tenant, subject };
+}
+
+function parse<Schema extends z.ZodType>(what: string, schema: Schema, value: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.slice(0, 5).map((issue) => {
+    const place = issue.path.join('.');
+    if (issue.code === 'unrecognized_keys') {
+      const known = knownAt(what, issue.path);
+      return issue.keys
+        .map((key) => `${place ? `${place}: ` : ''}${JSON.stringify(key)} is not known${suggestion(key, known)}`)
+        .join('; ');
+    }
+    return place ? `${place}: ${issue.message}` : issue.message;
+  });
+  throw invalid(what, problems.join('; '));
+}
+
+function knownAt(what: string, path: readonly PropertyKey[]): string[] {
+  if (path[0] === 'tools' || what.startsWith('tool ')) return Object.keys(policySchema.shape);
+  if (path[0] === 'scope' || what === 'scope') return Object.keys(scopeSchema.shape);
+  return Object.keys((what === 'guard' ? guardSchema : protectSchema).shape);
+}
+
+/** What a policy says, in ms. @throws McpOnceError `configuration_invalid` */
+export function checkPolicy(tool: string, policy: object): z.infer<typeof policySchema> {
+  return parse(`tool ${JSON.stringify(tool)}`, policySchema, policy);
+}
+
+function scopeOfEnvironment({
+  MCP_ONCE_TENANT: tenant,
+  MCP_ONCE_SUBJECT: subject,
+}: Environment): GuardScope | undefined {
+  if (!subject) return undefined;
+  return Object.freeze({ subject, ...(tenant ? { tenant } : {}) });
+}
+
+/**
+ * A program that names its store says thereby who shares its tools. A store that the environment names is that of
+ * strangers, too: then it is the script, which has one path on one machine only.
+ */
+function programName(inCode: GuardOptions['store'], named: GuardOptions['store']): string | undefined {
+  if (inCode !== undefined) return 'local';
+  return typeof named === 'string' && isSharedStore(named) ? undefined : scriptPath();
+}
+
+function scriptPath(): string {
+  const script = process.argv[1];
+  if (script === undefined) return `folder:${process.cwd()}`.slice(0, 1_000);
+  try {
+    return `script:${realpathSync(script)}`;
+  } catch {
+    return `script:${resolve(script)}`;
+  }
+}
+
+function absolute(store: string): string {
+  return store.startsWith('sqlite:') && store !== 'sqlite:' && store !== 'sqlite::memory:'
+    ? `sqlite:${resolve(store.slice('sqlite:'.length))}`
+    : store;
+}
+
+/** By its shape: another copy of Keyv may have made it. */
+function isKeyv(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const keyv = value as Partial<Record<keyof Keyv, unknown>>;
+  return typeof keyv.get === 'function' && typeof keyv.set === 'function' && 'store' in keyv && 'namespace' in keyv;
+}
+
+function invalid(what: string, problem: string): McpOnceError {
+  return new McpOnceError(
+    'configuration_invalid',
+    `${what}: ${problem}. Nothing was executed: mend it and start again.`,
+  );
+}

@@ -1,0 +1,3 @@
+declare module 'cross-spawn' {
+  export { spawn } from 'node:child_process';
+}

@@ -1,0 +1,90 @@
+import type { JsonSchema, KeyField, ListedTool } from './types.ts';
+
+/** Names that mean nothing else. */
+const ownName = /^(x[-_]?)?(idempoten(cy|t|ce)?|dedup(e|lication)?)[-_]?(key|id|token)$/i;
+/** Names that are used for other things, too: where the field's description says so, or there is none. */
+const tokenName = /^client[-_]?(request[-_]?)?token$/i;
+/** Names that mostly mean tracing: only where a description says so. */
+const requestIdName = /^(x[-_])?(client[-_]?)?request[-_]?id$/i;
+const speaksOfIt = /idempoten|at most once|exactly once|only once|duplicat|retr(y|ies|ied)/i;
+
+/** A derived key as it is (a UUID), and the fewest of its digits that still tell operations apart: 64 bits. */
+const sampleKey = '3f2a9c0d-1e4b-8a6f-9b7c-5d0e2f4a6b8c';
+const keyCharsMin = 16;
+const digitsMax = 32;
+
+/**
+ * Where a tool takes an idempotency key: a text at the top of its input that is named so, and has room for
+ * one. Undefined where there is none.
+ */
+export function findKeyField(tool: ListedTool): KeyField | undefined {
+  const properties = memberOf(tool.inputSchema, 'properties');
+  const found = Object.keys(properties).flatMap((name) => {
+    const schema = asText(memberOf(properties, name));
+    const chars = schema && isKey(name, textOf(schema.description), tool) ? charsOf(schema) : undefined;
+    return chars === undefined ? [] : [{ name, chars }];
+  });
+  return found.sort((a, b) => Number(ownName.test(b.name)) - Number(ownName.test(a.name)))[0];
+}
+
+/** The text that goes into the field, of an upstream key. */
+export function keyText({ chars }: KeyField, upstreamKey: string): string {
+  return chars >= sampleKey.length ? upstreamKey : upstreamKey.replaceAll('-', '').slice(0, chars);
+}
+
+/** A text of the same form, for validating arguments before a key is derived. */
+export function sampleKeyText(field: KeyField): string {
+  return keyText(field, sampleKey);
+}
+
+function isKey(name: string, description: string | undefined, tool: ListedTool): boolean {
+  if (ownName.test(name)) return true;
+  if (tokenName.test(name)) return description === undefined || speaksOfIt.test(description);
+  if (!requestIdName.test(name)) return false;
+  if (description !== undefined && speaksOfIt.test(description)) return true;
+  const about = tool.description ?? '';
+  return about.includes(name) && /idempoten|retr(y|ies|ied)/i.test(about);
+}
+
+/** How many characters of a key the field takes: all, or so many digits; undefined where it takes no key. */
+function charsOf(schema: JsonSchema): number | undefined {
+  const { maxLength, enum: values, const: value, format, pattern } = schema;
+  if (values !== undefined || value !== undefined) return undefined;
+  const room = typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
+  const longest = room >= sampleKey.length ? sampleKey.length : Math.min(room, digitsMax);
+  if (format === 'uuid') return longest === sampleKey.length ? longest : undefined;
+  const lengths = [...new Set([longest, Math.min(room, digitsMax)])];
+  return lengths.find((chars) => chars >= keyCharsMin && fits(chars, pattern, schema.minLength));
+}
+
+function fits(chars: number, pattern: unknown, minLength: unknown): boolean {
+  if (typeof minLength === 'number' && minLength > chars) return false;
+  if (typeof pattern !== 'string') return true;
+  try {
+    return new RegExp(pattern, 'u').test(sampleKeyText({ name: '', chars }));
+  } catch {
+    return false;
+  }
+}
+
+/** The field as the text that it may be, with what an alternative says of it; undefined where it is none. */
+function asText(schema: JsonSchema): JsonSchema | undefined {
+  const { type, anyOf, oneOf } = schema;
+  const alternatives: unknown = anyOf ?? oneOf;
+  if (Array.isArray(alternatives)) {
+    const text = alternatives.find((each) => each?.type === 'string');
+    return text === undefined ? undefined : { ...schema, ...text };
+  }
+  const isText = type === undefined || type === 'string' || (Array.isArray(type) && type.includes('string'));
+  return isText ? schema : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function memberOf(value: unknown, name: string): JsonSchema {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return {};
+  const member: unknown = (value as JsonSchema)[name];
+  return typeof member === 'object' && member !== null ? (member as JsonSchema) : {};
+}

@@ -1,0 +1,82 @@
+/** Verbs that mostly only read. */
+const readVerbs = new Set(
+  'get list search read find describe query fetch lookup look view show count check inspect browse retrieve whoami ping status exists has is compare diff explain preview'.split(
+    ' ',
+  ),
+);
+
+/** Verbs that mostly write: where one of them stands in a name, another place of a reading verb says little. */
+const writeVerbs = new Set(
+  'create add insert append write put post set update upsert edit modify change patch replace rename move copy delete remove destroy drop clear purge archive restore send reply forward publish submit upload save store import sync merge push commit close open reopen cancel approve reject accept assign unassign enable disable start stop restart pause resume run execute exec invoke call trigger apply deploy install uninstall pay charge refund transfer buy sell order book schedule register subscribe unsubscribe invite grant revoke lock unlock mark toggle increment decrement click press type fill drag scroll navigate goto sleep wait generate make build claim ack acknowledge pop consume reserve issue rotate reset'.split(
+    ' ',
+  ),
+);
+
+/** Those of them that are things as well: after a verb that reads they are what is read. */
+const things = new Set(
+  'post set change patch copy archive store import merge commit release order book schedule charge transfer issue lock mark build claim call start stop reset submit exec grant reserve refund invite restore sync install'.split(
+    ' ',
+  ),
+);
+
+/** Verbs whose identical repeats are often meant: a second click, a second line in a log. */
+const repeatedVerbs = new Set(
+  'append log increment decrement toggle click press type scroll drag hover navigate goto go back next previous step wait sleep poll roll random generate sample run execute exec test build send notify speak play take screenshot snapshot think sequentialthinking undo redo retry advance move turn spin draw pop consume echo evaluate'.split(
+    ' ',
+  ),
+);
+
+/** The second word after `check` that makes it a write: `check_in`, `check_out`. */
+const particles = new Set(['in', 'out', 'off']);
+
+const joiners = new Set(['or', 'and', 'then']);
+
+/** The words of a tool's name, in lower case: of snake, kebab, camel and dotted names. */
+export function wordsOf(name: string): readonly string[] {
+  return name
+    .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
+    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '');
+}
+
+/** What a tool's name tells of it. */
+export type NameGuess =
+  /** Probably a read, by this verb; `doubt` where the name allows for something else. */
+  | { readonly type: 'read'; readonly verb: string; readonly doubt?: string }
+  /** It begins like a read, and says that it also writes: `get_or_create`. */
+  | { readonly type: 'read-or-write'; readonly verb: string; readonly writes: string }
+  | { readonly type: 'none' };
+
+/**
+ * Guesses by its name whether a tool only reads. The verb stands first, or second after the name of a service
+ * (`github_list_issues`), where no verb that writes stands anywhere. Wrong one way, a repeat takes effect twice;
+ * wrong the other way, a read is answered from memory and says so. So in doubt it is no read.
+ */
+export function guessByName(name: string): NameGuess {
+  const words = wordsOf(name);
+  const [first = '', second = ''] = words;
+  if (readVerbs.has(first)) return guessByFirst(first, words.slice(1));
+  const writes = words.some((word, index) => writeVerbs.has(word) && !(index > 1 && things.has(word)));
+  if (readVerbs.has(second) && !writes) {
+    if (second === 'check' && particles.has(words[2] ?? '')) return { type: 'none' };
+    return { type: 'read', verb: second, doubt: `"${second}" stands second in its name` };
+  }
+  return { type: 'none' };
+}
+
+function guessByFirst(verb: string, rest: readonly string[]): NameGuess {
+  if (verb === 'check' && particles.has(rest[0] ?? '')) return { type: 'none' };
+  const joined = rest.find((word, index) => writeVerbs.has(word) && joiners.has(rest[index - 1] ?? ''));
+  if (joined !== undefined) return { type: 'read-or-write', verb, writes: joined };
+  const writes = rest.find((word) => writeVerbs.has(word) && !things.has(word));
+  return writes === undefined
+    ? { type: 'read', verb }
+    : { type: 'read', verb, doubt: `its name also holds "${writes}"` };
+}
+
+/** The verb of a tool of which identical calls, one after the other, are often each meant. */
+export function repeatedVerb(name: string): string | undefined {
+  return wordsOf(name).find((word) => repeatedVerbs.has(word));
+}

@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, type TestContext, test } from 'vitest';
+
+const script = fileURLToPath(new URL('../../scripts/conformance.mjs', import.meta.url));
+
+interface Compared {
+  readonly side: string;
+  readonly rows: readonly { readonly name: string; readonly direct: string; readonly through: string }[];
+  readonly differences: readonly string[];
+  readonly additions: number;
+}
+
+interface Report {
+  readonly checks: number;
+  readonly sessions: number;
+  readonly failed: readonly string[];
+  readonly compared: readonly Compared[];
+}
+
+/** Skips, and says why, where there is no Node 22 for the suite and none can be installed. */
+async function conformance(context: TestContext, args: readonly string[]): Promise<{ code: number; report: Report }> {
+  const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const options = { maxBuffer: 64 * 1024 * 1024, signal: context.signal };
+    execFile(process.execPath, [script, '--json', ...args], options, (error, out, err) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout: out, stderr: err });
+    });
+  });
+  if (code === 3) context.skip(stderr.trim());
+  if (stdout === '') throw new Error(`no report (exit code ${code}): ${stderr}`);
+  return { code, report: JSON.parse(stdout) as Report };
+}
+
+test('every server scenario of the conformance suite gives the same checks and answers through the proxy', {
+  timeout: 120_000,
+}, async (context) => {
+  const { code, report } = await conformance(context, []);
+  expect(report.failed).toEqual([]);
+  expect(report.checks).toBe(50);
+  expect(report.sessions).toBe(32);
+  expect(report.compared.map(({ side, differences }) => ({ side, differences }))).toEqual([
+    { side: 'guarded', differences: [] },
+    { side: 'passing', differences: [] },
+    { side: 'http', differences: [] },
+  ]);
+  expect(report.compared.map(({ additions }) => additions > 0)).toEqual([true, false, true]);
+  expect(code).toBe(0);
+});
+
+test('control: a relay that passes all checks of the suite and alters what they do not look at is found out', {
+  timeout: 60_000,
+}, async (context) => {
+  const scenarios = ['tools-call-simple-text', 'tools-call-error'];
+  const { code, report } = await conformance(context, [
+    ...['--side', 'lossy'],
+    ...scenarios.flatMap((name) => ['--scenario', name]),
+  ]);
+  const [lossy] = report.compared;
+  expect(lossy?.rows.map(({ direct, through }) => [direct, through])).toEqual([
+    ['SUCCESS', 'SUCCESS'],
+    ['SUCCESS', 'SUCCESS'],
+  ]);
+  expect(lossy?.differences).toEqual([
+    expect.stringMatching(/^check tools-call-simple-text\/.*unknown is .* directly, nothing through$/),
+    expect.stringMatching(/^check tools-call-error\/.*"Something went wrong." through$/),
+    expect.stringMatching(/^said in session 1: /),
+    expect.stringMatching(/^said in session 2: /),
+  ]);
+  expect(code).toBe(1);
+});

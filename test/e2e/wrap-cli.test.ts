@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { baseEnvironment, main, RawClient, scripted, stage } from '../support/wrap.ts';
+import { serving } from '../support/wrap-http.ts';
+
+function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'wrap', ...args], {
+    input: '',
+    encoding: 'utf8',
+    env: { ...baseEnvironment, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+test('--explain prints what is done with each tool, and calls none', () => {
+  const { env, effects } = stage();
+  const { status, stdout } = run(['--explain', '--json', '--', process.execPath, scripted], env);
+  expect(status).toBe(0);
+  const [{ tools }] = JSON.parse(stdout);
+  expect(tools.map((each: { tool: string; guarded: boolean }) => [each.tool, each.guarded])).toEqual([
+    ['effect', true],
+    ['get_thing', false],
+    ['pay', true],
+  ]);
+  expect(effects()).toEqual([]);
+});
+
+test('a client’s file that was rewritten starts its server through the ledger', async () => {
+  const { folder, store, env, effects } = stage();
+  const file = join(folder, 'client.json');
+  const entry = { command: process.execPath, args: [scripted], env: { ...env, MCP_ONCE_STORE: store } };
+  writeFileSync(file, JSON.stringify({ mcpServers: { mine: entry } }));
+  expect(run(['--config', file, '--write']).status).toBe(0);
+  const { mine } = JSON.parse(readFileSync(file, 'utf8')).mcpServers;
+  expect(mine.command).toBe('mcp-once');
+  const client = new RawClient([main, ...mine.args], mine.env);
+  await client.initialize();
+  await client.call('effect', { what: 'f' });
+  await client.call('effect', { what: 'f' });
+  expect(effects()).toEqual(['f']);
+  expect(run(['--config', file, '--undo']).status).toBe(0);
+  expect(JSON.parse(readFileSync(file, 'utf8')).mcpServers.mine).toEqual(entry);
+});
+
+test('headers from variables reach the server', async () => {
+  const { store } = stage();
+  const heard: unknown[] = [];
+  const { origin } = await serving((request, response) => {
+    heard.push(request.headers['x-key']);
+    response.writeHead(500).end();
+  });
+  const client = new RawClient([main, 'wrap', '--store', store, origin], { MCP_ONCE_HEADER_1: 'X-Key: k' });
+  expect((await client.ask('initialize', { protocolVersion: '2025-11-25' })).error.message).toMatch(/HTTP 500/);
+  expect(heard[0]).toBe('k');
+});
+
+test.each([
+  ['nothing to wrap', [], /there is no server to wrap/],
+  ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must hold no password/],
+  ['more than a URL', ['https://127.0.0.1/mcp', 'x'], /nothing else may stand/],
+  ['a header for a command', ['--header', 'a: b', '--', 'x'], /for a server at a URL/],
+  ['a header that is none', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],
+  ['a server where a file is rewritten', ['--write', '--', 'x'], /name no server/],
+])('%s: an error that says so, and exit code 2', (_, args, message) => {
+  const { status, stderr } = run(['--store', 'memory:', ...args]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/me:secret/);
+});

@@ -1,0 +1,147 @@
+// Streamable HTTP on one side, a process's stdin and stdout on the other, and every JSON-RPC message passed on
+// as it is: what the conformance suite, which speaks HTTP only, is pointed at. Used alike for a server and for
+// a server behind `mcp-once wrap`, so that a difference between the two is not its own.
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+
+/** How many sessions' processes run at once: the suite has ended the older ones, but closes none. */
+const liveMax = 2;
+/** How long a process may take to end after its stdin, in ms. */
+const endMs = 6_000;
+/** How soon a client should come back for a stream that was closed, in ms. */
+const retryInterval = 500;
+
+/**
+ * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child started for each session
+ * @returns what listens on 127.0.0.1: `url`, `sessions` (what each process has said, in order), and `close`
+ */
+export async function startBridge(child) {
+  /** @type {Session[]} */
+  const sessions = [];
+  const byId = new Map();
+  const http = createServer((request, response) => {
+    handle(request, response).catch((error) => {
+      process.stderr.write(`bridge: ${error}\n`);
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
+  const handle = async (request, response) => {
+    const id = request.headers['mcp-session-id'];
+    const session = id === undefined ? undefined : byId.get(id);
+    if (id !== undefined && !session) return void response.writeHead(404).end();
+    if (session) return session.transport.handleRequest(request, response);
+    const opened = new Session(child, `127.0.0.1:${http.address().port}`, (sessionId) => {
+      byId.set(sessionId, opened);
+      sessions.push(opened);
+      for (const old of sessions.slice(0, -liveMax)) void old.end();
+    });
+    await opened.start();
+    return opened.transport.handleRequest(request, response);
+  };
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    url: `http://127.0.0.1:${http.address().port}/mcp`,
+    sessions,
+    async close() {
+      await Promise.all(sessions.map((session) => session.end()));
+      http.closeAllConnections();
+      http.close();
+    },
+  };
+}
+
+class Session {
+  /** What the process has said: each message, and the one request that was in flight, if there was one. */
+  said = [];
+  #options;
+  #child;
+  #ended;
+  #inFlight = new Map();
+
+  constructor(options, host, opened) {
+    this.#options = options;
+    this.transport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      eventStore: eventStore(),
+      retryInterval,
+      enableDnsRebindingProtection: true,
+      allowedHosts: [host],
+      onsessioninitialized: opened,
+    });
+    this.transport.onmessage = (message) => this.#fromClient(message);
+  }
+
+  start() {
+    return this.transport.start();
+  }
+
+  #fromClient(message) {
+    this.#child ??= this.#spawn();
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    if (!('method' in message && 'id' in message)) return;
+    this.#inFlight.set(message.id, message);
+    // What a server does that speaks HTTP itself (SEP-1699): the tool has its stream closed.
+    if (message.params?.name === 'test_reconnection') this.transport.closeSSEStream(message.id);
+  }
+
+  #spawn() {
+    const { command, args, env, cwd } = this.#options;
+    const child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.on('error', () => {});
+    createInterface({ input: child.stdout }).on('line', (line) => this.#fromServer(JSON.parse(line)));
+    return child;
+  }
+
+  #fromServer(message) {
+    const asked = [...this.#inFlight.keys()];
+    this.said.push({ message, during: asked.length === 1 ? asked[0] : undefined });
+    if (!('method' in message)) this.#inFlight.delete(message.id);
+    // On stdio nothing says which request it belongs to; the suite has one at a time that is told of things.
+    const related = 'method' in message && asked.length > 0 ? { relatedRequestId: asked[0] } : {};
+    // What belongs to a stream that was closed is kept, and cannot be sent: a client comes back for it.
+    this.transport.send(message, related).catch(() => {});
+  }
+
+  end() {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end() {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, 'exit');
+      const late = setTimeout(() => child.kill('SIGKILL'), endMs);
+      child.stdin.end();
+      await exited;
+      clearTimeout(late);
+    }
+    await this.transport.close();
+  }
+}
+
+/** Keeps a session's events, so that a client can come back for those of a stream that was closed. */
+function eventStore() {
+  const events = [];
+  return {
+    async storeEvent(streamId, message) {
+      events.push({ streamId, message });
+      return String(events.length);
+    },
+    async replayEventsAfter(lastEventId, { send }) {
+      const from = Number(lastEventId);
+      const streamId = events[from - 1]?.streamId ?? '';
+      for (const [index, event] of events.entries()) {
+        const isMissed = index >= from && event.streamId === streamId && Object.keys(event.message).length > 0;
+        if (isMissed) await send(String(index + 1), event.message);
+      }
+      return streamId;
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import { Keyv } from 'keyv';
+import { describe, expect, it } from 'vitest';
+import { guardSettings } from '../../src/guard/options.ts';
+import { contentOf, guardTool, policiesFor } from '../../src/guard/policy.ts';
+import { scopeFor } from '../../src/guard/scope.ts';
+import { listOf, parserOf } from '../../src/guard/shelf.ts';
+import type { GuardPolicy, ToolHints } from '../../src/guard/types.ts';
+import { z } from '../../src/index.ts';
+
+const upstream = { origin: 'mcp', mode: 'local', account: 'test' };
+const minute = 60_000;
+const hour = 60 * minute;
+
+function toolOf(annotations: ToolHints, policy: GuardPolicy = {}) {
+  const { effect, match, windowMs, recovery } = guardTool({
+    name: 'a_tool',
+    annotations,
+    policies: [policy],
+    upstream,
+    results: 'content',
+  });
+  return { effect, match, windowMs, recovery };
+}
+
+describe('guardSettings', () => {
+  it('has a default for everything, and gives milliseconds', () => {
+    const settings = guardSettings({}, { HOME: '/home/ada' });
+    expect(settings).toMatchObject({ waitMs: 45_000, maxRunMs: 600_000, leaseMs: 10_000, drainMs: 30_000 });
+    expect(settings.storeIsDefault).toBe(true);
+    expect(settings.store).toContain('ledger.sqlite');
+    expect(guardSettings({ wait: '30s' }, {}).waitMs).toBe(30_000);
+  });
+
+  it('takes store, subject and secret from the environment where nothing is said', () => {
+    const environment = { MCP_ONCE_STORE: 'memory:', MCP_ONCE_SUBJECT: 'ada', MCP_ONCE_SECRET: 's'.repeat(32) };
+    const settings = guardSettings({}, environment);
+    expect(settings).toMatchObject({ store: 'memory:', fallbackScope: { subject: 'ada' }, secret: 's'.repeat(32) });
+    expect(guardSettings({ store: 'redis://x' }, environment).store).toBe('redis://x');
+    expect(() => guardSettings({}, { MCP_ONCE_SECRET: 'short' })).toThrow(/MCP_ONCE_SECRET is too short/);
+  });
+
+  it.each([
+    [{ stroe: 'memory:' }, /"stroe" is not known; did you mean "store"\?/],
+    [{ tools: { a: { windw: 1 } } }, /tools\.a: "windw" is not known; did you mean "window"\?/],
+    [{ tools: { a: { identity: 'x' } } }, /tools\.a\.identity: must be a function/],
+    [{ wait: '1h' }, /wait: must be/],
+    [{ lease: '1m', wait: '30s' }, /lease must be shorter than wait/],
+    [{ store: 5 }, /store: must be a store's URL or a Keyv instance/],
+    [{ scope: { user: 'ada' } }, /scope/],
+  ])('refuses %j and names what is wrong', (options, message) => {
+    expect(() => guardSettings(options as never, {})).toThrow(message);
+  });
+
+  it('never repeats a secret that it refuses', () => {
+    const secret = 'hunter2';
+    expect(() => guardSettings({ secret }, {})).toThrow(expect.not.stringContaining(secret));
+  });
+
+  it('names the program by its code, else by its script, and asks for a name where neither tells', () => {
+    const shared = { MCP_ONCE_STORE: 'redis://x' };
+    expect(guardSettings({ name: 'shop' }, shared).programName).toBe('shop');
+    expect(guardSettings({ store: 'redis://x' }, {}).programName).toBe('local');
+    expect(guardSettings({}, {}).programName).toMatch(/^script:/);
+    expect(guardSettings({}, { MCP_ONCE_STORE: 'sqlite:/tmp/x' }).programName).toMatch(/^script:/);
+    expect(guardSettings({}, shared).programName).toBeUndefined();
+  });
+
+  it('knows a Keyv instance by its shape', () => {
+    const keyv = new Keyv();
+    expect(guardSettings({ store: keyv }, {}).store).toBe(keyv);
+  });
+});
+
+describe('guardTool', () => {
+  it.each([
+    [{ readOnlyHint: true }, {}, { effect: 'read', match: 'off' }],
+    [{}, {}, { effect: 'create', match: 'identical', windowMs: 24 * hour, recovery: ['refuse'] }],
+    [{ idempotentHint: true }, {}, { effect: 'update', match: 'same-call', recovery: ['natural', 'refuse'] }],
+    [{ readOnlyHint: true }, { effect: 'create' }, { effect: 'create', match: 'identical' }],
+    [{}, { effect: 'update' }, { match: 'same-call', windowMs: 10 * minute, recovery: ['refuse'] }],
+    [{}, { effect: 'update', resource: () => 1 }, { match: 'latest', windowMs: 2 * minute }],
+    [{}, { window: '7d' }, { windowMs: 168 * hour }],
+    [{}, { recovery: 'resend', keyMemory: '24h' }, { recovery: ['resend', 'refuse'] }],
+  ] as const)('of %j with %o is %o', (hints, policy, expected) => {
+    expect(toolOf(hints, policy as GuardPolicy)).toMatchObject(expected);
+  });
+
+  it.each([
+    [{ recovery: 'reconcile' }, /needs lookup/],
+    [{ recovery: 'natural' }, /needs resource/],
+    [{ recovery: 'resend' }, /needs keyMemory/],
+    [{ match: 'latest' }, /needs resource/],
+    [{ effect: 'delete', resource: () => 1, recovery: 'natural' }, /needs gone/],
+  ] as const)('refuses %o', (policy, message) => {
+    expect(() => toolOf({}, policy as GuardPolicy)).toThrow(message);
+  });
+
+  it('lets the later policy win, part by part', () => {
+    const policies = policiesFor(
+      'create_invoice',
+      { 'create_*': { window: '1h', match: 'identical' }, 'delete_*': { window: '2h' } },
+      { create_invoice: { window: '3h' } },
+    );
+    expect(Object.assign({}, ...policies)).toEqual({ window: '3h', match: 'identical' });
+  });
+});
+
+describe('scopeFor', () => {
+  const token = { authInfo: { token: 't', clientId: 'c', scopes: [], extra: { sub: 'ada', iss: 'https://id' } } };
+
+  it('is what the author says, else the token, else the environment, else local', () => {
+    const none = { scope: undefined, fallback: undefined, shared: false };
+    const local = { tenant: 'default', subject: 'local' };
+    expect(scopeFor({ ...none, scope: () => ({ subject: 'eve' }) }, token)).toEqual({
+      tenant: 'default',
+      subject: 'eve',
+    });
+    expect(scopeFor(none, token)).toEqual({ tenant: 'https://id', subject: 'ada' });
+    expect(scopeFor(none, { http: token })).toEqual({ tenant: 'https://id', subject: 'ada' });
+    expect(scopeFor({ ...none, fallback: { subject: 'bob' } }, {})).toEqual({ tenant: 'default', subject: 'bob' });
+    expect(scopeFor(none, {})).toEqual(local);
+  });
+
+  it('refuses a token that names a client only, an unscoped call on a shared store, and an empty subject', () => {
+    const none = { scope: undefined, fallback: undefined, shared: true };
+    expect(() => scopeFor(none, {})).toThrow(/shared/);
+    expect(() => scopeFor(none, { authInfo: { clientId: 'c' } })).toThrow(/names no subject/);
+    expect(() => scopeFor({ ...none, scope: () => ({ subject: '' }) }, {})).toThrow(/scope: subject/);
+  });
+});
+
+describe('what a server says', () => {
+  it('is read by its shape', () => {
+    expect(listOf(undefined)).toEqual({ tools: [], nextCursor: undefined });
+    expect(listOf({ tools: [{ name: 'a' }, 5], nextCursor: 'n' })).toEqual({ tools: [{ name: 'a' }], nextCursor: 'n' });
+    expect(contentOf('x')).toEqual({ content: [{ type: 'text', text: 'x' }] });
+    expect(contentOf({ a: 1 })).toEqual({ content: [{ type: 'text', text: '{"a":1}' }] });
+    expect(contentOf({ structuredContent: { a: 1 } })).toEqual({ structuredContent: { a: 1 }, content: [] });
+    expect(contentOf(undefined)).toEqual({ content: [{ type: 'text', text: 'null' }] });
+  });
+
+  it('is checked by the schema of the registration: what was sent is kept, what is not known is dropped', () => {
+    const schema = z.object({ a: z.string().transform(Number), b: z.number().optional() });
+    const jsonSchema = { type: 'object', properties: { a: { type: 'string' }, b: { type: 'number' } } };
+    const parse = parserOf(schema, jsonSchema);
+    expect(parse?.({ a: '5', c: 1 })).toEqual({ ok: true, value: { a: '5' } });
+    expect(parse?.({ a: 5 })).toMatchObject({ ok: false, issues: [{ path: '/a' }] });
+    const renames = parserOf(
+      z.object({ a: z.string() }).transform(({ a }) => ({ b: a })),
+      jsonSchema,
+    );
+    expect(renames?.({ a: 'x' })).toEqual({ ok: true, value: { a: 'x' } });
+    expect(parserOf({ type: 'object' }, jsonSchema)).toBeUndefined();
+    const later = parserOf(z.object({ a: z.string().refine(async () => true) }), jsonSchema);
+    expect(later?.({ a: 'x' })).toEqual({ ok: true, value: { a: 'x' } });
+  });
+});
