@@ -5,7 +5,7 @@ import type { WrappedServer } from '../mcp/proxy/relay.ts';
 import { pointerOf } from '../source/proxy/path.ts';
 import { decide } from '../source/proxy/policy.ts';
 import type { Decision, ListedTool, WrapRules } from '../source/proxy/types.ts';
-import { matchesGlob } from '../tool/load.ts';
+import { matchesGlob } from '../tool/glob.ts';
 import { type Cli, exitCodes, plain } from './cli.ts';
 import { tableOf } from './table.ts';
 import { listTools } from './wrap-explain-list.ts';

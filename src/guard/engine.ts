@@ -57,7 +57,7 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   setMaxListeners(0, ending.signal);
   const stopLogging = logEvents(log);
   const engine: Engine = {
-    catalog: { tools: [], find: () => undefined },
+    catalog: { tools: [], hidden: [], find: () => undefined },
     clients: clientsOfOneCall(),
     clock,
     settings: { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
@@ -100,7 +100,7 @@ function catalogOf(call: GuardCall): Engine['catalog'] {
     const tool = call.find(name);
     return tool && { ...tool, run: (input, context) => call.run(name, input, context) };
   };
-  return { tools: [], find };
+  return { tools: [], hidden: [], find };
 }
 
 async function opened({ store, storeIsDefault, singleProcess }: GuardSettings): Promise<Store> {

@@ -1,6 +1,6 @@
 import { McpOnceError, NotExecuted } from '../errors.ts';
 import { defaultWindowMs, recoveryList } from '../tool/define-tool.ts';
-import { matchesGlob } from '../tool/load.ts';
+import { matchesGlob } from '../tool/glob.ts';
 import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../tool/types.ts';
 import { checkPolicy } from './options.ts';
 import type { GuardedTool, GuardPolicies, GuardPolicy, ToolHints } from './types.ts';

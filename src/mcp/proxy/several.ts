@@ -35,6 +35,7 @@ export function relayToSeveral(servers: readonly WrappedServer[], options: Relay
   const relay = new SeveralRelay(servers, options, version);
   return {
     catalog: {
+      hidden: [],
       get tools() {
         return relay.members.flatMap(({ tools }) => [...tools.tools()]);
       },

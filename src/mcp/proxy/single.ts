@@ -25,6 +25,7 @@ export function relayToOne(server: WrappedServer, options: RelayOptions): Relay 
   const relay = new SingleRelay(server, options);
   return {
     catalog: {
+      hidden: [],
       get tools() {
         return [...relay.tools.tools()];
       },

@@ -1,5 +1,5 @@
 import { defaultWindowMs, recoveryList } from '../../tool/define-tool.ts';
-import { matchesGlob } from '../../tool/load.ts';
+import { matchesGlob } from '../../tool/glob.ts';
 import type { Recovery } from '../../tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
