@@ -134,7 +134,8 @@ export class ToolMemory {
   #remember(listed: ListedTool, isUnlisted = false): Remembered {
     const text = JSON.stringify(listed);
     const before = this.#known.get(listed.name);
-    const judged = before?.text === text ? before : this.#judge(listed, text);
+    const wasGuarded = before?.tool !== undefined && before.listed !== undefined;
+    const judged = before?.text === text ? before : this.#judge(listed, text, wasGuarded);
     const remembered = { ...judged, listed: isUnlisted ? undefined : listed };
     if (this.#known.size < toolsMax || before) this.#known.set(listed.name, remembered);
     else this.#options.log.warn(`${this.#options.upstream.name}: more than ${toolsMax} tools are listed`);
@@ -142,13 +143,19 @@ export class ToolMemory {
     return remembered;
   }
 
-  #judge(listed: ListedTool, text: string): Omit<Remembered, 'listed'> {
+  /** What a server says only once a tool has been guarded does not let repeats through: a call may be in flight. */
+  #judge(listed: ListedTool, text: string, wasGuarded: boolean): Omit<Remembered, 'listed'> {
     const { guard, calls, shownAs = (name) => name, log } = this.#options;
     const name = shownAs(listed.name);
     const renamed = name === listed.name ? listed : { ...listed, name };
     let tool: Tool | undefined;
     try {
       tool = guard(listed, calls, name);
+      if (wasGuarded && tool === undefined) {
+        tool = guard({ ...listed, annotations: undefined }, calls, name);
+        if (tool)
+          log.warn(`${name}: its server says only now that it only reads: it stays guarded until the next start`);
+      }
     } catch (error) {
       log.warn(`${name}: its schema is not used: ${describeError(error)}`);
       tool = guard({ ...listed, inputSchema: anyInput }, calls, name);
