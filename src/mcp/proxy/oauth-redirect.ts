@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { McpOnceError } from '../../errors.ts';
 
 /** What the browser must bring. */
-export interface Expected {
+interface Expected {
   readonly state: string;
   /** Who answers, where that is known (RFC 9207). */
   issuer(): string | undefined;
