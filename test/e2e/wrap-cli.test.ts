@@ -69,3 +69,34 @@ test.each([
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/me:secret/);
 });
+
+test('--account: the same call for two accounts of one command takes effect for each', async () => {
+  const { wrapped, effects } = stage();
+  for (const account of ['one', 'other', 'one']) {
+    const client = wrapped({}, ['--account', account]);
+    await client.initialize();
+    await client.call('effect', { what: 'a' });
+  }
+  expect(effects()).toEqual(['a', 'a']);
+});
+
+test('a variable of an entry that is not set ends the start; one that is set reaches the server', async () => {
+  const { folder, store, env, effects } = stage();
+  const file = join(folder, 'mcp-once.json');
+  const variable = (name: string): string => `$\{${name}}`;
+  const entry = { command: process.execPath, args: [scripted], env: { ...env, EFFECTS: variable('WHERE') } };
+  writeFileSync(file, JSON.stringify({ store, mcpServers: { mine: entry } }));
+  const { status, stderr } = run(['--config', file]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/mcpServers\["mine"\]\.env\.EFFECTS: the variable WHERE is not set.*Nothing was started/);
+  const client = new RawClient([main, 'wrap', '--config', file], { WHERE: env.EFFECTS ?? '' });
+  await client.initialize();
+  await client.call('effect', { what: 'v' });
+  expect(effects()).toEqual(['v']);
+});
+
+test('what is said of a server of the command line is refused where the configuration names it', () => {
+  const { status, stderr } = run(['--account', 'one']);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/--account is for a server of the command line/);
+});

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openerOf } from '../../src/cli/wrap-login.ts';
 import { browse, oauthStage } from '../support/oauth-server.ts';
 import { main, outcomeOf, RawClient, stage } from '../support/wrap.ts';
+import { serving } from '../support/wrap-http.ts';
 
 /** A server that wants a login, and a user with nothing kept yet. */
 async function loggingIn() {
@@ -152,4 +154,35 @@ test('a token of the command line is used as it is: there is no login', async ()
   const client = new RawClient(args, { TOKEN: 'of-mine' });
   expect((await client.initialize()).error.message).toMatch(/HTTP 401/);
   expect(server.seen.authorizations).toContain('of-mine');
+});
+
+test('a login page that is none of https is not opened', async () => {
+  const { server, login } = await loggingIn();
+  server.behaviour.loginPage = 'file:///etc/passwd';
+  const person = login();
+  expect(await person.exited).toBe(1);
+  expect(person.stderr).not.toMatch(/open this page/);
+});
+
+test('--login of what asks for none says so, and keeps nothing', async () => {
+  const { store, folder } = stage();
+  const args = ['wrap', '--store', store, '--login', '--no-browser'];
+  const command = new RawClient([main, ...args, '--', process.execPath]);
+  expect(await command.exited).toBe(1);
+  expect(command.stderr).toMatch(/No server asks for a login.*Nothing was done/);
+  const { origin } = await serving((_, response) => void response.writeHead(404).end());
+  const open = new RawClient([main, ...args, origin], { XDG_DATA_HOME: folder });
+  expect(await open.exited).toBe(0);
+  expect(open.stderr).toMatch(/asks for no login/);
+});
+
+test.each([
+  ['linux', 'xdg-open'],
+  ['darwin', 'open'],
+  ['win32', 'rundll32.exe'],
+] as const)('on %s the page is opened by %s, as one argument that no shell reads', (platform, command) => {
+  const address = 'https://x/authorize?a=1&b=%22';
+  const [program, args] = openerOf(platform, address);
+  expect(program).toBe(command);
+  expect(args.at(-1)).toBe(address);
 });

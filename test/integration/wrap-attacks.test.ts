@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { type Message, main, RawClient, stage, wrapArgs } from '../support/wrap.ts';
+import { serving } from '../support/wrap-http.ts';
 
 const hostile = fileURLToPath(new URL('../support/wrap-hostile.mjs', import.meta.url));
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
@@ -206,4 +208,108 @@ test('hostile clients: before initialize, one id twice, a batch, another operati
   writeFileSync(releaseFile, '');
   expect(outcome(await repeated).replayed).toBe(true);
   expect(effects()).toEqual(['early', 'same']);
+});
+
+test('a tool whose server calls it a read only once it was called stays guarded', async () => {
+  const { store, folder, env, effects } = stage();
+  const hint = join(folder, 'hint');
+  const client = new RawClient(wrapArgs(store, [hostile]), { ...env, HINT_AFTER: hint });
+  await client.initialize();
+  await client.call('effect', { what: 'h' });
+  writeFileSync(hint, '');
+  const { tools } = (await client.ask('tools/list', {})).result;
+  expect(tools[0]).toMatchObject({ name: 'effect', annotations: { readOnlyHint: true } });
+  expect(outcome(await client.call('effect', { what: 'h' }))).toMatchObject({ replayed: true });
+  expect(effects()).toEqual(['h']);
+});
+
+test('SIGSTOP of a proxy whose call waits: another executes nothing, and all learn the outcome once it goes on', async () => {
+  const { store, env, effects, releaseFile } = stage();
+  const start = async () => {
+    const client = new RawClient(wrapArgs(store, [hostile]), env);
+    await client.initialize();
+    return client;
+  };
+  const [stopped, other] = await Promise.all([start(), start()]);
+  const args = { what: 'stopped', mode: 'release' };
+  const executing = stopped.call('effect', args);
+  await expect.poll(effects).toEqual(['stopped']);
+  stopped.child.kill('SIGSTOP');
+  expect(outcome(await other.call('effect', args)).code).toBe('outcome_unknown');
+  writeFileSync(releaseFile, '');
+  stopped.child.kill('SIGCONT');
+  expect(firstText(await executing)).toBe('done stopped');
+  await expect
+    .poll(async () => outcome(await other.call('effect', args)))
+    .toMatchObject({ code: 'succeeded', replayed: true });
+  expect(effects()).toEqual(['stopped']);
+}, 60_000);
+
+test('identical calls of three proxies that wait while the server dies: none sends again', async () => {
+  const { store, env, effects, starts } = stage();
+  const clients = [1, 2, 3].map(() => new RawClient(wrapArgs(store, [hostile]), env));
+  await Promise.all(clients.map((client) => client.initialize()));
+  const args = { what: 'dies', mode: 'release' };
+  const told = Promise.all(clients.flatMap((client) => [client.call('effect', args), client.call('effect', args)]));
+  await expect.poll(effects).toEqual(['dies']);
+  for (const pid of starts()) process.kill(pid, 'SIGKILL');
+  const codes = (await told).map((each) => outcome(each).code);
+  expect(codes).toEqual(codes.map(() => 'outcome_unknown'));
+  expect(effects()).toEqual(['dies']);
+}, 60_000);
+
+/** A client of an HTTP server that executes a call and then answers as told, at any path. */
+async function wrappedHttp(answer: (message: Message, response: ServerResponse, origin: string) => void) {
+  const effects: string[] = [];
+  const { origin } = await serving(async (request, response) => {
+    if (request.method !== 'POST') {
+      response.writeHead(404).end();
+      return;
+    }
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const message: Message = JSON.parse(body);
+    const { id, method, params } = message;
+    const result = (value: unknown): void => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result: value }));
+    };
+    const { protocolVersion } = params ?? {};
+    if (request.url === '/old') response.writeHead(307, { location: '/mcp' }).end();
+    else if (method === 'initialize')
+      result({ protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'h', version: '1' } });
+    else if (id === undefined) response.writeHead(202).end();
+    else if (method === 'tools/list') result({ tools: [{ name: 'effect', inputSchema: { type: 'object' } }] });
+    else {
+      effects.push(params.arguments.what);
+      answer(message, response, origin);
+    }
+  });
+  const client = new RawClient([main, 'wrap', '--store', stage().store, `${origin}/old`]);
+  await client.initialize();
+  return { client, effects };
+}
+
+const headers = (type: string) => ({ 'content-type': type });
+const after: Record<string, (message: Message, response: ServerResponse, origin: string) => void> = {
+  'an answer under another id': (_, response) =>
+    response.writeHead(200, headers('application/json')).end('{"jsonrpc":"2.0","id":"z","result":{"content":[]}}'),
+  'no JSON-RPC': (_, response) => response.writeHead(200, headers('application/json')).end('{"hello":1}'),
+  'half an answer': (_, response) => response.writeHead(200, headers('application/json')).end('{"jsonrpc":'),
+  'a page': (_, response) => response.writeHead(200, headers('text/html')).end('<p>done'),
+  'an event that is none': (_, response) =>
+    response.writeHead(200, headers('text/event-stream')).end('event: message\ndata: {no\n\n'),
+  'a reset': (_, response) => response.socket?.resetAndDestroy(),
+  'HTTP 409': (_, response) => response.writeHead(409).end(),
+  'HTTP 504': (_, response) => response.writeHead(504).end(),
+  'HTTP 303 to what is not there': (_, response, origin) =>
+    response.writeHead(303, { location: `${origin}/result` }).end(),
+  'HTTP 302 to what is not there': (_, response) => response.writeHead(302, { location: '/login' }).end(),
+};
+
+test.each(Object.keys(after))('%s, after a call was executed over HTTP: it is not executed again', async (how) => {
+  const { client, effects } = await wrappedHttp((...told) => after[how]?.(...told));
+  expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
+  expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
+  expect(effects).toEqual([how]);
 });

@@ -16,10 +16,17 @@ const endMs = 6_000;
 const retryInterval = 500;
 
 /**
- * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child started for each session
+ * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child started once a session
  * @returns what listens on 127.0.0.1: `url`, `sessions` (what each process has said, in order), and `close`
  */
 export async function startBridge(child) {
+  // The next session's process comes up while this one's is in use.
+  let spare = started(child);
+  const take = () => {
+    const taken = spare;
+    spare = started(child);
+    return taken;
+  };
   /** @type {Session[]} */
   const sessions = [];
   const byId = new Map();
@@ -35,7 +42,7 @@ export async function startBridge(child) {
     const session = id === undefined ? undefined : byId.get(id);
     if (id !== undefined && !session) return void response.writeHead(404).end();
     if (session) return session.transport.handleRequest(request, response);
-    const opened = new Session(child, `127.0.0.1:${http.address().port}`, (sessionId) => {
+    const opened = new Session(take, `127.0.0.1:${http.address().port}`, (sessionId) => {
       byId.set(sessionId, opened);
       sessions.push(opened);
       for (const old of sessions.slice(0, -liveMax)) void old.end();
@@ -49,7 +56,7 @@ export async function startBridge(child) {
     url: `http://127.0.0.1:${http.address().port}/mcp`,
     sessions,
     async close() {
-      await Promise.all(sessions.map((session) => session.end()));
+      await Promise.all([...sessions.map((session) => session.end()), ended(spare)]);
       http.closeAllConnections();
       http.close();
     },
@@ -59,13 +66,13 @@ export async function startBridge(child) {
 class Session {
   /** What the process has said: each message, and the one request that was in flight, if there was one. */
   said = [];
-  #options;
+  #take;
   #child;
   #ended;
   #inFlight = new Map();
 
-  constructor(options, host, opened) {
-    this.#options = options;
+  constructor(take, host, opened) {
+    this.#take = take;
     this.transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       eventStore: eventStore(),
@@ -82,7 +89,7 @@ class Session {
   }
 
   #fromClient(message) {
-    this.#child ??= this.#spawn();
+    this.#child ??= this.#begin();
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
     if (!('method' in message && 'id' in message)) return;
     this.#inFlight.set(message.id, message);
@@ -90,10 +97,8 @@ class Session {
     if (message.params?.name === 'test_reconnection') this.transport.closeSSEStream(message.id);
   }
 
-  #spawn() {
-    const { command, args, env, cwd } = this.#options;
-    const child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdin.on('error', () => {});
+  #begin() {
+    const child = this.#take();
     createInterface({ input: child.stdout }).on('line', (line) => this.#fromServer(JSON.parse(line)));
     return child;
   }
@@ -114,16 +119,24 @@ class Session {
   }
 
   async #end() {
-    const child = this.#child;
-    if (child && child.exitCode === null && child.signalCode === null) {
-      const exited = once(child, 'exit');
-      const late = setTimeout(() => child.kill('SIGKILL'), endMs);
-      child.stdin.end();
-      await exited;
-      clearTimeout(late);
-    }
+    if (this.#child) await ended(this.#child);
     await this.transport.close();
   }
+}
+
+function started({ command, args, env, cwd }) {
+  const child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {});
+  return child;
+}
+
+async function ended(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const late = setTimeout(() => child.kill('SIGKILL'), endMs);
+  child.stdin.end();
+  await exited;
+  clearTimeout(late);
 }
 
 /** Keeps a session's events, so that a client can come back for those of a stream that was closed. */

@@ -25,8 +25,12 @@ import { boxes, enums, forms, png, wav } from './conformance-data.mjs';
 
 const { HEARD } = process.env;
 if (HEARD) {
-  const file = join(HEARD, `${Date.now()}-${process.pid}`);
-  process.stdin.on('data', (chunk) => appendFileSync(file, chunk));
+  let file;
+  process.stdin.on('data', (chunk) => {
+    // In the order in which they are first spoken to.
+    file ??= join(HEARD, `${Date.now()}-${process.pid}`);
+    appendFileSync(file, chunk);
+  });
 }
 
 const icons = [{ src: 'data:image/png;base64,AA==', mimeType: 'image/png', sizes: ['1x1'] }];

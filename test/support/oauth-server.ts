@@ -15,6 +15,8 @@ export interface OAuthBehaviour {
   page: 'grant' | 'refuse' | 'other-state' | 'other-issuer';
   registers: boolean;
   refreshes: 'ok' | 'refused' | 'down';
+  /** Instead of its own. */
+  loginPage?: string;
 }
 
 /** An authorization server with PKCE, registration and refresh tokens that are good once, and an MCP server behind it. */
@@ -68,7 +70,7 @@ export async function oauthStage() {
       const registration = behaviour.registers ? { registration_endpoint: `${login}/register` } : {};
       return json(response, {
         issuer: login,
-        authorization_endpoint: `${login}/authorize`,
+        authorization_endpoint: behaviour.loginPage ?? `${login}/authorize`,
         token_endpoint: `${login}/token`,
         response_types_supported: ['code'],
         code_challenge_methods_supported: ['S256'],

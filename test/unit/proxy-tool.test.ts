@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { render } from '../../src/mcp/render.ts';
+import { shownSchema } from '../../src/source/proxy/filled.ts';
 import { decide } from '../../src/source/proxy/policy.ts';
 import { makeProxyTool, proxyClient } from '../../src/source/proxy/tool.ts';
 import type { ListedTool, ProxyCall, ProxyUpstream, TrustAnnotations, WrapRule } from '../../src/source/proxy/types.ts';
@@ -235,7 +236,7 @@ describe('a server that takes an idempotency key', () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call, tool } = serve(withField('idempotency_key'), upstream);
-    expect(tool.input.jsonSchema.properties).toEqual(properties);
+    expect(shownSchema(tool.input.jsonSchema).properties).toEqual(properties);
     expect(tool.input.jsonSchema.required).toEqual(['to', 'cents']);
     const answer = resultOf(await call('pay', { to: 'a', cents: 5 }));
     expect(answer.recovered).toBe('resend');
@@ -320,7 +321,7 @@ describe('a lookup', () => {
 
   test('finds the effect by the marker that the model does not see', async () => {
     const { upstream, made, answer } = await lost(() => undefined);
-    expect(made.input.jsonSchema.properties).toEqual(properties);
+    expect(shownSchema(made.input.jsonSchema).properties).toEqual(properties);
     expect(upstream.effects[0]?.ref).toMatch(/^mcp_once_[0-9a-f]{32}$/);
     expect(upstream.calls[1]).toMatchObject({ name: 'list_payments', arguments: { to: 'a', state: 'any' } });
     expect(resultOf(answer)).toMatchObject({ recovered: 'reconcile' });

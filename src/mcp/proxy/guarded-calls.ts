@@ -44,6 +44,9 @@ const contexts = new AsyncLocalStorage<CallContext>();
  */
 export async function sendCall(upstream: Upstream, tools: ToolMemory, call: ProxyCall): Promise<unknown> {
   const { name, purpose } = call;
+  if (call.keyed && !(await tools.takesKeyOf(call))) {
+    throw new UpstreamFault('not_executed', `${upstream.name} has changed, and takes no key for ${name} any more`);
+  }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
   const { result, error } = await upstream.request('tools/call', {
     ...context?.params,
@@ -105,6 +108,8 @@ export interface GuardedCallsOptions {
   readonly handle: (call: ToolCall) => Promise<Answer>;
   readonly scope: () => ToolCall['scope'];
   readonly log: ToolLog;
+  /** True for a guarded tool that its server does not list. */
+  readonly isGone: (tool: string) => boolean;
   /** To the client. */
   readonly send: (message: RpcMessage) => void;
 }
@@ -190,7 +195,14 @@ export class GuardedCalls {
     if (context.refusal && answer.type === 'refusal' && answer.code === 'operation_failed') {
       return { jsonrpc: '2.0', id: request.id, ...context.refusal };
     }
-    return { jsonrpc: '2.0', id: request.id, result: shownResult(answer) };
+    return { jsonrpc: '2.0', id: request.id, result: shownResult(this.#saidOfGone(tool, answer)) };
+  }
+
+  /** Nobody should wait for a recovery that cannot be. */
+  #saidOfGone(tool: string, answer: Answer): Answer {
+    if (answer.type !== 'refusal' || answer.code !== 'outcome_unknown' || !this.#options.isGone(tool)) return answer;
+    const gone = 'Its server does not list this tool any more, so that nothing can be sent or asked for it again.';
+    return { ...answer, message: `${answer.message} ${gone}` };
   }
 
   #forgetProgress(token: unknown): void {

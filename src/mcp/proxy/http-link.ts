@@ -29,7 +29,7 @@ type HttpTransport = StreamableHTTPClientTransport | SSEClientTransport;
 /** An answer of these to `initialize` may be that of a server of the older transport (MCP 2025-11-25, transports). */
 const olderStatuses = new Set([400, 404, 405]);
 /** These were refused as a whole, whatever was asked. */
-const refusals = new Set([400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 421, 429, 431]);
+const refusals = new Set([301, 307, 308, 400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 421, 429, 431]);
 /** How long the parser may take after the last byte, in ms, and how long the rest of a stream is waited for. */
 const graceMs = 200;
 const resumeMs = 120_000;
@@ -193,7 +193,7 @@ export class HttpLink implements Link {
     if (status === undefined) return new UpstreamFault(classifyNodeError(error), message, { cause: error });
     const isOver = status === 404 || (status === 400 && /session/i.test(message));
     const sessionGone = isOver && this.#transport?.constructor === StreamableHTTPClientTransport && this.#hasSession();
-    const isRefused = refusals.has(status) || (status >= 300 && status < 400);
+    const isRefused = refusals.has(status);
     const told = `${name} answered with HTTP ${status}`;
     return new UpstreamFault(isRefused ? 'not_executed' : 'unknown', told, { sessionGone, cause: error });
   }

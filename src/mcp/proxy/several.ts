@@ -71,7 +71,11 @@ class SeveralRelay {
     this.#client = new ClientSide(transport, log, (on) => {
       for (const { upstream } of this.members) upstream.reading(on);
     });
-    this.#calls = new GuardedCalls({ handle, scope, log, send: this.#client.send });
+    const isGone = (shown: string): boolean => {
+      const origin = this.lists.toolNames.find(shown);
+      return origin?.server.tools.isGone(origin.name) === true;
+    };
+    this.#calls = new GuardedCalls({ handle, scope, log, isGone, send: this.#client.send });
     this.members = servers.map((server) => this.#member(server));
   }
 
@@ -193,7 +197,7 @@ class SeveralRelay {
   async #routeCall(request: RpcRequest, shown: string): Promise<string | undefined> {
     const origin = await this.lists.tool(shown);
     if (!origin) {
-      const message = `There is no tool ${JSON.stringify(shown.slice(0, 64))}. Nothing was executed.`;
+      const message = `There is no tool ${JSON.stringify(shown.slice(0, 64))}. Nothing was executed. What an earlier call of one did is in the ledger: mcp-once ledger list.`;
       if (this.#calls.release(request.id)) this.#client.send(errorAnswer(request.id, message, invalidParams));
       return undefined;
     }

@@ -77,7 +77,13 @@ class SingleRelay {
       clock,
       log,
     });
-    this.#calls = new GuardedCalls({ handle, scope: options.scope, log, send: this.#client.send });
+    this.#calls = new GuardedCalls({
+      handle,
+      scope: options.scope,
+      log,
+      isGone: (name) => this.tools.isGone(name),
+      send: this.#client.send,
+    });
   }
 
   async start(): Promise<void> {

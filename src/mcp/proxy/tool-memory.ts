@@ -1,6 +1,8 @@
 import { type Clock, within } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
-import type { ListedTool, ProxyUpstream } from '../../source/proxy/types.ts';
+import { shownSchema } from '../../source/proxy/filled.ts';
+import { findKeyField } from '../../source/proxy/key-field.ts';
+import type { ListedTool, ProxyCall, ProxyUpstream } from '../../source/proxy/types.ts';
 import type { Tool, ToolLog } from '../../tool/types.ts';
 import { inputSchemaOf } from '../tool-list.ts';
 import { UpstreamFault } from './link.ts';
@@ -26,6 +28,8 @@ export interface ToolMemoryOptions {
 
 /** A tool as it was listed, and what is done with its calls. */
 interface Remembered {
+  /** Undefined for one that is called and not listed. */
+  readonly listed: ListedTool | undefined;
   /** The listed tool as JSON. */
   readonly text: string;
   readonly tool: Tool | undefined;
@@ -101,6 +105,23 @@ export class ToolMemory {
     return this.#listAll();
   }
 
+  /** True for one that is called, and that the upstream did not list when it was last asked. */
+  isGone(name: string): boolean {
+    const known = this.#known.get(name);
+    return known !== undefined && known.listed === undefined;
+  }
+
+  /**
+   * Whether a call with an idempotency key may still be sent. Where the upstream has changed meanwhile, and takes no
+   * key there any more, it would not recognise a call that it has had. @throws UpstreamFault; nothing was executed.
+   */
+  async takesKeyOf({ name, arguments: sent }: ProxyCall): Promise<boolean> {
+    if (!this.#fresh.has(name)) await this.decide(name);
+    const listed = this.#fresh.get(name)?.listed;
+    const field = listed && findKeyField(listed)?.name;
+    return field !== undefined && Object.hasOwn(sent, field);
+  }
+
   /** True when the upstream's list, read now, does not hold the name. */
   async isMissing(name: string): Promise<boolean> {
     const listed = new Set<string>();
@@ -113,20 +134,28 @@ export class ToolMemory {
   #remember(listed: ListedTool, isUnlisted = false): Remembered {
     const text = JSON.stringify(listed);
     const before = this.#known.get(listed.name);
-    const remembered = before?.text === text ? before : this.#judge(listed, text);
+    const wasGuarded = before?.tool !== undefined && before.listed !== undefined;
+    const judged = before?.text === text ? before : this.#judge(listed, text, wasGuarded);
+    const remembered = { ...judged, listed: isUnlisted ? undefined : listed };
     if (this.#known.size < toolsMax || before) this.#known.set(listed.name, remembered);
     else this.#options.log.warn(`${this.#options.upstream.name}: more than ${toolsMax} tools are listed`);
     if (this.#known.has(listed.name) || isUnlisted) this.#fresh.set(listed.name, remembered);
     return remembered;
   }
 
-  #judge(listed: ListedTool, text: string): Remembered {
+  /** What a server says only once a tool has been guarded does not let repeats through: a call may be in flight. */
+  #judge(listed: ListedTool, text: string, wasGuarded: boolean): Omit<Remembered, 'listed'> {
     const { guard, calls, shownAs = (name) => name, log } = this.#options;
     const name = shownAs(listed.name);
     const renamed = name === listed.name ? listed : { ...listed, name };
     let tool: Tool | undefined;
     try {
       tool = guard(listed, calls, name);
+      if (wasGuarded && tool === undefined) {
+        tool = guard({ ...listed, annotations: undefined }, calls, name);
+        if (tool)
+          log.warn(`${name}: its server says only now that it only reads: it stays guarded until the next start`);
+      }
     } catch (error) {
       log.warn(`${name}: its schema is not used: ${describeError(error)}`);
       tool = guard({ ...listed, inputSchema: anyInput }, calls, name);
@@ -171,7 +200,7 @@ function isListed(value: unknown): value is ListedTool {
 
 /** Only what is different for the client changes; a schema that stays the same stays as it was written. */
 function shownAsGuarded(listed: ListedTool, tool: Tool): ListedTool {
-  const inputSchema = inputSchemaOf(tool);
+  const inputSchema = shownSchema(inputSchemaOf(tool)) as ListedTool['inputSchema'];
   if (JSON.stringify(inputSchema) === JSON.stringify(listed.inputSchema)) return listed;
   return { ...listed, inputSchema };
 }

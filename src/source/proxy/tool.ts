@@ -1,17 +1,14 @@
 import { classifyNodeError } from '../../tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../tool/types.ts';
-import { keyText, sampleKeyText } from './key-field.ts';
+import { filled, filledIn, keptSchema } from './filled.ts';
 import { lookUp } from './lookup.ts';
 import { pointerOf, valueAt } from './path.ts';
 import { isProxyResult, proxyResult, refusalOf } from './result.ts';
-import type { GuardDecision, JsonSchema, ListedTool, ProxyUpstream } from './types.ts';
+import type { GuardDecision, ListedTool, ProxyUpstream } from './types.ts';
 import { validatorOf } from './validate.ts';
 
 /** How long a server is taken to remember an idempotency key, in ms: as Stripe and most APIs do. */
 const keyMemoryMs = 24 * 3_600_000;
-/** A marker has this form (`markerOf`). */
-const sampleMarker = `mcp_once_${'0'.repeat(32)}`;
-
 /** What a proxied tool is made of. */
 export interface ProxyToolParts {
   readonly listed: ListedTool;
@@ -78,12 +75,8 @@ async function run(
   input: Record<string, unknown>,
   context: RunContext,
 ) {
-  const { key, lookup, errorsFail } = decision;
-  const sent = {
-    ...input,
-    ...(key ? { [key.name]: keyText(key, context.upstreamKey) } : {}),
-    ...(lookup ? { [lookup.marker.argument]: context.marker } : {}),
-  };
+  const { key, errorsFail } = decision;
+  const sent = filled(decision, input, context);
   const { signal } = context;
   const keyed = key !== undefined;
   const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, signal } as const;
@@ -107,39 +100,18 @@ function foundResult({ outputSchema }: ListedTool, item: unknown): unknown {
 }
 
 function inputOf({ listed, decision, warn }: ProxyToolParts, name: string): Tool['input'] {
-  const { key, lookup } = decision;
-  const hidden: Readonly<Record<string, string>> = {
-    ...(key ? { [key.name]: sampleKeyText(key) } : {}),
-    ...(lookup ? { [lookup.marker.argument]: sampleMarker } : {}),
-  };
+  const sample = filledIn(decision);
   const validate = validatorOf(listed.inputSchema, (why) => {
     warn?.(`${name}: its input schema cannot be used (${why}): its arguments are judged by its server alone`);
   });
-  const names = Object.keys(hidden);
   return {
-    jsonSchema: withoutProperties(listed.inputSchema, names),
-    // With what will be filled in, so that the server's own schema judges: a branch of it may need the field.
+    jsonSchema: keptSchema(listed.inputSchema, sample),
+    // With what will be filled in, so that the server's own schema judges: a branch of it may need the field. What
+    // a model writes there is not taken.
     parse: (value): ParsedInput => {
-      const given = withoutKeys(value as Record<string, unknown>, names);
-      const issues = validate({ ...given, ...hidden });
-      return issues.length === 0 ? { ok: true, value: given } : { ok: false, issues };
+      const whole = { ...(value as Record<string, unknown>), ...sample };
+      const issues = validate(whole);
+      return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues };
     },
   };
-}
-
-/** A field that is filled in here is not asked for, and what a model writes there is not taken. */
-function withoutProperties(schema: JsonSchema, names: readonly string[]): JsonSchema {
-  if (names.length === 0) return schema;
-  const { properties, required } = schema;
-  return {
-    ...schema,
-    properties: withoutKeys(properties as Record<string, unknown>, names),
-    ...(Array.isArray(required) ? { required: required.filter((each) => !names.includes(each)) } : {}),
-  };
-}
-
-function withoutKeys(value: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
-  return names.length === 0
-    ? value
-    : Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 }
