@@ -21,6 +21,8 @@ const resendPausesMs: readonly number[] = [0, 1_000];
 const resendsMax = 3;
 /** The bound of one lookup, in ms. */
 const lookupMs = 30_000;
+/** How long the message of an unknown outcome may become. */
+const messageCharsMax = 1_000;
 /** The hint to a caller whose operation a further recovery may tell of, in ms. */
 const askAgainMs = 5_000;
 /** How far the provider's memory may be overrated by a clock that was set back, in ms. */
@@ -98,7 +100,7 @@ export async function recoverClaim(
       if (last.cutOff || claim.lost) return settle(engine, claim, last);
     }
   } catch (error) {
-    last = unknownResult(engine, last.steps, `${messageOf(last)}; recovering it failed: ${describeError(error)}`);
+    last = unknownResult(engine, last.steps, withReason(last, `recovering it failed: ${describeError(error)}`));
   }
   return settle(engine, claim, last, mayTellLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
 }
@@ -181,7 +183,7 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
       return { type: 'ended', result };
     }
     case 'unclear':
-      return { type: 'next', result: unknownResult(engine, last.steps, `${messageOf(last)}; ${answer.reason}`) };
+      return { type: 'next', result: unknownResult(engine, last.steps, withReason(last, answer.reason)) };
     case 'absent':
     case 'partial': {
       const retryAfterMs = settlesInMs(recovering);
@@ -243,6 +245,12 @@ function mergeSteps(kept: readonly KeptStep[], found: Readonly<Record<string, un
 function unknownResult(engine: Engine, steps: readonly KeptStep[], message: string): RunResult {
   const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
   return { status, steps, possible: true, cutOff: false };
+}
+
+/** Each reason once: the message stays in the record, and the same recovery may be tried again and again. */
+function withReason(last: RunResult, reason: string): string {
+  const message = messageOf(last);
+  return message.includes(reason) ? message : `${message}; ${reason}`.slice(0, messageCharsMax);
 }
 
 function messageOf(result: RunResult): string {

@@ -137,7 +137,10 @@ describe('after the death of the process that executed', () => {
     await clock.advance(11_000);
     expect(refusalOf(await repeat)).toMatchObject({ code: 'outcome_unknown' });
     await clock.advance(hour);
-    expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('outcome_unknown');
+    const again = refusalOf(await call('create_thing', { item: 'a' }));
+    expect(again.code).toBe('outcome_unknown');
+    // However often it is asked, its reason is told once.
+    expect(again.message.split('one like it has no marker')).toHaveLength(2);
     expect(upstream.requests).toHaveLength(1);
   });
 
