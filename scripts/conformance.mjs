@@ -32,7 +32,8 @@ const sides = {
     return { child: wrapped(place, ['--config', config, '--', place.node, server]) };
   },
   http: async (place) => {
-    const upstream = await startBridge({ command: place.node, args: [server], env: place.env });
+    // The proxy comes back for a stream that was closed, and says when a session is over.
+    const upstream = await startBridge({ command: place.node, args: [server], env: place.env }, { endsOld: false });
     return { child: wrapped(place, [upstream.url]), close: () => upstream.close() };
   },
   lossy: async ({ node, env }) => ({ child: { command: node, args: [lossy, server], env } }),

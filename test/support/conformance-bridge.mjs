@@ -6,9 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 
-/** How many sessions' processes run at once: the suite has ended the older ones, but closes none. */
+/** How many sessions' processes run at once where nobody closes them: the suite is done with the older ones. */
 const liveMax = 2;
 /** How long a process may take to end after its stdin, in ms. */
 const endMs = 6_000;
@@ -17,9 +18,11 @@ const retryInterval = 500;
 
 /**
  * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child started once a session
+ * @param {{ endsOld?: boolean }} options `endsOld`: ends the process of a session when two newer ones have begun and
+ *   all that it was asked is answered (default); else only when its client has closed it
  * @returns what listens on 127.0.0.1: `url`, `sessions` (what each process has said, in order), and `close`
  */
-export async function startBridge(child) {
+export async function startBridge(child, { endsOld = true } = {}) {
   // The next session's process comes up while this one's is in use.
   let spare = started(child);
   const take = () => {
@@ -45,7 +48,7 @@ export async function startBridge(child) {
     const opened = new Session(take, `127.0.0.1:${http.address().port}`, (sessionId) => {
       byId.set(sessionId, opened);
       sessions.push(opened);
-      for (const old of sessions.slice(0, -liveMax)) void old.end();
+      if (endsOld) for (const old of sessions.slice(0, -liveMax)) void old.idle().then(() => old.end());
     });
     await opened.start();
     return opened.transport.handleRequest(request, response);
@@ -56,7 +59,9 @@ export async function startBridge(child) {
     url: `http://127.0.0.1:${http.address().port}/mcp`,
     sessions,
     async close() {
-      await Promise.all([...sessions.map((session) => session.end()), ended(spare)]);
+      const late = pause(endMs, undefined, { ref: false });
+      const over = sessions.map((session) => Promise.race([session.idle(), late]).then(() => session.end()));
+      await Promise.all([...over, ended(spare)]);
       http.closeAllConnections();
       http.close();
     },
@@ -70,6 +75,7 @@ class Session {
   #child;
   #ended;
   #inFlight = new Map();
+  #waiting = [];
 
   constructor(take, host, opened) {
     this.#take = take;
@@ -82,6 +88,7 @@ class Session {
       onsessioninitialized: opened,
     });
     this.transport.onmessage = (message) => this.#fromClient(message);
+    this.transport.onclose = () => void this.end();
   }
 
   start() {
@@ -111,6 +118,20 @@ class Session {
     const related = 'method' in message && asked.length > 0 ? { relatedRequestId: asked[0] } : {};
     // What belongs to a stream that was closed is kept, and cannot be sent: a client comes back for it.
     this.transport.send(message, related).catch(() => {});
+    this.#tellIdle();
+  }
+
+  /** Resolves when every request has its answer. */
+  idle() {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#tellIdle();
+    });
+  }
+
+  #tellIdle() {
+    if (this.#inFlight.size > 0) return;
+    for (const tell of this.#waiting.splice(0)) tell();
   }
 
   end() {
@@ -139,20 +160,25 @@ async function ended(child) {
   clearTimeout(late);
 }
 
-/** Keeps a session's events, so that a client can come back for those of a stream that was closed. */
+/**
+ * Keeps a session's events, so that a client can come back for those of a stream that was closed. They are numbered
+ * within their stream: which of two streams is written to first is chance.
+ */
 function eventStore() {
-  const events = [];
+  const streams = new Map();
   return {
     async storeEvent(streamId, message) {
-      events.push({ streamId, message });
-      return String(events.length);
+      const events = streams.get(streamId) ?? [];
+      streams.set(streamId, events);
+      events.push(message);
+      return `${streamId}/${events.length}`;
     },
     async replayEventsAfter(lastEventId, { send }) {
-      const from = Number(lastEventId);
-      const streamId = events[from - 1]?.streamId ?? '';
-      for (const [index, event] of events.entries()) {
-        const isMissed = index >= from && event.streamId === streamId && Object.keys(event.message).length > 0;
-        if (isMissed) await send(String(index + 1), event.message);
+      const [streamId = '', last] = lastEventId.split('/');
+      const events = streams.get(streamId) ?? [];
+      for (let index = Number(last); index < events.length; index += 1) {
+        const isPriming = Object.keys(events[index]).length === 0;
+        if (!isPriming) await send(`${streamId}/${index + 1}`, events[index]);
       }
       return streamId;
     },
