@@ -15,7 +15,8 @@ if (GUARD !== 'off') {
       readFileSync(EFFECTS, 'utf8').includes(marker) ? { status: 'found', result: 'found' } : { status: 'absent' },
   };
   once = await guard({
-    lease: '500ms',
+    // A busy machine must be able to renew it: a claim that was not renewed within half of it sends nothing.
+    lease: '3s',
     wait: '10s',
     logLevel: 'silent',
     tools: RECOVERY === 'reconcile' ? { create: reconcile } : {},
