@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 
 /** Pages of the log at which it is copied into the database. SQLite's own figure is 1,000. */
-const pagesMax = 1_000;
+const pagesMax = 250;
 const pagesMin = 50;
 /** Should ours ever fail, SQLite's own checkpoint bounds the log. */
 const pagesFallback = 8_000;
