@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClaimRequest } from '../src/ledger/ledger.ts';
+import type { ClaimRequest } from '../src/ledger/new-record.ts';
 import { openMemoryStore } from '../src/ledger/stores/memory.ts';
 import { openSqliteStore } from '../src/ledger/stores/sqlite.ts';
 import type { Store } from '../src/ledger/stores/store.ts';

@@ -2,25 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { loadCatalog } from './app/catalog.ts';
+import { instructionsFor } from './app/instructions.ts';
+import { shared, tracked, untilEmpty } from './app/promises.ts';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
-import type { OpenApiSettings } from './config/openapi.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
-import type { OpenApiSource } from './source/openapi/types.ts';
-import { type Catalog, createCatalog } from './tool/catalog.ts';
+import type { Catalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
 import { clientStates, clientWarnings } from './tool/client-state.ts';
-import { applyRules, bundledToolsDir, loadTools } from './tool/load.ts';
-import type { Tool, Upstream } from './tool/types.ts';
+import type { Upstream } from './tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
-/** How many tools the instructions may speak of one by one. */
-const namedToolsMax = 100;
 /** How the stripe client names the built-in sandbox. */
 const sandboxOrigin = 'mcp-once-sandbox';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
@@ -167,52 +165,6 @@ function openedOnUse(config: Config, variables: Environment, clock: Clock, log: 
   return { clients, ledger: ledger.get, repeatSecret: secret.get, close };
 }
 
-/**
- * The tools of a configuration.
- * @param warn told of a folder that holds no tool, of a pattern that no tool's name matches, and if none is left.
- * @throws McpOnceError `tool_invalid`, `configuration_invalid`
- */
-export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
-  const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
-  const [own, apis] = await Promise.all([loadTools(folders, warn), loadApis(config, warn)]);
-  const loaded = [...own, ...apis.listed];
-  const { tools, unmatched } = applyRules(loaded, config.tools);
-  const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
-  if (misspelt !== undefined) {
-    const { sentence, suggestion } = await import('./suggest.ts');
-    const names = loaded.map((tool) => tool.name);
-    throw new McpOnceError(
-      'configuration_invalid',
-      sentence(`Configuration: tools: there is no tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
-    );
-  }
-  for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
-  if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
-  return createCatalog(tools, apis.hidden);
-}
-
-/** The tools of OpenAPI documents. Their modules are loaded where there is one. */
-async function loadApis({ openapi }: Config, warn: (message: string) => void): Promise<ApiTools> {
-  if (openapi.length === 0) return { listed: [], hidden: [] };
-  const { loadOpenApi } = await import('./source/openapi/load.ts');
-  const loaded = await Promise.all(openapi.map((source) => loadOpenApi(sourceOf(source), { warn })));
-  return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
-}
-
-interface ApiTools {
-  readonly listed: readonly Tool[];
-  /** Reached through a listed one. */
-  readonly hidden: readonly Tool[];
-}
-
-function sourceOf({ operations, ...source }: OpenApiSettings): OpenApiSource {
-  const overrides = Object.entries(operations).map(([pattern, { window, recovery, ...rest }]) => {
-    const list = recovery === undefined ? {} : { recovery: typeof recovery === 'string' ? [recovery] : recovery };
-    return [pattern, { ...rest, ...(window === undefined ? {} : { windowMs: window }), ...list }];
-  });
-  return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
-}
-
 function settingsOf(config: Config): Engine['settings'] {
   const { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope } = config;
   return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope };
@@ -266,70 +218,4 @@ export function clientEnvironment(environment: Environment, { sandbox }: Config)
 /** By its origin: another provider's sandbox says nothing about what Stripe bills. */
 function isBuiltInSandbox({ origin, mode }: Upstream): boolean {
   return origin === sandboxOrigin && mode === 'sandbox';
-}
-
-function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {
-  const lines = [
-    'The tools of this server that create or change something take effect once: an identical call within the window of its tool executes nothing and answers with the first result, marked as a replay. After a time-out or a lost answer, send the identical call again: that is safe.',
-    'If a second, identical operation is really wanted, call again with the repeat_token of the replay.',
-    'outcome_unknown means that the operation may have taken effect: do not try it again in another way; check, or tell the user. Every refusal says whether anything was executed and what to do next.',
-  ];
-  // Of very many tools a model reads the descriptions, and making all of them now would be waited for.
-  const few = tools.length > namedToolsMax ? [] : tools;
-  const anew = few.filter(
-    ({ effect, match, route }) => effect !== 'read' && !route && (match === 'off' || match === 'same-call'),
-  );
-  if (anew.length > 0) {
-    const names = anew.map(({ name }) => name).join(', ');
-    lines.push(`Not recognised by their arguments, so that another call executes again: ${names}.`);
-  }
-  if (usesSandbox) {
-    lines.push(
-      'SANDBOX: no STRIPE_SECRET_KEY is set, so invoices and payments go to a local sandbox. Nothing real is billed and nobody is charged; tell the user so.',
-    );
-  }
-  return lines.join('\n');
-}
-
-interface Shared<T> {
-  get(): Promise<T>;
-  /** What was opened or is being opened; opens nothing. */
-  current(): Promise<T> | undefined;
-}
-
-/** Opens once, for all who ask; what failed to open is tried again by the next who asks. */
-export function shared<T>(open: () => Promise<T>): Shared<T> {
-  let opening: Promise<T> | undefined;
-  const get = (): Promise<T> => {
-    if (opening) return opening;
-    const mine = open();
-    opening = mine;
-    mine.catch(() => {
-      opening = undefined;
-    });
-    return mine;
-  };
-  return { get, current: () => opening };
-}
-
-export function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
-  const done = work.then(
-    () => undefined,
-    () => undefined,
-  );
-  set.add(done);
-  void done.then(() => set.delete(done));
-  return work;
-}
-
-/** Waits until nothing is left in a set that may still grow, for a bounded time. */
-async function untilEmpty(set: ReadonlySet<Promise<unknown>>, clock: Clock, boundMs: number): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + boundMs;
-  while (set.size > 0) {
-    const leftMs = deadlineMs - clock.monotonicMs();
-    if (leftMs <= 0) return;
-    const bound = new AbortController();
-    await Promise.race([Promise.allSettled([...set]), pause(clock, leftMs, bound.signal)]);
-    bound.abort();
-  }
 }

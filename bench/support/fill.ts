@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import type { ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { ClaimRequest } from '../../src/ledger/new-record.ts';
 import { encodeEntry, type OperationRecord } from '../../src/ledger/record.ts';
 import { openBareSqlite } from './bare-sqlite.ts';
 import { claimed } from './engine.ts';

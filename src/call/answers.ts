@@ -4,6 +4,9 @@ import { makeRepeatToken } from '../key/repeat-token.ts';
 import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
 import type { Answer, Engine, GuardedCall, OperationInfo, OutcomeCode, RefusalAnswer } from './types.ts';
 
+/** The ledger hands out the same record for the same bytes: its token is then computed once. */
+const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
+
 /** A sentence for the model and a code for programs. */
 export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
   return { type: 'refusal', code, message };
@@ -31,9 +34,6 @@ async function repeatTokenFor(engine: Engine, call: GuardedCall, record: Operati
   tokens.set(record, { baseKey, secret, token });
   return { repeatToken: token };
 }
-
-/** The ledger hands out the same record for the same bytes: its token is then computed once. */
-const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
 
 export interface HowKnown {
   /** False when this very call executed the operation. */

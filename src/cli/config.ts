@@ -1,4 +1,5 @@
-import { clientEnvironment, loadCatalog } from '../app.ts';
+import { loadCatalog } from '../app/catalog.ts';
+import { clientEnvironment } from '../app.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { isSharedStore, shownConfig } from '../config.ts';
 import { type ClientState, clientStates, clientWarnings, isWrong } from '../tool/client-state.ts';

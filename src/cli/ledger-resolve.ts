@@ -1,4 +1,4 @@
-import { loadCatalog } from '../app.ts';
+import { loadCatalog } from '../app/catalog.ts';
 import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
 import { type Found, resolveOperation, showOperation } from '../ledger/operator.ts';

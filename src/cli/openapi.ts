@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loadCatalog } from '../app.ts';
+import { loadCatalog } from '../app/catalog.ts';
 import type { OpenApiChoice } from '../config/openapi.ts';
 import type { Tool } from '../tool/types.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, plain, UsageError, warner } from './cli.ts';

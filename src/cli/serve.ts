@@ -1,11 +1,7 @@
 import { createApp } from '../app.ts';
-import { systemClock } from '../clock.ts';
-import { describeError } from '../errors.ts';
-import { createLog, type Log } from '../observe/log.ts';
+import { createLog } from '../observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warner } from './cli.ts';
-
-/** How long answers may take to be handed to the operating system, in ms. */
-const flushMs = 1_000;
+import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 
 /**
  * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains.
@@ -45,15 +41,7 @@ export async function runServe(
     log,
   });
   await server.connect(transport);
-  const why = await stop.stopped;
-  log.debug(`draining: ${why}`);
-  const drainingAtMs = systemClock.monotonicMs();
-  // What was read before stdin ended still begins; after a signal nothing does.
-  if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(config.drainMs)]);
-  // One bound for both: after the end of stdin, too, a server is gone within `drainMs` and what settling takes.
-  await app.drain(Math.max(0, config.drainMs - (systemClock.monotonicMs() - drainingAtMs)));
-  await Promise.race([transport.settled(), bound(flushMs)]);
-  await server.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
@@ -64,52 +52,4 @@ function terminalHelp(command: readonly string[]): string {
   Claude Desktop:  see claude_desktop_config.example.json
   Other commands:  mcp-once --help
 Press Ctrl-C to end.`;
-}
-
-interface Stopper {
-  /** Why to stop. */
-  readonly stopped: Promise<string>;
-  readonly signalled: Promise<void>;
-  readonly now: (why: string) => void;
-}
-
-/** Tells once when to stop. A second signal ends the process at once. */
-export function stopper(): Stopper {
-  let now = (_why: string): void => {};
-  const stopped = new Promise<string>((resolve) => {
-    now = resolve;
-  });
-  let hear = (): void => {};
-  const signalled = new Promise<void>((resolve) => {
-    hear = resolve;
-  });
-  let signals = 0;
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      signals += 1;
-      if (signals > 1) process.exit(exitCodes.failure);
-      hear();
-      now(signal);
-    });
-  }
-  return { stopped, signalled, now };
-}
-
-/**
- * A tool's stray promise must not cut off what other calls execute: it is logged. After an uncaught
- * exception nothing is certain any more: what executes is drained, and the process ends.
- */
-export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
-  const faults = { seen: false };
-  process.on('unhandledRejection', (reason) => log.error(`a promise was rejected unheard: ${describeError(reason)}`));
-  process.on('uncaughtException', (error) => {
-    log.error(`uncaught exception: ${describeError(error)}`);
-    faults.seen = true;
-    stop();
-  });
-  return faults;
-}
-
-export function bound(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,10 +6,9 @@ import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
 import type { UpstreamFault } from '../mcp/proxy/link.ts';
 import type { Relay, RelayOptions, WrappedServer } from '../mcp/proxy/relay.ts';
-import type { StdioTransport } from '../mcp/stdio.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, plain, UsageError } from './cli.ts';
-import { bound, stopper, watchFaults } from './serve.ts';
+import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 import type { ClientName } from './wrap-clients-files.ts';
 import { guardsFor, type ServerChoice, wrappedServers } from './wrap-servers.ts';
 
@@ -30,8 +29,6 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
 
 /** The longest message that is read from the client, in bytes. */
 const lineBytesMax = 64 * 1024 * 1024;
-/** How long answers may take to be handed to the operating system, in ms. */
-const flushMs = 1_000;
 /** How long a client that has said nothing yet may take to say it, where there is no server for it, in ms. */
 const tellMs = 500;
 
@@ -75,7 +72,12 @@ async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOp
     },
   });
   await wrapped.relay.start();
-  await end(wrapped, transport, config, stop, log);
+  const { app, relay } = wrapped;
+  const close = async (): Promise<void> => {
+    await relay.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+    await transport.close();
+  };
+  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close });
   if (failure === undefined) return faults.seen ? exitCodes.failure : exitCodes.ok;
   cli.tell(`mcp-once: ${plain(failure.message)}.`);
   return exitCodes.failure;
@@ -117,23 +119,4 @@ type Servers = readonly [WrappedServer, ...WrappedServer[]];
 function serversOf([first, ...rest]: readonly WrappedServer[]): Servers {
   if (first) return [first, ...rest];
   throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
-}
-
-/** Waits for the end, and then for what is executing. */
-async function end(
-  { relay, app }: Wrapped,
-  transport: StdioTransport,
-  config: Config,
-  stop: ReturnType<typeof stopper>,
-  log: Log,
-): Promise<void> {
-  const why = await stop.stopped;
-  log.debug(`draining: ${why}`);
-  const drainingAtMs = systemClock.monotonicMs();
-  // What was read before stdin ended still begins; after a signal nothing does.
-  if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(config.drainMs)]);
-  await app.drain(Math.max(0, config.drainMs - (systemClock.monotonicMs() - drainingAtMs)));
-  await Promise.race([transport.settled(), bound(flushMs)]);
-  await relay.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
-  await transport.close();
 }

@@ -2,13 +2,12 @@ import { z } from 'zod';
 import { parsePath } from '../source/proxy/path.ts';
 import type { WrapRule, WrapRules } from '../source/proxy/types.ts';
 import { duration } from './duration.ts';
+import { lookupParts, recoveries, text } from './parts.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
 
-const text = z.string().min(1).max(4_096);
 const argument = z.string().max(32_768);
-const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 const place = z
   .string()
   .max(1_000)
@@ -16,17 +15,9 @@ const place = z
 
 const lookupSchema = z.strictObject({
   tool: text.describe('The tool of the same server that finds the effect; one that only reads.'),
-  arguments: z
-    .record(z.string(), z.string())
-    .prefault({})
-    .describe('Its arguments: a text, "$name" for the argument of the call, or "$marker".'),
+  arguments: lookupParts.arguments,
   items: place.prefault('').describe('Where the list is in its answer: a JSON pointer. Default: the answer itself.'),
-  marker: z
-    .strictObject({
-      argument: text.describe('The argument of the call that carries the marker; the model does not see it.'),
-      field: text.describe('The field of an item that shows it: a JSON pointer, or a name.'),
-    })
-    .describe('How the effect is known to be that of this very operation.'),
+  marker: lookupParts.marker,
 });
 
 /** What may be set for the tools of a wrapped server that a pattern matches. */
@@ -43,12 +34,7 @@ export const wrapRuleSchema = z.strictObject({
     .max(100)
     .optional()
     .describe('The arguments that make two calls the same operation: JSON pointers (/a/b) or $.a.b. Default: all.'),
-  recovery: z
-    .union([recovery, z.array(recovery).max(4)], {
-      error: 'must be resend, natural, reconcile, refuse, or a list of them',
-    })
-    .optional()
-    .describe('What is done about an unknown outcome; a list is tried in order.'),
+  recovery: recoveries.optional().describe('What is done about an unknown outcome; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   lookupLag: duration({ minMs: 0, maxMs: day })
     .optional()

@@ -1,29 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { duration } from './duration.ts';
+import { lookupParts, recoveries, text } from './parts.ts';
 
 const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
 
-const text = z.string().min(1).max(4_096);
 const patterns = z.array(text).max(1_000);
 const pointer = z.string().regex(/^(\/.*)?$/, 'must be a JSON pointer: empty, or beginning with /');
-const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 
 const lookupSchema = z.strictObject({
   operation: text.describe('The operation that finds the effect: its operationId, or "METHOD /path".'),
-  arguments: z
-    .record(z.string(), z.string())
-    .prefault({})
-    .describe('Its arguments: a text, "$name" for the argument of the call, or "$marker".'),
+  arguments: lookupParts.arguments,
   items: pointer.prefault('').describe('JSON pointer to the list in its answer. Default: the answer itself.'),
-  marker: z
-    .strictObject({
-      argument: text.describe('The argument of the call that carries the marker; the model does not see it.'),
-      field: text.describe('The field of an item that shows it: a JSON pointer, or a name.'),
-    })
-    .describe('How the effect is known to be that of this very operation.'),
+  marker: lookupParts.marker,
 });
 
 /** What may be set for one operation: here, and as `x-mcp-once` in a document. */
@@ -40,12 +31,7 @@ export const operationSchema = z.strictObject({
     .optional()
     .describe('How long a repeat means the same. 0 to 366d.'),
   identity: z.array(text).max(100).optional().describe('The arguments that make two calls the same operation.'),
-  recovery: z
-    .union([recovery, z.array(recovery).max(4)], {
-      error: 'must be resend, natural, reconcile, refuse, or a list of them',
-    })
-    .optional()
-    .describe('What is done about an unknown outcome; a list is tried in order.'),
+  recovery: recoveries.optional().describe('What is done about an unknown outcome; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   clientId: text
     .optional()

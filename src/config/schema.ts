@@ -3,6 +3,7 @@ import { defaults, logLevels } from './defaults.ts';
 import { duration } from './duration.ts';
 import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from './mcp-servers.ts';
 import { openApiSchema, operationSchema } from './openapi.ts';
+import { recoveries } from './parts.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -13,8 +14,6 @@ const name = z.string().min(1).max(200);
 const path = z.string().min(1).max(4_096);
 
 const storePattern = /^(sqlite:(?!:memory:).+|rediss?:\/\/.+|memory:)$/;
-
-const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 
 /** What may be set for the tools that a pattern matches. */
 const toolRuleSchema = z.strictObject({
@@ -28,10 +27,7 @@ const toolRuleSchema = z.strictObject({
     .describe(
       'How long a repeat means the same operation, counted from its settling. Default: as the tool declares. 0 to 366d.',
     ),
-  recovery: z
-    .union([recovery, z.array(recovery).max(4)], {
-      error: 'must be resend, natural, reconcile, refuse, or a list of them',
-    })
+  recovery: recoveries
     .optional()
     .describe('What is done about an unknown outcome; a list is tried in order. Default: as the tool declares.'),
   lookupLag: duration({ minMs: 0, maxMs: day })

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Keyv } from 'keyv';
-import { drain, keptSecret, shared, tracked } from '../app.ts';
+import { shared, tracked } from '../app/promises.ts';
+import { drain, keptSecret } from '../app.ts';
 import { handleCall } from '../call/handle-call.ts';
 import type { Answer, Engine, ToolCall } from '../call/types.ts';
 import { systemClock } from '../clock.ts';

@@ -1,5 +1,6 @@
 import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
+import { progressTeller } from '../mcp/progress.ts';
 import { hostKeyOf } from '../mcp/server.ts';
 import type { ToolLog } from '../tool/types.ts';
 import { signalOf } from './operations.ts';
@@ -61,17 +62,9 @@ function progressOf(meta: Fields, extra: object, log: ToolLog): ((waitedMs: numb
   const { sendNotification, mcpReq } = extra as SdkExtra;
   const notify = sendNotification ?? mcpReq?.notify;
   if (progressToken === undefined || typeof notify !== 'function') return undefined;
-  let lastS = 0;
-  return (waitedMs) => {
-    // It must increase with each notification (MCP 2025-11-25, progress).
-    const progress = Math.round(waitedMs / 100) / 10;
-    if (progress <= lastS) return;
-    lastS = progress;
-    const message = `The same operation is in flight: waiting for its outcome, ${Math.floor(progress)} s so far.`;
-    notify({ method: 'notifications/progress', params: { progressToken, progress, message } }).catch((error: unknown) =>
-      log.debug(`progress: ${describeError(error)}`),
-    );
-  };
+  return progressTeller(progressToken as string | number, (notification) => {
+    notify(notification).catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
+  });
 }
 
 /**

@@ -1,28 +1,16 @@
 import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '../errors.ts';
-import type { KeySource, Scope } from '../key/derive-key.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, retentionOf } from './claim.ts';
-import { LapseWatch, remember } from './lapse.ts';
-import {
-  decodeEntry,
-  type Ended,
-  encodeEntry,
-  type Held,
-  type LedgerEntry,
-  type OperationRecord,
-  recordFormat,
-} from './record.ts';
+import { DecodedEntries } from './decoded.ts';
+import { LapseWatch } from './lapse.ts';
+import { type ClaimRequest, firstRecord, inFlight, nextAttempt, nextGeneration, type Owner } from './new-record.ts';
+import { decodeEntry, encodeEntry, type Held, type OperationRecord, recordFormat } from './record.ts';
 import { abandoned, decide, type Verdict } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one claim is tried against a record that keeps changing under it. */
 const claimTriesMax = 32;
-/** How many records, and of how many characters, are kept decoded. */
-const decodedMax = 256;
-const decodedCharsMax = 16_384;
-
-const inFlight = { state: 'in_flight' } as const;
 
 export interface LedgerSettings {
   /** How long a claim holds without renewal, in ms. */
@@ -39,23 +27,6 @@ export interface LedgerOptions {
   readonly settings: LedgerSettings;
 }
 
-/** What a claim is for: everything of a new record that the call decides. */
-export interface ClaimRequest {
-  readonly key: string;
-  readonly tool: string;
-  readonly scope: Scope;
-  readonly upstream: OperationRecord['upstream'];
-  readonly source: KeySource;
-  readonly fingerprint: string;
-  readonly arguments: Record<string, unknown>;
-  readonly latchKey?: string | undefined;
-  readonly ordinal: number;
-  readonly windowMs: number;
-  readonly retentionMs: number;
-  /** True for `latest`: another fingerprint is the next write, not a conflict. */
-  readonly supersedes: boolean;
-}
-
 export type ClaimAnswer =
   | { readonly type: 'claimed'; readonly claim: Claim }
   | { readonly type: 'alias'; readonly of: string }
@@ -70,7 +41,7 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
-  readonly #decoded = new Map<string, Held>();
+  readonly #decoded = new DecodedEntries();
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
@@ -92,7 +63,7 @@ export class Ledger {
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
       let fresh: Held | undefined;
       const first = (): Held => {
-        fresh ??= heldOf(this.#firstRecord(request));
+        fresh ??= heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
         return fresh;
       };
       const ttlMs = retentionOf({ ...request, status: inFlight }, this.#settings);
@@ -102,7 +73,7 @@ export class Ledger {
         () => this.store.putIfAbsent(request.key, () => first().bytes, ttlMs),
       );
       if (found === undefined) return this.#claimed(first(), startedMs);
-      const entry = this.#decode(request.key, found);
+      const entry = this.#decoded.decode(request.key, found);
       if (entry.kind === 'alias') return { type: 'alias', of: entry.of };
       if (entry.kind !== 'operation') throw new McpOnceError('record_unreadable', 'the key holds no operation');
       const answer = await this.#claimOver({ record: entry, bytes: found }, request);
@@ -116,14 +87,15 @@ export class Ledger {
     const { record } = held;
     const { tool, fingerprint, supersedes } = request;
     const lapsed = record.status.state === 'in_flight' && this.lapses.leftMs(held) === 0;
-    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs: this.#clock.wallMs(), lapsed });
+    const nowMs = this.#clock.wallMs();
+    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed });
     switch (verdict.type) {
       case 'next_generation':
-        return this.#swapIn(held, this.#nextGeneration(record, request));
+        return this.#swapIn(held, nextGeneration(record, request, this.#owner(), nowMs));
       case 'next_attempt':
-        return this.#swapIn(held, this.#nextAttempt(record, request));
+        return this.#swapIn(held, nextAttempt(record, request, this.#owner(), nowMs));
       case 'resume':
-        return this.#swapIn(held, { ...this.#nextAttempt(record, request), steps: record.steps });
+        return this.#swapIn(held, { ...nextAttempt(record, request, this.#owner(), nowMs), steps: record.steps });
       default:
         return { type: verdict.type, held };
     }
@@ -133,7 +105,7 @@ export class Ledger {
   async read(key: string): Promise<Held | undefined> {
     const bytes = await this.store.get(key);
     if (bytes === undefined) return undefined;
-    const entry = this.#decode(key, bytes);
+    const entry = this.#decoded.decode(key, bytes);
     return entry.kind === 'operation' ? { record: entry, bytes } : undefined;
   }
 
@@ -145,7 +117,8 @@ export class Ledger {
   async takeOver(held: Held): Promise<Claim | undefined> {
     const answer = await this.#swapIn(held, {
       ...held.record,
-      ...this.#ownership(),
+      ...this.#owner(),
+      renewedAt: this.#clock.wallMs(),
       status: { state: 'in_flight' },
       renewals: held.record.renewals + 1,
       possible: true,
@@ -260,60 +233,8 @@ export class Ledger {
     }
   }
 
-  /** A replay of what was replayed lately is not parsed and checked again: the same bytes say the same. */
-  #decode(key: string, bytes: string): LedgerEntry {
-    const known = this.#decoded.get(key);
-    if (known?.bytes === bytes) return known.record;
-    const entry = decodeEntry(bytes);
-    if (entry.kind === 'operation' && entry.status.state === 'succeeded' && bytes.length <= decodedCharsMax) {
-      remember(this.#decoded, decodedMax, key, { record: deepFreeze(entry), bytes });
-    }
-    return entry;
-  }
-
-  #firstRecord(request: ClaimRequest): OperationRecord {
-    const nowMs = this.#clock.wallMs();
-    const { supersedes: _, ...asked } = request;
-    return {
-      v: recordFormat,
-      kind: 'operation',
-      ...asked,
-      generation: 1,
-      attempt: 1,
-      ...this.#ownership(),
-      renewals: 0,
-      createdAt: nowMs,
-      startedAt: nowMs,
-      ranAt: nowMs,
-      possible: false,
-      recoveries: 0,
-      steps: [],
-      status: inFlight,
-    };
-  }
-
-  #nextGeneration(record: OperationRecord, request: ClaimRequest): OperationRecord {
-    return {
-      ...this.#firstRecord(request),
-      generation: record.generation + 1,
-      renewals: record.renewals + 1,
-      ...previousOf(record),
-    };
-  }
-
-  #nextAttempt(record: OperationRecord, request: ClaimRequest): OperationRecord {
-    return {
-      ...this.#firstRecord(request),
-      generation: record.generation,
-      attempt: record.attempt + 1,
-      renewals: record.renewals + 1,
-      createdAt: record.createdAt,
-      ...previousOf(record),
-    };
-  }
-
-  #ownership(): Pick<OperationRecord, 'token' | 'leaseMs' | 'renewedAt'> {
-    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs, renewedAt: this.#clock.wallMs() };
+  #owner(): Owner {
+    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs };
   }
 
   #ttl(record: OperationRecord): number {
@@ -323,17 +244,4 @@ export class Ledger {
 
 function heldOf(record: OperationRecord): Held {
   return { record, bytes: encodeEntry(record) };
-}
-
-/** Its readers share it: whoever changed it would change every later replay. */
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const member of Object.values(value)) deepFreeze(member);
-  return Object.freeze(value);
-}
-
-function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> {
-  const { generation, attempt, fingerprint, status } = record;
-  const ended: Ended | undefined = status.state === 'in_flight' || status.state === 'unknown' ? undefined : status;
-  return ended ? { previous: { generation, attempt, fingerprint, ended } } : {};
 }

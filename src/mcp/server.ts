@@ -6,6 +6,7 @@ import type { Answer, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ToolLog } from '../tool/types.ts';
+import { progressTeller } from './progress.ts';
 import { render } from './render.ts';
 import { toolPages } from './tool-list.ts';
 
@@ -115,21 +116,13 @@ export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Reado
   return fromMeta === undefined ? own(params, 'idempotencyKey') : fromMeta;
 }
 
-/** Progress while the call waits for another one; undefined when the caller did not ask for it. */
+/** Undefined when the caller did not ask for progress. */
 function progressOf(log: ToolLog, extra: RequestExtra): ((waitedMs: number) => void) | undefined {
   const progressToken = extra._meta?.progressToken;
   if (progressToken === undefined) return undefined;
-  let lastS = 0;
-  return (waitedMs) => {
-    // It must increase with each notification (MCP 2025-11-25, progress).
-    const progress = Math.round(waitedMs / 100) / 10;
-    if (progress <= lastS) return;
-    lastS = progress;
-    const message = `The same operation is in flight: waiting for its outcome, ${Math.floor(progress)} s so far.`;
-    extra
-      .sendNotification({ method: 'notifications/progress', params: { progressToken, progress, message } })
-      .catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
-  };
+  return progressTeller(progressToken, (notification) => {
+    extra.sendNotification(notification).catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
+  });
 }
 
 /** What a caller may rely on after a fault that the engine did not expect. */

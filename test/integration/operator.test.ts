@@ -4,7 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { detailsOf, stepKeyOf } from '../../src/cli/ledger.ts';
 import { McpOnceError } from '../../src/errors.ts';
 import type { Claim } from '../../src/ledger/claim.ts';
-import { type ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { ClaimRequest } from '../../src/ledger/new-record.ts';
 import {
   type Found,
   forgetOperation,

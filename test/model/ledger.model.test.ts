@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Claim } from '../../src/ledger/claim.ts';
-import { type ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { ClaimRequest } from '../../src/ledger/new-record.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

@@ -3,6 +3,7 @@ import type { Answer, OutcomeCode, ToolCall } from '../../call/types.ts';
 import { describeError } from '../../errors.ts';
 import type { ProxyCall } from '../../source/proxy/types.ts';
 import type { ToolLog } from '../../tool/types.ts';
+import { progressTeller } from '../progress.ts';
 import { OUTCOME_META, render } from '../render.ts';
 import { UpstreamFault } from './link.ts';
 import {
@@ -188,7 +189,9 @@ export class GuardedCalls {
         meta,
         signal,
         ...(hostKey === undefined ? {} : { hostKey }),
-        ...(progressToken === undefined ? {} : { onWait: progressOf(progressToken, send) }),
+        ...(progressToken === undefined
+          ? {}
+          : { onWait: progressTeller(progressToken as string | number, (told) => send({ jsonrpc: '2.0', ...told })) }),
       }),
     );
     log.debug(`${tool}: answered`);
@@ -227,16 +230,4 @@ function shownResult(answer: Answer): Readonly<Record<string, unknown>> {
   if (answer.type === 'refusal' || result.content.length > 0 || !('task' in result)) return result;
   const { content: _none, ...rest } = result;
   return rest;
-}
-
-/** Progress while the call waits for another one. It must increase (MCP 2025-11-25, progress). */
-function progressOf(progressToken: unknown, send: (message: RpcMessage) => void): (waitedMs: number) => void {
-  let last = 0;
-  return (waitedMs) => {
-    const progress = Math.round(waitedMs / 100) / 10;
-    if (progress <= last) return;
-    last = progress;
-    const message = `The same operation is in flight: waiting for its outcome, ${Math.floor(progress)} s so far.`;
-    send({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress, message } });
-  };
 }

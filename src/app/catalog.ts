@@ -1,0 +1,53 @@
+import type { OpenApiSettings } from '../config/openapi.ts';
+import type { Config } from '../config.ts';
+import { McpOnceError } from '../errors.ts';
+import type { OpenApiSource } from '../source/openapi/types.ts';
+import { type Catalog, createCatalog } from '../tool/catalog.ts';
+import { applyRules, bundledToolsDir, loadTools } from '../tool/load.ts';
+import type { Tool } from '../tool/types.ts';
+
+/**
+ * The tools of a configuration.
+ * @param warn told of a folder that holds no tool, of a pattern that no tool's name matches, and if none is left.
+ * @throws McpOnceError `tool_invalid`, `configuration_invalid`
+ */
+export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
+  const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
+  const [own, apis] = await Promise.all([loadTools(folders, warn), loadApis(config, warn)]);
+  const loaded = [...own, ...apis.listed];
+  const { tools, unmatched } = applyRules(loaded, config.tools);
+  const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
+  if (misspelt !== undefined) {
+    const { sentence, suggestion } = await import('../suggest.ts');
+    const names = loaded.map((tool) => tool.name);
+    throw new McpOnceError(
+      'configuration_invalid',
+      sentence(`Configuration: tools: there is no tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
+    );
+  }
+  for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
+  if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
+  return createCatalog(tools, apis.hidden);
+}
+
+/** The tools of OpenAPI documents. Their modules are loaded where there is one. */
+async function loadApis({ openapi }: Config, warn: (message: string) => void): Promise<ApiTools> {
+  if (openapi.length === 0) return { listed: [], hidden: [] };
+  const { loadOpenApi } = await import('../source/openapi/load.ts');
+  const loaded = await Promise.all(openapi.map((source) => loadOpenApi(sourceOf(source), { warn })));
+  return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
+}
+
+interface ApiTools {
+  readonly listed: readonly Tool[];
+  /** Reached through a listed one. */
+  readonly hidden: readonly Tool[];
+}
+
+function sourceOf({ operations, ...source }: OpenApiSettings): OpenApiSource {
+  const overrides = Object.entries(operations).map(([pattern, { window, recovery, ...rest }]) => {
+    const list = recovery === undefined ? {} : { recovery: typeof recovery === 'string' ? [recovery] : recovery };
+    return [pattern, { ...rest, ...(window === undefined ? {} : { windowMs: window }), ...list }];
+  });
+  return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
+}

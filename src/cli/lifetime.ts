@@ -1,0 +1,82 @@
+import type { App } from '../app.ts';
+import { systemClock } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import type { StdioTransport } from '../mcp/stdio.ts';
+import type { Log } from '../observe/log.ts';
+import { exitCodes } from './cli.ts';
+
+/** How long answers may take to be handed to the operating system, in ms. */
+const flushMs = 1_000;
+
+interface Served {
+  readonly app: App;
+  readonly transport: StdioTransport;
+  readonly stop: Stopper;
+  readonly log: Log;
+  /** How long what is executing is waited for, in ms. */
+  readonly drainMs: number;
+  /** Ends the connection, when everything has its answer. */
+  readonly close: () => Promise<void>;
+}
+
+/** Serves until it is to stop; then waits for what is executing, and ends. */
+export async function untilDrained({ app, transport, stop, log, drainMs, close }: Served): Promise<void> {
+  const why = await stop.stopped;
+  log.debug(`draining: ${why}`);
+  const drainingAtMs = systemClock.monotonicMs();
+  // What was read before stdin ended still begins; after a signal nothing does.
+  if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(drainMs)]);
+  // One bound for both: after the end of stdin, too, a server is gone within `drainMs` and what settling takes.
+  await app.drain(Math.max(0, drainMs - (systemClock.monotonicMs() - drainingAtMs)));
+  await Promise.race([transport.settled(), bound(flushMs)]);
+  await close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+}
+
+/** What ends a server that serves over stdio. */
+interface Stopper {
+  /** Why to stop. */
+  readonly stopped: Promise<string>;
+  readonly signalled: Promise<void>;
+  readonly now: (why: string) => void;
+}
+
+/** Tells once when to stop. A second signal ends the process at once. */
+export function stopper(): Stopper {
+  let now = (_why: string): void => {};
+  const stopped = new Promise<string>((resolve) => {
+    now = resolve;
+  });
+  let hear = (): void => {};
+  const signalled = new Promise<void>((resolve) => {
+    hear = resolve;
+  });
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(exitCodes.failure);
+      hear();
+      now(signal);
+    });
+  }
+  return { stopped, signalled, now };
+}
+
+/**
+ * A tool's stray promise must not cut off what other calls execute: it is logged. After an uncaught
+ * exception nothing is certain any more: what executes is drained, and the process ends.
+ */
+export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
+  const faults = { seen: false };
+  process.on('unhandledRejection', (reason) => log.error(`a promise was rejected unheard: ${describeError(reason)}`));
+  process.on('uncaughtException', (error) => {
+    log.error(`uncaught exception: ${describeError(error)}`);
+    faults.seen = true;
+    stop();
+  });
+  return faults;
+}
+
+function bound(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

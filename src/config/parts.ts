@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** Any text that is not empty. */
+export const text = z.string().min(1).max(4_096);
+
+const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
+
+/** One recovery, or a list that is tried in order. */
+export const recoveries = z.union([recovery, z.array(recovery).max(4)], {
+  error: 'must be resend, natural, reconcile, refuse, or a list of them',
+});
+
+/** What a lookup is asked with, and how what it finds is known to be the effect. */
+export const lookupParts = {
+  arguments: z
+    .record(z.string(), z.string())
+    .prefault({})
+    .describe('Its arguments: a text, "$name" for the argument of the call, or "$marker".'),
+  marker: z
+    .strictObject({
+      argument: text.describe('The argument of the call that carries the marker; the model does not see it.'),
+      field: text.describe('The field of an item that shows it: a JSON pointer, or a name.'),
+    })
+    .describe('How the effect is known to be that of this very operation.'),
+};
