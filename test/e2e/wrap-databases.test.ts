@@ -27,7 +27,7 @@ function sqlite(folder: string): Kept {
   database.close();
   return {
     server: [join(dirname(require.resolve('mcp-server-sqlite/package.json')), 'dist/cli.js')],
-    env: { SQLITE_DB_PATH: path }, // It reads this before its own option --db.
+    env: { SQLITE_DB_PATH: path }, // Its option --db comes too late: it would make ./database.db.
     write: { name: 'execute', arguments: { sql: 'INSERT INTO payments (amount) VALUES (5)' } },
     effects: () => {
       const reader = new Database(path, { readonly: true });

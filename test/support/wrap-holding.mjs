@@ -26,7 +26,7 @@ createInterface({ input: process.stdin })
   .on('close', () => child.stdin.end());
 createInterface({ input: child.stdout }).on('line', (line) => {
   const message = parsed(line);
-  if (message === undefined) return; // A server that logs to stdout: a client that reads messages only may hear this.
+  if (message === undefined) return; // A server may log to stdout: the raw client reads messages only.
   if (HOLD && message.method === undefined && calls.has(message.id)) return;
   process.stdout.write(`${line}\n`);
 });
