@@ -3,15 +3,23 @@ import { createLog } from '../observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 
+export interface ServeOptions extends ConfigOptions {
+  /** Over HTTP instead: where to listen, or true for where the configuration says. */
+  readonly http?: string | true;
+  /** Lets everybody in who reaches an address that is not loopback. */
+  readonly insecure?: boolean;
+}
+
 /**
  * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains.
  * @param command what a client has to start, for a person who started it by hand.
  */
 export async function runServe(
   cli: Cli,
-  options: ConfigOptions,
+  options: ServeOptions,
   command: readonly string[] = ['serve'],
 ): Promise<number> {
+  if (options.http !== undefined) return (await import('./serve-http.ts')).runServeHttp(cli, options);
   const stop = stopper();
   // All that is needed is read from the disk at once.
   const loading = import('../mcp/server.ts');
