@@ -7,6 +7,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { type Arguments, type Exit, type Told, toldOf } from './e2e-server.ts';
+import { openSession, post, postModern, toolCall } from './http-server.ts';
 
 export type Era = '2025' | '2026';
 
@@ -93,4 +94,15 @@ async function connect2026(url: URL, headers: Record<string, string>): Promise<E
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
     close: () => client.close(),
   };
+}
+
+/** Sends a call without waiting for its answer. @returns what cuts its connection. */
+export async function fetchCall(url: string, era: Era, name: string, args: Arguments): Promise<() => void> {
+  const caller = new AbortController();
+  const sent =
+    era === '2025'
+      ? post(url, toolCall('cut', args, name), await openSession(url), caller.signal)
+      : postModern(url, 'tools/call', { name, arguments: args }, {}, caller.signal);
+  sent.catch(() => undefined);
+  return () => caller.abort();
 }

@@ -72,9 +72,10 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
 const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 
 /** Sends one message as a client of 2025-11-25 does. */
-export function post(url: string, body: unknown, headers: Fields = {}): Promise<Response> {
+export function post(url: string, body: unknown, headers: Fields = {}, signal?: AbortSignal): Promise<Response> {
   const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-  return fetch(url, { method: 'POST', headers: { ...accept, ...headers }, body: sent as string });
+  const more = signal ? { signal } : {};
+  return fetch(url, { method: 'POST', headers: { ...accept, ...headers }, body: sent as string, ...more });
 }
 
 const info = { name: 'test', version: '1.0.0' };
