@@ -23,7 +23,10 @@ export async function runServe(
   const stop = stopper();
   // All that is needed is read from the disk at once.
   const loading = import('../mcp/server.ts');
-  const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
+  const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
+    import('../mcp/stdio.ts'),
+    import('../mcp/stdio-eras.ts'),
+  ]);
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before anybody's tools are loaded: what they print is not protocol.
   keepStdoutForProtocol();
@@ -38,7 +41,7 @@ export async function runServe(
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const { createMcpServer } = await loading;
   const { catalog, handle, scope, instructions } = app;
-  const server = createMcpServer({
+  const served = {
     name: 'mcp-once',
     title: 'mcp-once',
     version: packageVersion(),
@@ -47,8 +50,13 @@ export async function runServe(
     scope,
     instructions,
     log,
+  };
+  const server = createMcpServer(served);
+  await connectEras(transport, {
+    earlier: (side) => server.connect(side),
+    modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served),
+    onFault: (message) => log.error(message),
   });
-  await server.connect(transport);
   await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }

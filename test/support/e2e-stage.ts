@@ -94,6 +94,14 @@ export class Stage {
     return server;
   }
 
+  /** What starts a server over stdio, for a client of a test's own. */
+  async command(
+    options: ServerOptions = {},
+  ): Promise<{ command: string; args: string[]; env: Record<string, string> }> {
+    const args = await this.#commandLine(options);
+    return { command: process.execPath, args, env: this.#serverEnvironment(options) };
+  }
+
   async #commandLine(options: ServerOptions): Promise<string[]> {
     const { strike, mayBecomeNobody, args = [] } = options;
     const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
