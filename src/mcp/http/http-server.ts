@@ -69,6 +69,7 @@ export class HttpServer {
   /** The calls that have no answer yet; not the streams that last. */
   readonly #answering = new Set<Promise<void>>();
   #draining = false;
+  #checking: Promise<boolean> | undefined;
 
   constructor(server: Server, options: HttpServerOptions) {
     const { service, clock, limits, host, allowedHosts, allowedOrigins } = options;
@@ -122,7 +123,7 @@ export class HttpServer {
     const [path] = (request.url ?? '').split('?');
     const { method = 'GET', headers } = request;
     if (path === '/healthz') return probe(method, true);
-    if (path === '/readyz') return probe(method, !this.#draining && (await this.#options.isReady()));
+    if (path === '/readyz') return probe(method, !this.#draining && (await this.#isReady()));
     if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
     if (refused !== undefined) return errorAnswer(403, serverError, refused);
@@ -139,6 +140,14 @@ export class HttpServer {
       return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
     }
     return this.#route(webRequest(request, leaving(response)), admission.principal, undefined, over);
+  }
+
+  /** Whoever asks meanwhile shares the answer: nobody is asked for a name here. */
+  #isReady(): Promise<boolean> {
+    this.#checking ??= this.#options.isReady().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
   }
 
   async #post(
