@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
+import type { HttpSettings } from './config/http.ts';
 import type { McpServerSettings, WrapSettings } from './config/mcp-servers.ts';
 import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
@@ -35,6 +36,8 @@ export interface Config {
   readonly bundledTools: boolean;
   readonly drainMs: number;
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** How the tools are served over HTTP. */
+  readonly http: HttpSettings;
   /** APIs whose operations become tools. */
   readonly openapi: readonly OpenApiSettings[];
   /** MCP servers to guard, by name. Folders are absolute. */
@@ -81,6 +84,7 @@ const withoutFile: FileSettings = {
   ...defaults,
   subject: undefined,
   toolsDirs: [...defaults.toolsDirs],
+  http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
   openapi: [...defaults.openapi],
 };
 

@@ -176,7 +176,7 @@ export class GuardedCalls {
     const { name: _name, arguments: given, ...params } = request.params ?? {};
     const meta = isObject(params._meta) ? params._meta : {};
     // Loaded by the first call: with the SDK's server, which a start would have to wait for.
-    const { hostKeyOf } = await import('../server.ts');
+    const { hostKeyOf } = await import('../tool-requests.ts');
     const hostKey = hostKeyOf(meta, params);
     const { progressToken } = meta;
     const context: CallContext = { params };
