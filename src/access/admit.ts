@@ -53,9 +53,9 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
   const admissionOf = (
     claims: Readonly<Record<string, unknown>>,
     issuer: IssuerSettings,
-    { requiredScopes, scopeTools }: OAuthSettings,
+    settings: OAuthSettings,
   ): Admission => {
-    const claimed = principalOf(claims, issuer, { requiredScopes, scopeTools });
+    const claimed = principalOf(claims, issuer, settings);
     switch (claimed.type) {
       case 'principal':
         return { type: 'admitted', principal: claimed.principal };

@@ -1,3 +1,4 @@
+import { knownScopes } from './metadata.ts';
 import type { IssuerSettings, OAuthSettings } from './settings.ts';
 import type { Principal } from './types.ts';
 
@@ -29,13 +30,13 @@ export function principalOf(
   }
   const tenant = own === undefined ? issuer.tenant : `${issuer.tenant}/${own}`;
   const scopes = scopesIn(claims);
-  if (oauth.requiredScopes.some((scope) => !scopes.has(scope))) {
-    return { type: 'insufficient', scopes: oauth.requiredScopes };
-  }
   const mapped = Object.keys(oauth.scopeTools);
-  if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }) };
   const granted = mapped.filter((scope) => scopes.has(scope));
-  if (granted.length === 0) return { type: 'insufficient', scopes: [...new Set([...oauth.requiredScopes, ...mapped])] };
+  const lacks = oauth.requiredScopes.some((scope) => !scopes.has(scope));
+  // One challenge names all: each one is a login for somebody.
+  if (mapped.length > 0 && granted.length === 0) return { type: 'insufficient', scopes: knownScopes(oauth) };
+  if (lacks) return { type: 'insufficient', scopes: oauth.requiredScopes };
+  if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }) };
   const tools = Object.freeze([...new Set(granted.flatMap((scope) => oauth.scopeTools[scope] ?? []))]);
   return { type: 'principal', principal: Object.freeze({ tenant, subject, tools }) };
 }

@@ -14,7 +14,7 @@ export interface ResourceMetadata {
 export function resourceMetadata(oauth: OAuthSettings): ResourceMetadata {
   const { origin, pathname } = new URL(oauth.resource);
   const path = `${wellKnown}${pathname === '/' ? '' : pathname}`;
-  const scopes = [...new Set([...oauth.requiredScopes, ...Object.keys(oauth.scopeTools)])];
+  const scopes = knownScopes(oauth);
   return Object.freeze({
     path,
     url: `${origin}${path}`,
@@ -26,4 +26,9 @@ export function resourceMetadata(oauth: OAuthSettings): ResourceMetadata {
       resource_name: 'mcp-once',
     }),
   });
+}
+
+/** The scopes that mean something here: those that every token needs, and those that give tools. */
+export function knownScopes(oauth: Pick<OAuthSettings, 'requiredScopes' | 'scopeTools'>): readonly string[] {
+  return [...new Set([...oauth.requiredScopes, ...Object.keys(oauth.scopeTools)])];
 }

@@ -1,5 +1,5 @@
 import { matchesGlob } from '../tool/glob.ts';
-import { resourceMetadata } from './metadata.ts';
+import { knownScopes, resourceMetadata } from './metadata.ts';
 import type { OAuthSettings } from './settings.ts';
 import type { Admission } from './types.ts';
 
@@ -28,7 +28,7 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
     const text = Object.entries(all).map(([name, value]) => `${name}="${value.replace(/["\\]/g, '')}"`);
     return { 'www-authenticate': `Bearer ${text.join(', ')}` };
   };
-  const needed = oauth === undefined ? [] : scopesToAskFor(oauth);
+  const needed = oauth === undefined ? [] : knownScopes(oauth);
   return {
     noToken: () => refused(401, challenge({}, needed), 'A bearer token is needed.'),
     malformed: (why) => refused(400, challenge({ error: 'invalid_request', error_description: why }, []), why),
@@ -39,17 +39,14 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
   };
 }
 
-/** The refusal of a tool that a token's scopes do not give: 403 that names the scopes which do. */
+/** The refusal of a tool that a token's scopes do not give: 403 that names what it takes, the first scope that gives it. */
 export function refuseTool(oauth: OAuthSettings | undefined, tool: string): Refusal {
-  const giving = Object.entries(oauth?.scopeTools ?? {})
-    .filter(([, patterns]) => patterns.some((pattern) => matchesGlob(pattern, tool)))
-    .map(([scope]) => scope);
-  return createRefusals(oauth).insufficient([...new Set([...(oauth?.requiredScopes ?? []), ...giving])]);
-}
-
-/** Those that every token needs; without any, those that give tools. */
-function scopesToAskFor(oauth: OAuthSettings): readonly string[] {
-  return oauth.requiredScopes.length > 0 ? oauth.requiredScopes : Object.keys(oauth.scopeTools);
+  const giving = Object.entries(oauth?.scopeTools ?? {}).find(([, patterns]) =>
+    patterns.some((pattern) => matchesGlob(pattern, tool)),
+  );
+  return createRefusals(oauth).insufficient([
+    ...new Set([...(oauth?.requiredScopes ?? []), ...(giving === undefined ? [] : [giving[0]])]),
+  ]);
 }
 
 function refused(status: number, headers: Readonly<Record<string, string>>, message: string): Refusal {
