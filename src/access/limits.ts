@@ -9,7 +9,7 @@ export interface LimitSettings {
   readonly total: number;
 }
 
-export type Entry = { readonly type: 'entered'; readonly release: () => void } | Refusal;
+type Entry = { readonly type: 'entered'; readonly release: () => void } | Refusal;
 
 /** Counts calls in flight. */
 export interface Limits {
