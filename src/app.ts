@@ -25,6 +25,8 @@ const sandboxOrigin = 'mcp-once-sandbox';
 const settleMs = 5_000;
 /** How long clients, store and sandbox may take to close, in ms. */
 const closeMs = 5_000;
+/** How long a ledger that is reachable may take to answer, in ms. */
+const readyMs = 2_000;
 /** How long the answers of what was drained may take to leave, in ms. */
 const answersMs = 1_000;
 
@@ -52,6 +54,8 @@ export interface App {
   readonly log: Log;
   /** Answers one tool call. Rejects for faults only. */
   handle(call: ToolCall): Promise<Answer>;
+  /** Whether the ledger can be reached, within a bounded time. Never rejects. */
+  isReady(): Promise<boolean>;
   /**
    * Begins no further execution, waits up to `withinMs` (default `drainMs`) for what executes, cuts off
    * and settles the rest, and closes. Bounded; never rejects.
@@ -111,6 +115,15 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     usesSandbox,
     log,
     handle: (call) => tracked(answering, handle(call)),
+    isReady: async () => {
+      if (closing.signal.aborted) return false;
+      const read = ledger().then(({ store }) => store.get(secretKey));
+      const isRead = read.then(
+        () => true,
+        () => false,
+      );
+      return Promise.race([isRead, pause(clock, readyMs).then(() => false)]);
+    },
     drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };

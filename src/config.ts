@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { FileAccess } from './config/access.ts';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
+import type { HttpSettings } from './config/http.ts';
 import type { McpServerSettings, WrapSettings } from './config/mcp-servers.ts';
 import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
@@ -39,6 +40,8 @@ export interface Config {
   /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
   readonly access: FileAccess;
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** How the tools are served over HTTP. */
+  readonly http: HttpSettings;
   /** APIs whose operations become tools. */
   readonly openapi: readonly OpenApiSettings[];
   /** MCP servers to guard, by name. Folders are absolute. */
@@ -85,6 +88,7 @@ const withoutFile: FileSettings = {
   ...defaults,
   subject: undefined,
   toolsDirs: [...defaults.toolsDirs],
+  http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
   openapi: [...defaults.openapi],
   access: { ...defaults.access, tokens: [] },
 };

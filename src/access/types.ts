@@ -1,7 +1,8 @@
 /** Who a request comes from, as verified. */
 export interface Principal {
   readonly tenant: string;
-  readonly subject: string /** Patterns of the tools that it may see and call; undefined: all. */;
+  readonly subject: string;
+  /** Patterns of the tools that it may see and call; undefined: all. */
   readonly tools?: readonly string[];
 }
 export type Admission =

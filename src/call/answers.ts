@@ -135,7 +135,7 @@ export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, 
 export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Answer {
   const next =
     retryAfterMs === undefined
-      ? `Nothing more is sent for it. Check the upstream; an operator ends it with: mcp-once ledger resolve ${record.key}`
+      ? `Nothing more is sent for it. Check the upstream; an operator ends it by "mcp-once ledger resolve ${record.key} --succeeded FILE", or --failed if it had no effect`
       : `Ask again in ${seconds(retryAfterMs)} with the same arguments: that cannot make it take effect twice`;
   const message = `${record.tool}: the operation may have taken effect, which is not known: ${why}. Do not try it in another way. ${next}.`;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };

@@ -39,6 +39,14 @@ describe('run', () => {
     expect(second).toMatchObject({ replayed: false, result: { number: 2 } });
   });
 
+  it('without a tool is refused, and nothing is executed', async () => {
+    const once = await openGuard();
+    let effects = 0;
+    const misspelt = { tol: 'create_invoice', arguments: {} } as unknown as typeof call;
+    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/names no tool.*Nothing was executed/);
+    expect(effects).toBe(0);
+  });
+
   it('tells what a throw means: unknown is not executed again, NotExecuted is', async () => {
     const once = await openGuard();
     let runs = 0;
