@@ -1,4 +1,3 @@
-import { matchesGlob } from '../tool/glob.ts';
 import { knownScopes, resourceMetadata } from './metadata.ts';
 import type { OAuthSettings } from './settings.ts';
 import type { Admission } from './types.ts';
@@ -37,16 +36,6 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
       refused(403, challenge({ error: 'insufficient_scope' }, scopes), 'The token has not the scopes that are needed.'),
     unavailable: () => refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Try again later.'),
   };
-}
-
-/** The refusal of a tool that a token's scopes do not give: 403 that names what it takes, the first scope that gives it. */
-export function refuseTool(oauth: OAuthSettings | undefined, tool: string): Refusal {
-  const giving = Object.entries(oauth?.scopeTools ?? {}).find(([, patterns]) =>
-    patterns.some((pattern) => matchesGlob(pattern, tool)),
-  );
-  return createRefusals(oauth).insufficient([
-    ...new Set([...(oauth?.requiredScopes ?? []), ...(giving === undefined ? [] : [giving[0]])]),
-  ]);
 }
 
 function refused(status: number, headers: Readonly<Record<string, string>>, message: string): Refusal {

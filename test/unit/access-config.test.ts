@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resourceMetadata } from '../../src/access/metadata.ts';
-import { refuseTool } from '../../src/access/refusals.ts';
 import { createToken } from '../../src/access/static-tokens.ts';
-import { mayUse } from '../../src/access/tools.ts';
 import { accessSchema, accessSettings } from '../../src/config/access.ts';
 import { loadConfig, shownConfig } from '../../src/config.ts';
 
@@ -176,19 +174,4 @@ describe('protected resource metadata', () => {
   ])('of %s is at %s', (resource, path) => {
     expect(resourceMetadata({ ...settings, resource }).path).toBe(path);
   });
-
-  test('a tool that the scopes do not give: 403 with the scope that does', () => {
-    expect(refuseTool(settings, 'get_invoice')).toMatchObject({
-      status: 403,
-      headers: { 'www-authenticate': expect.stringContaining('scope="mcp read", error="insufficient_scope"') },
-    });
-  });
-});
-
-test('somebody may use the tools of the patterns, without any all, with an empty list none', () => {
-  const alice = { tenant: 'acme', subject: 'alice' };
-  expect(mayUse(alice, 'create_invoice')).toBe(true);
-  expect(mayUse({ ...alice, tools: [] }, 'create_invoice')).toBe(false);
-  expect(mayUse({ ...alice, tools: ['get_*', 'create_i*'] }, 'create_invoice')).toBe(true);
-  expect(mayUse({ ...alice, tools: ['get_*'] }, 'forget_x')).toBe(false);
 });
