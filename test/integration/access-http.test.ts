@@ -63,13 +63,27 @@ describe('a server that asks for tokens', () => {
   });
 
   test('takes no request with two Authorization headers, of which Node would show the first', async () => {
-    const { url, port, one } = await stage();
-    expect((await postModern(url, 'tools/list', {}, bearer(one))).status).toBe(200);
-    const socket = await connection(port);
-    const said = received(socket);
-    const lines = ['GET /mcp HTTP/1.1', `host: 127.0.0.1:${port}`, 'connection: close', `authorization: Bearer ${one}`];
-    socket.write(`${[...lines, 'authorization: Bearer other'].join('\r\n')}\r\n\r\n`);
-    expect(await said).toMatch(/^HTTP\/1\.1 400 /);
+    const { port, one, upstream } = await stage();
+    const body = JSON.stringify(initialize());
+    const send = async (...more: string[]): Promise<string> => {
+      const socket = await connection(port);
+      const said = received(socket);
+      const lines = [
+        'POST /mcp HTTP/1.1',
+        `host: 127.0.0.1:${port}`,
+        'connection: close',
+        'accept: application/json, text/event-stream',
+        'content-type: application/json',
+        `content-length: ${body.length}`,
+        `authorization: Bearer ${one}`,
+        ...more,
+      ];
+      socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
+      return said;
+    };
+    expect(await send()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await send('authorization: Bearer other')).toMatch(/^HTTP\/1\.1 400 [^]*error="invalid_request"/);
+    expect(upstream.effects).toEqual([]);
   });
 
   test('keeps tenants apart: equal subject and arguments are two operations, a repeat is one', async () => {
