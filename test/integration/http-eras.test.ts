@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { type RunContext, z } from '../../src/index.ts';
 import { type Fields, httpServer, messageOf, openSession, post, postModern, toolCall } from '../support/http-server.ts';
+import { createThing } from '../support/tools.ts';
+import type { Upstream } from '../support/upstream.ts';
 
 const outcomeOf = async (response: Response) => (await messageOf(response)).result._meta['mcp-once/outcome'];
 const params = (item: string) => ({ name: 'create_thing', arguments: { item } });
@@ -51,6 +54,27 @@ describe('MCP 2026-07-28', () => {
     expect(text).toContain('"method":"notifications/progress"');
     expect(text).toContain('"replayed":true');
     await first;
+  });
+
+  test('a call whose headers say other than its arguments is refused, and a right one is executed', async () => {
+    const input = z.strictObject({ item: z.string().meta({ 'x-mcp-header': 'Item' }) });
+    const run = (given: { item: string }, { step, client, marker }: RunContext<Upstream>) =>
+      step('thing', (key) => client.send(key, given, marker)).then(({ id }) => ({ id }));
+    const { url, upstream } = await httpServer({
+      tools: (to) => [createThing(to, 'resend', { name: 'mirrored', input, run, identity: undefined } as object)],
+    });
+    const call = (headers: Fields) =>
+      postModern(url, 'tools/call', { name: 'mirrored', arguments: { item: 'a' } }, headers);
+    for (const headers of [{}, { 'mcp-param-item': 'b' }] as Fields[]) {
+      const response = await call(headers);
+      expect(response.status).toBe(400);
+      expect(await messageOf(response)).toMatchObject({ id: 1, error: { code: -32_020 } });
+    }
+    // What comes first in the specification is told first.
+    expect((await messageOf(await call({ 'mcp-name': 'other' }))).error.message).not.toContain('Mcp-Param');
+    expect(upstream.effects).toHaveLength(0);
+    expect(await outcomeOf(await call({ 'mcp-param-item': '=?base64?YQ==?=' }))).toMatchObject({ code: 'succeeded' });
+    expect(upstream.effects).toHaveLength(1);
   });
 
   test('a method that is not there is an error of this era', async () => {

@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config.ts';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/mcp/http/http-server.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { createCatalog } from '../../src/tool/catalog.ts';
+import type { Tool } from '../../src/tool/types.ts';
 import { createThing, setThing } from './tools.ts';
 import { Upstream } from './upstream.ts';
 
@@ -21,6 +22,8 @@ export interface HttpTestOptions {
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly store?: string;
+  /** Served besides. */
+  readonly tools?: (upstream: Upstream) => readonly Tool[];
 }
 
 export interface HttpTest {
@@ -52,7 +55,11 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const environment = { MCP_ONCE_STORE: options.store ?? 'memory:' };
   const config = await loadConfig({ environment, overrides: { logLevel: 'silent' } });
   const log = createLog({ level: 'silent' });
-  const catalog = createCatalog([createThing(upstream, 'resend'), setThing(upstream)]);
+  const catalog = createCatalog([
+    createThing(upstream, 'resend'),
+    setThing(upstream),
+    ...(options.tools?.(upstream) ?? []),
+  ]);
   const app = await createApp(config, { environment, log, catalog });
   const { handle, instructions, isReady, scope } = app;
   const server = await startHttpServer({
