@@ -191,6 +191,7 @@ describe('streams of MCP 2025-11-25', () => {
     const reader = response.body?.getReader();
     const opening = Buffer.from((await reader?.read())?.value ?? []).toString();
     const lastEventId = /^id: (.+)$/m.exec(opening)?.[1] ?? '';
+    expect(opening).toMatch(/^retry: 1000$/m);
     await upstream.arrived(1);
     await reader?.cancel();
     upstream.release();

@@ -28,6 +28,8 @@ interface Session {
   close(): Promise<void>;
 }
 
+/** How soon a client should come back for a stream that broke, in ms (SEP-1699). */
+const comeBackMs = 1_000;
 /** What the SDK answers, too. */
 const sessionNotFound = -32_001;
 const serverError = -32_000;
@@ -109,6 +111,7 @@ export class Sessions {
     const transport = new SessionTransport({
       sessionIdGenerator: randomUUID,
       eventStore: new BoundedEvents(events),
+      retryInterval: comeBackMs,
       inFlightMax,
       onsessioninitialized: (id) => void this.#sessions.set(id, session),
     });
