@@ -1,6 +1,8 @@
-// Runs the MCP conformance suite against a server directly and through `mcp-once wrap`, and compares the two check
-// by check and answer by answer. Exit code 0: the same; 1: a difference, or a check that fails directly; 2: used
-// wrongly; 3: there is no Node 22, which the suite needs, and it could not be installed.
+// Three parts. wrap: runs the MCP conformance suite against a server directly and through `mcp-once wrap`, and compares
+// the two check by check and answer by answer. serve: runs the suites of both protocol eras against `mcp-once serve
+// --http`. inspector: calls `mcp-once serve` by the Inspector in CLI mode. Exit code 0: all is well; 1: a difference, or
+// a check that has failed and is not listed as one that does not apply; 2: used wrongly; 3: there is no Node 22, no
+// suite or no Inspector, and it could not be installed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +10,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBridge } from '../test/support/conformance-bridge.mjs';
 import { compare } from '../test/support/conformance-compare.mjs';
-import { node22 } from '../test/support/conformance-node.mjs';
+import { exceptions } from '../test/support/conformance-exceptions.mjs';
+import { NotInstalled, node22 } from '../test/support/conformance-packages.mjs';
+import { conformanceOfServe, inspectServe } from '../test/support/conformance-serve.mjs';
 import { runSuite } from '../test/support/conformance-suite.mjs';
 
-const usage = `Usage: npm run conformance -- [--side guarded|passing|http|lossy]... [--scenario NAME]... [--json]
+const usage = `Usage: npm run conformance -- [--part wrap|serve|inspector]... [--json]
+       npm run conformance -- [--side guarded|passing|http|lossy]... [--scenario NAME]... [--json]
+  --part       one of the three parts (default: all)
+  --side, --scenario: of wrap, and only wrap
   guarded  wrap -- server, its tools guarded as mcp-once decides (default)
   passing  wrap -- server, no tool guarded (default)
   http     wrap URL, the server over Streamable HTTP, its tools guarded (default)
@@ -46,9 +53,18 @@ function wrapped({ folder, env }, args) {
   return { command: process.execPath, args: [program, 'wrap', '--store', store, '--log-level', 'warn', ...args], env };
 }
 
-async function runSide(name, node, scenarios) {
+/** Hands over an empty folder, which is gone afterwards. */
+async function within(use) {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-once-conformance-'));
   try {
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function runSide(name, node, scenarios) {
+  return within(async (folder) => {
     const heard = join(folder, 'heard');
     mkdirSync(heard);
     // The server starts once a session: its code is compiled once (Node 22.1).
@@ -60,9 +76,7 @@ async function runSide(name, node, scenarios) {
     } finally {
       await close?.();
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
+  });
 }
 
 function print(line) {
@@ -84,29 +98,96 @@ function printTable(direct, compared) {
   }
 }
 
+const parts = {
+  /** @returns whether all is well, for programs, and a function that prints it */
+  async wrap(node, { side: asked = ['guarded', 'passing', 'http'], scenario: scenarios = [] }) {
+    const [direct, ...through] = await inPairs(['direct', ...asked], (side) => runSide(side, node, scenarios));
+    const compared = through.map((run, index) => ({
+      side: asked[index],
+      ...compare(direct, run, guarded.has(asked[index])),
+    }));
+    const failed = [...direct.checks].filter(([, { status }]) => status === 'FAILURE').map(([name]) => name);
+    return {
+      isGood: failed.length === 0 && compared.every(({ differences }) => differences.length === 0),
+      data: { checks: direct.checks.size, sessions: direct.sessions.length, failed, compared },
+      tell: () => report(direct, compared, failed),
+    };
+  },
+  async serve(node) {
+    const { runs, unmet } = await within((folder) => conformanceOfServe({ node, folder }));
+    return {
+      isGood: unmet.length === 0 && runs.every(({ faults }) => faults.length === 0),
+      data: { runs, unmet },
+      tell: () => reportServe(runs, unmet),
+    };
+  },
+  async inspector(node) {
+    const inspected = await within((folder) => inspectServe({ node, folder }));
+    return {
+      isGood: inspected.every(({ faults }) => faults.length === 0),
+      data: { inspected },
+      tell: () => reportInspected(inspected),
+    };
+  },
+};
+
 /** @returns the exit code */
 async function main(args) {
-  const options = { side: { type: 'string', multiple: true }, scenario: { type: 'string', multiple: true } };
-  const { values } = parseArgs({ args, options: { ...options, json: { type: 'boolean' } } });
-  const { side: asked = ['guarded', 'passing', 'http'], scenario: scenarios = [], json = false } = values;
-  const unknown = asked.find((side) => !Object.hasOwn(sides, side) || side === 'direct');
-  if (unknown !== undefined) throw new TypeError(`there is no side ${JSON.stringify(unknown)}`);
-  let node;
+  const many = { type: 'string', multiple: true };
+  const { values } = parseArgs({
+    args,
+    options: { part: many, side: many, scenario: many, json: { type: 'boolean' } },
+  });
+  const { json = false } = values;
+  refuseUnknown('side', values.side, Object.keys(sides).slice(1));
+  refuseUnknown('part', values.part, Object.keys(parts));
+  const asked = values.part ?? (values.side || values.scenario ? ['wrap'] : Object.keys(parts));
+  const done = [];
   try {
-    node = await node22();
+    const node = await node22();
+    for (const part of asked) done.push(await parts[part](node, values));
   } catch (error) {
-    process.stderr.write(`Skipped: the suite needs Node 22, and it cannot be installed: ${error.message}\n`);
+    if (!(error instanceof NotInstalled)) throw error;
+    process.stderr.write(`Skipped: ${error.message}\n`);
     return 3;
   }
-  const [direct, ...through] = await inPairs(['direct', ...asked], (side) => runSide(side, node, scenarios));
-  const compared = through.map((run, index) => ({
-    side: asked[index],
-    ...compare(direct, run, guarded.has(asked[index])),
-  }));
-  const failed = [...direct.checks].filter(([, { status }]) => status === 'FAILURE').map(([name]) => name);
-  if (json) print(JSON.stringify({ checks: direct.checks.size, sessions: direct.sessions.length, failed, compared }));
-  else report(direct, compared, failed);
-  return failed.length === 0 && compared.every(({ differences }) => differences.length === 0) ? 0 : 1;
+  if (json) print(JSON.stringify(Object.assign({}, ...done.map(({ data }) => data))));
+  else for (const { tell } of done) tell();
+  return done.every(({ isGood }) => isGood) ? 0 : 1;
+}
+
+function refuseUnknown(what, given = [], known) {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new TypeError(`there is no ${what} ${JSON.stringify(unknown)}`);
+}
+
+function reportServe(runs, unmet) {
+  print('\nmcp-once serve --http');
+  for (const { run, checks, passed, excepted, faults } of runs) {
+    const verdict = faults.length === 0 ? 'as it has to be' : `${faults.length} FAULTS`;
+    print(`${run}: ${verdict}: ${passed.length} scenarios pass, ${excepted.length} do not apply (${checks} checks).`);
+    for (const fault of faults) print(`  ${fault}`);
+  }
+  for (const name of unmet) print(`Listed as not applying, and in no suite: ${name}`);
+  print('What does not apply, and why:');
+  for (const [reason, names] of byReason()) print(`  ${reason}: ${names.join(', ')}`);
+}
+
+function byReason() {
+  const reasons = new Map();
+  for (const { reason, scenario, checks = [] } of exceptions) {
+    const name = checks.length === 0 ? scenario : `${scenario} (${checks.length} checks)`;
+    reasons.set(reason, [...(reasons.get(reason) ?? []), name]);
+  }
+  return reasons;
+}
+
+function reportInspected(inspected) {
+  print('\nThe Inspector in CLI mode: tools/list, and tools/call twice');
+  for (const { transport, era, faults } of inspected) {
+    print(`${transport}, ${era}: ${faults.length === 0 ? 'one effect, then its replay' : `${faults.length} FAULTS`}.`);
+    for (const fault of faults) print(`  ${fault}`);
+  }
 }
 
 function report(direct, compared, failed) {

@@ -11,7 +11,21 @@ interface Compared {
   readonly additions: number;
 }
 
+interface Judged {
+  readonly run: string;
+  readonly passed: readonly string[];
+  readonly excepted: readonly string[];
+  readonly faults: readonly string[];
+}
+
 interface Report {
+  readonly runs: readonly Judged[];
+  readonly unmet: readonly string[];
+  readonly inspected: readonly {
+    readonly transport: string;
+    readonly era: string;
+    readonly faults: readonly string[];
+  }[];
   readonly checks: number;
   readonly sessions: number;
   readonly failed: readonly string[];
@@ -75,4 +89,28 @@ test('control: a relay that passes all checks of the suite and alters what they 
     expect.stringMatching(/^said in session 2: /),
   ]);
   expect(code).toBe(1);
+});
+
+test('mcp-once serve --http passes every server scenario of both eras that applies', {
+  timeout: 180_000,
+}, async (context) => {
+  const { code, report } = await conformance(context, ['--part', 'serve']);
+  expect(report.runs.flatMap(({ run, faults }) => faults.map((fault) => `${run}: ${fault}`))).toEqual([]);
+  expect(report.unmet).toEqual([]);
+  expect(report.runs.map(({ run, passed, excepted }) => [run, passed.length, excepted.length])).toEqual([
+    ['2025-11-25', 14, 18],
+    ['2025-11-25 (0.2)', 15, 18],
+    ['2026-07-28 (0.2)', 17, 33],
+  ]);
+  expect(code).toBe(0);
+});
+
+test('the Inspector gets one effect and its replay, over HTTP and stdio, in both eras', {
+  timeout: 180_000,
+}, async (context) => {
+  const { code, report } = await conformance(context, ['--part', 'inspector']);
+  expect(report.inspected).toEqual(
+    ['http', 'stdio'].flatMap((transport) => ['legacy', 'modern'].map((era) => ({ transport, era, faults: [] }))),
+  );
+  expect(code).toBe(0);
 });

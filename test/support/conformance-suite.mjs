@@ -1,4 +1,4 @@
-// One run of the conformance suite against a command that speaks MCP over stdio.
+// Runs of the conformance suite: against a command that speaks MCP over stdio, and against a URL.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -24,18 +24,28 @@ export async function runSuite({ node, scenarios, folder, child }) {
   const results = join(folder, 'results');
   mkdirSync(results);
   try {
-    if (scenarios.length === 0) await suite(node, bridge.url, results, ['--suite', 'all']);
-    for (const name of scenarios) await suite(node, bridge.url, results, ['--scenario', name]);
+    const which = scenarios.length === 0 ? [['--suite', 'all']] : scenarios.map((name) => ['--scenario', name]);
+    const place = { node, program: suiteOf2025(), url: bridge.url, results };
+    for (const each of which) await runScenarios({ ...place, args: [...each, '--spec-version', '2025-11-25'] });
   } finally {
     await bridge.close();
   }
   return { checks: checksIn(results), sessions: bridge.sessions.map(({ said }) => said), heard: heardIn(folder) };
 }
 
-async function suite(node, url, results, which) {
-  const program = require.resolve('@modelcontextprotocol/conformance/package.json');
-  const args = [join(dirname(program), 'dist/index.js'), 'server', '--url', url, '-o', results, ...which];
-  const child = spawn(node, [...args, '--spec-version', '2025-11-25'], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** The suite that this project has installed, for MCP 2025-11-25. */
+export function suiteOf2025() {
+  return join(dirname(require.resolve('@modelcontextprotocol/conformance/package.json')), 'dist/index.js');
+}
+
+/**
+ * @param {{ node: string, program: string, url: string, results: string, args: string[] }} run `results`: the folder
+ *   for what `checksIn` reads
+ * @throws when the suite itself fails
+ */
+export async function runScenarios({ node, program, url, results, args }) {
+  const all = [program, 'server', '--url', url, '-o', results, ...args];
+  const child = spawn(node, all, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
@@ -49,7 +59,8 @@ async function suite(node, url, results, which) {
   if (code !== 0 && code !== 1) throw new Error(`the suite ended with ${code ?? signal}: ${output}`);
 }
 
-function checksIn(results) {
+/** The checks by `scenario/check#n`. */
+export function checksIn(results) {
   const checks = new Map();
   for (const name of readdirSync(results).sort(byTime)) {
     const scenario = name.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '');

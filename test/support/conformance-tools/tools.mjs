@@ -1,0 +1,102 @@
+// What the conformance suite calls by name, as tools of one's own (`mcp-once serve --tools FOLDER`), and one whose
+// effects are counted. They create, so that the ledger is in the way of each.
+import { existsSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { defineTool, NotExecuted, z } from 'mcp-once';
+import { png, wav } from '../conformance-data.mjs';
+
+const { EFFECTS = '', RELEASE = '' } = process.env;
+const nothing = z.strictObject({});
+const text = (value) => ({ type: 'text', text: value });
+const image = { type: 'image', data: png, mimeType: 'image/png' };
+const resource = (uri, mimeType, value) => ({ type: 'resource', resource: { uri, mimeType, text: value } });
+
+function tool(name, run, more = {}) {
+  return defineTool({
+    name,
+    title: `The tool ${name}`,
+    description: `Does what the scenario of ${name} wants.`,
+    effect: 'create',
+    input: nothing,
+    output: z.any(),
+    run,
+    ...more,
+  });
+}
+
+/** A tool whose result says itself how it is shown. */
+function contentTool(name, content, more) {
+  const made = tool(name, async () => ({ content: [content].flat() }), more);
+  return Object.freeze({ ...made, results: 'content', acceptsOutput: (result) => Array.isArray(result?.content) });
+}
+
+/** The schema of the suite's scenario, as a tool has it that was not made from zod (SEP-1613, SEP-2106). */
+const schema2020 = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  type: 'object',
+  $defs: {
+    address: {
+      $anchor: 'addressDef',
+      type: 'object',
+      properties: { street: { type: 'string' }, city: { type: 'string' } },
+    },
+  },
+  properties: {
+    name: { type: 'string' },
+    address: { $ref: '#/$defs/address' },
+    contactMethod: { type: 'string', enum: ['phone', 'email'] },
+    phone: { type: 'string' },
+    email: { type: 'string' },
+  },
+  allOf: [{ anyOf: [{ required: ['phone'] }, { required: ['email'] }] }],
+  if: { properties: { contactMethod: { const: 'phone' } }, required: ['contactMethod'] },
+  // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's.
+  then: { required: ['phone'] },
+  else: { required: ['email'] },
+  additionalProperties: false,
+};
+
+export const tools = [
+  contentTool('test_simple_text', text('This is a simple text response for testing.')),
+  contentTool('test_image_content', image),
+  contentTool('test_audio_content', { type: 'audio', data: wav, mimeType: 'audio/wav' }),
+  contentTool('test_embedded_resource', resource('test://embedded-resource', 'text/plain', 'This is embedded.')),
+  contentTool('test_multiple_content_types', [
+    text('Multiple content types test:'),
+    image,
+    resource('test://mixed-content-resource', 'application/json', '{"test":"data","value":123}'),
+  ]),
+  // For the checks of the response's stream: what a tool logs is not the client's.
+  tool('test_logging_tool', async (_input, { log }) => log.warn('test_logging_tool was run')),
+  contentTool('test_streaming_elicitation', text('Nothing was asked.')),
+  // Asks for no input, so that what a client sends of it is passed over.
+  contentTool('test_input_required_result_elicitation', text('Hello, whoever you are.')),
+  tool('test_reconnection', async () => pause(100, 'Reconnection test completed successfully.')),
+  tool('test_error_handling', async () => {
+    throw new NotExecuted('This tool intentionally returns an error for testing');
+  }),
+  // Until it is told to end: meanwhile a second call of it waits, and is told of its progress.
+  tool('test_tool_with_progress', async (_input, { signal }) => released(signal), { windowMs: 1 }),
+  tool('test_custom_header', async ({ region }) => region, {
+    input: z.strictObject({ region: z.string().meta({ 'x-mcp-header': 'Region' }) }),
+  }),
+  Object.freeze({
+    ...tool('json_schema_2020_12_tool', async (input) => input),
+    input: { jsonSchema: schema2020, parse: (value) => ({ ok: true, value }) },
+  }),
+  tool('append_line', async ({ line }, { step }) => step('line', () => appendLine(line)), {
+    input: z.strictObject({ line: z.string() }),
+    output: z.object({ line: z.string() }),
+  }),
+];
+
+async function released(signal) {
+  while (!existsSync(RELEASE)) await pause(20, undefined, { signal });
+  return 'done';
+}
+
+async function appendLine(line) {
+  await appendFile(EFFECTS, `${line}\n`);
+  return { line };
+}
