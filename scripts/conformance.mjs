@@ -143,17 +143,21 @@ async function main(args) {
   refuseUnknown('part', values.part, Object.keys(parts));
   const asked = values.part ?? (values.side || values.scenario ? ['wrap'] : Object.keys(parts));
   const done = [];
-  try {
-    const node = await node22();
-    for (const part of asked) done.push(await parts[part](node, values));
-  } catch (error) {
-    if (!(error instanceof NotInstalled)) throw error;
-    process.stderr.write(`Skipped: ${error.message}\n`);
-    return 3;
+  let isSkipped = false;
+  for (const part of asked) {
+    try {
+      const result = await parts[part](await node22(), values);
+      if (!json) result.tell();
+      done.push(result);
+    } catch (error) {
+      if (!(error instanceof NotInstalled)) throw error;
+      process.stderr.write(`Skipped ${part}: ${error.message}\n`);
+      isSkipped = true;
+    }
   }
-  if (json) print(JSON.stringify(Object.assign({}, ...done.map(({ data }) => data))));
-  else for (const { tell } of done) tell();
-  return done.every(({ isGood }) => isGood) ? 0 : 1;
+  if (json && done.length > 0) print(JSON.stringify(Object.assign({}, ...done.map(({ data }) => data))));
+  if (done.some(({ isGood }) => !isGood)) return 1;
+  return isSkipped ? 3 : 0;
 }
 
 function refuseUnknown(what, given = [], known) {

@@ -33,8 +33,9 @@ const runs = [
 ];
 
 function newSuite() {
+  const spec = `@modelcontextprotocol/conformance@${suiteVersion}`;
   const file = '@modelcontextprotocol/conformance/dist/index.js';
-  return installed({ folder: 'conformance', spec: `@modelcontextprotocol/conformance@${suiteVersion}`, file });
+  return installed({ folder: `conformance-${suiteVersion}`, spec, file });
 }
 
 /**
@@ -178,7 +179,7 @@ async function callTool(url, name, args) {
 export async function inspectServe({ node, folder }) {
   const file = '@modelcontextprotocol/inspector/clients/launcher/build/index.js';
   const spec = `@modelcontextprotocol/inspector@${inspectorVersion}`;
-  const inspector = await installed({ folder: 'inspector', spec, file });
+  const inspector = await installed({ folder: `inspector-${inspectorVersion}`, spec, file });
   const done = [];
   for (const transport of ['http', 'stdio']) {
     for (const era of ['legacy', 'modern']) {
