@@ -33,6 +33,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { catalog, handle, instructions, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const service = {
     name: 'mcp-once',
     title: 'mcp-once',
@@ -52,7 +53,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     allowedOrigins,
     admit: door.admit,
     metadata: door.metadata,
-    calls: createLimits({ perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax }),
+    calls: createLimits(callLimits),
+    executions: createLimits(callLimits),
     isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   cli.print(server.url);
