@@ -10,6 +10,7 @@ import {
   resolveOperation,
   showOperation,
 } from '../../src/ledger/operator.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../src/ledger/stores/envelope.ts';
 import { openStore } from '../../src/ledger/stores/open.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
 import { codecWith } from '../support/encryption.ts';
@@ -179,6 +180,11 @@ describe('a record that was changed', () => {
     ['junk', /not valid JSON/],
   ])('to %s is unreadable', (bytes, why) => {
     expect(() => codecWith('k').decode('a', bytes)).toThrow(unreadable(why));
+  });
+
+  test('what is written is what Keyv writes', () => {
+    const bytes = codecWith('k').encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' });
+    expect(encodeEnvelope(decodeEnvelope(bytes))).toBe(bytes);
   });
 
   test('no two writes of one record are the same bytes', () => {

@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createApp } from '../../src/app.ts';
+import { createApp, openLedger } from '../../src/app.ts';
 import type { Answer, ToolCall } from '../../src/call/types.ts';
+import { systemClock } from '../../src/clock.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
+import { forgetOperation } from '../../src/ledger/operator.ts';
 import { emit, onEvent } from '../../src/observe/events.ts';
 import { createLog, type Log, logEvents } from '../../src/observe/log.ts';
 import { keysText } from '../support/encryption.ts';
@@ -143,6 +146,24 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     expect(await after.call(alice)).toMatchObject({ code: 'record_unreadable' });
     const again = resultOf(await after.call({ ...alice, repeat_token: repeatToken }));
     expect(again.replayed).toBe(false);
+  });
+
+  test('a secret whose key is lost can be forgotten, and then a new one is made', async () => {
+    const folder = temporaryFolder();
+    const before = await onFile(folder, 'a');
+    resultOf(await before.call(alice));
+    const { repeatToken } = resultOf(await before.call(alice));
+    const { config, call } = await onFile(folder, 'b');
+    const bob = { name: 'Bob', email: 'bob@example.com' };
+    resultOf(await call(bob));
+    expect(await call(bob)).toMatchObject({ code: 'record_unreadable' });
+    const ledger = await openLedger(config);
+    onTestFinished(() => ledger.store.close());
+    const operator = { ledger, clock: systemClock, randomId: randomUUID, unresolvedRetentionMs: 60_000 };
+    await expect(forgetOperation(operator, 'repeat-secret')).rejects.toThrow(/cannot be read/);
+    await forgetOperation(operator, 'repeat-secret', true);
+    expect(resultOf(await call(bob))).toMatchObject({ replayed: true, repeatToken: expect.any(String) });
+    expect(await call({ ...alice, repeat_token: repeatToken })).toMatchObject({ code: 'invalid_repeat_token' });
   });
 
   test('a secret that was kept in clear is sealed by the next who reads it', async () => {
