@@ -186,28 +186,40 @@ function settingsOf(config: Config): Engine['settings'] {
 /** Opens the ledger of a configuration. Its modules are loaded here: a server starts without them. @throws LedgerUnavailable */
 export async function openLedger(config: Config, clock: Clock = systemClock): Promise<Ledger> {
   try {
-    const [{ openStore }, { Ledger }] = await Promise.all([
+    const [{ openStore }, { Ledger }, { codecFor }] = await Promise.all([
       import('./ledger/stores/open.ts'),
       import('./ledger/ledger.ts'),
+      import('./ledger/codec.ts'),
     ]);
     const store = await openStore(config.store, { createFolder: config.storeIsDefault });
-    const { leaseMs, unresolvedRetentionMs } = config;
-    return new Ledger({ store, clock, randomId: randomUUID, settings: { leaseMs, unresolvedRetentionMs } });
+    const { leaseMs, unresolvedRetentionMs, encryptionKeys } = config;
+    const settings = { leaseMs, unresolvedRetentionMs };
+    return new Ledger({ store, codec: codecFor(encryptionKeys), clock, randomId: randomUUID, settings });
   } catch (error) {
     if (error instanceof LedgerUnavailable) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });
   }
 }
 
-/** The secret that all processes of a store share: made by whoever is first, and kept without expiry. */
-export async function keptSecret({ store }: Ledger): Promise<string> {
-  const { decodeEntry, encodeEntry, recordFormat } = await import('./ledger/record.ts');
+/**
+ * The secret that all processes of a store share: made by whoever is first, and kept without expiry.
+ * @throws McpOnceError `record_unreadable`
+ * @throws LedgerUnavailable
+ */
+export async function keptSecret({ store, codec }: Ledger): Promise<string> {
+  const { recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
-  const mine = encodeEntry({ v: recordFormat, kind: 'secret', secret });
+  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
   const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
-  const entry = decodeEntry(found);
-  if (entry.kind === 'secret') return entry.secret;
-  throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
+  const entry = codec.decode(secretKey, found);
+  if (entry.kind !== 'secret') {
+    throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
+  }
+  // Nothing else would ever write it again: the encryption key that it was sealed with could not be taken out of use.
+  if (!codec.isCurrent(found)) {
+    await store.compareAndSet(secretKey, found, codec.encode(secretKey, entry), Infinity);
+  }
+  return entry.secret;
 }
 
 async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
