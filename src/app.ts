@@ -10,6 +10,7 @@ import { type Clock, pause, systemClock } from './clock.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import type { QuotaLimits, RecordQuota } from './ledger/record-quota.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
 import type { Catalog } from './tool/catalog.ts';
@@ -38,6 +39,8 @@ export interface AppOptions {
   readonly log?: Log;
   /** What is served, where it does not come from the configuration's folders and documents. It may grow. */
   readonly catalog?: Catalog;
+  /** How many records each subject and tenant may hold. Default: as many as come. */
+  readonly recordLimits?: QuotaLimits;
   /** Told at the start what is probably not as it was meant. Default: the log. */
   readonly warn?: (message: string) => void;
 }
@@ -84,6 +87,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   // Every execution listens to it.
   setMaxListeners(0, ending.signal);
   const { clients, ledger, repeatSecret } = parts;
+  const quota = await openQuota(config, options.recordLimits, ledger, clock);
   const engine: Engine = {
     catalog,
     clients,
@@ -91,6 +95,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     settings: settingsOf(config),
     ledger,
     repeatSecret,
+    quota,
     randomId: randomUUID,
     log,
     running: new Set(),
@@ -100,6 +105,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const close = async (): Promise<void> => {
     closing.abort();
     ending.abort();
+    await quota?.close();
     await parts.close();
     stopLogging();
   };
@@ -127,6 +133,18 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };
+}
+
+/** Its module is loaded where it is needed. */
+async function openQuota(
+  { recordRetentionMs: retentionMs }: Config,
+  limits: QuotaLimits | undefined,
+  ledger: () => Promise<Ledger>,
+  clock: Clock,
+): Promise<RecordQuota | undefined> {
+  if (limits === undefined) return undefined;
+  const quotas = await import('./ledger/record-quota.ts');
+  return new quotas.RecordQuota({ ledger, clock, limits, retentionMs });
 }
 
 interface Drained {

@@ -6,6 +6,7 @@ import {
   answerOfConflict,
   answerOfEnded,
   answerOfFault,
+  answerOfFull,
   answerOfInFlight,
   answerOfReplay,
   answerOfSuperseded,
@@ -68,11 +69,15 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
   let { request } = guarded;
+  const full = await engine.quota?.full(call.scope);
+  // What is in the ledger already is answered, however full it is.
+  if (full !== undefined && (await ledger.store.get(request.key)) === undefined) return answerOfFull(call.tool, full);
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
     const found = await ledger.claim(request);
     switch (found.type) {
       case 'claimed': {
+        if (isNew(found.claim)) engine.quota?.note(call.scope);
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
         if (twin !== undefined) {
           request = { ...request, key: twin };
@@ -111,6 +116,11 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     }
   }
   throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+}
+
+/** Not one that takes the place of another. */
+function isNew({ record }: Claim): boolean {
+  return record.generation === 1 && record.attempt === 1;
 }
 
 /** What else has to be noted before a claim may be executed; the key to follow when it may not. */

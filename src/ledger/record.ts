@@ -96,7 +96,15 @@ const latch = z.object({
 
 const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
 
-const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret]);
+/** How many records somebody has made on one day (see record-quota.ts). */
+const counted = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('count'),
+  key: z.string(),
+  held: z.int().min(0),
+});
+
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, counted]);
 
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;
