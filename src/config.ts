@@ -1,10 +1,12 @@
 import { dirname, join, resolve } from 'node:path';
+import type { FileAccess } from './config/access.ts';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
 import type { HttpSettings } from './config/http.ts';
 import type { McpServerSettings, WrapSettings } from './config/mcp-servers.ts';
 import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
+import { shownAccess } from './config/shown-access.ts';
 import { shownServers } from './config/shown-servers.ts';
 import { McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';
@@ -38,6 +40,8 @@ export interface Config {
   readonly toolsDirs: readonly string[];
   readonly bundledTools: boolean;
   readonly drainMs: number;
+  /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
+  readonly access: FileAccess;
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
   /** How the tools are served over HTTP. */
   readonly http: HttpSettings;
@@ -90,6 +94,7 @@ const withoutFile: FileSettings = {
   toolsDirs: [...defaults.toolsDirs],
   http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
   openapi: [...defaults.openapi],
+  access: { ...defaults.access, tokens: [] },
 };
 
 /**
@@ -165,13 +170,14 @@ function documentOf(document: string, folder: string): string {
 
 /** The configuration as it may be shown: no secret, no password. */
 export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, encryptionKeys, store, file, openapi, mcpServers, ...rest } = config;
+  const { secret, encryptionKeys, store, file, openapi, mcpServers, access, ...rest } = config;
   return {
     file: file ?? null,
     store: withoutPassword(store),
     ...rest,
     openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
     mcpServers: shownServers(mcpServers),
+    access: shownAccess(access),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
     encryptionKeys: encryptionKeys.map(({ id }) => id),
   };

@@ -44,8 +44,8 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
     case 'refused':
       return prepared.answer;
     case 'unguarded':
-      return untilLeft(runUnguarded(engine, prepared.tool, prepared.arguments), call.signal).then((answer) =>
-        answer === 'left' ? cancelled(call.tool) : answer,
+      return untilLeft(told(call, runUnguarded(engine, prepared.tool, prepared.arguments)), call.signal).then(
+        (answer) => (answer === 'left' ? cancelled(call.tool) : answer),
       );
     case 'guarded':
       return handleGuarded(engine, prepared.guarded);
@@ -101,7 +101,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
       }
       case 'recover': {
-        const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
+        const recovered = await untilLeft(told(call, recover(engine, ledger, found.held)), call.signal);
         if (recovered === 'left') return cancelled(call.tool);
         sent.any ||= recovered !== undefined;
         const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
@@ -128,7 +128,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
 
 async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, call } = guarded;
-  const executed = await untilLeft(execute(engine, ledger, tool, claim, call.signal), call.signal);
+  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call.signal)), call.signal);
   return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
 }
 
@@ -149,6 +149,11 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
       return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
+}
+
+function told<T>({ onExecution }: ToolCall, running: Promise<T>): Promise<T> {
+  onExecution?.(running);
+  return running;
 }
 
 /** What is under way goes on without its caller. */

@@ -21,6 +21,8 @@ export interface ToolCall {
   readonly signal: AbortSignal;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
+  /** Told of what is executed for the call and goes on when the caller leaves; it settles when that has ended. */
+  readonly onExecution?: (running: Promise<unknown>) => void;
 }
 
 export interface OperationInfo {
@@ -44,6 +46,7 @@ export type OutcomeCode =
   | 'invalid_repeat_token'
   | 'unknown_tool'
   | 'record_unreadable'
+  | 'too_many_calls'
   | 'cancelled';
 
 /** What the caller learns. Expected outcomes are values. */

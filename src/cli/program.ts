@@ -178,6 +178,10 @@ function addConfig(program: Command, cli: Cli, end: (code: number) => void): voi
     .command('schema')
     .description('print the JSON Schema of the configuration file')
     .action(async () => end(await (await import('./config.ts')).runConfigSchema(cli)));
+  config
+    .command('token')
+    .description('make a bearer token; prints it, and the hash of it for access.tokens')
+    .action(async () => end(await (await import('./config.ts')).runConfigToken(cli)));
 }
 
 function collect(value: string, before: readonly string[]): string[] {

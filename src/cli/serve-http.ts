@@ -1,3 +1,5 @@
+import { createLimits } from '../access/limits.ts';
+import type { ResourceMetadata } from '../access/metadata.ts';
 import type { Admission, Admit } from '../access/types.ts';
 import { createApp } from '../app.ts';
 import { systemClock } from '../clock.ts';
@@ -5,7 +7,7 @@ import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
 import { isLoopbackName } from '../mcp/http/host-origin.ts';
 import type { HttpLimits } from '../mcp/http/http-server.ts';
-import { createLog } from '../observe/log.ts';
+import { createLog, type Log } from '../observe/log.ts';
 import { type Cli, configOf, exitCodes, packageVersion, refuse, UsageError, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 import type { ServeOptions } from './serve.ts';
@@ -17,10 +19,10 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const { host, port } = addressOf(typeof options.http === 'string' ? options.http : config.http.listen);
-  const admit = admission(config);
-  if (!isLoopbackName(host) && !options.insecure) {
+  const door = await doorOf(cli, config, log);
+  if (door.isOpen && !isLoopbackName(host) && !options.insecure) {
     refuse(
-      `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, or add --insecure where something in front lets only the right ones in`,
+      `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`,
     );
   }
   const app = await createApp(config, { environment: cli.environment, log, warn: warner(cli) });
@@ -30,6 +32,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
   const { catalog, handle, instructions, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const service = {
     name: 'mcp-once',
     title: 'mcp-once',
@@ -47,7 +51,10 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     limits: limitsOf(config),
     allowedHosts,
     allowedOrigins,
-    admit,
+    admit: door.admit,
+    metadata: door.metadata,
+    calls: createLimits(callLimits),
+    executions: createLimits(callLimits),
     isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   cli.print(server.url);
@@ -56,10 +63,27 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
-/** Without authentication every request is that of the configuration's subject. */
-function admission({ tenant, subject }: Config): Admit {
-  const admitted: Admission = Object.freeze({ type: 'admitted', principal: Object.freeze({ tenant, subject }) });
-  return async () => admitted;
+interface Door {
+  /** Everybody who reaches the server comes in. */
+  readonly isOpen: boolean;
+  readonly admit: Admit;
+  readonly metadata: ResourceMetadata | undefined;
+}
+
+/** Who comes in. Without tokens and issuers every request is that of the configuration's subject. */
+async function doorOf(cli: Cli, { tenant, subject, access }: Config, log: Log): Promise<Door> {
+  if (access.tokens.length === 0 && access.oauth === undefined) {
+    const admitted: Admission = Object.freeze({ type: 'admitted', principal: Object.freeze({ tenant, subject }) });
+    return { isOpen: true, admit: async () => admitted, metadata: undefined };
+  }
+  const [{ accessSettings }, { createAdmit }, { resourceMetadata }] = await Promise.all([
+    import('../config/access.ts'),
+    import('../access/admit.ts'),
+    import('../access/metadata.ts'),
+  ]);
+  const settings = accessSettings(access, cli.environment);
+  const admit = createAdmit(settings, { clock: systemClock, log });
+  return { isOpen: false, admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
 }
 
 function limitsOf({ http }: Config): HttpLimits {

@@ -1,3 +1,4 @@
+import type { FileAccess } from './access.ts';
 import type { McpServerSettings, WrapSettings } from './mcp-servers.ts';
 import type { OpenApiSettings } from './openapi.ts';
 
@@ -7,6 +8,9 @@ export type LogLevel = (typeof logLevels)[number];
 const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
+
+/** How many calls may be in flight at once in one process. */
+export const callLimits = Object.freeze({ callsPerSubjectMax: 64, callsPerTenantMax: 512, callsMax: 4_096 });
 
 /**
  * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
@@ -27,6 +31,7 @@ export const defaults = Object.freeze({
   toolsDirs: Object.freeze<string[]>([]),
   bundledTools: true,
   drainMs: 30 * second,
+  access: Object.freeze<FileAccess>({ tokens: [], ...callLimits }),
   sandbox: Object.freeze({}),
   http: Object.freeze({
     listen: '127.0.0.1:3000',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessKeys, accessSchema } from './access.ts';
 import { defaults, logLevels } from './defaults.ts';
 import { duration } from './duration.ts';
 import { httpSchema } from './http.ts';
@@ -110,6 +111,9 @@ export const fileSchema = z.strictObject({
   drainMs: duration({ minMs: 0, maxMs: 10 * minute })
     .prefault(defaults.drainMs)
     .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
+  access: accessSchema
+    .prefault({ ...defaults.access, tokens: [] })
+    .describe('Who may come in over HTTP: bearer tokens of this file, OAuth, and how many calls at once.'),
   sandbox: sandboxSchema
     .prefault({ ...defaults.sandbox })
     .describe('The built-in sandbox, used while there is no STRIPE_SECRET_KEY.'),
@@ -138,6 +142,7 @@ export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
 
 /** The names that are known at a place in the file, for suggestions. */
 export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
+  if (place[0] === 'access') return accessKeys(place.slice(1));
   if (place[0] === 'sandbox') return Object.keys(sandboxSchema.shape);
   if (place[0] === 'http') return Object.keys(httpSchema.shape);
   if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);

@@ -112,10 +112,11 @@ describe('who a request comes from', () => {
         message: 'Who are you?',
       } as const;
     }
-    const tools = authorization === 'reader' ? ['set_*'] : undefined;
+    const name = String(authorization);
+    const tools = name === 'reader' ? ['set_*'] : undefined;
     return {
       type: 'admitted',
-      principal: { tenant: 'acme', subject: String(authorization), ...(tools ? { tools } : {}) },
+      principal: { tenant: 'acme', subject: name, ...(tools ? { tools } : {}) },
     } as const;
   };
 

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import type { Limits } from '../../src/access/limits.ts';
+import type { ResourceMetadata } from '../../src/access/metadata.ts';
 import type { Admit } from '../../src/access/types.ts';
 import { createApp } from '../../src/app.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -14,6 +16,9 @@ import { Upstream } from './upstream.ts';
 export interface HttpTestOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly admit?: Admit;
+  readonly calls?: Limits;
+  readonly executions?: Limits;
+  readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly store?: string;
@@ -61,6 +66,9 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     allowedOrigins: options.allowedOrigins ?? [],
     admit: options.admit ?? (async () => ({ type: 'admitted', principal: scope })),
     isReady,
+    calls: options.calls,
+    executions: options.executions,
+    metadata: options.metadata,
   });
   onTestFinished(async () => {
     await server.close();

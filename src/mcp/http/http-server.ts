@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Limits } from '../../access/limits.ts';
+import type { ResourceMetadata } from '../../access/metadata.ts';
 import type { Admit, Principal } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
 import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
+import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
 import { servedTools } from './principal.ts';
@@ -21,6 +24,12 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly admit: Admit;
+  /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
+  readonly calls?: Limits | undefined;
+  /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
+  readonly executions?: Limits | undefined;
+  /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
+  readonly metadata?: ResourceMetadata | undefined;
   /** Whether calls can be executed now. */
   readonly isReady: () => Promise<boolean>;
 }
@@ -72,13 +81,13 @@ export class HttpServer {
   #checking: Promise<boolean> | undefined;
 
   constructor(server: Server, options: HttpServerOptions) {
-    const { service, clock, limits, host, allowedHosts, allowedOrigins } = options;
+    const { service, executions, clock, limits, host, allowedHosts, allowedOrigins } = options;
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
     this.#server = server;
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
-    const served = servedTools(service);
+    const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     this.#sessions = new Sessions({ served, clock, events, ...limits });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
@@ -111,7 +120,11 @@ export class HttpServer {
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     this.#answer(request, response, over).then(
-      (answer) => writeAnswer(response, answer),
+      (answer) => {
+        // Whoever keeps the connection would find nobody on it.
+        if (this.#draining) response.setHeader('connection', 'close');
+        return writeAnswer(response, answer);
+      },
       (error: unknown) => {
         this.#options.service.log.warn(`http: internal fault: ${describeError(error)}`);
         return writeAnswer(response, errorAnswer(500, -32_603, 'An internal fault of mcp-once.'));
@@ -124,14 +137,17 @@ export class HttpServer {
     const { method = 'GET', headers } = request;
     if (path === '/healthz') return probe(method, true);
     if (path === '/readyz') return probe(method, !this.#draining && (await this.#isReady()));
+    const { metadata } = this.#options;
+    if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
     if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
     if (refused !== undefined) return errorAnswer(403, serverError, refused);
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
-      return errorAnswer(503, serverError, why, { 'retry-after': '1', connection: 'close' });
+      return errorAnswer(503, serverError, why, { 'retry-after': '1' });
     }
-    const admission = await this.#options.admit(headers);
+    // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
+    const admission = await this.#options.admit(request.headersDistinct);
     if (admission.type === 'refused') {
       return errorAnswer(admission.status, serverError, admission.message, admission.headers);
     }
@@ -170,6 +186,9 @@ export class HttpServer {
     }
     const isStream = (body.value as { method?: unknown }).method === 'subscriptions/listen';
     if (!isStream) {
+      const entry = this.#options.calls?.enter(principal);
+      if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
+      void over.then(entry?.release);
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
@@ -196,6 +215,14 @@ function leaving(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) left.abort();
   });
   return left.signal;
+}
+
+/** Public: whoever has no token yet has to read it. */
+function published(method: string, document: object): Response {
+  if (method !== 'GET' && method !== 'HEAD')
+    return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } });
+  const headers = { 'content-type': 'application/json', 'cache-control': 'max-age=300' };
+  return new Response(method === 'HEAD' ? null : JSON.stringify(document), { headers });
 }
 
 function probe(method: string, isGood: boolean): Response {

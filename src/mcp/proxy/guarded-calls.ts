@@ -78,6 +78,7 @@ const refusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
   'idempotency_conflict',
   'ledger_unavailable',
   'invalid_input',
+  'too_many_calls',
   'operation_failed',
   'invalid_repeat_token',
   'unknown_tool',
