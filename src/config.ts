@@ -9,6 +9,7 @@ import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
 import { shownAccess } from './config/shown-access.ts';
 import { shownServers } from './config/shown-servers.ts';
 import { McpOnceError } from './errors.ts';
+import type { EncryptionKey } from './ledger/encryption.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
 
 /** Variables by name, as in `process.env`. */
@@ -25,6 +26,8 @@ export interface Config {
   readonly subject: string;
   /** What repeat tokens are signed with; undefined: one kept in the store. */
   readonly secret: string | undefined;
+  /** What entries of the ledger are sealed with: the first seals, all open. None: entries are stored as they are. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly maxRunMs: number;
@@ -78,6 +81,7 @@ const variables = [
   'MCP_ONCE_TENANT',
   'MCP_ONCE_SUBJECT',
   'MCP_ONCE_SECRET',
+  'MCP_ONCE_ENCRYPTION_KEYS',
   'MCP_ONCE_LOG_LEVEL',
 ] as const;
 type Variable = (typeof variables)[number];
@@ -120,6 +124,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     tenant: chosen.tenant ?? settings.tenant,
     subject: subjectFor(store, chosen.subject ?? settings.subject, purpose),
     secret: secretOf(environment),
+    encryptionKeys: await keysOf(environment),
     recordRetentionMs: recordRetention,
     unresolvedRetentionMs: unresolvedRetention,
     logLevel: chosen.logLevel ?? settings.logLevel,
@@ -165,7 +170,7 @@ function documentOf(document: string, folder: string): string {
 
 /** The configuration as it may be shown: no secret, no password. */
 export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, store, file, openapi, mcpServers, access, ...rest } = config;
+  const { secret, encryptionKeys, store, file, openapi, mcpServers, access, ...rest } = config;
   return {
     file: file ?? null,
     store: withoutPassword(store),
@@ -174,6 +179,7 @@ export function shownConfig(config: Config): Record<string, unknown> {
     mcpServers: shownServers(mcpServers),
     access: shownAccess(access),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
+    encryptionKeys: encryptionKeys.map(({ id }) => id),
   };
 }
 
@@ -245,6 +251,11 @@ function secretOf(environment: Environment): string | undefined {
     throw invalid(`MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
   }
   return secret;
+}
+
+async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
+  const text = variable(environment, 'MCP_ONCE_ENCRYPTION_KEYS');
+  return text === undefined ? [] : (await import('./config/encryption-keys.ts')).encryptionKeysOf(text);
 }
 
 /** On a store that is shared, calls of different people must not be taken for repeats of one another. */

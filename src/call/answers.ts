@@ -142,6 +142,12 @@ export function answerOfUnknown(record: OperationRecord, why: string, retryAfter
   return { ...refusal('outcome_unknown', message), operation: operationInfo(record), ...hint };
 }
 
+/** Of what is not in the ledger yet, and finds no room there. */
+export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Answer {
+  const message = `${tool}: the ledger holds as many operations of this ${whose} as it may. Nothing was executed. It is possible again when older ones are forgotten, or the operator of this server raises the limit; a call that repeats an earlier one is answered as ever.`;
+  return { ...refusal('too_many_records', message), retryAfterMs: 3_600_000 };
+}
+
 /** The answer for a fault of the ledger. @throws the error itself when it is not one. */
 export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
   if (error instanceof LedgerUnavailable) {

@@ -6,6 +6,7 @@ import {
   answerOfConflict,
   answerOfEnded,
   answerOfFault,
+  answerOfFull,
   answerOfInFlight,
   answerOfReplay,
   answerOfSuperseded,
@@ -44,8 +45,8 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
     case 'refused':
       return prepared.answer;
     case 'unguarded':
-      return untilLeft(runUnguarded(engine, prepared.tool, prepared.arguments), call.signal).then((answer) =>
-        answer === 'left' ? cancelled(call.tool) : answer,
+      return untilLeft(told(call, runUnguarded(engine, prepared.tool, prepared.arguments)), call.signal).then(
+        (answer) => (answer === 'left' ? cancelled(call.tool) : answer),
       );
     case 'guarded':
       return handleGuarded(engine, prepared.guarded);
@@ -68,11 +69,15 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
   let { request } = guarded;
+  const full = await engine.quota?.full(call.scope);
+  // What is in the ledger already is answered, however full it is.
+  if (full !== undefined && (await ledger.store.get(request.key)) === undefined) return answerOfFull(call.tool, full);
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
     const found = await ledger.claim(request);
     switch (found.type) {
       case 'claimed': {
+        if (isNew(found.claim)) engine.quota?.note(call.scope);
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
         if (twin !== undefined) {
           request = { ...request, key: twin };
@@ -101,7 +106,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
       }
       case 'recover': {
-        const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
+        const recovered = await untilLeft(told(call, recover(engine, ledger, found.held)), call.signal);
         if (recovered === 'left') return cancelled(call.tool);
         sent.any ||= recovered !== undefined;
         const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
@@ -111,6 +116,11 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     }
   }
   throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+}
+
+/** Not one that takes the place of another. */
+function isNew({ record }: Claim): boolean {
+  return record.generation === 1 && record.attempt === 1;
 }
 
 /** What else has to be noted before a claim may be executed; the key to follow when it may not. */
@@ -128,7 +138,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
 
 async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, call } = guarded;
-  const executed = await untilLeft(execute(engine, ledger, tool, claim, call.signal), call.signal);
+  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call.signal)), call.signal);
   return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
 }
 
@@ -149,6 +159,11 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
       return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
+}
+
+function told<T>({ onExecution }: ToolCall, running: Promise<T>): Promise<T> {
+  onExecution?.(running);
+  return running;
 }
 
 /** What is under way goes on without its caller. */

@@ -3,6 +3,7 @@ import type { DerivedKey } from '../key/derive-key.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { Stub } from '../ledger/record.ts';
+import type { RecordQuota } from '../ledger/record-quota.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
 import type { Tool, ToolLog } from '../tool/types.ts';
@@ -21,6 +22,8 @@ export interface ToolCall {
   readonly signal: AbortSignal;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
+  /** Told of what is executed for the call and goes on when the caller leaves; it settles when that has ended. */
+  readonly onExecution?: (running: Promise<unknown>) => void;
 }
 
 export interface OperationInfo {
@@ -44,6 +47,8 @@ export type OutcomeCode =
   | 'invalid_repeat_token'
   | 'unknown_tool'
   | 'record_unreadable'
+  | 'too_many_calls'
+  | 'too_many_records'
   | 'cancelled';
 
 /** What the caller learns. Expected outcomes are values. */
@@ -105,6 +110,8 @@ export interface Engine {
   readonly ledger: () => Promise<Ledger>;
   /** The secret that repeat tokens are signed with. @throws LedgerUnavailable */
   readonly repeatSecret: () => Promise<string>;
+  /** How many records each may hold; undefined: as many as come. */
+  readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
   readonly log: ToolLog;
   /** What is executing, so that it can be drained. */

@@ -25,7 +25,9 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
       `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`,
     );
   }
-  const app = await createApp(config, { environment: cli.environment, log, warn: warner(cli) });
+  const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
+  const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
+  const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn: warner(cli) });
   if (app.usesSandbox) {
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
@@ -33,6 +35,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { catalog, handle, instructions, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const service = {
     name: 'mcp-once',
     title: 'mcp-once',
@@ -52,7 +55,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     allowedOrigins,
     admit: door.admit,
     metadata: door.metadata,
-    calls: createLimits({ perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax }),
+    calls: createLimits(callLimits),
+    executions: createLimits(callLimits),
     isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   cli.print(server.url);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AccessSettings, IssuerSettings, OAuthSettings } from '../access/settings.ts';
 import { McpOnceError } from '../errors.ts';
-import { callLimits } from './defaults.ts';
+import { accessLimits } from './defaults.ts';
 import { duration } from './duration.ts';
 import { text } from './parts.ts';
 
@@ -151,13 +151,21 @@ export const accessSchema = z
     tokens: z.array(tokenSchema).max(1_000).prefault([]).describe('Bearer tokens, by their hashes. At most 1000.'),
     oauth: oauthSchema.optional().describe('OAuth 2.1: this server takes the tokens of authorization servers.'),
     callsPerSubjectMax: limit(10_000)
-      .prefault(callLimits.callsPerSubjectMax)
+      .prefault(accessLimits.callsPerSubjectMax)
       .describe('How many calls of one subject may be in flight at once, in one process. Default 64. 1 to 10000.'),
     callsPerTenantMax: limit(100_000)
-      .prefault(callLimits.callsPerTenantMax)
+      .prefault(accessLimits.callsPerTenantMax)
       .describe('How many calls of one tenant may be in flight at once, in one process. Default 512. 1 to 100000.'),
+    recordsPerSubjectMax: limit(1_000_000_000)
+      .prefault(accessLimits.recordsPerSubjectMax)
+      .describe(
+        'About how many records of one subject the ledger holds; then only what it holds is answered. Default 100000. 1 to 1000000000.',
+      ),
+    recordsPerTenantMax: limit(1_000_000_000)
+      .prefault(accessLimits.recordsPerTenantMax)
+      .describe('The same of one tenant. Default 1000000. 1 to 1000000000.'),
     callsMax: limit(100_000)
-      .prefault(callLimits.callsMax)
+      .prefault(accessLimits.callsMax)
       .describe('How many calls may be in flight at once in one process. Default 4096. 1 to 100000.'),
   })
   .superRefine(({ tokens, oauth }, context) => {

@@ -9,8 +9,14 @@ const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
 
-/** How many calls may be in flight at once in one process. */
-export const callLimits = Object.freeze({ callsPerSubjectMax: 64, callsPerTenantMax: 512, callsMax: 4_096 });
+/** How many calls may be in flight at once in one process, and how many records the ledger holds. */
+export const accessLimits = Object.freeze({
+  callsPerSubjectMax: 64,
+  callsPerTenantMax: 512,
+  callsMax: 4_096,
+  recordsPerSubjectMax: 100_000,
+  recordsPerTenantMax: 1_000_000,
+});
 
 /**
  * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
@@ -31,7 +37,7 @@ export const defaults = Object.freeze({
   toolsDirs: Object.freeze<string[]>([]),
   bundledTools: true,
   drainMs: 30 * second,
-  access: Object.freeze<FileAccess>({ tokens: [], ...callLimits }),
+  access: Object.freeze<FileAccess>({ tokens: [], ...accessLimits }),
   sandbox: Object.freeze({}),
   http: Object.freeze({
     listen: '127.0.0.1:3000',

@@ -115,7 +115,7 @@ describe('SIGTERM', () => {
     server.signal('SIGTERM');
     await until(() =>
       fetch(new URL('/readyz', server.url)).then(
-        () => false,
+        ({ status }) => status === 503,
         () => true,
       ),
     );

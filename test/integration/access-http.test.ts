@@ -142,6 +142,38 @@ test('calls in flight are bounded by subject, and given back with the answer', a
   await expect.poll(async () => (await call(alice, 'b')).status).toBe(200);
 });
 
+test('who leaves does not get the place of its call back while the operation goes on', async () => {
+  const { tokens, given } = tokensOf([
+    { tenant: 'one', subject: 'alice' },
+    { tenant: 'one', subject: 'bob' },
+  ]);
+  const [alice = '', bob = ''] = given;
+  const limits = () => createLimits({ perSubject: 1, perTenant: 10, total: 10 });
+  const { url, upstream } = await httpServer({
+    admit: admission({ tokens }, new ManualClock()).admit,
+    calls: limits(),
+    executions: limits(),
+  });
+  const call = (token: string, item: string, signal?: AbortSignal) =>
+    postModern(url, 'tools/call', { name: 'create_thing', arguments: { item } }, bearer(token), signal);
+  const codeOf = async (response: Response) => {
+    if (response.status !== 200) return response.status;
+    return (await messageOf(response)).result._meta['mcp-once/outcome'].code;
+  };
+  upstream.next('hang_before');
+  const caller = new AbortController();
+  const left = call(alice, 'a', caller.signal).catch(() => 'left');
+  await upstream.arrived(1);
+  caller.abort();
+  expect(await left).toBe('left');
+  // The connection's place is free again; that of the operation is not.
+  await expect.poll(async () => codeOf(await call(alice, 'b'))).toBe('too_many_calls');
+  expect(await codeOf(await call(bob, 'b'))).toBe('succeeded');
+  upstream.release();
+  await expect.poll(async () => codeOf(await call(alice, 'b'))).toBe('succeeded');
+  expect(upstream.effects).toHaveLength(3);
+});
+
 test('with OAuth, whoever has no token learns where to get one, and comes in with it', async () => {
   const clock = new ManualClock();
   const server = await issuer();

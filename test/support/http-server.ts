@@ -18,6 +18,7 @@ export interface HttpTestOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly admit?: Admit;
   readonly calls?: Limits;
+  readonly executions?: Limits;
   readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -73,6 +74,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     admit: options.admit ?? (async () => ({ type: 'admitted', principal: scope })),
     isReady,
     calls: options.calls,
+    executions: options.executions,
     metadata: options.metadata,
   });
   onTestFinished(async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { resourceMetadata } from '../../src/access/metadata.ts';
 import { createToken } from '../../src/access/static-tokens.ts';
 import { accessSchema, accessSettings } from '../../src/config/access.ts';
 import { loadConfig, shownConfig } from '../../src/config.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const issuer = {
   issuer: 'https://auth.example.com',
@@ -17,7 +18,7 @@ const introspection = { url: 'https://auth.example.com/i', clientId: 'c', client
 const asking = { issuer: 'https://asked.example.com', tenant: 'asked', introspection };
 
 function load(access: unknown) {
-  const file = join(mkdtempSync(join(tmpdir(), 'access-config-')), 'config.json');
+  const file = join(temporaryFolder(), 'config.json');
   writeFileSync(file, JSON.stringify({ access }));
   return loadConfig({ environment: { HOME: tmpdir() }, overrides: { config: file } });
 }

@@ -39,18 +39,53 @@ export async function writeAnswer(response: ServerResponse, answer: Response): P
   const reader = answer.body.getReader();
   const stop = (): void => void reader.cancel().catch(() => undefined);
   response.once('close', stop);
-  response.flushHeaders();
+  const together = new Together(response);
+  together.begin();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
+      together.begin();
       if (!response.write(value)) await drained(response);
     }
     response.end();
   } catch {
     response.destroy();
   } finally {
+    together.end();
     response.off('close', stop);
+  }
+}
+
+/**
+ * What one turn of the event loop writes leaves in one packet: head, events and end of most answers. Each by itself
+ * costs as much as all that is done for a replay. A stream that has nothing to say yet has its head at the turn's end.
+ */
+class Together {
+  readonly #response: ServerResponse;
+  #turn: NodeJS.Immediate | undefined;
+  #isHeadSent = false;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  begin(): void {
+    if (this.#turn) return;
+    this.#response.cork();
+    this.#turn = setImmediate(() => {
+      // A head by itself is held back until it is asked for.
+      if (!this.#isHeadSent) this.#response.flushHeaders();
+      this.#isHeadSent = true;
+      this.end();
+    });
+  }
+
+  end(): void {
+    if (!this.#turn) return;
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#response.uncork();
   }
 }
 

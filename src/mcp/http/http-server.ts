@@ -9,6 +9,7 @@ import { describeError } from '../../errors.ts';
 import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
 import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
+import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
 import { servedTools } from './principal.ts';
@@ -25,6 +26,8 @@ export interface HttpServerOptions {
   readonly admit: Admit;
   /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
   readonly calls?: Limits | undefined;
+  /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
+  readonly executions?: Limits | undefined;
   /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
   readonly metadata?: ResourceMetadata | undefined;
   /** Whether calls can be executed now. */
@@ -78,13 +81,13 @@ export class HttpServer {
   #checking: Promise<boolean> | undefined;
 
   constructor(server: Server, options: HttpServerOptions) {
-    const { service, clock, limits, host, allowedHosts, allowedOrigins } = options;
+    const { service, executions, clock, limits, host, allowedHosts, allowedOrigins } = options;
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
     this.#server = server;
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
-    const served = servedTools(service);
+    const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     this.#sessions = new Sessions({ served, clock, events, ...limits });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
@@ -117,7 +120,11 @@ export class HttpServer {
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     this.#answer(request, response, over).then(
-      (answer) => writeAnswer(response, answer),
+      (answer) => {
+        // Whoever keeps the connection would find nobody on it.
+        if (this.#draining) response.setHeader('connection', 'close');
+        return writeAnswer(response, answer);
+      },
       (error: unknown) => {
         this.#options.service.log.warn(`http: internal fault: ${describeError(error)}`);
         return writeAnswer(response, errorAnswer(500, -32_603, 'An internal fault of mcp-once.'));
@@ -137,7 +144,7 @@ export class HttpServer {
     if (refused !== undefined) return errorAnswer(403, serverError, refused);
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
-      return errorAnswer(503, serverError, why, { 'retry-after': '1', connection: 'close' });
+      return errorAnswer(503, serverError, why, { 'retry-after': '1' });
     }
     // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
     const admission = await this.#options.admit(request.headersDistinct);

@@ -78,6 +78,8 @@ const refusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
   'idempotency_conflict',
   'ledger_unavailable',
   'invalid_input',
+  'too_many_calls',
+  'too_many_records',
   'operation_failed',
   'invalid_repeat_token',
   'unknown_tool',
