@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,6 +62,10 @@ describe.each([
   ({ keep, effect }) => {
     const staged = () => {
       const { folder, store } = stage();
+      // What a dead proxy holds is waited for as long as its lease.
+      const config = join(folder, 'mcp-once.json');
+      writeFileSync(config, JSON.stringify({ leaseMs: '3s' }));
+      const options = ['--config', config];
       const { server, env, write, effects } = keep(folder);
       const pidFile = join(folder, 'pid');
       const held = [holding, ...server];
@@ -78,9 +82,9 @@ describe.each([
         effects,
         halfway,
         direct: () => connect(server, { env }),
-        wrapped: () => connect(wrapArgs(store, server), { env }),
+        wrapped: () => connect(wrapArgs(store, server, options), { env }),
         held,
-        heldWrapped: wrapArgs(store, held),
+        heldWrapped: wrapArgs(store, held, options),
         again: (args: readonly string[]) => connect(args, { env }),
       };
     };
