@@ -12,7 +12,7 @@ export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
   return { type: 'refusal', code, message };
 }
 
-function operationInfo(record: OperationRecord): OperationInfo {
+export function operationInfo(record: OperationRecord): OperationInfo {
   return {
     key: record.key,
     tool: record.tool,

@@ -2,6 +2,7 @@ import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { emit } from '../observe/events.ts';
+import { answerOfDeclined, lastOfIts } from './again.ts';
 import {
   answerOfConflict,
   answerOfEnded,
@@ -14,6 +15,7 @@ import {
 } from './answers.ts';
 import { execute, giveUp } from './execute.ts';
 import { answerOfPrepareFault, prepare } from './prepare.ts';
+import { askAgain, askDirectly } from './questions.ts';
 import { recover } from './recover.ts';
 import { noteWrite } from './resource.ts';
 import { runUnguarded } from './run-unguarded.ts';
@@ -30,12 +32,38 @@ const roundsMax = 100;
  * Resolves with what the caller learns; rejects for faults that are no expected outcome.
  */
 export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer> {
-  const answer = await answerCall(engine, call).catch((error: unknown) => {
+  const answer = await answerAsking(engine, call).catch((error: unknown) => {
     return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
   });
   const replayed = answer.type === 'result' && answer.replayed;
-  emit({ type: 'answered', tool: call.tool, code: answer.type === 'result' ? 'succeeded' : answer.code, replayed });
+  emit({ type: 'answered', tool: call.tool, code: codeOf(answer), replayed });
   return answer;
+}
+
+function codeOf(answer: Answer): string {
+  switch (answer.type) {
+    case 'result':
+      return 'succeeded';
+    case 'input_required':
+      return 'input_required';
+    case 'refusal':
+      return answer.code;
+  }
+}
+
+/** A caller that can be asked at once is, and then goes the way of one that has called again with its answer. */
+async function answerAsking(engine: Engine, call: ToolCall): Promise<Answer> {
+  const { asking } = call;
+  let current = call;
+  for (let round = 0; round < roundsMax; round += 1) {
+    const answer = await answerCall(engine, current);
+    if (answer.type !== 'input_required' || asking?.type !== 'direct') return answer;
+    const asked = askDirectly(engine, call, answer.requests, asking.ask);
+    const responses = await untilLeft(asked, call.signal);
+    if (responses === 'left') return cancelled(call.tool);
+    current = { ...call, input: { responses, state: answer.requestState } };
+  }
+  throw new LedgerUnavailable(`the question came back ${roundsMax} times during one call`);
 }
 
 async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
@@ -47,6 +75,8 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
       return untilLeft(runUnguarded(engine, prepared.tool, prepared.arguments), call.signal).then((answer) =>
         answer === 'left' ? cancelled(call.tool) : answer,
       );
+    case 'declined':
+      return answerOfDeclined(engine, await engine.ledger(), prepared.guarded);
     case 'guarded':
       return handleGuarded(engine, prepared.guarded);
   }
@@ -70,7 +100,9 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
   let { request } = guarded;
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
-    const found = await ledger.claim(request);
+    const claimed = await ledger.claim(request);
+    const asks = claimed.type === 'replay' && guarded.asksAgain;
+    const found = asks ? await lastOfIts(engine, ledger, guarded, claimed.held) : claimed;
     switch (found.type) {
       case 'claimed': {
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
@@ -88,6 +120,8 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         break;
       case 'replay':
         return answerOfReplay(engine, guarded, found.held.record);
+      case 'ask':
+        return askAgain(engine, guarded, found.last);
       case 'conflict':
         return answerOfConflict(engine, guarded, found.held.record);
       case 'in_flight':

@@ -52,7 +52,7 @@ export function decide(question: Question): Verdict {
 }
 
 /** A comparison, not an expiry. A clock that was set back only makes a window longer. */
-function windowOver(settledAt: number, windowMs: number, nowMs: number): boolean {
+export function windowOver(settledAt: number, windowMs: number, nowMs: number): boolean {
   return nowMs - settledAt >= windowMs;
 }
 

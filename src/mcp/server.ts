@@ -1,11 +1,17 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { Protocol, type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import { ErrorCode, type ServerNotification, type ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ElicitResultSchema,
+  ErrorCode,
+  type ServerNotification,
+  type ServerRequest,
+} from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import type { Answer, ToolCall } from '../call/types.ts';
+import type { Answer, Asking, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ToolLog } from '../tool/types.ts';
+import { askingBy, takesForms } from './elicitation.ts';
 import { progressTeller } from './progress.ts';
 import { render } from './render.ts';
 import { toolPages } from './tool-list.ts';
@@ -41,12 +47,15 @@ const listRequest = z.object({
  */
 const callRequest = z.object({ method: z.literal('tools/call'), params: z.unknown().optional() });
 
-/** The SDK would make an Ajv at each start, some ms, and uses it for elicitation only, which nothing here does. */
+/** The SDK would make an Ajv at each start, some ms, for `elicitInput`, which nothing here calls: what came back is the engine's to judge. */
 const noValidator = {
   getValidator: (): never => {
-    throw new Error('this server elicits nothing');
+    throw new Error('nothing is validated here');
   },
 };
+
+/** How long a client may take to answer a question, in ms: the engine has its own, shorter bound. */
+const elicitMs = 2 * 3_600_000;
 
 /**
  * An MCP server over the catalog, for any transport: connect it, and close it to end the connection.
@@ -68,12 +77,26 @@ export function createMcpServer(options: McpServerOptions): Server {
     if (page) return { ...page };
     throw new ProtocolError(ErrorCode.InvalidParams, 'The cursor is not one of this list: begin again without one.');
   });
-  server.onCall((params, extra) => answerCall(options, params, extra));
+  server.onCall((params, extra) => {
+    const asking = takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined;
+    return answerCall(options, params, extra, asking);
+  });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);
   return server;
 }
 
-async function answerCall(options: McpServerOptions, rawParams: unknown, extra: RequestExtra) {
+function askingOf(extra: RequestExtra): Asking {
+  return askingBy((request, signal) => {
+    return extra.sendRequest(request as ServerRequest, ElicitResultSchema, { signal, timeout: elicitMs });
+  });
+}
+
+async function answerCall(
+  options: McpServerOptions,
+  rawParams: unknown,
+  extra: RequestExtra,
+  asking: Asking | undefined,
+) {
   if (!isCallParams(rawParams)) {
     const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
     throw new ProtocolError(ErrorCode.InvalidParams, message);
@@ -91,6 +114,7 @@ async function answerCall(options: McpServerOptions, rawParams: unknown, extra: 
       signal: extra.signal,
       ...(hostKey === undefined ? {} : { hostKey }),
       ...(onWait ? { onWait } : {}),
+      ...(asking ? { asking } : {}),
     });
     return render(answer);
   } catch (error) {

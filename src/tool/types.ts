@@ -9,6 +9,12 @@ export type Match = 'identical' | 'latest' | 'same-call' | 'off';
 /** What to do about an unknown outcome. A list is tried in order and always ends in `refuse`. */
 export type Recovery = 'resend' | 'natural' | 'reconcile' | 'refuse';
 
+/**
+ * What a call gets whose identical twin has succeeded within the window: its result, or first the question
+ * whether another operation is meant, where the client can ask a person.
+ */
+export type OnDuplicate = 'replay' | 'ask';
+
 /** Where effects happen. Two upstreams never share an operation. */
 export interface Upstream {
   readonly origin: string;
@@ -175,6 +181,8 @@ export interface Tool {
   readonly client?: Client;
   readonly match: Match;
   readonly windowMs: number;
+  /** Of `identical`. Default `replay`. */
+  readonly onDuplicate?: OnDuplicate;
   readonly recovery: readonly Recovery[];
   /** How long an effect may take to show in `lookup`, in ms. */
   readonly lookupLagMs: number;
@@ -211,6 +219,8 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    * `identical` 24 h, `latest` 2 min, `same-call` 10 min.
    */
   readonly windowMs?: number;
+  /** What a repeat of a success gets, of `identical`: its result, or first a question to the person. Default `replay`. */
+  readonly onDuplicate?: OnDuplicate;
   /** The business key: what makes two inputs the same operation. No free text. */
   readonly identity?: (input: z.infer<Input>) => unknown;
   /** The thing that is written, for `latest`; shared by all tools of one upstream. */
