@@ -12,7 +12,7 @@ export type Again =
   /** Whether another one like this is meant. */
   | { readonly type: 'ask'; readonly last: OperationRecord }
   /** One that was said yes to has no outcome yet: it is what the call means, and nobody is asked. */
-  | { readonly type: 'in_flight' | 'recover'; readonly held: Held };
+  | { readonly type: 'in_flight' | 'recover' | 'waiting'; readonly held: Held };
 
 /**
  * Finds the last of the identical operations that took effect within the window: the question is about that
@@ -27,6 +27,7 @@ export async function lastOfIts(engine: Engine, ledger: Ledger, guarded: Guarded
     const { status, windowMs } = held.record;
     if (status.state === 'unknown') return { type: 'recover', held };
     if (status.state === 'in_flight') return { type: ledger.lapses.leftMs(held) === 0 ? 'recover' : 'in_flight', held };
+    if (status.state === 'waiting' && engine.clock.wallMs() < status.expiresAt) return { type: 'waiting', held };
     if (status.state !== 'succeeded' || windowOver(status.settledAt, windowMs, engine.clock.wallMs())) break;
     last = held.record;
   }

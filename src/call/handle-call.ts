@@ -1,6 +1,7 @@
 import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ClaimRequest } from '../ledger/new-record.ts';
 import { emit } from '../observe/events.ts';
 import { answerOfDeclined, lastOfIts } from './again.ts';
 import {
@@ -15,9 +16,10 @@ import {
 } from './answers.ts';
 import { execute, giveUp } from './execute.ts';
 import { answerOfPrepareFault, prepare } from './prepare.ts';
-import { askAgain, askDirectly } from './questions.ts';
+import { askAgain, askDirectly, closedAgain } from './questions.ts';
 import { recover } from './recover.ts';
 import { noteWrite } from './resource.ts';
+import { answerOfOtherAnswer, answerOfStale, answerOfUnanswered, answerOfWaiting, takeAnswer } from './rounds.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
 import { followTwin } from './twins.ts';
@@ -61,7 +63,8 @@ async function answerAsking(engine: Engine, call: ToolCall): Promise<Answer> {
     const asked = askDirectly(engine, call, answer.requests, asking.ask);
     const responses = await untilLeft(asked, call.signal);
     if (responses === 'left') return cancelled(call.tool);
-    current = { ...call, input: { responses, state: answer.requestState } };
+    if (responses === undefined && answer.about === 'input') return answerOfUnanswered(answer);
+    current = { ...call, input: { responses: responses ?? closedAgain, state: answer.requestState } };
   }
   throw new LedgerUnavailable(`the question came back ${roundsMax} times during one call`);
 }
@@ -97,7 +100,13 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
   const { call } = guarded;
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
-  let { request } = guarded;
+  let request: ClaimRequest = guarded.request;
+  if (guarded.answers) {
+    const { asked, responses } = guarded.answers;
+    const taken = await takeAnswer(engine, ledger, guarded, asked, responses);
+    if (taken.type === 'answer') return taken.answer;
+    request = { ...request, continues: taken.answered };
+  }
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
     const claimed = await ledger.claim(request);
@@ -122,7 +131,12 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         return answerOfReplay(engine, guarded, found.held.record);
       case 'ask':
         return askAgain(engine, guarded, found.last);
+      case 'waiting':
+        return answerOfWaiting(engine, guarded, found.held.record);
+      case 'stale':
+        return answerOfStale(guarded);
       case 'conflict':
+        if (request.continues) return answerOfOtherAnswer(guarded, found.held.record);
         return answerOfConflict(engine, guarded, found.held.record);
       case 'in_flight':
       case 'in_flight_other': {
@@ -151,7 +165,9 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
 async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, derived } = guarded;
   try {
-    const twin = derived.latchKey === undefined ? undefined : await followTwin(ledger, claim, derived.latchKey);
+    // Whoever answers goes on with what has the latch already.
+    const latched = derived.latchKey === undefined || guarded.answers !== undefined;
+    const twin = latched ? undefined : await followTwin(ledger, claim, derived.latchKey);
     if (twin === undefined) await noteWrite(ledger, tool, claim);
     return twin;
   } catch (error) {
@@ -162,7 +178,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
 
 async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, call } = guarded;
-  const executed = await untilLeft(execute(engine, ledger, tool, claim, call.signal), call.signal);
+  const executed = await untilLeft(execute(engine, ledger, tool, claim, call), call.signal);
   return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
 }
 
@@ -181,6 +197,7 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
     default:
       // What was recovered may be another call's operation; then this call's own turn comes now.
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
+      if (status.state === 'waiting') return answerOfWaiting(engine, guarded, record);
       return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
 }

@@ -4,6 +4,7 @@ import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { type DerivedKey, deriveKey, type Occurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
+import type { Asked } from '../key/request-state.ts';
 import { suggestion } from '../suggest.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { refusal } from './answers.ts';
@@ -59,13 +60,19 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
   const asksAgain = tool.onDuplicate === 'ask' && base.source === 'identical' && call.asking !== undefined;
   const of = { engine, call, tool, upstream, base, arguments: input.arguments, derive, asksAgain };
   if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
-  if (input.repeatToken === undefined || hostKey !== undefined) return guarded(of);
+  return withToken(of, input.repeatToken);
+}
+
+/** A call that answers no question. A repeat token says which of the identical operations it means. */
+async function withToken(of: Deriving, repeatToken: string | undefined): Promise<Prepared> {
+  const { engine, tool, base } = of;
+  if (repeatToken === undefined || base.source === 'host') return guarded(of);
   if (tool.match !== 'identical') {
     const message = `${tool.name} takes no repeat_token. Nothing was executed: leave it out, and call again.`;
     return refused('invalid_repeat_token', message);
   }
   const secret = await engine.repeatSecret();
-  const opened = openRepeatToken({ secret, baseKey: base.key, token: input.repeatToken });
+  const opened = openRepeatToken({ secret, baseKey: base.key, token: repeatToken });
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
   return guarded(of, opened.occurrence);
 }
@@ -79,10 +86,15 @@ async function continued(
   const { engine, tool, base, upstream } = of;
   const call = { scope: base.scope, upstream, tool: tool.name, fingerprint: base.fingerprint };
   const opened = await openState(engine, input.state, call);
-  const expired = !opened.ok && opened.reason === 'expired';
-  if (repeatToken !== undefined || (!opened.ok && !expired)) {
-    return refused('invalid_request_state', badState(tool.name));
+  if (!opened.ok) return refused('invalid_request_state', badState(tool.name));
+  const { asked, expired } = opened;
+  if (asked.kind === 'input') {
+    // A host's key says which operation is meant, and a state that says another is no state of this call.
+    if (base.source === 'host' && base.key !== asked.key) return refused('invalid_request_state', badState(tool.name));
+    const { responses } = input;
+    return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, asked, responses) };
   }
+  if (repeatToken !== undefined) return refused('invalid_request_state', badState(tool.name));
   const reply = replyTo(input.responses, againRequest);
   if (reply === 'missing') return guarded(of);
   if (reply === 'invalid') {
@@ -91,8 +103,7 @@ async function continued(
   }
   if (reply.action !== 'accept') return { type: 'declined', guarded: guardedCall(of) };
   // As if nobody had been asked yet: what is still to be asked is then asked anew.
-  if (!opened.ok) return guarded(of);
-  const { asked } = opened;
+  if (expired) return guarded(of);
   return guarded(of, { after: asked.key, generation: asked.generation, ordinal: asked.count + 1 });
 }
 
@@ -158,6 +169,13 @@ function guardedCall(of: Deriving, occurrence?: Occurrence): GuardedCall {
     of.derive({ after: key, generation, ordinal: ordinal + 1 }).key;
   const prepared = { tool, derived, baseKey: base.key, request, call, asksAgain: asksAgain && !occurrence, keyAfter };
   return Object.freeze(prepared);
+}
+
+/** The operation is the one that has asked, whatever key the call itself would have: some have a new one each time. */
+function answeringCall(of: Deriving, asked: Asked, responses: unknown): GuardedCall {
+  const guarded = guardedCall({ ...of, asksAgain: false });
+  const request = Object.freeze({ ...guarded.request, key: asked.key });
+  return Object.freeze({ ...guarded, request, answers: Object.freeze({ asked, responses }) });
 }
 
 /** A host's key means one operation for at least a day, however short the tool's own window is. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
+import type { Asked } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord, Stub } from '../ledger/record.ts';
@@ -66,6 +67,7 @@ export type OutcomeCode =
   | 'result_not_kept'
   | 'invalid_repeat_token'
   | 'invalid_request_state'
+  | 'input_required'
   | 'unknown_tool'
   | 'record_unreadable'
   | 'cancelled';
@@ -77,8 +79,8 @@ export type Answer = ResultAnswer | RefusalAnswer | InputRequiredAnswer;
 export interface InputRequiredAnswer {
   readonly type: 'input_required';
   readonly tool: string;
-  /** `again`: whether a second, identical operation is meant. */
-  readonly about: 'again';
+  /** `again`: whether a second, identical operation is meant. `input`: what the operation's own tool asks for. */
+  readonly about: 'again' | 'input';
   /** By name; the responses have the same names. */
   readonly requests: Readonly<Record<string, InputRequest>>;
   readonly requestState: string;
@@ -160,6 +162,8 @@ export interface GuardedCall {
   readonly baseKey: string;
   readonly request: ClaimRequest;
   readonly call: ToolCall;
+  /** The question that the call answers, of an operation that waits for input. */
+  readonly answers?: { readonly asked: Asked; readonly responses: unknown };
   /** True when a replay is asked about first: whether the caller means another operation. */
   readonly asksAgain: boolean;
   /** The key of the next operation like this one, after the one that is given. */

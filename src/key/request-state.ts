@@ -31,8 +31,8 @@ export interface AskedCall {
 }
 
 export type OpenedState =
-  | { readonly ok: true; readonly asked: Asked }
-  | { readonly ok: false; readonly reason: 'malformed' | 'forged' | 'expired' };
+  | { readonly ok: true; readonly asked: Asked; readonly expired: boolean }
+  | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 interface Signed {
   /** Shared by all processes of a store. */
@@ -59,7 +59,7 @@ export function makeRequestState(signed: Signed & { readonly asked: Asked }): st
  * Opens what a client sent back with `call`.
  *
  * `malformed`: not a state of this format. `forged`: made up, altered, made with another secret, or for
- * another caller or call; which one it is cannot be told. `expired`: it was one of ours for this call.
+ * another caller or call; which one it is cannot be told. One that has expired was ours, for this call.
  */
 export function openRequestState(input: Signed & { readonly state: string; readonly nowMs: number }): OpenedState {
   const match = STATE.exec(input.state);
@@ -80,7 +80,7 @@ export function openRequestState(input: Signed & { readonly state: string; reado
     expiresAt: Number(expiresAt),
   });
   if (!timingSafeEqual(macBytes, macOf({ ...input, asked }))) return { ok: false, reason: 'forged' };
-  return input.nowMs >= asked.expiresAt ? { ok: false, reason: 'expired' } : { ok: true, asked };
+  return { ok: true, asked, expired: input.nowMs >= asked.expiresAt };
 }
 
 /** A JSON array of strings and whole numbers has one text only, so no two questions share a MAC. */

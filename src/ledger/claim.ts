@@ -6,6 +6,7 @@ import {
   encodeEntry,
   type Held,
   isUnresolved,
+  type KeptInput,
   type KeptStep,
   type OperationRecord,
   type Status,
@@ -110,10 +111,15 @@ export class Claim {
     pending: readonly string[] = [],
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
-    const kept = status.state === 'succeeded' && !status.stub ? steps.map(withoutResult) : [...steps];
-    return this.#write(({ pending: _, ...record }) => ({ ...record, status, steps: kept, possible, ...left }), {
-      wake: true,
-    });
+    const done = status.state === 'succeeded' && !status.stub;
+    const kept = done ? steps.map(withoutResult) : [...steps];
+    return this.#write(
+      ({ pending: _, ...record }) => {
+        const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
+        return { ...record, status, steps: kept, possible, ...inputs, ...left };
+      },
+      { wake: true },
+    );
   }
 
   #write(change: Change, options: { wake?: boolean }): Promise<boolean> {
@@ -178,6 +184,11 @@ export class Claim {
 /** Nobody goes on from a step of what has succeeded: the operation's result says it all. */
 function withoutResult({ name, attempt, effect }: KeptStep): KeptStep {
   return { name, attempt, effect };
+}
+
+/** Nor asks again what was answered: which answer it was is enough to know it by. */
+function withoutResponses({ responses: _, ...input }: KeptInput): KeptInput {
+  return input;
 }
 
 function isSettled({ status }: OperationRecord): boolean {
