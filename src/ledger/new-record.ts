@@ -101,9 +101,9 @@ export function continued(record: OperationRecord, answered: Answered, owner: Ow
     ...owner,
     renewals: record.renewals + 1,
     renewedAt: nowMs,
+    // Whatever was sent before is kept: no upstream key that may be sent again is older.
+    startedAt: nowMs,
     ranAt: nowMs,
-    // A step may have been sent under the attempt before: its upstream key is as old as that.
-    ...(record.steps.length === 0 ? { startedAt: nowMs } : {}),
     inputs: [...(record.inputs ?? []), { attempt, round, names: [...names], digest, responses }],
     status: inFlight,
   };

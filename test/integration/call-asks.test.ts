@@ -171,7 +171,9 @@ describe('rounds are deduplicated', () => {
     const { result } = resultOf(await first);
     expect(resultOf(await again)).toMatchObject({ replayed: true, result });
     expect(resultOf(await call(answering(state, { account: ann })))).toMatchObject({ replayed: true, result });
-    expect(refusalOf(await call(answering(state, { account: bob }))).code).toBe('idempotency_conflict');
+    for (const responses of [{ account: bob }, {}, undefined]) {
+      expect(refusalOf(await call(answering(state, responses))).code).toBe('idempotency_conflict');
+    }
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
@@ -513,8 +515,22 @@ describe('calls that have a key of their own each', () => {
     expect(anonymous.bodies()).toHaveLength(1);
   });
 
+  test('the answer to a call that was given up goes on with that one, whoever has asked the same since', async () => {
+    const { call, bodies } = asking(askFirst, { match: 'same-call' });
+    const id = (value: string): CallOptions => ({ meta: { 'claudecode/toolUseId': value } });
+    const left = new AbortController();
+    left.abort();
+    const mine = answering(stateOf(await call(id('a'))), { account: ann });
+    await call({ ...id('a'), ...mine, signal: left.signal });
+    await settleDown();
+    const theirs = answering(stateOf(await call(id('b'))), { account: bob });
+    resultOf(await call({ ...id('a'), ...mine }));
+    resultOf(await call({ ...id('b'), ...theirs }));
+    expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);
+  });
+
   test('the second of two operations that were both meant is asked for itself, and its own answer counts', async () => {
-    const { call, bodies } = asking(askFirst, { onDuplicate: 'ask' });
+    const { call, bodies, records } = asking(askFirst, { onDuplicate: 'ask' });
     resultOf(await call(answering(stateOf(await call()), { account: ann })));
     const again = questionOf(await call());
     expect(again.about).toBe('again');
@@ -522,7 +538,13 @@ describe('calls that have a key of their own each', () => {
     expect(input.about).toBe('input');
     // It was said yes to: nobody is asked about it again, only for what it lacks.
     expect(await call()).toEqual(input);
+    const left = new AbortController();
+    left.abort();
+    await call({ ...answering(input.requestState, { account: bob }), signal: left.signal });
+    await settleDown();
+    // It was given up before it was sent, and stays the second.
     resultOf(await call(answering(input.requestState, { account: bob })));
+    expect((await records()).map(({ ordinal }) => ordinal).sort()).toEqual([1, 2]);
     const third = questionOf(await call());
     expect([third.about, third.operation.key]).toEqual(['again', input.operation.key]);
     expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);
