@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, Bench>> = {
   sqlite: { title: 'SQLite: against bare better-sqlite3', load: () => import('./sqlite.ts') },
   'sqlite-million': { title: 'SQLite: a million records', load: () => import('./sqlite-million.ts') },
   stdio: { title: 'stdio: a call with the official client', load: () => import('./stdio.ts') },
+  http: { title: 'HTTP: against the bare SDK of each era', load: () => import('./http.ts') },
   proxy: { title: 'wrap: through the proxy against directly', load: () => import('./proxy.ts') },
   start: { title: 'stdio: from start to tools/list', load: () => import('./start.ts') },
   peers: { title: 'Peers on the same Redis', load: () => import('./peers.ts') },

@@ -10,6 +10,7 @@ import {
   orderRequests,
   recordBytes,
   replay,
+  sealedLedgerOver,
 } from './support/engine.ts';
 import { block, percentile } from './support/measure.ts';
 import { orderArguments } from './support/orders.ts';
@@ -25,6 +26,8 @@ export async function run({ quick, report }: BenchContext): Promise<void> {
   const request = nextRequest();
   const bytes = await recordBytes(ledger, request);
   const record = decodeEntry(bytes.settled);
+  const sealed = sealedLedgerOver(openMemoryStore());
+  const box = sealed.codec.encode(request.key, record);
   const args = orderArguments();
   await callOrder(engine, args, 'executed');
   const parts: Readonly<Record<string, () => unknown>> = {
@@ -35,6 +38,9 @@ export async function run({ quick, report }: BenchContext): Promise<void> {
     'a replay through the engine, memory store': () => callOrder(engine, args, 'replayed'),
     [`encode a settled record, ${bytes.settled.length} bytes`]: () => encodeEntry(record),
     'decode and check it': () => decodeEntry(bytes.settled),
+    'claim + settle, records encrypted': () => claimAndSettle(sealed, nextRequest()),
+    'encode and encrypt it': () => sealed.codec.encode(request.key, record),
+    'decrypt, decode and check it': () => sealed.codec.decode(request.key, box),
   };
   const rounds = quick ? 5 : 15;
   const means = new Map(Object.keys(parts).map((name) => [name, [] as number[]]));

@@ -3,7 +3,7 @@ import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSqliteStore } from '../src/ledger/stores/sqlite.ts';
 import { openBareSqlite } from './support/bare-sqlite.ts';
-import { claimAndSettle, ledgerOver, orderRequests, recordBytes, replay } from './support/engine.ts';
+import { claimAndSettle, ledgerOver, orderRequests, recordBytes, replay, sealedLedgerOver } from './support/engine.ts';
 import { alternate, type Block, block, ratioOf, typical } from './support/measure.ts';
 import { type BenchContext, microseconds, rate } from './support/report.ts';
 
@@ -50,6 +50,16 @@ export async function run({ quick, folder, report }: BenchContext): Promise<void
       target,
     );
   }
+
+  const sealed = sealedLedgerOver(store);
+  const encrypted = await alternate(rounds, {
+    sealed: () => block(1, 150, () => claimAndSettle(sealed, nextRequest())),
+    plain: () => block(1, 150, () => claimAndSettle(ledger, nextRequest())),
+  });
+  report.ratio('a lone claim + settle, records encrypted / as they are', ratioOf(encrypted.sealed, encrypted.plain), [
+    raw('encrypted', encrypted.sealed),
+    raw('as they are', encrypted.plain),
+  ]);
 
   const kept = Array.from({ length: 256 }, nextRequest);
   for (const request of kept) await claimAndSettle(ledger, request);

@@ -10,6 +10,7 @@ import { type Clock, pause, systemClock } from './clock.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import type { QuotaLimits, RecordQuota } from './ledger/record-quota.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
 import type { Catalog } from './tool/catalog.ts';
@@ -25,6 +26,8 @@ const sandboxOrigin = 'mcp-once-sandbox';
 const settleMs = 5_000;
 /** How long clients, store and sandbox may take to close, in ms. */
 const closeMs = 5_000;
+/** How long a ledger that is reachable may take to answer, in ms. */
+const readyMs = 2_000;
 /** How long the answers of what was drained may take to leave, in ms. */
 const answersMs = 1_000;
 
@@ -36,6 +39,8 @@ export interface AppOptions {
   readonly log?: Log;
   /** What is served, where it does not come from the configuration's folders and documents. It may grow. */
   readonly catalog?: Catalog;
+  /** How many records each subject and tenant may hold. Default: as many as come. */
+  readonly recordLimits?: QuotaLimits;
   /** Told at the start what is probably not as it was meant. Default: the log. */
   readonly warn?: (message: string) => void;
 }
@@ -52,6 +57,8 @@ export interface App {
   readonly log: Log;
   /** Answers one tool call. Rejects for faults only. */
   handle(call: ToolCall): Promise<Answer>;
+  /** Whether the ledger can be reached, within a bounded time. Never rejects. */
+  isReady(): Promise<boolean>;
   /**
    * Begins no further execution, waits up to `withinMs` (default `drainMs`) for what executes, cuts off
    * and settles the rest, and closes. Bounded; never rejects.
@@ -80,6 +87,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   // Every execution listens to it.
   setMaxListeners(0, ending.signal);
   const { clients, ledger, repeatSecret } = parts;
+  const quota = await openQuota(config, options.recordLimits, ledger, clock);
   const engine: Engine = {
     catalog,
     clients,
@@ -87,6 +95,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     settings: settingsOf(config),
     ledger,
     repeatSecret,
+    quota,
     randomId: randomUUID,
     log,
     running: new Set(),
@@ -96,6 +105,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const close = async (): Promise<void> => {
     closing.abort();
     ending.abort();
+    await quota?.close();
     await parts.close();
     stopLogging();
   };
@@ -111,9 +121,30 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     usesSandbox,
     log,
     handle: (call) => tracked(answering, handle(call)),
+    isReady: async () => {
+      if (closing.signal.aborted) return false;
+      const read = ledger().then(({ store }) => store.get(secretKey));
+      const isRead = read.then(
+        () => true,
+        () => false,
+      );
+      return Promise.race([isRead, pause(clock, readyMs).then(() => false)]);
+    },
     drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };
+}
+
+/** Its module is loaded where it is needed. */
+async function openQuota(
+  { recordRetentionMs: retentionMs }: Config,
+  limits: QuotaLimits | undefined,
+  ledger: () => Promise<Ledger>,
+  clock: Clock,
+): Promise<RecordQuota | undefined> {
+  if (limits === undefined) return undefined;
+  const quotas = await import('./ledger/record-quota.ts');
+  return new quotas.RecordQuota({ ledger, clock, limits, retentionMs });
 }
 
 interface Drained {
@@ -173,28 +204,40 @@ function settingsOf(config: Config): Engine['settings'] {
 /** Opens the ledger of a configuration. Its modules are loaded here: a server starts without them. @throws LedgerUnavailable */
 export async function openLedger(config: Config, clock: Clock = systemClock): Promise<Ledger> {
   try {
-    const [{ openStore }, { Ledger }] = await Promise.all([
+    const [{ openStore }, { Ledger }, { codecFor }] = await Promise.all([
       import('./ledger/stores/open.ts'),
       import('./ledger/ledger.ts'),
+      import('./ledger/codec.ts'),
     ]);
     const store = await openStore(config.store, { createFolder: config.storeIsDefault });
-    const { leaseMs, unresolvedRetentionMs } = config;
-    return new Ledger({ store, clock, randomId: randomUUID, settings: { leaseMs, unresolvedRetentionMs } });
+    const { leaseMs, unresolvedRetentionMs, encryptionKeys } = config;
+    const settings = { leaseMs, unresolvedRetentionMs };
+    return new Ledger({ store, codec: codecFor(encryptionKeys), clock, randomId: randomUUID, settings });
   } catch (error) {
     if (error instanceof LedgerUnavailable) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });
   }
 }
 
-/** The secret that all processes of a store share: made by whoever is first, and kept without expiry. */
-export async function keptSecret({ store }: Ledger): Promise<string> {
-  const { decodeEntry, encodeEntry, recordFormat } = await import('./ledger/record.ts');
+/**
+ * The secret that all processes of a store share: made by whoever is first, and kept without expiry.
+ * @throws McpOnceError `record_unreadable`
+ * @throws LedgerUnavailable
+ */
+export async function keptSecret({ store, codec }: Ledger): Promise<string> {
+  const { recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
-  const mine = encodeEntry({ v: recordFormat, kind: 'secret', secret });
+  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
   const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
-  const entry = decodeEntry(found);
-  if (entry.kind === 'secret') return entry.secret;
-  throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
+  const entry = codec.decode(secretKey, found);
+  if (entry.kind !== 'secret') {
+    throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
+  }
+  // Nothing else would ever write it again: the encryption key that it was sealed with could not be taken out of use.
+  if (!codec.isCurrent(found)) {
+    await store.compareAndSet(secretKey, found, codec.encode(secretKey, entry), Infinity);
+  }
+  return entry.secret;
 }
 
 async function openSandbox(config: Config, log: Log): Promise<Sandbox> {

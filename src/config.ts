@@ -1,11 +1,15 @@
 import { dirname, join, resolve } from 'node:path';
+import type { FileAccess } from './config/access.ts';
 import type { Choice, Choices } from './config/choices.ts';
 import { defaults, type LogLevel } from './config/defaults.ts';
+import type { HttpSettings } from './config/http.ts';
 import type { McpServerSettings, WrapSettings } from './config/mcp-servers.ts';
 import type { OpenApiChoice, OpenApiSettings } from './config/openapi.ts';
 import type { FileSettings, ToolRuleSettings } from './config/schema.ts';
+import { shownAccess } from './config/shown-access.ts';
 import { shownServers } from './config/shown-servers.ts';
 import { McpOnceError } from './errors.ts';
+import type { EncryptionKey } from './ledger/encryption.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
 
 /** Variables by name, as in `process.env`. */
@@ -22,6 +26,8 @@ export interface Config {
   readonly subject: string;
   /** What repeat tokens are signed with; undefined: one kept in the store. */
   readonly secret: string | undefined;
+  /** What entries of the ledger are sealed with: the first seals, all open. None: entries are stored as they are. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly maxRunMs: number;
@@ -34,7 +40,11 @@ export interface Config {
   readonly toolsDirs: readonly string[];
   readonly bundledTools: boolean;
   readonly drainMs: number;
+  /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
+  readonly access: FileAccess;
   readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** How the tools are served over HTTP. */
+  readonly http: HttpSettings;
   /** APIs whose operations become tools. */
   readonly openapi: readonly OpenApiSettings[];
   /** MCP servers to guard, by name. Folders are absolute. */
@@ -71,6 +81,7 @@ const variables = [
   'MCP_ONCE_TENANT',
   'MCP_ONCE_SUBJECT',
   'MCP_ONCE_SECRET',
+  'MCP_ONCE_ENCRYPTION_KEYS',
   'MCP_ONCE_LOG_LEVEL',
 ] as const;
 type Variable = (typeof variables)[number];
@@ -81,7 +92,9 @@ const withoutFile: FileSettings = {
   ...defaults,
   subject: undefined,
   toolsDirs: [...defaults.toolsDirs],
+  http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
   openapi: [...defaults.openapi],
+  access: { ...defaults.access, tokens: [] },
 };
 
 /**
@@ -111,6 +124,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     tenant: chosen.tenant ?? settings.tenant,
     subject: subjectFor(store, chosen.subject ?? settings.subject, purpose),
     secret: secretOf(environment),
+    encryptionKeys: await keysOf(environment),
     recordRetentionMs: recordRetention,
     unresolvedRetentionMs: unresolvedRetention,
     logLevel: chosen.logLevel ?? settings.logLevel,
@@ -156,14 +170,16 @@ function documentOf(document: string, folder: string): string {
 
 /** The configuration as it may be shown: no secret, no password. */
 export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, store, file, openapi, mcpServers, ...rest } = config;
+  const { secret, encryptionKeys, store, file, openapi, mcpServers, access, ...rest } = config;
   return {
     file: file ?? null,
     store: withoutPassword(store),
     ...rest,
     openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
     mcpServers: shownServers(mcpServers),
+    access: shownAccess(access),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
+    encryptionKeys: encryptionKeys.map(({ id }) => id),
   };
 }
 
@@ -235,6 +251,11 @@ function secretOf(environment: Environment): string | undefined {
     throw invalid(`MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
   }
   return secret;
+}
+
+async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
+  const text = variable(environment, 'MCP_ONCE_ENCRYPTION_KEYS');
+  return text === undefined ? [] : (await import('./config/encryption-keys.ts')).encryptionKeysOf(text);
 }
 
 /** On a store that is shared, calls of different people must not be taken for repeats of one another. */

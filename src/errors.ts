@@ -60,8 +60,15 @@ export class OutcomeNotRead extends McpOnceError {
 
 /** What an unknown thrown value says about itself, on one line and bounded. */
 export function describeError(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
+  const text = error instanceof Error ? (causeOfFetch(error) ?? (error.message || error.name)) : String(error);
   return text.replace(/\s+/g, ' ').trim().slice(0, 500);
+}
+
+/** What fetch says itself is "fetch failed", whatever it was. */
+function causeOfFetch({ message, cause }: Error): string | undefined {
+  if (message !== 'fetch failed' || !(cause instanceof Error)) return undefined;
+  const { code } = cause as NodeJS.ErrnoException;
+  return `${message}: ${cause.message || code || cause.name}`;
 }
 
 export function isErrnoException(error: unknown): error is NodeJS.ErrnoException {

@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/call/handle-call.ts';
 import { prepare } from '../../src/call/prepare.ts';
 import type { Answer, Engine, ToolCall } from '../../src/call/types.ts';
 import { systemClock } from '../../src/clock.ts';
 import { defaults } from '../../src/config/defaults.ts';
 import type { Claim } from '../../src/ledger/claim.ts';
+import { codecFor, plainCodec } from '../../src/ledger/codec.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { ClaimRequest } from '../../src/ledger/new-record.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
@@ -16,8 +17,13 @@ import { orderArguments, orderResult } from './orders.ts';
 
 const settings = { leaseMs: defaults.leaseMs, unresolvedRetentionMs: defaults.unresolvedRetention };
 
-export function ledgerOver(store: Store): Ledger {
-  return new Ledger({ store, clock: systemClock, randomId: randomUUID, settings });
+/** A ledger whose records are encrypted, under a key of its own. */
+export function sealedLedgerOver(store: Store): Ledger {
+  return ledgerOver(store, codecFor([{ id: 'bench', secret: createSecretKey(randomBytes(32)) }]));
+}
+
+export function ledgerOver(store: Store, codec = plainCodec): Ledger {
+  return new Ledger({ store, codec, clock: systemClock, randomId: randomUUID, settings });
 }
 
 /** An engine as a server has it, over a store, with its defaults. */

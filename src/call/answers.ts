@@ -136,11 +136,17 @@ export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, 
 export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Answer {
   const next =
     retryAfterMs === undefined
-      ? `Nothing more is sent for it. Check the upstream; an operator ends it with: mcp-once ledger resolve ${record.key}`
+      ? `Nothing more is sent for it. Check the upstream; an operator ends it by "mcp-once ledger resolve ${record.key} --succeeded FILE", or --failed if it had no effect`
       : `Ask again in ${seconds(retryAfterMs)} with the same arguments: that cannot make it take effect twice`;
   const message = `${record.tool}: the operation may have taken effect, which is not known: ${why}. Do not try it in another way. ${next}.`;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { ...refusal('outcome_unknown', message), operation: operationInfo(record), ...hint };
+}
+
+/** Of what is not in the ledger yet, and finds no room there. */
+export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Answer {
+  const message = `${tool}: the ledger holds as many operations of this ${whose} as it may. Nothing was executed. It is possible again when older ones are forgotten, or the operator of this server raises the limit; a call that repeats an earlier one is answered as ever.`;
+  return { ...refusal('too_many_records', message), retryAfterMs: 3_600_000 };
 }
 
 /** The answer for a fault of the ledger. @throws the error itself when it is not one. */

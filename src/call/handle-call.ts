@@ -8,6 +8,7 @@ import {
   answerOfConflict,
   answerOfEnded,
   answerOfFault,
+  answerOfFull,
   answerOfInFlight,
   answerOfReplay,
   answerOfSuperseded,
@@ -75,8 +76,8 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
     case 'refused':
       return prepared.answer;
     case 'unguarded':
-      return untilLeft(runUnguarded(engine, prepared.tool, prepared.arguments), call.signal).then((answer) =>
-        answer === 'left' ? cancelled(call.tool) : answer,
+      return untilLeft(told(call, runUnguarded(engine, prepared.tool, prepared.arguments)), call.signal).then(
+        (answer) => (answer === 'left' ? cancelled(call.tool) : answer),
       );
     case 'declined':
       return answerOfDeclined(engine, await engine.ledger(), prepared.guarded);
@@ -107,6 +108,9 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     if (taken.type === 'answer') return taken.answer;
     request = { ...request, continues: taken.answered };
   }
+  const full = await engine.quota?.full(call.scope);
+  // What is in the ledger already is answered, however full it is.
+  if (full !== undefined && (await ledger.store.get(request.key)) === undefined) return answerOfFull(call.tool, full);
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
     const claimed = await ledger.claim(request);
@@ -114,6 +118,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     const found = asks ? await lastOfIts(engine, ledger, guarded, claimed.held) : claimed;
     switch (found.type) {
       case 'claimed': {
+        if (isNew(found.claim)) engine.quota?.note(call.scope);
         const twin = await noteClaim(engine, ledger, guarded, found.claim);
         if (twin !== undefined) {
           request = { ...request, key: twin };
@@ -149,7 +154,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
       }
       case 'recover': {
-        const recovered = await untilLeft(recover(engine, ledger, found.held), call.signal);
+        const recovered = await untilLeft(told(call, recover(engine, ledger, found.held)), call.signal);
         if (recovered === 'left') return cancelled(call.tool);
         sent.any ||= recovered !== undefined;
         const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
@@ -159,6 +164,11 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     }
   }
   throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+}
+
+/** Not one that takes the place of another. */
+function isNew({ record }: Claim): boolean {
+  return record.generation === 1 && record.attempt === 1;
 }
 
 /** What else has to be noted before a claim may be executed; the key to follow when it may not. */
@@ -178,7 +188,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
 
 async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, call } = guarded;
-  const executed = await untilLeft(execute(engine, ledger, tool, claim, call), call.signal);
+  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call)), call.signal);
   return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
 }
 
@@ -200,6 +210,11 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
       if (status.state === 'waiting') return answerOfWaiting(engine, guarded, record);
       return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
+}
+
+function told<T>({ onExecution }: ToolCall, running: Promise<T>): Promise<T> {
+  onExecution?.(running);
+  return running;
 }
 
 /** What is under way goes on without its caller. */

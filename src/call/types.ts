@@ -4,6 +4,7 @@ import type { Asked } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord, Stub } from '../ledger/record.ts';
+import type { RecordQuota } from '../ledger/record-quota.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
 import type { Tool, ToolLog } from '../tool/types.ts';
@@ -22,6 +23,8 @@ export interface ToolCall {
   readonly signal: AbortSignal;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
+  /** Told of what is executed for the call and goes on when the caller leaves; it settles when that has ended. */
+  readonly onExecution?: (running: Promise<unknown>) => void;
   /** How the caller can be asked something; absent when it cannot be. */
   readonly asking?: Asking;
   /** What the caller was asked before, and answers with this call. Unchecked. */
@@ -70,6 +73,8 @@ export type OutcomeCode =
   | 'input_required'
   | 'unknown_tool'
   | 'record_unreadable'
+  | 'too_many_calls'
+  | 'too_many_records'
   | 'cancelled';
 
 /** What the caller learns. Expected outcomes are values. */
@@ -144,6 +149,8 @@ export interface Engine {
   readonly ledger: () => Promise<Ledger>;
   /** The secret that repeat tokens are signed with. @throws LedgerUnavailable */
   readonly repeatSecret: () => Promise<string>;
+  /** How many records each may hold; undefined: as many as come. */
+  readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
   readonly log: ToolLog;
   /** What is executing, so that it can be drained. */

@@ -1,3 +1,4 @@
+import { createToken } from '../access/static-tokens.ts';
 import { loadCatalog } from '../app/catalog.ts';
 import { clientEnvironment } from '../app.ts';
 import { configJsonSchema } from '../config/schema.ts';
@@ -27,6 +28,14 @@ export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<
 /** Prints the JSON Schema of the configuration file. */
 export async function runConfigSchema(cli: Cli): Promise<number> {
   cli.print(JSON.stringify(configJsonSchema(), null, 2));
+  return exitCodes.ok;
+}
+
+/** Prints a new bearer token, and the hash of it that the configuration holds. Keeps nothing. */
+export async function runConfigToken(cli: Cli): Promise<number> {
+  const { token, hash } = createToken();
+  cli.print(JSON.stringify({ token, hash }, null, 2));
+  cli.tell('mcp-once: give the token to its user; put the hash into access.tokens, with tenant and subject.');
   return exitCodes.ok;
 }
 

@@ -1,7 +1,6 @@
 import type { App } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import { describeError } from '../errors.ts';
-import type { StdioTransport } from '../mcp/stdio.ts';
 import type { Log } from '../observe/log.ts';
 import { exitCodes } from './cli.ts';
 
@@ -10,7 +9,8 @@ const flushMs = 1_000;
 
 interface Served {
   readonly app: App;
-  readonly transport: StdioTransport;
+  /** Tells when each request has its answer. */
+  readonly transport: { settled(): Promise<void> };
   readonly stop: Stopper;
   readonly log: Log;
   /** How long what is executing is waited for, in ms. */
@@ -32,8 +32,8 @@ export async function untilDrained({ app, transport, stop, log, drainMs, close }
   await close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
 }
 
-/** What ends a server that serves over stdio. */
-interface Stopper {
+/** What ends a server. */
+export interface Stopper {
   /** Why to stop. */
   readonly stopped: Promise<string>;
   readonly signalled: Promise<void>;

@@ -55,7 +55,9 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => cli.print(text.trimEnd()), writeErr: (text) => cli.tell(text.trimEnd()) });
 
   withLogLevel(withTools(configured(program.command('serve'))))
-    .description('serve the tools over stdin and stdout (what runs when no command is given)')
+    .description('serve the tools over stdin and stdout (what runs when no command is given), or over HTTP')
+    .option('--http [address]', 'serve over HTTP: HOST:PORT, or a port on 127.0.0.1 (default: 127.0.0.1:3000)')
+    .option('--insecure', 'with --http: let in everybody who reaches an address of other machines')
     .action(async (options) => end(await (await import('./serve.ts')).runServe(cli, options)));
 
   withLogLevel(configured(program.command('openapi')))
@@ -177,6 +179,10 @@ function addConfig(program: Command, cli: Cli, end: (code: number) => void): voi
     .command('schema')
     .description('print the JSON Schema of the configuration file')
     .action(async () => end(await (await import('./config.ts')).runConfigSchema(cli)));
+  config
+    .command('token')
+    .description('make a bearer token; prints it, and the hash of it for access.tokens')
+    .action(async () => end(await (await import('./config.ts')).runConfigToken(cli)));
 }
 
 function collect(value: string, before: readonly string[]): string[] {

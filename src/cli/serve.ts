@@ -3,19 +3,30 @@ import { createLog } from '../observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 
+export interface ServeOptions extends ConfigOptions {
+  /** Over HTTP instead: where to listen, or true for where the configuration says. */
+  readonly http?: string | true;
+  /** Lets everybody in who reaches an address that is not loopback. */
+  readonly insecure?: boolean;
+}
+
 /**
  * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains.
  * @param command what a client has to start, for a person who started it by hand.
  */
 export async function runServe(
   cli: Cli,
-  options: ConfigOptions,
+  options: ServeOptions,
   command: readonly string[] = ['serve'],
 ): Promise<number> {
+  if (options.http !== undefined) return (await import('./serve-http.ts')).runServeHttp(cli, options);
   const stop = stopper();
   // All that is needed is read from the disk at once.
   const loading = import('../mcp/server.ts');
-  const { StdioTransport, keepStdoutForProtocol } = await import('../mcp/stdio.ts');
+  const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
+    import('../mcp/stdio.ts'),
+    import('../mcp/stdio-eras.ts'),
+  ]);
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before anybody's tools are loaded: what they print is not protocol.
   keepStdoutForProtocol();
@@ -30,7 +41,7 @@ export async function runServe(
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const { createMcpServer } = await loading;
   const { catalog, handle, scope, instructions } = app;
-  const server = createMcpServer({
+  const served = {
     name: 'mcp-once',
     title: 'mcp-once',
     version: packageVersion(),
@@ -39,8 +50,13 @@ export async function runServe(
     scope,
     instructions,
     log,
+  };
+  const server = createMcpServer(served);
+  await connectEras(transport, {
+    earlier: (side) => server.connect(side),
+    modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served),
+    onFault: (message) => log.error(message),
   });
-  await server.connect(transport);
   await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }

@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { type Cli, exitCodes, plain, refuse, UsageError } from './cli.ts';
 import { tableOf } from './table.ts';
 import {
@@ -95,6 +96,11 @@ async function wrap(cli: Cli, file: ClientFile, home: string, isWanted: boolean)
   }
   const backup = await replaceWithBackup(file, Buffer.from(applyEdits(source, edits)));
   cli.print(`${plural(count)} guarded from the next start of the client on; it has to find mcp-once on its PATH.`);
+  if (!(await isOnPath('mcp-once', cli.environment))) {
+    cli.tell(
+      'mcp-once: warning: there is no mcp-once on the PATH here, and so none of these servers will start: install it (npm install -g mcp-once), or take the change back.',
+    );
+  }
   cli.print(`As it was: ${backup}. To take it back: mcp-once wrap --config ${JSON.stringify(file.path)} --undo`);
 }
 
@@ -172,4 +178,19 @@ function tell(cli: Cli, { path }: ClientFile, outcomes: readonly Outcome[]): voi
 
 function plural(count: number): string {
   return count === 1 ? '1 server' : `${count} servers`;
+}
+
+/** Whether a program is found without its folder. */
+async function isOnPath(program: string, { PATH = '' }: Cli['environment']): Promise<boolean> {
+  const names = process.platform === 'win32' ? [`${program}.cmd`, `${program}.exe`] : [program];
+  const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder || '.', name)));
+  const found = await Promise.all(
+    places.map((place) =>
+      access(place, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
 }

@@ -36,7 +36,12 @@ export async function wrappedServers(
   const [first, ...args] = target;
   if (first === undefined) {
     refuseChoice(choice);
-    return Promise.all(Object.entries(config.mcpServers).map(([id, server]) => configured(cli, id, server)));
+    const enabled = Object.entries(config.mcpServers).filter(([, { disabled }]) => disabled !== true);
+    return Promise.all(enabled.map(([id, server]) => configured(cli, id, server)));
+  }
+  // A path may hold a colon; what begins like another scheme is no command.
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(first) && !isUrl(first)) {
+    throw new UsageError(`${JSON.stringify(first.slice(0, 100))} is no URL that begins with http:// or https://`);
   }
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('after a URL nothing else may stand');

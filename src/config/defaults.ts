@@ -1,3 +1,4 @@
+import type { FileAccess } from './access.ts';
 import type { McpServerSettings, WrapSettings } from './mcp-servers.ts';
 import type { OpenApiSettings } from './openapi.ts';
 
@@ -7,6 +8,15 @@ export type LogLevel = (typeof logLevels)[number];
 const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
+
+/** How many calls may be in flight at once in one process, and how many records the ledger holds. */
+export const accessLimits = Object.freeze({
+  callsPerSubjectMax: 64,
+  callsPerTenantMax: 512,
+  callsMax: 4_096,
+  recordsPerSubjectMax: 100_000,
+  recordsPerTenantMax: 1_000_000,
+});
 
 /**
  * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
@@ -27,7 +37,24 @@ export const defaults = Object.freeze({
   toolsDirs: Object.freeze<string[]>([]),
   bundledTools: true,
   drainMs: 30 * second,
+  access: Object.freeze<FileAccess>({ tokens: [], ...accessLimits }),
   sandbox: Object.freeze({}),
+  http: Object.freeze({
+    listen: '127.0.0.1:3000',
+    allowedHosts: Object.freeze<string[]>([]),
+    allowedOrigins: Object.freeze<string[]>([]),
+    bodyBytesMax: 4 * 1_024 * 1_024,
+    headerBytesMax: 16 * 1_024,
+    headersTimeout: 10 * second,
+    requestTimeout: 30 * second,
+    connectionsMax: 20_000,
+    sessionsMax: 10_000,
+    sessionIdle: 30 * minute,
+    inFlightMax: 256,
+    eventsMax: 100,
+    eventBytesMax: 256 * 1_024,
+    subscriptionsMax: 1_024,
+  }),
   openapi: Object.freeze<OpenApiSettings[]>([]),
   mcpServers: Object.freeze<Record<string, McpServerSettings>>({}),
   wrap: Object.freeze<WrapSettings>({ tools: Object.freeze({}) }),

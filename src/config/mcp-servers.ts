@@ -97,6 +97,7 @@ const serverSchema = z
       .describe(
         'How it is spoken to. Default: stdio with a command; with a URL, Streamable HTTP and then the older SSE.',
       ),
+    disabled: z.boolean().optional().describe('True: it is not started, as clients have it. Default false.'),
     mcpOnce: serverRulesSchema.optional().describe('How its tools are guarded.'),
   })
   .superRefine((server, context) => {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { accessKeys, accessSchema } from './access.ts';
 import { defaults, logLevels } from './defaults.ts';
 import { duration } from './duration.ts';
+import { httpSchema } from './http.ts';
 import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from './mcp-servers.ts';
 import { openApiSchema, operationSchema } from './openapi.ts';
 import { recoveries } from './parts.ts';
@@ -115,9 +117,13 @@ export const fileSchema = z.strictObject({
   drainMs: duration({ minMs: 0, maxMs: 10 * minute })
     .prefault(defaults.drainMs)
     .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
+  access: accessSchema
+    .prefault({ ...defaults.access, tokens: [] })
+    .describe('Who may come in over HTTP: bearer tokens of this file, OAuth, and how many calls at once.'),
   sandbox: sandboxSchema
     .prefault({ ...defaults.sandbox })
     .describe('The built-in sandbox, used while there is no STRIPE_SECRET_KEY.'),
+  http: httpSchema.prefault({}).describe('How the tools are served over HTTP (serve --http).'),
   openapi: z
     .array(openApiSchema)
     .max(100)
@@ -142,7 +148,9 @@ export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
 
 /** The names that are known at a place in the file, for suggestions. */
 export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
+  if (place[0] === 'access') return accessKeys(place.slice(1));
   if (place[0] === 'sandbox') return Object.keys(sandboxSchema.shape);
+  if (place[0] === 'http') return Object.keys(httpSchema.shape);
   if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);
   if (place[0] === 'openapi' && place.length > 1) {
     return Object.keys((place[2] === 'operations' ? operationSchema : openApiSchema).shape);

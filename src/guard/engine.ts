@@ -8,6 +8,7 @@ import type { Engine, RefusalAnswer, ResultAnswer, ToolCall } from '../call/type
 import { systemClock } from '../clock.ts';
 import { defaults } from '../config/defaults.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from '../errors.ts';
+import { codecFor } from '../ledger/codec.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { storeFromKeyv } from '../ledger/stores/keyv.ts';
 import { openStore } from '../ledger/stores/open.ts';
@@ -53,7 +54,13 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   const { leaseMs, waitMs, maxRunMs, resultBytesMax, drainMs } = settings;
   const { unresolvedRetention: unresolvedRetentionMs, recordRetention: recordRetentionMs } = defaults;
   const { hostKeys, conversationScope } = defaults;
-  const ledger = new Ledger({ store, clock, randomId: randomUUID, settings: { leaseMs, unresolvedRetentionMs } });
+  const ledger = new Ledger({
+    store,
+    codec: codecFor(settings.encryptionKeys),
+    clock,
+    randomId: randomUUID,
+    settings: { leaseMs, unresolvedRetentionMs },
+  });
   const secret = shared(async () => settings.secret ?? keptSecret(ledger));
   const closing = new AbortController();
   const ending = new AbortController();

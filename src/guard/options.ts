@@ -4,8 +4,10 @@ import type { Keyv } from 'keyv';
 import { z } from 'zod';
 import { defaults, logLevels } from '../config/defaults.ts';
 import { duration } from '../config/duration.ts';
+import { encryptionKeysOf } from '../config/encryption-keys.ts';
 import { isSharedStore } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
+import type { EncryptionKey } from '../ledger/encryption.ts';
 import { defaultStoreUrl } from '../ledger/stores/open.ts';
 import { suggestion } from '../suggest.ts';
 import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
@@ -81,6 +83,8 @@ export interface GuardSettings {
   readonly fallbackScope: GuardScope | undefined;
   readonly tools: NonNullable<GuardOptions['tools']>;
   readonly secret: string | undefined;
+  /** Of the environment only: what programs on one store seal, they have to open for one another. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   readonly waitMs: number;
   readonly maxRunMs: number;
   readonly leaseMs: number;
@@ -111,6 +115,7 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
     fallbackScope: scopeOfEnvironment(environment),
     tools: options.tools ?? {},
     secret,
+    encryptionKeys: environment.MCP_ONCE_ENCRYPTION_KEYS ? encryptionKeysOf(environment.MCP_ONCE_ENCRYPTION_KEYS) : [],
     waitMs: checked.wait,
     maxRunMs: checked.maxRun,
     leaseMs: checked.lease,

@@ -34,6 +34,11 @@ export function describedTool(tool: string | GuardedTool): Pick<ToolParts, 'name
   readonly policy: GuardPolicy;
 } {
   if (typeof tool === 'string') return { name: tool, policy: {} };
+  if (typeof tool?.name !== 'string') {
+    const message =
+      'the call names no tool: pass { tool: "name" } or { tool: { name: "name", ... } }. Nothing was executed.';
+    throw new McpOnceError('configuration_invalid', message);
+  }
   const { name, annotations, inputSchema, ...policy } = tool;
   return { name, annotations, inputSchema, policy };
 }

@@ -1,7 +1,7 @@
 import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { progressTeller } from '../mcp/progress.ts';
-import { hostKeyOf } from '../mcp/server.ts';
+import { hostKeyOf } from '../mcp/tool-requests.ts';
 import type { ToolLog } from '../tool/types.ts';
 import { signalOf } from './operations.ts';
 

@@ -1,16 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable } from '../errors.ts';
 import { emit } from '../observe/events.ts';
-import {
-  decodeEntry,
-  encodeEntry,
-  type Held,
-  isUnresolved,
-  type KeptInput,
-  type KeptStep,
-  type OperationRecord,
-  type Status,
-} from './record.ts';
+import type { EntryCodec } from './codec.ts';
+import { type Held, isUnresolved, type KeptInput, type KeptStep, type OperationRecord, type Status } from './record.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one write is tried against a record that keeps changing under it. */
@@ -18,6 +10,14 @@ const writeTriesMax = 8;
 
 export interface ClaimSettings {
   readonly unresolvedRetentionMs: number;
+}
+
+/** What a claim works with; its ledger's. */
+export interface ClaimContext {
+  readonly store: Store;
+  readonly codec: EntryCodec;
+  readonly clock: Clock;
+  readonly settings: ClaimSettings;
 }
 
 type Change = (record: OperationRecord) => OperationRecord;
@@ -31,6 +31,7 @@ type Change = (record: OperationRecord) => OperationRecord;
  */
 export class Claim {
   readonly #store: Store;
+  readonly #codec: EntryCodec;
   readonly #clock: Clock;
   readonly #settings: ClaimSettings;
   readonly #token: string;
@@ -40,8 +41,9 @@ export class Claim {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param claimedMs monotonic time from *before* the write that won the claim was sent. */
-  constructor(store: Store, clock: Clock, settings: ClaimSettings, held: Held, claimedMs: number) {
+  constructor({ store, codec, clock, settings }: ClaimContext, held: Held, claimedMs: number) {
     this.#store = store;
+    this.#codec = codec;
     this.#clock = clock;
     this.#settings = settings;
     this.#held = held;
@@ -154,7 +156,7 @@ export class Claim {
       renewals: current.renewals + 1,
       renewedAt: this.#clock.wallMs(),
     });
-    return { record, bytes: encodeEntry(record) };
+    return { record, bytes: this.#codec.encode(record.key, record) };
   }
 
   async #swap(next: Held, ttlMs: number, options: { wake?: boolean }): Promise<boolean> {
@@ -171,7 +173,7 @@ export class Claim {
   async #reread(written: string): Promise<boolean> {
     const bytes = await this.#store.get(this.record.key);
     if (bytes === written) return true;
-    const entry = bytes === undefined ? undefined : decodeEntry(bytes);
+    const entry = bytes === undefined ? undefined : this.#codec.decode(this.record.key, bytes);
     if (bytes !== undefined && entry?.kind === 'operation' && entry.token === this.#token) {
       this.#held = { record: entry, bytes };
     } else {

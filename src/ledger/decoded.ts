@@ -1,5 +1,6 @@
+import type { EntryCodec } from './codec.ts';
 import { remember } from './lapse.ts';
-import { decodeEntry, type Held, type LedgerEntry } from './record.ts';
+import type { Held, LedgerEntry } from './record.ts';
 
 /** How many records, and of how many characters, are kept decoded. */
 const decodedMax = 256;
@@ -7,13 +8,18 @@ const decodedCharsMax = 16_384;
 
 /** Reads entries; what was replayed lately is not parsed and checked again, since the same bytes say the same. */
 export class DecodedEntries {
+  readonly #codec: EntryCodec;
   readonly #known = new Map<string, Held>();
+
+  constructor(codec: EntryCodec) {
+    this.#codec = codec;
+  }
 
   /** @throws McpOnceError `record_unreadable` */
   decode(key: string, bytes: string): LedgerEntry {
     const known = this.#known.get(key);
     if (known?.bytes === bytes) return known.record;
-    const entry = decodeEntry(bytes);
+    const entry = this.#codec.decode(key, bytes);
     if (entry.kind === 'operation' && entry.status.state === 'succeeded' && bytes.length <= decodedCharsMax) {
       remember(this.#known, decodedMax, key, { record: deepFreeze(entry), bytes });
     }

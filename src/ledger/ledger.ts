@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '../errors.ts';
 import { emit } from '../observe/events.ts';
-import { Claim, retentionOf } from './claim.ts';
+import { Claim, type ClaimContext, retentionOf } from './claim.ts';
+import { type EntryCodec, plainCodec } from './codec.ts';
 import { DecodedEntries } from './decoded.ts';
 import { LapseWatch } from './lapse.ts';
 import {
@@ -14,7 +15,7 @@ import {
   type Owner,
   resumed,
 } from './new-record.ts';
-import { decodeEntry, encodeEntry, type Held, type OperationRecord, recordFormat } from './record.ts';
+import { type Held, type LedgerEntry, type OperationRecord, recordFormat } from './record.ts';
 import { abandoned, decide, type Verdict } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
@@ -30,6 +31,8 @@ export interface LedgerSettings {
 
 export interface LedgerOptions {
   readonly store: Store;
+  /** How entries are written and read. Default: as they are. */
+  readonly codec?: EntryCodec;
   readonly clock: Clock;
   /** A fresh random id; for claim tokens. */
   readonly randomId: () => string;
@@ -43,16 +46,20 @@ export type ClaimAnswer =
   /** There may be no such operation any more. */
   | { readonly type: 'stale' };
 
+type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
+
 type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume' | 'continue';
 
 /** Operations, and who may execute them. The state table over a store's two atomic primitives. */
 export class Ledger {
   readonly store: Store;
+  readonly codec: EntryCodec;
   readonly lapses: LapseWatch;
   readonly #clock: Clock;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
-  readonly #decoded = new DecodedEntries();
+  readonly #decoded: DecodedEntries;
+  readonly #context: ClaimContext;
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
@@ -60,6 +67,9 @@ export class Ledger {
     this.#clock = options.clock;
     this.#randomId = options.randomId;
     this.#settings = options.settings;
+    this.codec = options.codec ?? plainCodec;
+    this.#decoded = new DecodedEntries(this.codec);
+    this.#context = { ...options, codec: this.codec };
   }
 
   /**
@@ -80,7 +90,7 @@ export class Ledger {
       }
       let fresh: Held | undefined;
       const first = (): Held => {
-        fresh ??= heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
+        fresh ??= this.#heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
         return fresh;
       };
       const ttlMs = retentionOf({ ...request, status: inFlight }, this.#settings);
@@ -158,7 +168,8 @@ export class Ledger {
       possible: true,
       status: { state: 'unknown', settledAt: nowMs, message },
     };
-    return this.store.compareAndSet(record.key, held.bytes, encodeEntry(record), this.#ttl(record), { wake: true });
+    const { bytes } = this.#heldOf(record);
+    return this.store.compareAndSet(record.key, held.bytes, bytes, this.#ttl(record), { wake: true });
   }
 
   /**
@@ -168,8 +179,9 @@ export class Ledger {
   async makeAlias(claim: Claim, of: string): Promise<boolean> {
     const held = await this.read(claim.record.key);
     if (held?.record.token !== claim.record.token) return false;
-    const bytes = encodeEntry({ v: recordFormat, kind: 'alias', key: claim.record.key, of });
-    return this.store.compareAndSet(claim.record.key, held.bytes, bytes, claim.record.retentionMs, { wake: true });
+    const { key, retentionMs } = claim.record;
+    const bytes = this.codec.encode(key, { v: recordFormat, kind: 'alias', key, of });
+    return this.store.compareAndSet(key, held.bytes, bytes, retentionMs, { wake: true });
   }
 
   /**
@@ -180,22 +192,19 @@ export class Ledger {
    */
   async takeLatch(latchKey: string, claim: Claim, mayReplace: (holder: Held) => boolean) {
     const { record } = claim;
-    const mine = encodeEntry({
-      v: recordFormat,
-      kind: 'latch',
-      key: latchKey,
-      holder: record.key,
-      generation: record.generation,
-      startedAt: record.startedAt,
-    });
+    const { key: holder, generation, startedAt } = record;
+    const wanted: LatchEntry = { v: recordFormat, kind: 'latch', key: latchKey, holder, generation, startedAt };
+    const mine = this.codec.encode(latchKey, wanted);
     const ttlMs = Math.max(this.#settings.unresolvedRetentionMs, record.retentionMs);
     let found = await this.store.putIfAbsent(latchKey, mine, ttlMs);
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
-      if (found === undefined || found === mine) return undefined;
-      const latch = decodeEntry(found);
+      if (found === undefined) return undefined;
+      const latch = this.codec.decode(latchKey, found);
       if (latch.kind !== 'latch') throw new McpOnceError('record_unreadable', 'the key holds no latch');
-      const holder = latch.holder === record.key ? undefined : await this.read(latch.holder);
-      if (holder && !mayReplace(holder)) return holder;
+      // By what they say: sealed anew, the same latch has other bytes.
+      if (isSameLatch(latch, wanted)) return undefined;
+      const held = latch.holder === record.key ? undefined : await this.read(latch.holder);
+      if (held && !mayReplace(held)) return held;
       if (await this.store.compareAndSet(latchKey, found, mine, ttlMs, { replicate: true })) return undefined;
       found = await this.store.putIfAbsent(latchKey, mine, ttlMs);
     }
@@ -205,12 +214,12 @@ export class Ledger {
   /** When the last operation that holds the latch began, and its key. */
   async readLatch(latchKey: string): Promise<{ holder: string; startedAt: number } | undefined> {
     const bytes = await this.store.get(latchKey);
-    const entry = bytes === undefined ? undefined : decodeEntry(bytes);
+    const entry = bytes === undefined ? undefined : this.codec.decode(latchKey, bytes);
     return entry?.kind === 'latch' ? entry : undefined;
   }
 
   async #swapIn(held: Held, record: OperationRecord): Promise<ClaimAnswer | undefined> {
-    const next = heldOf(record);
+    const next = this.#heldOf(record);
     const startedMs = this.#clock.monotonicMs();
     const won = await this.#own(
       () => next,
@@ -221,7 +230,7 @@ export class Ledger {
 
   #claimed(held: Held, startedMs: number): ClaimAnswer {
     this.lapses.forget(held.record.key);
-    const claim = new Claim(this.store, this.#clock, this.#settings, held, startedMs);
+    const claim = new Claim(this.#context, held, startedMs);
     return { type: 'claimed', claim };
   }
 
@@ -242,7 +251,7 @@ export class Ledger {
 
   async #giveBack(claimed: Held, why: string): Promise<void> {
     const { record } = claimed;
-    const claim = new Claim(this.store, this.#clock, this.#settings, claimed, this.#clock.monotonicMs());
+    const claim = new Claim(this.#context, claimed, this.#clock.monotonicMs());
     const status = abandoned(record, why, this.#clock.wallMs());
     for (let delayMs = 50; delayMs <= record.leaseMs; delayMs *= 2) {
       try {
@@ -262,8 +271,12 @@ export class Ledger {
   #ttl(record: OperationRecord): number {
     return retentionOf(record, this.#settings);
   }
+
+  #heldOf(record: OperationRecord): Held {
+    return { record, bytes: this.codec.encode(record.key, record) };
+  }
 }
 
-function heldOf(record: OperationRecord): Held {
-  return { record, bytes: encodeEntry(record) };
+function isSameLatch(one: LatchEntry, other: LatchEntry): boolean {
+  return one.holder === other.holder && one.generation === other.generation && one.startedAt === other.startedAt;
 }

@@ -1,8 +1,9 @@
 import { type Clock, pause } from '../clock.ts';
 import { describeError, McpOnceError } from '../errors.ts';
 import { retentionOf } from './claim.ts';
+import type { EntryCodec } from './codec.ts';
 import type { Ledger } from './ledger.ts';
-import { decodeEntry, type Ended, encodeEntry, type Held, type OperationRecord, type State } from './record.ts';
+import type { Ended, Held, OperationRecord, State } from './record.ts';
 
 /** What a person or program at the ledger's command line works with. */
 export interface Operator {
@@ -47,14 +48,14 @@ export async function listOperations(ledger: Ledger, filter: ListFilter): Promis
 
 async function* operations(ledger: Ledger): AsyncIterable<Listed> {
   for await (const { key, value } of ledger.store.scan()) {
-    const listed = listedOf(key, value);
+    const listed = listedOf(ledger.codec, key, value);
     if (listed) yield listed;
   }
 }
 
-function listedOf(key: string, bytes: string): Listed | undefined {
+function listedOf(codec: EntryCodec, key: string, bytes: string): Listed | undefined {
   try {
-    const entry = decodeEntry(bytes);
+    const entry = codec.decode(key, bytes);
     return entry.kind === 'operation' && !entry.forgotten ? { type: 'operation', record: entry } : undefined;
   } catch (error) {
     return { type: 'unreadable', key, message: describeError(error) };
@@ -120,7 +121,7 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
 export async function showOperation(ledger: Ledger, key: string): Promise<Held> {
   const bytes = await ledger.store.get(key);
   if (bytes === undefined) throw notFound(`There is no operation ${key} in the ledger.`);
-  const entry = decodeEntry(bytes);
+  const entry = ledger.codec.decode(key, bytes);
   if (entry.kind === 'alias') throw notFound(`${key} is a twin of the operation ${entry.of}: use that one.`);
   if (entry.kind !== 'operation') throw notFound(`${key} is no operation.`);
   if (entry.forgotten) throw notFound(`Operation ${key} was forgotten.`);
@@ -173,7 +174,8 @@ export async function resolveOperation(operator: Operator, key: string, found: F
     status,
   };
   const ttlMs = retentionOf(next, operator);
-  if (await ledger.store.compareAndSet(key, held.bytes, encodeEntry(next), ttlMs, { wake: true })) return next;
+  if (await ledger.store.compareAndSet(key, held.bytes, ledger.codec.encode(key, next), ttlMs, { wake: true }))
+    return next;
   throw changed(record);
 }
 
@@ -201,9 +203,9 @@ export async function forgetOperation(
   key: string,
   force = false,
 ): Promise<OperationRecord | undefined> {
-  const { store } = operator.ledger;
+  const { store, codec } = operator.ledger;
   const bytes = await store.get(key);
-  const listed = bytes === undefined ? undefined : listedOf(key, bytes);
+  const listed = bytes === undefined ? undefined : listedOf(codec, key, bytes);
   if (bytes !== undefined && listed?.type === 'unreadable') {
     if (!force) {
       throw new McpOnceError('record_unreadable', `The entry ${key} cannot be read: ${listed.message}.`);
@@ -214,7 +216,8 @@ export async function forgetOperation(
   const held = await withoutOwner(operator, await showOperation(operator.ledger, key));
   const tombstone = forgottenRecord(operator, held.record);
   const ttlMs = retentionOf(tombstone, operator);
-  if (await store.compareAndSet(key, held.bytes, encodeEntry(tombstone), ttlMs, { wake: true })) return held.record;
+  if (await store.compareAndSet(key, held.bytes, codec.encode(key, tombstone), ttlMs, { wake: true }))
+    return held.record;
   throw changed(held.record);
 }
 
@@ -252,7 +255,7 @@ async function withoutOwner(operator: Operator, held: Held): Promise<Held> {
     const bytes = await ledger.store.get(record.key);
     if (bytes === held.bytes) continue;
     if (bytes === undefined) throw notFound(`Operation ${record.key} is gone.`);
-    const now = listedOf(record.key, bytes);
+    const now = listedOf(ledger.codec, record.key, bytes);
     if (now?.type === 'operation' && now.record.status.state !== 'in_flight') throw changed(record);
     throw new McpOnceError(
       'operation_alive',

@@ -5,6 +5,9 @@ import { decodeEnvelope, encodeEnvelope } from './stores/envelope.ts';
 /** The version of the record's format. A record of a newer one is refused, not guessed at. */
 export const recordFormat = 1;
 
+/** The kind of an entry whose content is encrypted (see codec.ts). */
+export const sealedKind = 'sealed';
+
 const count = z.int().min(1);
 const timeMs = z.number();
 
@@ -124,7 +127,15 @@ const latch = z.object({
 
 const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
 
-const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret]);
+/** How many records somebody has made on one day (see record-quota.ts). */
+const counted = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('count'),
+  key: z.string(),
+  held: z.int().min(0),
+});
+
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, counted]);
 
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;
@@ -147,27 +158,40 @@ export function encodeEntry(value: LedgerEntry): string {
 }
 
 /**
- * Reads an entry of the ledger.
+ * Reads an entry of the ledger that is not encrypted.
  * @throws McpOnceError `record_unreadable` when it is not one, or of a newer format.
  */
 export function decodeEntry(bytes: string): LedgerEntry {
-  let value: unknown;
+  return entryOf(readValue(bytes));
+}
+
+/** What the bytes of an entry hold, unchecked. @throws McpOnceError `record_unreadable` */
+export function readValue(bytes: string): unknown {
   try {
-    value = decodeEnvelope(bytes);
+    return decodeEnvelope(bytes);
   } catch (cause) {
     throw new McpOnceError('record_unreadable', 'the stored record is not valid JSON', { cause });
   }
+}
+
+export function isSealed(value: unknown): boolean {
+  return (value as { kind?: unknown } | null | undefined)?.kind === sealedKind;
+}
+
+/** Checks what was read. @throws McpOnceError `record_unreadable` */
+export function entryOf(value: unknown): LedgerEntry {
   const parsed = entry.safeParse(value);
   if (parsed.success) return parsed.data;
+  throw new McpOnceError('record_unreadable', problemOf(value, parsed.error));
+}
+
+function problemOf(value: unknown, error: z.ZodError): string {
   const version = (value as { v?: unknown } | null)?.v;
-  const newer = typeof version === 'number' && version > recordFormat;
-  const where = parsed.error.issues[0]?.path.join('.') || 'its format';
-  throw new McpOnceError(
-    'record_unreadable',
-    newer
-      ? `the stored record has format ${version}, and this version of mcp-once reads up to ${recordFormat}: upgrade it`
-      : `the stored record does not parse (at ${where})`,
-  );
+  if (typeof version === 'number' && version > recordFormat) {
+    return `the stored record has format ${version}, and this version of mcp-once reads up to ${recordFormat}: upgrade it`;
+  }
+  if (isSealed(value)) return 'the stored record is encrypted, and MCP_ONCE_ENCRYPTION_KEYS is not set';
+  return `the stored record does not parse (at ${error.issues[0]?.path.join('.') || 'its format'})`;
 }
 
 /** True for states that the upstream's memory and a person may still have to do with. */

@@ -51,7 +51,8 @@ export function readLine(bytes: Uint8Array): Incoming {
   return readMessage(value);
 }
 
-function readMessage(value: object): Incoming {
+/** Checks what was parsed already, as `readLine` does. */
+export function readMessage(value: object): Incoming {
   const isRequest = Object.hasOwn(value, 'id');
   if (!Object.hasOwn(value, 'method')) {
     const parsed = JSONRPCResponseSchema.safeParse(value);

@@ -127,10 +127,13 @@ function firstContent(result: unknown): CallToolResult['content'] {
 }
 
 /** For the model. Programs have the same in `_meta`. */
-function replayNote({ tool, operation, repeatToken }: ResultAnswer): string {
+function replayNote({ tool, result, operation, repeatToken }: ResultAnswer): string {
   const when = operation ? ` at ${operation.firstExecutedAt}` : '';
   const note = `Replayed: ${tool.name} was first executed${when}, and the result above is that one. Nothing was executed now.`;
   if (repeatToken === undefined) return note;
+  if (isContentResult(result) && result.isError === true) {
+    return `${note} It was an error: once its cause is gone, call again with the same arguments and repeat_token "${repeatToken}" to try anew; if it may have taken effect all the same, check first.`;
+  }
   return `${note} Only if a second, separate operation is really wanted: call again with the same arguments and repeat_token "${repeatToken}".`;
 }
 

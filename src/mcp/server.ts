@@ -1,41 +1,28 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { Protocol, type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
+  type CallToolResult,
   ElicitResultSchema,
-  ErrorCode,
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import type { Answer, Asking, ToolCall } from '../call/types.ts';
+import type { Asking, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
-import type { Catalog } from '../tool/catalog.ts';
-import type { ToolLog } from '../tool/types.ts';
 import { askingBy, takesForms } from './elicitation.ts';
-import { progressTeller } from './progress.ts';
-import { render } from './render.ts';
-import { toolPages } from './tool-list.ts';
+import { type ToolPage, toolPages } from './tool-list.ts';
+import { answerCall, pageAt, type ToolService } from './tool-requests.ts';
 
 /** What the SDK tells about a request besides the request: its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type CallScope = ToolCall['scope'];
 
-export interface McpServerOptions {
-  readonly name: string;
-  readonly version: string;
-  readonly title?: string;
-  /** For the model: what the server is, and what it has to know about all tools. */
-  readonly instructions?: string;
-  readonly catalog: Catalog;
-  /** Rejects only for faults: every expected outcome is an answer. */
-  readonly handle: (call: ToolCall) => Promise<Answer>;
+export interface McpServerOptions extends ToolService {
   /** Whose calls these are; a function where each request has to say it. */
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
-  readonly log: ToolLog;
+  /** The pages of the catalog, where several connections share them. */
+  readonly list?: (cursor?: string) => ToolPage | undefined;
 }
-
-/** Names the host program's own idempotency key in `_meta` of `tools/call`. */
-const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
 
 const listRequest = z.object({
   method: z.literal('tools/list'),
@@ -58,11 +45,11 @@ const noValidator = {
 const elicitMs = 2 * 3_600_000;
 
 /**
- * An MCP server over the catalog, for any transport: connect it, and close it to end the connection.
- * One server serves one connection.
+ * An MCP server over the catalog for MCP 2025-11-25 and earlier, for any transport: connect it, and
+ * close it to end the connection. One server serves one connection.
  */
 export function createMcpServer(options: McpServerOptions): Server {
-  const { name, version, title, instructions, catalog } = options;
+  const { name, version, title, instructions, scope } = options;
   const server = new ToolServer(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
@@ -71,15 +58,18 @@ export function createMcpServer(options: McpServerOptions): Server {
       ...(instructions === undefined ? {} : { instructions }),
     },
   );
-  const list = toolPages(catalog);
-  server.setRequestHandler(listRequest, ({ params }) => {
-    const page = list(params?.cursor);
-    if (page) return { ...page };
-    throw new ProtocolError(ErrorCode.InvalidParams, 'The cursor is not one of this list: begin again without one.');
-  });
+  const list = options.list ?? toolPages(options.catalog);
+  server.setRequestHandler(listRequest, ({ params }) => ({ ...pageAt(list, params?.cursor) }));
   server.onCall((params, extra) => {
-    const asking = takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined;
-    return answerCall(options, params, extra, asking);
+    return answerCall(options, {
+      params,
+      meta: extra._meta ?? {},
+      scope: typeof scope === 'function' ? scope(extra) : scope,
+      signal: extra.signal,
+      headerKey: extra.requestInfo?.headers['idempotency-key'],
+      notify: (notification) => extra.sendNotification(notification),
+      asking: takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined,
+    });
   });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);
   return server;
@@ -91,83 +81,13 @@ function askingOf(extra: RequestExtra): Asking {
   });
 }
 
-async function answerCall(
-  options: McpServerOptions,
-  rawParams: unknown,
-  extra: RequestExtra,
-  asking: Asking | undefined,
-) {
-  if (!isCallParams(rawParams)) {
-    const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
-    throw new ProtocolError(ErrorCode.InvalidParams, message);
-  }
-  const params = rawParams;
-  const meta = extra._meta ?? {};
-  const hostKey = hostKeyOf(meta, params);
-  const onWait = progressOf(options.log, extra);
-  try {
-    const answer = await options.handle({
-      tool: params.name,
-      arguments: params.arguments,
-      scope: typeof options.scope === 'function' ? options.scope(extra) : options.scope,
-      meta,
-      signal: extra.signal,
-      ...(hostKey === undefined ? {} : { hostKey }),
-      ...(onWait ? { onWait } : {}),
-      ...(asking ? { asking } : {}),
-    });
-    return render(answer);
-  } catch (error) {
-    options.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
-    throw new ProtocolError(ErrorCode.InternalError, faultMessage(options.catalog, params.name));
-  }
-}
-
-type CallParams = Readonly<Record<string, unknown>> & { readonly name: string; readonly arguments?: unknown };
-
-function isCallParams(params: unknown): params is CallParams {
-  return typeof params === 'object' && params !== null && 'name' in params && typeof params.name === 'string';
-}
-
-/**
- * The idempotency key of the host program, unchecked, or undefined when it sent none. The first
- * source that is there decides, even by a value that is then refused.
- */
-export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Readonly<Record<string, unknown>>): unknown {
-  const own = (from: Readonly<Record<string, unknown>>, name: string): unknown =>
-    Object.hasOwn(from, name) ? from[name] : undefined;
-  const fromMeta = own(meta, IDEMPOTENCY_KEY_META);
-  return fromMeta === undefined ? own(params, 'idempotencyKey') : fromMeta;
-}
-
-/** Undefined when the caller did not ask for progress. */
-function progressOf(log: ToolLog, extra: RequestExtra): ((waitedMs: number) => void) | undefined {
-  const progressToken = extra._meta?.progressToken;
-  if (progressToken === undefined) return undefined;
-  return progressTeller(progressToken, (notification) => {
-    extra.sendNotification(notification).catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
-  });
-}
-
-/** What a caller may rely on after a fault that the engine did not expect. */
-function faultMessage(catalog: Catalog, name: string): string {
-  const tool = catalog.find(name);
-  const opening = `${tool?.name ?? 'the tool'}: an internal fault of mcp-once.`;
-  if (!tool) return `${opening} Nothing was executed.`;
-  if (tool.effect === 'read') return `${opening} It only reads: it is safe to call again.`;
-  if (tool.match === 'identical' || tool.match === 'latest') {
-    return `${opening} Whether the operation took effect is in the ledger: call again with the same arguments to learn it.`;
-  }
-  return `${opening} Whether it took effect is not known: check the upstream before you call again.`;
-}
-
 class ToolServer extends Server {
   /**
    * Goes around the `tools/call` wrapper of the SDK's Server. That one checks the result only after
    * the tool has run and answers -32602 where it does not like it, so that a caller would take for
    * refused what has been executed; and it copies the result, where a replay must keep its bytes.
    */
-  onCall(answer: (params: unknown, extra: RequestExtra) => ReturnType<typeof answerCall>): void {
+  onCall(answer: (params: unknown, extra: RequestExtra) => Promise<CallToolResult>): void {
     Protocol.prototype.setRequestHandler.call(this, callRequest, (request: object, extra: RequestExtra) =>
       answer((request as z.infer<typeof callRequest>).params, extra),
     );
@@ -178,15 +98,4 @@ class ToolServer extends Server {
    * task support and handling, 1) wants it processed as if it had none.
    */
   protected override assertTaskHandlerCapability(): void {}
-}
-
-/** An error response: the SDK sends its code and message as they are. */
-class ProtocolError extends Error {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string) {
-    super(message);
-    this.name = 'ProtocolError';
-    this.code = code;
-  }
 }

@@ -138,7 +138,8 @@ export class StdioTransport implements Transport {
   }
 
   #deliver(message: JSONRPCMessage): void {
-    if ('method' in message && 'id' in message) {
+    // A subscription (MCP 2026-07-28) is answered when it ends: nothing waits for that.
+    if ('method' in message && 'id' in message && message.method !== 'subscriptions/listen') {
       const refusal = this.#admit(message.id);
       if (refusal) {
         this.#refuse(refusal);

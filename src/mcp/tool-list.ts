@@ -16,7 +16,7 @@ const repeatTokenSchema = Object.freeze({
 const pageTools = 100;
 
 /** One page of `tools/list`. */
-interface ToolPage {
+export interface ToolPage {
   readonly tools: ListedTool[];
   readonly nextCursor?: string;
 }

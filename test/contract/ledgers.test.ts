@@ -4,11 +4,14 @@ import { Keyv } from 'keyv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Claim } from '../../src/ledger/claim.ts';
+import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
 import { type ClaimAnswer, Ledger } from '../../src/ledger/ledger.ts';
 import type { ClaimRequest } from '../../src/ledger/new-record.ts';
+import type { OperationRecord } from '../../src/ledger/record.ts';
 import { storeFromKeyv } from '../../src/ledger/stores/keyv.ts';
 import { openStore } from '../../src/ledger/stores/open.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
+import { rotatingCodecs } from '../support/encryption.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { makeTemporaryFolder } from '../support/temporary.ts';
@@ -27,12 +30,19 @@ afterAll(async () => {
   folder.remove();
 });
 
-const ledgers: Record<string, () => Promise<Store>> = {
+const stores = {
   sqlite: () => openStore(`sqlite:${join(folder.path, `${randomUUID()}.sqlite`)}`),
   redis: () => openStore(redis.url, { namespace: `test-${randomUUID()}` }),
   memory: () => openStore('memory:'),
   'any Keyv': () => storeFromKeyv(new Keyv(), { singleProcess: true }),
 };
+
+/** Each ledger of a test is opened with a codec of its own, as each process has one. */
+const ledgers: Record<string, { open: () => Promise<Store>; codec: () => EntryCodec }> = {};
+for (const [name, open] of Object.entries(stores)) {
+  ledgers[name] = { open, codec: () => plainCodec };
+  ledgers[`${name}, sealed`] = { open, codec: rotatingCodecs() };
+}
 
 const day = 86_400_000;
 
@@ -58,7 +68,7 @@ function claimOf(answer: ClaimAnswer): Claim {
   return answer.claim;
 }
 
-describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
+describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) => {
   let store: Store;
 
   beforeEach(async () => {
@@ -70,6 +80,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
   const ledger = (leaseMs = 10_000) =>
     new Ledger({
       store,
+      codec: codec(),
       clock: systemClock,
       randomId: randomUUID,
       settings: { leaseMs, unresolvedRetentionMs: 30 * day },
@@ -137,7 +148,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
 
   test('a junk record refuses the call, executes nothing and is not overwritten', async () => {
     const upstream = new Upstream();
-    const { call, engine } = testEngine({ tools: [createThing(upstream, 'resend')], store });
+    const { call, engine } = testEngine({ tools: [createThing(upstream, 'resend')], store, codec: codec() });
     resultOf(await call('create_thing', { item: 'a' }));
     const [entry] = await entries(store);
     if (!entry) throw new Error('the record is there');
@@ -161,8 +172,9 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
     const { result } = first.record.status as { result: { list: number[] } };
     expect(() => result.list.push(2)).toThrow(TypeError);
 
-    const bytes = await store.get('k');
-    await store.compareAndSet('k', bytes ?? '', bytes?.replace('"list":[1]', '"list":[3]') ?? '', day);
+    const { record, bytes } = first;
+    const other = { ...record, status: { ...record.status, result: { list: [3] } } } as OperationRecord;
+    expect(await store.compareAndSet('k', bytes, one.codec.encode('k', other), day)).toBe(true);
     expect((await one.read('k'))?.record.status).toMatchObject({ result: { list: [3] } });
   });
 
@@ -184,7 +196,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
   test('the way of a call: 30 at once in three engines, steps, a lost answer, writes A, B, A', async () => {
     const upstream = new Upstream();
     const tools = [createOrder(upstream, 'resend'), setThing(upstream)];
-    const engines = Array.from({ length: 3 }, () => testEngine({ tools, store }));
+    const engines = Array.from({ length: 3 }, () => testEngine({ tools, store, codec: codec() }));
     upstream.next('none', 'drop_answer');
     const calls = engines.flatMap(({ call }) => Array.from({ length: 10 }, () => call('create_order', { item: 'a' })));
     const answers = (await Promise.all(calls)).map(resultOf);
@@ -201,7 +213,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
     const tools = [createThing(upstream, 'resend')];
     const record = { ...request(), tool: 'create_thing' };
     claimOf(await ledger(300).claim(record));
-    const { engine } = testEngine({ tools, store, leaseMs: 300 });
+    const { engine } = testEngine({ tools, store, codec: codec(), leaseMs: 300 });
     const answer = await ledger(300).claim(record);
     expect(answer.type).toBe('in_flight');
     const watching = await engine.ledger();
@@ -216,13 +228,10 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, open) => {
 
 test('of 50 claims through two stores over one Keyv instance exactly one wins', async () => {
   const keyv = new Keyv();
-  const stores = [
-    await storeFromKeyv(keyv, { singleProcess: true }),
-    await storeFromKeyv(keyv, { singleProcess: true }),
-  ];
+  const both = [await storeFromKeyv(keyv, { singleProcess: true }), await storeFromKeyv(keyv, { singleProcess: true })];
   const claims = Array.from({ length: 50 }, (_, index) => {
     const settings = { leaseMs: 10_000, unresolvedRetentionMs: 30 * day };
-    const store = stores[index % 2] as Store;
+    const store = both[index % 2] as Store;
     return new Ledger({ store, clock: systemClock, randomId: randomUUID, settings }).claim(request());
   });
   expect((await Promise.all(claims)).filter(({ type }) => type === 'claimed')).toHaveLength(1);

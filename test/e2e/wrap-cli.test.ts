@@ -44,6 +44,27 @@ test('a client’s file that was rewritten starts its server through the ledger'
   expect(JSON.parse(readFileSync(file, 'utf8')).mcpServers.mine).toEqual(entry);
 });
 
+test('a server that is disabled is not started, and its tools are not there', () => {
+  const { folder, env, starts } = stage();
+  const file = join(folder, 'config.json');
+  const server = { command: process.execPath, args: [scripted], env };
+  writeFileSync(file, JSON.stringify({ mcpServers: { on: server, not: { ...server, disabled: true } } }));
+  const { status, stdout } = run(['--config', file, '--explain', '--json']);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout).map(({ server: name }: { server: string }) => name)).toEqual(['on']);
+  expect(starts()).toHaveLength(1);
+});
+
+test('where no mcp-once is on the PATH, --write says that the servers will not start', () => {
+  const { folder } = stage();
+  const file = join(folder, 'client.json');
+  writeFileSync(file, JSON.stringify({ mcpServers: { mine: { command: 'mine' } } }));
+  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toMatch(/no mcp-once on the PATH/);
+  expect(run(['--config', file, '--undo']).status).toBe(0);
+  writeFileSync(join(folder, 'mcp-once'), '', { mode: 0o755 });
+  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toBe('');
+});
+
 test('headers from variables reach the server', async () => {
   const { store } = stage();
   const heard: unknown[] = [];
@@ -59,6 +80,7 @@ test('headers from variables reach the server', async () => {
 test.each([
   ['nothing to wrap', [], /there is no server to wrap/],
   ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must hold no password/],
+  ['a URL of another scheme', ['ftp://127.0.0.1/mcp'], /"ftp:.*" is no URL that begins with http/],
   ['more than a URL', ['https://127.0.0.1/mcp', 'x'], /nothing else may stand/],
   ['a header for a command', ['--header', 'a: b', '--', 'x'], /for a server at a URL/],
   ['a header that is none', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],

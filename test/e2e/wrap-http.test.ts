@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Message, main, RawClient, serverOf, stage } from '../support/wrap.ts';
 import { listening, serving } from '../support/wrap-http.ts';
@@ -12,6 +14,14 @@ async function scriptedHttp() {
   const headers: IncomingMessage['headers'][] = [];
   const sessions = new Set<string>();
   let count = 0;
+  let held = Promise.resolve();
+  let release = (): void => {};
+  /** No session begins until `release`. */
+  const hold = (): void => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  };
   const json = (response: ServerResponse, value: unknown, more: Record<string, string> = {}): void => {
     response.writeHead(200, { 'content-type': 'application/json', ...more });
     response.end(JSON.stringify(value));
@@ -42,6 +52,7 @@ async function scriptedHttp() {
     for await (const chunk of request) body += chunk;
     const message: Message = JSON.parse(body);
     if (message.method === 'initialize') {
+      await held;
       count += 1;
       sessions.add(`s${count}`);
       const { protocolVersion } = message.params;
@@ -51,7 +62,7 @@ async function scriptedHttp() {
     else if (message.id === undefined) response.writeHead(202).end();
     else answer(message, response);
   });
-  return { url: `${origin}/mcp`, effects, headers, sessions, opened: () => count };
+  return { url: `${origin}/mcp`, effects, headers, sessions, opened: () => count, hold, release: () => release() };
 }
 
 function wrapUrl(
@@ -75,6 +86,25 @@ test('a session that is gone is opened anew, and what it refused is sent again',
   expect(outcome(await client.call('effect', {}))).toMatchObject({ replayed: true });
   expect(server.effects).toEqual(['effect']);
   expect(server.opened()).toBe(3);
+});
+
+test('a call that waited for a new session for longer than it may run is not sent in it, and then executes once', async () => {
+  const { folder, store } = stage();
+  const server = await scriptedHttp();
+  const file = join(folder, 'config.json');
+  writeFileSync(file, JSON.stringify({ store, maxRunMs: '1s', logLevel: 'warn' }));
+  const client = new RawClient([main, 'wrap', '--config', file, server.url]);
+  await client.initialize();
+  await client.ask('tools/list', {});
+  server.sessions.clear();
+  server.hold();
+  expect(outcome(await client.call('effect', {}))).toMatchObject({ code: 'outcome_unknown' });
+  server.release();
+  // It waited for the session behind the call.
+  expect((await client.ask('x/read')).result).toEqual({ method: 'x/read' });
+  expect(server.effects).toEqual([]);
+  await expect.poll(async () => outcome(await client.call('effect', {})).code).toBe('succeeded');
+  expect(server.effects).toEqual(['effect']);
 });
 
 test.each([

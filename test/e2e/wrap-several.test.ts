@@ -97,11 +97,7 @@ test('both may ask the client under one id, and each is answered itself', async 
   expect(texts.sort()).toEqual(['accept', 'decline']);
 });
 
-// Once in some twenty runs on a busy machine the call after the restart is refused ("nothing was executed"): why is not known yet.
-test('one that does not come up is left out, and the death of one is nothing to the other', {
-  retry: 2,
-  timeout: 60_000,
-}, async () => {
+test('one that does not come up is left out, and the death of one is nothing to the other', async () => {
   const { args, file } = configured((effects) => ({
     ...two(effects),
     absent: { command: '/nowhere/at-all' },
@@ -110,13 +106,15 @@ test('one that does not come up is left out, and the death of one is nothing to 
   const client = new RawClient(args);
   const { result } = await client.initialize();
   expect(result.serverInfo.title).toBe('one, other');
-  const executing = client.call('other_effect', { what: 'goes on', mode: 'slow 300' });
+  const executing = client.call('other_effect', { what: 'for 300', mode: 'slow' });
   const died = await client.call('one_effect', { what: 'd', mode: 'die' });
   expect(outcome(died)).toMatchObject({ code: 'outcome_unknown' });
-  expect(executing).toBeDefined();
   expect(outcome(await client.call('other_effect', { what: 'x' }))).toMatchObject({ code: 'succeeded' });
   expect(outcome(await client.call('one_effect', { what: 'after' }))).toMatchObject({ code: 'succeeded' });
+  expect(outcome(await executing)).toMatchObject({ code: 'succeeded' });
   expect(lines(file('one'))).toEqual(['d', 'after']);
+  expect(lines(file('other'))).toEqual(['for 300', 'x']);
+  expect(lines(file('other.starts'))).toHaveLength(1);
   expect(client.heard).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
 });
 

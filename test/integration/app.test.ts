@@ -1,11 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createApp } from '../../src/app.ts';
+import { createApp, openLedger } from '../../src/app.ts';
 import type { Answer, ToolCall } from '../../src/call/types.ts';
+import { systemClock } from '../../src/clock.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
+import { forgetOperation } from '../../src/ledger/operator.ts';
 import { emit, onEvent } from '../../src/observe/events.ts';
 import { createLog, type Log, logEvents } from '../../src/observe/log.ts';
+import { keysText } from '../support/encryption.ts';
 import { refusalOf } from '../support/engine.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -97,6 +102,83 @@ describe('the secret of repeat tokens', () => {
     const { repeatToken } = resultOf(await one.call(alice));
     expect(await other.call({ ...alice, repeat_token: repeatToken })).toMatchObject({ code: 'invalid_repeat_token' });
     resultOf(await one.call({ ...alice, repeat_token: repeatToken }));
+  });
+});
+
+describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
+  const onFile = (folder: string, ...ids: string[]) =>
+    appIn(folder, {
+      MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}`,
+      MCP_ONCE_ENCRYPTION_KEYS: keysText(...ids),
+    });
+
+  /** What is stored, in the order of the keys: the operation first. */
+  const stored = (folder: string): string[] => {
+    const database = new Database(join(folder, 'ledger.sqlite'), { readonly: true });
+    onTestFinished(() => void database.close());
+    return database.prepare<[], string>('SELECT value FROM entries ORDER BY key').pluck().all();
+  };
+
+  test('everything is sealed, the secret of repeat tokens, too', async () => {
+    const folder = temporaryFolder();
+    const { call } = await onFile(folder, 'a');
+    resultOf(await call(alice));
+    resultOf(await call(alice));
+    const entries = stored(folder);
+    expect(entries).toHaveLength(2);
+    for (const entry of entries) expect(JSON.parse(entry).value).toMatchObject({ kind: 'sealed', keyId: 'a' });
+
+    const control = temporaryFolder();
+    const plain = await onFile(control);
+    resultOf(await plain.call(alice));
+    resultOf(await plain.call(alice));
+    expect(stored(control).map((entry) => JSON.parse(entry).value.kind)).toEqual(['operation', 'secret']);
+  });
+
+  test('the secret follows the first key, so that the old one can be dropped, and stays the same', async () => {
+    const folder = temporaryFolder();
+    const before = await onFile(folder, 'a');
+    resultOf(await before.call(alice));
+    const { repeatToken } = resultOf(await before.call(alice));
+    const both = await onFile(folder, 'b', 'a');
+    resultOf(await both.call({ ...alice, name: 'Bob', email: 'bob@example.com' }));
+    resultOf(await both.call({ ...alice, name: 'Bob', email: 'bob@example.com' }));
+    const after = await onFile(folder, 'b');
+    expect(await after.call(alice)).toMatchObject({ code: 'record_unreadable' });
+    const again = resultOf(await after.call({ ...alice, repeat_token: repeatToken }));
+    expect(again.replayed).toBe(false);
+  });
+
+  test('a secret whose key is lost can be forgotten, and then a new one is made', async () => {
+    const folder = temporaryFolder();
+    const before = await onFile(folder, 'a');
+    resultOf(await before.call(alice));
+    const { repeatToken } = resultOf(await before.call(alice));
+    const { config, call } = await onFile(folder, 'b');
+    const bob = { name: 'Bob', email: 'bob@example.com' };
+    resultOf(await call(bob));
+    expect(await call(bob)).toMatchObject({ code: 'record_unreadable' });
+    const ledger = await openLedger(config);
+    onTestFinished(() => ledger.store.close());
+    const operator = { ledger, clock: systemClock, randomId: randomUUID, unresolvedRetentionMs: 60_000 };
+    await expect(forgetOperation(operator, 'repeat-secret')).rejects.toThrow(/cannot be read/);
+    await forgetOperation(operator, 'repeat-secret', true);
+    expect(resultOf(await call(bob))).toMatchObject({ replayed: true, repeatToken: expect.any(String) });
+    expect(await call({ ...alice, repeat_token: repeatToken })).toMatchObject({ code: 'invalid_repeat_token' });
+  });
+
+  test('a secret that was kept in clear is sealed by the next who reads it', async () => {
+    const folder = temporaryFolder();
+    const plain = await onFile(folder);
+    resultOf(await plain.call(alice));
+    const { repeatToken } = resultOf(await plain.call(alice));
+    const sealed = await onFile(folder, 'a');
+    expect(resultOf(await sealed.call({ ...alice, repeat_token: repeatToken })).replayed).toBe(false);
+    expect(
+      stored(folder)
+        .map((entry) => JSON.parse(entry).value.kind)
+        .sort(),
+    ).toEqual(['operation', 'sealed', 'sealed']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -53,6 +54,20 @@ describe('help and usage', () => {
 });
 
 describe('config', () => {
+  test('token makes a token and the hash that the configuration takes', () => {
+    const folder = temporaryFolder();
+    const { code, stdout } = run(folder, ['config', 'token']);
+    expect(code).toBe(0);
+    const { token, hash } = JSON.parse(stdout);
+    expect(hash).toBe(`sha256:${createHash('sha256').update(token).digest('hex')}`);
+    const access = { tokens: [{ hash, tenant: 'acme', subject: 'alice' }] };
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ access }));
+    const check = run(folder, ['config', 'check', '--config', 'c.json']);
+    expect(check.code).toBe(0);
+    expect(check.stdout).not.toContain(hash.slice('sha256:'.length));
+    expect(JSON.parse(check.stdout).access.tokens).toEqual([{ hash: 'sha256:***', tenant: 'acme', subject: 'alice' }]);
+  });
+
   test('check prints what is in effect, and no secret', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), JSON.stringify({ tools: { 'create_*': { window: '7d' } } }));

@@ -12,7 +12,8 @@ const script = fileURLToPath(new URL('./guard-process.mjs', import.meta.url));
 function stage() {
   const folder = temporaryFolder();
   const file = join(folder, 'effects.txt');
-  const effects = (): number => (existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').length : 0);
+  // Whole lines: a file is there before what is written to it.
+  const effects = (): number => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0);
   const start = async (env: Record<string, string> = {}) => {
     const transport = new StdioClientTransport({
       command: process.execPath,

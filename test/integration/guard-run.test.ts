@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -6,8 +6,9 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { FastMCP } from 'fastmcp';
 import { Keyv } from 'keyv';
 import { type Guard, type GuardOptions, guard, NotExecuted } from 'mcp-once';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { keysText } from '../support/encryption.ts';
 import { hasRedisServer, startRedis } from '../support/redis.ts';
 import { callTool, freePort } from './guard-servers.ts';
 
@@ -37,6 +38,14 @@ describe('run', () => {
     if (again.code !== 'succeeded' || again.repeatToken === undefined) throw new Error('no token');
     const second = await once.run({ ...call, repeatToken: again.repeatToken }, execute);
     expect(second).toMatchObject({ replayed: false, result: { number: 2 } });
+  });
+
+  it('without a tool is refused, and nothing is executed', async () => {
+    const once = await openGuard();
+    let effects = 0;
+    const misspelt = { tol: 'create_invoice', arguments: {} } as unknown as typeof call;
+    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/names no tool.*Nothing was executed/);
+    expect(effects).toBe(0);
   });
 
   it('tells what a throw means: unknown is not executed again, NotExecuted is', async () => {
@@ -105,6 +114,26 @@ describe('run', () => {
     const answer = await once.run(call, async () => ++effects);
     expect(answer.code).toMatch(/ledger_unavailable|operation_failed/);
     expect(effects).toBe(0);
+  });
+});
+
+describe('run, with MCP_ONCE_ENCRYPTION_KEYS', () => {
+  /** Everything in the folder of a guard's store, after an execution and its replay. */
+  const storedWith = async (keys: string): Promise<string> => {
+    vi.stubEnv('MCP_ONCE_ENCRYPTION_KEYS', keys);
+    closing.push(async () => vi.unstubAllEnvs());
+    const folder = await mkdtemp(join(tmpdir(), 'mcp-once-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const once = await openGuard({ store: `sqlite:${join(folder, 'ledger.sqlite')}` });
+    const execute = async () => ({ number: 'a private result' });
+    for (const replayed of [false, true]) expect(await once.run(call, execute)).toMatchObject({ replayed });
+    const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'latin1')));
+    return files.join();
+  };
+
+  it('stores nothing in clear; without the variable all of it', async () => {
+    expect(await storedWith(keysText('k'))).not.toMatch(/a private result|create_invoice/);
+    expect(await storedWith('')).toMatch(/a private result/);
   });
 });
 

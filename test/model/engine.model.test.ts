@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Answer } from '../../src/call/types.ts';
 import type { Recovery } from '../../src/index.ts';
+import { plainCodec } from '../../src/ledger/codec.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
+import { rotatingCodecs } from '../support/encryption.ts';
 import { testEngine } from '../support/engine.ts';
 import { faultyStore, type StoreFault } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
@@ -61,7 +63,7 @@ interface Plan {
   readonly steps: boolean;
 }
 
-async function play(plan: Plan, recovery: Recovery | Recovery[]) {
+async function play(plan: Plan, recovery: Recovery | Recovery[], codec = () => plainCodec) {
   const upstream = new Upstream();
   upstream.honoursKeys = [recovery].flat().includes('resend');
   upstream.next(...plan.upstreamFaults);
@@ -77,7 +79,7 @@ async function play(plan: Plan, recovery: Recovery | Recovery[]) {
       () => faults.shift() ?? 'none',
       () => process.dead,
     );
-    return Object.assign(process, testEngine({ tools, store, clock }));
+    return Object.assign(process, testEngine({ tools, store, clock, codec: codec() }));
   };
   const processes = [start(), start(), start()];
   const answers: Promise<Answer>[] = [];
@@ -149,17 +151,24 @@ for (const recovery of ['resend', 'reconcile', 'refuse'] as const) {
   }, 60_000);
 }
 
-test('each step of an operation takes effect at most once through faults and deaths: resend', async () => {
-  await fc.assert(
-    fc.asyncProperty(plan(true), async (given) => {
-      const played = await play(given, 'resend');
-      const { last, told } = await comeToRest(played);
-      const { effects } = played.upstream;
-      const names = effects.map(({ body }) => (body as string[])[0]);
-      expect(new Set(names).size).toBe(names.length);
-      const order = effects.find(({ body }) => (body as string[])[0] === 'order');
-      for (const result of resultsIn([last, ...told])) expect(result).toBe(JSON.stringify({ id: order?.id }));
-    }),
-    { numRuns: 100 },
-  );
-}, 60_000);
+test.each([
+  ['stored as they are', () => plainCodec],
+  ['sealed with two keys in turn', rotatingCodecs()],
+])(
+  'each step of an operation takes effect at most once through faults and deaths: resend, records %s',
+  async (_, codec) => {
+    await fc.assert(
+      fc.asyncProperty(plan(true), async (given) => {
+        const played = await play(given, 'resend', codec);
+        const { last, told } = await comeToRest(played);
+        const { effects } = played.upstream;
+        const names = effects.map(({ body }) => (body as string[])[0]);
+        expect(new Set(names).size).toBe(names.length);
+        const order = effects.find(({ body }) => (body as string[])[0] === 'order');
+        for (const result of resultsIn([last, ...told])) expect(result).toBe(JSON.stringify({ id: order?.id }));
+      }),
+      { numRuns: 100 },
+    );
+  },
+  60_000,
+);

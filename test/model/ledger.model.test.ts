@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Claim } from '../../src/ledger/claim.ts';
+import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { ClaimRequest } from '../../src/ledger/new-record.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
+import { rotatingCodecs } from '../support/encryption.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const leaseMs = 10_000;
@@ -39,12 +41,16 @@ class Reference {
 class Real {
   readonly clock = new ManualClock();
   readonly store = openMemoryStore({ now: () => this.clock.wallMs() });
-  readonly processes = [0, 1, 2].map((id) => ({ id, ledger: this.#ledger(), claim: undefined as Claim | undefined }));
+  readonly processes: { readonly id: number; readonly ledger: Ledger; claim: Claim | undefined }[];
   #ids = 0;
 
-  #ledger(): Ledger {
+  constructor(codec: () => EntryCodec) {
     const settings = { leaseMs, unresolvedRetentionMs: 86_400_000 };
-    return new Ledger({ store: this.store, clock: this.clock, randomId: () => `token-${this.#ids++}`, settings });
+    const randomId = () => `token-${this.#ids++}`;
+    this.processes = [0, 1, 2].map((id) => {
+      const ledger = new Ledger({ store: this.store, codec: codec(), clock: this.clock, randomId, settings });
+      return { id, ledger, claim: undefined };
+    });
   }
 }
 
@@ -216,22 +222,29 @@ class Passing implements Command {
   toString = () => `pass(${this.ms} ms)`;
 }
 
-test('random interleavings of claim, renew, settle, lapse, take-over and crash agree with the reference', async () => {
-  const process = fc.integer({ min: 0, max: 2 });
-  const commands: fc.Arbitrary<Command>[] = [
-    fc.tuple(process, fc.constantFrom('f', 'g')).map(([id, fingerprint]) => new Claiming(id, fingerprint)),
-    process.map((id) => new Renewing(id)),
-    fc
-      .tuple(process, fc.constantFrom<Outcome[]>('succeeded', 'failed', 'unknown'))
-      .map(([id, outcome]) => new Settling(id, outcome)),
-    process.map((id) => new TakingOver(id)),
-    process.map((id) => new Crashing(id)),
-    fc.constantFrom(1, 3_000, 5_000, 10_000, 70_000).map((ms) => new Passing(ms)),
-  ];
-  await fc.assert(
-    fc.asyncProperty(fc.commands(commands, { maxCommands: 40, size: 'max' }), async (sequence) => {
-      await fc.asyncModelRun(() => ({ model: new Model(), real: new Real() }), sequence);
-    }),
-    { numRuns: 1_000 },
-  );
-}, 120_000);
+test.each([
+  ['stored as they are', () => plainCodec],
+  ['sealed with two keys in turn', rotatingCodecs()],
+])(
+  'random interleavings of claim, renew, settle, lapse, take-over and crash agree with the reference: records %s',
+  async (_, codec) => {
+    const process = fc.integer({ min: 0, max: 2 });
+    const commands: fc.Arbitrary<Command>[] = [
+      fc.tuple(process, fc.constantFrom('f', 'g')).map(([id, fingerprint]) => new Claiming(id, fingerprint)),
+      process.map((id) => new Renewing(id)),
+      fc
+        .tuple(process, fc.constantFrom<Outcome[]>('succeeded', 'failed', 'unknown'))
+        .map(([id, outcome]) => new Settling(id, outcome)),
+      process.map((id) => new TakingOver(id)),
+      process.map((id) => new Crashing(id)),
+      fc.constantFrom(1, 3_000, 5_000, 10_000, 70_000).map((ms) => new Passing(ms)),
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.commands(commands, { maxCommands: 40, size: 'max' }), async (sequence) => {
+        await fc.asyncModelRun(() => ({ model: new Model(), real: new Real(codec) }), sequence);
+      }),
+      { numRuns: 1_000 },
+    );
+  },
+  120_000,
+);

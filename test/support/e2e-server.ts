@@ -127,7 +127,8 @@ export class ServerProcess {
   }
 }
 
-function toldOf(answer: CallToolResult): Told {
+/** What a result tells its caller. */
+export function toldOf(answer: CallToolResult): Told {
   const outcome = answer._meta?.['mcp-once/outcome'] as OutcomeMeta;
   const [first] = answer.content;
   const text = first?.type === 'text' ? first.text : '';

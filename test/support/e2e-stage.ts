@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
+import { HttpProcess } from './e2e-http.ts';
 import { mainFile, SandboxProcess } from './e2e-sandbox.ts';
 import { type Arguments, ServerProcess } from './e2e-server.ts';
 import { makeTemporaryFolder } from './temporary.ts';
@@ -43,7 +44,7 @@ export const testKey = 'sk_test_e2e';
 /** What one test file plays on: a folder, a sandbox in a process of its own, and servers on one ledger. */
 export class Stage {
   readonly #options: StageOptions;
-  readonly #servers: ServerProcess[] = [];
+  readonly #servers: { kill(): Promise<unknown> }[] = [];
   #folder: ReturnType<typeof makeTemporaryFolder> | undefined;
   #sandbox: SandboxProcess | undefined;
   #configs = 0;
@@ -80,22 +81,43 @@ export class Stage {
 
   /** Starts one more server process on the ledger of this stage. */
   async server(options: ServerOptions = {}): Promise<ServerProcess> {
-    const { strike, mayBecomeNobody, args = [], env = {} } = options;
-    const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
-    const server = await ServerProcess.start(
-      [...(strike || mayBecomeNobody ? ['--import', preload] : []), ...serve, ...args],
-      {
-        ...this.environment(),
-        MCP_ONCE_STORE: `sqlite:${this.ledgerFile}`,
-        MCP_ONCE_LOG_LEVEL: 'warn',
-        STRIPE_SECRET_KEY: testKey,
-        STRIPE_API_BASE: this.sandbox.url,
-        ...strikeEnvironment(strike),
-        ...env,
-      },
-    );
+    const server = await ServerProcess.start(await this.#commandLine(options), this.#serverEnvironment(options));
     this.#servers.push(server);
     return server;
+  }
+
+  /** The same over HTTP, on a free port. */
+  async http(options: ServerOptions = {}): Promise<HttpProcess> {
+    const args = [...(await this.#commandLine(options)), '--http', '127.0.0.1:0'];
+    const server = await HttpProcess.start(args, this.#serverEnvironment(options));
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** What starts a server over stdio, for a client of a test's own. */
+  async command(
+    options: ServerOptions = {},
+  ): Promise<{ command: string; args: string[]; env: Record<string, string> }> {
+    const args = await this.#commandLine(options);
+    return { command: process.execPath, args, env: this.#serverEnvironment(options) };
+  }
+
+  async #commandLine(options: ServerOptions): Promise<string[]> {
+    const { strike, mayBecomeNobody, args = [] } = options;
+    const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
+    return [...(strike || mayBecomeNobody ? ['--import', preload] : []), ...serve, ...args];
+  }
+
+  #serverEnvironment({ strike, env = {} }: ServerOptions): Record<string, string> {
+    return {
+      ...this.environment(),
+      MCP_ONCE_STORE: `sqlite:${this.ledgerFile}`,
+      MCP_ONCE_LOG_LEVEL: 'warn',
+      STRIPE_SECRET_KEY: testKey,
+      STRIPE_API_BASE: this.sandbox.url,
+      ...strikeEnvironment(strike),
+      ...env,
+    };
   }
 
   servers(count: number, options?: ServerOptions): Promise<ServerProcess[]> {

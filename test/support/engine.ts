@@ -10,6 +10,7 @@ import type {
   ToolCall,
 } from '../../src/call/types.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
+import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
@@ -21,6 +22,7 @@ export interface EngineOptions {
   readonly tools: readonly Tool[];
   readonly clock?: Clock;
   readonly store?: Store;
+  readonly codec?: EntryCodec;
   readonly settings?: Partial<EngineSettings>;
   readonly leaseMs?: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -44,7 +46,8 @@ export function testEngine(options: EngineOptions) {
   const closing = new AbortController();
   const ending = new AbortController();
   const settings = { leaseMs: options.leaseMs ?? 10_000, unresolvedRetentionMs: 30 * 86_400_000 };
-  const ledger = new Ledger({ store, clock, randomId: randomUUID, settings });
+  const codec = options.codec ?? plainCodec;
+  const ledger = new Ledger({ store, codec, clock, randomId: randomUUID, settings });
   const engine: Engine = {
     catalog: createCatalog(options.tools),
     clients: new ClientPool(options.environment ?? {}, {

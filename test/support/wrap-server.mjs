@@ -89,8 +89,10 @@ function call(id, params) {
   }
   if (name !== 'effect')
     return send({ id, error: { code: -32602, message: `Tool ${name} not found`, data: { kept: true } } });
+  const mode = modes[args.mode ?? 'ok'];
+  if (!mode) return send({ id, error: { code: -32602, message: `no mode ${args.mode}` } });
   effect(args.what);
-  return modes[args.mode ?? 'ok'](id, args.what, params);
+  return mode(id, args.what, params);
 }
 
 const handlers = {

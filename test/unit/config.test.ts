@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema, fileSchema } from '../../src/config/schema.ts';
 import { type Environment, loadConfig, type Overrides, shownConfig } from '../../src/config.ts';
 import { McpOnceError } from '../../src/errors.ts';
 import { nearest } from '../../src/suggest.ts';
+import { keysText } from '../support/encryption.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const day = 86_400_000;
@@ -217,6 +219,58 @@ describe('secrets and subjects', () => {
     const shown = shownConfig(config);
     expect(JSON.stringify(shown)).not.toContain('hunter');
     expect(shown).toMatchObject({ store: 'rediss://host:6380/2', secret: 'set by MCP_ONCE_SECRET', subject: 'alice' });
+  });
+
+  test('encryption keys are read in their order, and of them only the ids are shown', async () => {
+    const config = await load({ MCP_ONCE_ENCRYPTION_KEYS: ` ${keysText('2026-b')}, ${keysText('2026-a')} ` });
+    expect(config.encryptionKeys.map(({ id }) => id)).toEqual(['2026-b', '2026-a']);
+    const secrets = config.encryptionKeys.map(({ secret }) => secret.export());
+    expect(secrets.map((each) => each.length)).toEqual([32, 32]);
+    const shown = JSON.stringify(shownConfig(config));
+    expect(JSON.parse(shown).encryptionKeys).toEqual(['2026-b', '2026-a']);
+    // Not even where the whole of it is printed.
+    for (const text of [shown, JSON.stringify(config), inspect(config, { depth: 9, showHidden: true })]) {
+      for (const secret of secrets) {
+        expect(text).not.toContain(secret.toString('base64').slice(0, 43));
+        expect(text).not.toContain(secret.toString('hex'));
+      }
+    }
+  });
+
+  test('without keys, or with an empty variable, nothing is encrypted', async () => {
+    expect((await load()).encryptionKeys).toEqual([]);
+    expect((await load({ MCP_ONCE_ENCRYPTION_KEYS: '' })).encryptionKeys).toEqual([]);
+  });
+
+  const key = keysText('k').slice('k:'.length);
+  test.each([
+    [' ', 'key 1 is not written id:base64'],
+    [key, 'key 1 is not written id:base64'],
+    [`${keysText('a')},`, 'key 2 is not written id:base64'],
+    [`a ${key}`, 'key 1 is not written id:base64'],
+    [`:${key}`, 'the id of key 1 is not 1 to 32 of A-Z a-z 0-9 . _ -'],
+    [`${key}:a`, 'the id of key 1 is not 1 to 32 of A-Z a-z 0-9 . _ -'],
+    [`${key.replace(/[^a-z]/gi, 'x').slice(0, 43)}:a`, 'the id of key 1 is not 1 to 32 of'],
+    ['a:', 'key 1 is not 32 bytes in base64'],
+    [`${keysText('a')},b:${key.slice(0, 40)}`, 'key 2 is not 32 bytes in base64'],
+    [`a:${key.slice(0, 43)}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${key}${key}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'A'.repeat(42)}B=`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'_'.repeat(43)}=`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'00'.repeat(32)}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${key},b:${key.slice(0, 43)}=,a:${key}`, 'names two keys by the same id'],
+    [Array.from({ length: 17 }, (_, index) => `k${index}:${key}`).join(), 'holds over 16 keys'],
+  ])('bad encryption keys end the start, and are not shown: %j', async (text, expected) => {
+    const problem = await problemOf(load({ MCP_ONCE_ENCRYPTION_KEYS: text }));
+    expect(problem).toContain(`Configuration: MCP_ONCE_ENCRYPTION_KEYS: ${expected}`);
+    expect(problem).not.toContain(key.slice(0, 8));
+    expect(problem).not.toMatch(/[A-Za-z0-9+/]{33}/);
+  });
+
+  test('a misspelt variable does not leave everything in clear', async () => {
+    for (const name of ['MCP_ONCE_ENCRYPTION_KEY', 'MCP_ONCE_ENCRYPT_KEYS', 'MCP_ONCE_ENCRYPTIONKEYS']) {
+      expect(await problemOf(load({ [name]: keysText('k') }))).toContain('did you mean MCP_ONCE_ENCRYPTION_KEYS?');
+    }
   });
 
   test.each(['redis://host', 'rediss://host'])('on %s it must be known whose operations these are', async (store) => {

@@ -6,6 +6,7 @@ import { scopeFor } from '../../src/guard/scope.ts';
 import { listOf, parserOf } from '../../src/guard/shelf.ts';
 import type { GuardPolicy, ToolHints } from '../../src/guard/types.ts';
 import { z } from '../../src/index.ts';
+import { keysText } from '../support/encryption.ts';
 
 const upstream = { origin: 'mcp', mode: 'local', account: 'test' };
 const minute = 60_000;
@@ -37,6 +38,13 @@ describe('guardSettings', () => {
     expect(settings).toMatchObject({ store: 'memory:', fallbackScope: { subject: 'ada' }, secret: 's'.repeat(32) });
     expect(guardSettings({ store: 'redis://x' }, environment).store).toBe('redis://x');
     expect(() => guardSettings({}, { MCP_ONCE_SECRET: 'short' })).toThrow(/MCP_ONCE_SECRET is too short/);
+  });
+
+  it('takes encryption keys from the environment, as the server does', () => {
+    const environment = { MCP_ONCE_ENCRYPTION_KEYS: keysText('b', 'a') };
+    expect(guardSettings({}, environment).encryptionKeys.map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(guardSettings({}, {}).encryptionKeys).toEqual([]);
+    expect(() => guardSettings({}, { MCP_ONCE_ENCRYPTION_KEYS: 'hunter2' })).toThrow(/key 1 is not written id:base64/);
   });
 
   it.each([

@@ -124,6 +124,13 @@ describe('a result', () => {
 });
 
 describe('a replay', () => {
+  test('of an error says how to try anew, and that the error may hide an effect', () => {
+    const failed = { content: [{ type: 'text', text: 'no such file' }], isError: true };
+    const [, note] = texts(render({ ...replay, tool: { ...tool, results: 'content' }, result: failed }));
+    expect(note).toMatch(/Nothing was executed now\. It was an error: once its cause is gone.*repeat_token "r1\.1\.2/);
+    expect(note).toMatch(/check first/);
+  });
+
   test('has structured content and first text byte for byte as the first answer', () => {
     const [a, b] = [render(first), render(replay)];
     expect(JSON.stringify(b.structuredContent)).toBe(JSON.stringify(a.structuredContent));

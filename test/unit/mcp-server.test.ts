@@ -9,8 +9,9 @@ import {
 import { describe, expect, test } from 'vitest';
 import type { ToolCall } from '../../src/call/types.ts';
 import { type defineClient, defineTool, z } from '../../src/index.ts';
-import { createMcpServer, hostKeyOf, type McpServerOptions } from '../../src/mcp/server.ts';
+import { createMcpServer, type McpServerOptions } from '../../src/mcp/server.ts';
 import { objectSchemaOf } from '../../src/mcp/tool-list.ts';
+import { hostKeyOf } from '../../src/mcp/tool-requests.ts';
 import { createCatalog } from '../../src/tool/catalog.ts';
 import type { Effect, Match, Tool } from '../../src/tool/types.ts';
 import { testEngine } from '../support/engine.ts';

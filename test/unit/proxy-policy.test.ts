@@ -42,6 +42,8 @@ describe('a tool that nothing is known of', () => {
 
   test('has a warning where a repeat is often meant', () => {
     expect(guardOf(listed('send_message')).warnings[0]).toMatch(/"send".*within 120 s.*match: same-call or off/);
+    const edits = guardOf(listed('edit_file')).warnings[0];
+    expect(edits).toMatch(/"edit" to A, to B and to A again within 120 s.*match: same-call or off/);
     expect(guardOf(listed('roll', { properties: {} })).warnings[0]).toMatch(/no arguments/);
     expect(guardOf(listed('send_message'), { '*': { match: 'identical' } }).warnings).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { describeError, isErrnoException } from '../../errors.ts';
 import { type Line, LineReader } from '../lines.ts';
 import { endProcess, windowsSpawn } from './child-process.ts';
 import { idOf, LineEnds } from './line-ends.ts';
-import { type Link, type LinkEvents, UpstreamFault } from './link.ts';
+import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import { messageOf, type RpcId, type RpcMessage } from './message.ts';
 
 export interface ChildOptions {
@@ -23,6 +23,7 @@ export interface ChildOptions {
 /** A line that the process has not taken. */
 interface Unwritten {
   readonly line: string;
+  readonly maySend: MaySend | undefined;
   readonly resolve: () => void;
   readonly reject: (fault: UpstreamFault) => void;
 }
@@ -84,7 +85,7 @@ export class ChildLink implements Link {
     });
   }
 
-  send(message: RpcMessage): Promise<void> {
+  send(message: RpcMessage, maySend?: MaySend): Promise<void> {
     const { name } = this.#options;
     const stdin = this.#child?.stdin;
     if (!stdin?.writable || this.#hasEnded) {
@@ -96,7 +97,7 @@ export class ChildLink implements Link {
     return new Promise((resolve, reject) => {
       const line = `${JSON.stringify(message)}\n`;
       this.#unwrittenChars += line.length;
-      this.#unwritten.push({ line, resolve, reject });
+      this.#unwritten.push({ line, maySend, resolve, reject });
       this.#writeNext(stdin);
     });
   }
@@ -105,6 +106,12 @@ export class ChildLink implements Link {
   #writeNext(stdin: Writable): void {
     const next = this.#isWriting ? undefined : this.#unwritten.shift();
     if (!next) return;
+    if (next.maySend?.() === false) {
+      this.#unwrittenChars -= next.line.length;
+      next.reject(tooLate(this.#options.name));
+      this.#writeNext(stdin);
+      return;
+    }
     this.#isWriting = true;
     stdin.write(next.line, (error) => {
       this.#isWriting = false;

@@ -49,11 +49,8 @@ export async function sendCall(upstream: Upstream, tools: ToolMemory, call: Prox
     throw new UpstreamFault('not_executed', `${upstream.name} has changed, and takes no key for ${name} any more`);
   }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
-  const { result, error } = await upstream.request('tools/call', {
-    ...context?.params,
-    name,
-    arguments: call.arguments,
-  });
+  const params = { ...context?.params, name, arguments: call.arguments };
+  const { result, error } = await upstream.request('tools/call', params, call.maySend);
   if (result) {
     const undone = purpose === 'operation' ? undoneOf(result, upstream.name, call.keyed) : undefined;
     if (undone === undefined) return result;
@@ -81,6 +78,8 @@ const refusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
   'idempotency_conflict',
   'ledger_unavailable',
   'invalid_input',
+  'too_many_calls',
+  'too_many_records',
   'operation_failed',
   'invalid_repeat_token',
   'unknown_tool',
@@ -176,7 +175,7 @@ export class GuardedCalls {
     const { name: _name, arguments: given, ...params } = request.params ?? {};
     const meta = isObject(params._meta) ? params._meta : {};
     // Loaded by the first call: with the SDK's server, which a start would have to wait for.
-    const { hostKeyOf } = await import('../server.ts');
+    const { hostKeyOf } = await import('../tool-requests.ts');
     const hostKey = hostKeyOf(meta, params);
     const { progressToken } = meta;
     const context: CallContext = { params };
@@ -215,7 +214,7 @@ export class GuardedCalls {
   }
 
   #fault(request: RpcRequest, error: unknown): RpcResponse {
-    if (error instanceof UpstreamFault)
+    if (error instanceof UpstreamFault && error.effect === 'not_executed')
       return errorAnswer(request.id, `${error.message}. Nothing was executed: call again later.`);
     this.#options.log.warn(`internal fault: ${describeError(error)}`);
     const message =

@@ -7,7 +7,7 @@ import { describeError } from '../../errors.ts';
 import { classifyNodeError } from '../../tool/classify.ts';
 import { type BodyEnd, watchBody } from './http-body.ts';
 import { patientFetch } from './http-fetch.ts';
-import { type Link, type LinkEvents, UpstreamFault } from './link.ts';
+import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import { isRequest, type RpcId, type RpcMessage } from './message.ts';
 import type { OAuthAccess } from './oauth-access.ts';
 
@@ -43,13 +43,15 @@ export class HttpLink implements Link {
   readonly #authorized: typeof patientFetch;
   /** Requests that have no answer yet. */
   readonly #waiting = new Set<RpcId>();
+  /** Of the requests that are being sent: a login may have to be renewed first. */
+  readonly #mayBeSent = new Map<RpcId, MaySend>();
   #transport: HttpTransport | undefined;
   #isClosed = false;
 
   constructor(options: HttpOptions, events: LinkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#authorized = options.access?.over(patientFetch) ?? patientFetch;
+    this.#authorized = options.access?.over(this.#fetchInTime) ?? this.#fetchInTime;
   }
 
   async start(): Promise<void> {
@@ -57,8 +59,11 @@ export class HttpLink implements Link {
     await this.#begin(speaks.kind === 'sse' ? this.#sse() : this.#streamable());
   }
 
-  async send(message: RpcMessage): Promise<void> {
-    if (isRequest(message)) this.#waiting.add(message.id);
+  async send(message: RpcMessage, maySend?: MaySend): Promise<void> {
+    if (isRequest(message)) {
+      this.#waiting.add(message.id);
+      if (maySend) this.#mayBeSent.set(message.id, maySend);
+    }
     try {
       await this.#transport?.send(message as JSONRPCMessage);
     } catch (error) {
@@ -68,6 +73,8 @@ export class HttpLink implements Link {
         return;
       }
       throw this.#faultOf(error);
+    } finally {
+      if (isRequest(message)) this.#mayBeSent.delete(message.id);
     }
   }
 
@@ -150,6 +157,12 @@ export class HttpLink implements Link {
     this.#isClosed = true;
     this.#events.closed(reason);
   }
+
+  readonly #fetchInTime: typeof patientFetch = async (url, init) => {
+    const ids = this.#mayBeSent.size > 0 && init?.method === 'POST' ? idsIn(init.body) : [];
+    if (ids.some((id) => this.#mayBeSent.get(id)?.() === false)) throw tooLate(this.#options.name);
+    return patientFetch(url, init);
+  };
 
   readonly #fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
     const response = await this.#authorized(url, init);

@@ -1,12 +1,15 @@
 import type { Classification } from '../../tool/types.ts';
 import type { RpcError, RpcId, RpcMessage } from './message.ts';
 
+/** Whether a message may still be sent: asked right before its first byte leaves, however long it waited until then. */
+export type MaySend = () => boolean;
+
 /** One connection to an upstream: a process, or an HTTP session. It is opened once and never again. */
 export interface Link {
   /** @throws UpstreamFault when there is no connection; nothing was sent. */
   start(): Promise<void>;
   /** Resolves when the message is on its way. @throws UpstreamFault that says what became of the message. */
-  send(message: RpcMessage): Promise<void>;
+  send(message: RpcMessage, maySend?: MaySend): Promise<void>;
   /** Told the version that `initialize` agreed on. */
   agreed(protocolVersion: string): void;
   /** Reads on, or reads no more for now, where that can be chosen. */
@@ -52,4 +55,9 @@ export class UpstreamFault extends Error {
 /** What an error of a request to an upstream says about the request's effect. */
 export function classifyUpstreamFault(error: unknown): Classification | undefined {
   return error instanceof UpstreamFault ? error.effect : undefined;
+}
+
+/** The run that a call belongs to has ended, or its claim is no longer fresh, while the call waited to be sent. */
+export function tooLate(name: string): UpstreamFault {
+  return new UpstreamFault('not_executed', `the claim on the operation was lost before ${name} was sent it`);
 }

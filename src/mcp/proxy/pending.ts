@@ -46,6 +46,16 @@ export class Pending {
     if (pending) pending.sent = true;
   }
 
+  has(id: RpcId): boolean {
+    return this.#requests.has(id);
+  }
+
+  /** It was refused by a session that is over, and is still to be sent. */
+  noteUnsent(id: RpcId): void {
+    const pending = this.#requests.get(id);
+    if (pending) pending.sent = false;
+  }
+
   /** Nobody waits for it any more. */
   forget(id: RpcId): void {
     this.#requests.delete(id);

@@ -103,7 +103,10 @@ function hashOf(parts: readonly string[]): string {
 function nameOfCommand(command: string, args: readonly string[]): string {
   const base = lastPart(command);
   const isRunner = /^(npx|npm|node|bunx?|deno|uvx?|python3?|docker)(\.exe|\.cmd)?$/i.test(base);
-  const first = isRunner ? args.find((each) => !each.startsWith('-') && each !== 'exec' && each !== 'run') : undefined;
+  // A program that is an argument itself is no name, and may hold a secret.
+  const isInline = !/^docker/i.test(base) && args.some((each) => /^(-[cep]|--eval|--print)(=|$)/.test(each));
+  const first =
+    isRunner && !isInline ? args.find((each) => !each.startsWith('-') && each !== 'exec' && each !== 'run') : undefined;
   return (first === undefined ? base : lastPart(first)).slice(0, 64);
 }
 

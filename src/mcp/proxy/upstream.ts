@@ -1,6 +1,6 @@
 import { describeError } from '../../errors.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { type Link, UpstreamFault } from './link.ts';
+import { type Link, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import {
   cancelledId,
   isNotification,
@@ -76,9 +76,9 @@ export class Upstream {
   }
 
   /** Sends a request of our own, and resolves with its answer. @throws UpstreamFault when it gets none. */
-  request(method: string, params?: RpcParams): Promise<RpcResponse> {
+  request(method: string, params?: RpcParams, maySend?: MaySend): Promise<RpcResponse> {
     const { request, answer } = this.#pending.addOwn(method, params);
-    this.#send(request).catch((error: unknown) => this.#pending.lose(request.id, this.#faultOf(error)));
+    this.#send(request, maySend).catch((error: unknown) => this.#pending.lose(request.id, this.#faultOf(error)));
     return answer;
   }
 
@@ -91,7 +91,7 @@ export class Upstream {
     return this.#connection.close();
   }
 
-  async #send(message: RpcMessage): Promise<void> {
+  async #send(message: RpcMessage, maySend?: MaySend): Promise<void> {
     // At once where there is a connection, so that messages keep their order.
     const link = this.#connection.current ?? (await this.#connection.next());
     if (isNotification(message)) {
@@ -99,19 +99,27 @@ export class Upstream {
       if (cancelled !== undefined) this.#pending.forget(cancelled);
     }
     this.#session.noteSent(message);
-    if (isRequest(message)) {
-      this.#pending.noteSent(message.id);
-      if (message.method === 'initialize') this.#connection.boundInitialize(link);
-    }
+    if (isRequest(message) && message.method === 'initialize') this.#connection.boundInitialize(link);
     try {
-      await link.send(message);
+      await this.#sendBy(link, message, maySend);
     } catch (error) {
       const fault = this.#faultOf(error);
       if (!fault.sessionGone || !this.#session.isInitialized) throw fault;
       // Refused by a session that is no more, so not executed: it is sent again, once, in the next one.
+      if (isRequest(message)) this.#pending.noteUnsent(message.id);
       this.#connection.sessionOver(link);
-      await (await this.#connection.next()).send(message);
+      await this.#sendBy(await this.#connection.next(), message, maySend);
     }
+  }
+
+  /** Whoever waited for a link may have been given up meanwhile. Nothing waits between these checks and the link. */
+  #sendBy(link: Link, message: RpcMessage, maySend: MaySend = () => true): Promise<void> {
+    if (isRequest(message)) {
+      if (!this.#pending.has(message.id)) return Promise.resolve();
+      if (!maySend()) return Promise.reject(tooLate(this.name));
+      this.#pending.noteSent(message.id);
+    }
+    return link.send(message, maySend);
   }
 
   #receive(link: Link, message: RpcMessage): void {

@@ -3,7 +3,7 @@ import { matchesGlob } from '../../tool/glob.ts';
 import type { Recovery } from '../../tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
-import { guessByName, type NameGuess, repeatedVerb } from './tool-names.ts';
+import { guessByName, type NameGuess, repeatedVerb, settingVerb } from './tool-names.ts';
 import type {
   ArgumentPath,
   DecidedLookup,
@@ -206,7 +206,10 @@ function doubtsOfRepeat(tool: ListedTool, rule: WrapRule, windowMs: number): rea
     return [`it takes no arguments, so that any second call ${within} is taken for a repeat: ${remedy}`];
   }
   const verb = repeatedVerb(tool.name);
-  return verb === undefined ? [] : [`"${verb}" with the same arguments ${within} is taken for a repeat: ${remedy}`];
+  if (verb !== undefined) return [`"${verb}" with the same arguments ${within} is taken for a repeat: ${remedy}`];
+  const setting = settingVerb(tool.name);
+  if (setting === undefined) return [];
+  return [`"${setting}" to A, to B and to A again ${within}: the last is taken for a repeat of the first: ${remedy}`];
 }
 
 function declares(tool: ListedTool, name: string): boolean {

@@ -26,6 +26,13 @@ const repeatedVerbs = new Set(
   ),
 );
 
+/** Verbs that put something into a state: of A, B, A the second A is meant, too. */
+const settingVerbs = new Set(
+  'write set put update replace patch edit modify change rename enable disable open close lock unlock assign unassign subscribe unsubscribe mark save'.split(
+    ' ',
+  ),
+);
+
 /** The second word after `check` that makes it a write: `check_in`, `check_out`. */
 const particles = new Set(['in', 'out', 'off']);
 
@@ -79,4 +86,9 @@ function guessByFirst(verb: string, rest: readonly string[]): NameGuess {
 /** The verb of a tool of which identical calls, one after the other, are often each meant. */
 export function repeatedVerb(name: string): string | undefined {
   return wordsOf(name).find((word) => repeatedVerbs.has(word));
+}
+
+/** The verb of a tool that puts something into a state, which a call may want back after another one. */
+export function settingVerb(name: string): string | undefined {
+  return wordsOf(name).find((word) => settingVerbs.has(word));
 }

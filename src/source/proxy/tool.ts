@@ -79,7 +79,8 @@ async function run(
   const sent = filled(decision, input, context);
   const { signal } = context;
   const keyed = key !== undefined;
-  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, signal } as const;
+  const maySend = (): boolean => context.maySend();
+  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, signal, maySend } as const;
   const result = proxyResult(await upstream.send(call));
   if (errorsFail && result.isError === true) throw refusalOf(result);
   return result;

@@ -128,6 +128,8 @@ export interface ProxyCall {
   readonly keyed: boolean;
   /** Aborts when the run is cut off, never because a caller left. */
   readonly signal: AbortSignal;
+  /** Whether it may still be sent, asked when it is: it may have to wait for the server. Of an operation only. */
+  readonly maySend?: () => boolean;
 }
 
 /** The server that a tool's calls go to. One object a server, shared by its tools. */

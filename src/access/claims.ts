@@ -1,0 +1,59 @@
+import { knownScopes } from './metadata.ts';
+import type { IssuerSettings, OAuthSettings } from './settings.ts';
+import type { Principal } from './types.ts';
+
+const nameCharsMax = 255;
+
+export type Claimed =
+  | { readonly type: 'principal'; readonly principal: Principal }
+  | { readonly type: 'invalid'; readonly why: string }
+  | { readonly type: 'insufficient'; readonly scopes: readonly string[] };
+
+/**
+ * Who a verified token is of.
+ *
+ * The tenant is the issuer's own, with the tenant claim behind a "/": no name of an issuer has a "/" and no
+ * two have the same, so that principals of two issuers never meet, whatever their claims say.
+ */
+export function principalOf(
+  claims: Readonly<Record<string, unknown>>,
+  issuer: IssuerSettings,
+  oauth: Pick<OAuthSettings, 'requiredScopes' | 'scopeTools'>,
+): Claimed {
+  // RFC 7800: its holder would have to prove a key, which is not asked for here; as a bearer token it may be stolen.
+  if (claim(claims, 'cnf') !== undefined) return { type: 'invalid', why: 'the token is bound to a key' };
+  const subject = nameIn(claims, issuer.subjectClaim);
+  if (subject === undefined) return { type: 'invalid', why: 'the token names no subject' };
+  const own = issuer.tenantClaim === undefined ? undefined : nameIn(claims, issuer.tenantClaim);
+  if (issuer.tenantClaim !== undefined && own === undefined) {
+    return { type: 'invalid', why: 'the token names no tenant' };
+  }
+  const tenant = own === undefined ? issuer.tenant : `${issuer.tenant}/${own}`;
+  const scopes = scopesIn(claims);
+  const mapped = Object.keys(oauth.scopeTools);
+  const granted = mapped.filter((scope) => scopes.has(scope));
+  const lacks = oauth.requiredScopes.some((scope) => !scopes.has(scope));
+  // One challenge names all: each one is a login for somebody.
+  if (mapped.length > 0 && granted.length === 0) return { type: 'insufficient', scopes: knownScopes(oauth) };
+  if (lacks) return { type: 'insufficient', scopes: oauth.requiredScopes };
+  if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }) };
+  const tools = Object.freeze([...new Set(granted.flatMap((scope) => oauth.scopeTools[scope] ?? []))]);
+  return { type: 'principal', principal: Object.freeze({ tenant, subject, tools }) };
+}
+
+/** What is granted: `scope` (RFC 9068, RFC 7662), or `scp`, as some servers have it; a text or a list. */
+function scopesIn(claims: Readonly<Record<string, unknown>>): ReadonlySet<string> {
+  const given = claim(claims, 'scope') ?? claim(claims, 'scp');
+  if (typeof given === 'string') return new Set(given.split(' '));
+  return new Set(Array.isArray(given) ? given.filter((each) => typeof each === 'string') : []);
+}
+
+function nameIn(claims: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = claim(claims, name);
+  const isName = typeof value === 'string' && /^[^\p{Cc}\p{Cs}]+$/u.test(value) && value.length <= nameCharsMax;
+  return isName ? value : undefined;
+}
+
+function claim(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}

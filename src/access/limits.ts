@@ -1,0 +1,71 @@
+import type { Refusal } from './refusals.ts';
+import type { Principal } from './types.ts';
+
+/** How many calls may be in flight at once. */
+export interface LimitSettings {
+  readonly perSubject: number;
+  readonly perTenant: number;
+  /** Of all together: the bound on what this holds in memory. */
+  readonly total: number;
+}
+
+type Entry = { readonly type: 'entered'; readonly release: () => void } | Refusal;
+
+/** Counts calls in flight. */
+export interface Limits {
+  /** Lets a call in, or says that there are too many. What it lets in has to be released, once or more often. */
+  enter(principal: Principal): Entry;
+}
+
+/** A pure counter: nobody waits, so that nobody's calls stand in another's way. */
+export function createLimits(settings: LimitSettings): Limits {
+  const subjects = new Counter();
+  const tenants = new Counter();
+  let total = 0;
+  return {
+    enter: (principal) => {
+      const subject = JSON.stringify([principal.tenant, principal.subject]);
+      if (subjects.of(subject) >= settings.perSubject)
+        return refused(429, 'Too many calls of this subject are in flight.');
+      if (tenants.of(principal.tenant) >= settings.perTenant) {
+        return refused(429, 'Too many calls of this tenant are in flight.');
+      }
+      if (total >= settings.total) return refused(503, 'Too many calls are in flight.');
+      subjects.add(subject);
+      tenants.add(principal.tenant);
+      total += 1;
+      let isHeld = true;
+      const release = (): void => {
+        if (!isHeld) return;
+        isHeld = false;
+        subjects.remove(subject);
+        tenants.remove(principal.tenant);
+        total -= 1;
+      };
+      return { type: 'entered', release };
+    },
+  };
+}
+
+/** Holds what is above zero, and nothing else. */
+class Counter {
+  readonly #counts = new Map<string, number>();
+
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(name: string): void {
+    this.#counts.set(name, this.of(name) + 1);
+  }
+
+  remove(name: string): void {
+    const left = this.of(name) - 1;
+    if (left > 0) this.#counts.set(name, left);
+    else this.#counts.delete(name);
+  }
+}
+
+function refused(status: number, message: string): Refusal {
+  return { type: 'refused', status, headers: { 'retry-after': '1' }, message: `${message} Nothing was executed.` };
+}

@@ -1,0 +1,44 @@
+import { knownScopes, resourceMetadata } from './metadata.ts';
+import type { OAuthSettings } from './settings.ts';
+import type { Admission } from './types.ts';
+
+export type Refusal = Extract<Admission, { type: 'refused' }>;
+
+/** What is answered to those who do not come in. */
+export interface Refusals {
+  noToken(): Refusal;
+  malformed(why: string): Refusal;
+  invalid(why: string): Refusal;
+  insufficient(scopes: readonly string[]): Refusal;
+  unavailable(): Refusal;
+}
+
+/**
+ * Refusals with the `WWW-Authenticate` of RFC 6750 (3) and, with OAuth, of RFC 9728 (5.1) and the MCP
+ * specification: where the metadata is, and the scopes to ask for.
+ */
+export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
+  const challenge = (fields: Readonly<Record<string, string>>, scopes: readonly string[]) => {
+    const all = {
+      ...(oauth === undefined ? { realm: 'mcp-once' } : { resource_metadata: resourceMetadata(oauth).url }),
+      ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
+      ...fields,
+    };
+    const text = Object.entries(all).map(([name, value]) => `${name}="${value.replace(/["\\]/g, '')}"`);
+    return { 'www-authenticate': `Bearer ${text.join(', ')}` };
+  };
+  const needed = oauth === undefined ? [] : knownScopes(oauth);
+  return {
+    noToken: () => refused(401, challenge({}, needed), 'A bearer token is needed.'),
+    malformed: (why) => refused(400, challenge({ error: 'invalid_request', error_description: why }, []), why),
+    invalid: (why) => refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why),
+    insufficient: (scopes) =>
+      refused(403, challenge({ error: 'insufficient_scope' }, scopes), 'The token has not the scopes that are needed.'),
+    unavailable: () => refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Try again later.'),
+  };
+}
+
+function refused(status: number, headers: Readonly<Record<string, string>>, message: string): Refusal {
+  const text = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
+  return { type: 'refused', status, headers, message: text.endsWith('.') ? text : `${text}.` };
+}

@@ -1,0 +1,102 @@
+import { createLimits } from '../access/limits.ts';
+import type { ResourceMetadata } from '../access/metadata.ts';
+import type { Admission, Admit } from '../access/types.ts';
+import { createApp } from '../app.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { describeError } from '../errors.ts';
+import { isLoopbackName } from '../mcp/http/host-origin.ts';
+import type { HttpLimits } from '../mcp/http/http-server.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { type Cli, configOf, exitCodes, packageVersion, refuse, UsageError, warner } from './cli.ts';
+import { stopper, untilDrained, watchFaults } from './lifetime.ts';
+import type { ServeOptions } from './serve.ts';
+
+/** Serves the tools over HTTP until a signal comes; then drains. Prints the URL when it listens. */
+export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<number> {
+  const stop = stopper();
+  const config = await configOf(cli, options);
+  const log = createLog({ level: config.logLevel });
+  const faults = watchFaults(log, () => stop.now('a fault'));
+  const { host, port } = addressOf(typeof options.http === 'string' ? options.http : config.http.listen);
+  const door = await doorOf(cli, config, log);
+  if (door.isOpen && !isLoopbackName(host) && !options.insecure) {
+    refuse(
+      `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`,
+    );
+  }
+  const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
+  const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
+  const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn: warner(cli) });
+  if (app.usesSandbox) {
+    cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
+  }
+  const { startHttpServer } = await import('../mcp/http/http-server.ts');
+  const { catalog, handle, instructions, isReady } = app;
+  const { allowedHosts, allowedOrigins } = config.http;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
+  const service = {
+    name: 'mcp-once',
+    title: 'mcp-once',
+    version: packageVersion(),
+    catalog,
+    handle,
+    instructions,
+    log,
+  };
+  const server = await startHttpServer({
+    service,
+    clock: systemClock,
+    host,
+    port,
+    limits: limitsOf(config),
+    allowedHosts,
+    allowedOrigins,
+    admit: door.admit,
+    metadata: door.metadata,
+    calls: createLimits(callLimits),
+    executions: createLimits(callLimits),
+    isReady,
+  }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
+  cli.print(server.url);
+  void stop.stopped.then(() => server.beginDrain());
+  await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
+  return faults.seen ? exitCodes.failure : exitCodes.ok;
+}
+
+interface Door {
+  /** Everybody who reaches the server comes in. */
+  readonly isOpen: boolean;
+  readonly admit: Admit;
+  readonly metadata: ResourceMetadata | undefined;
+}
+
+/** Who comes in. Without tokens and issuers every request is that of the configuration's subject. */
+async function doorOf(cli: Cli, { tenant, subject, access }: Config, log: Log): Promise<Door> {
+  if (access.tokens.length === 0 && access.oauth === undefined) {
+    const admitted: Admission = Object.freeze({ type: 'admitted', principal: Object.freeze({ tenant, subject }) });
+    return { isOpen: true, admit: async () => admitted, metadata: undefined };
+  }
+  const [{ accessSettings }, { createAdmit }, { resourceMetadata }] = await Promise.all([
+    import('../config/access.ts'),
+    import('../access/admit.ts'),
+    import('../access/metadata.ts'),
+  ]);
+  const settings = accessSettings(access, cli.environment);
+  const admit = createAdmit(settings, { clock: systemClock, log });
+  return { isOpen: false, admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
+}
+
+function limitsOf({ http }: Config): HttpLimits {
+  const { headersTimeout, requestTimeout, sessionIdle, ...same } = http;
+  return { ...same, headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout, sessionIdleMs: sessionIdle };
+}
+
+/** @throws UsageError for what is no address */
+function addressOf(listen: string): { readonly host: string; readonly port: number } {
+  const [, host = '127.0.0.1', digits = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?(\d{1,5})$/.exec(listen) ?? [];
+  const port = digits === '' ? Number.NaN : Number(digits);
+  if (!(port <= 65_535)) throw new UsageError('--http takes HOST:PORT, such as 127.0.0.1:3000, or a port');
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
+}

@@ -1,0 +1,232 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Limits } from '../../access/limits.ts';
+import type { ResourceMetadata } from '../../access/metadata.ts';
+import type { Admit, Principal } from '../../access/types.ts';
+import type { Clock } from '../../clock.ts';
+import { describeError } from '../../errors.ts';
+import type { ToolService } from '../tool-requests.ts';
+import { readBody } from './body.ts';
+import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
+import { heldToTheEnd } from './held-calls.ts';
+import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
+import { Modern } from './modern.ts';
+import { servedTools } from './principal.ts';
+import { Sessions } from './sessions.ts';
+
+export interface HttpServerOptions {
+  readonly service: ToolService;
+  readonly clock: Clock;
+  readonly host: string;
+  readonly port: number;
+  readonly limits: HttpLimits;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly admit: Admit;
+  /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
+  readonly calls?: Limits | undefined;
+  /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
+  readonly executions?: Limits | undefined;
+  /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
+  readonly metadata?: ResourceMetadata | undefined;
+  /** Whether calls can be executed now. */
+  readonly isReady: () => Promise<boolean>;
+}
+
+export interface HttpLimits {
+  readonly bodyBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly sessionsMax: number;
+  readonly sessionIdleMs: number;
+  readonly inFlightMax: number;
+  readonly eventsMax: number;
+  readonly eventBytesMax: number;
+  readonly subscriptionsMax: number;
+}
+
+const serverError = -32_000;
+
+/** Listens. @throws what listening throws: the address is taken, or is none of this machine */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { limits, host, port } = options;
+  const server = createServer({
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: Math.max(limits.headersTimeoutMs, limits.requestTimeoutMs),
+    connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
+    keepAliveTimeout: 65_000,
+    noDelay: true,
+  });
+  server.maxConnections = limits.connectionsMax;
+  server.listen(port, host);
+  await once(server, 'listening');
+  return new HttpServer(server, options);
+}
+
+/** Serves `/mcp` in both protocol eras, and `/healthz` and `/readyz`. */
+export class HttpServer {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #options: HttpServerOptions;
+  readonly #allowed: AllowedNames;
+  readonly #sessions: Sessions;
+  readonly #modern: Modern;
+  /** The calls that have no answer yet; not the streams that last. */
+  readonly #answering = new Set<Promise<void>>();
+  #draining = false;
+  #checking: Promise<boolean> | undefined;
+
+  constructor(server: Server, options: HttpServerOptions) {
+    const { service, executions, clock, limits, host, allowedHosts, allowedOrigins } = options;
+    const { port } = server.address() as AddressInfo;
+    this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
+    this.#server = server;
+    this.#options = options;
+    this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
+    const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
+    const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
+    this.#sessions = new Sessions({ served, clock, events, ...limits });
+    this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
+    server.on('request', (request, response) => this.#take(request, response));
+    server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
+  }
+
+  /** Takes no further connection, and refuses what comes on those that are open. */
+  beginDrain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#server.close();
+  }
+
+  /** Resolves when each call has its answer. Set a bound of your own. */
+  async settled(): Promise<void> {
+    while (this.#answering.size > 0) await Promise.all(this.#answering);
+  }
+
+  /** Ends sessions, streams and connections. */
+  async close(): Promise<void> {
+    this.beginDrain();
+    await Promise.allSettled([this.#sessions.close(), this.#modern.close()]);
+    this.#server.closeAllConnections();
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const over = new Promise<void>((resolve) => void response.once('close', resolve));
+    // A connection that breaks is the end of this exchange, and of nothing else.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    this.#answer(request, response, over).then(
+      (answer) => {
+        // Whoever keeps the connection would find nobody on it.
+        if (this.#draining) response.setHeader('connection', 'close');
+        return writeAnswer(response, answer);
+      },
+      (error: unknown) => {
+        this.#options.service.log.warn(`http: internal fault: ${describeError(error)}`);
+        return writeAnswer(response, errorAnswer(500, -32_603, 'An internal fault of mcp-once.'));
+      },
+    );
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, over: Promise<void>): Promise<Response> {
+    const [path] = (request.url ?? '').split('?');
+    const { method = 'GET', headers } = request;
+    if (path === '/healthz') return probe(method, true);
+    if (path === '/readyz') return probe(method, !this.#draining && (await this.#isReady()));
+    const { metadata } = this.#options;
+    if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
+    if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
+    const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
+    if (refused !== undefined) return errorAnswer(403, serverError, refused);
+    if (this.#draining) {
+      const why = 'This server is about to end. Nothing was executed: send the request again.';
+      return errorAnswer(503, serverError, why, { 'retry-after': '1' });
+    }
+    // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
+    const admission = await this.#options.admit(request.headersDistinct);
+    if (admission.type === 'refused') {
+      return errorAnswer(admission.status, serverError, admission.message, admission.headers);
+    }
+    if (method === 'POST') return this.#post(request, response, admission.principal, over);
+    if (method !== 'GET' && method !== 'DELETE') {
+      return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
+    }
+    return this.#route(webRequest(request, leaving(response)), admission.principal, undefined, over);
+  }
+
+  /** Whoever asks meanwhile shares the answer: nobody is asked for a name here. */
+  #isReady(): Promise<boolean> {
+    this.#checking ??= this.#options.isReady().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  async #post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+    over: Promise<void>,
+  ): Promise<Response> {
+    const signal = leaving(response);
+    const type = request.headers['content-type'] ?? '';
+    if (!/^application\/json\s*(;|$)/i.test(type)) {
+      return errorAnswer(415, serverError, 'The Content-Type has to be application/json. Nothing was executed.');
+    }
+    const body = await readBody(request, this.#options.limits.bodyBytesMax);
+    if (body.type === 'left') return new Response(null, { status: 400 });
+    if (body.type === 'refused') {
+      // What is left of a body that is too large is not read: the connection ends with the answer.
+      const headers: Record<string, string> = body.status === 413 ? { connection: 'close' } : {};
+      return errorAnswer(body.status, body.code, body.message, headers);
+    }
+    const isStream = (body.value as { method?: unknown }).method === 'subscriptions/listen';
+    if (!isStream) {
+      const entry = this.#options.calls?.enter(principal);
+      if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
+      void over.then(entry?.release);
+      this.#answering.add(over);
+      void over.then(() => this.#answering.delete(over));
+    }
+    return this.#route(webRequest(request, signal), principal, body.value as object, over);
+  }
+
+  /** The switch between the eras: by what the request says of itself. */
+  async #route(
+    request: Request,
+    principal: Principal,
+    body: object | undefined,
+    over: Promise<void>,
+  ): Promise<Response> {
+    return (await this.#modern.isModern(request, body))
+      ? this.#modern.answer(request, principal, body)
+      : this.#sessions.answer(request, principal, body, over);
+  }
+}
+
+/** Aborts when the caller goes away before its answer is written. */
+function leaving(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) left.abort();
+  });
+  return left.signal;
+}
+
+/** Public: whoever has no token yet has to read it. */
+function published(method: string, document: object): Response {
+  if (method !== 'GET' && method !== 'HEAD')
+    return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } });
+  const headers = { 'content-type': 'application/json', 'cache-control': 'max-age=300' };
+  return new Response(method === 'HEAD' ? null : JSON.stringify(document), { headers });
+}
+
+function probe(method: string, isGood: boolean): Response {
+  if (method !== 'GET' && method !== 'HEAD')
+    return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } });
+  return new Response(method === 'HEAD' ? null : isGood ? 'ok\n' : 'not ready\n', { status: isGood ? 200 : 503 });
+}

@@ -1,0 +1,61 @@
+import type { Principal } from '../../access/types.ts';
+import { matchesGlob } from '../../tool/glob.ts';
+import { type ToolPage, toolPages } from '../tool-list.ts';
+import type { ToolService } from '../tool-requests.ts';
+
+/** What one principal is served: the tools that it may see, and their pages. */
+export interface ServedTools {
+  readonly service: ToolService;
+  readonly list: (cursor?: string) => ToolPage | undefined;
+}
+
+/** How many lists of patterns are remembered; one more is worked out each time. */
+const rememberedMax = 1_000;
+
+/** True where both are the same caller, who may call the same. */
+export function isSamePrincipal(one: Principal, other: Principal): boolean {
+  return one.tenant === other.tenant && one.subject === other.subject && patternsOf(one) === patternsOf(other);
+}
+
+/** Gives each principal its part of a service. What it may not call does not exist for it. */
+export function servedTools(service: ToolService): (principal: Principal) => ServedTools {
+  const remembered = new Map<string, ServedTools>();
+  return (principal) => {
+    const patterns = patternsOf(principal);
+    const known = remembered.get(patterns);
+    if (known) return known;
+    const made = partOf(service, principal.tools);
+    if (remembered.size < rememberedMax) remembered.set(patterns, made);
+    return made;
+  };
+}
+
+function patternsOf({ tools }: Principal): string {
+  return tools === undefined ? '' : JSON.stringify(tools);
+}
+
+function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
+  if (patterns === undefined) return { service, list: toolPages(service.catalog) };
+  const { catalog } = service;
+  const isAllowed = (name: string): boolean => patterns.some((pattern) => matchesGlob(pattern, name));
+  const tools = catalog.tools.filter(({ name }) => isAllowed(name));
+  const part: ToolService = {
+    ...service,
+    catalog: {
+      tools,
+      hidden: catalog.hidden.filter(({ name }) => isAllowed(name)),
+      find: (name) => (isAllowed(name) ? catalog.find(name) : undefined),
+    },
+    handle: async (call) => {
+      // A tool that stands for others calls what it was asked for: that one has to be allowed, too.
+      const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
+      const refused = [call.tool, target].find((name) => name !== undefined && !isAllowed(name));
+      if (refused === undefined) return service.handle(call);
+      const known = tools.map(({ name }) => name).slice(0, 20);
+      const next = known.length === 0 ? '' : ` Call one of: ${known.join(', ')}.`;
+      const message = `There is no tool named ${JSON.stringify(refused.slice(0, 64))}. Nothing was executed.${next}`;
+      return { type: 'refusal', code: 'unknown_tool', message };
+    },
+  };
+  return { service: part, list: toolPages(part.catalog) };
+}

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { isInitializeRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import type { Principal } from '../../access/types.ts';
+import type { Clock } from '../../clock.ts';
+import { describeError } from '../../errors.ts';
+import { readMessage } from '../incoming.ts';
+import { createMcpServer } from '../server.ts';
+import { BoundedEvents, type EventBounds } from './event-store.ts';
+import { errorAnswer } from './exchange.ts';
+import { isSamePrincipal, type ServedTools } from './principal.ts';
+import { SessionTransport } from './session.ts';
+
+export interface SessionsOptions {
+  readonly served: (principal: Principal) => ServedTools;
+  readonly clock: Clock;
+  readonly sessionsMax: number;
+  readonly sessionIdleMs: number;
+  readonly inFlightMax: number;
+  readonly events: EventBounds;
+}
+
+interface Session {
+  readonly transport: SessionTransport;
+  readonly principal: Principal;
+  usedMs: number;
+  /** Exchanges that are not over: streams, too. */
+  open: number;
+  close(): Promise<void>;
+}
+
+/** What the SDK answers, too. */
+const sessionNotFound = -32_001;
+const serverError = -32_000;
+
+/**
+ * The sessions of MCP 2025-11-25 and earlier. Bounded: who opens one too many makes its own session end
+ * that was idle for longest, never somebody else's.
+ */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #sessions = new Map<string, Session>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    const everyMs = Math.max(1_000, Math.min(60_000, options.sessionIdleMs / 4));
+    this.#sweep = setInterval(() => this.#endIdle(), everyMs);
+    this.#sweep.unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Answers one request of this era.
+   * @param body of a POST; undefined otherwise.
+   * @param over resolves when the answer has been written, or the caller is gone.
+   */
+  async answer(
+    request: Request,
+    principal: Principal,
+    body: object | undefined,
+    over: Promise<void>,
+  ): Promise<Response> {
+    const incoming = body === undefined ? undefined : readMessage(body);
+    if (incoming?.type === 'refused') return Response.json(incoming.response, { status: 400 });
+    if (incoming?.type === 'ignored') return errorAnswer(400, -32_600, `Refused: ${incoming.reason}.`);
+    const id = request.headers.get('mcp-session-id');
+    if (id === null) return this.#begin(request, principal, incoming?.message, over);
+    const session = this.#sessions.get(id);
+    // Whether it is somebody else's is not told.
+    if (!session || !isSamePrincipal(session.principal, principal)) {
+      return errorAnswer(404, sessionNotFound, 'There is no such session (any more): begin one with initialize.');
+    }
+    return this.#within(session, request, incoming?.message, over);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    await Promise.all([...this.#sessions.values()].map((session) => session.close()));
+  }
+
+  async #begin(
+    request: Request,
+    principal: Principal,
+    message: JSONRPCMessage | undefined,
+    over: Promise<void>,
+  ): Promise<Response> {
+    if (message === undefined || !isInitializeRequest(message)) {
+      return errorAnswer(400, serverError, 'The header Mcp-Session-Id is missing: begin a session with initialize.');
+    }
+    if (!this.#makeRoom(principal)) {
+      const why = 'There are too many sessions. Nothing was executed: try again later.';
+      return errorAnswer(503, serverError, why, { 'retry-after': '5' });
+    }
+    const session = await this.#open(principal);
+    const answer = await this.#within(session, request, message, over);
+    // What was refused has opened nothing.
+    if (session.transport.sessionId === undefined) await session.close();
+    return answer;
+  }
+
+  async #open(principal: Principal): Promise<Session> {
+    const { served, clock, events, inFlightMax } = this.#options;
+    const { service, list } = served(principal);
+    const { tenant, subject } = principal;
+    const server = createMcpServer({ ...service, list, scope: Object.freeze({ tenant, subject }) });
+    const transport = new SessionTransport({
+      sessionIdGenerator: randomUUID,
+      eventStore: new BoundedEvents(events),
+      inFlightMax,
+      onsessioninitialized: (id) => void this.#sessions.set(id, session),
+    });
+    const close = (): Promise<void> =>
+      server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
+    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, close };
+    server.onclose = () => {
+      if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
+    };
+    await server.connect(transport);
+    return session;
+  }
+
+  #within(
+    session: Session,
+    request: Request,
+    message: JSONRPCMessage | undefined,
+    over: Promise<void>,
+  ): Promise<Response> {
+    const { transport } = session;
+    session.open += 1;
+    void over.then(() => {
+      session.open -= 1;
+      session.usedMs = this.#options.clock.monotonicMs();
+    });
+    return message === undefined ? transport.handleRequest(request) : transport.take(request, message);
+  }
+
+  /** True when there is room for one more session of this principal. */
+  #makeRoom(principal: Principal): boolean {
+    if (this.#sessions.size < this.#options.sessionsMax) return true;
+    const own = [...this.#sessions].filter(([, each]) => isSamePrincipal(each.principal, principal) && isIdle(each));
+    const [oldest] = own.sort(([, one], [, other]) => one.usedMs - other.usedMs);
+    if (!oldest) return false;
+    this.#end(...oldest);
+    return true;
+  }
+
+  #endIdle(): void {
+    const sinceMs = this.#options.clock.monotonicMs() - this.#options.sessionIdleMs;
+    for (const [id, session] of this.#sessions) if (isIdle(session) && session.usedMs < sinceMs) this.#end(id, session);
+  }
+
+  #end(id: string, session: Session): void {
+    this.#sessions.delete(id);
+    void session.close();
+  }
+}
+
+function isIdle({ open, transport }: Session): boolean {
+  return open === 0 && transport.inFlight === 0;
+}

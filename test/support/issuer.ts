@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { createAdmit } from '../../src/access/admit.ts';
+import { accessSchema, accessSettings } from '../../src/config/access.ts';
+import type { Environment } from '../../src/config.ts';
+import type { ManualClock } from './manual-clock.ts';
+import { serving } from './wrap-http.ts';
+
+export const resource = 'https://mcp.example.com/mcp';
+
+/** What an issuer answers; may be changed while it runs. */
+export interface IssuerBehaviour {
+  jwks: 'ok' | 'down' | 'hangs' | 'garbage' | 'redirects' | 'huge';
+  introspection: 'ok' | 'down' | 'hangs' | 'garbage' | 'unauthorized';
+  /** What introspection says of a token. */
+  tokens: Map<string, Record<string, unknown>>;
+}
+
+/** A real authorization server over HTTP, with a key of its own. */
+export async function issuer() {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  const jwk: JWK = { ...(await exportJWK(pair.publicKey)), kid: 'key-1', alg: 'ES256', use: 'sig' };
+  const keys: JWK[] = [jwk];
+  const behaviour: IssuerBehaviour = { jwks: 'ok', introspection: 'ok', tokens: new Map() };
+  const seen = { jwks: 0, introspections: [] as { authorization: string | undefined; form: URLSearchParams }[] };
+
+  const jwks = (response: ServerResponse): void => {
+    seen.jwks += 1;
+    if (behaviour.jwks === 'hangs') return;
+    if (behaviour.jwks === 'down') return void response.writeHead(500).end();
+    if (behaviour.jwks === 'garbage') return void response.end('<html>');
+    if (behaviour.jwks === 'redirects') return void response.writeHead(302, { location: '/elsewhere' }).end();
+    if (behaviour.jwks === 'huge') return void response.end(JSON.stringify({ keys, padding: 'x'.repeat(1_000_000) }));
+    response.end(JSON.stringify({ keys }));
+  };
+  const introspect = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const form = new URLSearchParams(body);
+    seen.introspections.push({ authorization: request.headers.authorization, form });
+    if (behaviour.introspection === 'hangs') return;
+    if (behaviour.introspection === 'down') return void response.writeHead(500).end();
+    if (behaviour.introspection === 'unauthorized') return void response.writeHead(401).end();
+    if (behaviour.introspection === 'garbage') return void response.end('{"active":"yes"}');
+    response.end(JSON.stringify(behaviour.tokens.get(form.get('token') ?? '') ?? { active: false }));
+  };
+  const { origin, server } = await serving((request, response) => {
+    if (request.url === '/jwks') return jwks(response);
+    if (request.url === '/introspect') return void introspect(request, response);
+    // Where a redirect leads: keys that must not be taken.
+    response.end(JSON.stringify({ keys }));
+  });
+  return {
+    origin,
+    server,
+    pair,
+    jwk,
+    keys,
+    behaviour,
+    seen,
+    /** A token as this issuer makes it, good for five minutes, changed by what is given. */
+    sign: (clock: ManualClock, claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) => {
+      const nowS = Math.floor(clock.wallMs() / 1_000);
+      const payload = { iss: origin, aud: resource, sub: 'alice', iat: nowS, exp: nowS + 300, ...claims };
+      return new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid: 'key-1', ...header }).sign(pair.privateKey);
+    },
+  };
+}
+
+/** Deciding by a configuration as a file would have it, with what it logs. */
+export function admission(access: unknown, clock: ManualClock, environment: Environment = {}) {
+  const logged: string[] = [];
+  const log = { warn: (message: string, fields?: unknown) => logged.push(`${message} ${JSON.stringify(fields)}`) };
+  const settings = accessSettings(accessSchema.parse(access), environment);
+  const admit = createAdmit(settings, { clock, log });
+  return { admit, logged, bearer: (token: string) => admit({ authorization: `Bearer ${token}` }) };
+}
