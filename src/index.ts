@@ -25,6 +25,8 @@ export type { ClientDefinition } from './tool/define-client.ts';
 export { defineClient } from './tool/define-client.ts';
 export { defineTool } from './tool/define-tool.ts';
 export type {
+  AskReply,
+  AskRequest,
   Classification,
   Client,
   ClientHost,

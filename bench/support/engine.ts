@@ -59,7 +59,7 @@ export function orderCall(args: unknown = orderArguments()): ToolCall {
 /** One call through the engine. @throws when it is not answered as it should be. */
 export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Answer> {
   const answer = await handleCall(engine, orderCall(args));
-  if (answer.type !== 'result') throw new Error(`${answer.code}: ${answer.message}`);
+  if (answer.type !== 'result') throw new Error(`not ${expected}: ${JSON.stringify(answer)}`);
   if (answer.replayed !== (expected === 'replayed')) throw new Error(`not ${expected}`);
   return answer;
 }

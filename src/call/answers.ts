@@ -1,6 +1,7 @@
 import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
 import { differingFields } from '../key/arguments.ts';
 import { makeRepeatToken } from '../key/repeat-token.ts';
+import { endedOf } from '../ledger/new-record.ts';
 import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
 import type { Answer, Engine, GuardedCall, OperationInfo, OutcomeCode, RefusalAnswer } from './types.ts';
 
@@ -12,7 +13,7 @@ export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
   return { type: 'refusal', code, message };
 }
 
-function operationInfo(record: OperationRecord): OperationInfo {
+export function operationInfo(record: OperationRecord): OperationInfo {
   return {
     key: record.key,
     tool: record.tool,
@@ -85,10 +86,9 @@ export async function answerOfEnded(
 }
 
 export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {
-  const { status } = record;
-  if (status.state === 'in_flight' || status.state === 'unknown')
-    throw new Error(`no outcome in state ${status.state}`);
-  return answerOfEnded(engine, call, record, status, { replayed: true });
+  const ended = endedOf(record.status);
+  if (!ended) throw new Error(`no outcome in state ${record.status.state}`);
+  return answerOfEnded(engine, call, record, ended, { replayed: true });
 }
 
 /** Same key, other arguments: names the fields, hands over the first result and, if settled, a repeat token. */
@@ -116,6 +116,7 @@ function conflictMessage(record: OperationRecord, named: string, hasToken: boole
   switch (record.status.state) {
     case 'in_flight':
     case 'unknown':
+    case 'waiting':
       return `${opening} The first call is still under way: repeat it with its own arguments to learn its outcome.`;
     case 'incomplete':
       return `${opening} The first call is incomplete (${effectSteps(record).join(', ')} took effect): repeat it with its own arguments to go on from there.`;

@@ -9,13 +9,13 @@ import { openClient } from './open-client.ts';
 import { recoverClaim } from './recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, late, settle } from './settle.ts';
-import type { Engine } from './types.ts';
+import type { Engine, ToolCall } from './types.ts';
 
 /**
  * Executes a claimed operation to its end and settles it, whatever becomes of the caller.
- * @param signal the caller's: cancelling counts only before anything is dispatched.
+ * @param call whose it is: that it leaves counts only before anything is dispatched.
  */
-export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim, signal: AbortSignal) {
+export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim, call: ToolCall) {
   return detached(engine, async () => {
     const { key: operation, attempt } = claim.record;
     emit({ type: 'claimed', operation, tool: tool.name, attempt });
@@ -23,10 +23,11 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
     try {
       const opened = await tryToOpen(engine, tool);
       await refresh(claim);
-      const refused = whyNot(engine, claim, signal, opened);
+      const refused = whyNot(engine, claim, call.signal, opened);
       if (refused !== undefined) return await giveUp(engine, claim, refused);
       const first = await runAttempt(engine, tool, claim, opened.client, {
         natural: false,
+        canAsk: call.asking !== undefined,
         onLate: late(engine, claim),
       });
       if (first.status.state !== 'unknown' || first.cutOff || claim.lost) return await settle(engine, claim, first);

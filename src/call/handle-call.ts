@@ -1,7 +1,9 @@
 import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ClaimRequest } from '../ledger/new-record.ts';
 import { emit } from '../observe/events.ts';
+import { answerOfDeclined, lastOfIts } from './again.ts';
 import {
   answerOfConflict,
   answerOfEnded,
@@ -15,8 +17,10 @@ import {
 } from './answers.ts';
 import { execute, giveUp } from './execute.ts';
 import { answerOfPrepareFault, prepare } from './prepare.ts';
+import { askAgain, askDirectly, closedAgain } from './questions.ts';
 import { recover } from './recover.ts';
 import { noteWrite } from './resource.ts';
+import { answerOfOtherAnswer, answerOfStale, answerOfUnanswered, answerOfWaiting, takeAnswer } from './rounds.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
 import { followTwin } from './twins.ts';
@@ -31,12 +35,39 @@ const roundsMax = 100;
  * Resolves with what the caller learns; rejects for faults that are no expected outcome.
  */
 export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer> {
-  const answer = await answerCall(engine, call).catch((error: unknown) => {
+  const answer = await answerAsking(engine, call).catch((error: unknown) => {
     return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
   });
   const replayed = answer.type === 'result' && answer.replayed;
-  emit({ type: 'answered', tool: call.tool, code: answer.type === 'result' ? 'succeeded' : answer.code, replayed });
+  emit({ type: 'answered', tool: call.tool, code: codeOf(answer), replayed });
   return answer;
+}
+
+function codeOf(answer: Answer): string {
+  switch (answer.type) {
+    case 'result':
+      return 'succeeded';
+    case 'input_required':
+      return 'input_required';
+    case 'refusal':
+      return answer.code;
+  }
+}
+
+/** A caller that can be asked at once is, and then goes the way of one that has called again with its answer. */
+async function answerAsking(engine: Engine, call: ToolCall): Promise<Answer> {
+  const { asking } = call;
+  let current = call;
+  for (let round = 0; round < roundsMax; round += 1) {
+    const answer = await answerCall(engine, current);
+    if (answer.type !== 'input_required' || asking?.type !== 'direct') return answer;
+    const asked = askDirectly(engine, call, answer.requests, asking.ask);
+    const responses = await untilLeft(asked, call.signal);
+    if (responses === 'left') return cancelled(call.tool);
+    if (responses === undefined && answer.about === 'input') return answerOfUnanswered(answer);
+    current = { ...call, input: { responses: responses ?? closedAgain, state: answer.requestState } };
+  }
+  throw new LedgerUnavailable(`the question came back ${roundsMax} times during one call`);
 }
 
 async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
@@ -48,6 +79,8 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
       return untilLeft(told(call, runUnguarded(engine, prepared.tool, prepared.arguments)), call.signal).then(
         (answer) => (answer === 'left' ? cancelled(call.tool) : answer),
       );
+    case 'declined':
+      return answerOfDeclined(engine, await engine.ledger(), prepared.guarded);
     case 'guarded':
       return handleGuarded(engine, prepared.guarded);
   }
@@ -68,13 +101,21 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
   const { call } = guarded;
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
-  let { request } = guarded;
+  let request: ClaimRequest = guarded.request;
+  if (guarded.answers) {
+    const { asked, responses } = guarded.answers;
+    const taken = await takeAnswer(engine, ledger, guarded, asked, responses);
+    if (taken.type === 'answer') return taken.answer;
+    request = { ...request, continues: taken.answered };
+  }
   const full = await engine.quota?.full(call.scope);
   // What is in the ledger already is answered, however full it is.
   if (full !== undefined && (await ledger.store.get(request.key)) === undefined) return answerOfFull(call.tool, full);
   for (let round = 0; round < roundsMax; round += 1) {
     emit({ type: 'claim', operation: request.key, tool: request.tool });
-    const found = await ledger.claim(request);
+    const claimed = await ledger.claim(request);
+    const asks = claimed.type === 'replay' && guarded.asksAgain;
+    const found = asks ? await lastOfIts(engine, ledger, guarded, claimed.held) : claimed;
     switch (found.type) {
       case 'claimed': {
         if (isNew(found.claim)) engine.quota?.note(call.scope);
@@ -93,7 +134,14 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
         break;
       case 'replay':
         return answerOfReplay(engine, guarded, found.held.record);
+      case 'ask':
+        return askAgain(engine, guarded, found.last);
+      case 'waiting':
+        return answerOfWaiting(engine, guarded, found.held.record);
+      case 'stale':
+        return answerOfStale(guarded);
       case 'conflict':
+        if (request.continues) return answerOfOtherAnswer(guarded, found.held.record);
         return answerOfConflict(engine, guarded, found.held.record);
       case 'in_flight':
       case 'in_flight_other': {
@@ -127,7 +175,9 @@ function isNew({ record }: Claim): boolean {
 async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, derived } = guarded;
   try {
-    const twin = derived.latchKey === undefined ? undefined : await followTwin(ledger, claim, derived.latchKey);
+    // Whoever answers goes on with what has the latch already.
+    const latched = derived.latchKey === undefined || guarded.answers !== undefined;
+    const twin = latched ? undefined : await followTwin(ledger, claim, derived.latchKey);
     if (twin === undefined) await noteWrite(ledger, tool, claim);
     return twin;
   } catch (error) {
@@ -138,7 +188,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
 
 async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, call } = guarded;
-  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call.signal)), call.signal);
+  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call)), call.signal);
   return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
 }
 
@@ -157,6 +207,7 @@ async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: 
     default:
       // What was recovered may be another call's operation; then this call's own turn comes now.
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
+      if (status.state === 'waiting') return answerOfWaiting(engine, guarded, record);
       return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
 }

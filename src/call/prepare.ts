@@ -4,9 +4,11 @@ import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { type DerivedKey, deriveKey, type Occurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
+import type { Asked } from '../key/request-state.ts';
 import { suggestion } from '../suggest.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { refusal } from './answers.ts';
+import { againRequest, openState, replyTo } from './questions.ts';
 import type { Engine, GuardedCall, RefusalAnswer, ToolCall } from './types.ts';
 
 const dayMs = 86_400_000;
@@ -14,7 +16,9 @@ const dayMs = 86_400_000;
 export type Prepared =
   | { readonly type: 'refused'; readonly answer: RefusalAnswer }
   | { readonly type: 'unguarded'; readonly tool: Tool; readonly arguments: Record<string, unknown> }
-  | { readonly type: 'guarded'; readonly guarded: GuardedCall };
+  | { readonly type: 'guarded'; readonly guarded: GuardedCall }
+  /** Nothing is to be executed: a person has said no. */
+  | { readonly type: 'declined'; readonly guarded: GuardedCall };
 
 /** Finds the tool, validates the arguments and derives the key: once, before anything else happens. */
 export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared> {
@@ -53,18 +57,54 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
       ...(occurrence ? { occurrence } : {}),
     });
   const base = derive();
-  if (input.repeatToken === undefined || hostKey !== undefined) {
-    return guarded(engine, call, tool, upstream, base, base.key, input.arguments, 1);
-  }
+  const asksAgain = tool.onDuplicate === 'ask' && base.source === 'identical' && call.asking !== undefined;
+  const of = { engine, call, tool, upstream, base, arguments: input.arguments, derive, asksAgain };
+  if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
+  return withToken(of, input.repeatToken);
+}
+
+/** A call that answers no question. A repeat token says which of the identical operations it means. */
+async function withToken(of: Deriving, repeatToken: string | undefined): Promise<Prepared> {
+  const { engine, tool, base } = of;
+  if (repeatToken === undefined || base.source === 'host') return guarded(of);
   if (tool.match !== 'identical') {
     const message = `${tool.name} takes no repeat_token. Nothing was executed: leave it out, and call again.`;
     return refused('invalid_repeat_token', message);
   }
   const secret = await engine.repeatSecret();
-  const opened = openRepeatToken({ secret, baseKey: base.key, token: input.repeatToken });
+  const opened = openRepeatToken({ secret, baseKey: base.key, token: repeatToken });
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
-  const next = derive(opened.occurrence);
-  return guarded(engine, call, tool, upstream, next, base.key, input.arguments, opened.occurrence.ordinal);
+  return guarded(of, opened.occurrence);
+}
+
+/** A call that answers a question: which operation it means is for the answer to say. */
+async function continued(
+  of: Deriving,
+  input: NonNullable<ToolCall['input']>,
+  repeatToken: string | undefined,
+): Promise<Prepared> {
+  const { engine, tool, base, upstream } = of;
+  const call = { scope: base.scope, upstream, tool: tool.name, fingerprint: base.fingerprint };
+  const opened = await openState(engine, input.state, call);
+  if (!opened.ok) return refused('invalid_request_state', badState(tool.name));
+  const { asked, expired } = opened;
+  if (asked.kind === 'input') {
+    // A host's key says which operation is meant, and a state that says another is no state of this call.
+    if (base.source === 'host' && base.key !== asked.key) return refused('invalid_request_state', badState(tool.name));
+    const { responses } = input;
+    return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, asked, responses) };
+  }
+  if (repeatToken !== undefined) return refused('invalid_request_state', badState(tool.name));
+  const reply = replyTo(input.responses, againRequest);
+  if (reply === 'missing') return guarded(of);
+  if (reply === 'invalid') {
+    const message = `${tool.name}: the response to ${againRequest} is none. Nothing was executed: send an action (accept, decline or cancel).`;
+    return refused('invalid_input', message);
+  }
+  if (reply.action !== 'accept') return { type: 'declined', guarded: guardedCall(of) };
+  // As if nobody had been asked yet: what is still to be asked is then asked anew.
+  if (expired) return guarded(of);
+  return guarded(of, { after: asked.key, generation: asked.generation, ordinal: asked.count + 1 });
 }
 
 /** The call that is meant, where the tool only stands for others: from here on it is that one's own. */
@@ -91,16 +131,25 @@ function scopeOf(engine: Engine, call: ToolCall): Scope {
   return Object.freeze({ ...call.scope, ...(conversation === undefined ? {} : { conversation }) });
 }
 
-function guarded(
-  engine: Engine,
-  call: ToolCall,
-  tool: Tool,
-  upstream: Upstream,
-  derived: DerivedKey,
-  baseKey: string,
-  args: Record<string, unknown>,
-  ordinal: number,
-): Prepared {
+/** What the keys of a call are derived from. */
+interface Deriving {
+  readonly engine: Engine;
+  readonly call: ToolCall;
+  readonly tool: Tool;
+  readonly upstream: Upstream;
+  readonly base: DerivedKey;
+  readonly arguments: Record<string, unknown>;
+  readonly asksAgain: boolean;
+  derive(occurrence: Occurrence): DerivedKey;
+}
+
+function guarded(of: Deriving, occurrence?: Occurrence): Prepared {
+  return { type: 'guarded', guarded: guardedCall(of, occurrence) };
+}
+
+function guardedCall(of: Deriving, occurrence?: Occurrence): GuardedCall {
+  const { engine, call, tool, upstream, base, asksAgain } = of;
+  const derived = occurrence ? of.derive(occurrence) : base;
   const memoryMs = tool.client?.memoryMs ?? 0;
   const request = Object.freeze({
     key: derived.key,
@@ -109,14 +158,24 @@ function guarded(
     upstream,
     source: derived.source,
     fingerprint: derived.fingerprint,
-    arguments: args,
+    arguments: of.arguments,
     ...(derived.latchKey === undefined ? {} : { latchKey: derived.latchKey }),
-    ordinal,
+    ordinal: occurrence?.ordinal ?? 1,
     windowMs: windowOf(tool, derived),
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),
     supersedes: derived.source === 'latest',
   });
-  return { type: 'guarded', guarded: Object.freeze({ tool, derived, baseKey, request, call }) };
+  const keyAfter: GuardedCall['keyAfter'] = ({ key, generation, ordinal }) =>
+    of.derive({ after: key, generation, ordinal: ordinal + 1 }).key;
+  const prepared = { tool, derived, baseKey: base.key, request, call, asksAgain: asksAgain && !occurrence, keyAfter };
+  return Object.freeze(prepared);
+}
+
+/** The operation is the one that has asked, whatever key the call itself would have: some have a new one each time. */
+function answeringCall(of: Deriving, asked: Asked, responses: unknown): GuardedCall {
+  const guarded = guardedCall({ ...of, asksAgain: false });
+  const request = Object.freeze({ ...guarded.request, key: asked.key });
+  return Object.freeze({ ...guarded, request, answers: Object.freeze({ asked, responses }) });
 }
 
 /** A host's key means one operation for at least a day, however short the tool's own window is. */
@@ -138,6 +197,10 @@ function unknownTool(engine: Engine, name: string): string {
 function badToken(tool: string, reason: 'malformed' | 'forged'): string {
   const why = reason === 'malformed' ? 'is not one' : 'belongs to another operation, or is forged';
   return `${tool}: the repeat_token ${why}. Nothing was executed. Use the repeat_token of a replay of this very operation, or leave it out.`;
+}
+
+function badState(tool: string): string {
+  return `${tool}: the requestState is not one of this call: it belongs to another caller or call, or is forged. Nothing was executed. Call again without it, and with the arguments that are meant.`;
 }
 
 /** Turns a fault of preparing into an answer; anything else goes on up. */

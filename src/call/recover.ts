@@ -167,7 +167,11 @@ async function natural(recovering: Recovering, last: RunResult): Promise<Step> {
 async function runAgain(recovering: Recovering, last: RunResult, isNatural: boolean): Promise<Step> {
   const { engine, tool, claim, client } = recovering;
   if (!(await claim.noteRun(last.steps))) return { type: 'next', result: last };
-  const result = await runAttempt(engine, tool, claim, client, { natural: isNatural, onLate: late(engine, claim) });
+  const result = await runAttempt(engine, tool, claim, client, {
+    natural: isNatural,
+    canAsk: true,
+    onLate: late(engine, claim),
+  });
   return result.status.state === 'unknown' ? { type: 'next', result } : { type: 'ended', result };
 }
 
@@ -192,7 +196,7 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
       if (!(await claim.nextAttempt(mergeSteps(last.steps, found, claim.record.attempt)))) {
         return { type: 'next', result: last };
       }
-      const options = { natural: false, onLate: late(engine, claim) };
+      const options = { natural: false, canAsk: true, onLate: late(engine, claim) };
       const result = await runAttempt(engine, tool, claim, client, options);
       return result.status.state === 'unknown'
         ? { type: 'wait', result, retryAfterMs: askAgainMs }

@@ -5,9 +5,14 @@ import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
+import { Asks, InputNeeded } from './asks.ts';
+import { answerableUntil } from './questions.ts';
 import { keepable } from './result.ts';
 import { Steps } from './steps.ts';
 import type { Engine } from './types.ts';
+
+/** How often one operation may ask. */
+const roundsMax = 32;
 
 type Settled = Exclude<Status, { state: 'in_flight' }>;
 
@@ -27,6 +32,8 @@ export interface RunResult {
 export interface RunOptions {
   /** True when this run is a recovery by `natural`: a delete's "gone" then means done. */
   readonly natural: boolean;
+  /** True when a person can be asked for input, now or by whoever calls next. */
+  readonly canAsk: boolean;
   /** Told the true outcome of a run that was cut off, if it comes after all. */
   readonly onLate: (result: RunResult) => void;
 }
@@ -35,8 +42,9 @@ export interface RunOptions {
 export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opened: unknown, options: RunOptions) {
   const { clock, settings } = engine;
   const steps = new Steps(tool, claim);
+  const asks = new Asks(claim.record);
   const abort = new LateAbort();
-  const run = runTool(engine, tool, claim, opened, steps, abort, options);
+  const run = runTool(engine, tool, claim, opened, { steps, asks, abort }, options);
   let cutOff: () => void = () => {};
   const bound = new Promise<RunResult>((resolve) => {
     cutOff = () => resolve(cutOffResult(engine, tool, steps));
@@ -55,23 +63,29 @@ export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opene
   return result;
 }
 
+interface RunParts {
+  readonly steps: Steps;
+  readonly asks: Asks;
+  readonly abort: LateAbort;
+}
+
 async function runTool(
   engine: Engine,
   tool: Tool,
   claim: Claim,
   opened: unknown,
-  steps: Steps,
-  abort: LateAbort,
+  parts: RunParts,
   options: RunOptions,
 ): Promise<RunResult> {
+  const { steps, asks } = parts;
   let status: Settled;
   let unkept: unknown;
   // JSON by then, and copied as such: a tool may change its input.
   const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
   const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
-    const running = tool.run(input, contextOf(engine, claim, opened, steps, abort));
-    if (!steps.used) emit({ type: 'dispatch', ...told });
+    const running = tool.run(input, contextOf(engine, claim, opened, parts));
+    if (!steps.used && !asks.open) emit({ type: 'dispatch', ...told });
     const result = await running;
     await steps.finish();
     if (!steps.used) emit({ type: 'answer', ...told });
@@ -82,6 +96,11 @@ async function runTool(
     await steps.finish();
     if (!steps.used) emit({ type: 'answer', ...told });
     status = statusOfError(engine, tool, claim, steps, error, options);
+  }
+  // Whatever the run made of it: it has asked, and goes on from there when it is answered.
+  if (asks.open) {
+    status = statusOfAsking(engine, claim, steps, asks.open, options);
+    unkept = undefined;
   }
   const possible = status.state === 'unknown';
   const { done, pending } = steps;
@@ -115,6 +134,32 @@ function statusOfError(
   return { state: 'failed', settledAt, message, dispatched: true };
 }
 
+/** A question can wait only while it is known what was sent before it. */
+function statusOfAsking(
+  engine: Engine,
+  claim: Claim,
+  steps: Steps,
+  requests: NonNullable<Asks['open']>,
+  { canAsk }: RunOptions,
+): Settled {
+  const settledAt = engine.clock.wallMs();
+  if (steps.direct || steps.possible) {
+    const message = 'it asked for input after a request of which it is not known whether it took effect';
+    return { state: 'unknown', settledAt, message };
+  }
+  const { attempt, inputs = [] } = claim.record;
+  const names = Object.keys(requests).join(', ');
+  if (canAsk && inputs.length < roundsMax) {
+    const round = inputs.filter((input) => input.attempt === attempt).length + 1;
+    return { state: 'waiting', settledAt, expiresAt: answerableUntil(engine), round, requests: { ...requests } };
+  }
+  const message = canAsk
+    ? `it has asked ${roundsMax} times, and asks for more (${names})`
+    : `it asks for input (${names}), and this client cannot put a question to a person`;
+  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
+  return { state: 'failed', settledAt, message, dispatched: true };
+}
+
 function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   if (error instanceof NotExecuted) return 'not_executed';
   // Raised before a request was sent, or by a question: no effect, but of what the run sent beside its steps.
@@ -123,11 +168,12 @@ function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   return tool.client ? tool.client.classify(error) : classifyNodeError(error);
 }
 
-function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, abort: LateAbort): RunContext {
+function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, asks, abort }: RunParts): RunContext {
   const { key, generation, attempt, createdAt } = claim.record;
   return {
     client: opened,
     get upstreamKey() {
+      if (steps.asking) throw new InputNeeded();
       steps.noteDirect();
       return upstreamKeyOf({ key, generation, attempt, createdAt });
     },
@@ -137,6 +183,7 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, steps: Steps, 
     attempt,
     step: (name, send) => steps.step(name, send),
     read: (name, ask) => steps.read(name, ask),
+    ask: (name, request) => steps.ask(name, () => asks.answer(name, request)),
     maySend: () => steps.maySend,
     get signal() {
       return abort.signal;

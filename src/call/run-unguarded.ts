@@ -92,6 +92,9 @@ function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, sign
     attempt: 1,
     step: (name, send) => once(name, () => step(name, send)),
     read: (name, ask) => once(name, ask),
+    ask: async () => {
+      throw new NotExecuted('it asks for input, which only a guarded tool can: no record would keep the answer');
+    },
     maySend: () => !signal.aborted,
     signal,
     log: engine.log,

@@ -6,6 +6,7 @@ import type { KeptStep } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, Tool } from '../tool/types.ts';
+import { InputNeeded } from './asks.ts';
 
 /**
  * Whose step the running code is part of. One for all: each storage that was ever used costs every promise
@@ -46,6 +47,7 @@ export class Steps {
   #unkept = false;
   #sending: string | undefined;
   #closed = false;
+  #asking = false;
   #used = false;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -70,6 +72,11 @@ export class Steps {
     return this.#possible || this.#uncertain.size > 0;
   }
 
+  /** True once something was asked that nobody has answered yet: from then on nothing is sent. */
+  get asking(): boolean {
+    return this.#asking;
+  }
+
   get used(): boolean {
     return this.#used;
   }
@@ -85,7 +92,7 @@ export class Steps {
 
   /** As the fence of a step, without a renewal: whoever asks has sent something already. */
   get maySend(): boolean {
-    return !this.#closed && this.#claim.fresh;
+    return !this.#closed && !this.#asking && this.#claim.fresh;
   }
 
   /** From here on nothing is dispatched: the run has ended, and others may already be going on from it. */
@@ -125,6 +132,31 @@ export class Steps {
     });
   }
 
+  /** In turn, as a step, so that what was sent before a question is known of when it is put. */
+  ask<T>(name: string, answer: () => T): Promise<T> {
+    if (stepUnderWay.getStore() === this)
+      throw new McpOnceError('tool_invalid', `"${name}" is asked within a step: ask before it`);
+    // What was asked before the run ended counts, though its turn comes after.
+    const late = this.#closed;
+    const turn = this.#last.then(() => {
+      if (late) throw new McpOnceError('lease_lost', `the run had ended when "${name}" was asked`);
+      this.#useName(name);
+      try {
+        return answer();
+      } catch (error) {
+        this.#asking ||= error instanceof InputNeeded;
+        throw error;
+      }
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #useName(name: string): void {
+    if (this.#names.has(name)) throw new McpOnceError('tool_invalid', `the step name "${name}" is used twice`);
+    this.#names.add(name);
+  }
+
   async #send<T>(name: string, send: () => Promise<T>): Promise<T> {
     const { key } = this.#claim.record;
     const told = { operation: key, tool: this.#tool.name, step: name };
@@ -159,6 +191,7 @@ export class Steps {
         return structuredClone(kept.result) as T;
       }
       if (this.#closed) throw new McpOnceError('lease_lost', `the run ended before step "${name}" was sent`);
+      if (this.#asking) throw new InputNeeded();
       if (this.#done.length >= stepsMax) throw new McpOnceError('tool_invalid', `more than ${stepsMax} steps`);
       return run();
     });

@@ -18,7 +18,8 @@ export async function followTwin(ledger: Ledger, claim: Claim, latchKey: string)
 
 /** A holder that ended only after this call was claimed was in flight with it: they are twins. */
 function endedBefore({ record: { status } }: Held, claim: Claim): boolean {
-  if (status.state === 'in_flight' || status.state === 'unknown') return false;
+  // One that waits for input keeps the latch, also when nobody answers: what is unresolved never loses it.
+  if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return false;
   return status.settledAt <= claim.record.startedAt;
 }
 

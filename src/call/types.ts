@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
+import type { Asked } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
-import type { Stub } from '../ledger/record.ts';
+import type { OperationRecord, Stub } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
@@ -24,6 +25,29 @@ export interface ToolCall {
   readonly onWait?: (waitedMs: number) => void;
   /** Told of what is executed for the call and goes on when the caller leaves; it settles when that has ended. */
   readonly onExecution?: (running: Promise<unknown>) => void;
+  /** How the caller can be asked something; absent when it cannot be. */
+  readonly asking?: Asking;
+  /** What the caller was asked before, and answers with this call. Unchecked. */
+  readonly input?: {
+    /** By the names of the requests. */
+    readonly responses: unknown;
+    /** The `requestState` that came with them. */
+    readonly state: unknown;
+  };
+}
+
+/** How a caller is asked. Never assumed: a server knows it from what the client has declared. */
+export type Asking =
+  /** By the answer of the call, which is then made anew (MCP 2026-07-28, multi round-trip requests). */
+  | { readonly type: 'rounds' }
+  /** While the call waits (MCP 2025-11-25, elicitation). Resolves with what came back, unchecked. */
+  | { readonly type: 'direct'; ask(request: InputRequest, signal: AbortSignal): Promise<unknown> };
+
+/** What a person is asked: a form to fill in or to refuse. */
+export interface InputRequest {
+  readonly message: string;
+  /** JSON Schema of what is asked for: an object of texts, numbers and yes or no. */
+  readonly schema: Readonly<Record<string, unknown>>;
 }
 
 export interface OperationInfo {
@@ -45,6 +69,8 @@ export type OutcomeCode =
   | 'operation_incomplete'
   | 'result_not_kept'
   | 'invalid_repeat_token'
+  | 'invalid_request_state'
+  | 'input_required'
   | 'unknown_tool'
   | 'record_unreadable'
   | 'too_many_calls'
@@ -52,7 +78,20 @@ export type OutcomeCode =
   | 'cancelled';
 
 /** What the caller learns. Expected outcomes are values. */
-export type Answer = ResultAnswer | RefusalAnswer;
+export type Answer = ResultAnswer | RefusalAnswer | InputRequiredAnswer;
+
+/** Nothing more happens until the same call comes again with responses and `requestState`. */
+export interface InputRequiredAnswer {
+  readonly type: 'input_required';
+  readonly tool: string;
+  /** `again`: whether a second, identical operation is meant. `input`: what the operation's own tool asks for. */
+  readonly about: 'again' | 'input';
+  /** By name; the responses have the same names. */
+  readonly requests: Readonly<Record<string, InputRequest>>;
+  readonly requestState: string;
+  /** The operation that the question is about. */
+  readonly operation: OperationInfo;
+}
 
 export interface ResultAnswer {
   readonly type: 'result';
@@ -130,4 +169,10 @@ export interface GuardedCall {
   readonly baseKey: string;
   readonly request: ClaimRequest;
   readonly call: ToolCall;
+  /** The question that the call answers, of an operation that waits for input. */
+  readonly answers?: { readonly asked: Asked; readonly responses: unknown };
+  /** True when a replay is asked about first: whether the caller means another operation. */
+  readonly asksAgain: boolean;
+  /** The key of the next operation like this one, after the one that is given. */
+  keyAfter(last: Pick<OperationRecord, 'key' | 'ordinal' | 'generation'>): string;
 }

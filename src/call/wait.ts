@@ -57,7 +57,7 @@ function look(pinned: OperationRecord, now: Held): Waited | undefined {
   const same = record.generation === pinned.generation && record.attempt === pinned.attempt;
   if (same) {
     if (status.state === 'in_flight') return undefined;
-    if (status.state === 'unknown') return { type: 'changed' };
+    if (status.state === 'unknown' || status.state === 'waiting') return { type: 'changed' };
     // Nothing was dispatched, so there is no outcome to take: whoever asks next may claim it.
     if (status.state === 'failed' && !status.dispatched) return { type: 'changed' };
     return { type: 'ended', record, ended: status };

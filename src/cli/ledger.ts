@@ -6,7 +6,7 @@ import { type Config, withoutPassword } from '../config.ts';
 import { LedgerUnavailable } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Listed, Operator } from '../ledger/operator.ts';
-import type { OperationRecord } from '../ledger/record.ts';
+import type { KeptInput, OperationRecord } from '../ledger/record.ts';
 import { type Cli, type ConfigOptions, configOf } from './cli.ts';
 
 /** What every ledger command takes. */
@@ -68,6 +68,9 @@ export function summaryOf(record: OperationRecord): Record<string, unknown> {
     startedAt: isoOf(record.startedAt),
     ...('settledAt' in status ? { settledAt: isoOf(status.settledAt) } : { renewedAt: isoOf(record.renewedAt) }),
     ...('message' in status ? { message: status.message } : {}),
+    ...(status.state === 'waiting'
+      ? { asks: Object.keys(status.requests), answerableUntil: isoOf(status.expiresAt) }
+      : {}),
     steps: steps.filter((step) => step.effect).map((step) => step.name),
   };
 }
@@ -105,9 +108,14 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     argumentNames: Object.keys(record.arguments),
     ...(withValues ? { arguments: record.arguments } : {}),
     steps,
+    ...(record.inputs ? { answers: record.inputs.map((input) => answerOf(input, withValues)) } : {}),
     ...(status.state === 'succeeded' && status.stub ? { resultNotKept: status.stub.message } : {}),
     ...(status.state === 'succeeded' && withValues ? { result: status.result } : {}),
   };
+}
+
+function answerOf({ attempt, round, names, responses }: KeptInput, withValues: boolean): Record<string, unknown> {
+  return { attempt, round, names, ...(withValues && responses ? { responses } : {}) };
 }
 
 /** The upstream key with which a step was sent, by whichever attempt; else with which the present one sends it. */

@@ -123,6 +123,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .addOption(
       new Option('--state <state>', 'only those in this state').choices([
         'in_flight',
+        'waiting',
         'unknown',
         'incomplete',
         'succeeded',

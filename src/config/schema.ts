@@ -29,6 +29,12 @@ const toolRuleSchema = z.strictObject({
     .describe(
       'How long a repeat means the same operation, counted from its settling. Default: as the tool declares. 0 to 366d.',
     ),
+  onDuplicate: z
+    .enum(['replay', 'ask'])
+    .optional()
+    .describe(
+      'What a call gets whose identical twin has succeeded within the window: its result (replay), or first the question whether it is meant again (ask), where the client can put it to a person. For match identical. Default: as the tool declares.',
+    ),
   recovery: recoveries
     .optional()
     .describe('What is done about an unknown outcome; a list is tried in order. Default: as the tool declares.'),

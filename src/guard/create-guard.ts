@@ -1,8 +1,7 @@
-import type { Answer } from '../call/types.ts';
 import { McpOnceError } from '../errors.ts';
 import { REPEAT_TOKEN_FIELD } from '../key/arguments.ts';
 import { render } from '../mcp/render.ts';
-import type { GuardEngine } from './engine.ts';
+import type { GuardAnswer, GuardEngine } from './engine.ts';
 import { Operations, operationOf, signalOf } from './operations.ts';
 import { checkProtectOptions, checkScope, type GuardSettings } from './options.ts';
 import { contentOf, describedTool, type GuardTool, guardTool, policiesFor } from './policy.ts';
@@ -134,7 +133,7 @@ function ownContext(context: object): object {
 }
 
 /** Results are copies: the ledger hands one record to all who ask. */
-function outcomeOf<Result>(answer: Answer): RunOutcome<Result> {
+function outcomeOf<Result>(answer: GuardAnswer): RunOutcome<Result> {
   const { operation, repeatToken } = answer;
   const told = {
     ...(operation ? { operation: operation.key } : {}),

@@ -4,7 +4,7 @@ import type { Keyv } from 'keyv';
 import { shared, tracked } from '../app/promises.ts';
 import { drain, keptSecret } from '../app.ts';
 import { handleCall } from '../call/handle-call.ts';
-import type { Answer, Engine, ToolCall } from '../call/types.ts';
+import type { Engine, RefusalAnswer, ResultAnswer, ToolCall } from '../call/types.ts';
 import { systemClock } from '../clock.ts';
 import { defaults } from '../config/defaults.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from '../errors.ts';
@@ -28,13 +28,16 @@ interface GuardCall extends ToolCall {
   readonly run: RunTool;
 }
 
+/** What becomes of a call whose caller is asked nothing. */
+export type GuardAnswer = ResultAnswer | RefusalAnswer;
+
 /** The engine of a guard: without a configuration, and with tools that come with each call. */
 export interface GuardEngine {
   /** True when processes of other machines or people may use the same store. */
   readonly shared: boolean;
   readonly log: Log;
   /** Rejects for faults only. */
-  handle(call: GuardCall): Promise<Answer>;
+  handle(call: GuardCall): Promise<GuardAnswer>;
   /** Bounded; never rejects. */
   close(): Promise<void>;
 }
@@ -91,8 +94,12 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   return {
     shared: store.shared,
     log,
-    handle: (call) =>
-      tracked(answering, handleCall({ ...engine, clients: clientsOfOneCall(), catalog: catalogOf(call) }, call)),
+    handle: async (call) => {
+      const handling = handleCall({ ...engine, clients: clientsOfOneCall(), catalog: catalogOf(call) }, call);
+      const answer = await tracked(answering, handling);
+      if (answer.type === 'input_required') throw new Error('a guard asks nothing');
+      return answer;
+    },
     close: async () => void (await closed.get()),
   };
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import type { EntryCodec } from './codec.ts';
-import { type Held, isUnresolved, type KeptStep, type OperationRecord, type Status } from './record.ts';
+import { type Held, isUnresolved, type KeptInput, type KeptStep, type OperationRecord, type Status } from './record.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one write is tried against a record that keeps changing under it. */
@@ -113,10 +113,15 @@ export class Claim {
     pending: readonly string[] = [],
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
-    const kept = status.state === 'succeeded' && !status.stub ? steps.map(withoutResult) : [...steps];
-    return this.#write(({ pending: _, ...record }) => ({ ...record, status, steps: kept, possible, ...left }), {
-      wake: true,
-    });
+    const done = status.state === 'succeeded' && !status.stub;
+    const kept = done ? steps.map(withoutResult) : [...steps];
+    return this.#write(
+      ({ pending: _, ...record }) => {
+        const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
+        return { ...record, status, steps: kept, possible, ...inputs, ...left };
+      },
+      { wake: true },
+    );
   }
 
   #write(change: Change, options: { wake?: boolean }): Promise<boolean> {
@@ -181,6 +186,11 @@ export class Claim {
 /** Nobody goes on from a step of what has succeeded: the operation's result says it all. */
 function withoutResult({ name, attempt, effect }: KeptStep): KeptStep {
   return { name, attempt, effect };
+}
+
+/** Nor asks again what was answered: which answer it was is enough to know it by. */
+function withoutResponses({ responses: _, ...input }: KeptInput): KeptInput {
+  return input;
 }
 
 function isSettled({ status }: OperationRecord): boolean {

@@ -5,7 +5,16 @@ import { Claim, type ClaimContext, retentionOf } from './claim.ts';
 import { type EntryCodec, plainCodec } from './codec.ts';
 import { DecodedEntries } from './decoded.ts';
 import { LapseWatch } from './lapse.ts';
-import { type ClaimRequest, firstRecord, inFlight, nextAttempt, nextGeneration, type Owner } from './new-record.ts';
+import {
+  type ClaimRequest,
+  continued,
+  firstRecord,
+  inFlight,
+  nextAttempt,
+  nextGeneration,
+  type Owner,
+  resumed,
+} from './new-record.ts';
 import { type Held, type LedgerEntry, type OperationRecord, recordFormat } from './record.ts';
 import { abandoned, decide, type Verdict } from './state-table.ts';
 import type { Store } from './stores/store.ts';
@@ -33,11 +42,13 @@ export interface LedgerOptions {
 export type ClaimAnswer =
   | { readonly type: 'claimed'; readonly claim: Claim }
   | { readonly type: 'alias'; readonly of: string }
-  | { readonly type: Exclude<Verdict['type'], ClaimVerdict>; readonly held: Held };
+  | { readonly type: Exclude<Verdict['type'], ClaimVerdict | 'stale'>; readonly held: Held }
+  /** There may be no such operation any more. */
+  | { readonly type: 'stale' };
 
 type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
 
-type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume';
+type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume' | 'continue';
 
 /** Operations, and who may execute them. The state table over a store's two atomic primitives. */
 export class Ledger {
@@ -71,6 +82,12 @@ export class Ledger {
    */
   async claim(request: ClaimRequest): Promise<ClaimAnswer> {
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      if (request.continues) {
+        const held = await this.read(request.key);
+        const answer = held ? await this.#claimOver(held, request) : ({ type: 'stale' } as const);
+        if (answer) return answer;
+        continue;
+      }
       let fresh: Held | undefined;
       const first = (): Held => {
         fresh ??= this.#heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
@@ -95,17 +112,22 @@ export class Ledger {
   /** Claims what a finished record leaves free; undefined when the record changed meanwhile. */
   async #claimOver(held: Held, request: ClaimRequest): Promise<ClaimAnswer | undefined> {
     const { record } = held;
-    const { tool, fingerprint, supersedes } = request;
+    const { tool, fingerprint, supersedes, continues } = request;
     const lapsed = record.status.state === 'in_flight' && this.lapses.leftMs(held) === 0;
     const nowMs = this.#clock.wallMs();
-    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed });
+    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed, continues });
     switch (verdict.type) {
       case 'next_generation':
         return this.#swapIn(held, nextGeneration(record, request, this.#owner(), nowMs));
       case 'next_attempt':
         return this.#swapIn(held, nextAttempt(record, request, this.#owner(), nowMs));
       case 'resume':
-        return this.#swapIn(held, { ...nextAttempt(record, request, this.#owner(), nowMs), steps: record.steps });
+        return this.#swapIn(held, resumed(record, request, this.#owner(), nowMs));
+      case 'continue':
+        // Only of a call that has an answer.
+        return continues && this.#swapIn(held, continued(record, continues, this.#owner(), nowMs));
+      case 'stale':
+        return { type: 'stale' };
       default:
         return { type: verdict.type, held };
     }

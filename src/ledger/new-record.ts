@@ -1,5 +1,6 @@
 import type { KeySource, Scope } from '../key/derive-key.ts';
-import { type Ended, type OperationRecord, recordFormat } from './record.ts';
+import { type Ended, type KeptInput, type OperationRecord, recordFormat, type Status } from './record.ts';
+import type { Continues } from './state-table.ts';
 
 /** What a claim is for: everything of a new record that the call decides. */
 export interface ClaimRequest {
@@ -16,7 +17,15 @@ export interface ClaimRequest {
   readonly retentionMs: number;
   /** True for `latest`: another fingerprint is the next write, not a conflict. */
   readonly supersedes: boolean;
+  /** The question that the call answers. Such a call makes no record: it goes on with one, or does nothing. */
+  readonly continues?: Answered | undefined;
 }
+
+/** An answer to a question of an operation. */
+export type Answered = Continues & {
+  readonly names: readonly string[];
+  readonly responses: NonNullable<KeptInput['responses']>;
+};
 
 /** Who will own a record that is claimed. */
 export type Owner = Pick<OperationRecord, 'token' | 'leaseMs'>;
@@ -25,7 +34,7 @@ export const inFlight = { state: 'in_flight' } as const;
 
 /** What is stored by the first claim of a key. */
 export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
-  const { supersedes: _, ...asked } = request;
+  const { supersedes: _, continues: __, ...asked } = request;
   return {
     v: recordFormat,
     kind: 'operation',
@@ -77,8 +86,37 @@ export function nextAttempt(
   };
 }
 
+/** What goes on from the steps of an operation that is incomplete, with the answers that they were made from. */
+export function resumed(record: OperationRecord, request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
+  const { steps, inputs, source, ordinal } = record;
+  const kept = inputs ? { inputs } : {};
+  return { ...nextAttempt(record, request, owner, nowMs), source, ordinal, steps, ...kept };
+}
+
+/** What goes on with an answer to the question that is open: the same attempt, which has sent nothing else. */
+export function continued(record: OperationRecord, answered: Answered, owner: Owner, nowMs: number): OperationRecord {
+  const { attempt, round, names, digest, responses } = answered;
+  return {
+    ...record,
+    ...owner,
+    renewals: record.renewals + 1,
+    renewedAt: nowMs,
+    // Whatever was sent before is kept: no upstream key that may be sent again is older.
+    startedAt: nowMs,
+    ranAt: nowMs,
+    inputs: [...(record.inputs ?? []), { attempt, round, names: [...names], digest, responses }],
+    status: inFlight,
+  };
+}
+
 function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> {
   const { generation, attempt, fingerprint, status } = record;
-  const ended: Ended | undefined = status.state === 'in_flight' || status.state === 'unknown' ? undefined : status;
+  const ended = endedOf(status);
   return ended ? { previous: { generation, attempt, fingerprint, ended } } : {};
+}
+
+/** The outcome, where there is one. */
+export function endedOf(status: Status): Ended | undefined {
+  const { state } = status;
+  return state === 'in_flight' || state === 'unknown' || state === 'waiting' ? undefined : status;
 }

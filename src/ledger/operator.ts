@@ -3,7 +3,7 @@ import { describeError, McpOnceError } from '../errors.ts';
 import { retentionOf } from './claim.ts';
 import type { EntryCodec } from './codec.ts';
 import type { Ledger } from './ledger.ts';
-import type { Held, OperationRecord, State, Status } from './record.ts';
+import type { Ended, Held, OperationRecord, State } from './record.ts';
 
 /** What a person or program at the ledger's command line works with. */
 export interface Operator {
@@ -93,7 +93,8 @@ export interface LedgerStats {
 
 /** Counts the operations. On Redis an entry may be counted twice while it resizes its table. @throws LedgerUnavailable */
 export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
-  const byState: Record<string, number> = { in_flight: 0, unknown: 0, incomplete: 0, succeeded: 0, failed: 0 };
+  const none = { in_flight: 0, waiting: 0, unknown: 0, incomplete: 0, succeeded: 0, failed: 0 };
+  const byState: Record<string, number> = { ...none };
   const byTool: Record<string, number> = {};
   let unreadable = 0;
   let count = 0;
@@ -178,11 +179,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   throw changed(record);
 }
 
-function statusOf(
-  found: Found,
-  record: OperationRecord,
-  settledAt: number,
-): Exclude<Status, { state: 'in_flight' | 'unknown' }> {
+function statusOf(found: Found, record: OperationRecord, settledAt: number): Ended {
   if (found.state === 'succeeded') {
     if ('result' in found) return { state: 'succeeded', settledAt, result: found.result };
     const message = 'an operator found that it succeeded, and gave no result';
@@ -226,7 +223,7 @@ export async function forgetOperation(
 
 /** Without its values, and with a window that is over: the next call is the next generation, under new upstream keys. */
 function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord): OperationRecord {
-  const { previous: _, ...kept } = record;
+  const { previous: _, inputs: __, ...kept } = record;
   const settledAt = clock.wallMs();
   return {
     ...kept,

@@ -20,6 +20,12 @@ const step = z.object({
   result: z.unknown().optional(),
 });
 
+/** What a person made of a request (MCP, elicitation). */
+const reply = z.object({
+  action: z.enum(['accept', 'decline', 'cancel']),
+  content: z.record(z.string(), z.unknown()).optional(),
+});
+
 const stub = z.object({
   reason: z.enum(['too_large', 'not_serialisable', 'not_as_declared', 'resolved']),
   message: z.string(),
@@ -30,6 +36,28 @@ const ended = z.discriminatedUnion('state', [
   z.object({ state: z.literal('failed'), settledAt: timeMs, message: z.string(), dispatched: z.boolean() }),
   z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string() }),
 ]);
+
+/** It asks for input: nobody executes it, and nothing has a lease, until an answer comes or its time is over. */
+const waiting = z.object({
+  state: z.literal('waiting'),
+  settledAt: timeMs,
+  expiresAt: timeMs,
+  /** Which question of this attempt it is. */
+  round: count,
+  requests: z.record(z.string(), z.object({ message: z.string(), schema: z.record(z.string(), z.unknown()) })),
+});
+
+/** One question of the operation, answered. */
+const input = z.object({
+  attempt: count,
+  round: count,
+  /** The requests that the answer is to. */
+  names: z.array(z.string()),
+  /** SHA-256 of the responses: the same round is answered once. */
+  digest: z.string(),
+  /** By request. Absent once the operation has succeeded. */
+  responses: z.record(z.string(), reply).optional(),
+});
 
 const operation = z.object({
   v: z.literal(recordFormat),
@@ -67,6 +95,8 @@ const operation = z.object({
   possible: z.boolean(),
   recoveries: z.int().min(0),
   steps: z.array(step),
+  /** What was answered to its questions, in order. Absent where none was asked. */
+  inputs: z.array(input).optional(),
   /** The steps that were being sent when this was written, or whose outcome is not known. */
   pending: z.array(z.string()).optional(),
   /** An operator had it forgotten: what is left keeps its upstream keys from being used again. */
@@ -77,6 +107,7 @@ const operation = z.object({
   status: z.discriminatedUnion('state', [
     z.object({ state: z.literal('in_flight') }),
     z.object({ state: z.literal('unknown'), settledAt: timeMs, message: z.string() }),
+    waiting,
     ...ended.options,
   ]),
 });
@@ -109,6 +140,8 @@ const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, cou
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;
 export type KeptStep = z.infer<typeof step>;
+export type KeptInput = z.infer<typeof input>;
+export type Reply = z.infer<typeof reply>;
 export type Stub = z.infer<typeof stub>;
 export type Status = OperationRecord['status'];
 export type Ended = z.infer<typeof ended>;
@@ -163,5 +196,5 @@ function problemOf(value: unknown, error: z.ZodError): string {
 
 /** True for states that the upstream's memory and a person may still have to do with. */
 export function isUnresolved(state: State): boolean {
-  return state === 'in_flight' || state === 'unknown' || state === 'incomplete';
+  return state === 'in_flight' || state === 'unknown' || state === 'incomplete' || state === 'waiting';
 }

@@ -1,7 +1,8 @@
-import { Server } from '@modelcontextprotocol/server';
+import { CLIENT_CAPABILITIES_META_KEY, Server } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
+import { takesForms } from './elicitation.ts';
 import type { ToolPage } from './tool-list.ts';
 import { answerCall, pageAt, type ToolService } from './tool-requests.ts';
 
@@ -11,10 +12,10 @@ const listMs = 60_000;
 const listParams = z.looseObject({ cursor: z.string().optional() }).optional();
 const callParams = z.looseObject({});
 
-/** The SDK would make a validator for each request, and uses it for elicitation only, which nothing here does. */
+/** The SDK would make a validator for each request, for `elicitInput`, which nothing here calls. */
 const noValidator = {
   getValidator: (): never => {
-    throw new Error('this server elicits nothing');
+    throw new Error('nothing is validated here');
   },
 };
 
@@ -51,10 +52,17 @@ export function createModernServer(options: ModernServerOptions): Server {
       signal: mcpReq.signal,
       headerKey,
       notify: (notification) => mcpReq.notify(notification),
+      asking: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
+      input: { responses: mcpReq.inputResponses, state: mcpReq.requestState() },
     });
   });
   server.onerror = (error) => log.debug(`mcp: ${describeError(error)}`);
   return server;
+}
+
+/** Each request says what its client can do: there is no connection that would remember it. */
+function capabilitiesOf(envelope: object | undefined): unknown {
+  return (envelope as Readonly<Record<string, unknown>> | undefined)?.[CLIENT_CAPABILITIES_META_KEY];
 }
 
 type WrapHandler = Server['_wrapHandler'];

@@ -1,8 +1,16 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { Answer, OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../call/types.ts';
+import type {
+  Answer,
+  InputRequiredAnswer,
+  OperationInfo,
+  OutcomeCode,
+  RefusalAnswer,
+  ResultAnswer,
+} from '../call/types.ts';
 import type { Stub } from '../ledger/record.ts';
 import { contentOfValue, isContentResult } from '../tool/content.ts';
 import type { ContentItem, ContentResult } from '../tool/types.ts';
+import { elicitRequest } from './elicitation.ts';
 
 /** Where in `_meta` of a tool result a program finds what became of its call. */
 export const OUTCOME_META = 'mcp-once/outcome';
@@ -11,7 +19,7 @@ const issuesMax = 50;
 
 /** What a program learns of a call. A field that does not apply is absent. */
 export interface OutcomeMeta {
-  readonly code: 'succeeded' | OutcomeCode;
+  readonly code: 'succeeded' | 'input_required' | OutcomeCode;
   /** True when nothing was executed for this call and the result is the stored one. */
   readonly replayed: boolean;
   /** The idempotency key: the operation's name in the ledger. */
@@ -35,7 +43,27 @@ export interface OutcomeMeta {
 
 /** An answer as MCP has it. Pure: the same answer gives the same bytes. */
 export function render(answer: Answer): CallToolResult {
-  return answer.type === 'result' ? renderResult(answer) : renderRefusal(answer);
+  switch (answer.type) {
+    case 'result':
+      return renderResult(answer);
+    case 'refusal':
+      return renderRefusal(answer);
+    case 'input_required':
+      return renderInputRequired(answer);
+  }
+}
+
+/** MCP 2026-07-28, `InputRequiredResult`: only a call whose server said that it is asked by rounds gets one. */
+function renderInputRequired({ requests, requestState, operation }: InputRequiredAnswer): CallToolResult {
+  const outcome: OutcomeMeta = { code: 'input_required', replayed: false, ...operationMeta(operation) };
+  const inputRequests = Object.entries(requests).map(([name, request]) => [name, elicitRequest(request)]);
+  const asked = {
+    resultType: 'input_required',
+    inputRequests: Object.fromEntries(inputRequests),
+    requestState,
+    _meta: { [OUTCOME_META]: outcome },
+  };
+  return asked as unknown as CallToolResult;
 }
 
 /** A replay differs from the first answer by one more text item and by its `_meta`, and in nothing else. */

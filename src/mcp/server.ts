@@ -1,9 +1,15 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { Protocol, type RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
-import type { CallToolResult, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type CallToolResult,
+  ElicitResultSchema,
+  type ServerNotification,
+  type ServerRequest,
+} from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import type { ToolCall } from '../call/types.ts';
+import type { Asking, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
+import { askingBy, takesForms } from './elicitation.ts';
 import { type ToolPage, toolPages } from './tool-list.ts';
 import { answerCall, pageAt, type ToolService } from './tool-requests.ts';
 
@@ -28,12 +34,15 @@ const listRequest = z.object({
  */
 const callRequest = z.object({ method: z.literal('tools/call'), params: z.unknown().optional() });
 
-/** The SDK would make an Ajv at each start, some ms, and uses it for elicitation only, which nothing here does. */
+/** The SDK would make an Ajv at each start, some ms, for `elicitInput`, which nothing here calls: what came back is the engine's to judge. */
 const noValidator = {
   getValidator: (): never => {
-    throw new Error('this server elicits nothing');
+    throw new Error('nothing is validated here');
   },
 };
+
+/** How long a client may take to answer a question, in ms: the engine has its own, shorter bound. */
+const elicitMs = 2 * 3_600_000;
 
 /**
  * An MCP server over the catalog for MCP 2025-11-25 and earlier, for any transport: connect it, and
@@ -59,10 +68,17 @@ export function createMcpServer(options: McpServerOptions): Server {
       signal: extra.signal,
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
+      asking: takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined,
     });
   });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);
   return server;
+}
+
+function askingOf(extra: RequestExtra): Asking {
+  return askingBy((request, signal) => {
+    return extra.sendRequest(request as ServerRequest, ElicitResultSchema, { signal, timeout: elicitMs });
+  });
 }
 
 class ToolServer extends Server {

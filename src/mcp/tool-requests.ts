@@ -30,6 +30,10 @@ export interface ToolRequest {
   /** Of the HTTP header `Idempotency-Key`, where there is one. */
   readonly headerKey?: unknown;
   readonly notify: (notification: ProgressNotification) => Promise<void>;
+  /** How the client can be asked something; undefined when it has declared nothing of the kind. */
+  readonly asking?: ToolCall['asking'] | undefined;
+  /** What it was asked, and answers with this call. */
+  readonly input?: ToolCall['input'] | undefined;
 }
 
 /** JSON-RPC 2.0, section 5.1. */
@@ -48,7 +52,7 @@ export function pageAt(list: (cursor?: string) => ToolPage | undefined, cursor: 
 
 /** Answers a `tools/call`. @throws RequestError for a request that names no tool, and for faults */
 export async function answerCall(service: ToolService, request: ToolRequest): Promise<CallToolResult> {
-  const { params, meta, scope, signal, headerKey } = request;
+  const { params, meta, scope, signal, headerKey, asking, input } = request;
   if (!isCallParams(params)) {
     const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
     throw new RequestError(invalidParams, message);
@@ -66,6 +70,8 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
       signal,
       ...(hostKey === undefined ? {} : { hostKey }),
       ...(onWait ? { onWait } : {}),
+      ...(asking ? { asking } : {}),
+      ...(input ? { input } : {}),
     });
     return render(answer);
   } catch (error) {

@@ -16,6 +16,7 @@ const kinds: Readonly<Record<Part, Kind>> = {
   client: 'any',
   match: 'any',
   windowMs: 'any',
+  onDuplicate: 'any',
   identity: 'function',
   resource: 'function',
   recovery: 'any',

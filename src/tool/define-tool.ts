@@ -3,7 +3,7 @@ import { McpOnceError } from '../errors.ts';
 import { sentence, suggestion } from '../suggest.ts';
 import { checkDefinition } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
-import type { Effect, Match, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
+import type { Effect, Match, OnDuplicate, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -12,6 +12,7 @@ const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 const effects: readonly Effect[] = ['read', 'create', 'update', 'replace', 'delete'];
 const matches: readonly Match[] = ['identical', 'latest', 'same-call', 'off'];
 const recoveries: readonly Recovery[] = ['resend', 'natural', 'reconcile', 'refuse'];
+const onDuplicates: readonly OnDuplicate[] = ['replay', 'ask'];
 
 /**
  * Makes a tool out of its definition, with the defaults that its effect has.
@@ -26,9 +27,9 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   const match = definition.match ?? defaultMatch(definition.effect, definition.resource !== undefined);
   const windowMs = definition.windowMs ?? defaultWindowMs(match);
   const recovery = recoveryList(definition.recovery);
-  const { name, effect, lookupLagMs = minute, resource, lookup, gone } = definition;
+  const { name, effect, onDuplicate, lookupLagMs = minute, resource, lookup, gone } = definition;
   const memoryMs = definition.client?.memoryMs ?? 0;
-  checkTool({ name, effect, match, windowMs, lookupLagMs, recovery, memoryMs, resource, lookup, gone });
+  checkTool({ name, effect, match, windowMs, onDuplicate, lookupLagMs, recovery, memoryMs, resource, lookup, gone });
   const jsonSchema = jsonSchemaOf(definition.input);
   const tool: Tool = {
     name: definition.name,
@@ -40,6 +41,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     acceptsOutput: (result) => definition.output.safeParse(result).success,
     match,
     windowMs,
+    ...(onDuplicate === undefined ? {} : { onDuplicate }),
     recovery,
     lookupLagMs,
     // The engine hands back what `parse` made and what the client opened: the types are the definition's own.
@@ -108,6 +110,8 @@ export function checkTool(tool: CheckedParts): void {
   }
   oneOf('effect', tool.effect, effects);
   oneOf('match', tool.match, matches);
+  if (tool.onDuplicate !== undefined) oneOf('onDuplicate', tool.onDuplicate, onDuplicates);
+  if (tool.onDuplicate === 'ask' && tool.match !== 'identical') refuse('onDuplicate "ask" needs match "identical"');
   for (const each of tool.recovery) oneOf('recovery', each, recoveries);
   duration('windowMs', tool.windowMs);
   duration('lookupLagMs', tool.lookupLagMs);
@@ -127,6 +131,7 @@ export function checkTool(tool: CheckedParts): void {
 type CheckedParts = Pick<Tool, 'name' | 'match' | 'windowMs' | 'lookupLagMs' | 'recovery' | 'effect'> & {
   /** How long the tool's upstream remembers a key, in ms. */
   readonly memoryMs: number;
+  readonly onDuplicate?: unknown;
 } & { readonly [Part in 'resource' | 'lookup' | 'gone']?: unknown };
 
 /**

@@ -7,7 +7,7 @@ import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import { matchesGlob } from './glob.ts';
 import type { HookData, RegisterHooks } from './load-hook.ts';
-import type { Match, Recovery, Tool } from './types.ts';
+import type { Match, OnDuplicate, Recovery, Tool } from './types.ts';
 
 const filesMax = 1_000;
 const toolsMax = 10_000;
@@ -154,6 +154,7 @@ export interface ToolRule {
   readonly enabled?: boolean | undefined;
   readonly match?: Match | undefined;
   readonly window?: number | undefined;
+  readonly onDuplicate?: OnDuplicate | undefined;
   readonly recovery?: Recovery | readonly Recovery[] | undefined;
   readonly lookupLag?: number | undefined;
 }
@@ -190,13 +191,14 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(match) : tool.windowMs),
     recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
+    ...(rule.onDuplicate === undefined ? {} : { onDuplicate: rule.onDuplicate }),
   };
   // Over the tool and not a copy of it: parts that are made when they are asked for stay so.
   const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));
-  const { name, effect, windowMs, recovery, lookupLagMs, resource, lookup, gone } = next;
+  const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
   const memoryMs = next.client?.memoryMs ?? 0;
   try {
-    checkTool({ name, effect, match, windowMs, recovery, lookupLagMs, resource, lookup, gone, memoryMs });
+    checkTool({ name, effect, match, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone, memoryMs });
   } catch (error) {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }

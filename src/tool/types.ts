@@ -9,6 +9,12 @@ export type Match = 'identical' | 'latest' | 'same-call' | 'off';
 /** What to do about an unknown outcome. A list is tried in order and always ends in `refuse`. */
 export type Recovery = 'resend' | 'natural' | 'reconcile' | 'refuse';
 
+/**
+ * What a call gets whose identical twin has succeeded within the window: its result, or first the question
+ * whether another operation is meant, where the client can ask a person.
+ */
+export type OnDuplicate = 'replay' | 'ask';
+
 /** Where effects happen. Two upstreams never share an operation. */
 export interface Upstream {
   readonly origin: string;
@@ -81,6 +87,19 @@ export interface ToolLog {
   warn(message: string): void;
 }
 
+/** What a person is asked. */
+export interface AskRequest<Content extends z.ZodObject> {
+  /** What it is about, for the person. */
+  readonly message: string;
+  /** Flat: texts, numbers, yes or no, choices (MCP, elicitation, requested schema). */
+  readonly schema: Content;
+}
+
+/** What a person made of it: filled it in, said no, or closed it. */
+export type AskReply<Content> =
+  | { readonly action: 'accept'; readonly content: Content }
+  | { readonly action: 'decline' | 'cancel' };
+
 /** What `run` is given besides its input. */
 export interface RunContext<Opened = unknown> {
   readonly client: Opened;
@@ -100,6 +119,16 @@ export interface RunContext<Opened = unknown> {
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T>;
   /** Keeps the answer of a read that later steps depend on, so that recovery decides the same again. */
   read<T>(name: string, ask: () => Promise<T>): Promise<T>;
+  /**
+   * Asks a person for something that the arguments do not say, where the client can (MCP, elicitation). A run
+   * that asks ends there, and begins anew with the answer, perhaps in another process and up to an hour later:
+   * steps that were done are not sent again, and everything else runs again, so that nothing may have an effect
+   * before it but through `step`. A name is used once, also between steps, reads and questions. What was
+   * answered stays in the ledger until the operation has succeeded: ask for no secret.
+   *
+   * Where nobody can be asked the operation fails, with no effect but that of its steps.
+   */
+  ask<Content extends z.ZodObject>(name: string, request: AskRequest<Content>): Promise<AskReply<z.infer<Content>>>;
   /**
    * Whether a request of this run may still go out. A step is asked by itself; a client that repeats a request within
    * one asks before each repeat: while it waited, another process may have taken the operation over.
@@ -175,6 +204,8 @@ export interface Tool {
   readonly client?: Client;
   readonly match: Match;
   readonly windowMs: number;
+  /** Of `identical`. Default `replay`. */
+  readonly onDuplicate?: OnDuplicate;
   readonly recovery: readonly Recovery[];
   /** How long an effect may take to show in `lookup`, in ms. */
   readonly lookupLagMs: number;
@@ -211,6 +242,8 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    * `identical` 24 h, `latest` 2 min, `same-call` 10 min.
    */
   readonly windowMs?: number;
+  /** What a repeat of a success gets, of `identical`: its result, or first a question to the person. Default `replay`. */
+  readonly onDuplicate?: OnDuplicate;
   /** The business key: what makes two inputs the same operation. No free text. */
   readonly identity?: (input: z.infer<Input>) => unknown;
   /** The thing that is written, for `latest`; shared by all tools of one upstream. */

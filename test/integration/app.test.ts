@@ -11,6 +11,7 @@ import { forgetOperation } from '../../src/ledger/operator.ts';
 import { emit, onEvent } from '../../src/observe/events.ts';
 import { createLog, type Log, logEvents } from '../../src/observe/log.ts';
 import { keysText } from '../support/encryption.ts';
+import { refusalOf } from '../support/engine.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 async function appIn(folder: string, environment: Environment = {}, file?: string) {
@@ -32,7 +33,7 @@ async function appIn(folder: string, environment: Environment = {}, file?: strin
 }
 
 function resultOf(answer: Answer) {
-  if (answer.type !== 'result') throw new Error(`${answer.code}: ${answer.message}`);
+  if (answer.type !== 'result') throw new Error(JSON.stringify(answer));
   return answer;
 }
 
@@ -190,7 +191,7 @@ describe('draining', () => {
     const [cutOff, answer] = await Promise.all([app.drain(), running]);
     expect(cutOff).toBe(0);
     // Claimed, but nothing was sent before the drain began; or it was, and then it has its result.
-    expect(answer.type === 'result' || answer.code === 'operation_failed').toBe(true);
+    expect(answer.type === 'result' || refusalOf(answer).code === 'operation_failed').toBe(true);
     expect(await call({ ...alice, name: 'Bob' })).toMatchObject({ type: 'refusal' });
   });
 

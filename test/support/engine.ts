@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/call/handle-call.ts';
-import type { Answer, Engine, EngineSettings, RefusalAnswer, ResultAnswer } from '../../src/call/types.ts';
+import type {
+  Answer,
+  Engine,
+  EngineSettings,
+  InputRequiredAnswer,
+  RefusalAnswer,
+  ResultAnswer,
+  ToolCall,
+} from '../../src/call/types.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
@@ -27,6 +35,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly scope?: { readonly tenant: string; readonly subject: string };
   readonly onWait?: (waitedMs: number) => void;
+  readonly asking?: NonNullable<ToolCall['asking']>;
+  readonly input?: NonNullable<ToolCall['input']>;
 }
 
 /** One engine as one process would have it; several over one store stand for several processes. */
@@ -70,6 +80,8 @@ export function testEngine(options: EngineOptions) {
       signal: how.signal ?? new AbortController().signal,
       ...('hostKey' in how ? { hostKey: how.hostKey } : {}),
       ...(how.onWait ? { onWait: how.onWait } : {}),
+      ...(how.asking ? { asking: how.asking } : {}),
+      ...(how.input ? { input: how.input } : {}),
     });
   const records = async () => {
     const found = [];
@@ -83,11 +95,16 @@ export function testEngine(options: EngineOptions) {
 }
 
 export function resultOf(answer: Answer): ResultAnswer {
-  if (answer.type !== 'result') throw new Error(`expected a result, got ${answer.code}: ${answer.message}`);
+  if (answer.type !== 'result') throw new Error(`expected a result, got ${JSON.stringify(answer)}`);
   return answer;
 }
 
 export function refusalOf(answer: Answer): RefusalAnswer {
-  if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer.result)}`);
+  if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+export function questionOf(answer: Answer): InputRequiredAnswer {
+  if (answer.type !== 'input_required') throw new Error(`expected a question, got ${JSON.stringify(answer)}`);
   return answer;
 }

@@ -23,7 +23,7 @@ export interface HttpTestOptions {
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly store?: string;
-  /** Served besides. */
+  /** Served besides create_thing and set_thing, or in their place where the name is the same. */
   readonly tools?: (upstream: Upstream) => readonly Tool[];
 }
 
@@ -56,11 +56,9 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const environment = { MCP_ONCE_STORE: options.store ?? 'memory:' };
   const config = await loadConfig({ environment, overrides: { logLevel: 'silent' } });
   const log = createLog({ level: 'silent' });
-  const catalog = createCatalog([
-    createThing(upstream, 'resend'),
-    setThing(upstream),
-    ...(options.tools?.(upstream) ?? []),
-  ]);
+  const own = options.tools?.(upstream) ?? [];
+  const usual = [createThing(upstream, 'resend'), setThing(upstream)];
+  const catalog = createCatalog([...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own]);
   const app = await createApp(config, { environment, log, catalog });
   const { handle, instructions, isReady, scope } = app;
   const server = await startHttpServer({

@@ -41,6 +41,8 @@ describe('a definition that is not right is refused, with the part named', () =>
     [{ effect: 'craete' }, 'effect must be one of read, create, update, replace, delete; did you mean "create"?'],
     [{ match: 'identicall' }, 'did you mean "identical"?'],
     [{ recovery: ['resnd'] }, 'recovery must be one of resend, natural, reconcile, refuse; did you mean "resend"?'],
+    [{ onDuplicate: 'aks' }, 'onDuplicate must be one of replay, ask; did you mean "ask"?'],
+    [{ onDuplicate: 'ask', match: 'same-call' }, 'onDuplicate "ask" needs match "identical".'],
     [{ windowMs: '24h' }, 'windowMs must be a number of milliseconds, 0 or more.'],
     [{ windowMs: Number.NaN }, 'windowMs must be'],
     [{ windowMs: -1 }, 'windowMs must be'],

@@ -183,6 +183,14 @@ describe('rules', () => {
     expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memoryMs/);
   });
 
+  test('a rule has duplicates asked about, of tools that have any', () => {
+    const served = applyRules(tools, { 'create_*': { onDuplicate: 'ask' }, create_b: { onDuplicate: 'replay' } }).tools;
+    expect(served.map(({ onDuplicate }) => onDuplicate)).toEqual(['ask', 'replay', undefined, undefined]);
+    expect(() => applyRules(tools, { set_a: { onDuplicate: 'ask' } })).toThrow(
+      /"set_a": onDuplicate "ask" needs match/,
+    );
+  });
+
   test('what no name matches is told', () => {
     expect(applyRules(tools, { create_z: {}, 'x_*': {}, 'create_*': {} }).unmatched).toEqual(['create_z', 'x_*']);
   });

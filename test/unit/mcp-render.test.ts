@@ -33,6 +33,20 @@ const refusal = (code: OutcomeCode, more: Partial<RefusalAnswer> = {}): RefusalA
 const texts = (answer: ReturnType<typeof render>): string[] =>
   answer.content.map((item) => (item.type === 'text' ? item.text : item.type));
 
+test('a question is an InputRequiredResult of MCP 2026-07-28, and its outcome is in _meta', () => {
+  const schema = { type: 'object', properties: {} };
+  const requests = { again: { message: 'Again?', schema } };
+  const asked = { type: 'input_required', tool: 'create_thing', about: 'again', requests } as const;
+  expect(render({ ...asked, requestState: 'q1.s', operation })).toEqual({
+    resultType: 'input_required',
+    inputRequests: {
+      again: { method: 'elicitation/create', params: { message: 'Again?', requestedSchema: schema } },
+    },
+    requestState: 'q1.s',
+    _meta: { 'mcp-once/outcome': expect.objectContaining({ code: 'input_required', operation: operation.key }) },
+  });
+});
+
 describe('a result', () => {
   test('is structured content and its JSON as text, as the output schema has it', () => {
     const rendered = render(first);

@@ -1,6 +1,11 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
-import { ToolSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type ClientCapabilities,
+  ElicitRequestSchema,
+  type ElicitResult,
+  ToolSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, test } from 'vitest';
 import type { ToolCall } from '../../src/call/types.ts';
 import { type defineClient, defineTool, z } from '../../src/index.ts';
@@ -35,16 +40,19 @@ function plainTool(
   });
 }
 
-async function connect(options: Pick<McpServerOptions, 'catalog' | 'handle'> & Partial<McpServerOptions>) {
+async function connect(
+  options: Pick<McpServerOptions, 'catalog' | 'handle'> & Partial<McpServerOptions>,
+  capabilities: ClientCapabilities = {},
+) {
   const server = createMcpServer({ name: 'test', version: '1.2.3', scope, log: silent, ...options });
-  const client = new Client({ name: 'a client', version: '1' });
+  const client = new Client({ name: 'a client', version: '1' }, { capabilities });
   const [here, there] = InMemoryTransport.createLinkedPair();
   await Promise.all([server.connect(there), client.connect(here)]);
   return { server, client };
 }
 
 /** The official client before the engine itself, over one catalog. */
-async function connectEngine(tools: readonly Tool[]) {
+async function connectEngine(tools: readonly Tool[], capabilities: ClientCapabilities = {}) {
   const engine = testEngine({ tools });
   const handle = (call: ToolCall) =>
     engine.call(call.tool, call.arguments, {
@@ -52,8 +60,9 @@ async function connectEngine(tools: readonly Tool[]) {
       signal: call.signal,
       scope: call.scope,
       ...('hostKey' in call ? { hostKey: call.hostKey } : {}),
+      ...(call.asking ? { asking: call.asking } : {}),
     });
-  return connect({ catalog: createCatalog(tools), handle });
+  return connect({ catalog: createCatalog(tools), handle }, capabilities);
 }
 
 const never = (): never => {
@@ -260,6 +269,48 @@ describe('tools/call by the official client', () => {
       await expect(failed).rejects.not.toThrow('secret');
     },
   );
+});
+
+describe('a question, to a client of 2025-11-25', () => {
+  async function askedClient(capabilities: ClientCapabilities, replies: unknown[] = []) {
+    const upstream = new Upstream();
+    const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask' })];
+    const { client } = await connectEngine(tools, capabilities);
+    const questions: unknown[] = [];
+    if (capabilities.elicitation) {
+      client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+        questions.push(params);
+        return replies.shift() as ElicitResult;
+      });
+    }
+    const create = async () => (await client.callTool({ name: 'create_thing', arguments: { item: 'x' } }))._meta;
+    return { create, questions, upstream };
+  }
+  const outcome = (replayed: boolean) => ({ 'mcp-once/outcome': expect.objectContaining({ replayed }) });
+
+  test('is put to the person on the connection of the call, and the answer decides', async () => {
+    const replies = [{ action: 'decline' }, { action: 'accept', content: {} }];
+    const { create, questions, upstream } = await askedClient({ elicitation: {} }, replies);
+    expect(await create()).toEqual(outcome(false));
+    expect(questions).toEqual([]);
+    expect(await create()).toEqual(outcome(true));
+    expect(questions).toEqual([
+      {
+        message: expect.stringContaining('create_thing'),
+        requestedSchema: { type: 'object', properties: {} },
+      },
+    ]);
+    expect(upstream.effects).toHaveLength(1);
+    expect(await create()).toEqual(outcome(false));
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test.each([{}, { elicitation: { url: {} } }])('is not put where %j is declared', async (capabilities) => {
+    const { create, questions, upstream } = await askedClient(capabilities);
+    expect([await create(), await create()]).toEqual([outcome(false), outcome(true)]);
+    expect(questions).toEqual([]);
+    expect(upstream.effects).toHaveLength(1);
+  });
 });
 
 describe('the host key', () => {

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { within } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import { type AskedCall, makeRequestState, type OpenedState, openRequestState } from '../key/request-state.ts';
+import type { OperationRecord, Reply } from '../ledger/record.ts';
+import { operationInfo } from './answers.ts';
+import type { Engine, GuardedCall, InputRequest, InputRequiredAnswer, ToolCall } from './types.ts';
+
+/** How long an answer may take, in ms. */
+const questionMs = 3_600_000;
+/** What a question gets that was put and not answered. */
+const unanswered = Symbol('unanswered');
+
+/** The one request of the question whether another operation is meant. */
+export const againRequest = 'again';
+
+/** Said for whoever did not answer. */
+export const closedAgain = { [againRequest]: { action: 'cancel' } };
+
+const reply = z.object({
+  action: z.enum(['accept', 'decline', 'cancel']),
+  content: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/**
+ * What came back for a request: `missing` when nothing did, which asks again (MCP 2026-07-28, multi
+ * round-trip requests, error handling); `invalid` when it is no reply.
+ */
+export function replyTo(responses: unknown, name: string): Reply | 'missing' | 'invalid' {
+  if (typeof responses !== 'object' || responses === null || !Object.hasOwn(responses, name)) return 'missing';
+  const parsed = reply.safeParse((responses as Record<string, unknown>)[name]);
+  if (!parsed.success) return 'invalid';
+  const { action, content } = parsed.data;
+  return content ? { action, content } : { action };
+}
+
+/**
+ * Asks whether another operation like `last` is meant. Nothing is stored: the state says which one was asked
+ * about. It counts for no longer than the window, so that what was accepted cannot run a second time.
+ */
+export async function askAgain(
+  engine: Engine,
+  guarded: GuardedCall,
+  last: OperationRecord,
+): Promise<InputRequiredAnswer> {
+  const { tool, request } = guarded;
+  const operation = operationInfo(last);
+  const { key, generation, ordinal: count } = last;
+  const expiresAt = Math.floor(engine.clock.wallMs() + Math.min(questionMs, request.windowMs));
+  const secret = await engine.repeatSecret();
+  const asked = { kind: 'again', key, generation, count, round: 1, expiresAt } as const;
+  const message = `${tool.title} (${tool.name}) was already executed with these arguments, at ${operation.firstExecutedAt}. Execute it again, as a second, separate operation?`;
+  return {
+    type: 'input_required',
+    tool: tool.name,
+    about: 'again',
+    requests: { [againRequest]: { message, schema: { type: 'object', properties: {} } } },
+    requestState: makeRequestState({ secret, call: askedCall(request), asked }),
+    operation,
+  };
+}
+
+/** Until when a question that is put now may be answered, in ms since the epoch. */
+export function answerableUntil(engine: Engine): number {
+  return Math.floor(engine.clock.wallMs() + questionMs);
+}
+
+/** The state of a question that is in the record: whoever repeats the call gets the same. */
+export async function inputState(
+  engine: Engine,
+  { request }: GuardedCall,
+  { key, generation, attempt: count }: OperationRecord,
+  { round, expiresAt }: Extract<OperationRecord['status'], { state: 'waiting' }>,
+): Promise<string> {
+  const secret = await engine.repeatSecret();
+  const asked = { kind: 'input', key, generation, count, round, expiresAt } as const;
+  return makeRequestState({ secret, call: askedCall(request), asked });
+}
+
+/** What a call's `requestState` says of it. */
+export async function openState(engine: Engine, state: unknown, call: AskedCall): Promise<OpenedState> {
+  if (typeof state !== 'string') return { ok: false, reason: 'malformed' };
+  const secret = await engine.repeatSecret();
+  return openRequestState({ secret, call: askedCall(call), state, nowMs: engine.clock.wallMs() });
+}
+
+function askedCall({ scope, upstream, tool, fingerprint }: AskedCall): AskedCall {
+  return { scope, upstream, tool, fingerprint };
+}
+
+/**
+ * The responses of a caller that is asked while its call waits. Undefined when one of them failed, or took
+ * too long: nothing is done that nobody said yes to.
+ */
+export async function askDirectly(
+  engine: Engine,
+  call: ToolCall,
+  requests: InputRequiredAnswer['requests'],
+  ask: (request: InputRequest, signal: AbortSignal) => Promise<unknown>,
+): Promise<Record<string, unknown> | undefined> {
+  const late = new AbortController();
+  const signal = AbortSignal.any([call.signal, late.signal]);
+  const withdraw = (): typeof unanswered => {
+    late.abort();
+    return unanswered;
+  };
+  const asking = Object.entries(requests).map(async ([name, request]) => {
+    const answered = ask(request, signal).catch((error: unknown) => {
+      engine.log.debug(`${call.tool}: the question was not answered: ${describeError(error)}`);
+      return unanswered;
+    });
+    return [name, await within(engine.clock, answered, questionMs, withdraw)] as const;
+  });
+  const responses = await Promise.all(asking);
+  return responses.some(([, response]) => response === unanswered) ? undefined : Object.fromEntries(responses);
+}

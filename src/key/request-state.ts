@@ -1,0 +1,110 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Scope, Upstream } from './derive-key.ts';
+
+const STATE_FORMAT = 1;
+/** `q1.<kind>.<count>.<generation>.<round>.<expires>.<key>.<mac>`: counts in decimal, the last two in base64url. */
+const STATE =
+  /^q1\.(again|input)\.([1-9]\d{0,8})\.([1-9]\d{0,8})\.([1-9]\d{0,8})\.(\d{1,15})\.([\w-]{22})\.([\w-]{43})$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** What a question was about. */
+export interface Asked {
+  /** `again`: whether another operation like this one is meant. `input`: what the operation's own tool asked for. */
+  readonly kind: 'again' | 'input';
+  /** The operation that the question is about. */
+  readonly key: string;
+  readonly generation: number;
+  /** `again`: which of the identical operations it is. `input`: its attempt. */
+  readonly count: number;
+  /** Which question of the operation this is: 1 for the first. */
+  readonly round: number;
+  /** From when the answer no longer counts, in whole ms since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** The call that is asked about: an answer counts for this one alone. */
+export interface AskedCall {
+  readonly scope: Scope;
+  readonly upstream: Upstream;
+  readonly tool: string;
+  readonly fingerprint: string;
+}
+
+export type OpenedState =
+  | { readonly ok: true; readonly asked: Asked; readonly expired: boolean }
+  | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
+
+interface Signed {
+  /** Shared by all processes of a store. */
+  readonly secret: string | Uint8Array;
+  readonly call: AskedCall;
+}
+
+/**
+ * What a client sends back with its answers (MCP 2026-07-28, multi round-trip requests, server requirements
+ * 4 and 5): it says in clear which question of which operation they are for, and an HMAC-SHA256 (RFC 2104)
+ * over that and the call: whose, where, which tool, which arguments. So no record is needed to know the
+ * question again, none can be made up, and one is worth nothing to anybody else or for another call.
+ * At most 150 characters of `[A-Za-z0-9_.-]`.
+ */
+export function makeRequestState(signed: Signed & { readonly asked: Asked }): string {
+  const { kind, key, generation, count, round, expiresAt } = signed.asked;
+  if (!UUID.test(key)) throw new RangeError('a request state needs a key that is a UUID in lower case');
+  const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
+  const mac = macOf(signed).toString('base64url');
+  return `q1.${kind}.${count}.${generation}.${round}.${expiresAt}.${packed}.${mac}`;
+}
+
+/**
+ * Opens what a client sent back with `call`.
+ *
+ * `malformed`: not a state of this format. `forged`: made up, altered, made with another secret, or for
+ * another caller or call; which one it is cannot be told. One that has expired was ours, for this call.
+ */
+export function openRequestState(input: Signed & { readonly state: string; readonly nowMs: number }): OpenedState {
+  const match = STATE.exec(input.state);
+  if (match === null) return { ok: false, reason: 'malformed' };
+  const [, kind, count, generation, round, expiresAt, packed = '', mac = ''] = match;
+  const keyBytes = Buffer.from(packed, 'base64url');
+  const macBytes = Buffer.from(mac, 'base64url');
+  // 22 and 43 characters hold some bits more than 16 and 32 bytes: only one spelling of them counts.
+  if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
+    return { ok: false, reason: 'malformed' };
+  }
+  const asked: Asked = Object.freeze({
+    kind: kind as Asked['kind'],
+    key: uuidText(keyBytes),
+    generation: Number(generation),
+    count: Number(count),
+    round: Number(round),
+    expiresAt: Number(expiresAt),
+  });
+  if (!timingSafeEqual(macBytes, macOf({ ...input, asked }))) return { ok: false, reason: 'forged' };
+  return { ok: true, asked, expired: input.nowMs >= asked.expiresAt };
+}
+
+/** A JSON array of strings and whole numbers has one text only, so no two questions share a MAC. */
+function macOf({ secret, call, asked }: Signed & { readonly asked: Asked }): Buffer {
+  const { scope, upstream, tool, fingerprint } = call;
+  const { tenant, subject, conversation = null } = scope;
+  const { origin, mode, account } = upstream;
+  const { kind, key, generation, count, round, expiresAt } = asked;
+  const whose = [tenant, subject, conversation, origin, mode, account, tool, fingerprint];
+  const text = JSON.stringify([
+    'mcp-once/request-state',
+    STATE_FORMAT,
+    ...whose,
+    kind,
+    key,
+    generation,
+    count,
+    round,
+    expiresAt,
+  ]);
+  return createHmac('sha256', secret).update(text).digest();
+}
+
+function uuidText(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
