@@ -377,6 +377,8 @@ describe('several sandboxes on one data file', () => {
       const { child, stripe: theirs } = await spawnSandbox([{ fault: 'hang' }]);
       const lost = failureOf(theirs.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' }));
       await arrived('/v1/customers', 1);
+      // It is written down before its key is in use.
+      await until(async () => (isInUse('k') ? true : undefined));
       expect((await post('/v1/customers', 'name=Ada', 'k')).status).toBe(409);
       child.kill('SIGKILL');
       await once(child, 'exit');
