@@ -23,6 +23,7 @@ import { noteWrite } from './resource.ts';
 import { answerOfOtherAnswer, answerOfStale, answerOfUnanswered, answerOfWaiting, takeAnswer } from './rounds.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
+import { traceIdOf } from './trace.ts';
 import { followTwin } from './twins.ts';
 import type { Answer, Engine, GuardedCall, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
@@ -39,7 +40,14 @@ export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer
     return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
   });
   const replayed = answer.type === 'result' && answer.replayed;
-  emit({ type: 'answered', tool: call.tool, code: codeOf(answer), replayed });
+  const traceId = traceIdOf(call.meta);
+  emit({
+    type: 'answered',
+    tool: call.tool,
+    code: codeOf(answer),
+    replayed,
+    ...(traceId === undefined ? {} : { traceId }),
+  });
   return answer;
 }
 

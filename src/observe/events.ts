@@ -21,7 +21,14 @@ export type EngineEvent =
   | { readonly type: 'dispatch'; readonly operation: string; readonly tool: string; readonly step: string }
   | { readonly type: 'answer'; readonly operation: string; readonly tool: string; readonly step: string }
   | { readonly type: 'settled'; readonly operation: string; readonly tool: string; readonly state: string }
-  | { readonly type: 'answered'; readonly tool: string; readonly code: string; readonly replayed: boolean }
+  | {
+      readonly type: 'answered';
+      readonly tool: string;
+      readonly code: string;
+      readonly replayed: boolean;
+      /** Of the call's trace context. */
+      readonly traceId?: string;
+    }
   | { readonly type: 'recover'; readonly operation: string; readonly tool: string; readonly recovery: string }
   | { readonly type: 'ledger_fault'; readonly operation: string; readonly message: string };
 
