@@ -12,6 +12,9 @@ const listenPattern = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$/;
 
 const count = (max: number) => z.int().min(1).max(max);
 
+/** As browsers write it (Fetch standard, `Origin`). */
+const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\sA-Z]+$/;
+
 /** How the tools are served over HTTP (`serve --http`). */
 export const httpSchema = z.strictObject({
   listen: z
@@ -30,11 +33,11 @@ export const httpSchema = z.strictObject({
       'Names, without a port, that the Host header may have besides localhost and addresses. A proxy in front needs its own here. At most 100.',
     ),
   allowedOrigins: z
-    .array(z.string().min(1).max(300))
+    .array(z.string().max(300).regex(originPattern, 'must be an origin, such as https://app.example, without a path'))
     .max(100)
     .prefault([...initial.allowedOrigins])
     .describe(
-      'Origins of pages whose requests are taken, such as "https://app.example". Default: those of this machine, where only it can connect. At most 100.',
+      'Origins of pages whose requests are taken, and which may read the answers (CORS), such as "https://app.example". Default: none may read any, and requests are taken from pages of this machine, where only it can connect. At most 100.',
     ),
   bodyBytesMax: z
     .int()

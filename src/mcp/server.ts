@@ -22,6 +22,12 @@ export interface McpServerOptions extends ToolService {
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
   /** The pages of the catalog, where several connections share them. */
   readonly list?: (cursor?: string) => ToolPage | undefined;
+  /** What a request is answered from, where not each may see the same. Default: all of this. */
+  readonly part?: (extra: RequestExtra) => ServedPart;
+}
+
+interface ServedPart extends ToolService {
+  readonly list: (cursor?: string) => ToolPage | undefined;
 }
 
 const listRequest = z.object({
@@ -58,10 +64,11 @@ export function createMcpServer(options: McpServerOptions): Server {
       ...(instructions === undefined ? {} : { instructions }),
     },
   );
-  const list = options.list ?? toolPages(options.catalog);
-  server.setRequestHandler(listRequest, ({ params }) => ({ ...pageAt(list, params?.cursor) }));
+  const whole: ServedPart = { ...options, list: options.list ?? toolPages(options.catalog) };
+  const { part = () => whole } = options;
+  server.setRequestHandler(listRequest, ({ params }, extra) => ({ ...pageAt(part(extra).list, params?.cursor) }));
   server.onCall((params, extra) => {
-    return answerCall(options, {
+    return answerCall(part(extra), {
       params,
       meta: extra._meta ?? {},
       scope: typeof scope === 'function' ? scope(extra) : scope,
