@@ -75,14 +75,19 @@ export async function answerOfEnded(
     }
     case 'failed': {
       const message = `${name} failed and had no effect: ${ended.message}. The same call again is safe, and runs again.`;
-      return { ...refusal('operation_failed', message), operation };
+      return { ...refusal('operation_failed', message), ...faultOf(call, ended), operation };
     }
     case 'incomplete': {
       const steps = effectSteps(record);
       const message = `${name} is incomplete: ${steps.join(', ')} took effect, then it failed: ${ended.message}. The same call again goes on from there.`;
-      return { ...refusal('operation_incomplete', message), operation, steps };
+      return { ...refusal('operation_incomplete', message), ...faultOf(call, ended), operation, steps };
     }
   }
+}
+
+/** Who waited for another caller that could not be asked, and can be asked itself, is not at fault. */
+function faultOf({ call }: GuardedCall, { unasked }: { readonly unasked?: true | undefined }) {
+  return unasked && call.asking === undefined ? ({ fault: 'asking' } as const) : {};
 }
 
 export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {

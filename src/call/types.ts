@@ -111,6 +111,11 @@ export interface RefusalAnswer {
   readonly code: OutcomeCode;
   /** What happened, whether anything was executed, what to do next. */
   readonly message: string;
+  /**
+   * Where the request itself is at fault. `asking`: a person has to be asked, and the caller has not said that it can
+   * do that. `input`: what the call brings for a question is no answer to one of its own.
+   */
+  readonly fault?: 'asking' | 'input';
   readonly operation?: OperationInfo;
   readonly retryAfterMs?: number;
   /** The first operation's result, of a conflict. */

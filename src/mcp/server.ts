@@ -76,6 +76,7 @@ export function createMcpServer(options: McpServerOptions): Server {
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
       asking: takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined,
+      faults: 'results',
     });
   });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);

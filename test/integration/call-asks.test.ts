@@ -366,10 +366,15 @@ describe('whoever cannot be asked', () => {
     const failed = refusalOf(await mute());
     expect(failed).toMatchObject({
       code: 'operation_failed',
+      fault: 'asking',
       message: expect.stringContaining('asks for input (account)'),
     });
     const state = stateOf(await call());
-    expect(refusalOf(await mute())).toMatchObject({ code: 'input_required', operation: { attempt: 2 } });
+    expect(refusalOf(await mute())).toMatchObject({
+      code: 'input_required',
+      fault: 'asking',
+      operation: { attempt: 2 },
+    });
     resultOf(await call(answering(state, { account: ann })));
     expect(resultOf(await mute()).replayed).toBe(true);
     expect(upstream.effects).toHaveLength(1);
@@ -377,9 +382,25 @@ describe('whoever cannot be asked', () => {
 
   test('after steps that took effect it is incomplete, which names them', async () => {
     const { engine, call } = asking(askBetween);
-    expect(refusalOf(await testCall(engine, {}))).toMatchObject({ code: 'operation_incomplete', steps: ['reserve'] });
+    const incomplete = { code: 'operation_incomplete', fault: 'asking', steps: ['reserve'] };
+    expect(refusalOf(await testCall(engine, {}))).toMatchObject(incomplete);
     questionOf(await call());
     expect(refusalOf(await testCall(engine, {}))).toMatchObject({ code: 'input_required', steps: ['reserve'] });
+  });
+
+  test('is at fault also where it waited for another one; who can be asked is not, and is asked next', async () => {
+    const { call, engine, upstream, clock } = asking(askBetween);
+    upstream.next('hang_before');
+    const mute = testCall(engine, {});
+    await upstream.arrived(1);
+    const waiting = [testCall(engine, {}), call()];
+    await settleDown();
+    upstream.release();
+    await clock.advance(2_000);
+    const answers = [await mute, ...(await Promise.all(waiting))].map(refusalOf);
+    expect(answers.map(({ code }) => code)).toEqual(Array(3).fill('operation_incomplete'));
+    expect(answers.map(({ fault }) => fault)).toEqual(['asking', 'asking', undefined]);
+    questionOf(await call());
   });
 });
 
