@@ -104,6 +104,8 @@ export interface ResultAnswer {
   /** Absent for a call that is not guarded. */
   readonly operation?: OperationInfo;
   readonly repeatToken?: string;
+  /** A person was asked whether another operation is meant, and did not say yes: no token for one is handed out. */
+  readonly declined?: boolean;
 }
 
 export interface RefusalAnswer {

@@ -164,9 +164,11 @@ function firstContent(result: unknown): CallToolResult['content'] {
 }
 
 /** For the model. Programs have the same in `_meta`. */
-function replayNote({ tool, result, operation, repeatToken }: ResultAnswer): string {
+function replayNote({ tool, result, operation, repeatToken, declined }: ResultAnswer): string {
   const when = operation ? ` at ${operation.firstExecutedAt}` : '';
   const note = `Replayed: ${tool.name} was first executed${when}, and the result above is that one. Nothing was executed now.`;
+  if (declined)
+    return `${note} A person was asked whether to execute it again, and did not say yes: do not try it another way.`;
   if (repeatToken === undefined) return note;
   if (isContentResult(result) && result.isError === true) {
     return `${note} It was an error: once its cause is gone, call again with the same arguments and repeat_token "${repeatToken}" to try anew; if it may have taken effect all the same, check first.`;

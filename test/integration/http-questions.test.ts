@@ -4,6 +4,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createLimits } from '../../src/access/limits.ts';
 import { z } from '../../src/index.ts';
 import { httpServer, messageOf, postModern } from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
@@ -51,8 +52,10 @@ const tools = (upstream: Upstream) => [
   }),
 ];
 
+/** No place is left for a second call: an answer, and what else is said meanwhile, needs none. */
 async function start(era: keyof typeof clients, person: Person) {
-  const { url, upstream } = await httpServer({ tools });
+  const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
+  const { url, upstream } = await httpServer({ tools, calls: limits(), executions: limits() });
   const client = await clients[era](url, person);
   onTestFinished(() => client.close());
   const call = async (name: string) => {
@@ -152,7 +155,7 @@ describe('MCP 2026-07-28, on the wire', () => {
       expect(first.status).toBe(400);
       const { error } = await messageOf(first);
       expect(error).toMatchObject({ ...missing, message: expect.stringContaining('had no effect') });
-      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'operation_failed', attempt: 1 });
+      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'input_required', attempt: 1 });
       // Nor while another one is asked.
       expect((await messageOf(await send(capabilities))).result.resultType).toBe('input_required');
       const second = await send(declared);
@@ -173,7 +176,7 @@ describe('MCP 2026-07-28, on the wire', () => {
       const { error } = await send({});
       expect(error).toMatchObject(missing);
       expect(error.message).toContain('reserve took effect');
-      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'operation_incomplete', steps: ['reserve'] });
+      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'input_required', steps: ['reserve'] });
       const { requestState } = (await send(capabilities)).result;
       const inputResponses = { confirm: { action: 'accept', content: {} } };
       expect((await send(capabilities, { requestState, inputResponses })).result.resultType).toBe('complete');
@@ -200,6 +203,6 @@ describe('the official client with no person before it', () => {
     await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
     onTestFinished(() => client.close());
     const result = await client.callTool({ name: 'create_asking', arguments: { item: 'x' } });
-    expect(result).toMatchObject({ isError: true, _meta: { 'mcp-once/outcome': { code: 'operation_failed' } } });
+    expect(result).toMatchObject({ isError: true, _meta: { 'mcp-once/outcome': { code: 'input_required' } } });
   });
 });

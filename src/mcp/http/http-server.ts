@@ -197,11 +197,14 @@ export class HttpServer {
     }
     const lacking = stepUp && this.#lacking(stepUp, body.value, request);
     if (lacking) return errorAnswer(lacking.status, serverError, lacking.message, lacking.headers);
-    const isStream = (body.value as { method?: unknown }).method === 'subscriptions/listen';
-    if (!isStream) {
+    const { method } = body.value as { method?: unknown };
+    // Not what answers a call's own question, nor what cancels one: a subject whose calls all wait has to get through.
+    if (method === 'tools/call') {
       const entry = this.#options.calls?.enter(principal);
       if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
       void over.then(entry?.release);
+    }
+    if (method !== 'subscriptions/listen') {
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
