@@ -44,7 +44,7 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
       case 'verified':
         return admissionOf(verdict.claims, issuer.settings, oauth);
       case 'invalid':
-        return refusals.invalid(verdict.why);
+        return refusals.invalid(verdict.why, detailOf(issuer.settings, verdict));
       case 'unavailable':
         return refusals.unavailable();
     }
@@ -84,6 +84,10 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
       return refusals.unavailable();
     }
   };
+}
+
+function detailOf({ issuer }: IssuerSettings, { why, detail = why }: { why: string; detail?: string }): string {
+  return `of ${issuer}: ${detail}`;
 }
 
 /** See `StepUp`. Of several scopes that give a tool the first is asked for. */

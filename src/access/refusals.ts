@@ -6,7 +6,7 @@ import type { Refusal } from './types.ts';
 export interface Refusals {
   noToken(): Refusal;
   malformed(why: string): Refusal;
-  invalid(why: string): Refusal;
+  invalid(why: string, detail?: string): Refusal;
   insufficient(scopes: readonly string[]): Refusal;
   unavailable(): Refusal;
 }
@@ -29,7 +29,10 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
   return {
     noToken: () => refused(401, challenge({}, needed), 'A bearer token is needed.'),
     malformed: (why) => refused(400, challenge({ error: 'invalid_request', error_description: why }, []), why),
-    invalid: (why) => refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why),
+    invalid: (why, detail) => {
+      const told = refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why);
+      return detail === undefined ? told : { ...told, detail };
+    },
     insufficient: (scopes) =>
       refused(
         403,

@@ -15,6 +15,8 @@ export interface Refusal {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly message: string;
+  /** What the operator may know besides, and the caller need not. No part of a token. */
+  readonly detail?: string | undefined;
 }
 
 /**

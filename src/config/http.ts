@@ -12,6 +12,9 @@ const listenPattern = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$/;
 
 const count = (max: number) => z.int().min(1).max(max);
 
+/** A host name, or an address, one of IPv6 in brackets. */
+const hostPattern = /^(\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+)$/;
+
 /** As browsers write it (Fetch standard, `Origin`). */
 const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\sA-Z]+$/;
 
@@ -26,7 +29,7 @@ export const httpSchema = z.strictObject({
       'Where to listen: HOST:PORT, or a port on 127.0.0.1; port 0 for a free one. Default 127.0.0.1:3000. An address that other machines reach needs authentication, or --insecure.',
     ),
   allowedHosts: z
-    .array(z.string().min(1).max(255))
+    .array(z.string().max(255).regex(hostPattern, 'must be a name or an address, without a port'))
     .max(100)
     .prefault([...initial.allowedHosts])
     .describe(

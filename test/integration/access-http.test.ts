@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
 import { resourceMetadata } from '../../src/access/metadata.ts';
 import { createToken } from '../../src/access/static-tokens.ts';
@@ -262,9 +262,25 @@ describe('serve --http', () => {
   test('on an address of other machines needs somebody to be named, and then asks for the token', async () => {
     await expect(start({}, '0.0.0.0:0')).rejects.toThrow('who may come in');
     const { tokens, given } = tokensOf([{ tenant: 'one', subject: 'alice' }]);
-    const { url } = await start({ tokens }, '127.0.0.1:0');
+    const server = await start({ tokens }, '127.0.0.1:0');
+    const { url } = server;
     expect((await postModern(url, 'tools/list')).status).toBe(401);
+    await vi.waitFor(() => expect(server.stderr).toContain('"status":401,"why":"A bearer token is needed."'));
     expect((await postModern(url, 'tools/list', {}, bearer(given[0] ?? ''))).status).toBe(200);
     await expect(start({ tokens }, '0.0.0.0:0')).resolves.toBeDefined();
+  });
+
+  test('answers to the name that its metadata gives clients, and to no other', async () => {
+    const issuers = [
+      { issuer: 'https://auth.example.com', tenant: 'acme', jwt: { jwksUrl: 'http://127.0.0.1:9/jwks' } },
+    ];
+    const { url } = await start({ oauth: { resource: 'https://mcp.example.com/mcp', issuers } }, '127.0.0.1:0');
+    const statusFor = async (host: string) => {
+      const socket = await connection(Number(new URL(url).port));
+      socket.write(`GET /mcp HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      return (await received(socket)).slice(0, 'HTTP/1.1 200'.length);
+    };
+    expect(await statusFor('mcp.example.com')).toBe('HTTP/1.1 401');
+    expect(await statusFor('other.example.com')).toBe('HTTP/1.1 403');
   });
 });

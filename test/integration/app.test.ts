@@ -206,8 +206,9 @@ test('what a caller takes for the name of a tool is logged up to the length of o
   const logged: unknown[] = [];
   const take: Log['info'] = (message, fields) => logged.push([message, fields]);
   onTestFinished(logEvents({ debug: take, info: take, warn: take, error: take }));
-  emit({ type: 'answered', tool: 'x'.repeat(1_000_000), code: 'unknown_tool', replayed: false });
-  expect(logged).toEqual([['answered', { tool: 'x'.repeat(64), code: 'unknown_tool', replayed: false }]]);
+  const whose = { tenant: 'acme', subject: 'ann' };
+  emit({ type: 'answered', ...whose, tool: 'x'.repeat(1_000_000), code: 'unknown_tool', replayed: false });
+  expect(logged).toEqual([['answered', { ...whose, tool: 'x'.repeat(64), code: 'unknown_tool', replayed: false }]]);
 });
 
 describe('instructions', () => {

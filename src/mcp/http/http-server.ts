@@ -14,6 +14,7 @@ import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
 import { isAllowed, servedTools } from './principal.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
 
 export interface HttpServerOptions {
@@ -49,6 +50,7 @@ export interface HttpLimits {
   readonly subscriptionsMax: number;
 }
 
+type Refused = Pick<Refusal, 'status' | 'message'> & Partial<Refusal>;
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
 const serverError = -32_000;
@@ -80,6 +82,7 @@ export class HttpServer {
   readonly #allowed: AllowedNames;
   readonly #sessions: Sessions;
   readonly #modern: Modern;
+  readonly #refusals: RefusalLog;
   /** The calls that have no answer yet; not the streams that last. */
   readonly #answering = new Set<Promise<void>>();
   #draining = false;
@@ -96,6 +99,7 @@ export class HttpServer {
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     this.#sessions = new Sessions({ served, clock, events, ...limits });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
+    this.#refusals = new RefusalLog(service.log, clock);
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
   }
@@ -152,16 +156,14 @@ export class HttpServer {
     if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
     if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
-    if (refused !== undefined) return errorAnswer(403, serverError, refused);
+    if (refused !== undefined) return this.#refuse({ status: 403, message: refused });
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
       return errorAnswer(503, serverError, why, { 'retry-after': '1' });
     }
     // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
     const admission = await this.#options.admit(request.headersDistinct);
-    if (admission.type === 'refused') {
-      return errorAnswer(admission.status, serverError, admission.message, admission.headers);
-    }
+    if (admission.type === 'refused') return this.#refuse(admission);
     if (method === 'POST') return this.#post(request, response, admission, over);
     if (method !== 'GET' && method !== 'DELETE') {
       return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
@@ -196,12 +198,15 @@ export class HttpServer {
       return errorAnswer(body.status, body.code, body.message, headers);
     }
     const lacking = stepUp && this.#lacking(stepUp, body.value, request);
-    if (lacking) return errorAnswer(lacking.status, serverError, lacking.message, lacking.headers);
+    if (lacking) return this.#refuse(lacking);
     const { method } = body.value as { method?: unknown };
     // Not what answers a call's own question, nor what cancels one: a subject whose calls all wait has to get through.
     if (method === 'tools/call') {
       const entry = this.#options.calls?.enter(principal);
-      if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
+      if (entry?.type === 'refused') {
+        const { tenant, subject } = principal;
+        return this.#refuse({ ...entry, detail: `${entry.message} Whose: ${JSON.stringify([tenant, subject])}.` });
+      }
       void over.then(entry?.release);
     }
     if (method !== 'subscriptions/listen') {
@@ -209,6 +214,11 @@ export class HttpServer {
       void over.then(() => this.#answering.delete(over));
     }
     return this.#route(webRequest(request, signal), principal, body.value as object, over);
+  }
+
+  #refuse({ status, message, headers, detail = message }: Refused): Response {
+    this.#refusals.tell(status, detail);
+    return errorAnswer(status, serverError, message, headers);
   }
 
   /** What does not exist needs no scope. */
