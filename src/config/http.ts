@@ -40,7 +40,7 @@ export const httpSchema = z.strictObject({
     .max(100)
     .prefault([...initial.allowedOrigins])
     .describe(
-      'Origins of pages whose requests are taken, and which may read the answers (CORS), such as "https://app.example". Default: none may read any, and requests are taken from pages of this machine, where only it can connect. At most 100.',
+      'Origins of pages whose requests are taken, and which may read the answers (CORS), such as "https://app.example". Default: none. Where only this machine can connect, requests of its own pages are taken besides; those may read no answer. At most 100.',
     ),
   bodyBytesMax: z
     .int()
