@@ -25,6 +25,22 @@ export function errorAnswer(
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status, headers });
 }
 
+/**
+ * Node tells only the response whose turn it is that its connection has closed. One that waits behind another
+ * (requests sent without waiting for answers) would never end, and nor would what is held for it.
+ */
+export function endWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
+  if (response.socket) return;
+  const end = (): void => {
+    response.destroy();
+    response.emit('close');
+  };
+  // As many as come.
+  socket.setMaxListeners(0);
+  socket.once('close', end);
+  response.once('socket', () => socket.off('close', end));
+}
+
 /** Writes an answer, a stream as it comes. Resolves when all is written, or the caller is gone. Never rejects. */
 export async function writeAnswer(response: ServerResponse, answer: Response): Promise<void> {
   if (response.destroyed || response.headersSent) {

@@ -8,7 +8,7 @@ import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
-import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
+import { endWithConnection, errorAnswer, webRequest, writeAnswer } from './exchange.ts';
 import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
@@ -119,6 +119,7 @@ export class HttpServer {
     // A connection that breaks is the end of this exchange, and of nothing else.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    endWithConnection(request, response);
     this.#answer(request, response, over).then(
       (answer) => {
         // Whoever keeps the connection would find nobody on it.
