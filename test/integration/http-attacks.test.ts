@@ -1,7 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
 import { connection, httpServer, postModern } from '../support/http-server.ts';
+import { createThing } from '../support/tools.ts';
 
+const info = { name: 'test', version: '1.0.0' };
 const call = (item: string) => ({ name: 'create_thing', arguments: { item } });
 
 describe('places of calls', () => {
@@ -46,5 +52,33 @@ describe('places of calls', () => {
     upstream.release();
     server.beginDrain();
     await server.settled();
+  });
+
+  test('what answers a question or cancels a call needs none: the call that waits for it has it', async () => {
+    const calls = createLimits({ perSubject: 1, perTenant: 1, total: 1 });
+    const { url } = await httpServer({
+      calls,
+      tools: (upstream) => [createThing(upstream, 'resend', { onDuplicate: 'ask' })],
+    });
+    let asked = 0;
+    const client = new Client(info, { capabilities: { elicitation: { form: {} } } });
+    client.setRequestHandler(ElicitRequestSchema, async (_, { signal }) => {
+      asked += 1;
+      // The second question is left open.
+      if (replies.length === 0) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return replies.shift() ?? { action: 'cancel' };
+    });
+    const replies: ElicitResult[] = [{ action: 'accept', content: {} }];
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
+    onTestFinished(() => client.close());
+    await client.callTool(call('x'));
+    const second = await client.callTool(call('x'));
+    expect(second._meta).toMatchObject({ 'mcp-once/outcome': { code: 'succeeded', replayed: false } });
+    const leaving = new AbortController();
+    const third = client.callTool(call('x'), undefined, { signal: leaving.signal }).catch(() => 'left');
+    await expect.poll(() => asked).toBe(2);
+    leaving.abort();
+    expect(await third).toBe('left');
+    await expect.poll(async () => (await postModern(url, 'tools/call', call('y'))).status).toBe(200);
   });
 });

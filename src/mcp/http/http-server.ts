@@ -185,15 +185,17 @@ export class HttpServer {
       const headers: Record<string, string> = body.status === 413 ? { connection: 'close' } : {};
       return errorAnswer(body.status, body.code, body.message, headers);
     }
-    const isStream = (body.value as { method?: unknown }).method === 'subscriptions/listen';
-    if (!isStream) {
-      const entry = this.#options.calls?.enter(principal);
+    const message = body.value as { readonly method?: unknown; readonly id?: unknown };
+    if (message.method !== 'subscriptions/listen') {
+      // What answers a question of a call, or cancels it, must not wait for the place that the call has.
+      const isRequest = message.method !== undefined && message.id !== undefined;
+      const entry = isRequest ? this.#options.calls?.enter(principal) : undefined;
       if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
       void over.then(entry?.release);
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
-    return this.#route(webRequest(request, signal), principal, body.value as object, over);
+    return this.#route(webRequest(request, signal), principal, message, over);
   }
 
   /** The switch between the eras: by what the request says of itself. */
