@@ -34,7 +34,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
   const { catalog, handle, instructions, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
-  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax, sessionsPerSubjectMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const service = {
     name: 'mcp-once',
@@ -57,6 +57,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     metadata: door.metadata,
     calls: createLimits(callLimits),
     executions: createLimits(callLimits),
+    // Where everybody is one subject, nobody has to be kept from another's share.
+    ...(door.isOpen ? {} : { sessionsPerSubjectMax }),
     isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   cli.print(server.url);

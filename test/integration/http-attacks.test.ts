@@ -4,7 +4,16 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
-import { connection, httpServer, postModern } from '../support/http-server.ts';
+import type { Admit } from '../../src/access/types.ts';
+import {
+  connection,
+  type Fields,
+  httpServer,
+  initialize,
+  openSession,
+  post,
+  postModern,
+} from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
 
 const info = { name: 'test', version: '1.0.0' };
@@ -80,5 +89,48 @@ describe('places of calls', () => {
     leaving.abort();
     expect(await third).toBe('left');
     await expect.poll(async () => (await postModern(url, 'tools/call', call('y'))).status).toBe(200);
+  });
+});
+
+describe('places of sessions', () => {
+  const admit: Admit = async ({ authorization }) => ({
+    type: 'admitted',
+    principal: { tenant: 'acme', subject: String(authorization) },
+  });
+  const statusOf = async (url: string, session: Fields) => {
+    return (await post(url, { jsonrpc: '2.0', id: 1, method: 'ping' }, session)).status;
+  };
+
+  test('one subject does not take those of all others, however many it keeps busy', async () => {
+    const { url } = await httpServer({ admit, limits: { sessionsMax: 3 }, sessionsPerSubjectMax: 2 });
+    const [eve, ada] = [{ authorization: 'eve' }, { authorization: 'ada' }];
+    for (let count = 0; count < 2; count += 1) {
+      const session = await openSession(url, eve);
+      const stream = await fetch(url, { headers: { ...session, accept: 'text/event-stream' } });
+      onTestFinished(() => stream.body?.cancel());
+    }
+    expect((await post(url, initialize(), eve)).status).toBe(429);
+    expect(await statusOf(url, await openSession(url, ada))).toBe(200);
+  });
+
+  test('nor by asking for all at the same moment', async () => {
+    const { url } = await httpServer({ admit, limits: { sessionsMax: 3 }, sessionsPerSubjectMax: 2 });
+    const [eve, ada] = [{ authorization: 'eve' }, { authorization: 'ada' }];
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => openSession(url, eve)));
+    const statuses = await Promise.all(sessions.map((session) => statusOf(url, { ...session, ...eve })));
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(2);
+    expect(await statusOf(url, await openSession(url, ada))).toBe(200);
+  });
+
+  test('are free again once a session was deleted, or its initialize was refused', async () => {
+    const { url } = await httpServer({ admit, limits: { sessionsMax: 2 }, sessionsPerSubjectMax: 1 });
+    const eve = { authorization: 'eve' };
+    for (let count = 0; count < 3; count += 1) {
+      expect((await post(url, initialize(), { ...eve, accept: 'text/html' })).status).toBe(406);
+      const session = await openSession(url, eve);
+      const stream = await fetch(url, { headers: { ...session, accept: 'text/event-stream' } });
+      expect((await fetch(url, { method: 'DELETE', headers: session })).status).toBe(200);
+      await stream.text();
+    }
   });
 });

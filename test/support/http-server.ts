@@ -19,6 +19,7 @@ export interface HttpTestOptions {
   readonly admit?: Admit;
   readonly calls?: Limits;
   readonly executions?: Limits;
+  readonly sessionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -73,6 +74,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     isReady,
     calls: options.calls,
     executions: options.executions,
+    sessionsPerSubjectMax: options.sessionsPerSubjectMax,
     metadata: options.metadata,
   });
   onTestFinished(async () => {

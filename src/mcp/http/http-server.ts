@@ -28,6 +28,8 @@ export interface HttpServerOptions {
   readonly calls?: Limits | undefined;
   /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
   readonly executions?: Limits | undefined;
+  /** How many sessions one subject may have. Default: as many as there may be. */
+  readonly sessionsPerSubjectMax?: number | undefined;
   /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
   readonly metadata?: ResourceMetadata | undefined;
   /** Whether calls can be executed now. */
@@ -89,7 +91,8 @@ export class HttpServer {
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
-    this.#sessions = new Sessions({ served, clock, events, ...limits });
+    const { sessionsPerSubjectMax = limits.sessionsMax } = options;
+    this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));

@@ -14,7 +14,12 @@ const rememberedMax = 1_000;
 
 /** True where both are the same caller, who may call the same. */
 export function isSamePrincipal(one: Principal, other: Principal): boolean {
-  return one.tenant === other.tenant && one.subject === other.subject && patternsOf(one) === patternsOf(other);
+  return isSameSubject(one, other) && patternsOf(one) === patternsOf(other);
+}
+
+/** True where both are the same caller, whatever they may call. */
+export function isSameSubject(one: Principal, other: Principal): boolean {
+  return one.tenant === other.tenant && one.subject === other.subject;
 }
 
 /** Gives each principal its part of a service. What it may not call does not exist for it. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isInitializeRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { createLimits, type Limits } from '../../access/limits.ts';
 import type { Principal } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
@@ -7,13 +8,14 @@ import { readMessage } from '../incoming.ts';
 import { createMcpServer } from '../server.ts';
 import { BoundedEvents, type EventBounds } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
-import { isSamePrincipal, type ServedTools } from './principal.ts';
+import { isSamePrincipal, isSameSubject, type ServedTools } from './principal.ts';
 import { SessionTransport } from './session.ts';
 
 export interface SessionsOptions {
   readonly served: (principal: Principal) => ServedTools;
   readonly clock: Clock;
   readonly sessionsMax: number;
+  readonly sessionsPerSubjectMax: number;
   readonly sessionIdleMs: number;
   readonly inFlightMax: number;
   readonly events: EventBounds;
@@ -25,6 +27,8 @@ interface Session {
   usedMs: number;
   /** Exchanges that are not over: streams, too. */
   open: number;
+  /** Gives its place to another one. */
+  readonly release: () => void;
   close(): Promise<void>;
 }
 
@@ -35,16 +39,19 @@ const sessionNotFound = -32_001;
 const serverError = -32_000;
 
 /**
- * The sessions of MCP 2025-11-25 and earlier. Bounded: who opens one too many makes its own session end
- * that was idle for longest, never somebody else's.
+ * The sessions of MCP 2025-11-25 and earlier. Bounded, of one subject and of all: who opens one too many makes its
+ * own session end that was idle for longest, never somebody else's.
  */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
+  readonly #places: Limits;
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    const { sessionsMax: total, sessionsPerSubjectMax: perSubject } = options;
+    this.#places = createLimits({ perSubject, perTenant: Number.POSITIVE_INFINITY, total });
     const everyMs = Math.max(1_000, Math.min(60_000, options.sessionIdleMs / 4));
     this.#sweep = setInterval(() => this.#endIdle(), everyMs);
     this.#sweep.unref();
@@ -92,18 +99,19 @@ export class Sessions {
     if (message === undefined || !isInitializeRequest(message)) {
       return errorAnswer(400, serverError, 'The header Mcp-Session-Id is missing: begin a session with initialize.');
     }
-    if (!this.#makeRoom(principal)) {
+    const place = this.#enter(principal);
+    if (place.type === 'refused') {
       const why = 'There are too many sessions. Nothing was executed: try again later.';
-      return errorAnswer(503, serverError, why, { 'retry-after': '5' });
+      return errorAnswer(place.status, serverError, why, { 'retry-after': '5' });
     }
-    const session = await this.#open(principal);
+    const session = await this.#open(principal, place.release);
     const answer = await this.#within(session, request, message, over);
     // What was refused has opened nothing.
     if (session.transport.sessionId === undefined) await session.close();
     return answer;
   }
 
-  async #open(principal: Principal): Promise<Session> {
+  async #open(principal: Principal, release: () => void): Promise<Session> {
     const { served, clock, events, inFlightMax } = this.#options;
     const { service, list } = served(principal);
     const { tenant, subject } = principal;
@@ -117,8 +125,9 @@ export class Sessions {
     });
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
-    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, close };
+    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, close };
     server.onclose = () => {
+      release();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     await server.connect(transport);
@@ -140,14 +149,15 @@ export class Sessions {
     return message === undefined ? transport.handleRequest(request) : transport.take(request, message);
   }
 
-  /** True when there is room for one more session of this principal. */
-  #makeRoom(principal: Principal): boolean {
-    if (this.#sessions.size < this.#options.sessionsMax) return true;
-    const own = [...this.#sessions].filter(([, each]) => isSamePrincipal(each.principal, principal) && isIdle(each));
+  /** A place for one more session, if need be that of the subject's own that was idle for longest. */
+  #enter(principal: Principal): ReturnType<Limits['enter']> {
+    const place = this.#places.enter(principal);
+    if (place.type === 'entered') return place;
+    const own = [...this.#sessions].filter(([, each]) => isSameSubject(each.principal, principal) && isIdle(each));
     const [oldest] = own.sort(([, one], [, other]) => one.usedMs - other.usedMs);
-    if (!oldest) return false;
+    if (!oldest) return place;
     this.#end(...oldest);
-    return true;
+    return this.#places.enter(principal);
   }
 
   #endIdle(): void {
@@ -157,6 +167,7 @@ export class Sessions {
 
   #end(id: string, session: Session): void {
     this.#sessions.delete(id);
+    session.release();
     void session.close();
   }
 }
