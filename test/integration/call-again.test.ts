@@ -129,6 +129,19 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
+  test('a yes that comes with a host key is refused: under another one it would be another operation', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    for (const hostKey of ['one', 'two']) {
+      const refused = refusalOf(await call(answering(requestState, accept, { hostKey })));
+      expect(refused.code).toBe('invalid_request_state');
+    }
+    expect(upstream.effects).toHaveLength(1);
+    expect(resultOf(await call(answering(requestState))).replayed).toBe(false);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
   test('with a host key or a repeat token nobody is asked', async () => {
     const { call, upstream } = asked();
     const keyed = { asking: rounds, hostKey: 'k1' };
