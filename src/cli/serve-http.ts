@@ -32,7 +32,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
-  const { catalog, handle, instructions, isReady } = app;
+  const { catalog, handle, instructions, instructionsOf, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax, sessionsPerSubjectMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
@@ -43,6 +43,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     catalog,
     handle,
     instructions,
+    instructionsOf,
     log,
   };
   const server = await startHttpServer({

@@ -41,11 +41,12 @@ function patternsOf({ tools }: Principal): string {
 
 function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
   if (patterns === undefined) return { service, list: toolPages(service.catalog) };
-  const { catalog } = service;
+  const { catalog, instructions: _, ...rest } = service;
   const isAllowed = (name: string): boolean => patterns.some((pattern) => matchesGlob(pattern, name));
   const tools = catalog.tools.filter(({ name }) => isAllowed(name));
   const part: ToolService = {
-    ...service,
+    ...rest,
+    ...(service.instructionsOf ? { instructions: service.instructionsOf(tools) } : {}),
     catalog: {
       tools,
       hidden: catalog.hidden.filter(({ name }) => isAllowed(name)),
