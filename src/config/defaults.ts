@@ -54,6 +54,7 @@ export const defaults = Object.freeze({
     inFlightMax: 256,
     eventsMax: 100,
     eventBytesMax: 256 * 1_024,
+    eventBytesTotalMax: 64 * 1_024 * 1_024,
     subscriptionsMax: 1_024,
   }),
   openapi: Object.freeze<OpenApiSettings[]>([]),

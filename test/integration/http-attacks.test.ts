@@ -5,16 +5,24 @@ import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sd
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
 import type { Admit } from '../../src/access/types.ts';
+import { BoundedEvents, EventPool } from '../../src/mcp/http/event-store.ts';
 import {
   connection,
   type Fields,
   httpServer,
   initialize,
+  messageOf,
   openSession,
   post,
   postModern,
+  toolCall,
 } from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
+
+/** The id of the event that opens a stream, of one that is over. */
+async function eventIdOf(response: Response): Promise<string> {
+  return /^id: (.+)$/m.exec(await response.text())?.[1] ?? '';
+}
 
 const info = { name: 'test', version: '1.0.0' };
 const call = (item: string) => ({ name: 'create_thing', arguments: { item } });
@@ -132,5 +140,42 @@ describe('places of sessions', () => {
       expect((await fetch(url, { method: 'DELETE', headers: session })).status).toBe(200);
       await stream.text();
     }
+  });
+});
+
+describe('what is kept for streams that are resumed', () => {
+  test('is bounded for all sessions together: whose event is gone learns its outcome by calling again', async () => {
+    const { url, upstream } = await httpServer({ limits: { eventBytesTotalMax: 4_000 } });
+    const session = await openSession(url);
+    const opening = await eventIdOf(await post(url, toolCall(1, { item: 'x' }), session));
+    const resumed = () =>
+      fetch(url, { headers: { ...session, accept: 'text/event-stream', 'last-event-id': opening } });
+    const kept = await resumed();
+    expect(kept.status).toBe(200);
+    await kept.body?.cancel();
+    for (let count = 0; count < 10; count += 1) {
+      const other = await openSession(url);
+      await (await post(url, toolCall(1, { item: `${count}` }), other)).text();
+    }
+    expect((await resumed()).status).toBe(400);
+    const again = await messageOf(await post(url, toolCall(2, { item: 'x' }), session));
+    expect(again.result._meta['mcp-once/outcome']).toMatchObject({ code: 'succeeded', replayed: true });
+    expect(upstream.effects).toHaveLength(11);
+  });
+
+  test('is given back by a session that ends', async () => {
+    const pool = new EventPool(250);
+    const bounds = { eventsMax: 10, bytesMax: 1_000 };
+    const [one, other] = [new BoundedEvents(bounds, pool), new BoundedEvents(bounds, pool)];
+    const message = { jsonrpc: '2.0', method: 'x'.repeat(60) } as const;
+    const first = await one.storeEvent('a', message);
+    const second = await other.storeEvent('b', message);
+    const third = await one.storeEvent('a', message);
+    expect(pool.bytes).toBeLessThanOrEqual(250);
+    expect(await one.getStreamIdForEventId(first)).toBeUndefined();
+    expect([await other.getStreamIdForEventId(second), await one.getStreamIdForEventId(third)]).toEqual(['b', 'a']);
+    one.clear();
+    other.clear();
+    expect(pool.bytes).toBe(0);
   });
 });

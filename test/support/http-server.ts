@@ -48,6 +48,7 @@ const limits: HttpLimits = {
   inFlightMax: 16,
   eventsMax: 100,
   eventBytesMax: 100_000,
+  eventBytesTotalMax: 1_000_000,
   subscriptionsMax: 10,
 };
 

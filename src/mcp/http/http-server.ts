@@ -47,6 +47,7 @@ export interface HttpLimits {
   readonly inFlightMax: number;
   readonly eventsMax: number;
   readonly eventBytesMax: number;
+  readonly eventBytesTotalMax: number;
   readonly subscriptionsMax: number;
 }
 

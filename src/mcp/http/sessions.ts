@@ -6,7 +6,7 @@ import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import { readMessage } from '../incoming.ts';
 import { createMcpServer } from '../server.ts';
-import { BoundedEvents, type EventBounds } from './event-store.ts';
+import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
 import { isSamePrincipal, isSameSubject, type ServedTools } from './principal.ts';
 import { SessionTransport } from './session.ts';
@@ -19,6 +19,8 @@ export interface SessionsOptions {
   readonly sessionIdleMs: number;
   readonly inFlightMax: number;
   readonly events: EventBounds;
+  /** How much the events of all sessions take together, in bytes of JSON. */
+  readonly eventBytesTotalMax: number;
 }
 
 interface Session {
@@ -46,12 +48,14 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #places: Limits;
+  readonly #events: EventPool;
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     const { sessionsMax: total, sessionsPerSubjectMax: perSubject } = options;
     this.#places = createLimits({ perSubject, perTenant: Number.POSITIVE_INFINITY, total });
+    this.#events = new EventPool(options.eventBytesTotalMax);
     const everyMs = Math.max(1_000, Math.min(60_000, options.sessionIdleMs / 4));
     this.#sweep = setInterval(() => this.#endIdle(), everyMs);
     this.#sweep.unref();
@@ -116,9 +120,10 @@ export class Sessions {
     const { service, list } = served(principal);
     const { tenant, subject } = principal;
     const server = createMcpServer({ ...service, list, scope: Object.freeze({ tenant, subject }) });
+    const kept = new BoundedEvents(events, this.#events);
     const transport = new SessionTransport({
       sessionIdGenerator: randomUUID,
-      eventStore: new BoundedEvents(events),
+      eventStore: kept,
       retryInterval: comeBackMs,
       inFlightMax,
       onsessioninitialized: (id) => void this.#sessions.set(id, session),
@@ -128,6 +133,7 @@ export class Sessions {
     const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, close };
     server.onclose = () => {
       release();
+      kept.clear();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     await server.connect(transport);
