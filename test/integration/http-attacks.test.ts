@@ -163,6 +163,41 @@ describe('what is kept for streams that are resumed', () => {
     expect(upstream.effects).toHaveLength(11);
   });
 
+  test('a stream that is resumed after its answer ends with it', async () => {
+    const { url } = await httpServer();
+    const session = await openSession(url);
+    const text = await (await post(url, toolCall(1, { item: 'x' }), session)).text();
+    const [first = '', last = ''] = [...text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id);
+    const resumed = (from: string) =>
+      fetch(url, { headers: { ...session, accept: 'text/event-stream', 'last-event-id': from } });
+    const data = /^data: (.+)$/m.exec(text)?.[1];
+    for (let count = 0; count < 2; count += 1) expect(await (await resumed(first)).text()).toContain(`data: ${data}`);
+    expect((await resumed(last)).status).toBe(204);
+  });
+
+  test('the official client does not hold a stream open for each call that it cancelled', async () => {
+    const { url, upstream } = await httpServer();
+    const resumed: number[] = [];
+    const client = new Client(info);
+    const transport = new StreamableHTTPClientTransport(new URL(url), {
+      fetch: async (to, init) => {
+        const response = await fetch(to, init);
+        if (new Headers(init?.headers).has('last-event-id')) resumed.push(response.status);
+        return response;
+      },
+    });
+    await client.connect(transport as Transport);
+    onTestFinished(() => client.close());
+    upstream.next('hang_before');
+    const leaving = new AbortController();
+    const left = client.callTool(call('x'), undefined, { signal: leaving.signal }).catch(() => 'left');
+    await upstream.arrived(1);
+    leaving.abort();
+    expect(await left).toBe('left');
+    await expect.poll(() => resumed, { timeout: 5_000 }).toEqual([204]);
+    upstream.release();
+  });
+
   test('is given back by a session that ends', async () => {
     const pool = new EventPool(250);
     const bounds = { eventsMax: 10, bytesMax: 1_000 };

@@ -71,6 +71,18 @@ export class BoundedEvents implements EventStore {
     return id;
   }
 
+  /**
+   * What came after an event, where its stream has ended with the answer to its request; undefined where more may
+   * come, or the event is not kept.
+   */
+  restOf(lastEventId: string): readonly Pick<StoredEvent, 'id' | 'message'>[] | undefined {
+    const last = this.#events.find(({ id }) => id === lastEventId);
+    if (!last) return undefined;
+    const stream = this.#events.filter(({ streamId }) => streamId === last.streamId);
+    const final = stream.at(-1)?.message ?? {};
+    return 'result' in final || 'error' in final ? stream.slice(stream.indexOf(last) + 1) : undefined;
+  }
+
   dropOldest(): void {
     const oldest = this.#events.shift();
     if (!oldest) return;

@@ -152,7 +152,7 @@ export class Sessions {
       session.open -= 1;
       session.usedMs = this.#options.clock.monotonicMs();
     });
-    return message === undefined ? transport.handleRequest(request) : transport.take(request, message);
+    return message === undefined ? transport.takeBodiless(request) : transport.take(request, message);
   }
 
   /** A place for one more session, if need be that of the subject's own that was idle for longest. */
