@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
@@ -69,6 +70,27 @@ describe('places of calls', () => {
     upstream.release();
     server.beginDrain();
     await server.settled();
+  });
+
+  test('without end, while it is not known yet who sends them, cut their connection off', async () => {
+    let asked = 0;
+    const admit: Admit = () => {
+      asked += 1;
+      return new Promise(() => {});
+    };
+    const { port } = await httpServer({ admit });
+    const socket = await connection(port);
+    socket.on('error', () => undefined);
+    const closed = once(socket, 'close');
+    const some = rawCall('a').repeat(100);
+    socket.write(some);
+    await expect.poll(() => asked).toBe(100);
+    while (!socket.destroyed && asked < 3_000) {
+      socket.write(some);
+      await new Promise(setImmediate);
+    }
+    await closed;
+    expect(asked).toBeLessThan(1_000);
   });
 
   test('what answers a question or cancels a call needs none: the call that waits for it has it', async () => {
