@@ -52,6 +52,8 @@ export interface App {
   readonly scope: { readonly tenant: string; readonly subject: string };
   /** For the model: how repeats are handled, and whether anything real happens. */
   readonly instructions: string;
+  /** The same for somebody who is served these tools alone. */
+  instructionsOf(tools: Catalog['tools']): string;
   /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
   readonly usesSandbox: boolean;
   readonly log: Log;
@@ -118,6 +120,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     catalog,
     scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
     instructions: instructionsFor(catalog.tools, usesSandbox),
+    instructionsOf: (tools) => instructionsFor(tools, usesSandbox),
     usesSandbox,
     log,
     handle: (call) => tracked(answering, handle(call)),

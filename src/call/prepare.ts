@@ -88,9 +88,9 @@ async function continued(
   const opened = await openState(engine, input.state, call);
   if (!opened.ok) return badState(tool.name);
   const { asked, expired } = opened;
+  // A host's key says which operation is meant, and a state that says another is no state of this call.
+  if (base.source === 'host' && base.key !== asked.key) return badState(tool.name);
   if (asked.kind === 'input') {
-    // A host's key says which operation is meant, and a state that says another is no state of this call.
-    if (base.source === 'host' && base.key !== asked.key) return badState(tool.name);
     const { responses } = input;
     return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, asked, responses) };
   }

@@ -38,7 +38,8 @@ export function replyTo(responses: unknown, name: string): Reply | 'missing' | '
 
 /**
  * Asks whether another operation like `last` is meant. Nothing is stored: the state says which one was asked
- * about. It counts for no longer than the window, so that what was accepted cannot run a second time.
+ * about. It counts for no longer than half the window, so that what was accepted cannot run a second time, also
+ * where the clock of the machine that ran it is behind.
  */
 export async function askAgain(
   engine: Engine,
@@ -48,7 +49,7 @@ export async function askAgain(
   const { tool, request } = guarded;
   const operation = operationInfo(last);
   const { key, generation, ordinal: count } = last;
-  const expiresAt = Math.floor(engine.clock.wallMs() + Math.min(questionMs, request.windowMs));
+  const expiresAt = Math.floor(engine.clock.wallMs() + Math.min(questionMs, request.windowMs / 2));
   const secret = await engine.repeatSecret();
   const asked = { kind: 'again', key, generation, count, round: 1, expiresAt } as const;
   const name = tool.title === tool.name ? tool.name : `${tool.title} (${tool.name})`;

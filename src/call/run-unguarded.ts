@@ -14,7 +14,10 @@ interface Sent {
   readonly open: Set<string>;
 }
 
-/** Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. */
+/**
+ * Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. A run that does not end
+ * with its signal is not waited for: its caller would wait for ever, and so would the place that the call has.
+ */
 export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Answer> {
   return detached(engine, async () => {
     if (engine.closing.aborted) {
@@ -25,9 +28,14 @@ export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, un
     const cutOff = (): void => abort.abort(new Error('the run was cut off'));
     const cancel = engine.clock.after(engine.settings.maxRunMs, cutOff);
     engine.ending.addEventListener('abort', cutOff, { once: true });
+    const bound = new Promise<never>((_, reject) => {
+      abort.signal.addEventListener('abort', () => reject(abort.signal.reason), { once: true });
+    });
+    bound.catch(() => undefined);
     try {
       const client = await openClient(engine, tool);
-      const result = await tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+      const run = tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+      const result = await Promise.race([run, bound]);
       const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
       if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
       return refusal(
@@ -35,7 +43,7 @@ export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, un
         `${tool.name} was executed, and its result is of no use: ${kept.stub.message}.`,
       );
     } catch (error) {
-      return answerOfError(tool, error, sent);
+      return answerOfError(tool, error, sent, abort.signal.aborted);
     } finally {
       cancel();
       engine.ending.removeEventListener('abort', cutOff);
@@ -43,15 +51,16 @@ export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, un
   });
 }
 
-function answerOfError(tool: Tool, error: unknown, { done, open }: Sent): Answer {
+/** @param isCutOff what it has sent beside its steps, or is about to, is not known. */
+function answerOfError(tool: Tool, error: unknown, { done, open }: Sent, isCutOff: boolean): Answer {
   const message = describeError(error);
   if (tool.effect === 'read') {
     const text = `${tool.name} failed: ${message}. It only reads: nothing was changed, and it is safe to call again.`;
     return refusal('operation_failed', text);
   }
-  if (open.size > 0 || isUnknown(tool, error, done.length > 0)) {
+  if (isCutOff || open.size > 0 || isUnknown(tool, error, done.length > 0)) {
     const text = `${tool.name}: whether it took effect is not known: ${message}. It is not guarded: calling again may do it twice.`;
-    return { ...refusal('outcome_unknown', text), steps: done };
+    return { ...refusal('outcome_unknown', text), steps: [...done] };
   }
   if (done.length > 0) {
     const text = `${tool.name}: ${done.join(', ')} took effect, then it failed: ${message}. It is not guarded: the same call again begins anew, and does them twice.`;
@@ -74,6 +83,7 @@ function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, sign
     return run();
   };
   const step = async <T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> => {
+    if (signal.aborted) throw new NotExecuted(`the run was cut off before step "${name}" was sent`);
     sent.open.add(name);
     try {
       const result = await send(engine.randomId());

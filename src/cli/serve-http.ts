@@ -31,10 +31,10 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
   }
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
-  const { catalog, handle, instructions, isReady } = app;
+  const { catalog, handle, instructions, instructionsOf, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const resource = config.access.oauth?.resource;
-  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax, sessionsPerSubjectMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const service = {
     name: 'mcp-once',
@@ -43,6 +43,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     catalog,
     handle,
     instructions,
+    instructionsOf,
     log,
   };
   const server = await startHttpServer({
@@ -58,6 +59,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     metadata: door.metadata,
     calls: createLimits(callLimits),
     executions: createLimits(callLimits),
+    // Where everybody is one subject, nobody has to be kept from another's share.
+    ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax }),
     isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   cli.print(server.url);

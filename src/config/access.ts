@@ -167,6 +167,11 @@ export const accessSchema = z
     callsMax: limit(100_000)
       .prefault(accessLimits.callsMax)
       .describe('How many calls may be in flight at once in one process. Default 4096. 1 to 100000.'),
+    sessionsPerSubjectMax: limit(1_000_000)
+      .prefault(accessLimits.sessionsPerSubjectMax)
+      .describe(
+        'How many sessions of MCP 2025-11-25 and earlier one subject may have in one process; one more ends its oldest idle one. Default 1000. 1 to 1000000.',
+      ),
   })
   .superRefine(({ tokens, oauth }, context) => {
     const problem = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });

@@ -9,11 +9,12 @@ const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
 
-/** How many calls may be in flight at once in one process, and how many records the ledger holds. */
+/** How many calls may be in flight and sessions open at once in one process, and how many records the ledger holds. */
 export const accessLimits = Object.freeze({
   callsPerSubjectMax: 64,
   callsPerTenantMax: 512,
   callsMax: 4_096,
+  sessionsPerSubjectMax: 1_000,
   recordsPerSubjectMax: 100_000,
   recordsPerTenantMax: 1_000_000,
 });
@@ -53,6 +54,7 @@ export const defaults = Object.freeze({
     inFlightMax: 256,
     eventsMax: 100,
     eventBytesMax: 256 * 1_024,
+    eventBytesTotalMax: 64 * 1_024 * 1_024,
     subscriptionsMax: 1_024,
   }),
   openapi: Object.freeze<OpenApiSettings[]>([]),

@@ -81,6 +81,14 @@ export const httpSchema = z.strictObject({
     .max(64 * kibibyte * kibibyte)
     .prefault(initial.eventBytesMax)
     .describe('How much of them it keeps, in bytes of JSON. Default 262144. 1024 to 67108864.'),
+  eventBytesTotalMax: z
+    .int()
+    .min(kibibyte)
+    .max(kibibyte * kibibyte * kibibyte)
+    .prefault(initial.eventBytesTotalMax)
+    .describe(
+      'How much all sessions keep of them together; the oldest go first. Default 67108864. 1024 to 1073741824.',
+    ),
   subscriptionsMax: count(1_000_000)
     .prefault(initial.subscriptionsMax)
     .describe('How many subscriptions of MCP 2026-07-28 are open at once. Default 1024. 1 to 1000000.'),

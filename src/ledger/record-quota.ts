@@ -179,9 +179,16 @@ function namesOf({ tenant, subject }: Owner): string[] {
   );
 }
 
+/** A count that does not open refuses nobody: only the calls whose own records do not are refused. */
 async function countIn({ store, codec }: Pick<Ledger, 'store' | 'codec'>, key: string): Promise<number> {
   const bytes = await store.get(key);
-  return bytes === undefined ? 0 : heldIn(codec.decode(key, bytes));
+  if (bytes === undefined) return 0;
+  try {
+    return heldIn(codec.decode(key, bytes));
+  } catch (error) {
+    emit({ type: 'ledger_fault', operation: key, message: describeError(error) });
+    return 0;
+  }
 }
 
 function heldIn(entry: ReturnType<Ledger['codec']['decode']>): number {

@@ -14,6 +14,8 @@ export interface ToolService {
   readonly title?: string;
   /** For the model: what the server is, and what it has to know about all tools. */
   readonly instructions?: string;
+  /** The same for somebody who is served these tools alone. */
+  readonly instructionsOf?: (tools: Catalog['tools']) => string;
   readonly catalog: Catalog;
   /** Rejects only for faults: every expected outcome is an answer. */
   readonly handle: (call: ToolCall) => Promise<Answer>;

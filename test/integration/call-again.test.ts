@@ -130,6 +130,19 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
+  test('a yes that comes with a host key is refused: under another one it would be another operation', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    for (const hostKey of ['one', 'two']) {
+      const refused = refusalOf(await call(answering(requestState, accept, { hostKey })));
+      expect(refused.code).toBe('invalid_request_state');
+    }
+    expect(upstream.effects).toHaveLength(1);
+    expect(resultOf(await call(answering(requestState))).replayed).toBe(false);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
   test('with a host key or a repeat token nobody is asked', async () => {
     const { call, upstream } = asked();
     const keyed = { asking: rounds, hostKey: 'k1' };
@@ -206,6 +219,24 @@ describe('a requestState that is none of this call', () => {
     expect(later).toMatchObject({ replayed: false, operation: { generation: 2 } });
     expect(questionOf(await call(answering(requestState))).operation.key).toBe(later.operation?.key);
     expect(upstream.effects).toHaveLength(3);
+  });
+
+  test('a yes is one operation also where the clock of the machine that takes it first is behind', async () => {
+    const minute = 60_000;
+    const upstream = new Upstream();
+    const store = openMemoryStore({ now: Date.now });
+    const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask', windowMs: minute })];
+    const [right, behind] = [new ManualClock(), new ManualClock(Date.UTC(2026, 0, 1) - 10_000)];
+    const [one, other] = [testEngine({ clock: right, store, tools }), testEngine({ clock: behind, store, tools })];
+    resultOf(await one.call('create_thing', args, { asking: rounds }));
+    const yes = answering(questionOf(await one.call('create_thing', args, { asking: rounds })).requestState);
+    expect(resultOf(await other.call('create_thing', args, yes)).replayed).toBe(false);
+    for (const { call } of [one, other]) expect(resultOf(await call('create_thing', args, yes)).replayed).toBe(true);
+    for (let passedMs = 5_000; passedMs < minute; passedMs += 5_000) {
+      await Promise.all([right.advance(5_000), behind.advance(5_000)]);
+      await one.call('create_thing', args, yes);
+      expect(upstream.effects).toHaveLength(2);
+    }
   });
 
   test('a no executes nothing, though the window of what was asked about is over by then', async () => {

@@ -418,3 +418,48 @@ describe('what a caller is told', () => {
     expect(refusalOf(await answer)).toMatchObject({ code: 'operation_failed' });
   });
 });
+
+describe('a run without a record that never ends', () => {
+  const minute = 60_000;
+  const settings = { maxRunMs: minute };
+
+  test('of a read: its caller is told that it was cut off', async () => {
+    const clock = new ManualClock();
+    const upstream = new Upstream();
+    const run = () => new Promise<never>(() => {});
+    const tools = [createThing(upstream, 'refuse', { effect: 'read', match: 'off', run })];
+    const { call, engine } = testEngine({ clock, tools, settings });
+    const answer = call('create_thing', { item: 'x' });
+    await clock.advance(minute);
+    expect(refusalOf(await answer)).toMatchObject({ code: 'operation_failed' });
+    expect(engine.running.size).toBe(0);
+  });
+
+  test('of an effect: it is not known, and what it was about to send is not sent', async () => {
+    const clock = new ManualClock();
+    const upstream = new Upstream();
+    let goOn = () => {};
+    const between = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const tools = [
+      createThing(upstream, 'refuse', {
+        match: 'off',
+        run: async (_, { step, client }) => {
+          await step('a', (key) => client.send(key, 'a'));
+          await between;
+          return { id: (await step('b', (key) => client.send(key, 'b'))).id };
+        },
+      }),
+    ];
+    const { call, engine } = testEngine({ clock, tools, settings });
+    const answer = call('create_thing', { item: 'x' });
+    await upstream.arrived(1);
+    await clock.advance(minute);
+    expect(refusalOf(await answer)).toMatchObject({ code: 'outcome_unknown', steps: ['a'] });
+    expect(engine.running.size).toBe(0);
+    goOn();
+    await settleDown();
+    expect(bodies(upstream)).toEqual(['a']);
+  });
+});

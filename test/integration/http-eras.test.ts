@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { type RunContext, z } from '../../src/index.ts';
-import { type Fields, httpServer, messageOf, openSession, post, postModern, toolCall } from '../support/http-server.ts';
+import {
+  type Fields,
+  httpServer,
+  initialize,
+  messageOf,
+  openSession,
+  post,
+  postModern,
+  toolCall,
+} from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
 import type { Upstream } from '../support/upstream.ts';
 
@@ -162,6 +171,24 @@ describe('who a request comes from', () => {
     const again = await postModern(url, 'tools/call', params('a'), { authorization: 'ada' });
     expect(await outcomeOf(again)).toMatchObject({ replayed: true });
     expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('instructions speak of no tool that it may not call', async () => {
+    const { url } = await httpServer({
+      admit,
+      tools: (upstream) => [createThing(upstream, 'refuse', { name: 'log_thing', match: 'off' })],
+    });
+    for (const [authorization, isNamed] of [
+      ['reader', false],
+      ['ada', true],
+    ] as const) {
+      const opened = await messageOf(await post(url, initialize(), { authorization }));
+      const discovered = await messageOf(await postModern(url, 'server/discover', {}, { authorization }));
+      for (const { result } of [opened, discovered]) {
+        expect(result.instructions).toContain('take effect once');
+        expect(result.instructions.includes('log_thing')).toBe(isNamed);
+      }
+    }
   });
 
   test('a tool that it may not call is not there for it', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Answer } from '../../src/call/types.ts';
 import { RecordQuota } from '../../src/ledger/record-quota.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
+import { codecWith } from '../support/encryption.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { createThing } from '../support/tools.ts';
@@ -17,8 +18,8 @@ function stage(limits = { perSubject: 3, perTenant: 5 }) {
   const clock = new ManualClock();
   const store = openMemoryStore({ now: () => clock.wallMs() });
   const upstream = new Upstream();
-  const process = (isBounded = true) => {
-    const { engine, ledger, call } = testEngine({ tools: [createThing(upstream, 'refuse')], clock, store });
+  const process = (isBounded = true, codec = codecWith()) => {
+    const { engine, ledger, call } = testEngine({ tools: [createThing(upstream, 'refuse')], clock, store, codec });
     const quota = new RecordQuota({ ledger: async () => ledger, clock, limits, retentionMs });
     if (isBounded) Object.assign(engine, { quota });
     const create = (scope: typeof alice, item: string): Promise<Answer> => call('create_thing', { item }, { scope });
@@ -81,5 +82,18 @@ describe('the records of a subject and of a tenant', () => {
     expect(refusalOf(await process().create(alice, 'd')).code).toBe('too_many_records');
     clock.jumpWall(2 * 86_400_000);
     resultOf(await process().create(alice, 'd'));
+  });
+
+  test('whose count does not open are refused by themselves, and nothing else is', async () => {
+    const { upstream, process } = stage();
+    const sealing = process(true, codecWith('lost'));
+    resultOf(await sealing.create(alice, 'a'));
+    await sealing.quota.close();
+    const { create, quota } = process(true, codecWith('new'));
+    expect(refusalOf(await create(alice, 'a')).code).toBe('record_unreadable');
+    for (const item of ['b', 'c', 'd']) resultOf(await create(alice, item));
+    expect(refusalOf(await create(alice, 'e')).code).toBe('too_many_records');
+    await quota.close();
+    expect(upstream.effects).toHaveLength(4);
   });
 });

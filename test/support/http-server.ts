@@ -19,6 +19,7 @@ export interface HttpTestOptions {
   readonly admit?: Admit;
   readonly calls?: Limits;
   readonly executions?: Limits;
+  readonly sessionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -47,6 +48,7 @@ const limits: HttpLimits = {
   inFlightMax: 16,
   eventsMax: 100,
   eventBytesMax: 100_000,
+  eventBytesTotalMax: 1_000_000,
   subscriptionsMax: 10,
 };
 
@@ -60,9 +62,9 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const usual = [createThing(upstream, 'resend'), setThing(upstream)];
   const catalog = createCatalog([...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own]);
   const app = await createApp(config, { environment, log, catalog });
-  const { handle, instructions, isReady, scope } = app;
+  const { handle, instructions, instructionsOf, isReady, scope } = app;
   const server = await startHttpServer({
-    service: { name: 'test', version: '1.2.3', catalog, handle, instructions, log },
+    service: { name: 'test', version: '1.2.3', catalog, handle, instructions, instructionsOf, log },
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,
@@ -73,6 +75,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     isReady,
     calls: options.calls,
     executions: options.executions,
+    sessionsPerSubjectMax: options.sessionsPerSubjectMax,
     metadata: options.metadata,
   });
   onTestFinished(async () => {

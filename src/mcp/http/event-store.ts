@@ -14,30 +14,85 @@ export interface EventBounds {
   readonly bytesMax: number;
 }
 
+/** What the events of all sessions take together: those that are oldest go first, whosever they are. */
+export class EventPool {
+  readonly #bytesMax: number;
+  readonly #owners = new Map<StoredEvent, BoundedEvents>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(event: StoredEvent, owner: BoundedEvents): void {
+    this.#owners.set(event, owner);
+    this.#bytes += event.bytes;
+    for (const each of this.#owners.values()) {
+      if (this.#bytes <= this.#bytesMax) return;
+      // It is the oldest of its owner's, too.
+      each.dropOldest();
+    }
+  }
+
+  remove(event: StoredEvent): void {
+    if (this.#owners.delete(event)) this.#bytes -= event.bytes;
+  }
+}
+
 /**
  * The latest events of one session's streams, in memory. An event that is gone cannot be resumed from: the
  * client is told so, sends its call again, and is answered from the ledger.
  */
 export class BoundedEvents implements EventStore {
   readonly #bounds: EventBounds;
+  readonly #pool: EventPool;
   readonly #events: StoredEvent[] = [];
   #bytes = 0;
   #made = 0;
 
-  constructor(bounds: EventBounds) {
+  constructor(bounds: EventBounds, pool: EventPool) {
     this.#bounds = bounds;
+    this.#pool = pool;
   }
 
   async storeEvent(streamId: string, message: JSONRPCMessage): Promise<string> {
     this.#made += 1;
     const id = `${streamId}:${this.#made}`;
     const bytes = JSON.stringify(message).length + id.length;
-    this.#events.push({ id, streamId, message, bytes });
+    const event = { id, streamId, message, bytes };
+    this.#events.push(event);
     this.#bytes += bytes;
-    while (this.#events.length > this.#bounds.eventsMax || this.#bytes > this.#bounds.bytesMax) {
-      this.#bytes -= this.#events.shift()?.bytes ?? 0;
-    }
+    this.#pool.add(event, this);
+    while (this.#events.length > this.#bounds.eventsMax || this.#bytes > this.#bounds.bytesMax) this.dropOldest();
     return id;
+  }
+
+  /**
+   * What came after an event, where its stream has ended with the answer to its request; undefined where more may
+   * come, or the event is not kept.
+   */
+  restOf(lastEventId: string): readonly Pick<StoredEvent, 'id' | 'message'>[] | undefined {
+    const last = this.#events.find(({ id }) => id === lastEventId);
+    if (!last) return undefined;
+    const stream = this.#events.filter(({ streamId }) => streamId === last.streamId);
+    const final = stream.at(-1)?.message ?? {};
+    return 'result' in final || 'error' in final ? stream.slice(stream.indexOf(last) + 1) : undefined;
+  }
+
+  dropOldest(): void {
+    const oldest = this.#events.shift();
+    if (!oldest) return;
+    this.#bytes -= oldest.bytes;
+    this.#pool.remove(oldest);
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    while (this.#events.length > 0) this.dropOldest();
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {

@@ -1,7 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** How long a caller may take to read what is waiting for it, in ms. */
 const readMs = 60_000;
+
+/** How many requests may wait behind another one on a connection. */
+const behindMax = 256;
 
 /** The SDKs look at the path only; the host has been checked before. */
 const anyUrl = 'http://localhost/mcp';
@@ -23,6 +27,34 @@ export function errorAnswer(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status, headers });
+}
+
+/** The responses of each connection that wait behind another one. */
+const behind = new WeakMap<Socket, Set<ServerResponse>>();
+
+/**
+ * Node tells only the response whose turn it is that its connection has closed. One that waits behind another
+ * (requests sent without waiting for answers) would never end, and nor would what is held for it. Who sends very
+ * many so is cut off: each takes memory, also before it is known who sends it.
+ */
+export function endWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
+  if (response.socket) return;
+  const waiting = behind.get(socket) ?? waitingOn(socket);
+  waiting.add(response);
+  response.once('socket', () => waiting.delete(response));
+  if (waiting.size > behindMax) socket.destroy();
+}
+
+function waitingOn(socket: Socket): Set<ServerResponse> {
+  const waiting = new Set<ServerResponse>();
+  behind.set(socket, waiting);
+  socket.once('close', () => {
+    for (const response of waiting) {
+      response.destroy();
+      response.emit('close');
+    }
+  });
+  return waiting;
 }
 
 /** Writes an answer, a stream as it comes. Resolves when all is written, or the caller is gone. Never rejects. */

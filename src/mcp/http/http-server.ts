@@ -9,7 +9,7 @@ import { describeError } from '../../errors.ts';
 import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
+import { endWithConnection, errorAnswer, webRequest, writeAnswer } from './exchange.ts';
 import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly calls?: Limits | undefined;
   /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
   readonly executions?: Limits | undefined;
+  /** How many sessions one subject may have. Default: as many as there may be. */
+  readonly sessionsPerSubjectMax?: number | undefined;
   /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
   readonly metadata?: ResourceMetadata | undefined;
   /** Whether calls can be executed now. */
@@ -47,6 +49,7 @@ export interface HttpLimits {
   readonly inFlightMax: number;
   readonly eventsMax: number;
   readonly eventBytesMax: number;
+  readonly eventBytesTotalMax: number;
   readonly subscriptionsMax: number;
 }
 
@@ -97,7 +100,8 @@ export class HttpServer {
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
-    this.#sessions = new Sessions({ served, clock, events, ...limits });
+    const { sessionsPerSubjectMax = limits.sessionsMax } = options;
+    this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
     this.#refusals = new RefusalLog(service.log, clock);
     server.on('request', (request, response) => this.#take(request, response));
@@ -128,6 +132,7 @@ export class HttpServer {
     // A connection that breaks is the end of this exchange, and of nothing else.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    endWithConnection(request, response);
     this.#answer(request, response, over).then(
       (answer) => {
         // Whoever keeps the connection would find nobody on it.

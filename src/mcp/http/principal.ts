@@ -13,7 +13,7 @@ export interface ServedTools {
 const rememberedMax = 1_000;
 
 /** True where both are the same caller, whatever each of their tokens lets them call. */
-export function isSameCaller(one: Principal, other: Principal): boolean {
+export function isSameSubject(one: Principal, other: Principal): boolean {
   return one.tenant === other.tenant && one.subject === other.subject;
 }
 
@@ -41,11 +41,12 @@ function patternsOf({ tools }: Principal): string {
 
 function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
   if (patterns === undefined) return { service, list: toolPages(service.catalog) };
-  const { catalog } = service;
+  const { catalog, instructions: _, ...rest } = service;
   const isIts = (name: string): boolean => isAllowed(patterns, name);
   const tools = catalog.tools.filter(({ name }) => isIts(name));
   const part: ToolService = {
-    ...service,
+    ...rest,
+    ...(service.instructionsOf ? { instructions: service.instructionsOf(tools) } : {}),
     catalog: {
       tools,
       hidden: catalog.hidden.filter(({ name }) => isIts(name)),

@@ -5,18 +5,26 @@ import {
 import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
+import type { BoundedEvents } from './event-store.ts';
+
+interface SessionTransportOptions extends WebStandardStreamableHTTPServerTransportOptions {
+  readonly inFlightMax: number;
+  readonly eventStore: BoundedEvents;
+}
 
 /**
  * The SDK's transport of one session, which also knows what is unanswered: two requests in flight under
  * one id cannot both be answered (the SDK forgets the first), so that the second is refused.
  */
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
+  readonly #events: BoundedEvents;
   /** The value is one of its own for each use of an id. */
   readonly #inFlight = new Map<RequestId, { readonly principal: Principal }>();
   readonly #inFlightMax: number;
 
-  constructor(options: WebStandardStreamableHTTPServerTransportOptions & { readonly inFlightMax: number }) {
+  constructor(options: SessionTransportOptions) {
     super(options);
+    this.#events = options.eventStore;
     this.#inFlightMax = options.inFlightMax;
   }
 
@@ -28,6 +36,15 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   /** Whose a request is that is in flight: a caller's next token may let it call more, or less. */
   principalOf(id: RequestId): Principal | undefined {
     return this.#inFlight.get(id)?.principal;
+  }
+
+  /** Opens the stream of server messages, or goes on with one that broke; or ends the session. */
+  async takeBodiless(request: Request): Promise<Response> {
+    const { method, headers } = request;
+    const lastEventId = method === 'GET' ? headers.get('last-event-id') : null;
+    const isStream = headers.get('accept')?.includes('text/event-stream');
+    const rest = lastEventId !== null && isStream ? this.#events.restOf(lastEventId) : undefined;
+    return rest ? endOfStream(rest, this.sessionId) : this.handleRequest(request);
   }
 
   /** Serves one message, checked before, and answers it. */
@@ -83,4 +100,15 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     const message = errorResponse(id, ErrorCode.InvalidRequest, 'The request was cancelled.') as JSONRPCMessage;
     this.send(message).catch((error: unknown) => this.onerror?.(error as Error));
   }
+}
+
+/**
+ * The rest of a stream that has its answer. The SDK would hold it open for ever, once for each that is resumed. Where
+ * nothing is left, 204 tells whoever resumes not to do so again (HTML, server-sent events).
+ */
+function endOfStream(events: NonNullable<ReturnType<BoundedEvents['restOf']>>, session = ''): Response {
+  if (events.length === 0) return new Response(null, { status: 204 });
+  const text = events.map(({ id, message }) => `event: message\nid: ${id}\ndata: ${JSON.stringify(message)}\n\n`);
+  const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' };
+  return new Response(text.join(''), { headers: { ...headers, 'mcp-session-id': session } });
 }

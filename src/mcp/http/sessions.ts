@@ -1,22 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { isInitializeRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { createLimits, type Limits } from '../../access/limits.ts';
 import type { Principal } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import { readMessage } from '../incoming.ts';
 import { createMcpServer } from '../server.ts';
-import { BoundedEvents, type EventBounds } from './event-store.ts';
+import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
-import { isSameCaller, type ServedTools } from './principal.ts';
+import { isSameSubject, type ServedTools } from './principal.ts';
 import { SessionTransport } from './session.ts';
 
 export interface SessionsOptions {
   readonly served: (principal: Principal) => ServedTools;
   readonly clock: Clock;
   readonly sessionsMax: number;
+  readonly sessionsPerSubjectMax: number;
   readonly sessionIdleMs: number;
   readonly inFlightMax: number;
   readonly events: EventBounds;
+  /** How much the events of all sessions take together, in bytes of JSON. */
+  readonly eventBytesTotalMax: number;
 }
 
 interface Session {
@@ -25,6 +29,8 @@ interface Session {
   usedMs: number;
   /** Exchanges that are not over: streams, too. */
   open: number;
+  /** Gives its place to another one. */
+  readonly release: () => void;
   close(): Promise<void>;
 }
 
@@ -35,16 +41,21 @@ const sessionNotFound = -32_001;
 const serverError = -32_000;
 
 /**
- * The sessions of MCP 2025-11-25 and earlier. Bounded: who opens one too many makes its own session end
- * that was idle for longest, never somebody else's.
+ * The sessions of MCP 2025-11-25 and earlier. Bounded, of one subject and of all: who opens one too many makes its
+ * own session end that was idle for longest, never somebody else's.
  */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
+  readonly #places: Limits;
+  readonly #events: EventPool;
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    const { sessionsMax: total, sessionsPerSubjectMax: perSubject } = options;
+    this.#places = createLimits({ perSubject, perTenant: Number.POSITIVE_INFINITY, total });
+    this.#events = new EventPool(options.eventBytesTotalMax);
     const everyMs = Math.max(1_000, Math.min(60_000, options.sessionIdleMs / 4));
     this.#sweep = setInterval(() => this.#endIdle(), everyMs);
     this.#sweep.unref();
@@ -72,7 +83,7 @@ export class Sessions {
     if (id === null) return this.#begin(request, principal, incoming?.message, over);
     const session = this.#sessions.get(id);
     // Whether it is somebody else's is not told.
-    if (!session || !isSameCaller(session.principal, principal)) {
+    if (!session || !isSameSubject(session.principal, principal)) {
       return errorAnswer(404, sessionNotFound, 'There is no such session (any more): begin one with initialize.');
     }
     return this.#within(session, request, principal, incoming?.message, over);
@@ -92,18 +103,19 @@ export class Sessions {
     if (message === undefined || !isInitializeRequest(message)) {
       return errorAnswer(400, serverError, 'The header Mcp-Session-Id is missing: begin a session with initialize.');
     }
-    if (!this.#makeRoom(principal)) {
+    const place = this.#enter(principal);
+    if (place.type === 'refused') {
       const why = 'There are too many sessions. Nothing was executed: try again later.';
-      return errorAnswer(503, serverError, why, { 'retry-after': '5' });
+      return errorAnswer(place.status, serverError, why, { 'retry-after': '5' });
     }
-    const session = await this.#open(principal);
+    const session = await this.#open(principal, place.release);
     const answer = await this.#within(session, request, principal, message, over);
     // What was refused has opened nothing.
     if (session.transport.sessionId === undefined) await session.close();
     return answer;
   }
 
-  async #open(principal: Principal): Promise<Session> {
+  async #open(principal: Principal, release: () => void): Promise<Session> {
     const { served, clock, events, inFlightMax } = this.#options;
     const { service, list } = served(principal);
     const { tenant, subject } = principal;
@@ -116,17 +128,20 @@ export class Sessions {
         return { ...service, list };
       },
     });
+    const kept = new BoundedEvents(events, this.#events);
     const transport = new SessionTransport({
       sessionIdGenerator: randomUUID,
-      eventStore: new BoundedEvents(events),
+      eventStore: kept,
       retryInterval: comeBackMs,
       inFlightMax,
       onsessioninitialized: (id) => void this.#sessions.set(id, session),
     });
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
-    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, close };
+    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, close };
     server.onclose = () => {
+      release();
+      kept.clear();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     await server.connect(transport);
@@ -146,17 +161,18 @@ export class Sessions {
       session.open -= 1;
       session.usedMs = this.#options.clock.monotonicMs();
     });
-    return message === undefined ? transport.handleRequest(request) : transport.take(request, principal, message);
+    return message === undefined ? transport.takeBodiless(request) : transport.take(request, principal, message);
   }
 
-  /** True when there is room for one more session of this principal. */
-  #makeRoom(principal: Principal): boolean {
-    if (this.#sessions.size < this.#options.sessionsMax) return true;
-    const own = [...this.#sessions].filter(([, each]) => isSameCaller(each.principal, principal) && isIdle(each));
+  /** A place for one more session, if need be that of the subject's own that was idle for longest. */
+  #enter(principal: Principal): ReturnType<Limits['enter']> {
+    const place = this.#places.enter(principal);
+    if (place.type === 'entered') return place;
+    const own = [...this.#sessions].filter(([, each]) => isSameSubject(each.principal, principal) && isIdle(each));
     const [oldest] = own.sort(([, one], [, other]) => one.usedMs - other.usedMs);
-    if (!oldest) return false;
+    if (!oldest) return place;
     this.#end(...oldest);
-    return true;
+    return this.#places.enter(principal);
   }
 
   #endIdle(): void {
@@ -166,6 +182,7 @@ export class Sessions {
 
   #end(id: string, session: Session): void {
     this.#sessions.delete(id);
+    session.release();
     void session.close();
   }
 }
