@@ -58,7 +58,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     admit: door.admit,
     metadata: door.metadata,
     calls: createLimits(callLimits),
-    executions: createLimits(callLimits),
+    held: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
     // Where everybody is one subject, nobody has to be kept from another's share.
     ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax }),
     isReady,

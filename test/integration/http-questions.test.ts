@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -55,7 +56,11 @@ const tools = (upstream: Upstream) => [
 /** No place is left for a second call: an answer, and what else is said meanwhile, needs none. */
 async function start(era: keyof typeof clients, person: Person) {
   const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
-  const { url, upstream } = await httpServer({ tools, calls: limits(), executions: limits() });
+  const { url, upstream } = await httpServer({
+    tools,
+    calls: limits(),
+    held: { executions: limits(), questions: limits() },
+  });
   const client = await clients[era](url, person);
   onTestFinished(() => client.close());
   const call = async (name: string) => {
@@ -86,6 +91,34 @@ describe.each(['2025', '2026'] as const)('a person before the official client of
     expect(await call('create_asking')).toMatchObject({ code: 'succeeded', replayed: true });
     expect(upstream.effects.map(({ body }) => body)).toEqual([['x', 'ann']]);
   });
+});
+
+test('whoever waits for a person keeps nobody from executing, and gets its place back with the answer', async () => {
+  const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
+  const { url, upstream } = await httpServer({ tools, held: { executions: limits(), questions: limits() } });
+  const person = new EventEmitter();
+  const asked = once(person, 'asked');
+  const answer = once(person, 'answer');
+  const client = new Client(info, { capabilities });
+  client.setRequestHandler(ElicitRequestSchema, async (): Promise<ElicitResult> => {
+    person.emit('asked');
+    return (await answer)[0];
+  });
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
+  onTestFinished(() => client.close());
+  const call = async (name: string, item: string) =>
+    (await client.callTool({ name, arguments: { item } }))._meta as Record<string, { code: string }>;
+  const first = call('create_asking', 'x');
+  await asked;
+  expect((await call('create_thing', 'y'))['mcp-once/outcome']?.code).toBe('succeeded');
+  // A second question finds no place: nothing is executed, and the operation waits for the same call again.
+  expect((await call('create_asking', 'z'))['mcp-once/outcome']?.code).toBe('input_required');
+  expect(upstream.effects).toHaveLength(1);
+  person.emit('answer', { action: 'accept', content: { account: 'ann' } });
+  expect((await first)['mcp-once/outcome']?.code).toBe('succeeded');
+  expect((await call('create_asking', 'z'))['mcp-once/outcome']?.code).toBe('succeeded');
+  expect((await call('create_thing', 'w'))['mcp-once/outcome']?.code).toBe('succeeded');
+  expect(upstream.effects).toHaveLength(4);
 });
 
 describe('MCP 2026-07-28, on the wire', () => {

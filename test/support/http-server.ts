@@ -7,6 +7,7 @@ import type { Admit } from '../../src/access/types.ts';
 import { createApp } from '../../src/app.ts';
 import { systemClock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
+import type { HeldLimits } from '../../src/mcp/http/held-calls.ts';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/mcp/http/http-server.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { createCatalog } from '../../src/tool/catalog.ts';
@@ -18,7 +19,7 @@ export interface HttpTestOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly admit?: Admit;
   readonly calls?: Limits;
-  readonly executions?: Limits;
+  readonly held?: HeldLimits;
   readonly sessionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
@@ -74,7 +75,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     admit: options.admit ?? (async () => ({ type: 'admitted', principal: scope })),
     isReady,
     calls: options.calls,
-    executions: options.executions,
+    held: options.held,
     sessionsPerSubjectMax: options.sessionsPerSubjectMax,
     metadata: options.metadata,
   });

@@ -10,7 +10,7 @@ import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { endWithConnection, errorAnswer, webRequest, writeAnswer } from './exchange.ts';
-import { heldToTheEnd } from './held-calls.ts';
+import { type HeldLimits, heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
 import { isAllowed, servedTools } from './principal.ts';
@@ -28,8 +28,8 @@ export interface HttpServerOptions {
   readonly admit: Admit;
   /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
   readonly calls?: Limits | undefined;
-  /** The same of what calls execute, which goes on when a caller leaves. Default: as many as come. */
-  readonly executions?: Limits | undefined;
+  /** The same of what calls execute and ask, which goes on when a caller leaves. Default: as many as come. */
+  readonly held?: HeldLimits | undefined;
   /** How many sessions one subject may have. Default: as many as there may be. */
   readonly sessionsPerSubjectMax?: number | undefined;
   /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
@@ -92,13 +92,13 @@ export class HttpServer {
   #checking: Promise<boolean> | undefined;
 
   constructor(server: Server, options: HttpServerOptions) {
-    const { service, executions, clock, limits, host, allowedHosts, allowedOrigins } = options;
+    const { service, held, clock, limits, host, allowedHosts, allowedOrigins } = options;
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
     this.#server = server;
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
-    const served = servedTools(executions ? heldToTheEnd(service, executions) : service);
+    const served = servedTools(held ? heldToTheEnd(service, held) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
     this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
