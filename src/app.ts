@@ -2,26 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { aboutTools } from './app/about-tools.ts';
 import { loadCatalog } from './app/catalog.ts';
-import { instructionsFor } from './app/instructions.ts';
 import { shared, tracked, untilEmpty } from './app/promises.ts';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
-import { type Clock, pause, systemClock } from './clock.ts';
+import { type Clock, pause, systemClock, within } from './clock.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { QuotaLimits, RecordQuota } from './ledger/record-quota.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
-import type { Catalog } from './tool/catalog.ts';
+import { type Catalog, ReplaceableCatalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
-import { clientStates, clientWarnings } from './tool/client-state.ts';
-import type { Upstream } from './tool/types.ts';
+import { ModuleVersions } from './tool/module-versions.ts';
+import type { Client } from './tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
-/** How the stripe client names the built-in sandbox. */
-const sandboxOrigin = 'mcp-once-sandbox';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
 const settleMs = 5_000;
 /** How long clients, store and sandbox may take to close, in ms. */
@@ -30,6 +28,8 @@ const closeMs = 5_000;
 const readyMs = 2_000;
 /** How long the answers of what was drained may take to leave, in ms. */
 const answersMs = 1_000;
+/** How long tools may take to be loaded while others are served, in ms. */
+const reloadMs = 60_000;
 
 /** What an app is given besides its configuration. */
 export interface AppOptions {
@@ -50,11 +50,17 @@ export interface App {
   readonly catalog: Catalog;
   /** Whose operations these are. */
   readonly scope: { readonly tenant: string; readonly subject: string };
-  /** For the model: how repeats are handled, and whether anything real happens. */
+  /** For the model: how repeats are handled, and whether anything real happens, with the tools that there are now. */
   readonly instructions: string;
   /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
   readonly usesSandbox: boolean;
   readonly log: Log;
+  /**
+   * Loads the tools of a configuration, of which nothing else is taken, and serves them instead: all, between two calls, or
+   * none. What has begun goes on with the tool that it began with. One at a time.
+   * @throws McpOnceError `tool_invalid`, `configuration_invalid`: then those that were served still are.
+   */
+  reload(config: Config): Promise<void>;
   /** Answers one tool call. Rejects for faults only. */
   handle(call: ToolCall): Promise<Answer>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
@@ -76,10 +82,10 @@ export interface App {
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
   const { warn = (message) => log.warn(message) } = options;
-  const catalog = options.catalog ?? (await loadCatalog(config, warn));
+  const modules = new ModuleVersions();
+  const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, warn, modules.load)));
   const variables = clientEnvironment(environment, config);
-  const states = clientStates([...catalog.tools, ...catalog.hidden], variables);
-  for (const message of clientWarnings(states)) warn(message);
+  let about = aboutTools(catalog, variables, warn);
   const parts = openedOnUse(config, variables, clock, log);
   const stopLogging = logEvents(log);
   const closing = new AbortController();
@@ -113,13 +119,32 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const loaded = shared(() => import('./call/handle-call.ts'));
   const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
-  const usesSandbox = states.some(({ state }) => state.type === 'configured' && isBuiltInSandbox(state.upstream));
+  const reload = async (next: Config): Promise<void> => {
+    const loading = loadCatalog(next, warn, modules.load);
+    const loaded = await within(clock, loading, reloadMs, () => {
+      throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${reloadMs / 1_000} s.`);
+    });
+    const { alteredTools } = await import('./mcp/tool-list.ts');
+    const altered = await alteredTools(catalog.tools, loaded.tools);
+    about = aboutTools(loaded, variables, warn);
+    const before = clientsOf(catalog);
+    catalog.replace(loaded, altered);
+    // Whoever has begun may still need them.
+    void Promise.all(answering)
+      .then(() => Promise.all(engine.running))
+      .then(() => clients.retire([...before].filter((client) => !clientsOf(catalog).has(client))));
+  };
   return {
     catalog,
     scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
-    instructions: instructionsFor(catalog.tools, usesSandbox),
-    usesSandbox,
+    get instructions() {
+      return about.instructions;
+    },
+    get usesSandbox() {
+      return about.usesSandbox;
+    },
     log,
+    reload,
     handle: (call) => tracked(answering, handle(call)),
     isReady: async () => {
       if (closing.signal.aborted) return false;
@@ -133,6 +158,10 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };
+}
+
+function clientsOf({ tools, hidden }: Catalog): ReadonlySet<Client> {
+  return new Set([...tools, ...hidden].flatMap(({ client }) => client ?? []));
 }
 
 /** Its module is loaded where it is needed. */
@@ -256,9 +285,4 @@ async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
 export function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
   const theirs = Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'));
   return Object.freeze({ ...Object.fromEntries(theirs), MCP_ONCE_SANDBOX_DATA: sandbox.dataFile });
-}
-
-/** By its origin: another provider's sandbox says nothing about what Stripe bills. */
-function isBuiltInSandbox({ origin, mode }: Upstream): boolean {
-  return origin === sandboxOrigin && mode === 'sandbox';
 }

@@ -8,13 +8,16 @@ import { describeError } from '../errors.ts';
 import { isLoopbackName } from '../mcp/http/host-origin.ts';
 import type { HttpLimits } from '../mcp/http/http-server.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { type Cli, configOf, exitCodes, packageVersion, refuse, UsageError, warner } from './cli.ts';
+import { type Cli, configOf, exitCodes, refuse, UsageError, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
+import { Reloads, readToolsAgain } from './reload.ts';
 import type { ServeOptions } from './serve.ts';
+import { serviceOf, tellOfSandbox } from './service.ts';
 
-/** Serves the tools over HTTP until a signal comes; then drains. Prints the URL when it listens. */
+/** Serves the tools over HTTP until a signal comes; then drains. SIGHUP has them read again. Prints the URL when it listens. */
 export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<number> {
-  const stop = stopper();
+  const reloads = new Reloads();
+  const stop = stopper(reloads.ask);
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
@@ -28,25 +31,13 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
   const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
   const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn: warner(cli) });
-  if (app.usesSandbox) {
-    cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
-  }
+  tellOfSandbox(cli, app);
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
-  const { catalog, handle, instructions, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
-  const service = {
-    name: 'mcp-once',
-    title: 'mcp-once',
-    version: packageVersion(),
-    catalog,
-    handle,
-    instructions,
-    log,
-  };
   const server = await startHttpServer({
-    service,
+    service: serviceOf(app),
     clock: systemClock,
     host,
     port,
@@ -57,8 +48,9 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     metadata: door.metadata,
     calls: createLimits(callLimits),
     executions: createLimits(callLimits),
-    isReady,
+    isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
+  reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });

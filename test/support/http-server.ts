@@ -60,7 +60,8 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const usual = [createThing(upstream, 'resend'), setThing(upstream)];
   const catalog = createCatalog([...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own]);
   const app = await createApp(config, { environment, log, catalog });
-  const { handle, instructions, isReady, scope } = app;
+  const { handle, isReady, scope } = app;
+  const instructions = () => app.instructions;
   const server = await startHttpServer({
     service: { name: 'test', version: '1.2.3', catalog, handle, instructions, log },
     clock: systemClock,

@@ -4,7 +4,7 @@ import type { Principal } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import { readMessage } from '../incoming.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer, tellOfChanges } from '../server.ts';
 import { BoundedEvents, type EventBounds } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
 import { isSamePrincipal, type ServedTools } from './principal.ts';
@@ -118,7 +118,9 @@ export class Sessions {
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
     const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, close };
+    const stopTelling = tellOfChanges(server, list, service.log);
     server.onclose = () => {
+      stopTelling();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     await server.connect(transport);
