@@ -63,7 +63,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const { handle, isReady, scope } = app;
   const instructions = () => app.instructions;
   const server = await startHttpServer({
-    service: { name: 'test', version: '1.2.3', catalog, handle, instructions, log },
+    service: { name: 'test', version: '1.2.3', catalog: app.catalog, handle, instructions, log },
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,
