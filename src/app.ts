@@ -209,20 +209,20 @@ function openedOnUse(config: Config, variables: Environment, clock: Clock, log: 
   const sandbox = shared(() => openSandbox(config, log));
   const clients = new ClientPool(variables, { sandbox: async () => (await sandbox.get()).url });
   let ended = false;
-  const ledger = shared(async () => {
+  const opened = shared(async () => {
     if (ended) throw new LedgerUnavailable('the server has ended');
     return openLedger(config, clock);
   });
-  const secret = shared(async () => config.secret ?? keptSecret(await ledger.get()));
+  const { ledger, repeatSecret } = readableOnUse(opened.get, config.secret, log);
   const close = async (): Promise<void> => {
     ended = true;
     await clients.close();
     await Promise.allSettled([
-      ledger.current()?.then((opened) => opened.store.close()),
+      opened.current()?.then(({ store }) => store.close()),
       sandbox.current()?.then((opened) => opened.close()),
     ]);
   };
-  return { clients, ledger: ledger.get, repeatSecret: secret.get, close };
+  return { clients, ledger, repeatSecret, close };
 }
 
 function settingsOf(config: Config): Engine['settings'] {
@@ -246,6 +246,32 @@ export async function openLedger(config: Config, clock: Clock = systemClock): Pr
     if (error instanceof LedgerUnavailable) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });
   }
+}
+
+/**
+ * A ledger that can be read, and the secret of repeat tokens. Without the right encryption keys a new operation could
+ * be executed, and its outcome told to nobody afterwards: the entry that every ledger has is read before anything is.
+ * @param secret that of the configuration, where it has one
+ */
+export function readableOnUse(open: () => Promise<Ledger>, secret: string | undefined, log: Log) {
+  const kept = shared(async () => keptSecret(await open()));
+  let isTold = false;
+  const checked = async (): Promise<string> => {
+    try {
+      return await kept.get();
+    } catch (error) {
+      // Each call asks again, and says so to its caller.
+      if (!isTold) log.warn('the ledger is not available: nothing is executed', { error: describeError(error) });
+      isTold = true;
+      if (error instanceof LedgerUnavailable) throw error;
+      throw new LedgerUnavailable(describeError(error), { cause: error });
+    }
+  };
+  const ledger = async (): Promise<Ledger> => {
+    await checked();
+    return open();
+  };
+  return { ledger, repeatSecret: async () => secret ?? checked() };
 }
 
 /**

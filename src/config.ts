@@ -254,7 +254,8 @@ function secretOf(environment: Environment): string | undefined {
 }
 
 async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
-  const text = variable(environment, 'MCP_ONCE_ENCRYPTION_KEYS');
+  // Not as other variables: a secret that went missing leaves an empty one, and would leave records in clear.
+  const { MCP_ONCE_ENCRYPTION_KEYS: text } = environment;
   return text === undefined ? [] : (await import('./config/encryption-keys.ts')).encryptionKeysOf(text);
 }
 

@@ -4,10 +4,10 @@ import { principalOf } from './claims.ts';
 import type { Fetch } from './get-json.ts';
 import { Introspection } from './introspection.ts';
 import { createJwtVerifier, namedIssuer } from './jwt.ts';
-import { createRefusals } from './refusals.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
 import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, Verdict } from './settings.ts';
 import { createTokenLookup, isOwnToken } from './static-tokens.ts';
-import type { Admission, Admit } from './types.ts';
+import type { Admission, Admit, StepUp } from './types.ts';
 
 /** What deciding needs of the world around it. */
 export interface AdmitParts {
@@ -44,7 +44,7 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
       case 'verified':
         return admissionOf(verdict.claims, issuer.settings, oauth);
       case 'invalid':
-        return refusals.invalid(verdict.why);
+        return refusals.invalid(verdict.why, detailOf(issuer.settings, verdict));
       case 'unavailable':
         return refusals.unavailable();
     }
@@ -58,7 +58,11 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
     const claimed = principalOf(claims, issuer, settings);
     switch (claimed.type) {
       case 'principal':
-        return { type: 'admitted', principal: claimed.principal };
+        return {
+          type: 'admitted',
+          principal: claimed.principal,
+          stepUp: stepUpFrom(claimed.granted, settings, refusals),
+        };
       case 'invalid':
         return refusals.invalid(claimed.why);
       case 'insufficient':
@@ -79,6 +83,23 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
       });
       return refusals.unavailable();
     }
+  };
+}
+
+function detailOf({ issuer }: IssuerSettings, { why, detail = why }: { why: string; detail?: string }): string {
+  return `of ${issuer}: ${detail}`;
+}
+
+/** See `StepUp`. Of several scopes that give a tool the first is asked for. */
+function stepUpFrom(granted: readonly string[], oauth: OAuthSettings, refusals: Refusals): StepUp | undefined {
+  const { scopeTools, requiredScopes } = oauth;
+  const others = Object.keys(scopeTools).filter((scope) => !granted.includes(scope));
+  if (others.length === 0) return undefined;
+  return (gives, accumulates) => {
+    const isGiving = (scope: string): boolean => gives(scopeTools[scope] ?? []);
+    const needed = granted.some(isGiving) ? undefined : others.find(isGiving);
+    if (needed === undefined) return undefined;
+    return refusals.insufficient([...new Set([...requiredScopes, ...(accumulates ? [] : granted), needed])]);
   };
 }
 

@@ -4,8 +4,9 @@ import type { Principal } from './types.ts';
 
 const nameCharsMax = 255;
 
+/** `granted`: the scopes of the token that give tools. */
 export type Claimed =
-  | { readonly type: 'principal'; readonly principal: Principal }
+  | { readonly type: 'principal'; readonly principal: Principal; readonly granted: readonly string[] }
   | { readonly type: 'invalid'; readonly why: string }
   | { readonly type: 'insufficient'; readonly scopes: readonly string[] };
 
@@ -36,9 +37,9 @@ export function principalOf(
   // One challenge names all: each one is a login for somebody.
   if (mapped.length > 0 && granted.length === 0) return { type: 'insufficient', scopes: knownScopes(oauth) };
   if (lacks) return { type: 'insufficient', scopes: oauth.requiredScopes };
-  if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }) };
+  if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }), granted };
   const tools = Object.freeze([...new Set(granted.flatMap((scope) => oauth.scopeTools[scope] ?? []))]);
-  return { type: 'principal', principal: Object.freeze({ tenant, subject, tools }) };
+  return { type: 'principal', principal: Object.freeze({ tenant, subject, tools }), granted };
 }
 
 /** What is granted: `scope` (RFC 9068, RFC 7662), or `scp`, as some servers have it; a text or a list. */

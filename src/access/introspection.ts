@@ -124,7 +124,10 @@ function verdictOf(claims: Record<string, unknown>, issuer: IssuerSettings, wall
   const audiences: readonly unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   const isForUs = audiences.some((each) => typeof each === 'string' && issuer.audiences.includes(each));
   const isTheirs = claims.iss === undefined || claims.iss === issuer.issuer;
-  if (!isForUs || !isTheirs) return { type: 'invalid', why: 'the token is not valid here' };
+  if (!isForUs || !isTheirs) {
+    const detail = isForUs ? 'it is of another issuer' : 'it is for another audience';
+    return { type: 'invalid', why: 'the token is not valid here', detail };
+  }
   const why = timeProblem(claims, issuer, wallMs);
   return why === undefined ? { type: 'verified', claims } : { type: 'invalid', why };
 }

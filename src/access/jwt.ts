@@ -52,7 +52,9 @@ export function createJwtVerifier(
       return { type: 'verified', claims: payload };
     } catch (error) {
       if (error instanceof library.errors.JWTExpired) return { type: 'invalid', why: 'the token has expired' };
-      if (error instanceof library.errors.JOSEError) return { type: 'invalid', why: 'the token is not valid here' };
+      if (error instanceof library.errors.JOSEError) {
+        return { type: 'invalid', why: 'the token is not valid here', detail: error.message };
+      }
       // A key that cannot be used is the issuer's fault, not the caller's.
       if (!(error instanceof McpOnceError)) {
         parts.log.warn('Access: a token could not be checked with the key of its issuer.', { url: settings.jwksUrl });

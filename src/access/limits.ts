@@ -1,5 +1,4 @@
-import type { Refusal } from './refusals.ts';
-import type { Principal } from './types.ts';
+import type { Principal, Refusal } from './types.ts';
 
 /** How many calls may be in flight at once. */
 export interface LimitSettings {

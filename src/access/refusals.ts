@@ -1,14 +1,12 @@
 import { knownScopes, resourceMetadata } from './metadata.ts';
 import type { OAuthSettings } from './settings.ts';
-import type { Admission } from './types.ts';
-
-export type Refusal = Extract<Admission, { type: 'refused' }>;
+import type { Refusal } from './types.ts';
 
 /** What is answered to those who do not come in. */
 export interface Refusals {
   noToken(): Refusal;
   malformed(why: string): Refusal;
-  invalid(why: string): Refusal;
+  invalid(why: string, detail?: string): Refusal;
   insufficient(scopes: readonly string[]): Refusal;
   unavailable(): Refusal;
 }
@@ -31,9 +29,16 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
   return {
     noToken: () => refused(401, challenge({}, needed), 'A bearer token is needed.'),
     malformed: (why) => refused(400, challenge({ error: 'invalid_request', error_description: why }, []), why),
-    invalid: (why) => refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why),
+    invalid: (why, detail) => {
+      const told = refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why);
+      return detail === undefined ? told : { ...told, detail };
+    },
     insufficient: (scopes) =>
-      refused(403, challenge({ error: 'insufficient_scope' }, scopes), 'The token has not the scopes that are needed.'),
+      refused(
+        403,
+        challenge({ error: 'insufficient_scope' }, scopes),
+        'The token has not the scopes that are needed. Nothing was executed.',
+      ),
     unavailable: () => refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Try again later.'),
   };
 }

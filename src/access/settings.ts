@@ -63,8 +63,8 @@ export interface AccessLog {
   warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
 }
 
-/** What one issuer says of a token. `why` is fixed text: it goes to the caller. */
+/** What one issuer says of a token. `why` is fixed text: it goes to the caller. `detail` is, too, and goes to the log. */
 export type Verdict =
   | { readonly type: 'verified'; readonly claims: Readonly<Record<string, unknown>> }
-  | { readonly type: 'invalid'; readonly why: string }
+  | { readonly type: 'invalid'; readonly why: string; readonly detail?: string }
   | { readonly type: 'unavailable' };

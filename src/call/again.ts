@@ -39,7 +39,7 @@ export async function answerOfDeclined(engine: Engine, ledger: Ledger, guarded: 
   const { request, tool } = guarded;
   const { record } = (await ledger.read(request.key)) ?? {};
   if (record?.status.state === 'succeeded' && record.fingerprint === request.fingerprint) {
-    return answerOfEnded(engine, guarded, record, record.status, { replayed: true });
+    return answerOfEnded(engine, guarded, record, record.status, { replayed: true, declined: true });
   }
   return refusal(
     'cancelled',

@@ -40,6 +40,8 @@ export interface HowKnown {
   /** False when this very call executed the operation. */
   readonly replayed: boolean;
   readonly recovered?: string | undefined;
+  /** A person was asked whether another one is meant, and did not say yes. */
+  readonly declined?: boolean;
   /** The result, where this very call executed the operation and the ledger has no room for it. */
   readonly unkept?: unknown;
 }
@@ -56,7 +58,7 @@ export async function answerOfEnded(
   const name = record.tool;
   switch (ended.state) {
     case 'succeeded': {
-      const token = how.replayed ? await repeatTokenFor(engine, call, record) : {};
+      const token = how.replayed && !how.declined ? await repeatTokenFor(engine, call, record) : {};
       if (ended.stub && how.unkept === undefined) {
         const now = how.replayed ? 'Nothing was executed now' : 'It was executed now, and is not executed again';
         const message = `${name} took effect, and its result was not kept: ${ended.stub.message}. ${now}. Look the result up at the upstream.`;
@@ -69,20 +71,40 @@ export async function answerOfEnded(
         result: how.unkept ?? ended.result,
         replayed: how.replayed,
         ...recovered,
+        ...(how.declined ? { declined: true } : {}),
         operation,
         ...token,
       };
     }
     case 'failed': {
+      if (isUnasked(call, ended)) return answerOfUnasked(record, ended.message);
       const message = `${name} failed and had no effect: ${ended.message}. The same call again is safe, and runs again.`;
       return { ...refusal('operation_failed', message), operation };
     }
     case 'incomplete': {
+      if (isUnasked(call, ended)) return answerOfUnasked(record, ended.message);
       const steps = effectSteps(record);
       const message = `${name} is incomplete: ${steps.join(', ')} took effect, then it failed: ${ended.message}. The same call again goes on from there.`;
       return { ...refusal('operation_incomplete', message), operation, steps };
     }
   }
+}
+
+/** Who waited for another caller that could not be asked, and can be asked itself, is not at fault. */
+function isUnasked({ call }: GuardedCall, { unasked }: { readonly unasked?: true | undefined }): boolean {
+  return unasked === true && call.asking === undefined;
+}
+
+function answerOfUnasked(record: OperationRecord, why: string): RefusalAnswer {
+  const steps = effectSteps(record);
+  const done = steps.length === 0 ? 'had no effect' : `is incomplete (${steps.join(', ')} took effect)`;
+  const message = `${record.tool} ${done}: ${why}. The same call by a client that can goes on; by this one it would end here again.`;
+  return {
+    ...refusal('input_required', message),
+    fault: 'asking',
+    operation: operationInfo(record),
+    ...(steps.length === 0 ? {} : { steps }),
+  };
 }
 
 export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {

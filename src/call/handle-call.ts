@@ -43,6 +43,8 @@ export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer
   const traceId = traceIdOf(call.meta);
   emit({
     type: 'answered',
+    tenant: call.scope.tenant,
+    subject: call.scope.subject,
     tool: call.tool,
     code: codeOf(answer),
     replayed,

@@ -86,20 +86,20 @@ async function continued(
   const { engine, tool, base, upstream } = of;
   const call = { scope: base.scope, upstream, tool: tool.name, fingerprint: base.fingerprint };
   const opened = await openState(engine, input.state, call);
-  if (!opened.ok) return refused('invalid_request_state', badState(tool.name));
+  if (!opened.ok) return badState(tool.name);
   const { asked, expired } = opened;
   if (asked.kind === 'input') {
     // A host's key says which operation is meant, and a state that says another is no state of this call.
-    if (base.source === 'host' && base.key !== asked.key) return refused('invalid_request_state', badState(tool.name));
+    if (base.source === 'host' && base.key !== asked.key) return badState(tool.name);
     const { responses } = input;
     return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, asked, responses) };
   }
-  if (repeatToken !== undefined) return refused('invalid_request_state', badState(tool.name));
+  if (repeatToken !== undefined) return badState(tool.name);
   const reply = replyTo(input.responses, againRequest);
   if (reply === 'missing') return guarded(of);
   if (reply === 'invalid') {
     const message = `${tool.name}: the response to ${againRequest} is none. Nothing was executed: send an action (accept, decline or cancel).`;
-    return refused('invalid_input', message);
+    return badInput('invalid_input', message);
   }
   if (reply.action !== 'accept') return { type: 'declined', guarded: guardedCall(of) };
   // As if nobody had been asked yet: what is still to be asked is then asked anew.
@@ -199,8 +199,13 @@ function badToken(tool: string, reason: 'malformed' | 'forged'): string {
   return `${tool}: the repeat_token ${why}. Nothing was executed. Use the repeat_token of a replay of this very operation, or leave it out.`;
 }
 
-function badState(tool: string): string {
-  return `${tool}: the requestState is not one of this call: it belongs to another caller or call, or is forged. Nothing was executed. Call again without it, and with the arguments that are meant.`;
+function badState(tool: string): Prepared {
+  const message = `${tool}: the requestState is not one of this call: it belongs to another caller or call, or is forged. Nothing was executed. Call again without it, and with the arguments that are meant.`;
+  return badInput('invalid_request_state', message);
+}
+
+function badInput(code: RefusalAnswer['code'], message: string): Prepared {
+  return { type: 'refused', answer: { ...refusal(code, message), fault: 'input' } };
 }
 
 /** Turns a fault of preparing into an answer; anything else goes on up. */

@@ -8,6 +8,8 @@ import type { Engine, GuardedCall, InputRequest, InputRequiredAnswer, ToolCall }
 
 /** How long an answer may take, in ms. */
 const questionMs = 3_600_000;
+/** How much of a call's arguments a question shows, in characters. */
+const shownCharsMax = 500;
 /** What a question gets that was put and not answered. */
 const unanswered = Symbol('unanswered');
 
@@ -49,7 +51,8 @@ export async function askAgain(
   const expiresAt = Math.floor(engine.clock.wallMs() + Math.min(questionMs, request.windowMs));
   const secret = await engine.repeatSecret();
   const asked = { kind: 'again', key, generation, count, round: 1, expiresAt } as const;
-  const message = `${tool.title} (${tool.name}) was already executed with these arguments, at ${operation.firstExecutedAt}. Execute it again, as a second, separate operation?`;
+  const name = tool.title === tool.name ? tool.name : `${tool.title} (${tool.name})`;
+  const message = `${name} was already executed at ${operation.firstExecutedAt}, with ${shown(request.arguments)}. Execute it again, as a second, separate operation?`;
   return {
     type: 'input_required',
     tool: tool.name,
@@ -58,6 +61,12 @@ export async function askAgain(
     requestState: makeRequestState({ secret, call: askedCall(request), asked }),
     operation,
   };
+}
+
+/** What the call says, for the person: as it came, and no longer than is read. */
+function shown(args: unknown): string {
+  const text = JSON.stringify(args);
+  return text.length <= shownCharsMax ? text : `${text.slice(0, shownCharsMax)}…`;
 }
 
 /** Until when a question that is put now may be answered, in ms since the epoch. */

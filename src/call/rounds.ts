@@ -68,7 +68,8 @@ export async function answerOfWaiting(engine: Engine, guarded: GuardedCall, reco
   const steps = record.steps.filter((step) => step.effect).map((step) => step.name);
   if (guarded.call.asking === undefined) {
     const message = `${tool} asks for input (${Object.keys(status.requests).join(', ')}) before it goes on, and this client cannot put a question to a person. Nothing more was executed.`;
-    return { ...refusal('input_required', message), operation, ...(steps.length > 0 ? { steps } : {}) };
+    const done = steps.length > 0 ? { steps } : {};
+    return { ...refusal('input_required', message), fault: 'asking', operation, ...done };
   }
   const requestState = await inputState(engine, guarded, record, status);
   return { type: 'input_required', tool, about: 'input', requests: status.requests, requestState, operation };
@@ -94,5 +95,5 @@ export function answerOfOtherAnswer({ tool }: GuardedCall, record: OperationReco
 
 function invalid({ tool }: GuardedCall, name: string): RefusalAnswer {
   const message = `${tool.name}: the response to ${name} is none, or too large. Nothing was executed: send an action (accept, decline or cancel), and what was asked for.`;
-  return refusal('invalid_input', message);
+  return { ...refusal('invalid_input', message), fault: 'input' };
 }

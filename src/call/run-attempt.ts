@@ -155,9 +155,10 @@ function statusOfAsking(
   }
   const message = canAsk
     ? `it has asked ${roundsMax} times, and asks for more (${names})`
-    : `it asks for input (${names}), and this client cannot put a question to a person`;
-  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
-  return { state: 'failed', settledAt, message, dispatched: true };
+    : `it asks for input (${names}), and the client that called it cannot put a question to a person`;
+  const why = canAsk ? { message } : ({ message, unasked: true } as const);
+  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, ...why };
+  return { state: 'failed', settledAt, ...why, dispatched: true };
 }
 
 function classify(tool: Tool, steps: Steps, error: unknown): Classification {

@@ -104,6 +104,8 @@ export interface ResultAnswer {
   /** Absent for a call that is not guarded. */
   readonly operation?: OperationInfo;
   readonly repeatToken?: string;
+  /** A person was asked whether another operation is meant, and did not say yes: no token for one is handed out. */
+  readonly declined?: boolean;
 }
 
 export interface RefusalAnswer {
@@ -111,6 +113,11 @@ export interface RefusalAnswer {
   readonly code: OutcomeCode;
   /** What happened, whether anything was executed, what to do next. */
   readonly message: string;
+  /**
+   * Where the request itself is at fault. `asking`: a person has to be asked, and the caller has not said that it can
+   * do that. `input`: what the call brings for a question is no answer to one of its own.
+   */
+  readonly fault?: 'asking' | 'input';
   readonly operation?: OperationInfo;
   readonly retryAfterMs?: number;
   /** The first operation's result, of a conflict. */

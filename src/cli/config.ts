@@ -4,6 +4,7 @@ import { clientEnvironment } from '../app.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { isSharedStore, shownConfig } from '../config.ts';
 import { type ClientState, clientStates, clientWarnings, isWrong } from '../tool/client-state.ts';
+import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from './access-check.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
 
 /**
@@ -14,7 +15,13 @@ export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<
   const config = await configOf(cli, options);
   if (isSharedStore(config.store)) (await import('../ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
   const warn = warner(cli);
-  const { tools, hidden } = await loadCatalog(config, warn);
+  const catalog = await loadCatalog(config, warn);
+  const { tools, hidden } = catalog;
+  // Throws for what `serve --http` could not start with.
+  if (!isOpenDoor(config)) (await import('../config/access.ts')).accessSettings(config.access, cli.environment);
+  const refused = refusedAddress(config, addressOf(config.http.listen).host);
+  if (refused !== undefined) warn(`http.listen: ${refused}`);
+  for (const message of accessWarnings(config, catalog)) warn(message);
   const served = tools.map(({ name, effect, match, windowMs, recovery }) =>
     effect === 'read' ? { name, effect } : { name, effect, match, windowMs, recovery },
   );

@@ -38,15 +38,19 @@ interface Serving {
   /** What it was started with. */
   readonly config: Config;
   readonly log: Log;
+  /** Called when others have come in place of the tools. */
+  readonly onRead?: () => void;
 }
 
 /** Takes from the configuration, as it is now, what decides the tools. Never rejects: what is wrong is told. */
-export async function readToolsAgain(cli: Cli, options: ConfigOptions, { app, config, log }: Serving): Promise<void> {
+export async function readToolsAgain(cli: Cli, options: ConfigOptions, serving: Serving): Promise<void> {
+  const { app, config, log, onRead } = serving;
   const usedSandbox = app.usesSandbox;
   try {
     const next = await configOf(cli, options);
     await app.reload(next);
     if (!usedSandbox) tellOfSandbox(cli, app);
+    onRead?.();
     const others = changedBesides(config, next);
     if (others.length > 0) warner(cli)(`changed, and not in effect before a restart: ${others.join(', ')}.`);
     log.info('the tools were read again', { tools: app.catalog.tools.length });

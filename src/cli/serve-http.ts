@@ -5,10 +5,10 @@ import { createApp } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { describeError } from '../errors.ts';
-import { isLoopbackName } from '../mcp/http/host-origin.ts';
 import type { HttpLimits } from '../mcp/http/http-server.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { type Cli, configOf, exitCodes, refuse, UsageError, warner } from './cli.ts';
+import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from './access-check.ts';
+import { type Cli, configOf, exitCodes, refuse, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 import { Reloads, readToolsAgain } from './reload.ts';
 import type { ServeOptions } from './serve.ts';
@@ -23,17 +23,20 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const faults = watchFaults(log, () => stop.now('a fault'));
   const { host, port } = addressOf(typeof options.http === 'string' ? options.http : config.http.listen);
   const door = await doorOf(cli, config, log);
-  if (door.isOpen && !isLoopbackName(host) && !options.insecure) {
-    refuse(
-      `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`,
-    );
-  }
+  const refused = options.insecure ? undefined : refusedAddress(config, host);
+  if (refused !== undefined) refuse(refused);
   const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
   const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
-  const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn: warner(cli) });
+  const warn = warner(cli);
+  const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn });
+  const tellOfAccess = (): void => {
+    for (const message of accessWarnings(config, app.catalog)) warn(message);
+  };
+  tellOfAccess();
   tellOfSandbox(cli, app);
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
   const { allowedHosts, allowedOrigins } = config.http;
+  const resource = config.access.oauth?.resource;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const server = await startHttpServer({
@@ -42,7 +45,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     host,
     port,
     limits: limitsOf(config),
-    allowedHosts,
+    // Clients know this server by the name in its metadata.
+    allowedHosts: resource === undefined ? allowedHosts : [...allowedHosts, new URL(resource).hostname],
     allowedOrigins,
     admit: door.admit,
     metadata: door.metadata,
@@ -50,7 +54,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     executions: createLimits(callLimits),
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
-  reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));
+  reloads.begin(() => readToolsAgain(cli, options, { app, config, log, onRead: tellOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
@@ -58,17 +62,16 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
 }
 
 interface Door {
-  /** Everybody who reaches the server comes in. */
-  readonly isOpen: boolean;
   readonly admit: Admit;
   readonly metadata: ResourceMetadata | undefined;
 }
 
 /** Who comes in. Without tokens and issuers every request is that of the configuration's subject. */
-async function doorOf(cli: Cli, { tenant, subject, access }: Config, log: Log): Promise<Door> {
-  if (access.tokens.length === 0 && access.oauth === undefined) {
+async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
+  const { tenant, subject, access } = config;
+  if (isOpenDoor(config)) {
     const admitted: Admission = Object.freeze({ type: 'admitted', principal: Object.freeze({ tenant, subject }) });
-    return { isOpen: true, admit: async () => admitted, metadata: undefined };
+    return { admit: async () => admitted, metadata: undefined };
   }
   const [{ accessSettings }, { createAdmit }, { resourceMetadata }] = await Promise.all([
     import('../config/access.ts'),
@@ -77,18 +80,10 @@ async function doorOf(cli: Cli, { tenant, subject, access }: Config, log: Log): 
   ]);
   const settings = accessSettings(access, cli.environment);
   const admit = createAdmit(settings, { clock: systemClock, log });
-  return { isOpen: false, admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
+  return { admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
 }
 
 function limitsOf({ http }: Config): HttpLimits {
   const { headersTimeout, requestTimeout, sessionIdle, ...same } = http;
   return { ...same, headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout, sessionIdleMs: sessionIdle };
-}
-
-/** @throws UsageError for what is no address */
-function addressOf(listen: string): { readonly host: string; readonly port: number } {
-  const [, host = '127.0.0.1', digits = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?(\d{1,5})$/.exec(listen) ?? [];
-  const port = digits === '' ? Number.NaN : Number(digits);
-  if (!(port <= 65_535)) throw new UsageError('--http takes HOST:PORT, such as 127.0.0.1:3000, or a port');
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }

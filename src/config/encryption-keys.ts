@@ -14,6 +14,7 @@ const idText = /^[A-Za-z0-9._-]{1,32}$/;
  * @throws McpOnceError `configuration_invalid` that says which key by its place, and shows nothing of it.
  */
 export function encryptionKeysOf(text: string): readonly EncryptionKey[] {
+  if (text === '') throw invalid('is empty: unset it where nothing is to be encrypted');
   const parts = text.split(',');
   if (parts.length > keysMax) throw invalid(`holds over ${keysMax} keys`);
   const keys = parts.map((part, index) => keyOf(part.trim(), index + 1));

@@ -12,6 +12,12 @@ const listenPattern = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$/;
 
 const count = (max: number) => z.int().min(1).max(max);
 
+/** A host name, or an address, one of IPv6 in brackets. */
+const hostPattern = /^(\[[0-9a-fA-F:.]+\]|[^\s/:@[\]]+)$/;
+
+/** As browsers write it (Fetch standard, `Origin`). */
+const originPattern = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\sA-Z]+$/;
+
 /** How the tools are served over HTTP (`serve --http`). */
 export const httpSchema = z.strictObject({
   listen: z
@@ -23,18 +29,18 @@ export const httpSchema = z.strictObject({
       'Where to listen: HOST:PORT, or a port on 127.0.0.1; port 0 for a free one. Default 127.0.0.1:3000. An address that other machines reach needs authentication, or --insecure.',
     ),
   allowedHosts: z
-    .array(z.string().min(1).max(255))
+    .array(z.string().max(255).regex(hostPattern, 'must be a name or an address, without a port'))
     .max(100)
     .prefault([...initial.allowedHosts])
     .describe(
       'Names, without a port, that the Host header may have besides localhost and addresses. A proxy in front needs its own here. At most 100.',
     ),
   allowedOrigins: z
-    .array(z.string().min(1).max(300))
+    .array(z.string().max(300).regex(originPattern, 'must be an origin, such as https://app.example, without a path'))
     .max(100)
     .prefault([...initial.allowedOrigins])
     .describe(
-      'Origins of pages whose requests are taken, such as "https://app.example". Default: those of this machine, where only it can connect. At most 100.',
+      'Origins of pages whose requests are taken, and which may read the answers (CORS), such as "https://app.example". Default: none. Where only this machine can connect, requests of its own pages are taken besides; those may read no answer. At most 100.',
     ),
   bodyBytesMax: z
     .int()

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Keyv } from 'keyv';
 import { shared, tracked } from '../app/promises.ts';
-import { drain, keptSecret } from '../app.ts';
+import { drain, readableOnUse } from '../app.ts';
 import { handleCall } from '../call/handle-call.ts';
 import type { Engine, RefusalAnswer, ResultAnswer, ToolCall } from '../call/types.ts';
 import { systemClock } from '../clock.ts';
@@ -54,29 +54,30 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   const { leaseMs, waitMs, maxRunMs, resultBytesMax, drainMs } = settings;
   const { unresolvedRetention: unresolvedRetentionMs, recordRetention: recordRetentionMs } = defaults;
   const { hostKeys, conversationScope } = defaults;
-  const ledger = new Ledger({
+  const kept = new Ledger({
     store,
     codec: codecFor(settings.encryptionKeys),
     clock,
     randomId: randomUUID,
     settings: { leaseMs, unresolvedRetentionMs },
   });
-  const secret = shared(async () => settings.secret ?? keptSecret(ledger));
   const closing = new AbortController();
   const ending = new AbortController();
   // Every execution listens to it.
   setMaxListeners(0, ending.signal);
   const stopLogging = logEvents(log);
+  const open = async (): Promise<Ledger> => {
+    if (ending.signal.aborted) throw new LedgerUnavailable('the guard is closed');
+    return kept;
+  };
+  const { ledger, repeatSecret } = readableOnUse(open, settings.secret, log);
   const engine: Engine = {
     catalog: { tools: [], hidden: [], find: () => undefined },
     clients: clientsOfOneCall(),
     clock,
     settings: { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
-    ledger: async () => {
-      if (ending.signal.aborted) throw new LedgerUnavailable('the guard is closed');
-      return ledger;
-    },
-    repeatSecret: secret.get,
+    ledger,
+    repeatSecret,
     randomId: randomUUID,
     log,
     running: new Set(),

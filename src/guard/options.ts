@@ -105,6 +105,7 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
   if (secret !== undefined && secret.length < secretCharsMin) {
     throw invalid('guard', `MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
   }
+  const { MCP_ONCE_ENCRYPTION_KEYS: keys } = environment;
   return Object.freeze({
     store: typeof named === 'string' ? absolute(named) : (named ?? defaultStoreUrl(environment)),
     storeIsDefault: named === undefined,
@@ -115,7 +116,7 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
     fallbackScope: scopeOfEnvironment(environment),
     tools: options.tools ?? {},
     secret,
-    encryptionKeys: environment.MCP_ONCE_ENCRYPTION_KEYS ? encryptionKeysOf(environment.MCP_ONCE_ENCRYPTION_KEYS) : [],
+    encryptionKeys: keys === undefined ? [] : encryptionKeysOf(keys),
     waitMs: checked.wait,
     maxRunMs: checked.maxRun,
     leaseMs: checked.lease,

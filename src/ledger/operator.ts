@@ -5,6 +5,9 @@ import type { EntryCodec } from './codec.ts';
 import type { Ledger } from './ledger.ts';
 import type { Ended, Held, OperationRecord, State } from './record.ts';
 
+/** What else has a name of its own in the store, and is no operation, whether it can be read or not. */
+const noOperation = /^(?:repeat-secret$|count:)/;
+
 /** What a person or program at the ledger's command line works with. */
 export interface Operator {
   readonly ledger: Ledger;
@@ -49,7 +52,7 @@ export async function listOperations(ledger: Ledger, filter: ListFilter): Promis
 async function* operations(ledger: Ledger): AsyncIterable<Listed> {
   for await (const { key, value } of ledger.store.scan()) {
     const listed = listedOf(ledger.codec, key, value);
-    if (listed) yield listed;
+    if (listed && !noOperation.test(key)) yield listed;
   }
 }
 

@@ -31,10 +31,13 @@ const stub = z.object({
   message: z.string(),
 });
 
+/** It asked for input, and its caller had no way to put a question to a person. */
+const unasked = z.literal(true).optional();
+
 const ended = z.discriminatedUnion('state', [
   z.object({ state: z.literal('succeeded'), settledAt: timeMs, result: z.unknown(), stub: stub.optional() }),
-  z.object({ state: z.literal('failed'), settledAt: timeMs, message: z.string(), dispatched: z.boolean() }),
-  z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string() }),
+  z.object({ state: z.literal('failed'), settledAt: timeMs, message: z.string(), dispatched: z.boolean(), unasked }),
+  z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string(), unasked }),
 ]);
 
 /** It asks for input: nobody executes it, and nothing has a lease, until an answer comes or its time is over. */

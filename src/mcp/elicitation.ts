@@ -11,6 +11,9 @@ export function elicitRequest({ message, schema }: InputRequest): ElicitRequest 
   return { method: 'elicitation/create', params: { message, requestedSchema: schema } };
 }
 
+/** What a client has to declare to be asked by a form. */
+export const formCapability = { elicitation: { form: {} } } as const;
+
 /**
  * Whether a client has declared that it can put a form to a person. `{}` means forms, as it did before there
  * were modes (MCP 2025-11-25 and 2026-07-28, elicitation, capabilities).

@@ -54,6 +54,7 @@ export function createModernServer(options: ModernServerOptions): Server {
       notify: (notification) => mcpReq.notify(notification),
       asking: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
       input: { responses: mcpReq.inputResponses, state: mcpReq.requestState() },
+      faults: 'errors',
     });
   });
   server.onerror = (error) => log.debug(`mcp: ${describeError(error)}`);

@@ -10,12 +10,17 @@ import type {
 import type { Stub } from '../ledger/record.ts';
 import { contentOfValue, isContentResult } from '../tool/content.ts';
 import type { ContentItem, ContentResult } from '../tool/types.ts';
-import { elicitRequest } from './elicitation.ts';
+import { elicitRequest, formCapability } from './elicitation.ts';
 
 /** Where in `_meta` of a tool result a program finds what became of its call. */
 export const OUTCOME_META = 'mcp-once/outcome';
 
 const issuesMax = 50;
+
+/** JSON-RPC 2.0, section 5.1. */
+const invalidParams = -32_602;
+/** MCP 2026-07-28, error codes. */
+const missingCapability = -32_021;
 
 /** What a program learns of a call. A field that does not apply is absent. */
 export interface OutcomeMeta {
@@ -50,6 +55,30 @@ export function render(answer: Answer): CallToolResult {
       return renderRefusal(answer);
     case 'input_required':
       return renderInputRequired(answer);
+  }
+}
+
+/** An answer that is an error response. */
+export interface FaultError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The error that MCP 2026-07-28 wants of a server whose client has not declared what the call needs (`_meta`), or
+ * has sent responses or a state that are none (multi round-trip requests, error handling). Undefined for an answer
+ * that is a result.
+ */
+export function renderFault(answer: Answer): FaultError | undefined {
+  if (answer.type !== 'refusal' || answer.fault === undefined) return undefined;
+  const { message } = answer;
+  const data = { [OUTCOME_META]: outcomeOfRefusal(answer) };
+  switch (answer.fault) {
+    case 'asking':
+      return { code: missingCapability, message, data: { requiredCapabilities: formCapability, ...data } };
+    case 'input':
+      return { code: invalidParams, message, data };
   }
 }
 
@@ -102,9 +131,16 @@ function renderContent(result: ContentResult, notes: readonly ContentItem[], out
 
 /** Results with `isError` need no structured content: clients check it only without. */
 function renderRefusal(answer: RefusalAnswer): CallToolResult {
-  const { code, message, operation, retryAfterMs, fields, steps, repeatToken, stub, issues } = answer;
-  const hasFirst = 'firstResult' in answer && answer.firstResult !== undefined;
-  const outcome: OutcomeMeta = {
+  const { message, repeatToken } = answer;
+  const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
+  const first = hasFirstResult(answer) ? firstContent(answer.firstResult) : [];
+  const outcome = outcomeOfRefusal(answer);
+  return { isError: true, content: [text(message + token), ...first], _meta: { [OUTCOME_META]: outcome } };
+}
+
+function outcomeOfRefusal(answer: RefusalAnswer): OutcomeMeta {
+  const { code, operation, retryAfterMs, fields, steps, repeatToken, stub, issues } = answer;
+  return {
     code,
     replayed: false,
     ...operationMeta(operation),
@@ -112,13 +148,14 @@ function renderRefusal(answer: RefusalAnswer): CallToolResult {
     ...(fields ? { fields } : {}),
     ...(steps ? { steps } : {}),
     ...(repeatToken === undefined ? {} : { repeatToken }),
-    ...(hasFirst ? { firstResult: answer.firstResult } : {}),
+    ...(hasFirstResult(answer) ? { firstResult: answer.firstResult } : {}),
     ...(stub ? { stub } : {}),
     ...(issues ? { issues: issues.slice(0, issuesMax) } : {}),
   };
-  const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
-  const first = hasFirst ? firstContent(answer.firstResult) : [];
-  return { isError: true, content: [text(message + token), ...first], _meta: { [OUTCOME_META]: outcome } };
+}
+
+function hasFirstResult(answer: RefusalAnswer): boolean {
+  return 'firstResult' in answer && answer.firstResult !== undefined;
 }
 
 /** The first operation's result, as its own caller saw it. */
@@ -127,9 +164,11 @@ function firstContent(result: unknown): CallToolResult['content'] {
 }
 
 /** For the model. Programs have the same in `_meta`. */
-function replayNote({ tool, result, operation, repeatToken }: ResultAnswer): string {
+function replayNote({ tool, result, operation, repeatToken, declined }: ResultAnswer): string {
   const when = operation ? ` at ${operation.firstExecutedAt}` : '';
   const note = `Replayed: ${tool.name} was first executed${when}, and the result above is that one. Nothing was executed now.`;
+  if (declined)
+    return `${note} A person was asked whether to execute it again, and did not say yes: do not try it another way.`;
   if (repeatToken === undefined) return note;
   if (isContentResult(result) && result.isError === true) {
     return `${note} It was an error: once its cause is gone, call again with the same arguments and repeat_token "${repeatToken}" to try anew; if it may have taken effect all the same, check first.`;

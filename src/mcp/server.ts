@@ -22,6 +22,12 @@ export interface McpServerOptions extends ToolService {
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
   /** That of the catalog, where several connections share it. */
   readonly list?: ToolList;
+  /** What a request is answered from, where not each may see the same. Default: all of this. */
+  readonly part?: (extra: RequestExtra) => ServedPart;
+}
+
+interface ServedPart extends ToolService {
+  readonly list: ToolList;
 }
 
 const listRequest = z.object({
@@ -58,10 +64,11 @@ export function createMcpServer(options: McpServerOptions): Server {
       ...(instructions === undefined ? {} : { instructions: instructions() }),
     },
   );
-  const list = options.list ?? toolList(options.catalog);
-  server.setRequestHandler(listRequest, ({ params }) => ({ ...pageAt(list, params?.cursor) }));
+  const whole: ServedPart = { ...options, list: options.list ?? toolList(options.catalog) };
+  const { part = () => whole } = options;
+  server.setRequestHandler(listRequest, ({ params }, extra) => ({ ...pageAt(part(extra).list, params?.cursor) }));
   server.onCall((params, extra) => {
-    return answerCall(options, {
+    return answerCall(part(extra), {
       params,
       meta: extra._meta ?? {},
       scope: typeof scope === 'function' ? scope(extra) : scope,
@@ -69,6 +76,7 @@ export function createMcpServer(options: McpServerOptions): Server {
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
       asking: takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined,
+      faults: 'results',
     });
   });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);

@@ -4,7 +4,7 @@ import { describeError } from '../errors.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ToolLog } from '../tool/types.ts';
 import { type ProgressNotification, progressTeller } from './progress.ts';
-import { render } from './render.ts';
+import { render, renderFault } from './render.ts';
 import type { ToolList, ToolPage } from './tool-list.ts';
 
 /** What a server of either protocol era answers from. */
@@ -34,6 +34,8 @@ export interface ToolRequest {
   readonly asking?: ToolCall['asking'] | undefined;
   /** What it was asked, and answers with this call. */
   readonly input?: ToolCall['input'] | undefined;
+  /** How a request that is itself at fault is answered: by a result up to MCP 2025-11-25, by an error since. */
+  readonly faults: 'results' | 'errors';
 }
 
 /** What a server declares about its tools: whether their list may change while it runs. */
@@ -55,7 +57,7 @@ export function pageAt(list: ToolList, cursor: string | undefined): ToolPage {
   throw new RequestError(invalidParams, 'The cursor is not one of this list: begin again without one.');
 }
 
-/** Answers a `tools/call`. @throws RequestError for a request that names no tool, and for faults */
+/** Answers a `tools/call`. @throws RequestError for a request that is not as it has to be, and for faults */
 export async function answerCall(service: ToolService, request: ToolRequest): Promise<CallToolResult> {
   const { params, meta, scope, signal, headerKey, asking, input } = request;
   if (!isCallParams(params)) {
@@ -78,8 +80,11 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
       ...(asking ? { asking } : {}),
       ...(input ? { input } : {}),
     });
+    const fault = request.faults === 'errors' ? renderFault(answer) : undefined;
+    if (fault) throw new RequestError(fault.code, fault.message, fault.data);
     return render(answer);
   } catch (error) {
+    if (error instanceof RequestError) throw error;
     service.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
     throw new RequestError(internalError, faultMessage(service.catalog, params.name));
   }
@@ -123,13 +128,15 @@ function faultMessage(catalog: Catalog, name: string): string {
   return `${opening} Whether it took effect is not known: check the upstream before you call again.`;
 }
 
-/** An error response: the SDKs of both eras send its code and message as they are. */
+/** An error response: the SDKs of both eras send its code, message and data as they are. */
 class RequestError extends Error {
   readonly code: number;
+  readonly data: unknown;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, data?: unknown) {
     super(message);
     this.name = 'RequestError';
     this.code = code;
+    this.data = data;
   }
 }

@@ -23,6 +23,8 @@ export type EngineEvent =
   | { readonly type: 'settled'; readonly operation: string; readonly tool: string; readonly state: string }
   | {
       readonly type: 'answered';
+      readonly tenant: string;
+      readonly subject: string;
       readonly tool: string;
       readonly code: string;
       readonly replayed: boolean;

@@ -73,7 +73,8 @@ function levelOf(event: EngineEvent): Level {
     case 'answer':
       return 'debug';
     case 'answered':
-      return event.code === 'succeeded' ? 'debug' : 'info';
+      // That it was executed is told when it is settled.
+      return event.code === 'succeeded' && !event.replayed ? 'debug' : 'info';
     case 'settled':
       return event.state === 'unknown' ? 'warn' : 'info';
     case 'recover':

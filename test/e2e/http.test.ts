@@ -67,7 +67,6 @@ describe.each(eras)('a stream that is cut after dispatch, and the call sent agai
     cut();
     const client = await server.client(era);
     const again = client.call('create_payment', args);
-    if (guarded) await new Promise((resolve) => setTimeout(resolve, 300));
     await stage.sandbox.release();
     return (await again).words;
   };

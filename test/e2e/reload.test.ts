@@ -8,6 +8,7 @@ import { createToken } from '../../src/access/static-tokens.ts';
 import { HttpProcess } from '../support/e2e-http.ts';
 import { mainFile } from '../support/e2e-sandbox.ts';
 import { until } from '../support/e2e-stage.ts';
+import { messageOf, openSession, post } from '../support/http-server.ts';
 import { CountingUpstream, httpListener, type Listener, listener, toolText } from '../support/reload.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -261,6 +262,41 @@ describe('over HTTP', () => {
     expect(parts.map((each) => each.told())).toEqual([1, 1]);
     expect(on.upstream.count('a')).toBe(1);
   });
+});
+
+test('a session is told of what the token shows that came last', async () => {
+  const [part, whole] = [createToken(), createToken()];
+  const who = { tenant: 'acme', subject: 'alice' };
+  const tokens = [
+    { hash: part.hash, ...who, tools: ['send_two'] },
+    { hash: whole.hash, ...who },
+  ];
+  const on = await stage({ access: { tokens } });
+  const server = await startHttp(on);
+  const bearer = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}` });
+  const session = await openSession(server.url, bearer(part));
+  const left = new AbortController();
+  onTestFinished(() => left.abort());
+  const headers = { ...session, accept: 'text/event-stream' };
+  const stream = await fetch(server.url, { headers, signal: left.signal });
+  let received = '';
+  const reading = (async () => {
+    for await (const chunk of stream.body ?? []) received += Buffer.from(chunk).toString();
+  })();
+  reading.catch(() => undefined);
+  const listWith = async (token: { token: string }) => {
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const { result } = await messageOf(await post(server.url, list, { ...session, ...bearer(token) }));
+    return (result.tools as { name: string }[]).map(({ name }) => name);
+  };
+  on.tool('send_zero');
+  await reload(server);
+  expect(await listWith(part)).toEqual(['send_two']);
+  expect(received).not.toContain('list_changed');
+  expect(await listWith(whole)).toEqual(['send_one', 'send_two', 'send_zero']);
+  on.remove('send_zero');
+  await reload(server);
+  await until(() => received.includes('notifications/tools/list_changed'));
 });
 
 describe('over stdio', () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
 import { resourceMetadata } from '../../src/access/metadata.ts';
 import { createToken } from '../../src/access/static-tokens.ts';
@@ -84,6 +84,58 @@ describe('a server that asks for tokens', () => {
     expect(await send()).toMatch(/^HTTP\/1\.1 200 /);
     expect(await send('authorization: Bearer other')).toMatch(/^HTTP\/1\.1 400 .*error="invalid_request"/s);
     expect(upstream.effects).toEqual([]);
+  });
+
+  describe('with OAuth', () => {
+    const scopeTools = { change: ['set_*'], create: ['create_*'], nothing: ['no_such_tool'] };
+    const set = { name: 'set_thing', arguments: { id: 'a', value: 'b' } };
+
+    async function oauthStage() {
+      const clock = new ManualClock();
+      const server = await issuer();
+      const issuers = [{ issuer: server.origin, tenant: 'acme', jwt: { jwksUrl: `${server.origin}/jwks` } }];
+      const { admit } = admission({ oauth: { resource, issuers, scopeTools, requiredScopes: ['mcp'] } }, clock);
+      const http = await httpServer({ admit });
+      const withScopes = async (scope: string) => bearer(await server.sign(clock, { scope }));
+      return { ...http, withScopes };
+    }
+
+    test('a tool that needs another scope is refused with 403, which names it; other tools are as ever', async () => {
+      const { url, upstream, withScopes } = await oauthStage();
+      const fields = await withScopes('mcp change');
+      const modern = await postModern(url, 'tools/call', call, fields);
+      expect(modern.status).toBe(403);
+      expect(modern.headers.get('www-authenticate')).toContain('error="insufficient_scope"');
+      expect(modern.headers.get('www-authenticate')).toContain('scope="mcp create"');
+      expect((await messageOf(modern)).error.message).toContain('Nothing was executed');
+      // A client of the earlier era asks for what it is told, and for nothing else.
+      const earlier = await post(url, toolCall(1, { item: 'a' }), await openSession(url, fields));
+      expect(earlier.status).toBe(403);
+      expect(earlier.headers.get('www-authenticate')).toContain('scope="mcp change create"');
+      expect(upstream.effects).toEqual([]);
+      expect((await postModern(url, 'tools/call', set, fields)).status).toBe(200);
+      // What does not exist, or is given by no scope, is not worth a login.
+      for (const name of ['no_such_tool', 'other']) {
+        const { result } = await messageOf(await postModern(url, 'tools/call', { ...call, name }, fields));
+        expect(result._meta['mcp-once/outcome'].code).toBe('unknown_tool');
+      }
+    });
+
+    test('the session goes on with the next token of its caller, whose scopes count for each request', async () => {
+      const { url, upstream, withScopes } = await oauthStage();
+      const session = await openSession(url, await withScopes('mcp change'));
+      const more = { ...session, ...(await withScopes('mcp change create')) };
+      expect((await messageOf(await post(url, toolCall(1, { item: 'a' }), more))).result.isError).toBeUndefined();
+      expect(upstream.effects).toHaveLength(1);
+      const listed = async (fields: Record<string, string>) => {
+        const { result } = await messageOf(await post(url, { jsonrpc: '2.0', id: 2, method: 'tools/list' }, fields));
+        return result.tools.map(({ name }: { name: string }) => name).sort();
+      };
+      expect(await listed(more)).toEqual(['create_thing', 'set_thing']);
+      expect(await listed(session)).toEqual(['set_thing']);
+      expect((await post(url, toolCall(3, { item: 'b' }), session)).status).toBe(403);
+      expect(upstream.effects).toHaveLength(1);
+    });
   });
 
   test('keeps tenants apart: equal subject and arguments are two operations, a repeat is one', async () => {
@@ -210,9 +262,25 @@ describe('serve --http', () => {
   test('on an address of other machines needs somebody to be named, and then asks for the token', async () => {
     await expect(start({}, '0.0.0.0:0')).rejects.toThrow('who may come in');
     const { tokens, given } = tokensOf([{ tenant: 'one', subject: 'alice' }]);
-    const { url } = await start({ tokens }, '127.0.0.1:0');
+    const server = await start({ tokens }, '127.0.0.1:0');
+    const { url } = server;
     expect((await postModern(url, 'tools/list')).status).toBe(401);
+    await vi.waitFor(() => expect(server.stderr).toContain('"status":401,"why":"A bearer token is needed."'));
     expect((await postModern(url, 'tools/list', {}, bearer(given[0] ?? ''))).status).toBe(200);
     await expect(start({ tokens }, '0.0.0.0:0')).resolves.toBeDefined();
+  });
+
+  test('answers to the name that its metadata gives clients, and to no other', async () => {
+    const issuers = [
+      { issuer: 'https://auth.example.com', tenant: 'acme', jwt: { jwksUrl: 'http://127.0.0.1:9/jwks' } },
+    ];
+    const { url } = await start({ oauth: { resource: 'https://mcp.example.com/mcp', issuers } }, '127.0.0.1:0');
+    const statusFor = async (host: string) => {
+      const socket = await connection(Number(new URL(url).port));
+      socket.write(`GET /mcp HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      return (await received(socket)).slice(0, 'HTTP/1.1 200'.length);
+    };
+    expect(await statusFor('mcp.example.com')).toBe('HTTP/1.1 401');
+    expect(await statusFor('other.example.com')).toBe('HTTP/1.1 403');
   });
 });

@@ -58,6 +58,15 @@ describe('a JWT', () => {
     expect(challenge).toContain(`resource_metadata="${metadata}"`);
   });
 
+  test('is refused with a reason that the operator learns, and the caller not', async () => {
+    const { server, clock, bearer } = await jwtStage();
+    const answer = await bearer(await server.sign(clock, { aud: 'https://other.example.com/mcp' }));
+    expect(answer).toMatchObject({
+      message: 'The token is not valid here.',
+      detail: `of ${server.origin}: unexpected "aud" claim value`,
+    });
+  });
+
   test('ends when it says, by a time that the server takes from its own clock', async () => {
     const { server, clock, bearer } = await jwtStage({ clockTolerance: '30s' });
     const token = await server.sign(clock);

@@ -126,7 +126,9 @@ describe('a tool that asks before it sends anything', () => {
       expect(refusalOf(await call(answering(state, { account }))).code).toBe('invalid_input');
     }
     const second = questionOf(await call(answering(state, { account: accept({ account: 7 }) })));
-    expect(second.requests).toEqual(question.requests);
+    // Whoever answers again learns what was not right.
+    const message = expect.stringMatching(/^Which account\? \(.*account: /);
+    expect(second.requests).toEqual({ account: { ...question.requests.account, message } });
     expect(second.requestState).not.toBe(state);
     resultOf(await call(answering(second.requestState, { account: ann, other: bob, more: 1 })));
     expect(bodies()).toEqual([{ account: 'ann' }]);
@@ -360,26 +362,48 @@ describe('when nobody answers', () => {
 });
 
 describe('whoever cannot be asked', () => {
-  test('gets a failure with no effect, or the question told, when another one is asked already', async () => {
+  test('is told so, with no effect, also when another one is asked already', async () => {
     const { call, upstream, engine } = asking(askFirst);
     const mute = () => testCall(engine, {});
     const failed = refusalOf(await mute());
     expect(failed).toMatchObject({
-      code: 'operation_failed',
-      message: expect.stringContaining('asks for input (account)'),
+      code: 'input_required',
+      fault: 'asking',
+      message: expect.stringMatching(/had no effect: it asks for input \(account\).*by a client that can/),
     });
     const state = stateOf(await call());
-    expect(refusalOf(await mute())).toMatchObject({ code: 'input_required', operation: { attempt: 2 } });
+    expect(refusalOf(await mute())).toMatchObject({
+      code: 'input_required',
+      fault: 'asking',
+      operation: { attempt: 2 },
+    });
     resultOf(await call(answering(state, { account: ann })));
     expect(resultOf(await mute()).replayed).toBe(true);
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('after steps that took effect it is incomplete, which names them', async () => {
+  test('after steps that took effect they are named', async () => {
     const { engine, call } = asking(askBetween);
-    expect(refusalOf(await testCall(engine, {}))).toMatchObject({ code: 'operation_incomplete', steps: ['reserve'] });
+    const incomplete = { code: 'input_required', fault: 'asking', steps: ['reserve'] };
+    expect(refusalOf(await testCall(engine, {}))).toMatchObject(incomplete);
     questionOf(await call());
     expect(refusalOf(await testCall(engine, {}))).toMatchObject({ code: 'input_required', steps: ['reserve'] });
+  });
+
+  test('is at fault also where it waited for another one; who can be asked is not, and is asked next', async () => {
+    const { call, engine, upstream, clock } = asking(askBetween);
+    upstream.next('hang_before');
+    const mute = testCall(engine, {});
+    await upstream.arrived(1);
+    const waiting = [testCall(engine, {}), call()];
+    await settleDown();
+    upstream.release();
+    await clock.advance(2_000);
+    const answers = [await mute, ...(await Promise.all(waiting))].map(refusalOf);
+    const codes = answers.map(({ code }) => code);
+    expect(codes).toEqual(['input_required', 'input_required', 'operation_incomplete']);
+    expect(answers.map(({ fault }) => fault)).toEqual(['asking', 'asking', undefined]);
+    questionOf(await call());
   });
 });
 
@@ -389,6 +413,36 @@ const testCall = async (engine: ReturnType<typeof testEngine>['engine'], how: Ca
   const signal = new AbortController().signal;
   return handleCall(engine, { tool: 'create_thing', arguments: args, scope, meta: {}, signal, ...how });
 };
+
+describe('what no client could put to a person', () => {
+  test.each([
+    ['a name that is an object', { message: 'Which?', schema: account }, undefined, /the name must be/],
+    ['no request', 'account', undefined, /"account" has no message/],
+    ['a text for a request', 'account', 'Which account?', /"account" has no message/],
+    ['no schema', 'account', { message: 'Which?' }, /must be a z\.object/],
+    ['a schema that is none of an object', 'account', { message: 'Which?', schema: z.string() }, /must be a z\.object/],
+    ['a form within a form', 'account', { message: 'Which?', schema: z.object({ a: account }) }, /"a" of "account"/],
+    ['a list of texts', 'account', { message: 'Which?', schema: z.object({ a: z.array(z.string()) }) }, /"a" of/],
+  ])('%s: it fails with no effect, and says what is wrong', async (_, name, request, why) => {
+    const run: NonNullable<Changes['run']> = async (_given, context) => {
+      await context.ask(name as never, request as never);
+      return { id: '' };
+    };
+    const { call, records } = asking(run);
+    const refused = refusalOf(await call());
+    expect(refused).toMatchObject({ code: 'operation_failed', message: expect.stringMatching(why) });
+    expect((await records())[0]?.status).toMatchObject({ state: 'failed' });
+  });
+
+  test('control: choices, one or several, are put', async () => {
+    const choice = z.enum(['a', 'b']);
+    const run: NonNullable<Changes['run']> = async (_given, context) => {
+      await context.ask('account', { message: 'Which?', schema: z.object({ one: choice, more: z.array(choice) }) });
+      return { id: '' };
+    };
+    questionOf(await asking(run).call());
+  });
+});
 
 describe('a run that asks', () => {
   const outcomes = async (run: NonNullable<Changes['run']>, more: Changes = {}) => {

@@ -65,7 +65,33 @@ describe('config', () => {
     const check = run(folder, ['config', 'check', '--config', 'c.json']);
     expect(check.code).toBe(0);
     expect(check.stdout).not.toContain(hash.slice('sha256:'.length));
-    expect(JSON.parse(check.stdout).access.tokens).toEqual([{ hash: 'sha256:***', tenant: 'acme', subject: 'alice' }]);
+    expect(JSON.parse(check.stdout).access.tokens).toEqual([
+      { hash: `${hash.slice(0, 'sha256:'.length + 8)}***`, tenant: 'acme', subject: 'alice' },
+    ]);
+  });
+
+  test('check tells what serve --http would refuse, or what can never be called', () => {
+    const folder = temporaryFolder();
+    const check = (settings: object) => {
+      writeFileSync(join(folder, 'c.json'), JSON.stringify(settings));
+      return run(folder, ['config', 'check', '--config', 'c.json']);
+    };
+    expect(check({ http: { listen: '0.0.0.0:3000' } }).stderr).toContain('who may come in');
+    const hash = `sha256:${'0'.repeat(64)}`;
+    const tokens = [{ hash, tenant: 'acme', subject: 'ann', tools: ['creat_*', 'get_*'] }];
+    const { stderr } = check({ http: { listen: '0.0.0.0:3000' }, access: { tokens } });
+    expect(stderr).toContain('access.tokens (acme, ann): no tool matches "creat_*"');
+    expect(stderr).not.toMatch(/get_\*|who may come in/);
+    const introspection = { url: 'https://auth.example.com/ask', clientId: 'once', clientSecretVariable: 'NO_SUCH' };
+    const issuers = [{ issuer: 'https://auth.example.com', tenant: 'people', introspection }];
+    const oauth = { resource: 'https://mcp.example.com/mcp', issuers };
+    expect(check({ access: { oauth } })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('NO_SUCH is not set'),
+    });
+    for (const wrong of [{ allowedHosts: ['mcp.example.com:443'] }, { allowedOrigins: ['https://app.example/'] }]) {
+      expect(check({ http: wrong }).code).toBe(1);
+    }
   });
 
   test('check prints what is in effect, and no secret', () => {

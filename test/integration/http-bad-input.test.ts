@@ -266,6 +266,19 @@ describe('slow and half-closed connections', () => {
     expect(await answer).toContain('"code":"succeeded"');
   });
 
+  test('one that its caller wants closed is closed with the answer, a stream, too', async () => {
+    const { port } = await httpServer();
+    for (const head of ['HTTP/1.1\r\nConnection: close', 'HTTP/1.0']) {
+      const socket = await connection(port);
+      const body = JSON.stringify(initialize());
+      const fields = `Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+      const answer = received(socket);
+      socket.write(`POST /mcp ${head}\r\nHost: localhost\r\n${fields}\r\n\r\n${body}`);
+      expect(await answer).toContain('text/event-stream');
+      expect(socket.destroyed || socket.readableEnded).toBe(true);
+    }
+  });
+
   test('no more connections than are allowed', async () => {
     const { port } = await httpServer({ limits: { connectionsMax: 2 } });
     const sockets = [await connection(port), await connection(port), await connection(port)];

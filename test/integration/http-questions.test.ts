@@ -4,6 +4,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createLimits } from '../../src/access/limits.ts';
 import { z } from '../../src/index.ts';
 import { httpServer, messageOf, postModern } from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
@@ -33,6 +34,14 @@ const clients = {
 const tools = (upstream: Upstream) => [
   createThing(upstream, 'resend', { onDuplicate: 'ask' }),
   createThing(upstream, 'resend', {
+    name: 'create_reserved',
+    run: async (_given, context) => {
+      const reserved = await context.step('reserve', (key) => context.client.send(key, 'reserve'));
+      await context.ask('confirm', { message: 'Confirm?', schema: z.object({}) });
+      return { id: reserved.id };
+    },
+  }),
+  createThing(upstream, 'resend', {
     name: 'create_asking',
     run: async (given, context) => {
       const schema = z.object({ account: z.string() });
@@ -43,8 +52,10 @@ const tools = (upstream: Upstream) => [
   }),
 ];
 
+/** No place is left for a second call: an answer, and what else is said meanwhile, needs none. */
 async function start(era: keyof typeof clients, person: Person) {
-  const { url, upstream } = await httpServer({ tools });
+  const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
+  const { url, upstream } = await httpServer({ tools, calls: limits(), executions: limits() });
   const client = await clients[era](url, person);
   onTestFinished(() => client.close());
   const call = async (name: string) => {
@@ -98,20 +109,100 @@ describe('MCP 2026-07-28, on the wire', () => {
     expect((await send({ requestState, inputResponses: wrapped })).resultType).toBe('input_required');
     const first = await send({ requestState, inputResponses: respond });
     expect(first).toMatchObject({ resultType: 'complete', structuredContent: { id: expect.any(String) } });
-    const again = await send({ requestState, inputResponses: respond });
+    const again = await send({ requestState, inputResponses: { ...respond, more: respond.account } });
     expect(again._meta['mcp-once/outcome'].replayed).toBe(true);
-    const forged = await send({ requestState: `${requestState.slice(0, -2)}AA`, inputResponses: respond });
-    expect(forged).toMatchObject({ isError: true, _meta: { 'mcp-once/outcome': { code: 'invalid_request_state' } } });
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('a client that has declared no forms is asked nothing', async () => {
+  test('an answer counts only with the state of its question', async () => {
     const { url, upstream } = await httpServer({ tools });
-    for (const declared of [{}, { elicitation: { url: {} } }]) {
-      const mute = { 'io.modelcontextprotocol/clientCapabilities': declared };
-      const { result } = await messageOf(await postModern(url, 'tools/call', { ...params, _meta: mute }));
-      expect(result).toMatchObject({ isError: true, resultType: 'complete' });
+    for (let count = 0; count < 2; count += 1) {
+      const answer = await postModern(url, 'tools/call', { ...params, inputResponses: respond, _meta });
+      expect((await messageOf(answer)).result.resultType).toBe('input_required');
     }
     expect(upstream.requests).toEqual([]);
+  });
+
+  test('what is no state or no answer of the call is an error, and nothing is executed', async () => {
+    const { url, upstream } = await httpServer({ tools });
+    const send = async (more: object) => messageOf(await postModern(url, 'tools/call', { ...params, ...more, _meta }));
+    const { requestState } = (await send({})).result;
+    const forged = `${requestState.slice(0, -2)}AA`;
+    for (const [code, more] of [
+      ['invalid_request_state', { requestState: forged, inputResponses: respond }],
+      ['invalid_request_state', { requestState: 7, inputResponses: respond }],
+      ['invalid_request_state', { requestState, arguments: { item: 'y' }, inputResponses: respond }],
+      ['invalid_input', { requestState, inputResponses: { account: { action: 'yes' } } }],
+    ] as const) {
+      const { error } = await send(more);
+      expect(error).toMatchObject({ code: -32_602, data: { 'mcp-once/outcome': { code, replayed: false } } });
+      expect(error.message).toContain('Nothing was executed');
+    }
+    expect(upstream.requests).toEqual([]);
+    // Control: the state itself is good.
+    expect((await send({ requestState, inputResponses: respond })).result.resultType).toBe('complete');
+  });
+
+  describe('a client that has declared no forms', () => {
+    const mute = (declared: object) => ({ 'io.modelcontextprotocol/clientCapabilities': declared });
+    const missing = { code: -32_021, data: { requiredCapabilities: { elicitation: { form: {} } } } };
+    const lacking = [{}, { sampling: {} }, { elicitation: { url: {} } }];
+
+    test.for(lacking)('is told that it has to (HTTP 400), and asked nothing: %j', async (declared) => {
+      const { url, upstream } = await httpServer({ tools });
+      const send = (declares: object) => postModern(url, 'tools/call', { ...params, _meta: mute(declares) });
+      const first = await send(declared);
+      expect(first.status).toBe(400);
+      const { error } = await messageOf(first);
+      expect(error).toMatchObject({ ...missing, message: expect.stringContaining('had no effect') });
+      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'input_required', attempt: 1 });
+      // Nor while another one is asked.
+      expect((await messageOf(await send(capabilities))).result.resultType).toBe('input_required');
+      const second = await send(declared);
+      expect(second.status).toBe(400);
+      expect((await messageOf(second)).error).toMatchObject({
+        ...missing,
+        message: expect.stringContaining('account'),
+      });
+      expect(upstream.requests).toEqual([]);
+    });
+
+    test('learns which steps took effect, and the same call with the capability goes on from them', async () => {
+      const { url, upstream } = await httpServer({ tools });
+      const send = async (declares: object, more = {}) =>
+        messageOf(
+          await postModern(url, 'tools/call', { ...params, name: 'create_reserved', ...more, _meta: mute(declares) }),
+        );
+      const { error } = await send({});
+      expect(error).toMatchObject(missing);
+      expect(error.message).toContain('reserve took effect');
+      expect(error.data['mcp-once/outcome']).toMatchObject({ code: 'input_required', steps: ['reserve'] });
+      const { requestState } = (await send(capabilities)).result;
+      const inputResponses = { confirm: { action: 'accept', content: {} } };
+      expect((await send(capabilities, { requestState, inputResponses })).result.resultType).toBe('complete');
+      expect(upstream.effects).toHaveLength(1);
+    });
+  });
+});
+
+describe('the official client with no person before it', () => {
+  test('of 2026-07-28 gets the error of the protocol', async () => {
+    const { url } = await httpServer({ tools });
+    const client = new ModernClient(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    await client.connect(new ModernTransport(new URL(url)));
+    onTestFinished(() => client.close());
+    await expect(client.callTool({ name: 'create_asking', arguments: { item: 'x' } })).rejects.toMatchObject({
+      code: -32_021,
+      requiredCapabilities: { elicitation: { form: {} } },
+    });
+  });
+
+  test('of 2025-11-25, which has no such error, gets a result', async () => {
+    const { url } = await httpServer({ tools });
+    const client = new Client(info);
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
+    onTestFinished(() => client.close());
+    const result = await client.callTool({ name: 'create_asking', arguments: { item: 'x' } });
+    expect(result).toMatchObject({ isError: true, _meta: { 'mcp-once/outcome': { code: 'input_required' } } });
   });
 });

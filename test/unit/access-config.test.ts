@@ -139,11 +139,11 @@ describe('what the configuration says of access', () => {
     expect(settings?.issuers[0]?.verify).toMatchObject({ type: 'introspection', clientSecret: 'hunter2' });
   });
 
-  test('is shown without hashes', async () => {
+  test('is shown with no more of a hash than tells it from others', async () => {
     const config = await load({ tokens: [token], oauth });
     const shown = shownConfig(config);
     expect(JSON.stringify(shown)).not.toContain(token.hash.slice(7));
-    expect(shown).toMatchObject({ access: { tokens: [{ hash: 'sha256:***', subject: 'alice' }] } });
+    expect(shown).toMatchObject({ access: { tokens: [{ hash: `${token.hash.slice(0, 15)}***`, subject: 'alice' }] } });
   });
 });
 

@@ -31,7 +31,10 @@ export async function writeAnswer(response: ServerResponse, answer: Response): P
     await answer.body?.cancel().catch(() => undefined);
     return;
   }
-  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  const headers = Object.fromEntries(answer.headers);
+  // The SDK's, on streams: whether the connection is kept is between the caller and this server.
+  if (headers.connection === 'keep-alive') delete headers.connection;
+  response.writeHead(answer.status, headers);
   if (!answer.body) {
     response.end();
     return;

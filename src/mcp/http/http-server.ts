@@ -3,16 +3,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Limits } from '../../access/limits.ts';
 import type { ResourceMetadata } from '../../access/metadata.ts';
-import type { Admit, Principal } from '../../access/types.ts';
+import type { Admission, Admit, Principal, Refusal, StepUp } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import type { ToolService } from '../tool-requests.ts';
 import { readBody } from './body.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
 import { errorAnswer, webRequest, writeAnswer } from './exchange.ts';
 import { heldToTheEnd } from './held-calls.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { Modern } from './modern.ts';
-import { servedTools } from './principal.ts';
+import { isAllowed, servedTools } from './principal.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
 
 export interface HttpServerOptions {
@@ -48,7 +50,12 @@ export interface HttpLimits {
   readonly subscriptionsMax: number;
 }
 
+type Refused = Pick<Refusal, 'status' | 'message'> & Partial<Refusal>;
+type Admitted = Extract<Admission, { type: 'admitted' }>;
+
 const serverError = -32_000;
+/** Since then clients add the scopes of a challenge to those that they have (SEP-2350). */
+const accumulatingSince = '2026-07-28';
 
 /** Listens. @throws what listening throws: the address is taken, or is none of this machine */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -75,6 +82,7 @@ export class HttpServer {
   readonly #allowed: AllowedNames;
   readonly #sessions: Sessions;
   readonly #modern: Modern;
+  readonly #refusals: RefusalLog;
   /** The calls that have no answer yet; not the streams that last. */
   readonly #answering = new Set<Promise<void>>();
   #draining = false;
@@ -91,6 +99,7 @@ export class HttpServer {
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     this.#sessions = new Sessions({ served, clock, events, ...limits });
     this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
+    this.#refusals = new RefusalLog(service.log, clock);
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
   }
@@ -137,21 +146,25 @@ export class HttpServer {
     const { method = 'GET', headers } = request;
     if (path === '/healthz') return probe(method, true);
     if (path === '/readyz') return probe(method, !this.#draining && (await this.#isReady()));
-    const { metadata } = this.#options;
+    const { metadata, allowedOrigins } = this.#options;
+    const cors = corsHeaders(headers.origin, allowedOrigins);
+    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+    // What is asked before a request has no token yet; the request itself is checked as any other.
+    if (method === 'OPTIONS' && 'access-control-allow-origin' in cors) {
+      return new Response(null, { status: 204, headers: preflightHeaders(headers['access-control-request-headers']) });
+    }
     if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
     if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
-    if (refused !== undefined) return errorAnswer(403, serverError, refused);
+    if (refused !== undefined) return this.#refuse({ status: 403, message: refused });
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
       return errorAnswer(503, serverError, why, { 'retry-after': '1' });
     }
     // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
     const admission = await this.#options.admit(request.headersDistinct);
-    if (admission.type === 'refused') {
-      return errorAnswer(admission.status, serverError, admission.message, admission.headers);
-    }
-    if (method === 'POST') return this.#post(request, response, admission.principal, over);
+    if (admission.type === 'refused') return this.#refuse(admission);
+    if (method === 'POST') return this.#post(request, response, admission, over);
     if (method !== 'GET' && method !== 'DELETE') {
       return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
     }
@@ -169,7 +182,7 @@ export class HttpServer {
   async #post(
     request: IncomingMessage,
     response: ServerResponse,
-    principal: Principal,
+    { principal, stepUp }: Admitted,
     over: Promise<void>,
   ): Promise<Response> {
     const signal = leaving(response);
@@ -184,15 +197,39 @@ export class HttpServer {
       const headers: Record<string, string> = body.status === 413 ? { connection: 'close' } : {};
       return errorAnswer(body.status, body.code, body.message, headers);
     }
-    const isStream = (body.value as { method?: unknown }).method === 'subscriptions/listen';
-    if (!isStream) {
+    const lacking = stepUp && this.#lacking(stepUp, body.value, request);
+    if (lacking) return this.#refuse(lacking);
+    const { method } = body.value as { method?: unknown };
+    // Not what answers a call's own question, nor what cancels one: a subject whose calls all wait has to get through.
+    if (method === 'tools/call') {
       const entry = this.#options.calls?.enter(principal);
-      if (entry?.type === 'refused') return errorAnswer(entry.status, serverError, entry.message, entry.headers);
+      if (entry?.type === 'refused') {
+        const { tenant, subject } = principal;
+        return this.#refuse({ ...entry, detail: `${entry.message} Whose: ${JSON.stringify([tenant, subject])}.` });
+      }
       void over.then(entry?.release);
+    }
+    if (method !== 'subscriptions/listen') {
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
     return this.#route(webRequest(request, signal), principal, body.value as object, over);
+  }
+
+  #refuse({ status, message, headers, detail = message }: Refused): Response {
+    this.#refusals.tell(status, detail);
+    return errorAnswer(status, serverError, message, headers);
+  }
+
+  /** What does not exist needs no scope. */
+  #lacking(stepUp: StepUp, body: unknown, { headers }: IncomingMessage): Refusal | undefined {
+    const { method, params } = body as { method?: unknown; params?: { name?: unknown } };
+    const name = method === 'tools/call' ? params?.name : undefined;
+    if (typeof name !== 'string' || !this.#options.service.catalog.find(name)) return undefined;
+    return stepUp(
+      (patterns) => isAllowed(patterns, name),
+      String(headers['mcp-protocol-version'] ?? '') >= accumulatingSince,
+    );
   }
 
   /** The switch between the eras: by what the request says of itself. */

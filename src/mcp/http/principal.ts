@@ -14,9 +14,9 @@ export interface ServedTools {
 /** How many lists of patterns are remembered; one more is worked out each time. */
 const rememberedMax = 1_000;
 
-/** True where both are the same caller, who may call the same. */
-export function isSamePrincipal(one: Principal, other: Principal): boolean {
-  return one.tenant === other.tenant && one.subject === other.subject && patternsOf(one) === patternsOf(other);
+/** True where both are the same caller, whatever each of their tokens lets them call. */
+export function isSameCaller(one: Principal, other: Principal): boolean {
+  return one.tenant === other.tenant && one.subject === other.subject;
 }
 
 /** Gives each principal its part of a service. What it may not call does not exist for it. */
@@ -32,6 +32,11 @@ export function servedTools(service: ToolService): (principal: Principal) => Ser
   };
 }
 
+/** Whether one of the patterns is right for a tool's name. */
+export function isAllowed(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => matchesGlob(pattern, name));
+}
+
 function patternsOf({ tools }: Principal): string {
   return tools === undefined ? '' : JSON.stringify(tools);
 }
@@ -39,15 +44,15 @@ function patternsOf({ tools }: Principal): string {
 function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
   if (patterns === undefined) return { service, list: toolList(service.catalog) };
   const { catalog } = service;
-  const isAllowed = (name: string): boolean => patterns.some((pattern) => matchesGlob(pattern, name));
-  const seen = catalogPart(catalog, isAllowed);
+  const isIts = (name: string): boolean => isAllowed(patterns, name);
+  const seen = catalogPart(catalog, isIts);
   const part: ToolService = {
     ...service,
     catalog: seen,
     handle: async (call) => {
       // A tool that stands for others calls what it was asked for: that one has to be allowed, too.
       const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
-      const refused = [call.tool, target].find((name) => name !== undefined && !isAllowed(name));
+      const refused = [call.tool, target].find((name) => name !== undefined && !isIts(name));
       if (refused === undefined) return service.handle(call);
       const known = seen.tools.map(({ name }) => name).slice(0, 20);
       const next = known.length === 0 ? '' : ` Call one of: ${known.join(', ')}.`;

@@ -3,6 +3,7 @@ import {
   type WebStandardStreamableHTTPServerTransportOptions,
 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
 
 /**
@@ -10,8 +11,8 @@ import { errorResponse } from '../incoming.ts';
  * one id cannot both be answered (the SDK forgets the first), so that the second is refused.
  */
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
-  /** The value tells apart two uses of one id. */
-  readonly #inFlight = new Map<RequestId, symbol>();
+  /** The value is one of its own for each use of an id. */
+  readonly #inFlight = new Map<RequestId, { readonly principal: Principal }>();
   readonly #inFlightMax: number;
 
   constructor(options: WebStandardStreamableHTTPServerTransportOptions & { readonly inFlightMax: number }) {
@@ -24,9 +25,14 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     return this.#inFlight.size;
   }
 
+  /** Whose a request is that is in flight: a caller's next token may let it call more, or less. */
+  principalOf(id: RequestId): Principal | undefined {
+    return this.#inFlight.get(id)?.principal;
+  }
+
   /** Serves one message, checked before, and answers it. */
-  async take(request: Request, message: JSONRPCMessage): Promise<Response> {
-    if ('method' in message && 'id' in message) return this.#takeRequest(request, message, message.id);
+  async take(request: Request, principal: Principal, message: JSONRPCMessage): Promise<Response> {
+    if ('method' in message && 'id' in message) return this.#takeRequest(request, principal, message, message.id);
     const cancelled =
       'method' in message && message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
     const use = this.#inFlight.get(cancelled as RequestId);
@@ -43,7 +49,12 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     }
   }
 
-  async #takeRequest(request: Request, message: JSONRPCMessage, id: RequestId): Promise<Response> {
+  async #takeRequest(
+    request: Request,
+    principal: Principal,
+    message: JSONRPCMessage,
+    id: RequestId,
+  ): Promise<Response> {
     if (this.#inFlight.has(id)) {
       const why = 'Another request with this id is in flight, and goes on. Nothing was executed for this one.';
       return Response.json(errorResponse(id, ErrorCode.InvalidRequest, why), { status: 400 });
@@ -55,7 +66,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
         headers: { 'retry-after': '1' },
       });
     }
-    const use = Symbol();
+    const use = { principal };
     this.#inFlight.set(id, use);
     const answer = await this.handleRequest(request, { parsedBody: message });
     // Refused before the server had it: no response will be sent.
@@ -67,7 +78,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
    * The SDK answers no request that was cancelled, and would hold its stream open for ever. A stream ends
    * with its answer (MCP 2025-11-25, transports), which whoever cancelled ignores.
    */
-  #endCancelled(id: RequestId, use: symbol): void {
+  #endCancelled(id: RequestId, use: object): void {
     if (this.#inFlight.get(id) !== use) return;
     const message = errorResponse(id, ErrorCode.InvalidRequest, 'The request was cancelled.') as JSONRPCMessage;
     this.send(message).catch((error: unknown) => this.onerror?.(error as Error));

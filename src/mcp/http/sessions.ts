@@ -7,7 +7,7 @@ import { readMessage } from '../incoming.ts';
 import { createMcpServer, tellOfChanges } from '../server.ts';
 import { BoundedEvents, type EventBounds } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
-import { isSamePrincipal, type ServedTools } from './principal.ts';
+import { isSameCaller, type ServedTools } from './principal.ts';
 import { SessionTransport } from './session.ts';
 
 export interface SessionsOptions {
@@ -25,6 +25,8 @@ interface Session {
   usedMs: number;
   /** Exchanges that are not over: streams, too. */
   open: number;
+  /** Has the client told of changes of what this principal may see. */
+  tellAs(principal: Principal): void;
   close(): Promise<void>;
 }
 
@@ -72,10 +74,10 @@ export class Sessions {
     if (id === null) return this.#begin(request, principal, incoming?.message, over);
     const session = this.#sessions.get(id);
     // Whether it is somebody else's is not told.
-    if (!session || !isSamePrincipal(session.principal, principal)) {
+    if (!session || !isSameCaller(session.principal, principal)) {
       return errorAnswer(404, sessionNotFound, 'There is no such session (any more): begin one with initialize.');
     }
-    return this.#within(session, request, incoming?.message, over);
+    return this.#within(session, request, principal, incoming?.message, over);
   }
 
   async close(): Promise<void> {
@@ -97,7 +99,7 @@ export class Sessions {
       return errorAnswer(503, serverError, why, { 'retry-after': '5' });
     }
     const session = await this.#open(principal);
-    const answer = await this.#within(session, request, message, over);
+    const answer = await this.#within(session, request, principal, message, over);
     // What was refused has opened nothing.
     if (session.transport.sessionId === undefined) await session.close();
     return answer;
@@ -107,7 +109,15 @@ export class Sessions {
     const { served, clock, events, inFlightMax } = this.#options;
     const { service, list } = served(principal);
     const { tenant, subject } = principal;
-    const server = createMcpServer({ ...service, list, scope: Object.freeze({ tenant, subject }) });
+    const server = createMcpServer({
+      ...service,
+      list,
+      scope: Object.freeze({ tenant, subject }),
+      part: ({ requestId }) => {
+        const { service, list } = served(transport.principalOf(requestId) ?? principal);
+        return { ...service, list };
+      },
+    });
     const transport = new SessionTransport({
       sessionIdGenerator: randomUUID,
       eventStore: new BoundedEvents(events),
@@ -117,10 +127,16 @@ export class Sessions {
     });
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
-    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, close };
-    const stopTelling = tellOfChanges(server, list, service.log);
+    let telling = { list, stop: tellOfChanges(server, list, service.log) };
+    const tellAs = (whoever: Principal): void => {
+      const { list } = served(whoever);
+      if (list === telling.list) return;
+      telling.stop();
+      telling = { list, stop: tellOfChanges(server, list, service.log) };
+    };
+    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, tellAs, close };
     server.onclose = () => {
-      stopTelling();
+      telling.stop();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
     };
     await server.connect(transport);
@@ -130,22 +146,25 @@ export class Sessions {
   #within(
     session: Session,
     request: Request,
+    principal: Principal,
     message: JSONRPCMessage | undefined,
     over: Promise<void>,
   ): Promise<Response> {
     const { transport } = session;
+    // The token that came last is what the client lists with next.
+    session.tellAs(principal);
     session.open += 1;
     void over.then(() => {
       session.open -= 1;
       session.usedMs = this.#options.clock.monotonicMs();
     });
-    return message === undefined ? transport.handleRequest(request) : transport.take(request, message);
+    return message === undefined ? transport.handleRequest(request) : transport.take(request, principal, message);
   }
 
   /** True when there is room for one more session of this principal. */
   #makeRoom(principal: Principal): boolean {
     if (this.#sessions.size < this.#options.sessionsMax) return true;
-    const own = [...this.#sessions].filter(([, each]) => isSamePrincipal(each.principal, principal) && isIdle(each));
+    const own = [...this.#sessions].filter(([, each]) => isSameCaller(each.principal, principal) && isIdle(each));
     const [oldest] = own.sort(([, one], [, other]) => one.usedMs - other.usedMs);
     if (!oldest) return false;
     this.#end(...oldest);

@@ -33,6 +33,35 @@ function contentTool(name, content, more) {
   return Object.freeze({ ...made, results: 'content', acceptsOutput: (result) => Array.isArray(result?.content) });
 }
 
+/**
+ * Asks a person one thing after the other, and gives what was answered. Its window is over at once, so that each
+ * scenario is asked anew.
+ */
+function askingTool(name, questions) {
+  const run = async (_input, { ask }) => {
+    const replies = {};
+    for (const [about, question] of Object.entries(questions)) replies[about] = await ask(about, question);
+    return replies;
+  };
+  return tool(name, run, { windowMs: 1 });
+}
+
+/** One of several texts, each shown by its title (SEP-1330): `oneOf` for a choice, `anyOf` for one of several. */
+function titled(keyword, titles) {
+  const choices = Object.entries(titles).map(([value, title]) => ({ const: value, title }));
+  return z
+    .string()
+    .refine((value) => Object.hasOwn(titles, value))
+    .meta({ [keyword]: choices });
+}
+
+const name = { message: 'What is your name?', schema: z.object({ name: z.string() }) };
+const confirm = { message: 'Please confirm', schema: z.object({ ok: z.boolean() }) };
+const user = z.object({
+  username: z.string().describe("User's response"),
+  email: z.string().describe("User's email address"),
+});
+
 /** The schema of the suite's scenario, as a tool has it that was not made from zod (SEP-1613, SEP-2106). */
 const schema2020 = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -71,9 +100,45 @@ export const tools = [
   ]),
   // For the checks of the response's stream: what a tool logs is not the client's.
   tool('test_logging_tool', async (_input, { log }) => log.warn('test_logging_tool was run')),
-  contentTool('test_streaming_elicitation', text('Nothing was asked.')),
-  // Asks for no input, so that what a client sends of it is passed over.
-  contentTool('test_input_required_result_elicitation', text('Hello, whoever you are.')),
+  askingTool('test_streaming_elicitation', { user_name: name }),
+  askingTool('test_missing_capability', { user_name: name }),
+  askingTool('test_input_required_result_elicitation', { user_name: name }),
+  askingTool('test_input_required_result_request_state', { confirm }),
+  askingTool('test_input_required_result_tampered_state', { confirm }),
+  askingTool('test_input_required_result_multi_round', {
+    step1: { message: 'Step 1: What is your name?', schema: z.object({ name: z.string() }) },
+    step2: { message: 'Step 2: What is your favorite color?', schema: z.object({ color: z.string() }) },
+  }),
+  tool('test_elicitation', async ({ message }, { ask }) => ask('user', { message, schema: user }), {
+    input: z.strictObject({ message: z.string() }),
+    windowMs: 1,
+  }),
+  askingTool('test_elicitation_sep1034_defaults', {
+    defaults: {
+      message: 'Review what is filled in',
+      schema: z.object({
+        name: z.string().default('John Doe'),
+        age: z.int().default(30),
+        score: z.number().default(95.5),
+        status: z.enum(['active', 'inactive', 'pending']).default('active'),
+        verified: z.boolean().default(true),
+      }),
+    },
+  }),
+  askingTool('test_elicitation_sep1330_enums', {
+    choices: {
+      message: 'Choose',
+      schema: z.object({
+        untitledSingle: z.enum(['option1', 'option2', 'option3']),
+        titledSingle: titled('oneOf', { value1: 'First Option', value2: 'Second Option', value3: 'Third Option' }),
+        legacyEnum: z.enum(['opt1', 'opt2', 'opt3']).meta({ enumNames: ['Option One', 'Option Two', 'Option Three'] }),
+        untitledMulti: z.array(z.enum(['option1', 'option2', 'option3'])),
+        titledMulti: z.array(
+          titled('anyOf', { value1: 'First Choice', value2: 'Second Choice', value3: 'Third Choice' }),
+        ),
+      }),
+    },
+  }),
   tool('test_reconnection', async () => pause(100, 'Reconnection test completed successfully.')),
   tool('test_error_handling', async () => {
     throw new NotExecuted('This tool intentionally returns an error for testing');
