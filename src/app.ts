@@ -5,8 +5,9 @@ import { dirname } from 'node:path';
 import { aboutTools } from './app/about-tools.ts';
 import { loadCatalog } from './app/catalog.ts';
 import { shared, tracked, untilEmpty } from './app/promises.ts';
+import { replaceTools } from './app/replace-tools.ts';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
-import { type Clock, pause, systemClock, within } from './clock.ts';
+import { type Clock, pause, systemClock } from './clock.ts';
 import type { Config, Environment } from './config.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -16,7 +17,6 @@ import type { Sandbox } from './sandbox/start.ts';
 import { type Catalog, ReplaceableCatalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
 import { ModuleVersions } from './tool/module-versions.ts';
-import type { Client } from './tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
@@ -28,8 +28,6 @@ const closeMs = 5_000;
 const readyMs = 2_000;
 /** How long the answers of what was drained may take to leave, in ms. */
 const answersMs = 1_000;
-/** How long tools may take to be loaded while others are served, in ms. */
-const reloadMs = 60_000;
 
 /** What an app is given besides its configuration. */
 export interface AppOptions {
@@ -120,19 +118,10 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
   const reload = async (next: Config): Promise<void> => {
-    const loading = loadCatalog(next, warn, modules.load);
-    const loaded = await within(clock, loading, reloadMs, () => {
-      throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${reloadMs / 1_000} s.`);
+    const inUse = { catalog, clients, answering, running: engine.running, clock };
+    await replaceTools(loadCatalog(next, warn, modules.load), inUse, (loaded) => {
+      about = aboutTools(loaded, variables, warn);
     });
-    const { alteredTools } = await import('./mcp/tool-list.ts');
-    const altered = await alteredTools(catalog.tools, loaded.tools);
-    about = aboutTools(loaded, variables, warn);
-    const before = clientsOf(catalog);
-    catalog.replace(loaded, altered);
-    // Whoever has begun may still need them.
-    void Promise.all(answering)
-      .then(() => Promise.all(engine.running))
-      .then(() => clients.retire([...before].filter((client) => !clientsOf(catalog).has(client))));
   };
   return {
     catalog,
@@ -158,10 +147,6 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     drain: (withinMs = config.drainMs) => drain({ engine, answering, closing, ending, close, log }, withinMs),
     close,
   };
-}
-
-function clientsOf({ tools, hidden }: Catalog): ReadonlySet<Client> {
-  return new Set([...tools, ...hidden].flatMap(({ client }) => client ?? []));
 }
 
 /** Its module is loaded where it is needed. */
@@ -279,7 +264,7 @@ export function readableOnUse(open: () => Promise<Ledger>, secret: string | unde
  * @throws McpOnceError `record_unreadable`
  * @throws LedgerUnavailable
  */
-export async function keptSecret({ store, codec }: Ledger): Promise<string> {
+async function keptSecret({ store, codec }: Ledger): Promise<string> {
   const { recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
   const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
