@@ -3,8 +3,10 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { loadCatalog } from './app/catalog.ts';
+import { inSandbox } from './app/in-sandbox.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { shared, tracked, untilEmpty } from './app/promises.ts';
+import { replaceTools } from './app/replace-tools.ts';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import type { Config, Environment } from './config.ts';
@@ -13,15 +15,12 @@ import type { Ledger } from './ledger/ledger.ts';
 import type { QuotaLimits, RecordQuota } from './ledger/record-quota.ts';
 import { createLog, type Log, logEvents } from './observe/log.ts';
 import type { Sandbox } from './sandbox/start.ts';
-import type { Catalog } from './tool/catalog.ts';
+import { type Catalog, ReplaceableCatalog } from './tool/catalog.ts';
 import { ClientPool } from './tool/client-pool.ts';
-import { clientStates, clientWarnings } from './tool/client-state.ts';
-import type { Upstream } from './tool/types.ts';
+import { ModuleVersions } from './tool/module-versions.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
-/** How the stripe client names the built-in sandbox. */
-const sandboxOrigin = 'mcp-once-sandbox';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
 const settleMs = 5_000;
 /** How long clients, store and sandbox may take to close, in ms. */
@@ -50,13 +49,17 @@ export interface App {
   readonly catalog: Catalog;
   /** Whose operations these are. */
   readonly scope: { readonly tenant: string; readonly subject: string };
-  /** For the model: how repeats are handled, and whether anything real happens. */
-  readonly instructions: string;
-  /** The same for somebody who is served these tools alone. */
-  instructionsOf(tools: Catalog['tools']): string;
+  /** For the model of somebody who is served these tools: how repeats are handled, and whether anything real happens. */
+  instructions(tools: Catalog['tools']): string;
   /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
   readonly usesSandbox: boolean;
   readonly log: Log;
+  /**
+   * Loads the tools of a configuration, of which nothing else is taken, and serves them instead: all, between two calls, or
+   * none. What has begun goes on with the tool that it began with. One at a time.
+   * @throws McpOnceError `tool_invalid`, `configuration_invalid`: then those that were served still are.
+   */
+  reload(config: Config): Promise<void>;
   /** Answers one tool call. Rejects for faults only. */
   handle(call: ToolCall): Promise<Answer>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
@@ -78,10 +81,10 @@ export interface App {
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
   const { warn = (message) => log.warn(message) } = options;
-  const catalog = options.catalog ?? (await loadCatalog(config, warn));
+  const modules = new ModuleVersions();
+  const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, warn, modules.load)));
   const variables = clientEnvironment(environment, config);
-  const states = clientStates([...catalog.tools, ...catalog.hidden], variables);
-  for (const message of clientWarnings(states)) warn(message);
+  let usesSandbox = inSandbox(catalog, variables, warn);
   const parts = openedOnUse(config, variables, clock, log);
   const stopLogging = logEvents(log);
   const closing = new AbortController();
@@ -115,14 +118,21 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const loaded = shared(() => import('./call/handle-call.ts'));
   const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
-  const usesSandbox = states.some(({ state }) => state.type === 'configured' && isBuiltInSandbox(state.upstream));
+  const reload = async (next: Config): Promise<void> => {
+    const inUse = { catalog, clients, answering, running: engine.running, clock };
+    await replaceTools(loadCatalog(next, warn, modules.load), inUse, (loaded) => {
+      usesSandbox = inSandbox(loaded, variables, warn);
+    });
+  };
   return {
     catalog,
     scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
-    instructions: instructionsFor(catalog.tools, usesSandbox),
-    instructionsOf: (tools) => instructionsFor(tools, usesSandbox),
-    usesSandbox,
+    instructions: (tools) => instructionsFor(tools, usesSandbox),
+    get usesSandbox() {
+      return usesSandbox;
+    },
     log,
+    reload,
     handle: (call) => tracked(answering, handle(call)),
     isReady: async () => {
       if (closing.signal.aborted) return false;
@@ -253,7 +263,7 @@ export function readableOnUse(open: () => Promise<Ledger>, secret: string | unde
  * @throws McpOnceError `record_unreadable`
  * @throws LedgerUnavailable
  */
-export async function keptSecret({ store, codec }: Ledger): Promise<string> {
+async function keptSecret({ store, codec }: Ledger): Promise<string> {
   const { recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
   const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
@@ -285,9 +295,4 @@ async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
 export function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
   const theirs = Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'));
   return Object.freeze({ ...Object.fromEntries(theirs), MCP_ONCE_SANDBOX_DATA: sandbox.dataFile });
-}
-
-/** By its origin: another provider's sandbox says nothing about what Stripe bills. */
-function isBuiltInSandbox({ origin, mode }: Upstream): boolean {
-  return origin === sandboxOrigin && mode === 'sandbox';
 }

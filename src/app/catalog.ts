@@ -3,17 +3,22 @@ import type { Config } from '../config.ts';
 import { McpOnceError } from '../errors.ts';
 import type { OpenApiSource } from '../source/openapi/types.ts';
 import { type Catalog, createCatalog } from '../tool/catalog.ts';
-import { applyRules, bundledToolsDir, loadTools } from '../tool/load.ts';
+import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../tool/load.ts';
 import type { Tool } from '../tool/types.ts';
 
 /**
  * The tools of a configuration.
+ * @param load how a tool file becomes a module. Default: once a process.
  * @param warn told of a folder that holds no tool, of a pattern that no tool's name matches, and if none is left.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
-export async function loadCatalog(config: Config, warn: (message: string) => void = () => {}): Promise<Catalog> {
+export async function loadCatalog(
+  config: Config,
+  warn: (message: string) => void = () => {},
+  load?: LoadModule,
+): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
-  const [own, apis] = await Promise.all([loadTools(folders, warn), loadApis(config, warn)]);
+  const [own, apis] = await Promise.all([loadTools(folders, warn, load), loadApis(config, warn)]);
   const loaded = [...own, ...apis.listed];
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));

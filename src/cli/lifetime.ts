@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync } from 'node:fs';
 import type { App } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import { describeError } from '../errors.ts';
@@ -40,8 +41,11 @@ export interface Stopper {
   readonly now: (why: string) => void;
 }
 
-/** Tells once when to stop. A second signal ends the process at once. */
-export function stopper(): Stopper {
+/**
+ * Tells once when to stop. A second signal ends the process at once.
+ * @param onHup called at each SIGHUP that means something else than the end of the terminal. Default: it ends the server.
+ */
+export function stopper(onHup?: () => void): Stopper {
   let now = (_why: string): void => {};
   const stopped = new Promise<string>((resolve) => {
     now = resolve;
@@ -51,8 +55,12 @@ export function stopper(): Stopper {
     hear = resolve;
   });
   let signals = 0;
+  const hadTerminal = hasTerminal();
+  // On Windows it means a console that was closed, and nothing else.
+  const meansMore = (): boolean => process.platform !== 'win32' && !(hadTerminal && !hasTerminal());
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      if (signal === 'SIGHUP' && onHup && meansMore()) return onHup();
       signals += 1;
       if (signals > 1) process.exit(exitCodes.failure);
       hear();
@@ -60,6 +68,19 @@ export function stopper(): Stopper {
     });
   }
   return { stopped, signalled, now };
+}
+
+/**
+ * Whether this process belongs to a terminal. When that is gone (a window closed, a connection lost) SIGHUP comes, too,
+ * and by then the system has taken the terminal from the process.
+ */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -55,7 +55,9 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => cli.print(text.trimEnd()), writeErr: (text) => cli.tell(text.trimEnd()) });
 
   withLogLevel(withTools(configured(program.command('serve'))))
-    .description('serve the tools over stdin and stdout (what runs when no command is given), or over HTTP')
+    .description(
+      'serve the tools over stdin and stdout (what runs when no command is given), or over HTTP; SIGHUP has them read again',
+    )
     .option('--http [address]', 'serve over HTTP: HOST:PORT, or a port on 127.0.0.1 (default: 127.0.0.1:3000)')
     .option('--insecure', 'with --http: let in everybody who reaches an address of other machines')
     .action(async (options) => end(await (await import('./serve.ts')).runServe(cli, options)));

@@ -8,13 +8,16 @@ import { describeError } from '../errors.ts';
 import type { HttpLimits } from '../mcp/http/http-server.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from './access-check.ts';
-import { type Cli, configOf, exitCodes, packageVersion, refuse, warner } from './cli.ts';
+import { type Cli, configOf, exitCodes, refuse, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
+import { Reloads, readToolsAgain } from './reload.ts';
 import type { ServeOptions } from './serve.ts';
+import { serviceOf, tellOfSandbox } from './service.ts';
 
-/** Serves the tools over HTTP until a signal comes; then drains. Prints the URL when it listens. */
+/** Serves the tools over HTTP until a signal comes; then drains. SIGHUP has them read again. Prints the URL when it listens. */
 export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<number> {
-  const stop = stopper();
+  const reloads = new Reloads();
+  const stop = stopper(reloads.ask);
   const config = await configOf(cli, options);
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
@@ -26,28 +29,18 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
   const warn = warner(cli);
   const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn });
-  for (const message of accessWarnings(config, app.catalog)) warn(message);
-  if (app.usesSandbox) {
-    cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
-  }
+  const tellOfAccess = (): void => {
+    for (const message of accessWarnings(config, app.catalog)) warn(message);
+  };
+  tellOfAccess();
+  tellOfSandbox(cli, app);
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
-  const { catalog, handle, instructions, instructionsOf, isReady } = app;
   const { allowedHosts, allowedOrigins } = config.http;
   const resource = config.access.oauth?.resource;
   const { callsPerSubjectMax, callsPerTenantMax, callsMax, sessionsPerSubjectMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
-  const service = {
-    name: 'mcp-once',
-    title: 'mcp-once',
-    version: packageVersion(),
-    catalog,
-    handle,
-    instructions,
-    instructionsOf,
-    log,
-  };
   const server = await startHttpServer({
-    service,
+    service: serviceOf(app),
     clock: systemClock,
     host,
     port,
@@ -61,8 +54,9 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     held: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
     // Where everybody is one subject, nobody has to be kept from another's share.
     ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax }),
-    isReady,
+    isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
+  reloads.begin(() => readToolsAgain(cli, options, { app, config, log, onRead: tellOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });

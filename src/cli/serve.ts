@@ -1,7 +1,9 @@
 import { createApp } from '../app.ts';
 import { createLog } from '../observe/log.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, warner } from './cli.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
+import { Reloads, readToolsAgain } from './reload.ts';
+import { serviceOf, tellOfSandbox } from './service.ts';
 
 export interface ServeOptions extends ConfigOptions {
   /** Over HTTP instead: where to listen, or true for where the configuration says. */
@@ -11,7 +13,7 @@ export interface ServeOptions extends ConfigOptions {
 }
 
 /**
- * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains.
+ * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. SIGHUP has them read again.
  * @param command what a client has to start, for a person who started it by hand.
  */
 export async function runServe(
@@ -20,9 +22,10 @@ export async function runServe(
   command: readonly string[] = ['serve'],
 ): Promise<number> {
   if (options.http !== undefined) return (await import('./serve-http.ts')).runServeHttp(cli, options);
-  const stop = stopper();
+  const reloads = new Reloads();
+  const stop = stopper(reloads.ask);
   // All that is needed is read from the disk at once.
-  const loading = import('../mcp/server.ts');
+  const loading = Promise.all([import('../mcp/server.ts'), import('../mcp/tool-list.ts')]);
   const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
     import('../mcp/stdio.ts'),
     import('../mcp/stdio-eras.ts'),
@@ -35,28 +38,19 @@ export async function runServe(
   // Before the tools are loaded: a promise that one of them forgets may be rejected at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
   const app = await createApp(config, { environment: cli.environment, log, warn: warner(cli) });
-  if (app.usesSandbox) {
-    cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
-  }
+  tellOfSandbox(cli, app);
   if (cli.isTerminal) cli.tell(terminalHelp(command));
-  const { createMcpServer } = await loading;
-  const { catalog, handle, scope, instructions } = app;
-  const served = {
-    name: 'mcp-once',
-    title: 'mcp-once',
-    version: packageVersion(),
-    catalog,
-    handle,
-    scope,
-    instructions,
-    log,
-  };
+  const [{ createMcpServer, tellOfChanges }, { toolList }] = await loading;
+  const list = toolList(app.catalog);
+  const served = { ...serviceOf(app), list, scope: app.scope };
   const server = createMcpServer(served);
+  tellOfChanges(server, list, log);
   await connectEras(transport, {
     earlier: (side) => server.connect(side),
     modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served),
     onFault: (message) => log.error(message),
   });
+  reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));
   await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }

@@ -109,7 +109,9 @@ export const fileSchema = z.strictObject({
     .array(path)
     .max(100)
     .prefault([...defaults.toolsDirs])
-    .describe('Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more.'),
+    .describe(
+      'Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more. Read again on SIGHUP: a changed file is loaded anew, and what it imports stays as it was.',
+    ),
   bundledTools: z
     .boolean()
     .prefault(defaults.bundledTools)

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { takesForms } from './elicitation.ts';
-import type { ToolPage } from './tool-list.ts';
-import { answerCall, pageAt, type ToolService } from './tool-requests.ts';
+import type { ToolList } from './tool-list.ts';
+import { answerCall, pageAt, type ToolService, toolsCapability } from './tool-requests.ts';
 
-/** How long a list may be taken for what it is, in ms. What is served changes by a restart only. */
+/** How long a list may be taken for what it is, in ms. Whoever listens is told of a change before that. */
 const listMs = 60_000;
 
 const listParams = z.looseObject({ cursor: z.string().optional() }).optional();
@@ -20,7 +20,7 @@ const noValidator = {
 };
 
 export interface ModernServerOptions extends ToolService {
-  readonly list: (cursor?: string) => ToolPage | undefined;
+  readonly list: ToolList;
   readonly scope: ToolCall['scope'];
   /** Of the HTTP header `Idempotency-Key`, where there is one. */
   readonly headerKey?: unknown;
@@ -32,14 +32,14 @@ export function createModernServer(options: ModernServerOptions): Server {
   const server = new ToolServer(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
-      capabilities: { tools: {} },
+      capabilities: { tools: toolsCapability(options.catalog) },
       jsonSchemaValidator: noValidator,
       // Not for caches that several callers share: another principal may see other tools.
       cacheHints: {
         'tools/list': { ttlMs: listMs, cacheScope: 'private' },
         'server/discover': { ttlMs: listMs, cacheScope: 'private' },
       },
-      ...(instructions === undefined ? {} : { instructions }),
+      ...(instructions === undefined ? {} : { instructions: instructions(options.catalog.tools) }),
     },
   );
   server.setRequestHandler('tools/list', { params: listParams }, (params) => ({ ...pageAt(list, params?.cursor) }));

@@ -10,8 +10,8 @@ import { z } from 'zod';
 import type { Asking, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { askingBy, takesForms } from './elicitation.ts';
-import { type ToolPage, toolPages } from './tool-list.ts';
-import { answerCall, pageAt, type ToolService } from './tool-requests.ts';
+import { type ToolList, toolList } from './tool-list.ts';
+import { answerCall, pageAt, type ToolService, toolsCapability } from './tool-requests.ts';
 
 /** What the SDK tells about a request besides the request: its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -20,14 +20,14 @@ type CallScope = ToolCall['scope'];
 export interface McpServerOptions extends ToolService {
   /** Whose calls these are; a function where each request has to say it. */
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
-  /** The pages of the catalog, where several connections share them. */
-  readonly list?: (cursor?: string) => ToolPage | undefined;
+  /** That of the catalog, where several connections share it. */
+  readonly list?: ToolList;
   /** What a request is answered from, where not each may see the same. Default: all of this. */
   readonly part?: (extra: RequestExtra) => ServedPart;
 }
 
 interface ServedPart extends ToolService {
-  readonly list: (cursor?: string) => ToolPage | undefined;
+  readonly list: ToolList;
 }
 
 const listRequest = z.object({
@@ -59,12 +59,12 @@ export function createMcpServer(options: McpServerOptions): Server {
   const server = new ToolServer(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
-      capabilities: { tools: {} },
+      capabilities: { tools: toolsCapability(options.catalog) },
       jsonSchemaValidator: noValidator,
-      ...(instructions === undefined ? {} : { instructions }),
+      ...(instructions === undefined ? {} : { instructions: instructions(options.catalog.tools) }),
     },
   );
-  const whole: ServedPart = { ...options, list: options.list ?? toolPages(options.catalog) };
+  const whole: ServedPart = { ...options, list: options.list ?? toolList(options.catalog) };
   const { part = () => whole } = options;
   server.setRequestHandler(listRequest, ({ params }, extra) => ({ ...pageAt(part(extra).list, params?.cursor) }));
   server.onCall((params, extra) => {
@@ -81,6 +81,14 @@ export function createMcpServer(options: McpServerOptions): Server {
   });
   server.onerror = (error) => options.log.debug(`mcp: ${describeError(error)}`);
   return server;
+}
+
+/** Has a client told whenever its list becomes another. Before it has initialized it has seen none. @returns what ends that */
+export function tellOfChanges(server: Server, list: ToolList, log: ToolService['log']): () => void {
+  return list.onChange(() => {
+    if (server.getClientCapabilities() === undefined) return;
+    server.sendToolListChanged().catch((error: unknown) => log.debug(`list_changed: ${describeError(error)}`));
+  });
 }
 
 function askingOf(extra: RequestExtra): Asking {

@@ -3,15 +3,22 @@ import type { Transport } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { describeError } from '../errors.ts';
 import { createModernServer, type ModernServerOptions } from './modern-server.ts';
-import { toolPages } from './tool-list.ts';
 
 /** Serves MCP 2026-07-28, and nothing earlier, on a connection that is open already. Loaded when a client asks for it. */
-export function serveModern(transport: EarlierTransport, options: Omit<ModernServerOptions, 'list'>): void {
-  const list = toolPages(options.catalog);
-  serveStdio(() => createModernServer({ ...options, list }), {
+export function serveModern(transport: EarlierTransport, options: ModernServerOptions): void {
+  const { list, log } = options;
+  const connect = (): ReturnType<typeof createModernServer> => {
+    const server = createModernServer(options);
+    // The SDK hands it to those who listen, and to nobody else.
+    list.onChange(() => {
+      server.sendToolListChanged().catch((error: unknown) => log.debug(`list_changed: ${describeError(error)}`));
+    });
+    return server;
+  };
+  serveStdio(connect, {
     legacy: 'reject',
     // Both SDKs mean the same by a transport; only their schemas of messages differ.
     transport: transport as unknown as Transport,
-    onerror: (error) => options.log.debug(`mcp: ${describeError(error)}`),
+    onerror: (error) => log.debug(`mcp: ${describeError(error)}`),
   });
 }

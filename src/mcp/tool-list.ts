@@ -1,7 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Tool as ListedTool, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
 import { REPEAT_TOKEN_FIELD } from '../key/arguments.ts';
 import { declaresProperty } from '../key/schema-place.ts';
-import type { Catalog } from '../tool/catalog.ts';
+import type { Catalog, CatalogChange } from '../tool/catalog.ts';
 import type { Tool } from '../tool/types.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -14,6 +15,8 @@ const repeatTokenSchema = Object.freeze({
 
 /** How many tools one page holds. A client that asks for no further page sees these. */
 const pageTools = 100;
+/** How many tools are compared before others have their turn. */
+const comparedAtOnce = 20;
 
 /** One page of `tools/list`. */
 export interface ToolPage {
@@ -21,24 +24,58 @@ export interface ToolPage {
   readonly nextCursor?: string;
 }
 
+/** `tools/list` of a catalog, whatever that holds at the time. */
+export interface ToolList {
+  /** @returns undefined for a cursor that is none. */
+  page(cursor?: string): ToolPage | undefined;
+  /** Tells when another list has come in place of what is shown, and only then. @returns what ends that */
+  onChange(tell: () => void): () => void;
+}
+
 /**
  * The catalog as `tools/list` shows it, in its order, page by page; each page is made once, when it is
  * asked for. The cursor is the place of a page's first tool (opaque to clients, MCP 2025-11-25, pagination).
- * @returns undefined for a cursor that is none.
  */
-export function toolPages({ tools }: Catalog): (cursor?: string) => ToolPage | undefined {
-  const pages = new Map<number, ToolPage>();
-  return (cursor = '0') => {
-    const from = /^\d{1,7}$/.test(cursor) ? Number(cursor) : Number.NaN;
-    if (!(from === 0 || (from < tools.length && from % pageTools === 0))) return undefined;
-    const next = from + pageTools;
-    const page = pages.get(from) ?? {
-      tools: tools.slice(from, next).map(listTool),
-      ...(next < tools.length ? { nextCursor: String(next) } : {}),
-    };
-    pages.set(from, page);
-    return page;
+export function toolList(catalog: Catalog): ToolList {
+  let pages = new Map<number, ToolPage>();
+  let paged = catalog.tools;
+  return {
+    page: (cursor = '0') => {
+      const { tools } = catalog;
+      if (tools !== paged) [pages, paged] = [new Map(), tools];
+      const from = /^\d{1,7}$/.test(cursor) ? Number(cursor) : Number.NaN;
+      if (!(from === 0 || (from < tools.length && from % pageTools === 0))) return undefined;
+      const next = from + pageTools;
+      const page = pages.get(from) ?? {
+        tools: tools.slice(from, next).map(listTool),
+        ...(next < tools.length ? { nextCursor: String(next) } : {}),
+      };
+      pages.set(from, page);
+      return page;
+    },
+    onChange: (tell) =>
+      catalog.onChange?.((change) => {
+        if (looksOtherwise(change, catalog.tools)) tell();
+      }) ?? (() => undefined),
   };
+}
+
+function looksOtherwise({ before, altered }: CatalogChange, after: readonly Tool[]): boolean {
+  if (before.length !== after.length) return true;
+  return after.some(({ name }, index) => name !== before[index]?.name || altered.has(name));
+}
+
+/** The names of tools that are listed in both, and not in the same words. Lets others have their turn meanwhile. */
+export async function alteredTools(before: readonly Tool[], after: readonly Tool[]): Promise<ReadonlySet<string>> {
+  const known = new Map(before.map((tool) => [tool.name, tool]));
+  const altered = new Set<string>();
+  for (const [index, tool] of after.entries()) {
+    if (index % comparedAtOnce === comparedAtOnce - 1) await turn();
+    const old = known.get(tool.name);
+    if (old === undefined || old === tool) continue;
+    if (JSON.stringify(listTool(old)) !== JSON.stringify(listTool(tool))) altered.add(tool.name);
+  }
+  return altered;
 }
 
 function listTool(tool: Tool): ListedTool {

@@ -5,17 +5,15 @@ import type { Catalog } from '../tool/catalog.ts';
 import type { ToolLog } from '../tool/types.ts';
 import { type ProgressNotification, progressTeller } from './progress.ts';
 import { render, renderFault } from './render.ts';
-import type { ToolPage } from './tool-list.ts';
+import type { ToolList, ToolPage } from './tool-list.ts';
 
 /** What a server of either protocol era answers from. */
 export interface ToolService {
   readonly name: string;
   readonly version: string;
   readonly title?: string;
-  /** For the model: what the server is, and what it has to know about all tools. */
-  readonly instructions?: string;
-  /** The same for somebody who is served these tools alone. */
-  readonly instructionsOf?: (tools: Catalog['tools']) => string;
+  /** For the model of whoever is served these tools: what the server is, and what it has to know about all of them. */
+  readonly instructions?: (tools: Catalog['tools']) => string;
   readonly catalog: Catalog;
   /** Rejects only for faults: every expected outcome is an answer. */
   readonly handle: (call: ToolCall) => Promise<Answer>;
@@ -40,6 +38,11 @@ export interface ToolRequest {
   readonly faults: 'results' | 'errors';
 }
 
+/** What a server declares about its tools: whether their list may change while it runs. */
+export function toolsCapability({ onChange }: Catalog): { readonly listChanged?: boolean } {
+  return onChange === undefined ? {} : { listChanged: true };
+}
+
 /** JSON-RPC 2.0, section 5.1. */
 const invalidParams = -32_602;
 const internalError = -32_603;
@@ -48,8 +51,8 @@ const internalError = -32_603;
 const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
 
 /** The page of `tools/list` at a cursor. @throws RequestError for a cursor that is none */
-export function pageAt(list: (cursor?: string) => ToolPage | undefined, cursor: string | undefined): ToolPage {
-  const page = list(cursor);
+export function pageAt(list: ToolList, cursor: string | undefined): ToolPage {
+  const page = list.page(cursor);
   if (page) return { ...page };
   throw new RequestError(invalidParams, 'The cursor is not one of this list: begin again without one.');
 }

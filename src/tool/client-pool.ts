@@ -31,10 +31,22 @@ export class ClientPool {
     return opening;
   }
 
-  async close(): Promise<void> {
-    const closing = [...this.#opened].map(async ([client, opening]) => this.#configure(client).close(await opening));
-    this.#opened.clear();
+  /** Closes clients that no tool has any more. Whoever opens one all the same opens it anew. Never rejects. */
+  async retire(clients: Iterable<Client>): Promise<void> {
+    const closing = [...clients].map((client) => this.#close(client));
     await Promise.allSettled(closing);
+  }
+
+  async close(): Promise<void> {
+    await this.retire(this.#opened.keys());
+  }
+
+  async #close(client: Client): Promise<void> {
+    const opening = this.#opened.get(client);
+    const configured = this.#configured.get(client);
+    this.#opened.delete(client);
+    this.#configured.delete(client);
+    if (opening && configured) await configured.close(await opening);
   }
 
   #configure(client: Client): ConfiguredClient {

@@ -25,12 +25,14 @@ export const bundledToolsDir = join(packageFolder, 'tools');
  * the exported tools (named or default, one or an array of them).
  *
  * @param warn told of a folder that holds no tool.
+ * @param load how a file of another folder than the shipped one becomes a module.
  * @throws McpOnceError `tool_invalid` naming the file: it throws, exports no tool, exports a tool
  * that contradicts itself, or repeats a name. `configuration_invalid` for a folder that cannot be read.
  */
 export async function loadTools(
   folders: readonly string[],
   warn: (message: string) => void = () => {},
+  load: LoadModule = loadOnce,
 ): Promise<Tool[]> {
   if (!folders.every(findsUs)) await letToolsImportUs();
   const found = await Promise.all(folders.map(filesOf));
@@ -41,7 +43,9 @@ export async function loadTools(
   }
   const files = found.flat();
   // All at once; what is wrong is then told in the order of the files, the same each time.
-  const loaded = await Promise.allSettled(files.map(toolsOf));
+  const loaded = await Promise.allSettled(
+    files.map((file) => toolsOf(file, dirname(file) === bundledToolsDir ? loadOnce : load)),
+  );
   const byName = new Map<string, { tool: Tool; file: string }>();
   for (const [index, result] of loaded.entries()) {
     const file = files[index] ?? '';
@@ -78,10 +82,16 @@ async function filesOf(folder: string): Promise<string[]> {
   return files.sort().map((name) => resolve(folder, name));
 }
 
-async function toolsOf(file: string): Promise<Tool[]> {
+/** Gives what a file exports. */
+export type LoadModule = (file: string) => Promise<Record<string, unknown>>;
+
+/** For as long as the process lives a file is the module that it was. */
+const loadOnce: LoadModule = (file) => import(pathToFileURL(file).href);
+
+async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
   let exported: Record<string, unknown>;
   try {
-    exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    exported = await load(file);
   } catch (error) {
     throw invalid(file, `loading it failed: ${describeError(error)}`, error);
   }

@@ -215,11 +215,11 @@ describe('instructions', () => {
   test('say that nothing real is billed where the sandbox is used, and only there', async () => {
     const sandboxed = (await appIn(temporaryFolder())).app;
     expect(sandboxed.usesSandbox).toBe(true);
-    expect(sandboxed.instructions).toContain('Nothing real is billed');
+    expect(sandboxed.instructions(sandboxed.catalog.tools)).toContain('Nothing real is billed');
     const real = (await appIn(temporaryFolder(), { STRIPE_SECRET_KEY: 'sk_test_4eC39HqLyjWDarjtT1zdp7dc' })).app;
     expect(real.usesSandbox).toBe(false);
-    expect(real.instructions).not.toContain('billed');
-    expect(real.instructions).toContain('repeat_token');
+    expect(real.instructions(real.catalog.tools)).not.toContain('billed');
+    expect(real.instructions(real.catalog.tools)).toContain('repeat_token');
   });
 
   test("another provider's sandbox says nothing about what Stripe bills", async () => {
@@ -231,7 +231,7 @@ describe('instructions', () => {
     const { app } = await appIn(folder, environment, join(folder, 'c.json'));
     expect(app.catalog.find('pay')).toBeDefined();
     expect(app.usesSandbox).toBe(false);
-    expect(app.instructions).not.toContain('billed');
+    expect(app.instructions(app.catalog.tools)).not.toContain('billed');
   });
 });
 

@@ -111,6 +111,27 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['in_flight']);
   });
 
+  test.each<[string, (served: Served) => void]>([
+    ['SIGTERM', (served) => served.child.kill('SIGTERM')],
+    ['the end of stdin', (served) => served.child.stdin.end()],
+  ])('SIGHUP ends nothing, and cuts off nothing that drains; %s still ends it', async (_, stop) => {
+    const folder = folderWithTool(slowTool);
+    const { url, arrived, release } = await slowUpstream();
+    const served = await Served.start(folder, debug);
+    served.child.kill('SIGHUP');
+    await served.until(() => served.stderr.includes('the tools were read again'));
+    const answer = served.call('slow', { url });
+    await arrived;
+    stop(served);
+    await served.until(() => served.stderr.includes('draining'));
+    served.child.kill('SIGHUP');
+    await served.until(() => served.stderr.split('the tools were read again').length === 3);
+    release();
+    expect((await answer).structuredContent).toEqual({ text: 'made' });
+    expect(await served.exited).toEqual({ code: 0, signal: null });
+    expect(statesIn(folder)).toEqual(['succeeded']);
+  });
+
   test('a client that is gone, its pipes broken, ends nothing before it is settled', async () => {
     const folder = folderWithTool(slowTool);
     const { url, arrived, release } = await slowUpstream();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type RunContext, z } from '../../src/index.ts';
 import {
   type Fields,
@@ -84,6 +84,25 @@ describe('MCP 2026-07-28', () => {
     expect(upstream.effects).toHaveLength(0);
     expect(await outcomeOf(await call({ 'mcp-param-item': '=?base64?YQ==?=' }))).toMatchObject({ code: 'succeeded' });
     expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('of subscriptions as many are open as may be, and one that has ended makes room', async () => {
+    const { url } = await httpServer({ limits: { subscriptionsMax: 2 } });
+    const listen = async () => {
+      const notifications = { toolsListChanged: true };
+      const left = new AbortController();
+      onTestFinished(() => left.abort());
+      const response = await postModern(url, 'subscriptions/listen', { notifications }, {}, left.signal);
+      const chunk = await response.body?.getReader().read();
+      return { text: Buffer.from(chunk?.value ?? []).toString(), leave: () => left.abort() };
+    };
+    const isOpen = ({ text }: { text: string }) => text.includes('notifications/subscriptions/acknowledged');
+    const listening = await Promise.all([1, 2, 3, 4].map(() => listen()));
+    expect(listening.filter(isOpen)).toHaveLength(2);
+    expect(listening.filter(({ text }) => text.includes('Subscription limit reached'))).toHaveLength(2);
+    listening.find(isOpen)?.leave();
+    await vi.waitFor(async () => expect(isOpen(await listen())).toBe(true));
+    expect(isOpen(await listen())).toBe(false);
   });
 
   test('a method that is not there is an error of this era', async () => {

@@ -82,10 +82,7 @@ export const exceptions = [
   },
   {
     scenario: 'server-stateless',
-    checks: [
-      'sep-2575-server-sends-prompts-list-changed-on-subscription',
-      'sep-2575-server-sends-tools-list-changed-on-subscription',
-    ],
-    reason: 'what is served changes by a restart only: listChanged is not declared',
+    checks: ['sep-2575-server-sends-prompts-list-changed-on-subscription'],
+    reason: noPrompts,
   },
 ];

@@ -45,7 +45,9 @@ function newSuite() {
  */
 export async function conformanceOfServe({ node, folder }) {
   const release = join(folder, 'release');
-  const server = await startServe(folder, { RELEASE: release });
+  const changing = join(folder, 'changing');
+  mkdirSync(changing);
+  const server = await startServe(folder, { RELEASE: release, CHANGING: changing }, ['--tools', changing]);
   // What releases the call that the suite's waits for: that one has been told of its progress often enough.
   const relay = await startRelay(server.url, 'notifications/progress', progressMin, () => writeFileSync(release, ''));
   try {
@@ -73,9 +75,9 @@ export async function conformanceOfServe({ node, folder }) {
 }
 
 /** Starts `mcp-once serve --http` with the test tools. @throws when it does not listen */
-async function startServe(folder, more = {}) {
+async function startServe(folder, more = {}, args = []) {
   const env = environment(folder, more);
-  const child = spawn(process.execPath, serveArgs(folder, ['--http', '127.0.0.1:0']), {
+  const child = spawn(process.execPath, serveArgs(folder, [...args, '--http', '127.0.0.1:0']), {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

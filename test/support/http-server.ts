@@ -63,9 +63,9 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const usual = [createThing(upstream, 'resend'), setThing(upstream)];
   const catalog = createCatalog([...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own]);
   const app = await createApp(config, { environment, log, catalog });
-  const { handle, instructions, instructionsOf, isReady, scope } = app;
+  const { handle, instructions, isReady, scope } = app;
   const server = await startHttpServer({
-    service: { name: 'test', version: '1.2.3', catalog, handle, instructions, instructionsOf, log },
+    service: { name: 'test', version: '1.2.3', catalog: app.catalog, handle, instructions, log },
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,

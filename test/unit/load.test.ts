@@ -5,6 +5,7 @@ import { McpOnceError } from '../../src/errors.ts';
 import { defineTool, z } from '../../src/index.ts';
 import { matchesGlob } from '../../src/tool/glob.ts';
 import { applyRules, loadTools } from '../../src/tool/load.ts';
+import { ModuleVersions } from '../../src/tool/module-versions.ts';
 import type { ToolDefinition } from '../../src/tool/types.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -66,6 +67,33 @@ describe('loading a folder', () => {
       'b.mjs': `export { one } from './a.mjs';`,
     });
     expect(await namesOf(folder)).toEqual(['one']);
+  });
+
+  test.each([
+    ['a.mjs', (name: string) => `export const one = ${toolText(name)};`],
+    ['a.js', (name: string) => `export const one = ${toolText(name)};`],
+    ['a.js', (name: string) => `exports.one = ${toolText(name)};`],
+  ])('a file that has changed is another module, one that has not is the same: %s', async (file, text) => {
+    const folder = folderWith({ [file]: text('one'), 'b.mjs': `export const other = ${toolText('other')};` });
+    const { load } = new ModuleVersions();
+    const read = () => loadTools([folder], () => {}, load);
+    const before = await read();
+    writeFileSync(join(folder, file), text('two'));
+    const after = await read();
+    expect(after.map(({ name }) => name)).toEqual(['two', 'other']);
+    expect(after[1]).toBe(before[1]);
+    expect((await read())[0]).toBe(after[0]);
+    // Without them a file is what it was when it was first loaded.
+    expect(await namesOf(folder)).toEqual(['one', 'other']);
+  });
+
+  test('a file that could not be loaded is tried anew, though it is the same', async () => {
+    const folder = folderWith({ 'a.mjs': `export { one } from './parts/a.mjs';` });
+    const { load } = new ModuleVersions();
+    await problemOf(loadTools([folder], () => {}, load));
+    mkdirSync(join(folder, 'parts'));
+    writeFileSync(join(folder, 'parts', 'a.mjs'), `export const one = ${toolText('one')};`);
+    expect((await loadTools([folder], () => {}, load)).map(({ name }) => name)).toEqual(['one']);
   });
 
   test('an empty folder has no tools', async () => {

@@ -159,7 +159,7 @@ describe('tools/list', () => {
       catalog: createCatalog([]),
       handle: never,
       title: 'A test',
-      instructions: 'Be kind.',
+      instructions: () => 'Be kind.',
     });
     expect(client.getServerVersion()).toEqual({ name: 'test', version: '1.2.3', title: 'A test' });
     expect(client.getInstructions()).toBe('Be kind.');

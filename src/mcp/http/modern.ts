@@ -1,4 +1,9 @@
-import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  type McpServerFactory,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server';
 import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
 import { createModernServer } from '../modern-server.ts';
@@ -20,31 +25,36 @@ interface Exchange {
 /** MCP 2026-07-28, error codes: headers and body disagree. */
 const headerMismatch = -32_020;
 
+type Handler = ReturnType<typeof createMcpHandler>;
+
 /** MCP 2026-07-28: each request by itself, with no session. */
 export class Modern {
-  readonly #handler: ReturnType<typeof createMcpHandler>;
+  readonly #options: ModernOptions;
+  readonly #handler: Handler;
+  /** Those of `subscriptions/listen`: their streams last. */
+  readonly #listening = new Set<Handler>();
   /** The SDK hands the request on as it is. */
   readonly #exchanges = new WeakMap<Request, Exchange>();
 
-  constructor({ served, subscriptionsMax }: ModernOptions) {
-    this.#handler = createMcpHandler(
-      ({ requestInfo }) => {
-        const exchange = requestInfo && this.#exchanges.get(requestInfo);
-        if (!requestInfo || !exchange) throw new Error('the request comes from nobody');
-        const { service, list } = served(exchange.principal);
-        // Here, where all that comes before it in the specification has been checked.
-        const fault = callFault(service, exchange.body, requestInfo.headers);
-        if (fault !== undefined) {
-          exchange.refused = refusal(exchange.body, fault);
-          throw new Error(fault);
-        }
-        const { tenant, subject } = exchange.principal;
-        const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
-        return createModernServer({ ...service, list, scope: { tenant, subject }, headerKey });
-      },
-      { legacy: 'reject', maxSubscriptions: subscriptionsMax },
-    );
+  constructor(options: ModernOptions) {
+    this.#options = options;
+    this.#handler = createMcpHandler(this.#connect, { legacy: 'reject' });
   }
+
+  readonly #connect: McpServerFactory = ({ requestInfo }) => {
+    const exchange = requestInfo && this.#exchanges.get(requestInfo);
+    if (!requestInfo || !exchange) throw new Error('the request comes from nobody');
+    const { service, list } = this.#options.served(exchange.principal);
+    // Here, where all that comes before it in the specification has been checked.
+    const fault = callFault(service, exchange.body, requestInfo.headers);
+    if (fault !== undefined) {
+      exchange.refused = refusal(exchange.body, fault);
+      throw new Error(fault);
+    }
+    const { tenant, subject } = exchange.principal;
+    const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
+    return createModernServer({ ...service, list, scope: { tenant, subject }, headerKey });
+  };
 
   /** Whether a request is one of this era, right or wrong. @param body of a POST; undefined otherwise. */
   async isModern(request: Request, body: object | undefined): Promise<boolean> {
@@ -54,12 +64,42 @@ export class Modern {
   async answer(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
     const exchange: Exchange = { principal, body };
     this.#exchanges.set(request, exchange);
+    if ((body as { method?: unknown } | undefined)?.method === 'subscriptions/listen') {
+      return this.#listen(request, principal, body);
+    }
     const answer = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });
     return exchange.refused ?? answer;
   }
 
-  close(): Promise<void> {
-    return this.#handler.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#handler, ...this.#listening].map((handler) => handler.close()));
+  }
+
+  /** By a handler of its own: all that listen to one are told the same, and each principal has tools of its own. */
+  async #listen(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
+    const { served, subscriptionsMax } = this.#options;
+    const { list } = served(principal);
+    let isListening = false;
+    const bus: ServerEventBus = {
+      publish: () => undefined,
+      subscribe: (tell) => {
+        isListening = true;
+        const stop = list.onChange(() => tell({ kind: 'tools_list_changed' }));
+        return () => {
+          stop();
+          this.#listening.delete(handler);
+        };
+      },
+    };
+    const maxSubscriptions = this.#listening.size < subscriptionsMax ? 1 : 0;
+    const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions });
+    // Its place is taken while it is being answered.
+    if (maxSubscriptions > 0) this.#listening.add(handler);
+    try {
+      return await handler.fetch(request, { parsedBody: body });
+    } finally {
+      if (!isListening) this.#listening.delete(handler);
+    }
   }
 }
 

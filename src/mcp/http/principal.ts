@@ -1,12 +1,14 @@
 import type { Principal } from '../../access/types.ts';
+import type { Catalog } from '../../tool/catalog.ts';
 import { matchesGlob } from '../../tool/glob.ts';
-import { type ToolPage, toolPages } from '../tool-list.ts';
+import type { Tool } from '../../tool/types.ts';
+import { type ToolList, toolList } from '../tool-list.ts';
 import type { ToolService } from '../tool-requests.ts';
 
-/** What one principal is served: the tools that it may see, and their pages. */
+/** What one principal is served: the tools that it may see, and their list. */
 export interface ServedTools {
   readonly service: ToolService;
-  readonly list: (cursor?: string) => ToolPage | undefined;
+  readonly list: ToolList;
 }
 
 /** How many lists of patterns are remembered; one more is worked out each time. */
@@ -40,28 +42,45 @@ function patternsOf({ tools }: Principal): string {
 }
 
 function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
-  if (patterns === undefined) return { service, list: toolPages(service.catalog) };
-  const { catalog, instructions: _, ...rest } = service;
+  if (patterns === undefined) return { service, list: toolList(service.catalog) };
+  const { catalog } = service;
   const isIts = (name: string): boolean => isAllowed(patterns, name);
-  const tools = catalog.tools.filter(({ name }) => isIts(name));
+  const seen = catalogPart(catalog, isIts);
   const part: ToolService = {
-    ...rest,
-    ...(service.instructionsOf ? { instructions: service.instructionsOf(tools) } : {}),
-    catalog: {
-      tools,
-      hidden: catalog.hidden.filter(({ name }) => isIts(name)),
-      find: (name) => (isIts(name) ? catalog.find(name) : undefined),
-    },
+    ...service,
+    catalog: seen,
     handle: async (call) => {
       // A tool that stands for others calls what it was asked for: that one has to be allowed, too.
       const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
       const refused = [call.tool, target].find((name) => name !== undefined && !isIts(name));
       if (refused === undefined) return service.handle(call);
-      const known = tools.map(({ name }) => name).slice(0, 20);
+      const known = seen.tools.map(({ name }) => name).slice(0, 20);
       const next = known.length === 0 ? '' : ` Call one of: ${known.join(', ')}.`;
       const message = `There is no tool named ${JSON.stringify(refused.slice(0, 64))}. Nothing was executed.${next}`;
       return { type: 'refusal', code: 'unknown_tool', message };
     },
   };
-  return { service: part, list: toolPages(part.catalog) };
+  return { service: part, list: toolList(seen) };
+}
+
+/** What a principal may see of a catalog; worked out anew when another one has come in its place. */
+function catalogPart(catalog: Catalog, isAllowed: (name: string) => boolean): Catalog {
+  const allowed = (tools: readonly Tool[]): readonly Tool[] => tools.filter(({ name }) => isAllowed(name));
+  const partNow = () => ({ of: catalog.tools, tools: allowed(catalog.tools), hidden: allowed(catalog.hidden) });
+  const onChange = catalog.onChange?.bind(catalog);
+  let known = partNow();
+  const part = (): typeof known => {
+    if (known.of !== catalog.tools) known = partNow();
+    return known;
+  };
+  return {
+    get tools() {
+      return part().tools;
+    },
+    get hidden() {
+      return part().hidden;
+    },
+    find: (name) => (isAllowed(name) ? catalog.find(name) : undefined),
+    ...(onChange && { onChange: (tell) => onChange((change) => tell({ ...change, before: allowed(change.before) })) }),
+  };
 }

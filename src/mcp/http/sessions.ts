@@ -5,7 +5,7 @@ import type { Principal } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import { readMessage } from '../incoming.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer, tellOfChanges } from '../server.ts';
 import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
 import { isSameSubject, type ServedTools } from './principal.ts';
@@ -31,6 +31,8 @@ interface Session {
   open: number;
   /** Gives its place to another one. */
   readonly release: () => void;
+  /** Has the client told of changes of what this principal may see. */
+  tellAs(principal: Principal): void;
   close(): Promise<void>;
 }
 
@@ -138,8 +140,16 @@ export class Sessions {
     });
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
-    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, close };
+    let telling = { list, stop: tellOfChanges(server, list, service.log) };
+    const tellAs = (whoever: Principal): void => {
+      const { list } = served(whoever);
+      if (list === telling.list) return;
+      telling.stop();
+      telling = { list, stop: tellOfChanges(server, list, service.log) };
+    };
+    const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, tellAs, close };
     server.onclose = () => {
+      telling.stop();
       release();
       kept.clear();
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
@@ -156,6 +166,8 @@ export class Sessions {
     over: Promise<void>,
   ): Promise<Response> {
     const { transport } = session;
+    // The token that came last is what the client lists with next.
+    session.tellAs(principal);
     session.open += 1;
     void over.then(() => {
       session.open -= 1;

@@ -1,12 +1,14 @@
 // What the conformance suite calls by name, as tools of one's own (`mcp-once serve --tools FOLDER`), and one whose
 // effects are counted. They create, so that the ledger is in the way of each.
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { defineTool, NotExecuted, z } from 'mcp-once';
 import { png, wav } from '../conformance-data.mjs';
 
-const { EFFECTS = '', RELEASE = '' } = process.env;
+const { CHANGING = '', EFFECTS = '', RELEASE = '' } = process.env;
 const nothing = z.strictObject({});
 const text = (value) => ({ type: 'text', text: value });
 const image = { type: 'image', data: png, mimeType: 'image/png' };
@@ -150,11 +152,28 @@ export const tools = [
     ...tool('json_schema_2020_12_tool', async (input) => input),
     input: { jsonSchema: schema2020, parse: (value) => ({ ok: true, value }) },
   }),
+  // As an operator does it: a file of tools is written, and the server is told to read them again.
+  tool('test_trigger_tool_change', changeTools, { match: 'off' }),
   tool('append_line', async ({ line }, { step }) => step('line', () => appendLine(line)), {
     input: z.strictObject({ line: z.string() }),
     output: z.object({ line: z.string() }),
   }),
 ];
+
+async function changeTools() {
+  const file = join(CHANGING, 'changing.mjs');
+  await writeFile(
+    `${file}.new`,
+    `import { defineTool, z } from 'mcp-once';
+    export const changing = defineTool({
+      name: 'changing', title: 'Changing', description: 'As of ${randomUUID()}.', effect: 'read',
+      input: z.strictObject({}), output: z.null(), run: async () => null,
+    });`,
+  );
+  // At once: it may be read meanwhile.
+  await rename(`${file}.new`, file);
+  process.kill(process.pid, 'SIGHUP');
+}
 
 async function released(signal) {
   while (!existsSync(RELEASE)) await pause(20, undefined, { signal });

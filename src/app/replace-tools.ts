@@ -1,0 +1,44 @@
+import { type Clock, within } from '../clock.ts';
+import { McpOnceError } from '../errors.ts';
+import type { Catalog, ReplaceableCatalog } from '../tool/catalog.ts';
+import type { ClientPool } from '../tool/client-pool.ts';
+import type { Client } from '../tool/types.ts';
+
+/** How long tools may take to be loaded while others are served, in ms. */
+const loadMs = 60_000;
+
+/** What goes on with the tools that are replaced. */
+export interface InUse {
+  readonly catalog: ReplaceableCatalog;
+  readonly clients: ClientPool;
+  /** The calls that have no answer yet. */
+  readonly answering: ReadonlySet<Promise<unknown>>;
+  /** What is executing, which may outlive its call. */
+  readonly running: ReadonlySet<Promise<unknown>>;
+  readonly clock: Clock;
+}
+
+/**
+ * Serves other tools as soon as all of them are loaded. Clients that none of them has are closed when whatever has begun
+ * by then has ended.
+ * @param ready told of them at the last moment at which they may still be refused.
+ * @throws what loading throws, McpOnceError `tool_invalid` where it takes too long, what `ready` throws: nothing is replaced.
+ */
+export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, ready: (loaded: Catalog) => void) {
+  const { catalog, clients, answering, running, clock } = inUse;
+  const loaded = await within(clock, loading, loadMs, () => {
+    throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${loadMs / 1_000} s.`);
+  });
+  const { alteredTools } = await import('../mcp/tool-list.ts');
+  const altered = await alteredTools(catalog.tools, loaded.tools);
+  ready(loaded);
+  const before = clientsOf(catalog);
+  catalog.replace(loaded, altered);
+  void Promise.all(answering)
+    .then(() => Promise.all(running))
+    .then(() => clients.retire([...before].filter((client) => !clientsOf(catalog).has(client))));
+}
+
+function clientsOf({ tools, hidden }: Catalog): ReadonlySet<Client> {
+  return new Set([...tools, ...hidden].flatMap(({ client }) => client ?? []));
+}
