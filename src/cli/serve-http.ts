@@ -37,7 +37,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { startHttpServer } = await import('../mcp/http/http-server.ts');
   const { allowedHosts, allowedOrigins } = config.http;
   const resource = config.access.oauth?.resource;
-  const { callsPerSubjectMax, callsPerTenantMax, callsMax, sessionsPerSubjectMax } = config.access;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
+  const { sessionsPerSubjectMax, subscriptionsPerSubjectMax } = config.access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const server = await startHttpServer({
     service: serviceOf(app),
@@ -53,7 +54,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     calls: createLimits(callLimits),
     held: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
     // Where everybody is one subject, nobody has to be kept from another's share.
-    ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax }),
+    ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
   reloads.begin(() => readToolsAgain(cli, options, { app, config, log, onRead: tellOfAccess }));

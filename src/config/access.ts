@@ -172,6 +172,11 @@ export const accessSchema = z
       .describe(
         'How many sessions of MCP 2025-11-25 and earlier one subject may have in one process; one more ends its oldest idle one. Default 1000. 1 to 1000000.',
       ),
+    subscriptionsPerSubjectMax: limit(1_000_000)
+      .prefault(accessLimits.subscriptionsPerSubjectMax)
+      .describe(
+        'How many streams of MCP 2026-07-28 (subscriptions/listen) one subject may have open in one process. Default 64. 1 to 1000000.',
+      ),
   })
   .superRefine(({ tokens, oauth }, context) => {
     const problem = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });

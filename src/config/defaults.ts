@@ -15,6 +15,7 @@ export const accessLimits = Object.freeze({
   callsPerTenantMax: 512,
   callsMax: 4_096,
   sessionsPerSubjectMax: 1_000,
+  subscriptionsPerSubjectMax: 64,
   recordsPerSubjectMax: 100_000,
   recordsPerTenantMax: 1_000_000,
 });

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Admit } from '../../src/access/types.ts';
 import { type RunContext, z } from '../../src/index.ts';
 import {
   type Fields,
@@ -86,13 +87,20 @@ describe('MCP 2026-07-28', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('of subscriptions as many are open as may be, and one that has ended makes room', async () => {
-    const { url } = await httpServer({ limits: { subscriptionsMax: 2 } });
-    const listen = async () => {
+  test.each([
+    ['as may be', { limits: { subscriptionsMax: 2 } }, 0],
+    ['as one subject may have', { limits: { subscriptionsMax: 4 }, subscriptionsPerSubjectMax: 2 }, 1],
+  ])('of subscriptions as many are open %s, and one that has ended makes room', async (_, options, others) => {
+    const admit: Admit = async ({ authorization = ['me'] }) => ({
+      type: 'admitted',
+      principal: { tenant: 'acme', subject: String(authorization) },
+    });
+    const { url } = await httpServer({ ...options, admit });
+    const listen = async (fields: Fields = {}) => {
       const notifications = { toolsListChanged: true };
       const left = new AbortController();
       onTestFinished(() => left.abort());
-      const response = await postModern(url, 'subscriptions/listen', { notifications }, {}, left.signal);
+      const response = await postModern(url, 'subscriptions/listen', { notifications }, fields, left.signal);
       const chunk = await response.body?.getReader().read();
       return { text: Buffer.from(chunk?.value ?? []).toString(), leave: () => left.abort() };
     };
@@ -100,6 +108,7 @@ describe('MCP 2026-07-28', () => {
     const listening = await Promise.all([1, 2, 3, 4].map(() => listen()));
     expect(listening.filter(isOpen)).toHaveLength(2);
     expect(listening.filter(({ text }) => text.includes('Subscription limit reached'))).toHaveLength(2);
+    expect(isOpen(await listen({ authorization: 'another' }))).toBe(others > 0);
     listening.find(isOpen)?.leave();
     await vi.waitFor(async () => expect(isOpen(await listen())).toBe(true));
     expect(isOpen(await listen())).toBe(false);

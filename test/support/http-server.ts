@@ -21,6 +21,7 @@ export interface HttpTestOptions {
   readonly calls?: Limits;
   readonly held?: HeldLimits;
   readonly sessionsPerSubjectMax?: number;
+  readonly subscriptionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -77,6 +78,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     calls: options.calls,
     held: options.held,
     sessionsPerSubjectMax: options.sessionsPerSubjectMax,
+    subscriptionsPerSubjectMax: options.subscriptionsPerSubjectMax,
     metadata: options.metadata,
   });
   onTestFinished(async () => {

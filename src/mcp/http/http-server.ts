@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Limits } from '../../access/limits.ts';
+import { createLimits, type Limits } from '../../access/limits.ts';
 import type { ResourceMetadata } from '../../access/metadata.ts';
 import type { Admission, Admit, Principal, Refusal, StepUp } from '../../access/types.ts';
 import type { Clock } from '../../clock.ts';
@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   readonly held?: HeldLimits | undefined;
   /** How many sessions one subject may have. Default: as many as there may be. */
   readonly sessionsPerSubjectMax?: number | undefined;
+  /** The same of streams of MCP 2026-07-28. */
+  readonly subscriptionsPerSubjectMax?: number | undefined;
   /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
   readonly metadata?: ResourceMetadata | undefined;
   /** Whether calls can be executed now. */
@@ -101,8 +103,10 @@ export class HttpServer {
     const served = servedTools(held ? heldToTheEnd(service, held) : service);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
+    const { subscriptionsPerSubjectMax: perSubject = limits.subscriptionsMax } = options;
     this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
-    this.#modern = new Modern({ served, subscriptionsMax: limits.subscriptionsMax });
+    const { subscriptionsMax: total } = limits;
+    this.#modern = new Modern({ served, subscriptions: createLimits({ perSubject, perTenant: total, total }) });
     this.#refusals = new RefusalLog(service.log, clock);
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));

@@ -4,6 +4,7 @@ import {
   type McpServerFactory,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import type { Limits } from '../../access/limits.ts';
 import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
 import { createModernServer } from '../modern-server.ts';
@@ -12,7 +13,8 @@ import type { ServedTools } from './principal.ts';
 
 export interface ModernOptions {
   readonly served: (principal: Principal) => ServedTools;
-  readonly subscriptionsMax: number;
+  /** How many streams of subscriptions there may be. */
+  readonly subscriptions: Limits;
 }
 
 /** One request, and what became of it before a server had it. */
@@ -77,7 +79,7 @@ export class Modern {
 
   /** By a handler of its own: all that listen to one are told the same, and each principal has tools of its own. */
   async #listen(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
-    const { served, subscriptionsMax } = this.#options;
+    const { served, subscriptions } = this.#options;
     const { list } = served(principal);
     let isListening = false;
     const bus: ServerEventBus = {
@@ -87,18 +89,23 @@ export class Modern {
         const stop = list.onChange(() => tell({ kind: 'tools_list_changed' }));
         return () => {
           stop();
-          this.#listening.delete(handler);
+          end();
         };
       },
     };
-    const maxSubscriptions = this.#listening.size < subscriptionsMax ? 1 : 0;
-    const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions });
     // Its place is taken while it is being answered.
-    if (maxSubscriptions > 0) this.#listening.add(handler);
+    const place = subscriptions.enter(principal);
+    const maxSubscriptions = place.type === 'entered' ? 1 : 0;
+    const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions });
+    const end = (): void => {
+      this.#listening.delete(handler);
+      if (place.type === 'entered') place.release();
+    };
+    this.#listening.add(handler);
     try {
       return await handler.fetch(request, { parsedBody: body });
     } finally {
-      if (!isListening) this.#listening.delete(handler);
+      if (!isListening) end();
     }
   }
 }
