@@ -160,7 +160,7 @@ export function answerOfUnknown(record: OperationRecord, why: string, retryAfter
     retryAfterMs === undefined
       ? `Nothing more is sent for it. Check the upstream; an operator ends it by "mcp-once ledger resolve ${record.key} --succeeded FILE", or --failed if it had no effect`
       : `Ask again in ${seconds(retryAfterMs)} with the same arguments: that cannot make it take effect twice`;
-  const message = `${record.tool}: the operation may have taken effect, which is not known: ${why}. Do not try it in another way. ${next}.`;
+  const message = `${record.tool}: the operation may have taken effect, which is not known: ${clause(why)}. Do not try it in another way. ${next}.`;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { ...refusal('outcome_unknown', message), operation: operationInfo(record), ...hint };
 }
@@ -174,11 +174,11 @@ export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Answer 
 /** The answer for a fault of the ledger. @throws the error itself when it is not one. */
 export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
   if (error instanceof LedgerUnavailable) {
-    const message = `${tool}: the ledger is not available (${describeError(error)}). Nothing was executed: it is safe to call again later.`;
+    const message = `${tool}: the ledger is not available (${clause(describeError(error))}). Nothing was executed: it is safe to call again later.`;
     return { ...refusal('ledger_unavailable', message), retryAfterMs: 1_000 };
   }
   if (error instanceof OutcomeNotRead) {
-    const message = `${tool}: this call sent the operation and lost its claim, and the ledger does not tell the outcome (${describeError(error)}). It is not sent again: ask again with the same arguments.`;
+    const message = `${tool}: this call sent the operation and lost its claim, and the ledger does not tell the outcome (${clause(describeError(error))}). It is not sent again: ask again with the same arguments.`;
     return { ...refusal('outcome_unknown', message), retryAfterMs: 1_000 };
   }
   if (error instanceof McpOnceError && error.code === 'record_unreadable') {
@@ -186,6 +186,11 @@ export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
     return refusal('record_unreadable', message);
   }
   throw error;
+}
+
+/** A sentence within one of ours. */
+function clause(sentence: string): string {
+  return sentence.replace(/\.$/, '');
 }
 
 function effectSteps(record: Pick<OperationRecord, 'steps'>): string[] {

@@ -283,6 +283,10 @@ describe('probes', () => {
     const { url } = await httpServer({ store: 'sqlite:/nowhere/at/all/ledger.sqlite' });
     const statuses = ['/healthz', '/readyz'].map(async (path) => (await fetch(new URL(path, url))).status);
     expect(await Promise.all(statuses)).toEqual([200, 503]);
+    // Nor is a caller, who is on another machine, told where it is.
+    const { result } = await messageOf(await postModern(url, 'tools/call', params('a')));
+    expect(result._meta['mcp-once/outcome'].code).toBe('ledger_unavailable');
+    expect(result.content[0].text).toMatch(/the ledger is not available\. Nothing was executed/);
   });
 
   test('not ready, and nothing is taken, once it drains', async () => {

@@ -100,14 +100,15 @@ export class HttpServer {
     this.#server = server;
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
-    const served = servedTools(held ? heldToTheEnd(service, held) : service);
+    this.#refusals = new RefusalLog(service.log, clock);
+    const told = this.#withoutInternals(held ? heldToTheEnd(service, held) : service);
+    const served = servedTools(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
     const { subscriptionsPerSubjectMax: perSubject = limits.subscriptionsMax } = options;
     this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
     const { subscriptionsMax: total } = limits;
     this.#modern = new Modern({ served, subscriptions: createLimits({ perSubject, perTenant: total, total }) });
-    this.#refusals = new RefusalLog(service.log, clock);
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
   }
@@ -228,6 +229,18 @@ export class HttpServer {
   #refuse({ status, message, headers, detail = message }: Refused): Response {
     this.#refusals.tell(status, detail);
     return errorAnswer(status, serverError, message, headers);
+  }
+
+  /** Where the ledger is, and what is wrong with it, is for the operator: callers are on other machines here. */
+  #withoutInternals(service: ToolService): ToolService {
+    const handle: ToolService['handle'] = async (call) => {
+      const answer = await service.handle(call);
+      if (answer.type !== 'refusal' || answer.code !== 'ledger_unavailable') return answer;
+      this.#refusals.tell(503, answer.message);
+      const message = `${call.tool}: the ledger is not available. Nothing was executed: it is safe to call again later.`;
+      return { ...answer, message };
+    };
+    return { ...service, handle };
   }
 
   /** What does not exist needs no scope. */
