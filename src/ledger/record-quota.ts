@@ -168,15 +168,17 @@ export class RecordQuota {
   }
 
   #keyOf(name: string, daysAgo: number): string {
-    return `count:${name}:${Math.floor(this.#options.clock.wallMs() / dayMs) - daysAgo}`;
+    return `count:${hashOf(name)}:${Math.floor(this.#options.clock.wallMs() / dayMs) - daysAgo}`;
   }
 }
 
-/** Hashes: whose records they are is in the records only. */
 function namesOf({ tenant, subject }: Owner): string[] {
-  return [['subject', tenant, subject] as const, ['tenant', tenant] as const].map((parts) =>
-    createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32),
-  );
+  return [JSON.stringify(['subject', tenant, subject]), JSON.stringify(['tenant', tenant])];
+}
+
+/** What stands in the store: whose records they are is in the records only. */
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32);
 }
 
 /** A count that does not open refuses nobody: only the calls whose own records do not are refused. */
@@ -196,5 +198,5 @@ function heldIn(entry: ReturnType<Ledger['codec']['decode']>): number {
 }
 
 function tell(name: string, error: unknown): void {
-  emit({ type: 'ledger_fault', operation: `count:${name}`, message: describeError(error) });
+  emit({ type: 'ledger_fault', operation: `count:${hashOf(name)}`, message: describeError(error) });
 }

@@ -178,7 +178,7 @@ export class HttpServer {
     if (method !== 'GET' && method !== 'DELETE') {
       return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
     }
-    return this.#route(webRequest(request, leaving(response)), admission.principal, undefined, over);
+    return this.#route(webRequest(request, response), admission.principal, undefined, over);
   }
 
   /** Whoever asks meanwhile shares the answer: nobody is asked for a name here. */
@@ -195,7 +195,6 @@ export class HttpServer {
     { principal, stepUp }: Admitted,
     over: Promise<void>,
   ): Promise<Response> {
-    const signal = leaving(response);
     const type = request.headers['content-type'] ?? '';
     if (!/^application\/json\s*(;|$)/i.test(type)) {
       return errorAnswer(415, serverError, 'The Content-Type has to be application/json. Nothing was executed.');
@@ -223,7 +222,7 @@ export class HttpServer {
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
-    return this.#route(webRequest(request, signal), principal, body.value as object, over);
+    return this.#route(webRequest(request, response), principal, body.value as object, over);
   }
 
   #refuse({ status, message, headers, detail = message }: Refused): Response {
@@ -265,15 +264,6 @@ export class HttpServer {
       ? this.#modern.answer(request, principal, body)
       : this.#sessions.answer(request, principal, body, over);
   }
-}
-
-/** Aborts when the caller goes away before its answer is written. */
-function leaving(response: ServerResponse): AbortSignal {
-  const left = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) left.abort();
-  });
-  return left.signal;
 }
 
 /** Public: whoever has no token yet has to read it. */

@@ -2,7 +2,9 @@ import {
   createMcpHandler,
   isLegacyRequest,
   type McpServerFactory,
+  PROTOCOL_VERSION_META_KEY,
   type ServerEventBus,
+  SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import type { Limits } from '../../access/limits.ts';
 import type { Principal } from '../../access/types.ts';
@@ -24,6 +26,7 @@ interface Exchange {
   refused?: Response;
 }
 
+const modernVersion = '2026-07-28';
 /** MCP 2026-07-28, error codes: headers and body disagree. */
 const headerMismatch = -32_020;
 
@@ -60,7 +63,7 @@ export class Modern {
 
   /** Whether a request is one of this era, right or wrong. @param body of a POST; undefined otherwise. */
   async isModern(request: Request, body: object | undefined): Promise<boolean> {
-    return !(await isLegacyRequest(request, body));
+    return plainlyModern(request, body) ?? !(await isLegacyRequest(request, body));
   }
 
   async answer(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
@@ -108,6 +111,20 @@ export class Modern {
       if (!isListening) end();
     }
   }
+}
+
+/**
+ * What the SDK would say of a request that is plainly of one era, or of the other; undefined of all others. It reads the
+ * whole message for it, which it does again when it answers.
+ */
+function plainlyModern({ headers }: Request, body: object | undefined): boolean | undefined {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { _meta?: object } };
+  if (typeof method !== 'string') return undefined;
+  const version = headers.get('mcp-protocol-version') ?? '';
+  if (version === modernVersion) return true;
+  const { _meta: meta = {} } = params ?? {};
+  const isEarlier = SUPPORTED_PROTOCOL_VERSIONS.includes(version) && headers.has('mcp-session-id');
+  return isEarlier && typeof meta === 'object' && !(PROTOCOL_VERSION_META_KEY in meta) ? false : undefined;
 }
 
 /** What is wrong with the headers of a `tools/call`; a tool that is not listed has shown its callers no schema. */
