@@ -42,12 +42,12 @@ export async function runServe(
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const [{ createMcpServer, tellOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);
-  const served = { ...serviceOf(app), list, scope: app.scope };
-  const server = createMcpServer(served);
+  const served = { ...serviceOf(app), list };
+  const server = createMcpServer({ ...served, scope: app.scope });
   tellOfChanges(server, list, log);
   await connectEras(transport, {
     earlier: (side) => server.connect(side),
-    modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served),
+    modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));

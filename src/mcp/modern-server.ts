@@ -3,8 +3,7 @@ import { z } from 'zod';
 import type { ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { takesForms } from './elicitation.ts';
-import type { ToolList } from './tool-list.ts';
-import { answerCall, pageAt, type ToolService, toolsCapability } from './tool-requests.ts';
+import { answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
 
 /** How long a list may be taken for what it is, in ms. Whoever listens is told of a change before that. */
 const listMs = 60_000;
@@ -19,33 +18,33 @@ const noValidator = {
   },
 };
 
-export interface ModernServerOptions extends ToolService {
-  readonly list: ToolList;
+/** Whose requests a server answers. */
+export interface ModernCaller {
   readonly scope: ToolCall['scope'];
   /** Of the HTTP header `Idempotency-Key`, where there is one. */
   readonly headerKey?: unknown;
 }
 
 /** An MCP server over the catalog for MCP 2026-07-28: for one request over HTTP, or one connection. */
-export function createModernServer(options: ModernServerOptions): Server {
-  const { name, version, title, instructions, log, list, scope, headerKey } = options;
+export function createModernServer(tools: ServedTools, { scope, headerKey }: ModernCaller): Server {
+  const { name, version, title, instructions, log, list, catalog } = tools;
   const server = new ToolServer(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
-      capabilities: { tools: toolsCapability(options.catalog) },
+      capabilities: { tools: toolsCapability(catalog) },
       jsonSchemaValidator: noValidator,
       // Not for caches that several callers share: another principal may see other tools.
       cacheHints: {
         'tools/list': { ttlMs: listMs, cacheScope: 'private' },
         'server/discover': { ttlMs: listMs, cacheScope: 'private' },
       },
-      ...(instructions === undefined ? {} : { instructions: instructions(options.catalog.tools) }),
+      ...(instructions === undefined ? {} : { instructions: instructions(catalog.tools) }),
     },
   );
   server.setRequestHandler('tools/list', { params: listParams }, (params) => ({ ...pageAt(list, params?.cursor) }));
   // Three arguments: the SDK's own schema of `tools/call` would drop `idempotencyKey` (SEP-3182).
   server.setRequestHandler('tools/call', { params: callParams }, (params, { mcpReq }) => {
-    return answerCall(options, {
+    return answerCall(tools, {
       params,
       meta: mcpReq._meta ?? {},
       scope,

@@ -11,7 +11,7 @@ import type { Asking, ToolCall } from '../call/types.ts';
 import { describeError } from '../errors.ts';
 import { askingBy, takesForms } from './elicitation.ts';
 import { type ToolList, toolList } from './tool-list.ts';
-import { answerCall, pageAt, type ToolService, toolsCapability } from './tool-requests.ts';
+import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
 
 /** What the SDK tells about a request besides the request: its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -23,11 +23,7 @@ export interface McpServerOptions extends ToolService {
   /** That of the catalog, where several connections share it. */
   readonly list?: ToolList;
   /** What a request is answered from, where not each may see the same. Default: all of this. */
-  readonly part?: (extra: RequestExtra) => ServedPart;
-}
-
-interface ServedPart extends ToolService {
-  readonly list: ToolList;
+  readonly part?: (extra: RequestExtra) => ServedTools;
 }
 
 const listRequest = z.object({
@@ -64,7 +60,7 @@ export function createMcpServer(options: McpServerOptions): Server {
       ...(instructions === undefined ? {} : { instructions: instructions(options.catalog.tools) }),
     },
   );
-  const whole: ServedPart = { ...options, list: options.list ?? toolList(options.catalog) };
+  const whole: ServedTools = { ...options, list: options.list ?? toolList(options.catalog) };
   const { part = () => whole } = options;
   server.setRequestHandler(listRequest, ({ params }, extra) => ({ ...pageAt(part(extra).list, params?.cursor) }));
   server.onCall((params, extra) => {

@@ -20,6 +20,11 @@ export interface ToolService {
   readonly log: ToolLog;
 }
 
+/** What some callers are served: the tools that they may see, and their list. */
+export interface ServedTools extends ToolService {
+  readonly list: ToolList;
+}
+
 /** A `tools/call`, of either era. */
 export interface ToolRequest {
   /** As they came. */

@@ -34,7 +34,9 @@ export function heldToTheEnd(service: ToolService, limits: HeldLimits): ToolServ
       try {
         return await service.handle({ ...call, ...held, onExecution: (each) => void running.push(each) });
       } finally {
-        void Promise.allSettled(running).then(() => place.leave());
+        // A replay executes nothing.
+        if (running.length === 0) place.leave();
+        else void Promise.allSettled(running).then(() => place.leave());
       }
     },
   };

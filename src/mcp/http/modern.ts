@@ -10,8 +10,8 @@ import type { Limits } from '../../access/limits.ts';
 import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
 import { createModernServer } from '../modern-server.ts';
+import type { ServedTools } from '../tool-requests.ts';
 import { paramHeaderFault } from './param-headers.ts';
-import type { ServedTools } from './principal.ts';
 
 export interface ModernOptions {
   readonly served: (principal: Principal) => ServedTools;
@@ -49,16 +49,16 @@ export class Modern {
   readonly #connect: McpServerFactory = ({ requestInfo }) => {
     const exchange = requestInfo && this.#exchanges.get(requestInfo);
     if (!requestInfo || !exchange) throw new Error('the request comes from nobody');
-    const { service, list } = this.#options.served(exchange.principal);
+    const tools = this.#options.served(exchange.principal);
     // Here, where all that comes before it in the specification has been checked.
-    const fault = callFault(service, exchange.body, requestInfo.headers);
+    const fault = callFault(tools, exchange.body, requestInfo.headers);
     if (fault !== undefined) {
       exchange.refused = refusal(exchange.body, fault);
       throw new Error(fault);
     }
     const { tenant, subject } = exchange.principal;
     const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
-    return createModernServer({ ...service, list, scope: { tenant, subject }, headerKey });
+    return createModernServer(tools, { scope: { tenant, subject }, headerKey });
   };
 
   /** Whether a request is one of this era, right or wrong. @param body of a POST; undefined otherwise. */
@@ -128,7 +128,7 @@ function plainlyModern({ headers }: Request, body: object | undefined): boolean 
 }
 
 /** What is wrong with the headers of a `tools/call`; a tool that is not listed has shown its callers no schema. */
-function callFault({ catalog }: ServedTools['service'], body: object | undefined, headers: Headers) {
+function callFault({ catalog }: ServedTools, body: object | undefined, headers: Headers) {
   const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown; arguments?: unknown } };
   if (method !== 'tools/call' || typeof params?.name !== 'string') return undefined;
   const tool = catalog.find(params.name);

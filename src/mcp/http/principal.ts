@@ -2,14 +2,8 @@ import type { Principal } from '../../access/types.ts';
 import type { Catalog } from '../../tool/catalog.ts';
 import { matchesGlob } from '../../tool/glob.ts';
 import type { Tool } from '../../tool/types.ts';
-import { type ToolList, toolList } from '../tool-list.ts';
-import type { ToolService } from '../tool-requests.ts';
-
-/** What one principal is served: the tools that it may see, and their list. */
-export interface ServedTools {
-  readonly service: ToolService;
-  readonly list: ToolList;
-}
+import { toolList } from '../tool-list.ts';
+import type { ServedTools, ToolService } from '../tool-requests.ts';
 
 /** How many lists of patterns are remembered; one more is worked out each time. */
 const rememberedMax = 1_000;
@@ -42,13 +36,14 @@ function patternsOf({ tools }: Principal): string {
 }
 
 function partOf(service: ToolService, patterns: readonly string[] | undefined): ServedTools {
-  if (patterns === undefined) return { service, list: toolList(service.catalog) };
+  if (patterns === undefined) return { ...service, list: toolList(service.catalog) };
   const { catalog } = service;
   const isIts = (name: string): boolean => isAllowed(patterns, name);
   const seen = catalogPart(catalog, isIts);
-  const part: ToolService = {
+  return {
     ...service,
     catalog: seen,
+    list: toolList(seen),
     handle: async (call) => {
       // A tool that stands for others calls what it was asked for: that one has to be allowed, too.
       const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
@@ -60,7 +55,6 @@ function partOf(service: ToolService, patterns: readonly string[] | undefined): 
       return { type: 'refusal', code: 'unknown_tool', message };
     },
   };
-  return { service: part, list: toolList(seen) };
 }
 
 /** What a principal may see of a catalog; worked out anew when another one has come in its place. */

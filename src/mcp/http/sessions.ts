@@ -6,9 +6,10 @@ import type { Clock } from '../../clock.ts';
 import { describeError } from '../../errors.ts';
 import { readMessage } from '../incoming.ts';
 import { createMcpServer, tellOfChanges } from '../server.ts';
+import type { ServedTools } from '../tool-requests.ts';
 import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
-import { isSameSubject, type ServedTools } from './principal.ts';
+import { isSameSubject } from './principal.ts';
 import { SessionTransport } from './session.ts';
 
 export interface SessionsOptions {
@@ -119,16 +120,13 @@ export class Sessions {
 
   async #open(principal: Principal, release: () => void): Promise<Session> {
     const { served, clock, events, inFlightMax } = this.#options;
-    const { service, list } = served(principal);
+    const tools = served(principal);
+    const { list, log } = tools;
     const { tenant, subject } = principal;
     const server = createMcpServer({
-      ...service,
-      list,
+      ...tools,
       scope: Object.freeze({ tenant, subject }),
-      part: ({ requestId }) => {
-        const { service, list } = served(transport.principalOf(requestId) ?? principal);
-        return { ...service, list };
-      },
+      part: ({ requestId }) => served(transport.principalOf(requestId) ?? principal),
     });
     const kept = new BoundedEvents(events, this.#events);
     const transport = new SessionTransport({
@@ -139,13 +137,13 @@ export class Sessions {
       onsessioninitialized: (id) => void this.#sessions.set(id, session),
     });
     const close = (): Promise<void> =>
-      server.close().catch((error: unknown) => service.log.debug(`closing a session: ${describeError(error)}`));
-    let telling = { list, stop: tellOfChanges(server, list, service.log) };
+      server.close().catch((error: unknown) => log.debug(`closing a session: ${describeError(error)}`));
+    let telling = { list, stop: tellOfChanges(server, list, log) };
     const tellAs = (whoever: Principal): void => {
       const { list } = served(whoever);
       if (list === telling.list) return;
       telling.stop();
-      telling = { list, stop: tellOfChanges(server, list, service.log) };
+      telling = { list, stop: tellOfChanges(server, list, log) };
     };
     const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, tellAs, close };
     server.onclose = () => {
