@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EraClient, HttpProcess } from '../support/e2e-http.ts';
 import type { Told } from '../support/e2e-server.ts';
@@ -71,18 +72,26 @@ async function underFire(guarded: boolean): Promise<Map<string, Told>> {
   });
   const waiting = Array.from({ length: operations }, () => unique('under fire'));
   const told = new Map<string, Told>();
-  // One at a time: the next dies when the last one has been replaced.
+  // One at a time: the next dies when the last one has been replaced, and each has a call that has just taken effect.
   let kills = 0;
   let killing = Promise.resolve();
+  const over = new AbortController();
+  const isOver = once(over.signal, 'abort');
+  const killNext = async (): Promise<void> => {
+    const since = await stage.sandbox.newest();
+    await Promise.race([stage.sandbox.arrival(payments, since, 3), isOver]);
+    await replicas.replace(kills++);
+  };
   const work = async (): Promise<void> => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       told.set(next, await replicas.call(paymentOf(next)));
       const quarter = told.size / (operations / 4);
       if (!Number.isInteger(quarter) || quarter === 4) continue;
-      killing = killing.then(() => replicas.replace(kills++));
+      killing = killing.then(killNext);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  over.abort();
   await killing;
   expect(kills).toBe(3);
   return told;
