@@ -12,6 +12,9 @@ import { McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';
 import { defaultStoreUrl } from './ledger/stores/open.ts';
 
+/** What a configuration is read for. Over HTTP each call may say by its token whose it is. */
+type Purpose = 'serve' | 'http' | 'operate';
+
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -72,7 +75,7 @@ export interface ConfigSources {
   /** What relative paths of the environment and the command line start from. Default: the working directory. */
   readonly folder?: string;
   /** Looking after a ledger is done for all subjects: then a shared store needs none. Default `serve`. */
-  readonly purpose?: 'serve' | 'operate';
+  readonly purpose?: Purpose;
 }
 
 const variables = [
@@ -122,7 +125,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     store,
     storeIsDefault: configuredStore === undefined,
     tenant: chosen.tenant ?? settings.tenant,
-    subject: subjectFor(store, chosen.subject ?? settings.subject, purpose),
+    subject: subjectFor(store, chosen.subject ?? settings.subject, namesCallers(purpose, settings.access)),
     secret: secretOf(environment),
     encryptionKeys: await keysOf(environment),
     recordRetentionMs: recordRetention,
@@ -259,9 +262,14 @@ async function keysOf(environment: Environment): Promise<readonly EncryptionKey[
   return text === undefined ? [] : (await import('./config/encryption-keys.ts')).encryptionKeysOf(text);
 }
 
+/** Whether there is no call, or each says whose it is. */
+function namesCallers(purpose: Purpose, { tokens, oauth }: FileAccess): boolean {
+  return purpose === 'operate' || (purpose === 'http' && (tokens.length > 0 || oauth !== undefined));
+}
+
 /** On a store that is shared, calls of different people must not be taken for repeats of one another. */
-function subjectFor(store: string, subject: string | undefined, purpose: 'serve' | 'operate'): string {
-  if (subject === undefined && isSharedStore(store) && purpose === 'serve') {
+function subjectFor(store: string, subject: string | undefined, isNamed: boolean): string {
+  if (subject === undefined && isSharedStore(store) && !isNamed) {
     throw invalid(
       'a Redis store is shared, so that it must be known whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
     );

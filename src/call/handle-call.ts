@@ -41,6 +41,7 @@ export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer
   });
   const replayed = answer.type === 'result' && answer.replayed;
   const traceId = traceIdOf(call.meta);
+  const operation = answer.operation?.key;
   emit({
     type: 'answered',
     tenant: call.scope.tenant,
@@ -48,6 +49,7 @@ export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer
     tool: call.tool,
     code: codeOf(answer),
     replayed,
+    ...(operation === undefined ? {} : { operation }),
     ...(traceId === undefined ? {} : { traceId }),
   });
   return answer;

@@ -53,12 +53,13 @@ export async function settle(
 
 async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult): Promise<boolean> {
   const { clock } = engine;
-  const { key: operation, tool } = claim.record;
+  const { key: operation, tool, scope } = claim.record;
+  const { tenant, subject } = scope;
   const startedMs = clock.monotonicMs();
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
       const settled = await claim.settle(result.status, result.steps, result.possible, result.pending);
-      if (settled) emit({ type: 'settled', operation, tool, state: result.status.state });
+      if (settled) emit({ type: 'settled', operation, tenant, subject, tool, state: result.status.state });
       return settled;
     } catch (error) {
       emit({ type: 'ledger_fault', operation, message: describeError(error) });

@@ -27,14 +27,16 @@ export function refusedAddress(config: Pick<Config, 'access'>, host: string): st
 export function accessWarnings({ access }: Pick<Config, 'access'>, { tools, hidden }: Catalog): readonly string[] {
   const names = [...tools, ...hidden].map(({ name }) => name);
   const given = [
-    ...access.tokens.map((token) => [`access.tokens (${token.tenant}, ${token.subject})`, token.tools ?? []] as const),
+    ...access.tokens.flatMap(({ tenant, subject, tools }) =>
+      tools === undefined ? [] : [[`access.tokens (${tenant}, ${subject})`, tools] as const],
+    ),
     ...Object.entries(access.oauth?.scopeTools ?? {}).map(
       ([scope, tools]) => [`access.oauth.scopeTools.${scope}`, tools] as const,
     ),
   ];
-  return given.flatMap(([where, patterns]) =>
-    patterns
-      .filter((pattern) => !names.some((name) => matchesGlob(pattern, name)))
-      .map((pattern) => `${where}: no tool matches ${JSON.stringify(pattern)}`),
-  );
+  return given.flatMap(([where, patterns]) => {
+    if (patterns.length === 0) return [`${where}: it gives no tool at all`];
+    const unmatched = patterns.filter((pattern) => !names.some((name) => matchesGlob(pattern, name)));
+    return unmatched.map((pattern) => `${where}: no tool matches ${JSON.stringify(pattern)}`);
+  });
 }

@@ -36,7 +36,11 @@ export interface ConfigOptions {
 }
 
 /** The configuration that a command's options choose. @throws McpOnceError `configuration_invalid` */
-export function configOf(cli: Cli, options: ConfigOptions, purpose: 'serve' | 'operate' = 'serve'): Promise<Config> {
+export function configOf(
+  cli: Cli,
+  options: ConfigOptions,
+  purpose: 'serve' | 'http' | 'operate' = 'serve',
+): Promise<Config> {
   const { config, store, logLevel, tools, openapi } = options;
   return loadConfig({
     environment: cli.environment,

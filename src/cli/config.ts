@@ -12,7 +12,7 @@ import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli
  * @returns 1 when a client's variables are set and are not as they have to be.
  */
 export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<number> {
-  const config = await configOf(cli, options);
+  const config = await configOf(cli, options, 'http');
   if (isSharedStore(config.store)) (await import('../ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
   const warn = warner(cli);
   const catalog = await loadCatalog(config, warn);

@@ -173,7 +173,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
 }
 
 function addConfig(program: Command, cli: Cli, end: (code: number) => void): void {
-  const config = program.command('config').description('check the configuration, or print its schema');
+  const config = program.command('config').description('check the configuration, print its schema, or make a token');
   withLogLevel(withTools(configured(config.command('check'))))
     .description('print the configuration that is in effect, without secrets; fails when it is not right')
     .action(async (options) => end(await (await import('./config.ts')).runConfigCheck(cli, options)));

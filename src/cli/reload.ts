@@ -38,16 +38,18 @@ interface Serving {
   /** What it was started with. */
   readonly config: Config;
   readonly log: Log;
+  /** What the configuration is read for. */
+  readonly purpose?: 'serve' | 'http';
   /** Called when others have come in place of the tools. */
   readonly onRead?: () => void;
 }
 
 /** Takes from the configuration, as it is now, what decides the tools. Never rejects: what is wrong is told. */
 export async function readToolsAgain(cli: Cli, options: ConfigOptions, serving: Serving): Promise<void> {
-  const { app, config, log, onRead } = serving;
+  const { app, config, log, purpose = 'serve', onRead } = serving;
   const usedSandbox = app.usesSandbox;
   try {
-    const next = await configOf(cli, options);
+    const next = await configOf(cli, options, purpose);
     await app.reload(next);
     if (!usedSandbox) tellOfSandbox(cli, app);
     onRead?.();

@@ -18,7 +18,7 @@ import { serviceOf, tellOfSandbox } from './service.ts';
 export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<number> {
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
-  const config = await configOf(cli, options);
+  const config = await configOf(cli, options, 'http');
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const { host, port } = addressOf(typeof options.http === 'string' ? options.http : config.http.listen);
@@ -57,7 +57,7 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
-  reloads.begin(() => readToolsAgain(cli, options, { app, config, log, onRead: tellOfAccess }));
+  reloads.begin(() => readToolsAgain(cli, options, { app, config, log, purpose: 'http', onRead: tellOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });

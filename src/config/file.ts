@@ -24,6 +24,8 @@ export async function readSettings(file: string): Promise<FileSettings> {
 /** What is wrong, one text a problem: the key, the reason, and the name that was probably meant. Never a value. */
 export function problemsOf(error: z.ZodError): string[] {
   const problems = error.issues.flatMap((issue) => {
+    const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+    if (isMissing) return [`${placeOf(issue.path)}it is missing`];
     if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issue.message}`];
     return issue.keys.map((key) => {
       const place = placeOf([...issue.path, key]).slice(0, -2);

@@ -10,7 +10,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
  * | `claimed` | this process owns the operation; nothing is dispatched yet |
  * | `dispatch` | a step's request has just been handed to the upstream's client; step `run`: a tool has begun, and may send from here on |
  * | `answer` | the upstream answered (or failed) a step, or a tool without steps; nothing is settled yet |
- * | `settled` | the outcome is in the ledger; the caller has not been answered |
+ * | `settled` | the outcome, or what a person is asked (`waiting`), is in the ledger; the caller has not been answered |
  * | `answered` | a call has its answer |
  * | `recover` | a recovery of an unknown outcome begins |
  * | `ledger_fault` | a write to the ledger failed and is tried again or given up |
@@ -20,7 +20,14 @@ export type EngineEvent =
   | { readonly type: 'claimed'; readonly operation: string; readonly tool: string; readonly attempt: number }
   | { readonly type: 'dispatch'; readonly operation: string; readonly tool: string; readonly step: string }
   | { readonly type: 'answer'; readonly operation: string; readonly tool: string; readonly step: string }
-  | { readonly type: 'settled'; readonly operation: string; readonly tool: string; readonly state: string }
+  | {
+      readonly type: 'settled';
+      readonly operation: string;
+      readonly tenant: string;
+      readonly subject: string;
+      readonly tool: string;
+      readonly state: string;
+    }
   | {
       readonly type: 'answered';
       readonly tenant: string;
@@ -28,6 +35,8 @@ export type EngineEvent =
       readonly tool: string;
       readonly code: string;
       readonly replayed: boolean;
+      /** Absent where the ledger was not asked. */
+      readonly operation?: string;
       /** Of the call's trace context. */
       readonly traceId?: string;
     }

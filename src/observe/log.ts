@@ -61,7 +61,8 @@ export function logEvents(log: Log): () => void {
     const { type, ...fields } = event;
     // Of a tool that does not exist the name is whatever a caller wrote.
     if (event.type === 'answered') log[levelOf(event)](type, { ...fields, tool: event.tool.slice(0, toolCharsMax) });
-    else log[levelOf(event)](type, fields);
+    // The operation goes on when a person has answered.
+    else log[levelOf(event)](event.type === 'settled' && event.state === 'waiting' ? 'asked' : type, fields);
   });
 }
 

@@ -79,7 +79,15 @@ describe('config', () => {
     expect(check({ http: { listen: '0.0.0.0:3000' } }).stderr).toContain('who may come in');
     const hash = `sha256:${'0'.repeat(64)}`;
     const tokens = [{ hash, tenant: 'acme', subject: 'ann', tools: ['creat_*', 'get_*'] }];
-    const { stderr } = check({ http: { listen: '0.0.0.0:3000' }, access: { tokens } });
+    // With a token each call says whose it is, also where the store is shared.
+    const served = { store: 'redis://127.0.0.1:1', http: { listen: '0.0.0.0:3000' } };
+    expect(check(served)).toMatchObject({ code: 1, stderr: expect.stringContaining('MCP_ONCE_SUBJECT') });
+    expect(check({ access: { tokens: [{ hash, tenant: 'acme' }] } }).stderr).toContain('subject: it is missing');
+    expect(check({ access: { tokens: [{ ...tokens[0], tools: [] }] } }).stderr).toContain('it gives no tool at all');
+    const timeouts = { headersTimeout: '60s', requestTimeout: '10s' };
+    expect(check({ http: timeouts }).stderr).toContain('at least headersTimeout');
+    const { stderr, code } = check({ ...served, access: { tokens } });
+    expect(code).toBe(0);
     expect(stderr).toContain('access.tokens (acme, ann): no tool matches "creat_*"');
     expect(stderr).not.toMatch(/get_\*|who may come in/);
     const introspection = { url: 'https://auth.example.com/ask', clientId: 'once', clientSecretVariable: 'NO_SUCH' };

@@ -55,10 +55,14 @@ export interface HttpLimits {
   readonly subscriptionsMax: number;
 }
 
-type Refused = Pick<Refusal, 'status' | 'message'> & Partial<Refusal>;
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
 const serverError = -32_000;
+/** What callers are told in place of what is wrong with the ledger. */
+const hidden: ReadonlyMap<string, string> = new Map([
+  ['ledger_unavailable', 'the ledger is not available: it is safe to call again later.'],
+  ['record_unreadable', "the operation's record cannot be read: the operator of this server has to look at it."],
+]);
 /** Since then clients add the scopes of a challenge to those that they have (SEP-2350). */
 const accumulatingSince = '2026-07-28';
 
@@ -100,15 +104,20 @@ export class HttpServer {
     this.#server = server;
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
-    this.#refusals = new RefusalLog(service.log, clock);
+    const refusals = new RefusalLog(service.log, clock);
+    this.#refusals = refusals;
     const told = this.#withoutInternals(held ? heldToTheEnd(service, held) : service);
     const served = servedTools(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
     const { subscriptionsPerSubjectMax: perSubject = limits.subscriptionsMax } = options;
-    this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax });
+    this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax, refusals });
     const { subscriptionsMax: total } = limits;
-    this.#modern = new Modern({ served, subscriptions: createLimits({ perSubject, perTenant: total, total }) });
+    this.#modern = new Modern({
+      served,
+      subscriptions: createLimits({ perSubject, perTenant: total, total }),
+      refusals,
+    });
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
   }
@@ -166,14 +175,14 @@ export class HttpServer {
     if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
     if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
-    if (refused !== undefined) return this.#refuse({ status: 403, message: refused });
+    if (refused !== undefined) return this.#refuse(request, { status: 403, message: refused });
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
       return errorAnswer(503, serverError, why, { 'retry-after': '1' });
     }
     // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
     const admission = await this.#options.admit(request.headersDistinct);
-    if (admission.type === 'refused') return this.#refuse(admission);
+    if (admission.type === 'refused') return this.#refuse(request, admission);
     if (method === 'POST') return this.#post(request, response, admission, over);
     if (method !== 'GET' && method !== 'DELETE') {
       return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
@@ -207,15 +216,12 @@ export class HttpServer {
       return errorAnswer(body.status, body.code, body.message, headers);
     }
     const lacking = stepUp && this.#lacking(stepUp, body.value, request);
-    if (lacking) return this.#refuse(lacking);
+    if (lacking) return this.#refuse(request, lacking, { ...principal, tool: lacking.tool });
     const { method } = body.value as { method?: unknown };
     // Not what answers a call's own question, nor what cancels one: a subject whose calls all wait has to get through.
     if (method === 'tools/call') {
       const entry = this.#options.calls?.enter(principal);
-      if (entry?.type === 'refused') {
-        const { tenant, subject } = principal;
-        return this.#refuse({ ...entry, detail: `${entry.message} Whose: ${JSON.stringify([tenant, subject])}.` });
-      }
+      if (entry?.type === 'refused') return this.#refuse(request, entry, principal);
       void over.then(entry?.release);
     }
     if (method !== 'subscriptions/listen') {
@@ -225,8 +231,14 @@ export class HttpServer {
     return this.#route(webRequest(request, response), principal, body.value as object, over);
   }
 
-  #refuse({ status, message, headers, detail = message }: Refused): Response {
-    this.#refusals.tell(status, detail);
+  #refuse(
+    { socket }: IncomingMessage,
+    { status, message, headers, detail = message }: Pick<Refusal, 'status' | 'message'> & Partial<Refusal>,
+    { tenant, subject, tool }: Partial<Principal> & { readonly tool?: string } = {},
+  ): Response {
+    const whose = tenant === undefined || subject === undefined ? {} : { tenant, subject };
+    const what = tool === undefined ? {} : { tool };
+    this.#refusals.refused({ status, why: detail, ...whose, ...what }, socket.remoteAddress);
     return errorAnswer(status, serverError, message, headers);
   }
 
@@ -234,23 +246,22 @@ export class HttpServer {
   #withoutInternals(service: ToolService): ToolService {
     const handle: ToolService['handle'] = async (call) => {
       const answer = await service.handle(call);
-      if (answer.type !== 'refusal' || answer.code !== 'ledger_unavailable') return answer;
-      this.#refusals.tell(503, answer.message);
-      const message = `${call.tool}: the ledger is not available. Nothing was executed: it is safe to call again later.`;
-      return { ...answer, message };
+      if (answer.type !== 'refusal' || !hidden.has(answer.code)) return answer;
+      const { tenant, subject } = call.scope;
+      this.#refusals.fault({ why: answer.message, tenant, subject, tool: call.tool });
+      return { ...answer, message: `${call.tool}: ${hidden.get(answer.code)} Nothing was executed.` };
     };
     return { ...service, handle };
   }
 
   /** What does not exist needs no scope. */
-  #lacking(stepUp: StepUp, body: unknown, { headers }: IncomingMessage): Refusal | undefined {
+  #lacking(stepUp: StepUp, body: unknown, { headers }: IncomingMessage) {
     const { method, params } = body as { method?: unknown; params?: { name?: unknown } };
     const name = method === 'tools/call' ? params?.name : undefined;
     if (typeof name !== 'string' || !this.#options.service.catalog.find(name)) return undefined;
-    return stepUp(
-      (patterns) => isAllowed(patterns, name),
-      String(headers['mcp-protocol-version'] ?? '') >= accumulatingSince,
-    );
+    const accumulates = String(headers['mcp-protocol-version'] ?? '') >= accumulatingSince;
+    const refusal = stepUp((patterns) => isAllowed(patterns, name), accumulates);
+    return refusal && { ...refusal, tool: name };
   }
 
   /** The switch between the eras: by what the request says of itself. */

@@ -12,11 +12,13 @@ import { errorResponse } from '../incoming.ts';
 import { createModernServer } from '../modern-server.ts';
 import type { ServedTools } from '../tool-requests.ts';
 import { paramHeaderFault } from './param-headers.ts';
+import type { RefusalLog } from './refusal-log.ts';
 
 export interface ModernOptions {
   readonly served: (principal: Principal) => ServedTools;
   /** How many streams of subscriptions there may be. */
   readonly subscriptions: Limits;
+  readonly refusals: RefusalLog;
 }
 
 /** One request, and what became of it before a server had it. */
@@ -29,6 +31,7 @@ interface Exchange {
 const modernVersion = '2026-07-28';
 /** MCP 2026-07-28, error codes: headers and body disagree. */
 const headerMismatch = -32_020;
+const serverError = -32_000;
 
 type Handler = ReturnType<typeof createMcpHandler>;
 
@@ -53,7 +56,8 @@ export class Modern {
     // Here, where all that comes before it in the specification has been checked.
     const fault = callFault(tools, exchange.body, requestInfo.headers);
     if (fault !== undefined) {
-      exchange.refused = refusal(exchange.body, fault);
+      const message = `Headers and body disagree: ${fault}. Nothing was executed.`;
+      exchange.refused = refusal(exchange.body, headerMismatch, message, { status: 400 });
       throw new Error(fault);
     }
     const { tenant, subject } = exchange.principal;
@@ -82,7 +86,7 @@ export class Modern {
 
   /** By a handler of its own: all that listen to one are told the same, and each principal has tools of its own. */
   async #listen(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
-    const { served, subscriptions } = this.#options;
+    const { served, subscriptions, refusals } = this.#options;
     const { list } = served(principal);
     let isListening = false;
     const bus: ServerEventBus = {
@@ -98,11 +102,16 @@ export class Modern {
     };
     // Its place is taken while it is being answered.
     const place = subscriptions.enter(principal);
-    const maxSubscriptions = place.type === 'entered' ? 1 : 0;
-    const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions });
+    if (place.type === 'refused') {
+      const { tenant, subject } = principal;
+      const why = 'There are too many subscriptions. Nothing was opened: try again later.';
+      refusals.refused({ status: place.status, why, tenant, subject });
+      return refusal(body, serverError, why, { status: place.status, headers: { 'retry-after': '5' } });
+    }
+    const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions: 1 });
     const end = (): void => {
       this.#listening.delete(handler);
-      if (place.type === 'entered') place.release();
+      place.release();
     };
     this.#listening.add(handler);
     try {
@@ -136,8 +145,10 @@ function callFault({ catalog }: ServedTools, body: object | undefined, headers: 
   return paramHeaderFault(tool, params.arguments, headers);
 }
 
-function refusal(body: object | undefined, fault: string): Response {
-  const { id } = body as { id?: string | number };
-  const message = `Headers and body disagree: ${fault}. Nothing was executed.`;
-  return Response.json(errorResponse(id ?? null, headerMismatch, message), { status: 400 });
+function refusal(body: object | undefined, code: number, message: string, init: ResponseInit): Response {
+  const { id } = (body ?? {}) as { id?: unknown };
+  return Response.json(
+    errorResponse(typeof id === 'string' || typeof id === 'number' ? id : null, code, message),
+    init,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Principal } from '../../access/types.ts';
+import { emit } from '../../observe/events.ts';
 import type { Catalog } from '../../tool/catalog.ts';
 import { matchesGlob } from '../../tool/glob.ts';
 import type { Tool } from '../../tool/types.ts';
@@ -52,6 +53,7 @@ function partOf(service: ToolService, patterns: readonly string[] | undefined): 
       const known = seen.tools.map(({ name }) => name).slice(0, 20);
       const next = known.length === 0 ? '' : ` Call one of: ${known.join(', ')}.`;
       const message = `There is no tool named ${JSON.stringify(refused.slice(0, 64))}. Nothing was executed.${next}`;
+      emit({ type: 'answered', ...call.scope, tool: refused, code: 'unknown_tool', replayed: false });
       return { type: 'refusal', code: 'unknown_tool', message };
     },
   };

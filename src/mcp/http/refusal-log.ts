@@ -6,29 +6,48 @@ const everyMs = 10_000;
 /** How many different refusals are told apart. */
 const kindsMax = 1_000;
 
-/** Tells the operator who is not let in, and why: each kind at once, and then seldom, with how often it came. */
-export class RefusalLog {
-  readonly #log: Pick<Log, 'info'>;
-  readonly #clock: Clock;
-  readonly #kinds = new Map<string, { toldAtMs: number; since: number }>();
+/** Why something was refused: fixed text. Whose it was, as far as that is known. */
+export interface Refused {
+  readonly status?: number;
+  readonly why: string;
+  readonly tenant?: string;
+  readonly subject?: string;
+  /** One that exists. */
+  readonly tool?: string;
+}
 
-  constructor(log: Pick<Log, 'info'>, clock: Clock) {
+/** Tells the operator who is refused, and why: each kind at once, and then seldom, with how many were not told. */
+export class RefusalLog {
+  readonly #log: Pick<Log, 'info' | 'warn'>;
+  readonly #clock: Clock;
+  readonly #kinds = new Map<string, { toldAtMs: number; untold: number }>();
+
+  constructor(log: Pick<Log, 'info' | 'warn'>, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
   }
 
-  /** @param why fixed text, and nothing that a caller wrote */
-  tell(status: number, why: string): void {
-    const name = `${status} ${why}`;
+  /** @param peer from which address it came; not told apart by it */
+  refused(refused: Refused, peer?: string): void {
+    this.#tell('info', 'http: refused', refused, peer);
+  }
+
+  /** Something of the server's own is not as it has to be, which its callers are told without the reason. */
+  fault(fault: Refused): void {
+    this.#tell('warn', 'http: a call could not be served', fault);
+  }
+
+  #tell(level: 'info' | 'warn', message: string, fields: Refused, peer?: string): void {
+    const name = JSON.stringify([message, fields]);
     const nowMs = this.#clock.monotonicMs();
     const kind = this.#kinds.get(name);
     if (kind && nowMs - kind.toldAtMs < everyMs) {
-      kind.since += 1;
+      kind.untold += 1;
       return;
     }
     if (!kind && this.#kinds.size >= kindsMax) this.#kinds.clear();
-    const more = kind && kind.since > 0 ? { before: kind.since } : {};
-    this.#kinds.set(name, { toldAtMs: nowMs, since: 0 });
-    this.#log.info('http: refused', { status, why, ...more });
+    this.#kinds.set(name, { toldAtMs: nowMs, untold: 0 });
+    const untold = kind && kind.untold > 0 ? { untold: kind.untold } : {};
+    this.#log[level](message, { ...fields, ...(peer === undefined ? {} : { peer }), ...untold });
   }
 }

@@ -10,6 +10,7 @@ import type { ServedTools } from '../tool-requests.ts';
 import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { errorAnswer } from './exchange.ts';
 import { isSameSubject } from './principal.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { SessionTransport } from './session.ts';
 
 export interface SessionsOptions {
@@ -22,6 +23,7 @@ export interface SessionsOptions {
   readonly events: EventBounds;
   /** How much the events of all sessions take together, in bytes of JSON. */
   readonly eventBytesTotalMax: number;
+  readonly refusals: RefusalLog;
 }
 
 interface Session {
@@ -108,7 +110,9 @@ export class Sessions {
     }
     const place = this.#enter(principal);
     if (place.type === 'refused') {
-      const why = 'There are too many sessions. Nothing was executed: try again later.';
+      const { tenant, subject } = principal;
+      const why = 'There are too many sessions with requests or streams. Nothing was executed: try again later.';
+      this.#options.refusals.refused({ status: place.status, why, tenant, subject });
       return errorAnswer(place.status, serverError, why, { 'retry-after': '5' });
     }
     const session = await this.#open(principal, place.release);
