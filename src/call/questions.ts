@@ -53,7 +53,9 @@ export async function askAgain(
   const secret = await engine.repeatSecret();
   const asked = { kind: 'again', key, generation, count, round: 1, expiresAt } as const;
   const name = tool.title === tool.name ? tool.name : `${tool.title} (${tool.name})`;
-  const message = `${name} was already executed at ${operation.firstExecutedAt}, with ${shown(request.arguments)}. Execute it again, as a second, separate operation?`;
+  const when =
+    count === 1 ? `at ${operation.firstExecutedAt}` : `${count} times, the last at ${operation.firstExecutedAt}`;
+  const message = `${name} was already executed ${when}, with ${shown(request.arguments)}. Execute it again, as a second, separate operation?`;
   return {
     type: 'input_required',
     tool: tool.name,

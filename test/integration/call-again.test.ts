@@ -77,7 +77,10 @@ describe('onDuplicate "ask", by rounds', () => {
     const { call, upstream } = asked();
     resultOf(await call());
     for (let count = 2; count <= 4; count += 1) {
-      const { requestState } = questionOf(await call());
+      const { requestState, requests } = questionOf(await call());
+      expect(requests.again?.message).toContain(
+        count === 2 ? 'executed at' : `executed ${count - 1} times, the last at`,
+      );
       expect(resultOf(await call(answering(requestState))).replayed).toBe(false);
       expect(upstream.effects).toHaveLength(count);
     }
