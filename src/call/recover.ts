@@ -3,7 +3,7 @@ import { describeError } from '../errors.ts';
 import { markerOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Held, KeptStep } from '../ledger/record.ts';
+import type { Held, KeptStep, OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
 import { LeaseKeeper } from './lease.ts';
@@ -58,6 +58,8 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
   const why =
     record.status.state === 'unknown' ? record.status.message : 'whoever executed it ended before settling it';
   if (tool === undefined || tool.recovery[0] === 'refuse') return refuse(engine, ledger, held, why);
+  const elsewhere = whyElsewhere(engine, tool, record);
+  if (elsewhere !== undefined) return refuse(engine, ledger, held, `${why}; ${elsewhere}`);
   if (engine.closing.aborted) return refuse(engine, ledger, held, why, { retryAfterMs: askAgainMs });
   const claim = await ledger.takeOver(held);
   if (!claim) return undefined;
@@ -70,6 +72,20 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
       keeper.stop();
     }
   });
+}
+
+/**
+ * Why a tool cannot tell of an operation, undefined where it can: one that has come in the place of the tool that executed
+ * it may act on another upstream. What it finds there says nothing, and what it sends there would be a second effect.
+ */
+function whyElsewhere({ clients }: Engine, { name, client }: Tool, { upstream: there }: OperationRecord) {
+  try {
+    const here = clients.upstream(client);
+    const isThere = here.origin === there.origin && here.mode === there.mode && here.account === there.account;
+    return isThere ? undefined : `${name} acts on another upstream now`;
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 /** Nothing is executed, and nothing taken over: the owner, if it lives, may still settle the true outcome. */
