@@ -16,6 +16,7 @@ import { Modern } from './modern.ts';
 import { isAllowed, servedTools } from './principal.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
+import { withoutInternals } from './without-internals.ts';
 
 export interface HttpServerOptions {
   readonly service: ToolService;
@@ -101,7 +102,7 @@ export class HttpServer {
     this.#options = options;
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     this.#refusals = new RefusalLog(service.log, clock);
-    const told = this.#withoutInternals(held ? heldToTheEnd(service, held) : service);
+    const told = withoutInternals(held ? heldToTheEnd(service, held) : service, this.#refusals);
     const served = servedTools(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
@@ -228,18 +229,6 @@ export class HttpServer {
   #refuse({ status, message, headers, detail = message }: Refused): Response {
     this.#refusals.tell(status, detail);
     return errorAnswer(status, serverError, message, headers);
-  }
-
-  /** Where the ledger is, and what is wrong with it, is for the operator: callers are on other machines here. */
-  #withoutInternals(service: ToolService): ToolService {
-    const handle: ToolService['handle'] = async (call) => {
-      const answer = await service.handle(call);
-      if (answer.type !== 'refusal' || answer.code !== 'ledger_unavailable') return answer;
-      this.#refusals.tell(503, answer.message);
-      const message = `${call.tool}: the ledger is not available. Nothing was executed: it is safe to call again later.`;
-      return { ...answer, message };
-    };
-    return { ...service, handle };
   }
 
   /** What does not exist needs no scope. */
