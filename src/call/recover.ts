@@ -67,6 +67,8 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
     const keeper = new LeaseKeeper(engine, claim);
     try {
       const last = unknownResult(engine, claim.record.steps, why);
+      // Whoever drains does not wait for what began only now.
+      if (engine.closing.aborted) return await settle(engine, claim, last, { retryAfterMs: askAgainMs });
       return await recoverClaim(engine, ledger, tool, claim, last);
     } finally {
       keeper.stop();

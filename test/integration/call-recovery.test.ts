@@ -271,6 +271,31 @@ describe('after the death of the process that executed', () => {
     },
   );
 
+  test('a server that begins to drain while the operation is being taken over sends nothing, and another one recovers it', async () => {
+    const upstream = new Upstream();
+    const store = openMemoryStore();
+    const tools = [createThing(upstream, 'resend')];
+    await dieIn(tools, upstream, store, 'hang_after', { item: 'a' });
+    const clock = new ManualClock();
+    const through = faultyStore(
+      store,
+      () => 'none',
+      () => false,
+    );
+    const compareAndSet: Store['compareAndSet'] = (...given) => {
+      draining.close.abort();
+      return store.compareAndSet(...given);
+    };
+    const draining = testEngine({ tools, store: { ...through, compareAndSet }, clock });
+    const repeat = draining.call('create_thing', { item: 'a' });
+    await clock.advance(11_000);
+    expect(refusalOf(await repeat)).toMatchObject({ code: 'outcome_unknown', retryAfterMs: expect.any(Number) });
+    expect(upstream.requests).toHaveLength(1);
+    const other = survivor(tools, store);
+    expect(resultOf(await other.call('create_thing', { item: 'a' })).recovered).toBe('resend');
+    expect(upstream.effects).toHaveLength(1);
+  });
+
   test('of many that recover at once one does, and no process executes twice', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
