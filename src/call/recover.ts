@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Held, KeptStep, OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
+import { describeFault } from './describe-fault.ts';
 import { LeaseKeeper } from './lease.ts';
 import { openClient } from './open-client.ts';
 import { laterWriteExists } from './resource.ts';
@@ -118,7 +119,8 @@ export async function recoverClaim(
       if (last.cutOff || claim.lost) return settle(engine, claim, last);
     }
   } catch (error) {
-    last = unknownResult(engine, last.steps, withReason(last, `recovering it failed: ${describeError(error)}`));
+    const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
+    last = unknownResult(engine, last.steps, withReason(last, reason));
   }
   return settle(engine, claim, last, mayTellLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
 }
