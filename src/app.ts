@@ -6,7 +6,7 @@ import { loadCatalog } from './app/catalog.ts';
 import { inSandbox } from './app/in-sandbox.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { shared, tracked, untilEmpty } from './app/promises.ts';
-import { replaceTools } from './app/replace-tools.ts';
+import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { Answer, Engine, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import type { Config, Environment } from './config.ts';
@@ -118,8 +118,8 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const loaded = shared(() => import('./call/handle-call.ts'));
   const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
+  const inUse: InUse = { catalog, clients, answering, running: engine.running, leaving: new Map(), clock };
   const reload = async (next: Config): Promise<void> => {
-    const inUse = { catalog, clients, answering, running: engine.running, clock };
     await replaceTools(loadCatalog(next, warn, modules.load), inUse, (loaded) => {
       usesSandbox = inSandbox(loaded, variables, warn);
     });

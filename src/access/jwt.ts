@@ -4,6 +4,8 @@ import type { Fetch } from './get-json.ts';
 import { KeySet } from './key-set.ts';
 import type { AccessLog, IssuerSettings, JwtSettings, Verdict } from './settings.ts';
 
+type Jose = typeof import('jose');
+
 /** Loaded with the first token: a server without OAuth does not wait for it. */
 const jose = () => import('jose');
 
@@ -53,7 +55,7 @@ export function createJwtVerifier(
     } catch (error) {
       if (error instanceof library.errors.JWTExpired) return { type: 'invalid', why: 'the token has expired' };
       if (error instanceof library.errors.JOSEError) {
-        return { type: 'invalid', why: 'the token is not valid here', detail: error.message };
+        return { type: 'invalid', why: 'the token is not valid here', detail: detailOf(error, library) };
       }
       // A key that cannot be used is the issuer's fault, not the caller's.
       if (!(error instanceof McpOnceError)) {
@@ -62,4 +64,9 @@ export function createJwtVerifier(
       return { type: 'unavailable' };
     }
   };
+}
+
+/** Of what is wrong with a claim all words are fixed; what is wrong with a header is told in words of the token. */
+function detailOf(error: InstanceType<Jose['errors']['JOSEError']>, { errors }: Jose): string {
+  return error instanceof errors.JWTClaimValidationFailed ? error.message : error.code;
 }

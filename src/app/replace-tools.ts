@@ -15,6 +15,8 @@ export interface InUse {
   readonly answering: ReadonlySet<Promise<unknown>>;
   /** What is executing, which may outlive its call. */
   readonly running: ReadonlySet<Promise<unknown>>;
+  /** The clients that no tool has any more and that are not closed yet, and the first catalog without each. */
+  readonly leaving: Map<Client, Catalog>;
   readonly clock: Clock;
 }
 
@@ -25,18 +27,25 @@ export interface InUse {
  * @throws what loading throws, McpOnceError `tool_invalid` where it takes too long, what `ready` throws: nothing is replaced.
  */
 export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, ready: (loaded: Catalog) => void) {
-  const { catalog, clients, answering, running, clock } = inUse;
+  const { catalog, clients, answering, running, leaving, clock } = inUse;
   const loaded = await within(clock, loading, loadMs, () => {
     throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${loadMs / 1_000} s.`);
   });
   const { alteredTools } = await import('../mcp/tool-list.ts');
   const altered = await alteredTools(catalog.tools, loaded.tools);
   ready(loaded);
-  const before = clientsOf(catalog);
+  const [before, after] = [clientsOf(catalog), clientsOf(loaded)];
   catalog.replace(loaded, altered);
+  for (const client of after) leaving.delete(client);
+  for (const client of before) if (!after.has(client)) leaving.set(client, loaded);
   void Promise.all(answering)
     .then(() => Promise.all(running))
-    .then(() => clients.retire([...before].filter((client) => !clientsOf(catalog).has(client))));
+    .then(() => {
+      // One that came back and has left again is in use by what began in between: that is waited for by who took it away.
+      const unused = [...leaving].filter(([, since]) => since === loaded).map(([client]) => client);
+      for (const client of unused) leaving.delete(client);
+      return clients.retire(unused);
+    });
 }
 
 function clientsOf({ tools, hidden }: Catalog): ReadonlySet<Client> {

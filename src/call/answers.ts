@@ -174,16 +174,19 @@ export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Answer 
 /** The answer for a fault of the ledger. @throws the error itself when it is not one. */
 export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
   if (error instanceof LedgerUnavailable) {
-    const message = `${tool}: the ledger is not available (${clause(describeError(error))}). Nothing was executed: it is safe to call again later.`;
-    return { ...refusal('ledger_unavailable', message), retryAfterMs: 1_000 };
+    const ledgerFault = clause(describeError(error));
+    const message = `${tool}: the ledger is not available (${ledgerFault}). Nothing was executed: it is safe to call again later.`;
+    return { ...refusal('ledger_unavailable', message), ledgerFault, retryAfterMs: 1_000 };
   }
   if (error instanceof OutcomeNotRead) {
-    const message = `${tool}: this call sent the operation and lost its claim, and the ledger does not tell the outcome (${clause(describeError(error))}). It is not sent again: ask again with the same arguments.`;
-    return { ...refusal('outcome_unknown', message), retryAfterMs: 1_000 };
+    const ledgerFault = clause(describeError(error));
+    const message = `${tool}: this call sent the operation and lost its claim, and the ledger does not tell the outcome (${ledgerFault}). It is not sent again: ask again with the same arguments.`;
+    return { ...refusal('outcome_unknown', message), ledgerFault, retryAfterMs: 1_000 };
   }
   if (error instanceof McpOnceError && error.code === 'record_unreadable') {
-    const message = `${tool}: ${error.message}. Nothing was executed. An operator has to look at the ledger: mcp-once ledger list`;
-    return refusal('record_unreadable', message);
+    const ledgerFault = clause(error.message);
+    const message = `${tool}: the operation's record cannot be read (${ledgerFault}). Nothing was executed. An operator has to look at the ledger: mcp-once ledger list`;
+    return { ...refusal('record_unreadable', message), ledgerFault };
   }
   throw error;
 }

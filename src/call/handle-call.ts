@@ -15,6 +15,7 @@ import {
   answerOfUnknown,
   cancelled,
 } from './answers.ts';
+import { describeFault } from './describe-fault.ts';
 import { execute, giveUp } from './execute.ts';
 import { answerOfPrepareFault, prepare } from './prepare.ts';
 import { askAgain, askDirectly, closedAgain } from './questions.ts';
@@ -193,7 +194,7 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
     if (twin === undefined) await noteWrite(ledger, tool, claim);
     return twin;
   } catch (error) {
-    void giveUp(engine, claim, describeError(error));
+    void giveUp(engine, claim, describeFault(error, claim.record.key));
     throw error;
   }
 }

@@ -37,6 +37,8 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
   }
   const hostKey = given?.hostKey;
   if (tool.effect === 'read' || (tool.match === 'off' && hostKey === undefined)) {
+    // It asks nothing that waits: it was another tool that asked, and the answer may have been no.
+    if (call.input?.state !== undefined) return badState(tool.name);
     return { type: 'unguarded', tool, arguments: input.arguments };
   }
   const upstream = engine.clients.upstream(tool.client);
@@ -94,7 +96,8 @@ async function continued(
     const { responses } = input;
     return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, asked, responses) };
   }
-  if (repeatToken !== undefined) return badState(tool.name);
+  // Only what is known by its arguments asks this; a tool that is not, by now, would execute once more with each yes.
+  if (repeatToken !== undefined || base.source !== 'identical') return badState(tool.name);
   const reply = replyTo(input.responses, againRequest);
   if (reply === 'missing') return guarded(of);
   if (reply === 'invalid') {

@@ -3,9 +3,10 @@ import { describeError } from '../errors.ts';
 import { markerOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Held, KeptStep } from '../ledger/record.ts';
+import type { Held, KeptStep, OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
+import { describeFault } from './describe-fault.ts';
 import { LeaseKeeper } from './lease.ts';
 import { openClient } from './open-client.ts';
 import { laterWriteExists } from './resource.ts';
@@ -58,6 +59,8 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
   const why =
     record.status.state === 'unknown' ? record.status.message : 'whoever executed it ended before settling it';
   if (tool === undefined || tool.recovery[0] === 'refuse') return refuse(engine, ledger, held, why);
+  const elsewhere = whyElsewhere(engine, tool, record);
+  if (elsewhere !== undefined) return refuse(engine, ledger, held, `${why}; ${elsewhere}`);
   if (engine.closing.aborted) return refuse(engine, ledger, held, why, { retryAfterMs: askAgainMs });
   const claim = await ledger.takeOver(held);
   if (!claim) return undefined;
@@ -65,11 +68,27 @@ export async function recover(engine: Engine, ledger: Ledger, held: Held): Promi
     const keeper = new LeaseKeeper(engine, claim);
     try {
       const last = unknownResult(engine, claim.record.steps, why);
+      // Whoever drains does not wait for what began only now.
+      if (engine.closing.aborted) return await settle(engine, claim, last, { retryAfterMs: askAgainMs });
       return await recoverClaim(engine, ledger, tool, claim, last);
     } finally {
       keeper.stop();
     }
   });
+}
+
+/**
+ * Why a tool cannot tell of an operation, undefined where it can: one that has come in the place of the tool that executed
+ * it may act on another upstream. What it finds there says nothing, and what it sends there would be a second effect.
+ */
+function whyElsewhere({ clients }: Engine, { name, client }: Tool, { upstream: there }: OperationRecord) {
+  try {
+    const here = clients.upstream(client);
+    const isThere = here.origin === there.origin && here.mode === there.mode && here.account === there.account;
+    return isThere ? undefined : `${name} acts on another upstream now`;
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 /** Nothing is executed, and nothing taken over: the owner, if it lives, may still settle the true outcome. */
@@ -100,7 +119,8 @@ export async function recoverClaim(
       if (last.cutOff || claim.lost) return settle(engine, claim, last);
     }
   } catch (error) {
-    last = unknownResult(engine, last.steps, withReason(last, `recovering it failed: ${describeError(error)}`));
+    const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
+    last = unknownResult(engine, last.steps, withReason(last, reason));
   }
   return settle(engine, claim, last, mayTellLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
 }

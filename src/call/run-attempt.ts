@@ -1,4 +1,4 @@
-import { describeError, McpOnceError, NotExecuted } from '../errors.ts';
+import { McpOnceError, NotExecuted } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep, Status } from '../ledger/record.ts';
@@ -6,6 +6,7 @@ import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { Asks, InputNeeded } from './asks.ts';
+import { describeFault } from './describe-fault.ts';
 import { answerableUntil } from './questions.ts';
 import { keepable } from './result.ts';
 import { Steps } from './steps.ts';
@@ -118,7 +119,7 @@ function statusOfError(
   options: RunOptions,
 ): Settled {
   const settledAt = engine.clock.wallMs();
-  const message = describeError(error);
+  const message = describeFault(error, claim.record.key);
   const classification = classify(tool, steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
     const result = tool.gone(structuredClone(claim.record.arguments));

@@ -118,6 +118,8 @@ export interface RefusalAnswer {
    * do that. `input`: what the call brings for a question is no answer to one of its own.
    */
   readonly fault?: 'asking' | 'input';
+  /** What is wrong with the ledger, as the message has it in brackets: nothing for callers who must not know where it is. */
+  readonly ledgerFault?: string;
   readonly operation?: OperationInfo;
   readonly retryAfterMs?: number;
   /** The first operation's result, of a conflict. */

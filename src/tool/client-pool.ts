@@ -27,7 +27,10 @@ export class ClientPool {
     if (known) return known;
     const opening = this.#configure(client).open(this.#host);
     this.#opened.set(client, opening);
-    opening.catch(() => this.#opened.delete(client));
+    opening.catch(() => {
+      // Another one may have been opened since it was closed.
+      if (this.#opened.get(client) === opening) this.#opened.delete(client);
+    });
     return opening;
   }
 

@@ -165,6 +165,16 @@ describe('a JWT', () => {
     expect(refusal(await bearer(`${header}.${payload}.${signature}`)).status).toBe(401);
   });
 
+  test('that is refused tells the operator nothing in words of its own: whoever has no token could fill the log', async () => {
+    const { server, clock, bearer } = await jwtStage();
+    const [, payload = '', signature = ''] = (await server.sign(clock)).split('.');
+    for (const forged of [{ crit: ['forged words'], 'forged words': 1 }, { alg: 'forged words' }, { b64: false }]) {
+      const header = encoded({ alg: 'ES256', kid: 'key-1', ...forged });
+      const answer = await bearer(`${header}.${payload}.${signature}`);
+      expect(answer).toMatchObject({ status: 401, detail: expect.stringMatching(/^of http:\S+: ERR_[A-Z_]+$/) });
+    }
+  });
+
   test('of another type is refused where a type is asked for', async () => {
     const { server, clock, bearer } = await jwtStage({}, { tokenType: 'at+jwt' });
     expect(refusal(await bearer(await server.sign(clock, {}, { typ: 'JWT' }))).status).toBe(401);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Asking } from '../../src/call/types.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
+import { createCatalog, ReplaceableCatalog } from '../../src/tool/catalog.ts';
 import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
 import { createThing } from '../support/tools.ts';
@@ -241,6 +242,36 @@ describe('a requestState that is none of this call', () => {
       expect(upstream.effects).toHaveLength(2);
     }
   });
+
+  const others = ['off', 'same-call'] as const;
+  test.each(others)(
+    'a tool that is "%s" by the time of the answer executes nothing, however it was asked',
+    async (match) => {
+      const upstream = new Upstream();
+      const guarded = createCatalog([createThing(upstream, 'resend', { onDuplicate: 'ask' })]);
+      const other = createCatalog([createThing(upstream, 'resend', { match })]);
+      const catalog = new ReplaceableCatalog(guarded);
+      const { call } = testEngine({ tools: [], catalog });
+      resultOf(await call('create_thing', args));
+      const { requestState } = questionOf(await call('create_thing', args, { asking: rounds }));
+      catalog.replace(other, new Set());
+      for (const reply of [decline, accept]) {
+        const answer = refusalOf(await call('create_thing', args, answering(requestState, reply)));
+        expect(answer).toMatchObject({ code: 'invalid_request_state', fault: 'input' });
+      }
+      catalog.replace(guarded, new Set());
+      const ask = async () => {
+        catalog.replace(other, new Set());
+        return decline;
+      };
+      const direct = await call('create_thing', args, { asking: { type: 'direct', ask } });
+      expect(refusalOf(direct).code).toBe('invalid_request_state');
+      expect(upstream.effects).toHaveLength(1);
+      // The control: a call that answers nothing is executed each time.
+      resultOf(await call('create_thing', args));
+      expect(upstream.effects).toHaveLength(2);
+    },
+  );
 
   test('a no executes nothing, though the window of what was asked about is over by then', async () => {
     const { call, upstream, clock, ledger, records } = asked({ windowMs: hour });

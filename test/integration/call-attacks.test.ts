@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { LedgerUnavailable, NotExecuted } from '../../src/errors.ts';
 import { defineClient, z } from '../../src/index.ts';
 import { upstreamKeyOf } from '../../src/key/derive-key.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import { entryValue, type Store } from '../../src/ledger/stores/store.ts';
+import { onEvent } from '../../src/observe/events.ts';
 import { refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { faultyStore } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
@@ -78,6 +79,35 @@ describe('steps that a tool runs beside one another', () => {
     resultOf(await call('create_thing', { item: 'x' }));
     expect(bodies(upstream)).toEqual(['a']);
   });
+});
+
+describe('a ledger that is away for a while', () => {
+  test.each(['step', 'recovery'])(
+    'is not described to whoever calls, and the operator learns of it (%s)',
+    async (when) => {
+      const upstream = new Upstream();
+      const clock = new ManualClock();
+      let isAway = true;
+      const store = faultyStore(
+        openMemoryStore(),
+        () => (isAway && upstream.requests.length === 1 ? 'before' : 'none'),
+        () => false,
+      );
+      const { call, records } = testEngine({ tools: [createOrder(upstream, 'resend')], store, clock });
+      const told: string[] = [];
+      onTestFinished(onEvent((event) => void (event.type === 'ledger_fault' && told.push(event.message))));
+      if (when === 'recovery') upstream.next('drop_answer');
+      const answering = call('create_order', { item: 'x' });
+      await upstream.arrived(1);
+      await settleDown();
+      isAway = false;
+      await clock.advance(5_000);
+      const answer = refusalOf(await answering);
+      expect(answer.message).toContain('the ledger was not available');
+      expect(JSON.stringify([answer, await records()])).not.toContain('the request was lost');
+      expect(told).toContain('the request was lost');
+    },
+  );
 });
 
 describe('what a tool does that the engine cannot see', () => {

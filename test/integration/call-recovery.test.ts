@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
+import { createCatalog, ReplaceableCatalog } from '../../src/tool/catalog.ts';
 import type { Tool } from '../../src/tool/types.ts';
 import { type CallOptions, refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { faultyStore } from '../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../support/manual-clock.ts';
 import { createOrder, createThing, setThing } from '../support/tools.ts';
-import { type Fault, Upstream } from '../support/upstream.ts';
+import { type Fault, Upstream, upstreamClient } from '../support/upstream.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
+const day = 24 * hour;
 
 /**
  * A process that dies in the middle of a call: an engine whose time never passes again, so that it
@@ -240,6 +242,58 @@ describe('after the death of the process that executed', () => {
     expect(later).toMatchObject({ code: 'idempotency_conflict', fields: ['note'] });
     expect(later.firstResult).toEqual({ id: upstream.effects[0]?.id });
     expect(upstream.effects.map(({ body }) => (body as { note: string }).note)).toEqual(['first words']);
+  });
+
+  test.each(['resend', 'natural', 'reconcile'] as const)(
+    'a tool of the same name that acts elsewhere by then recovers nothing (%s)',
+    async (recovery) => {
+      const [upstream, other] = [new Upstream(), new Upstream()];
+      const store = openMemoryStore();
+      const change = { effect: 'update', resource: ({ item }: { item: string }) => ({ item }) } as const;
+      const tools = [createThing(upstream, recovery, change)];
+      await dieIn(tools, upstream, store, 'hang_after', { item: 'a' });
+      const catalog = new ReplaceableCatalog(createCatalog(tools));
+      const clock = new ManualClock();
+      const { call } = testEngine({ tools, catalog, store, clock });
+      const repeat = call('create_thing', { item: 'a' });
+      await settleDown();
+      const client = upstreamClient(other, day, 'elsewhere');
+      catalog.replace(createCatalog([createThing(other, recovery, { ...change, client })]), new Set());
+      await clock.advance(11_000);
+      expect(refusalOf(await repeat)).toMatchObject({
+        code: 'outcome_unknown',
+        message: expect.stringContaining('create_thing acts on another upstream now'),
+      });
+      expect(other.requests).toEqual([]);
+      expect(upstream.effects).toHaveLength(1);
+      catalog.replace(createCatalog(tools), new Set());
+      expect(resultOf(await call('create_thing', { item: 'a' })).recovered).toBe(recovery);
+    },
+  );
+
+  test('a server that begins to drain while the operation is being taken over sends nothing, and another one recovers it', async () => {
+    const upstream = new Upstream();
+    const store = openMemoryStore();
+    const tools = [createThing(upstream, 'resend')];
+    await dieIn(tools, upstream, store, 'hang_after', { item: 'a' });
+    const clock = new ManualClock();
+    const through = faultyStore(
+      store,
+      () => 'none',
+      () => false,
+    );
+    const compareAndSet: Store['compareAndSet'] = (...given) => {
+      draining.close.abort();
+      return store.compareAndSet(...given);
+    };
+    const draining = testEngine({ tools, store: { ...through, compareAndSet }, clock });
+    const repeat = draining.call('create_thing', { item: 'a' });
+    await clock.advance(11_000);
+    expect(refusalOf(await repeat)).toMatchObject({ code: 'outcome_unknown', retryAfterMs: expect.any(Number) });
+    expect(upstream.requests).toHaveLength(1);
+    const other = survivor(tools, store);
+    expect(resultOf(await other.call('create_thing', { item: 'a' })).recovered).toBe('resend');
+    expect(upstream.effects).toHaveLength(1);
   });
 
   test('of many that recover at once one does, and no process executes twice', async () => {

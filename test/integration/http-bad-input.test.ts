@@ -25,6 +25,8 @@ describe('a body that is no message is refused, and nothing is executed', () => 
     ['that is null', 'null', 400, -32_600],
     ['without a method', '{"jsonrpc":"2.0","id":1}', 400, -32_600],
     ['with an id that is null', '{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32_600],
+    ['with a _meta that is null', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":null}}', 400, -32_600],
+    ['with a _meta that is a list', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}', 400, -32_600],
     ['of JSON-RPC 1', '{"id":1,"method":"ping"}', 400, -32_600],
     ['that is too large', JSON.stringify(toolCall(1, { item: 'x'.repeat(100_000) })), 413, -32_600],
   ];

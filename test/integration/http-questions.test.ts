@@ -6,8 +6,9 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLimits } from '../../src/access/limits.ts';
+import type { Admit } from '../../src/access/types.ts';
 import { z } from '../../src/index.ts';
-import { httpServer, messageOf, postModern } from '../support/http-server.ts';
+import { httpServer, messageOf, post, postModern } from '../support/http-server.ts';
 import { createThing } from '../support/tools.ts';
 import type { Upstream } from '../support/upstream.ts';
 
@@ -119,6 +120,44 @@ test('whoever waits for a person keeps nobody from executing, and gets its place
   expect((await call('create_asking', 'z'))['mcp-once/outcome']?.code).toBe('succeeded');
   expect((await call('create_thing', 'w'))['mcp-once/outcome']?.code).toBe('succeeded');
   expect(upstream.effects).toHaveLength(4);
+});
+
+test('a question is answered with a token that may call what asks, and with no lesser one of the same subject', async () => {
+  const admit: Admit = async ({ authorization }) => {
+    const who = { tenant: 'acme', subject: 'alice' };
+    const given = String(authorization).split(' ');
+    return { type: 'admitted', principal: given[0] === 'all' ? who : { ...who, tools: given } };
+  };
+  const { url, upstream } = await httpServer({ tools, admit });
+  let ask = (_id: unknown): void => {};
+  const asked = new Promise<unknown>((resolve) => {
+    ask = resolve;
+  });
+  // A client that leaves its question to whoever answers for it.
+  const transport = new StreamableHTTPClientTransport(new URL(url), {
+    requestInit: { headers: { authorization: 'create_asking' } },
+  });
+  const client = new Client(info, { capabilities });
+  client.setRequestHandler(ElicitRequestSchema, (_, { requestId }) => {
+    ask(requestId);
+    return new Promise<ElicitResult>(() => {});
+  });
+  await client.connect(transport as Transport);
+  onTestFinished(() => client.close());
+  const opened = { 'mcp-session-id': transport.sessionId ?? '', 'mcp-protocol-version': '2025-11-25' };
+  const call = client.callTool({ name: 'create_asking', arguments: { item: 'x' } });
+  const id = await asked;
+  const answer = async (authorization: string, account: string, as = id) => {
+    const result = { action: 'accept', content: { account } };
+    return (await post(url, { jsonrpc: '2.0', id: as, result }, { ...opened, authorization })).status;
+  };
+  expect(await answer('create_thing', 'eve')).toBe(403);
+  expect(await answer('create_thing', 'eve', `${id}`)).toBe(403);
+  expect(await answer('create_thing create_asking', 'ann')).toBe(202);
+  expect((await call)._meta).toMatchObject({ 'mcp-once/outcome': { code: 'succeeded' } });
+  expect(upstream.effects.map(({ body }) => body)).toEqual([['x', 'ann']]);
+  // What nobody asked is passed over, whoever sends it.
+  expect(await answer('all', 'eve')).toBe(202);
 });
 
 describe('MCP 2026-07-28, on the wire', () => {

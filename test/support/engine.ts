@@ -14,12 +14,14 @@ import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
 import type { Store } from '../../src/ledger/stores/store.ts';
-import { createCatalog } from '../../src/tool/catalog.ts';
+import { type Catalog, createCatalog } from '../../src/tool/catalog.ts';
 import { ClientPool } from '../../src/tool/client-pool.ts';
 import type { Tool } from '../../src/tool/types.ts';
 
 export interface EngineOptions {
   readonly tools: readonly Tool[];
+  /** In place of one that holds the tools for good. */
+  readonly catalog?: Catalog;
   readonly clock?: Clock;
   readonly store?: Store;
   readonly codec?: EntryCodec;
@@ -49,7 +51,7 @@ export function testEngine(options: EngineOptions) {
   const codec = options.codec ?? plainCodec;
   const ledger = new Ledger({ store, codec, clock, randomId: randomUUID, settings });
   const engine: Engine = {
-    catalog: createCatalog(options.tools),
+    catalog: options.catalog ?? createCatalog(options.tools),
     clients: new ClientPool(options.environment ?? {}, {
       sandbox: options.sandbox ?? (() => Promise.reject(new Error('no sandbox'))),
     }),

@@ -107,12 +107,12 @@ function fail(message: string, classification: Classification): never {
 }
 
 /** A client of that upstream; `memoryMs` 0 for one that takes no keys. */
-export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000) {
+export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000, origin = 'test') {
   return defineClient({
     name: 'upstream',
     env: z.object({ ACCOUNT: z.string().default('a') }),
     open: () => upstream,
-    upstream: (env) => ({ origin: 'test', mode: 'test', account: env.ACCOUNT }),
+    upstream: (env) => ({ origin, mode: 'test', account: env.ACCOUNT }),
     memoryMs,
     classify: (error) => (error instanceof UpstreamError ? error.classification : undefined),
   });

@@ -16,6 +16,7 @@ import { Modern } from './modern.ts';
 import { isAllowed, servedTools } from './principal.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
+import { withoutInternals } from './without-internals.ts';
 
 export interface HttpServerOptions {
   readonly service: ToolService;
@@ -58,11 +59,6 @@ export interface HttpLimits {
 type Admitted = Extract<Admission, { type: 'admitted' }>;
 
 const serverError = -32_000;
-/** What callers are told in place of what is wrong with the ledger. */
-const hidden: ReadonlyMap<string, string> = new Map([
-  ['ledger_unavailable', 'the ledger is not available: it is safe to call again later.'],
-  ['record_unreadable', "the operation's record cannot be read: the operator of this server has to look at it."],
-]);
 /** Since then clients add the scopes of a challenge to those that they have (SEP-2350). */
 const accumulatingSince = '2026-07-28';
 
@@ -106,7 +102,7 @@ export class HttpServer {
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     const refusals = new RefusalLog(service.log, clock);
     this.#refusals = refusals;
-    const told = this.#withoutInternals(held ? heldToTheEnd(service, held) : service);
+    const told = withoutInternals(held ? heldToTheEnd(service, held) : service, refusals);
     const served = servedTools(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
@@ -240,18 +236,6 @@ export class HttpServer {
     const what = tool === undefined ? {} : { tool };
     this.#refusals.refused({ status, why: detail, ...whose, ...what }, socket.remoteAddress);
     return errorAnswer(status, serverError, message, headers);
-  }
-
-  /** Where the ledger is, and what is wrong with it, is for the operator: callers are on other machines here. */
-  #withoutInternals(service: ToolService): ToolService {
-    const handle: ToolService['handle'] = async (call) => {
-      const answer = await service.handle(call);
-      if (answer.type !== 'refusal' || !hidden.has(answer.code)) return answer;
-      const { tenant, subject } = call.scope;
-      this.#refusals.fault({ why: answer.message, tenant, subject, tool: call.tool });
-      return { ...answer, message: `${call.tool}: ${hidden.get(answer.code)} Nothing was executed.` };
-    };
-    return { ...service, handle };
   }
 
   /** What does not exist needs no scope. */

@@ -127,11 +127,11 @@ export class Modern {
  * whole message for it, which it does again when it answers.
  */
 function plainlyModern({ headers }: Request, body: object | undefined): boolean | undefined {
-  const { method, params } = (body ?? {}) as { method?: unknown; params?: { _meta?: object } };
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { _meta?: object | null } };
   if (typeof method !== 'string') return undefined;
   const version = headers.get('mcp-protocol-version') ?? '';
   if (version === modernVersion) return true;
-  const { _meta: meta = {} } = params ?? {};
+  const meta = params?._meta ?? {};
   const isEarlier = SUPPORTED_PROTOCOL_VERSIONS.includes(version) && headers.has('mcp-session-id');
   return isEarlier && typeof meta === 'object' && !(PROTOCOL_VERSION_META_KEY in meta) ? false : undefined;
 }

@@ -6,10 +6,18 @@ import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextpro
 import type { Principal } from '../../access/types.ts';
 import { errorResponse } from '../incoming.ts';
 import type { BoundedEvents } from './event-store.ts';
+import { errorAnswer } from './exchange.ts';
+import { givesAsMuch } from './principal.ts';
 
 interface SessionTransportOptions extends WebStandardStreamableHTTPServerTransportOptions {
   readonly inFlightMax: number;
   readonly eventStore: BoundedEvents;
+}
+
+/** A request that is in flight, and the ids of what its caller was asked meanwhile: numbers, as which the SDK takes them. */
+interface Use {
+  readonly principal: Principal;
+  readonly asked: Set<number>;
 }
 
 /**
@@ -19,7 +27,7 @@ interface SessionTransportOptions extends WebStandardStreamableHTTPServerTranspo
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #events: BoundedEvents;
   /** The value is one of its own for each use of an id. */
-  readonly #inFlight = new Map<RequestId, { readonly principal: Principal }>();
+  readonly #inFlight = new Map<RequestId, Use>();
   readonly #inFlightMax: number;
 
   constructor(options: SessionTransportOptions) {
@@ -50,6 +58,11 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   /** Serves one message, checked before, and answers it. */
   async take(request: Request, principal: Principal, message: JSONRPCMessage): Promise<Response> {
     if ('method' in message && 'id' in message) return this.#takeRequest(request, principal, message, message.id);
+    if (!('method' in message) && !this.#mayAnswer(principal, message.id)) {
+      const why =
+        'What is answered was asked by a call of a token that gives more than this one. It can still be answered.';
+      return errorAnswer(403, ErrorCode.InvalidRequest, why);
+    }
     const cancelled =
       'method' in message && message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
     const use = this.#inFlight.get(cancelled as RequestId);
@@ -59,6 +72,10 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: { relatedRequestId?: RequestId }): Promise<void> {
+    const { relatedRequestId } = options ?? {};
+    if ('method' in message && 'id' in message && relatedRequestId !== undefined) {
+      this.#inFlight.get(relatedRequestId)?.asked.add(Number(message.id));
+    }
     try {
       await super.send(message, options);
     } finally {
@@ -83,12 +100,18 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
         headers: { 'retry-after': '1' },
       });
     }
-    const use = { principal };
+    const use = { principal, asked: new Set<number>() };
     this.#inFlight.set(id, use);
     const answer = await this.handleRequest(request, { parsedBody: message });
     // Refused before the server had it: no response will be sent.
     if (answer.status !== 200 && this.#inFlight.get(id) === use) this.#inFlight.delete(id);
     return answer;
+  }
+
+  /** A yes has its call executed: it takes the right to call it. */
+  #mayAnswer(principal: Principal, id: RequestId | undefined): boolean {
+    const uses = [...this.#inFlight.values()].filter(({ asked }) => asked.has(Number(id)));
+    return uses.every((use) => givesAsMuch(principal, use.principal));
   }
 
   /**
