@@ -37,7 +37,7 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
       refused(
         403,
         challenge({ error: 'insufficient_scope' }, scopes),
-        'The token has not the scopes that are needed. Nothing was executed.',
+        `The token has not all the scopes that are needed: ${scopes.join(' ')}. Nothing was executed.`,
       ),
     unavailable: () => refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Try again later.'),
   };
