@@ -5,30 +5,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
-
-interface Served {
-  readonly tools: Tool[];
-  readonly result: unknown;
-}
+import { bareInfo, servedIn } from './support/bare.ts';
 
 type Handle = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
 
 const [, , era, file = ''] = process.argv;
-const served = JSON.parse(readFileSync(file, 'utf8')) as Served;
-const info = { name: 'bare', version: '1.0.0' };
-
-function answer(): CallToolResult {
-  const { result } = served;
-  return {
-    content: [{ type: 'text', text: JSON.stringify(result) }],
-    structuredContent: result as Record<string, unknown>,
-  };
-}
+const { tools, answer } = servedIn(file);
 
 async function sessions(): Promise<Handle> {
   const { Server } = await import('@modelcontextprotocol/sdk/server/index.js');
@@ -42,8 +27,8 @@ async function sessions(): Promise<Handle> {
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => void open.set(id, transport),
     });
-    const server = new Server(info, { capabilities: { tools: {} } });
-    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: served.tools }));
+    const server = new Server(bareInfo, { capabilities: { tools: {} } });
+    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools }));
     server.setRequestHandler(CallToolRequestSchema, answer);
     await server.connect(transport as Parameters<typeof server.connect>[0]);
     await transport.handleRequest(request, response, body);
@@ -54,8 +39,8 @@ async function stateless(): Promise<Handle> {
   const { createMcpHandler, Server } = await import('@modelcontextprotocol/server');
   const handler = createMcpHandler(
     () => {
-      const server = new Server(info, { capabilities: { tools: {} } });
-      server.setRequestHandler('tools/list', () => ({ tools: served.tools as never }));
+      const server = new Server(bareInfo, { capabilities: { tools: {} } });
+      server.setRequestHandler('tools/list', () => ({ tools: tools as never }));
       server.setRequestHandler('tools/call', () => answer() as never);
       return server;
     },

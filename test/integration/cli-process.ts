@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -9,6 +9,26 @@ export const commandFile = fileURLToPath(new URL('../../dist/src/cli/main.js', i
 export function environmentIn(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const { PATH = '' } = process.env;
   return { PATH, HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...more };
+}
+
+/** What a command printed, and how it ended. */
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the compiled command in a folder of its own, to its end. */
+export function run(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
+  const env = environmentIn(folder, environment);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    input: '',
+    timeout: 20_000,
+  });
+  return { code: status, stdout, stderr };
 }
 
 export interface Message {

@@ -1,29 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
-import { commandFile, environmentIn, Served } from './cli-process.ts';
-
-interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the compiled command in a folder of its own, to its end. */
-function run(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
-  const env = environmentIn(folder, environment);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...args], {
-    cwd: folder,
-    env,
-    encoding: 'utf8',
-    input: '',
-    timeout: 20_000,
-  });
-  return { code: status, stdout, stderr };
-}
+import { commandFile, run, Served } from './cli-process.ts';
 
 test('the command has been built', () => {
   expect(existsSync(commandFile), 'run npm run build first').toBe(true);

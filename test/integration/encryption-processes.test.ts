@@ -1,10 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { keysText } from '../support/encryption.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { commandFile, environmentIn, Served } from './cli-process.ts';
+import { run, Served } from './cli-process.ts';
 
 /** Writes a line for each time that it takes effect. */
 const noteTool = `
@@ -30,18 +29,6 @@ function folderWithTool(): string {
 
 const args = ['--tools', '.', '--store', 'sqlite:ledger.sqlite'];
 const variable = (...ids: string[]) => ({ MCP_ONCE_ENCRYPTION_KEYS: keysText(...ids) });
-
-function run(folder: string, command: readonly string[], environment: Record<string, string> = {}) {
-  const env = environmentIn(folder, environment);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...command], {
-    cwd: folder,
-    env,
-    encoding: 'utf8',
-    input: '',
-    timeout: 20_000,
-  });
-  return { code: status, stdout, stderr };
-}
 
 const effectsIn = (folder: string) => readFileSync(join(folder, 'effects.txt'), 'utf8').split('\n').length - 1;
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createToken } from '../../src/access/static-tokens.ts';
+import { createToken, createTokenLookup } from '../../src/access/static-tokens.ts';
 import { admission } from '../support/issuer.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -23,6 +23,13 @@ describe('a token of the configuration', () => {
       type: 'admitted',
       principal: { tenant: 'other', subject: 'bob', tools: ['get_*'] },
     });
+  });
+
+  test('is compared with every entry, also after it was found: time tells nothing of which ones there are', () => {
+    const { token, hash } = createToken();
+    const entries = ['first', 'last'].map((subject) => ({ hash, tenant: 'acme', subject }));
+    // A lookup that ended with the first one that fits would say so.
+    expect(createTokenLookup(entries)(token)?.subject).toBe('last');
   });
 
   test('is 256 random bits, and its hash is what is configured', () => {

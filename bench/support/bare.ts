@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
+
+/** What a bare server serves, and how it answers every call: from the file that its command line names. */
+export interface Served {
+  readonly tools: Tool[];
+  readonly answer: () => CallToolResult;
+}
+
+export const bareInfo = { name: 'bare', version: '1.0.0' };
+
+/** @param file a JSON file: `tools`, and the `result` of each of them. */
+export function servedIn(file: string): Served {
+  const { tools, result } = JSON.parse(readFileSync(file, 'utf8')) as { tools: Tool[]; result: unknown };
+  const answer = (): CallToolResult => ({
+    content: [{ type: 'text', text: JSON.stringify(result) }],
+    structuredContent: result as Record<string, unknown>,
+  });
+  return { tools, answer };
+}
