@@ -7,6 +7,7 @@ import type { Era } from '../support/e2e-http.ts';
 import { fetchCall } from '../support/e2e-http.ts';
 import { mainFile } from '../support/e2e-sandbox.ts';
 import { paymentOf, unique, until, useStage } from '../support/e2e-stage.ts';
+import { openSession, post, toolCall } from '../support/http-server.ts';
 
 const stage = useStage();
 const eras: readonly Era[] = ['2025', '2026'];
@@ -96,6 +97,18 @@ describe('two servers on one ledger', () => {
     expect((await newer?.call('create_payment', args))?.words).toBe('replayed');
     expect(await payments(description)).toHaveLength(1);
   });
+});
+
+test('a session sticks to its server: another one knows it not, and a new session there has the same outcomes', async () => {
+  const description = unique('sticks');
+  const args = paymentOf(description);
+  const [one, other] = await Promise.all([stage.http(), stage.http()]);
+  const session = await openSession(one.url);
+  expect((await post(one.url, toolCall(1, args, 'create_payment'), session)).status).toBe(200);
+  const elsewhere = await post(other.url, toolCall(2, args, 'create_payment'), session);
+  expect([elsewhere.status, await elsewhere.text()]).toEqual([404, expect.stringContaining('begin one with')]);
+  expect((await (await other.client('2025')).call('create_payment', args)).words).toBe('replayed');
+  expect(await payments(description)).toHaveLength(1);
 });
 
 describe('SIGTERM', () => {
