@@ -1,6 +1,6 @@
-import { prepare } from '../src/call/prepare.ts';
-import { decodeEntry, encodeEntry } from '../src/ledger/record.ts';
-import { openMemoryStore } from '../src/ledger/stores/memory.ts';
+import { prepare } from '../src/core/call/prepare.ts';
+import { decodeEntry, encodeEntry } from '../src/core/ledger/record.ts';
+import { openMemoryStore } from '../src/core/ledger/stores/memory.ts';
 import {
   callOrder,
   claimAndSettle,

@@ -3,7 +3,7 @@ import { IdempotencyConfig, makeIdempotent } from '@aws-lambda-powertools/idempo
 import { CachePersistenceLayer } from '@aws-lambda-powertools/idempotency/cache';
 import { Idempotency } from '@node-idempotency/core';
 import { RedisStorageAdapter } from '@node-idempotency/storage-adapter-redis';
-import { openRedisStore } from '../src/ledger/stores/redis.ts';
+import { openRedisStore } from '../src/core/ledger/stores/redis.ts';
 import {
   callOrder,
   claimAndSettle,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { openRedisStore } from '../src/ledger/stores/redis.ts';
-import type { Store } from '../src/ledger/stores/store.ts';
+import { openRedisStore } from '../src/core/ledger/stores/redis.ts';
+import type { Store } from '../src/core/ledger/stores/store.ts';
 import { callOrder, engineOver, ledgerOver } from './support/engine.ts';
 import { orderArguments } from './support/orders.ts';
 import { type BareClient, bareClient, removeKeys } from './support/redis-server.ts';

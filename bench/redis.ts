@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { openRedisStore } from '../src/ledger/stores/redis.ts';
+import { openRedisStore } from '../src/core/ledger/stores/redis.ts';
 import { claimAndSettle, ledgerOver, orderRequests, recordBytes, replay } from './support/engine.ts';
 import { alternate, type Block, block, ratioOf, typical } from './support/measure.ts';
 import { bareClient, removeKeys } from './support/redis-server.ts';

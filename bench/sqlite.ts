@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { openSqliteStore } from '../src/ledger/stores/sqlite.ts';
+import { openSqliteStore } from '../src/core/ledger/stores/sqlite.ts';
 import { openBareSqlite } from './support/bare-sqlite.ts';
 import { claimAndSettle, ledgerOver, orderRequests, recordBytes, replay, sealedLedgerOver } from './support/engine.ts';
 import { alternate, type Block, block, ratioOf, typical } from './support/measure.ts';

@@ -1,6 +1,6 @@
 /** The other process of the wake bench: calls what it is told to, and says when it was answered. argv: the store. */
-import { handleCall } from '../src/call/handle-call.ts';
-import { openStore } from '../src/ledger/stores/open.ts';
+import { handleCall } from '../src/core/call/handle-call.ts';
+import { openStore } from '../src/core/ledger/stores/open.ts';
 import { engineOver, ledgerOver, orderCall } from './support/engine.ts';
 
 const store = await openStore(process.argv[2] ?? '');

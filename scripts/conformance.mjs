@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startBridge } from '../test/support/conformance-bridge.mjs';
-import { compare } from '../test/support/conformance-compare.mjs';
-import { exceptions } from '../test/support/conformance-exceptions.mjs';
-import { NotInstalled, node22 } from '../test/support/conformance-packages.mjs';
-import { conformanceOfServe, inspectServe } from '../test/support/conformance-serve.mjs';
-import { runSuite } from '../test/support/conformance-suite.mjs';
+import { startBridge } from '../test/compat/conformance/bridge.mjs';
+import { compare } from '../test/compat/conformance/compare.mjs';
+import { exceptions } from '../test/compat/conformance/exceptions.mjs';
+import { NotInstalled, node22 } from '../test/compat/conformance/packages.mjs';
+import { conformanceOfServe, inspectServe } from '../test/compat/conformance/serve.mjs';
+import { runSuite } from '../test/compat/conformance/suite.mjs';
 
 const usage = `Usage: npm run conformance -- [--part wrap|serve|inspector]... [--json]
        npm run conformance -- [--side guarded|passing|http|lossy]... [--scenario NAME]... [--json]
@@ -26,8 +26,8 @@ const usage = `Usage: npm run conformance -- [--part wrap|serve|inspector]... [-
 
 const fileOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 const program = fileOf('../dist/src/cli/main.js');
-const lossy = fileOf('../test/support/conformance-lossy.mjs');
-const server = fileOf('../test/support/conformance-server.mjs');
+const lossy = fileOf('../test/compat/conformance/lossy.mjs');
+const server = fileOf('../test/compat/conformance/server.mjs');
 
 /** Each side: the command of a session, given its folder and environment; and what has to be closed after the run. */
 const sides = {

@@ -2,22 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Sandbox } from '../sandbox/start.ts';
 import { loadCatalog } from './app/catalog.ts';
 import { inSandbox } from './app/in-sandbox.ts';
 import { instructionsFor } from './app/instructions.ts';
-import { shared, tracked, untilEmpty } from './app/promises.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
-import type { Answer, Engine, ToolCall } from './call/types.ts';
-import { type Clock, pause, systemClock } from './clock.ts';
-import type { Config, Environment } from './config.ts';
-import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
-import type { Ledger } from './ledger/ledger.ts';
-import type { QuotaLimits, RecordQuota } from './ledger/record-quota.ts';
-import { createLog, type Log, logEvents } from './observe/log.ts';
-import type { Sandbox } from './sandbox/start.ts';
-import { type Catalog, ReplaceableCatalog } from './tool/catalog.ts';
-import { ClientPool } from './tool/client-pool.ts';
-import { ModuleVersions } from './tool/module-versions.ts';
+import type { Config, Environment } from './config/config.ts';
+import type { Answer, Engine, ToolCall } from './core/call/types.ts';
+import { type Clock, pause, systemClock } from './core/clock.ts';
+import { describeError, LedgerUnavailable, McpOnceError } from './core/errors.ts';
+import type { Ledger } from './core/ledger/ledger.ts';
+import type { QuotaLimits, RecordQuota } from './core/ledger/record-quota.ts';
+import { createLog, type Log, logEvents } from './core/observe/log.ts';
+import { shared, tracked, untilEmpty } from './core/promises.ts';
+import { type Catalog, ReplaceableCatalog } from './core/tool/catalog.ts';
+import { ClientPool } from './core/tool/client-pool.ts';
+import { ModuleVersions } from './core/tool/module-versions.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
@@ -115,7 +115,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     stopLogging();
   };
   // The engine is loaded by the first call, since a server's start is waited for, too.
-  const loaded = shared(() => import('./call/handle-call.ts'));
+  const loaded = shared(() => import('./core/call/handle-call.ts'));
   const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
   const inUse: InUse = { catalog, clients, answering, running: engine.running, leaving: new Map(), clock };
@@ -156,7 +156,7 @@ async function openQuota(
   clock: Clock,
 ): Promise<RecordQuota | undefined> {
   if (limits === undefined) return undefined;
-  const quotas = await import('./ledger/record-quota.ts');
+  const quotas = await import('./core/ledger/record-quota.ts');
   return new quotas.RecordQuota({ ledger, clock, limits, retentionMs });
 }
 
@@ -218,9 +218,9 @@ function settingsOf(config: Config): Engine['settings'] {
 export async function openLedger(config: Config, clock: Clock = systemClock): Promise<Ledger> {
   try {
     const [{ openStore }, { Ledger }, { codecFor }] = await Promise.all([
-      import('./ledger/stores/open.ts'),
-      import('./ledger/ledger.ts'),
-      import('./ledger/codec.ts'),
+      import('./core/ledger/stores/open.ts'),
+      import('./core/ledger/ledger.ts'),
+      import('./core/ledger/codec.ts'),
     ]);
     const store = await openStore(config.store, { createFolder: config.storeIsDefault });
     const { leaseMs, unresolvedRetentionMs, encryptionKeys } = config;
@@ -264,7 +264,7 @@ export function readableOnUse(open: () => Promise<Ledger>, secret: string | unde
  * @throws LedgerUnavailable
  */
 async function keptSecret({ store, codec }: Ledger): Promise<string> {
-  const { recordFormat } = await import('./ledger/record.ts');
+  const { recordFormat } = await import('./core/ledger/record.ts');
   const secret = randomUUID() + randomUUID();
   const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
   const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
@@ -281,7 +281,7 @@ async function keptSecret({ store, codec }: Ledger): Promise<string> {
 
 async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
   const { dataFile, isDefault } = config.sandbox;
-  const { startSandbox } = await import('./sandbox/start.ts');
+  const { startSandbox } = await import('../sandbox/start.ts');
   if (isDefault) await mkdir(dirname(dataFile), { recursive: true, mode: 0o700 });
   const sandbox = await startSandbox({ dataFile, log: (line) => log.debug(line) });
   log.info('the sandbox runs: nothing real is billed', { url: sandbox.url });

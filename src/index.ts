@@ -1,6 +1,25 @@
 /** The library's public names. Tools see these and nothing else. */
 export { z } from 'zod';
-export { McpOnceError, NotExecuted } from './errors.ts';
+export { McpOnceError, NotExecuted } from './core/errors.ts';
+export type { ClientDefinition } from './core/tool/define-client.ts';
+export { defineClient } from './core/tool/define-client.ts';
+export { defineTool } from './core/tool/define-tool.ts';
+export type {
+  AskReply,
+  AskRequest,
+  Classification,
+  Client,
+  ClientHost,
+  Effect,
+  LookupAnswer,
+  LookupContext,
+  Match,
+  Recovery,
+  RunContext,
+  Tool,
+  ToolDefinition,
+  Upstream,
+} from './core/tool/types.ts';
 export { guard } from './guard/guard.ts';
 export type {
   ContentAnswer,
@@ -21,22 +40,3 @@ export type {
   ServerLike,
   ToolHints,
 } from './guard/types.ts';
-export type { ClientDefinition } from './tool/define-client.ts';
-export { defineClient } from './tool/define-client.ts';
-export { defineTool } from './tool/define-tool.ts';
-export type {
-  AskReply,
-  AskRequest,
-  Classification,
-  Client,
-  ClientHost,
-  Effect,
-  LookupAnswer,
-  LookupContext,
-  Match,
-  Recovery,
-  RunContext,
-  Tool,
-  ToolDefinition,
-  Upstream,
-} from './tool/types.ts';

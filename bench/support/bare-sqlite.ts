@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { openSqliteFile } from '../../src/ledger/stores/sqlite-file.ts';
+import { openSqliteFile } from '../../src/core/ledger/stores/sqlite-file.ts';
 
 interface BareSqlite {
   readonly database: Database;

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import type { Ledger } from '../../src/ledger/ledger.ts';
-import type { ClaimRequest } from '../../src/ledger/new-record.ts';
-import { encodeEntry, type OperationRecord } from '../../src/ledger/record.ts';
+import type { Ledger } from '../../src/core/ledger/ledger.ts';
+import type { ClaimRequest } from '../../src/core/ledger/new-record.ts';
+import { encodeEntry, type OperationRecord } from '../../src/core/ledger/record.ts';
 import { openBareSqlite } from './bare-sqlite.ts';
 import { claimed } from './engine.ts';
 

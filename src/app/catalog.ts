@@ -1,10 +1,10 @@
-import type { OpenApiSettings } from '../config/openapi.ts';
-import type { Config } from '../config.ts';
-import { McpOnceError } from '../errors.ts';
-import type { OpenApiSource } from '../source/openapi/types.ts';
-import { type Catalog, createCatalog } from '../tool/catalog.ts';
-import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../tool/load.ts';
-import type { Tool } from '../tool/types.ts';
+import type { Config } from '../config/config.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { type Catalog, createCatalog } from '../core/tool/catalog.ts';
+import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
+import type { Tool } from '../core/tool/types.ts';
+import type { OpenApiSettings } from '../openapi/config.ts';
+import type { OpenApiSource } from '../openapi/types.ts';
 
 /**
  * The tools of a configuration.
@@ -23,7 +23,7 @@ export async function loadCatalog(
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
-    const { sentence, suggestion } = await import('../suggest.ts');
+    const { sentence, suggestion } = await import('../core/suggest.ts');
     const names = loaded.map((tool) => tool.name);
     throw new McpOnceError(
       'configuration_invalid',
@@ -38,7 +38,7 @@ export async function loadCatalog(
 /** The tools of OpenAPI documents. Their modules are loaded where there is one. */
 async function loadApis({ openapi }: Config, warn: (message: string) => void): Promise<ApiTools> {
   if (openapi.length === 0) return { listed: [], hidden: [] };
-  const { loadOpenApi } = await import('../source/openapi/load.ts');
+  const { loadOpenApi } = await import('../openapi/load.ts');
   const loaded = await Promise.all(openapi.map((source) => loadOpenApi(sourceOf(source), { warn })));
   return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
 }

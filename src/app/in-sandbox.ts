@@ -1,7 +1,7 @@
-import type { Environment } from '../config.ts';
-import type { Catalog } from '../tool/catalog.ts';
-import { clientStates, clientWarnings } from '../tool/client-state.ts';
-import type { Upstream } from '../tool/types.ts';
+import type { Environment } from '../config/config.ts';
+import type { Catalog } from '../core/tool/catalog.ts';
+import { clientStates, clientWarnings } from '../core/tool/client-state.ts';
+import type { Upstream } from '../core/tool/types.ts';
 
 /** How the stripe client names the built-in sandbox. */
 const sandboxOrigin = 'mcp-once-sandbox';

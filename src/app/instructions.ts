@@ -1,4 +1,4 @@
-import type { Tool } from '../tool/types.ts';
+import type { Tool } from '../core/tool/types.ts';
 
 /** How many tools the instructions may speak of one by one. */
 const namedToolsMax = 100;

@@ -1,8 +1,8 @@
-import { type Clock, within } from '../clock.ts';
-import { McpOnceError } from '../errors.ts';
-import type { Catalog, ReplaceableCatalog } from '../tool/catalog.ts';
-import type { ClientPool } from '../tool/client-pool.ts';
-import type { Client } from '../tool/types.ts';
+import { type Clock, within } from '../core/clock.ts';
+import { McpOnceError } from '../core/errors.ts';
+import type { Catalog, ReplaceableCatalog } from '../core/tool/catalog.ts';
+import type { ClientPool } from '../core/tool/client-pool.ts';
+import type { Client } from '../core/tool/types.ts';
 
 /** How long tools may take to be loaded while others are served, in ms. */
 const loadMs = 60_000;
@@ -31,7 +31,7 @@ export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, read
   const loaded = await within(clock, loading, loadMs, () => {
     throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${loadMs / 1_000} s.`);
   });
-  const { alteredTools } = await import('../mcp/tool-list.ts');
+  const { alteredTools } = await import('../server/tool-list.ts');
   const altered = await alteredTools(catalog.tools, loaded.tools);
   ready(loaded);
   const [before, after] = [clientsOf(catalog), clientsOf(loaded)];

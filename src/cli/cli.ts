@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
-import type { OpenApiChoice } from '../config/openapi.ts';
-import { type Config, type Environment, loadConfig } from '../config.ts';
-import { describeError, McpOnceError } from '../errors.ts';
+import { type Config, type Environment, loadConfig } from '../config/config.ts';
+import { describeError, McpOnceError } from '../core/errors.ts';
+import type { OpenApiChoice } from '../openapi/config.ts';
 
 /** What a command has of the world around it. */
 export interface Cli {

@@ -1,10 +1,10 @@
-import { createToken } from '../access/static-tokens.ts';
 import { loadCatalog } from '../app/catalog.ts';
 import { clientEnvironment } from '../app.ts';
+import { isSharedStore, shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
-import { isSharedStore, shownConfig } from '../config.ts';
-import { type ClientState, clientStates, clientWarnings, isWrong } from '../tool/client-state.ts';
-import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from './access-check.ts';
+import { type ClientState, clientStates, clientWarnings, isWrong } from '../core/tool/client-state.ts';
+import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from '../http/access/check.ts';
+import { createToken } from '../http/access/static-tokens.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
 
 /**
@@ -13,12 +13,12 @@ import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli
  */
 export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<number> {
   const config = await configOf(cli, options, 'http');
-  if (isSharedStore(config.store)) (await import('../ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
+  if (isSharedStore(config.store)) (await import('../core/ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
   const warn = warner(cli);
   const catalog = await loadCatalog(config, warn);
   const { tools, hidden } = catalog;
   // Throws for what `serve --http` could not start with.
-  if (!isOpenDoor(config)) (await import('../config/access.ts')).accessSettings(config.access, cli.environment);
+  if (!isOpenDoor(config)) (await import('../http/access/config.ts')).accessSettings(config.access, cli.environment);
   const refused = refusedAddress(config, addressOf(config.http.listen).host);
   if (refused !== undefined) warn(`http.listen: ${refused}`);
   for (const message of accessWarnings(config, catalog)) warn(message);

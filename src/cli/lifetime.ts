@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { App } from '../app.ts';
-import { systemClock } from '../clock.ts';
-import { describeError } from '../errors.ts';
-import type { Log } from '../observe/log.ts';
+import { systemClock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Log } from '../core/observe/log.ts';
 import { exitCodes } from './cli.ts';
 
 /** How long answers may take to be handed to the operating system, in ms. */

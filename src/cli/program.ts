@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { logLevels } from '../config/defaults.ts';
+import { clientNames } from '../wrap/clients/files.ts';
 import { type Cli, exitCodes, packageVersion } from './cli.ts';
-import { clientNames } from './wrap-clients-files.ts';
 
 /**
  * Runs a command line and gives its exit code: 0 done, 1 failed, 2 the command line itself is wrong.
@@ -73,7 +73,9 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .option('--allow-private', 'let a document from the network name a server on a private address')
     .option('--list', 'print each operation and how it is guarded, and serve nothing')
     .option('--json', 'with --list: JSON, for programs')
-    .action(async (document, options) => end(await (await import('./openapi.ts')).runOpenApi(cli, document, options)));
+    .action(async (document, options) =>
+      end(await (await import('../openapi/command.ts')).runOpenApi(cli, document, options)),
+    );
 
   addWrap(program, cli, end);
 
@@ -84,12 +86,12 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .option('--data <file>', "SQLite file of its data (default: the server's own)")
     .option('--config <file>', 'configuration file (or MCP_ONCE_CONFIG)')
     .option('--faults', 'let faults and clock be set through /_sandbox', false)
-    .action(async (options) => end(await (await import('./sandbox.ts')).runSandbox(cli, options)));
+    .action(async (options) => end(await (await import('../../sandbox/command.ts')).runSandbox(cli, options)));
 
   program
     .command('demo')
     .description('show what it does, with real processes and the sandbox')
-    .action(async () => end(await (await import('./demo.ts')).runDemo(cli)));
+    .action(async () => end(await (await import('./demo/demo.ts')).runDemo(cli)));
 
   addLedger(program, cli, end);
   addConfig(program, cli, end);
@@ -113,7 +115,7 @@ function addWrap(program: Command, cli: Cli, end: (code: number) => void): void 
     .option('--write', "rewrite a client's file so that every server in it is guarded; a copy is kept")
     .option('--undo', 'take that back')
     .option('--force', 'with --undo: also where the file was changed since')
-    .action(async (server, options) => end(await (await import('./wrap.ts')).runWrap(cli, server, options)));
+    .action(async (server, options) => end(await (await import('../wrap/command.ts')).runWrap(cli, server, options)));
 }
 
 function addLedger(program: Command, cli: Cli, end: (code: number) => void): void {
@@ -136,7 +138,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .option('--tool <name>', 'only those of this tool')
     .option('--limit <count>', 'how many at the most', integer(1, 10_000), 50)
     .option(...json)
-    .action(async (options) => end(await (await import('./ledger-list.ts')).runLedgerList(cli, options)));
+    .action(async (options) => end(await (await import('./ledger/list.ts')).runLedgerList(cli, options)));
 
   configured(ledger.command('show'))
     .description('one operation')
@@ -144,7 +146,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .option('--arguments', 'also the values: arguments, results of steps, result')
     .option('--step <name>', 'also the upstream key of the step of this name')
     .option(...json)
-    .action(async (key, options) => end(await (await import('./ledger-show.ts')).runLedgerShow(cli, key, options)));
+    .action(async (key, options) => end(await (await import('./ledger/show.ts')).runLedgerShow(cli, key, options)));
 
   withTools(configured(ledger.command('resolve')))
     .description('end an operation whose outcome is not known, after a look at the upstream')
@@ -155,7 +157,7 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .option('--force', 'take a result that cannot be checked; with --failed: its steps that took effect were undone')
     .option(...json)
     .action(async (key, options) =>
-      end(await (await import('./ledger-resolve.ts')).runLedgerResolve(cli, key, options)),
+      end(await (await import('./ledger/resolve.ts')).runLedgerResolve(cli, key, options)),
     );
 
   configured(ledger.command('forget'))
@@ -164,12 +166,12 @@ function addLedger(program: Command, cli: Cli, end: (code: number) => void): voi
     .option('--yes', 'do not ask')
     .option('--force', 'even an entry that cannot be read')
     .option(...json)
-    .action(async (key, options) => end(await (await import('./ledger-forget.ts')).runLedgerForget(cli, key, options)));
+    .action(async (key, options) => end(await (await import('./ledger/forget.ts')).runLedgerForget(cli, key, options)));
 
   configured(ledger.command('stats'))
     .description('how many operations there are, by state and tool')
     .option(...json)
-    .action(async (options) => end(await (await import('./ledger-stats.ts')).runLedgerStats(cli, options)));
+    .action(async (options) => end(await (await import('./ledger/stats.ts')).runLedgerStats(cli, options)));
 }
 
 function addConfig(program: Command, cli: Cli, end: (code: number) => void): void {

@@ -1,7 +1,7 @@
 import type { App } from '../app.ts';
-import type { Config } from '../config.ts';
-import type { Log } from '../observe/log.ts';
-import { sentence } from '../suggest.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../core/observe/log.ts';
+import { sentence } from '../core/suggest.ts';
 import { type Cli, type ConfigOptions, configOf, errorLine, warner } from './cli.ts';
 import { tellOfSandbox } from './service.ts';
 

@@ -1,5 +1,5 @@
 import { createApp } from '../app.ts';
-import { createLog } from '../observe/log.ts';
+import { createLog } from '../core/observe/log.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 import { Reloads, readToolsAgain } from './reload.ts';
@@ -21,14 +21,14 @@ export async function runServe(
   options: ServeOptions,
   command: readonly string[] = ['serve'],
 ): Promise<number> {
-  if (options.http !== undefined) return (await import('./serve-http.ts')).runServeHttp(cli, options);
+  if (options.http !== undefined) return (await import('../http/command.ts')).runServeHttp(cli, options);
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
   // All that is needed is read from the disk at once.
-  const loading = Promise.all([import('../mcp/server.ts'), import('../mcp/tool-list.ts')]);
+  const loading = Promise.all([import('../server/server.ts'), import('../server/tool-list.ts')]);
   const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
-    import('../mcp/stdio.ts'),
-    import('../mcp/stdio-eras.ts'),
+    import('../server/stdio.ts'),
+    import('../server/stdio-eras.ts'),
   ]);
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before anybody's tools are loaded: what they print is not protocol.
@@ -47,7 +47,7 @@ export async function runServe(
   tellOfChanges(server, list, log);
   await connectEras(transport, {
     earlier: (side) => server.connect(side),
-    modern: async (side) => (await import('../mcp/stdio-modern.ts')).serveModern(side, served, app.scope),
+    modern: async (side) => (await import('../server/stdio-modern.ts')).serveModern(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));

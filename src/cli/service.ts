@@ -1,5 +1,5 @@
 import type { App } from '../app.ts';
-import type { ToolService } from '../mcp/tool-requests.ts';
+import type { ToolService } from '../server/tool-requests.ts';
 import { type Cli, packageVersion } from './cli.ts';
 
 /** What a server of our own tools says of itself, and answers from. */

@@ -1,6 +1,6 @@
-import { McpOnceError } from '../errors.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { type OpenApiChoice, type OpenApiSettings, openApiSchema } from '../openapi/config.ts';
 import { problemsOf } from './file.ts';
-import { type OpenApiChoice, type OpenApiSettings, openApiSchema } from './openapi.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
 /** A value from outside the file, and the variable or option that it came from. */

@@ -1,6 +1,6 @@
-import type { FileAccess } from './access.ts';
-import type { McpServerSettings, WrapSettings } from './mcp-servers.ts';
-import type { OpenApiSettings } from './openapi.ts';
+import type { FileAccess } from '../http/access/config.ts';
+import type { OpenApiSettings } from '../openapi/config.ts';
+import type { McpServerSettings, WrapSettings } from '../wrap/config.ts';
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import { McpOnceError } from '../errors.ts';
-import type { EncryptionKey } from '../ledger/encryption.ts';
+import { McpOnceError } from '../core/errors.ts';
+import type { EncryptionKey } from '../core/ledger/encryption.ts';
 
 const variable = 'MCP_ONCE_ENCRYPTION_KEYS';
 

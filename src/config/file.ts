@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { McpOnceError } from '../errors.ts';
-import { readText } from '../read-text.ts';
-import { sentence, suggestion } from '../suggest.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { readText } from '../core/read-text.ts';
+import { sentence, suggestion } from '../core/suggest.ts';
 import { type FileSettings, fileSchema, knownKeys } from './schema.ts';
 
 const fileBytesMax = 1024 * 1024;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { accessKeys, accessSchema } from './access.ts';
+import { duration } from '../core/duration.ts';
+import { accessKeys, accessSchema } from '../http/access/config.ts';
+import { httpSchema } from '../http/config.ts';
+import { openApiSchema, operationSchema } from '../openapi/config.ts';
+import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from '../wrap/config.ts';
 import { defaults, logLevels } from './defaults.ts';
-import { duration } from './duration.ts';
-import { httpSchema } from './http.ts';
-import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from './mcp-servers.ts';
-import { openApiSchema, operationSchema } from './openapi.ts';
 import { recoveries } from './parts.ts';
 
 const second = 1_000;

@@ -1,6 +1,6 @@
-import { McpOnceError } from '../errors.ts';
-import { REPEAT_TOKEN_FIELD } from '../key/arguments.ts';
-import { render } from '../mcp/render.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
+import { render } from '../server/render.ts';
 import type { GuardAnswer, GuardEngine } from './engine.ts';
 import { Operations, operationOf, signalOf } from './operations.ts';
 import { checkProtectOptions, checkScope, type GuardSettings } from './options.ts';

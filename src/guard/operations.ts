@@ -1,5 +1,5 @@
-import { McpOnceError } from '../errors.ts';
-import type { RunContext } from '../tool/types.ts';
+import { McpOnceError } from '../core/errors.ts';
+import type { RunContext } from '../core/tool/types.ts';
 import type { Operation } from './types.ts';
 
 /** One run of a handler, as it is seen from within. */

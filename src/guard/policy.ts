@@ -1,7 +1,7 @@
-import { McpOnceError, NotExecuted } from '../errors.ts';
-import { defaultWindowMs, recoveryList } from '../tool/define-tool.ts';
-import { matchesGlob } from '../tool/glob.ts';
-import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../tool/types.ts';
+import { McpOnceError, NotExecuted } from '../core/errors.ts';
+import { defaultWindowMs, recoveryList } from '../core/tool/define-tool.ts';
+import { matchesGlob } from '../core/tool/glob.ts';
+import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../core/tool/types.ts';
 import { checkPolicy } from './options.ts';
 import type { GuardedTool, GuardPolicies, GuardPolicy, ToolHints } from './types.ts';
 

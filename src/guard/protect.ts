@@ -1,9 +1,9 @@
-import { refusal } from '../call/answers.ts';
-import { describeError, NotExecuted } from '../errors.ts';
-import { render } from '../mcp/render.ts';
-import { inputSchemaOf } from '../mcp/tool-list.ts';
-import { nearest } from '../suggest.ts';
-import type { RunContext, Upstream } from '../tool/types.ts';
+import { refusal } from '../core/call/answers.ts';
+import { describeError, NotExecuted } from '../core/errors.ts';
+import { nearest } from '../core/suggest.ts';
+import type { RunContext, Upstream } from '../core/tool/types.ts';
+import { render } from '../server/render.ts';
+import { inputSchemaOf } from '../server/tool-list.ts';
 import type { GuardEngine } from './engine.ts';
 import type { Operations } from './operations.ts';
 import { contentOf, type GuardTool, guardTool, policiesFor, type ToolParts } from './policy.ts';

@@ -1,8 +1,8 @@
-import type { ToolCall } from '../call/types.ts';
-import { describeError } from '../errors.ts';
-import { progressTeller } from '../mcp/progress.ts';
-import { hostKeyOf } from '../mcp/tool-requests.ts';
-import type { ToolLog } from '../tool/types.ts';
+import type { ToolCall } from '../core/call/types.ts';
+import { describeError } from '../core/errors.ts';
+import type { ToolLog } from '../core/tool/types.ts';
+import { progressTeller } from '../server/progress.ts';
+import { hostKeyOf } from '../server/tool-requests.ts';
 import { signalOf } from './operations.ts';
 
 /** A `tools/call` or `tools/list` request as an SDK hands it to a handler. */

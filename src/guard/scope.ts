@@ -1,7 +1,7 @@
-import { refusal } from '../call/answers.ts';
-import type { RefusalAnswer, ToolCall } from '../call/types.ts';
 import { defaults } from '../config/defaults.ts';
-import { McpOnceError } from '../errors.ts';
+import { refusal } from '../core/call/answers.ts';
+import type { RefusalAnswer, ToolCall } from '../core/call/types.ts';
+import { McpOnceError } from '../core/errors.ts';
 import { checkScope } from './options.ts';
 import type { GuardOptions, GuardScope } from './types.ts';
 

@@ -1,4 +1,4 @@
-import { McpOnceError } from '../errors.ts';
+import { McpOnceError } from '../core/errors.ts';
 import type { RequestHandler } from './request.ts';
 
 /** Where a server of either SDK keeps its handlers, by method. */

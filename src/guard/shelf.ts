@@ -1,5 +1,5 @@
-import { declaresProperty } from '../key/schema-place.ts';
-import type { ParsedInput } from '../tool/types.ts';
+import { declaresProperty } from '../core/key/schema-place.ts';
+import type { ParsedInput } from '../core/tool/types.ts';
 import { type GuardTool, guardTool, type ToolParts } from './policy.ts';
 import type { RawRequest, RequestHandler } from './request.ts';
 import type { ToolHints } from './types.ts';

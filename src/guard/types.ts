@@ -1,6 +1,6 @@
 import type { Keyv } from 'keyv';
-import type { OutcomeCode } from '../call/types.ts';
-import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../tool/types.ts';
+import type { OutcomeCode } from '../core/call/types.ts';
+import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../core/tool/types.ts';
 
 /** A duration: milliseconds as a number, or a text such as `"90s"`, `"15m"`, `"24h"`, `"7d"`. */
 export type Duration = number | string;

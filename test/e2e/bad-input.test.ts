@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Served } from '../integration/cli-process.ts';
-import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
-import { fixtureTools, paymentOf, testKey, unique, useStage } from '../support/e2e-stage.ts';
-import { FixtureUpstream } from '../support/e2e-upstream.ts';
+import { Served } from '../support/cli-process.ts';
+import type { Arguments, ServerProcess } from './support/server.ts';
+import { fixtureTools, paymentOf, testKey, unique, useStage } from './support/stage.ts';
+import { FixtureUpstream } from './support/upstream.ts';
 
 const stage = useStage();
 

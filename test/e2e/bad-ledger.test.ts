@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
-import { paymentOf, unique, until, useStage } from '../support/e2e-stage.ts';
+import type { Arguments, ServerProcess } from './support/server.ts';
+import { paymentOf, unique, until, useStage } from './support/stage.ts';
 
 const stage = useStage();
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
-import { fixtureTools, invoiceFor, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
-import { FixtureUpstream } from '../support/e2e-upstream.ts';
+import type { Arguments, ServerProcess } from './support/server.ts';
+import { fixtureTools, invoiceFor, testKey, unique, until, useStage } from './support/stage.ts';
+import { FixtureUpstream } from './support/upstream.ts';
 
 // The lease is the default: whoever repeats a call learns of its outcome because it is settled, not because it lapsed.
 const stage = useStage({ args: ['--tools', fixtureTools] });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Arguments, CallOptions, ServerProcess } from '../support/e2e-server.ts';
-import { paymentOf, unique, useStage } from '../support/e2e-stage.ts';
+import type { Arguments, CallOptions, ServerProcess } from './support/server.ts';
+import { paymentOf, unique, useStage } from './support/stage.ts';
 
 const stage = useStage();
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Arguments, ServerProcess, Told } from '../support/e2e-server.ts';
-import { invoiceFor, paymentOf, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+import type { Arguments, ServerProcess, Told } from './support/server.ts';
+import { invoiceFor, paymentOf, testKey, unique, until, useStage } from './support/stage.ts';
 
 const stage = useStage({ config: { leaseMs: '1s', waitMs: '20s' } });
 

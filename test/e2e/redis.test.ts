@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Told } from '../support/e2e-server.ts';
-import { invoiceFor, type ServerOptions, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
 import { hasRedisServer, startRedis, type TestRedis } from '../support/redis.ts';
+import type { Told } from './support/server.ts';
+import { invoiceFor, type ServerOptions, testKey, unique, until, useStage } from './support/stage.ts';
 
 const stage = useStage({ config: { leaseMs: '2s', waitMs: '20s' } });
 

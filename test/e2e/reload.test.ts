@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createToken } from '../../src/access/static-tokens.ts';
-import { HttpProcess } from '../support/e2e-http.ts';
-import { mainFile } from '../support/e2e-sandbox.ts';
-import { until } from '../support/e2e-stage.ts';
+import { createToken } from '../../src/http/access/static-tokens.ts';
 import { messageOf, openSession, post } from '../support/http-server.ts';
 import { CountingUpstream, httpListener, type Listener, listener, toolText } from '../support/reload.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { HttpProcess } from './support/http.ts';
+import { mainFile } from './support/sandbox.ts';
+import { until } from './support/stage.ts';
 
 const eras = ['2025', '2026'] as const;
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Arguments, Told } from '../support/e2e-server.ts';
-import { invoiceFor, testKey, unique, useStage } from '../support/e2e-stage.ts';
+import type { Arguments, Told } from './support/server.ts';
+import { invoiceFor, testKey, unique, useStage } from './support/stage.ts';
 
 const stage = useStage();
 

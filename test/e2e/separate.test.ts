@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ServerProcess } from '../support/e2e-server.ts';
-import { paymentOf, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+import type { ServerProcess } from './support/server.ts';
+import { paymentOf, testKey, unique, until, useStage } from './support/stage.ts';
 
 const stage = useStage();
 

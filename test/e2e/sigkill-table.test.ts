@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MailServer } from '../support/e2e-mail.ts';
-import type { Arguments, ServerProcess } from '../support/e2e-server.ts';
-import { fixtureTools, invoiceFor, paymentOf, type Strike, testKey, useStage } from '../support/e2e-stage.ts';
-import { FixtureUpstream } from '../support/e2e-upstream.ts';
+import { MailServer } from './support/mail.ts';
+import type { Arguments, ServerProcess } from './support/server.ts';
+import { fixtureTools, invoiceFor, paymentOf, type Strike, testKey, useStage } from './support/stage.ts';
+import { FixtureUpstream } from './support/upstream.ts';
 
 /**
  * A server is killed with SIGKILL at five points of a call's way, for each of the four recoveries; then the

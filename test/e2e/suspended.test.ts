@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
-import type { ServerProcess } from '../support/e2e-server.ts';
-import { invoiceFor, type Strike, testKey, unique, until, useStage } from '../support/e2e-stage.ts';
+import type { ServerProcess } from './support/server.ts';
+import { invoiceFor, type Strike, testKey, unique, until, useStage } from './support/stage.ts';
 
 const stage = useStage({ config: { leaseMs: '1s', waitMs: '20s' } });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encryptionKeysOf } from '../../src/config/encryption-keys.ts';
-import { codecFor, type EntryCodec } from '../../src/ledger/codec.ts';
+import { codecFor, type EntryCodec } from '../../src/core/ledger/codec.ts';
 
 /** What the variable holds for keys of these ids: the same id, the same key. */
 export function keysText(...ids: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { handleCall } from '../../src/call/handle-call.ts';
+import { handleCall } from '../../src/core/call/handle-call.ts';
 import type {
   Answer,
   Engine,
@@ -8,15 +8,15 @@ import type {
   RefusalAnswer,
   ResultAnswer,
   ToolCall,
-} from '../../src/call/types.ts';
-import { type Clock, systemClock } from '../../src/clock.ts';
-import { type EntryCodec, plainCodec } from '../../src/ledger/codec.ts';
-import { Ledger } from '../../src/ledger/ledger.ts';
-import { openMemoryStore } from '../../src/ledger/stores/memory.ts';
-import type { Store } from '../../src/ledger/stores/store.ts';
-import { type Catalog, createCatalog } from '../../src/tool/catalog.ts';
-import { ClientPool } from '../../src/tool/client-pool.ts';
-import type { Tool } from '../../src/tool/types.ts';
+} from '../../src/core/call/types.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { type EntryCodec, plainCodec } from '../../src/core/ledger/codec.ts';
+import { Ledger } from '../../src/core/ledger/ledger.ts';
+import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
+import type { Store } from '../../src/core/ledger/stores/store.ts';
+import { type Catalog, createCatalog } from '../../src/core/tool/catalog.ts';
+import { ClientPool } from '../../src/core/tool/client-pool.ts';
+import type { Tool } from '../../src/core/tool/types.ts';
 
 export interface EngineOptions {
   readonly tools: readonly Tool[];

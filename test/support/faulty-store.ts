@@ -1,5 +1,5 @@
-import { LedgerUnavailable } from '../../src/errors.ts';
-import type { Store } from '../../src/ledger/stores/store.ts';
+import { LedgerUnavailable } from '../../src/core/errors.ts';
+import type { Store } from '../../src/core/ledger/stores/store.ts';
 
 /** What happens to one request to the store. */
 export type StoreFault = 'none' | 'before' | 'after';

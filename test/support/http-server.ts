@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Limits } from '../../src/access/limits.ts';
-import type { ResourceMetadata } from '../../src/access/metadata.ts';
-import type { Admit } from '../../src/access/types.ts';
 import { createApp } from '../../src/app.ts';
-import { systemClock } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
-import type { HeldLimits } from '../../src/mcp/http/held-calls.ts';
-import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/mcp/http/http-server.ts';
-import { createLog } from '../../src/observe/log.ts';
-import { createCatalog } from '../../src/tool/catalog.ts';
-import type { Tool } from '../../src/tool/types.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { createLog } from '../../src/core/observe/log.ts';
+import { createCatalog } from '../../src/core/tool/catalog.ts';
+import type { Tool } from '../../src/core/tool/types.ts';
+import type { Limits } from '../../src/http/access/limits.ts';
+import type { ResourceMetadata } from '../../src/http/access/metadata.ts';
+import type { Admit } from '../../src/http/access/types.ts';
+import type { HeldLimits } from '../../src/http/held-calls.ts';
+import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/http-server.ts';
 import { createThing, setThing } from './tools.ts';
 import { Upstream } from './upstream.ts';
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { createAdmit } from '../../src/access/admit.ts';
-import { accessSchema, accessSettings } from '../../src/config/access.ts';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/config/config.ts';
+import { createAdmit } from '../../src/http/access/admit.ts';
+import { accessSchema, accessSettings } from '../../src/http/access/config.ts';
+import { serving } from '../wrap/support/http.ts';
 import type { ManualClock } from './manual-clock.ts';
-import { serving } from './wrap-http.ts';
 
 export const resource = 'https://mcp.example.com/mcp';
 

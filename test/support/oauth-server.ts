@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'vitest';
-import type { Message } from './wrap.ts';
-import { serving } from './wrap-http.ts';
+import { serving } from '../wrap/support/http.ts';
+import type { Message } from '../wrap/support/wrap.ts';
 
 interface Pending {
   readonly challenge: string;

@@ -12,8 +12,8 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { type CallToolResult, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
-import type { Era } from './e2e-http.ts';
-import { type Arguments, type Told, toldOf } from './e2e-server.ts';
+import type { Era } from '../e2e/support/http.ts';
+import { type Arguments, type Told, toldOf } from '../e2e/support/server.ts';
 
 /** An official client that listens, whatever its era. */
 export interface Listener {

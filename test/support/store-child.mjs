@@ -1,5 +1,5 @@
 // A process of its own on a store: does what its parent asks over IPC, with the built product.
-const { openStore } = await import(new URL('../../dist/src/ledger/stores/open.js', import.meta.url).href);
+const { openStore } = await import(new URL('../../dist/src/core/ledger/stores/open.js', import.meta.url).href);
 
 const store = await openStore(process.argv[2]);
 const minute = 60_000;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const childScript = fileURLToPath(new URL('./store-child.mjs', import.meta.url));
-const builtStore = fileURLToPath(new URL('../../dist/src/ledger/stores/open.js', import.meta.url));
+const builtStore = fileURLToPath(new URL('../../dist/src/core/ledger/stores/open.js', import.meta.url));
 
 export interface StoreProcess {
   readonly child: ChildProcess;

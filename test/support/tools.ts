@@ -1,5 +1,5 @@
+import type { Tool, ToolDefinition } from '../../src/core/tool/types.ts';
 import { defineTool, type Recovery, z } from '../../src/index.ts';
-import type { Tool, ToolDefinition } from '../../src/tool/types.ts';
 import { type Upstream, upstreamClient } from './upstream.ts';
 
 const input = z.strictObject({

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { Environment } from '../../config.ts';
-import { type ConnectedClient, connectClient } from '../../mcp/client.ts';
+import type { Environment } from '../../config/config.ts';
+import { type ConnectedClient, connectClient } from '../../server/client.ts';
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url));
 

@@ -1,0 +1,229 @@
+import { describeError } from '../src/core/errors.ts';
+import { foreignAccount } from './accounts.ts';
+import { type Answer, ApiError, invalidParameter, serverError } from './api-error.ts';
+import { atomically, isBusy } from './database.ts';
+import { type FaultRule, SandboxClosed } from './faults.ts';
+import { decodeForm, type FormHash } from './form.ts';
+import { apiKeyOf, type ReceivedRequest, type Reply, unauthorized } from './http.ts';
+import type { Outcome } from './idempotency.ts';
+import { accountOf, newId } from './ids.ts';
+import { limits } from './options.ts';
+import { clockMs, makeCall, type Parts } from './parts.ts';
+import { route, withExpansions } from './routes.ts';
+
+type Strike = { id: string; rule: FaultRule } | undefined;
+
+/** One request of the API: noted in the journal, struck by a fault or not, answered. */
+export async function handleApi(parts: Parts, request: ReceivedRequest): Promise<Reply> {
+  const requestId = newId('req');
+  const strike = parts.faults.take(request.method, request.path);
+  const seq = parts.journal.arrived({
+    at_ms: clockMs(parts),
+    request_id: requestId,
+    method: request.method,
+    path: request.path,
+    idempotency_key: headerOf(request, 'idempotency-key') ?? null,
+    fault: strike?.rule.fault ?? null,
+  });
+  const reply = await answerRequest(parts, request, requestId, strike);
+  const isAnswered = reply.kind === 'answer';
+  const isReplayed = isAnswered && reply.headers['idempotent-replayed'] === 'true';
+  parts.journal.ended(seq, isAnswered ? 'answered' : 'dropped', isAnswered ? reply.status : null, isReplayed);
+  const result = isAnswered ? `${reply.status}${isReplayed ? ' replayed' : ''}` : 'no answer';
+  parts.log(
+    `${request.method} ${request.path} ${result}${strike === undefined ? '' : ` (fault ${strike.rule.fault})`}`,
+  );
+  return reply;
+}
+
+/** Authentication, then rate limits, then idempotency, then validation, then execution, as Stripe does. */
+async function answerRequest(
+  parts: Parts,
+  request: ReceivedRequest,
+  requestId: string,
+  strike: Strike,
+): Promise<Reply> {
+  const fault = strike?.rule.fault;
+  if (fault === 'refuse') return { kind: 'drop' };
+  const headers = replyHeaders(request, requestId);
+  try {
+    const prepared = prepare(parts, request, requestId, strike);
+    const outcome = await execute(parts, prepared, waitOf(parts, strike, 'before_effect'));
+    await waitOf(parts, strike, 'after_effect')?.();
+    if (outcome.kind === 'replayed') {
+      headers['idempotent-replayed'] = 'true';
+      headers['original-request'] = outcome.originalRequest;
+    }
+    const status = outcome.kind === 'replayed' ? outcome.status : outcome.answer.status;
+    const bodyText = outcome.kind === 'replayed' ? outcome.bodyText : JSON.stringify(outcome.answer.body);
+    const answer = answered(status, bodyText, headers);
+    if (strike?.rule.fault !== 'drop_answer') return answer;
+    return strike.rule.cut === 'in_body' ? { ...answer, kind: 'cut' } : { kind: 'drop' };
+  } catch (error) {
+    if (error instanceof SandboxClosed) return { kind: 'drop' };
+    const answer = answerOf(error);
+    if (!(error instanceof ApiError)) parts.log(`error: ${describeError(error)}`);
+    return answered(answer.status, JSON.stringify(answer.body), headers);
+  }
+}
+
+interface Prepared {
+  readonly account: string;
+  readonly method: string;
+  readonly path: string;
+  readonly params: FormHash;
+  readonly requestId: string;
+  /** Absent for reads, deletes, and where a fault makes us ignore it. */
+  readonly key: string | undefined;
+  run(): Answer;
+}
+
+/** Everything before execution. @throws ApiError; nothing is saved. */
+function prepare(parts: Parts, request: ReceivedRequest, requestId: string, strike: Strike): Prepared {
+  const fault = strike?.rule.fault;
+  if (fault === 'unauthorized') throw unauthorized('Invalid API Key provided (a fault on request).');
+  const apiKey = apiKeyOf(headerOf(request, 'authorization'));
+  const account = accountOf(apiKey);
+  const named = headerOf(request, 'stripe-account');
+  if (named !== undefined && named !== account) throw foreignAccount(named);
+  if (fault === 'rate_limit') throw rateLimited();
+  const found = route(request.method, request.path);
+  if (found === undefined) {
+    throw new ApiError(
+      404,
+      {
+        type: 'invalid_request_error',
+        message: `Unrecognized request URL (${request.method}: ${request.path.slice(0, 200)}). The sandbox covers a part of Stripe's API.`,
+      },
+      'none',
+    );
+  }
+  const params = decodeForm(request.method === 'POST' ? formBody(request) : request.query);
+  const key = fault === 'ignore_idempotency_keys' ? undefined : idempotencyKeyOf(request);
+  const livemode = /^[sr]k_live_/.test(apiKey);
+  const searchLagMs = strike?.rule.fault === 'search_lag' ? strike.rule.ms : 0;
+  return {
+    account,
+    method: request.method,
+    path: request.path,
+    params,
+    requestId,
+    key,
+    run() {
+      const begin = found.endpoint.prepare(params, found.id);
+      const call = makeCall(parts, { account, livemode, requestId, key, searchLagMs });
+      return struckAnswer(strike, () => withExpansions(call, begin(call)));
+    },
+  };
+}
+
+/** The execution, once per idempotency key. */
+async function execute(parts: Parts, prepared: Prepared, wait: (() => Promise<void>) | undefined): Promise<Outcome> {
+  const run = () => undoable(parts, prepared.run);
+  const { key } = prepared;
+  if (key !== undefined) {
+    const keyed = { ...prepared, key };
+    return wait === undefined
+      ? parts.idempotency.executeOnce(keyed, run)
+      : parts.idempotency.executeOnceAfter(keyed, wait, run);
+  }
+  await wait?.();
+  const answer = prepared.method === 'GET' ? run() : atomically(parts.db, run);
+  return { kind: 'executed', answer };
+}
+
+/** Runs in a transaction of its own (a savepoint within the outer one), undone when it throws. */
+function undoable(parts: Parts, run: () => Answer): Answer {
+  try {
+    return parts.db.transaction(run)();
+  } catch (error) {
+    // A failing database takes the outer transaction with it: nothing happened, nothing is saved.
+    if (isDatabaseError(error)) throw error;
+    if (!(error instanceof ApiError)) parts.log(`error: ${describeError(error)}`);
+    return answerOf(error);
+  }
+}
+
+function struckAnswer(strike: Strike, run: () => Answer): Answer {
+  const rule = strike?.rule;
+  if (rule?.fault === 'error_before_effect') {
+    return rule.status === 503
+      ? serverError(503, 'The service is unavailable (a fault on request); nothing was executed.', 'none')
+      : serverError(500, 'An unknown error occurred (a fault on request).', 'undone');
+  }
+  const answer = run();
+  return rule?.fault === 'error_after_effect' && answer.effects === 'kept'
+    ? serverError(500, 'An unknown error occurred (a fault on request).', 'kept')
+    : answer;
+}
+
+/** What a fault makes a request wait for, before or after the effect. */
+function waitOf(
+  parts: Parts,
+  strike: Strike,
+  phase: 'before_effect' | 'after_effect',
+): (() => Promise<void>) | undefined {
+  const rule = strike?.rule;
+  if (strike === undefined || (rule?.fault !== 'delay' && rule?.fault !== 'hang')) return undefined;
+  if ((rule.when ?? 'before_effect') !== phase) return undefined;
+  return rule.fault === 'delay' ? () => parts.faults.delay(rule.ms) : () => parts.faults.hold(strike.id);
+}
+
+function formBody(request: ReceivedRequest): string {
+  const type = headerOf(request, 'content-type');
+  if (request.bodyText === '' || type === undefined || type.startsWith('application/x-www-form-urlencoded')) {
+    return request.bodyText;
+  }
+  throw invalidParameter(
+    `Invalid request: send the body as application/x-www-form-urlencoded, not as ${type.slice(0, 50)}.`,
+    undefined,
+  );
+}
+
+/** Reads and deletes are idempotent by themselves: a key has no effect on them. */
+function idempotencyKeyOf(request: ReceivedRequest): string | undefined {
+  const key = headerOf(request, 'idempotency-key');
+  if (request.method !== 'POST' || key === undefined) return undefined;
+  if (key !== '' && key.length <= limits.idempotencyKeyMax) return key;
+  const message = `An idempotency key has 1 to ${limits.idempotencyKeyMax} characters; this one has ${key.length}.`;
+  throw new ApiError(400, { type: 'idempotency_error', message }, 'none');
+}
+
+function replyHeaders(request: ReceivedRequest, requestId: string): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'request-id': requestId };
+  const version = headerOf(request, 'stripe-version');
+  const key = headerOf(request, 'idempotency-key');
+  if (version !== undefined) headers['stripe-version'] = version;
+  if (key !== undefined && request.method === 'POST') headers['idempotency-key'] = key;
+  return headers;
+}
+
+/** Stripe advises its SDKs: not to repeat a saved 500, which is replayed, but to repeat a conflict. */
+function answered(status: number, bodyText: string, headers: Record<string, string>) {
+  if (status === 500) headers['stripe-should-retry'] = 'false';
+  if (status === 409) headers['stripe-should-retry'] = 'true';
+  return { kind: 'answer', status, headers, bodyText } as const;
+}
+
+function answerOf(error: unknown): Answer {
+  if (error instanceof ApiError) return error.answer;
+  if (isBusy(error)) {
+    const message = 'This object cannot be accessed right now because another request is accessing it. Try again.';
+    return new ApiError(429, { type: 'invalid_request_error', code: 'lock_timeout', message }, 'none').answer;
+  }
+  return serverError(500, 'The sandbox itself failed; its log says how.', isDatabaseError(error) ? 'none' : 'undone');
+}
+
+function rateLimited(): ApiError {
+  const message = 'Request rate limit exceeded (a fault on request).';
+  return new ApiError(429, { type: 'invalid_request_error', code: 'rate_limit', message }, 'none');
+}
+
+function isDatabaseError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'SqliteError';
+}
+
+function headerOf(request: ReceivedRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

@@ -1,0 +1,158 @@
+import type { Database } from 'better-sqlite3';
+import { describeError, McpOnceError } from '../src/core/errors.ts';
+
+/** The version of the data file's layout, in `PRAGMA user_version`. */
+const layoutVersion = 1;
+/** Marks the file as a sandbox's (`PRAGMA application_id`): "mcpo". */
+const applicationId = 0x6d63706f;
+
+const layout = `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+  INSERT INTO meta VALUES ('clock_offset_ms', '0');
+
+  CREATE TABLE objects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    customer TEXT,
+    parent TEXT,
+    status TEXT,
+    email TEXT,
+    body TEXT NOT NULL
+  );
+  CREATE INDEX objects_by_kind ON objects (kind, account, seq);
+  CREATE INDEX objects_by_customer ON objects (customer, kind) WHERE customer IS NOT NULL;
+  CREATE INDEX objects_by_parent ON objects (parent, kind) WHERE parent IS NOT NULL;
+  CREATE INDEX objects_by_email ON objects (email, kind) WHERE email IS NOT NULL;
+
+  CREATE TABLE idempotency (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    params_hash TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    owner TEXT,
+    owner_pid INTEGER,
+    lease_until_ms INTEGER,
+    status INTEGER,
+    body TEXT,
+    PRIMARY KEY (account, key)
+  );
+  CREATE INDEX idempotency_by_age ON idempotency (created_ms);
+
+  CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    idempotency_key TEXT,
+    outcome TEXT NOT NULL,
+    status INTEGER,
+    replayed INTEGER NOT NULL DEFAULT 0,
+    fault TEXT
+  );
+
+  CREATE TABLE effects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    idempotency_key TEXT
+  );
+
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${layoutVersion};
+`;
+
+/**
+ * Opens the data file, making it when it is not there.
+ *
+ * Several processes may have it open: WAL, and every write in a short immediate transaction.
+ * @throws McpOnceError `upstream_unavailable` when it cannot be opened, is no sandbox's data, or was
+ * written by a newer version.
+ */
+export async function openDatabase(file: string): Promise<Database> {
+  const { default: Driver } = await import('better-sqlite3');
+  let db: Database | undefined;
+  try {
+    db = new Driver(file, { timeout: 5_000 });
+    switchToWal(db);
+    prepareLayout(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof McpOnceError) throw error;
+    throw new McpOnceError(
+      'upstream_unavailable',
+      `The sandbox cannot use its data file: ${describeError(error)}. Check that its folder exists and is writable, or name another file.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Runs `work` in one immediate transaction: all of it, or nothing; alone among all processes. */
+export function atomically<T>(db: Database, work: () => T): T {
+  return db.transaction(work).immediate();
+}
+
+/** How far the sandbox's clock is ahead; kept in the data so that every process agrees. */
+export function clockOffsetMs(db: Database): number {
+  return (
+    db.prepare<[], number>("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'clock_offset_ms'").pluck().get() ?? 0
+  );
+}
+
+/** Sets the sandbox's clock forward, or back. */
+export function advanceClock(db: Database, byMs: number): void {
+  db.prepare("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'clock_offset_ms'").run(byMs);
+}
+
+/** Two processes that open a new file at once contend for the switch, which does not wait by itself. */
+function switchToWal(db: Database): void {
+  const triesMax = 50;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      db.pragma('journal_mode = WAL');
+      break;
+    } catch (error) {
+      if (!isBusy(error) || tries === triesMax) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+  // A killed process loses nothing; only a power cut may take the last effects. It is a sandbox.
+  db.pragma('synchronous = NORMAL');
+}
+
+function prepareLayout(db: Database): void {
+  atomically(db, () => {
+    const version = Number(db.pragma('user_version', { simple: true }));
+    const application = Number(db.pragma('application_id', { simple: true }));
+    if (version > layoutVersion && application === applicationId) {
+      throw refusal(
+        `was written by a newer version (layout ${version}, this one knows ${layoutVersion}). Update mcp-once, or name another file.`,
+      );
+    }
+    if (application === applicationId) return;
+    const tables = db.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get();
+    if (tables !== 0 || application !== 0) throw refusal('is a database of something else. Name another file.');
+    db.exec(layout);
+  });
+}
+
+function refusal(what: string): McpOnceError {
+  return new McpOnceError('upstream_unavailable', `The sandbox's data file ${what} Nothing was changed.`);
+}
+
+/** Another process held the file for longer than we wait: nothing was written. */
+export function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')
+  );
+}

@@ -1,0 +1,86 @@
+import { describeError } from '../../core/errors.ts';
+import type { Cli } from '../cli.ts';
+import { exitCodes } from '../cli.ts';
+import { tableOf } from '../table.ts';
+import { type Heard, type Scene, scenes } from './scenes.ts';
+import { Stage } from './stage.ts';
+
+/** What came of one scene, and what is wrong about it. */
+interface Played {
+  readonly scene: Scene;
+  readonly made: number;
+  readonly heard: readonly Heard[];
+  readonly wrong: readonly string[];
+}
+
+/** Shows the main job with real processes. @returns 1 when a line of its table is not as it should be. */
+export async function runDemo(cli: Cli): Promise<number> {
+  cli.print(introduction);
+  const stage = await Stage.open(cli.environment);
+  const played: Played[] = [];
+  try {
+    for (const [index, scene] of scenes.entries()) {
+      cli.tell(`  ${index + 1}/${scenes.length} ${scene.title}`);
+      played.push(await play(stage, scene, `scene-${index + 1}`));
+    }
+  } finally {
+    await stage.close();
+  }
+  cli.print(`\n${table(played)}\n`);
+  const wrong = played.flatMap(({ wrong: each }) => each);
+  if (wrong.length === 0) {
+    cli.print('Every line is as it should be: one invoice where one was meant, two where two were meant.');
+    return exitCodes.ok;
+  }
+  for (const line of wrong) cli.print(`WRONG: ${line}`);
+  return exitCodes.failure;
+}
+
+const introduction = `A real MCP client talks over stdio to real server processes. Their create_invoice calls an invoicing API
+through the official Stripe SDK (the built-in sandbox: nothing real is billed). Invoices are counted there.
+`;
+
+async function play(stage: Stage, scene: Scene, customer: string): Promise<Played> {
+  const before = await stage.invoices();
+  try {
+    const heard = await scene.play(stage, customer);
+    const made = (await stage.invoices()) - before;
+    return { scene, made, heard, wrong: mistakes(scene, made, heard) };
+  } catch (error) {
+    const made = (await stage.invoices()) - before;
+    return { scene, made, heard: [], wrong: [`"${scene.title}": ${describeError(error)}`] };
+  }
+}
+
+function mistakes(scene: Scene, made: number, heard: readonly Heard[]): string[] {
+  const wrong: string[] = [];
+  const must = scene.made ?? scene.meant;
+  if (made !== must) wrong.push(`"${scene.title}": ${made} invoices were made instead of ${must}`);
+  const words = heard.map((each) => each.words);
+  const [told, expected] = scene.anyOrder ? [[...words].sort(), [...scene.tell].sort()] : [words, [...scene.tell]];
+  if (told.join() !== expected.join()) {
+    wrong.push(`"${scene.title}": the callers were told ${words.join('; ')} instead of ${scene.tell.join('; ')}`);
+  }
+  const named = new Set(heard.flatMap(({ invoice }) => invoice ?? []));
+  if (named.size !== must)
+    wrong.push(`"${scene.title}": the callers were told of ${named.size} invoices instead of ${must}`);
+  return wrong;
+}
+
+function table(played: readonly Played[]): string {
+  const rows = played.flatMap(({ scene, made, heard, wrong }, index) => {
+    const verdict = wrong.length === 0 ? 'ok' : 'WRONG';
+    const told = spoken(heard).map((words, call) => ['', '', '', '', `  call ${call + 1} was told: ${words}`]);
+    return [[String(index + 1), String(scene.meant), String(made), verdict, scene.title], ...told];
+  });
+  return tableOf(['', 'MEANT', 'MADE', '', 'WHAT WAS SENT, AND WHAT EACH CALLER WAS TOLD'], rows);
+}
+
+/** What the callers were told, with short names for the invoices of one scene: A, B. */
+function spoken(heard: readonly Heard[]): string[] {
+  const names = [...new Set(heard.flatMap(({ invoice }) => invoice ?? []))];
+  return heard.map(({ words, invoice }) => {
+    if (invoice === undefined) return words;
+    return `${words}, invoice ${String.fromCharCode(65 + names.indexOf(invoice))}`;
+  });
+}

@@ -1,0 +1,35 @@
+import { createInterface } from 'node:readline/promises';
+import { forgetOperation } from '../../core/ledger/operator.ts';
+import { type Cli, exitCodes, UsageError } from '../cli.ts';
+import { jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+
+export interface LedgerForgetOptions extends LedgerOptions {
+  readonly yes?: boolean;
+  readonly force?: boolean;
+}
+
+const warning = 'the same call will then execute again, under new idempotency keys, even if it took effect before.';
+
+/** Deletes what is kept of an operation, after a warning. @returns 1 when the person thought better of it. */
+export async function runLedgerForget(cli: Cli, key: string, options: LedgerForgetOptions): Promise<number> {
+  if (options.yes) cli.tell(`mcp-once: forgetting ${key}: ${warning}`);
+  else if (!(await confirmed(cli, key))) {
+    cli.tell('mcp-once: nothing was forgotten.');
+    return exitCodes.failure;
+  }
+  const record = await withLedger(cli, options, (operator) => forgetOperation(operator, key, options.force));
+  if (options.json) cli.print(jsonOf({ operation: key, forgotten: true }));
+  else cli.print(`Operation ${key}${record ? ` (${record.tool})` : ''} is forgotten.`);
+  return exitCodes.ok;
+}
+
+async function confirmed(cli: Cli, key: string): Promise<boolean> {
+  if (!cli.isTerminal) throw new UsageError(`ledger forget needs --yes: ${warning}`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`Forget ${key}? ${warning} [y/N] `);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

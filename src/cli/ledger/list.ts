@@ -1,0 +1,34 @@
+import { type Listed, type ListFilter, listOperations } from '../../core/ledger/operator.ts';
+import { type Cli, exitCodes } from '../cli.ts';
+import { tableOf } from '../table.ts';
+import { ageOf, jsonOf, type LedgerOptions, listedSummary, withLedger } from './ledger.ts';
+
+export type LedgerListOptions = LedgerOptions & ListFilter;
+
+/** Prints the newest operations that match. */
+export async function runLedgerList(cli: Cli, options: LedgerListOptions): Promise<number> {
+  const { state, tool, limit } = options;
+  const listed = await withLedger(cli, options, ({ ledger }) => listOperations(ledger, { state, tool, limit }));
+  if (options.json) cli.print(jsonOf(listed.map(listedSummary)));
+  else cli.print(listed.length === 0 ? 'No operations.' : table(listed));
+  if (listed.length === limit) cli.tell(`mcp-once: the newest ${limit} are shown; --limit shows more.`);
+  return exitCodes.ok;
+}
+
+function table(listed: readonly Listed[]): string {
+  const nowMs = Date.now();
+  return tableOf(
+    ['OPERATION', 'TOOL', 'STATE', 'AGE', 'GENERATION', 'ATTEMPT', 'WHOSE', 'WHY'],
+    listed.map((each) => {
+      if (each.type === 'unreadable') return [each.key, '?', 'unreadable', '', '', '', '', short(each.message)];
+      const { key, tool, status, createdAt, generation, attempt, scope } = each.record;
+      const why = 'message' in status ? short(status.message) : '';
+      const whose = `${scope.tenant}/${scope.subject}`;
+      return [key, tool, status.state, ageOf(createdAt, nowMs), String(generation), String(attempt), whose, why];
+    }),
+  );
+}
+
+function short(message: string): string {
+  return message.length > 80 ? `${message.slice(0, 79)}…` : message;
+}

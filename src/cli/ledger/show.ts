@@ -1,0 +1,25 @@
+import { showOperation } from '../../core/ledger/operator.ts';
+import { type Cli, exitCodes, plain } from '../cli.ts';
+import { detailsOf, jsonOf, type LedgerOptions, stepKeyOf, withLedger } from './ledger.ts';
+
+export interface LedgerShowOptions extends LedgerOptions {
+  readonly arguments?: boolean;
+  readonly step?: string;
+}
+
+/** Prints all that is kept of one operation; values only if they are asked for. */
+export async function runLedgerShow(cli: Cli, key: string, options: LedgerShowOptions): Promise<number> {
+  const { record } = await withLedger(cli, options, ({ ledger }) => showOperation(ledger, key));
+  const details = { ...detailsOf(record, options.arguments === true), ...stepKeyOf(record, options.step) };
+  cli.print(options.json ? jsonOf(details) : linesOf(details));
+  return exitCodes.ok;
+}
+
+function linesOf(details: Record<string, unknown>): string {
+  const width = Math.max(...Object.keys(details).map((name) => name.length));
+  return Object.entries(details)
+    .map(
+      ([name, value]) => `${name.padEnd(width)}  ${plain(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    )
+    .join('\n');
+}

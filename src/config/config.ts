@@ -1,0 +1,292 @@
+import { dirname, join, resolve } from 'node:path';
+import { McpOnceError } from '../core/errors.ts';
+import type { EncryptionKey } from '../core/ledger/encryption.ts';
+import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
+import type { FileAccess } from '../http/access/config.ts';
+import { shownAccess } from '../http/access/shown-access.ts';
+import type { HttpSettings } from '../http/config.ts';
+import type { OpenApiChoice, OpenApiSettings } from '../openapi/config.ts';
+import type { McpServerSettings, WrapSettings } from '../wrap/config.ts';
+import { shownServers } from '../wrap/shown-servers.ts';
+import type { Choice, Choices } from './choices.ts';
+import { defaults, type LogLevel } from './defaults.ts';
+import type { FileSettings, ToolRuleSettings } from './schema.ts';
+
+/** What a configuration is read for. Over HTTP each call may say by its token whose it is. */
+type Purpose = 'serve' | 'http' | 'operate';
+
+/** Variables by name, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is configured, checked and frozen. Durations in ms, paths absolute. */
+export interface Config {
+  /** The file that was read; undefined when there is none. */
+  readonly file: string | undefined;
+  readonly store: string;
+  /** True when nobody chose the store: its folder is then made if it is missing. */
+  readonly storeIsDefault: boolean;
+  readonly tenant: string;
+  readonly subject: string;
+  /** What repeat tokens are signed with; undefined: one kept in the store. */
+  readonly secret: string | undefined;
+  /** What entries of the ledger are sealed with: the first seals, all open. None: entries are stored as they are. */
+  readonly encryptionKeys: readonly EncryptionKey[];
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly maxRunMs: number;
+  readonly recordRetentionMs: number;
+  readonly unresolvedRetentionMs: number;
+  readonly resultBytesMax: number;
+  readonly hostKeys: boolean;
+  readonly conversationScope: boolean;
+  readonly logLevel: LogLevel;
+  readonly toolsDirs: readonly string[];
+  readonly bundledTools: boolean;
+  readonly drainMs: number;
+  /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
+  readonly access: FileAccess;
+  readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** How the tools are served over HTTP. */
+  readonly http: HttpSettings;
+  /** APIs whose operations become tools. */
+  readonly openapi: readonly OpenApiSettings[];
+  /** MCP servers to guard, by name. Folders are absolute. */
+  readonly mcpServers: Readonly<Record<string, McpServerSettings>>;
+  /** What holds for the tools of all of them. */
+  readonly wrap: WrapSettings;
+  readonly tools: Readonly<Record<string, ToolRuleSettings>>;
+}
+
+/** What the command line says; it wins over the environment, which wins over the file. */
+export interface Overrides {
+  readonly config?: string | undefined;
+  readonly store?: string | undefined;
+  readonly logLevel?: string | undefined;
+  /** Added to those of the file. */
+  readonly toolsDirs?: readonly string[] | undefined;
+  /** One API, and nothing else, instead of what the file says is served. */
+  readonly openapi?: OpenApiChoice | undefined;
+}
+
+/** Where a configuration is read from. */
+export interface ConfigSources {
+  readonly environment: Environment;
+  readonly overrides?: Overrides;
+  /** What relative paths of the environment and the command line start from. Default: the working directory. */
+  readonly folder?: string;
+  /** Looking after a ledger is done for all subjects: then a shared store needs none. Default `serve`. */
+  readonly purpose?: Purpose;
+}
+
+const variables = [
+  'MCP_ONCE_CONFIG',
+  'MCP_ONCE_STORE',
+  'MCP_ONCE_TENANT',
+  'MCP_ONCE_SUBJECT',
+  'MCP_ONCE_SECRET',
+  'MCP_ONCE_ENCRYPTION_KEYS',
+  'MCP_ONCE_LOG_LEVEL',
+] as const;
+type Variable = (typeof variables)[number];
+
+const secretCharsMin = 32;
+
+const withoutFile: FileSettings = {
+  ...defaults,
+  subject: undefined,
+  toolsDirs: [...defaults.toolsDirs],
+  http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
+  openapi: [...defaults.openapi],
+  access: { ...defaults.access, tokens: [] },
+};
+
+/**
+ * Reads the configuration: defaults, then the file, the environment and the command line.
+ * @throws McpOnceError `configuration_invalid` that names file or variable, key and reason, and never a secret.
+ */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const { environment, overrides = {}, purpose = 'serve' } = sources;
+  const folder = sources.folder ?? process.cwd();
+  await refuseMisspelt(environment);
+  refuseEmpty(overrides);
+  const named = overrides.config ?? variable(environment, 'MCP_ONCE_CONFIG');
+  const file = named === undefined ? undefined : resolve(folder, named);
+  const settings = file === undefined ? withoutFile : await (await import('./file.ts')).readSettings(file);
+  const fileFolder = file === undefined ? folder : dirname(file);
+  const chosen = await choicesOf(environment, overrides);
+  const configuredStore =
+    chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
+  const defaultStore = defaultStoreUrl(environment);
+  const store = configuredStore ?? defaultStore;
+  const { recordRetention, unresolvedRetention, sandbox, $schema: _, ...same } = settings;
+  return freeze({
+    ...same,
+    file,
+    store,
+    storeIsDefault: configuredStore === undefined,
+    tenant: chosen.tenant ?? settings.tenant,
+    subject: subjectFor(store, chosen.subject ?? settings.subject, namesCallers(purpose, settings.access)),
+    secret: secretOf(environment),
+    encryptionKeys: await keysOf(environment),
+    recordRetentionMs: recordRetention,
+    unresolvedRetentionMs: unresolvedRetention,
+    logLevel: chosen.logLevel ?? settings.logLevel,
+    toolsDirs: [
+      ...settings.toolsDirs.map((each) => resolve(fileFolder, each)),
+      ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
+    ],
+    ...(await served(settings, overrides, { file: fileFolder, options: folder })),
+    mcpServers: withFolders(settings.mcpServers, fileFolder),
+    sandbox: {
+      dataFile:
+        sandbox.dataFile === undefined
+          ? join(dirname(defaultStore.slice('sqlite:'.length)), 'sandbox.sqlite')
+          : resolve(fileFolder, sandbox.dataFile),
+      isDefault: sandbox.dataFile === undefined,
+    },
+  });
+}
+
+/** Which tools there are besides those of folders. Documents that are files get absolute paths. */
+async function served(settings: FileSettings, { openapi }: Overrides, folders: { file: string; options: string }) {
+  if (openapi !== undefined) {
+    const { checkOpenApi } = await import('./choices.ts');
+    const { document, ...rest } = checkOpenApi(openapi);
+    return { bundledTools: false, openapi: [{ ...rest, document: documentOf(document, folders.options) }] };
+  }
+  return {
+    openapi: settings.openapi.map((each) => ({ ...each, document: documentOf(each.document, folders.file) })),
+  };
+}
+
+function withFolders(servers: FileSettings['mcpServers'], folder: string): FileSettings['mcpServers'] {
+  const absolute = Object.entries(servers).map(([name, server]) => {
+    return [name, server.cwd === undefined ? server : { ...server, cwd: resolve(folder, server.cwd) }] as const;
+  });
+  return Object.fromEntries(absolute);
+}
+
+/** A URL, `-` for stdin, or an absolute path. */
+function documentOf(document: string, folder: string): string {
+  return document === '-' || /^https?:\/\//i.test(document) ? document : resolve(folder, document);
+}
+
+/** The configuration as it may be shown: no secret, no password. */
+export function shownConfig(config: Config): Record<string, unknown> {
+  const { secret, encryptionKeys, store, file, openapi, mcpServers, access, ...rest } = config;
+  return {
+    file: file ?? null,
+    store: withoutPassword(store),
+    ...rest,
+    openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
+    mcpServers: shownServers(mcpServers),
+    access: shownAccess(access),
+    secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
+    encryptionKeys: encryptionKeys.map(({ id }) => id),
+  };
+}
+
+/** A header that is written with a variable shows its name; one that may be a secret as it stands shows nothing. */
+function shownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const isSecret = (name: string, value: string) => /auth|key|token|secret|cookie/i.test(name) && !value.includes('${');
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? '***' : value]),
+  );
+}
+
+/** True for a store that processes of other machines or people may use, too. */
+export function isSharedStore(store: string): boolean {
+  return /^rediss?:/.test(store);
+}
+
+/** A store's URL with user, password and parameters of a Redis URL taken out. */
+export function withoutPassword(store: string): string {
+  return isSharedStore(store) ? store.replace(/^(rediss?:\/\/)(?:[^/]*@)?/, '$1').replace(/\?.*$/, '') : store;
+}
+
+/** What environment and command line choose, each value checked as the file's would be. */
+async function choicesOf(environment: Environment, overrides: Overrides): Promise<Choices> {
+  const chosen = {
+    store: choice('--store', overrides.store) ?? choice('MCP_ONCE_STORE', variable(environment, 'MCP_ONCE_STORE')),
+    tenant: choice('MCP_ONCE_TENANT', variable(environment, 'MCP_ONCE_TENANT')),
+    subject: choice('MCP_ONCE_SUBJECT', variable(environment, 'MCP_ONCE_SUBJECT')),
+    logLevel:
+      choice('--log-level', overrides.logLevel) ??
+      choice('MCP_ONCE_LOG_LEVEL', variable(environment, 'MCP_ONCE_LOG_LEVEL')),
+  };
+  const given = Object.entries(chosen).filter(([, each]) => each !== undefined);
+  if (given.length === 0) return {};
+  const { checkChoices } = await import('./choices.ts');
+  return checkChoices(Object.fromEntries(given) as Parameters<typeof checkChoices>[0]);
+}
+
+function choice(from: string, value: string | undefined): Choice | undefined {
+  return value === undefined ? undefined : { from, value };
+}
+
+/** An empty variable is what an empty field of a client's settings form gives: it means "not set". */
+function variable(environment: Environment, name: Variable): string | undefined {
+  return environment[name] || undefined;
+}
+
+/** What a shell makes of `--tools "$UNSET"`: it would mean the working directory, whose code would then be run. */
+function refuseEmpty({ config, toolsDirs }: Overrides): void {
+  if (config === '') throw invalid('--config is empty: name a file');
+  if (toolsDirs?.includes('')) throw invalid('--tools is empty: name a folder');
+}
+
+/** Other variables with our prefix may belong to another version; a near miss is a typing error. */
+async function refuseMisspelt(environment: Environment): Promise<void> {
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('MCP_ONCE_') || variables.some((known) => known === name)) continue;
+    const { nearest } = await import('../core/suggest.ts');
+    const meant = nearest(
+      name.slice('MCP_ONCE_'.length),
+      variables.map((known) => known.slice('MCP_ONCE_'.length)),
+    );
+    if (meant !== undefined) throw invalid(`the variable ${name} is not known (did you mean MCP_ONCE_${meant}?)`);
+  }
+}
+
+function secretOf(environment: Environment): string | undefined {
+  const secret = variable(environment, 'MCP_ONCE_SECRET');
+  if (secret !== undefined && secret.length < secretCharsMin) {
+    throw invalid(`MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
+  }
+  return secret;
+}
+
+async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
+  // Not as other variables: a secret that went missing leaves an empty one, and would leave records in clear.
+  const { MCP_ONCE_ENCRYPTION_KEYS: text } = environment;
+  return text === undefined ? [] : (await import('./encryption-keys.ts')).encryptionKeysOf(text);
+}
+
+/** Whether there is no call, or each says whose it is. */
+function namesCallers(purpose: Purpose, { tokens, oauth }: FileAccess): boolean {
+  return purpose === 'operate' || (purpose === 'http' && (tokens.length > 0 || oauth !== undefined));
+}
+
+/** On a store that is shared, calls of different people must not be taken for repeats of one another. */
+function subjectFor(store: string, subject: string | undefined, isNamed: boolean): string {
+  if (subject === undefined && isSharedStore(store) && !isNamed) {
+    throw invalid(
+      'a Redis store is shared, so that it must be known whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
+    );
+  }
+  return subject ?? defaults.subject;
+}
+
+function absoluteStore(store: string | undefined, folder: string): string | undefined {
+  if (store === undefined || !store.startsWith('sqlite:')) return store;
+  return `sqlite:${resolve(folder, store.slice('sqlite:'.length))}`;
+}
+
+function invalid(problem: string): McpOnceError {
+  return new McpOnceError('configuration_invalid', `Configuration: ${problem}.`);
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each !== null) freeze(each);
+  return Object.freeze(value);
+}

@@ -1,0 +1,45 @@
+import { type Clock, pause } from './clock.ts';
+
+interface Shared<T> {
+  get(): Promise<T>;
+  /** What was opened or is being opened; opens nothing. */
+  current(): Promise<T> | undefined;
+}
+
+/** Opens once, for all who ask; what failed to open is tried again by the next who asks. */
+export function shared<T>(open: () => Promise<T>): Shared<T> {
+  let opening: Promise<T> | undefined;
+  const get = (): Promise<T> => {
+    if (opening) return opening;
+    const mine = open();
+    opening = mine;
+    mine.catch(() => {
+      opening = undefined;
+    });
+    return mine;
+  };
+  return { get, current: () => opening };
+}
+
+/** Keeps a promise in a set until it has ended. */
+export function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+  const done = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  set.add(done);
+  void done.then(() => set.delete(done));
+  return work;
+}
+
+/** Waits until nothing is left in a set that may still grow, for a bounded time. */
+export async function untilEmpty(set: ReadonlySet<Promise<unknown>>, clock: Clock, boundMs: number): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + boundMs;
+  while (set.size > 0) {
+    const leftMs = deadlineMs - clock.monotonicMs();
+    if (leftMs <= 0) return;
+    const bound = new AbortController();
+    await Promise.race([Promise.allSettled([...set]), pause(clock, leftMs, bound.signal)]);
+    bound.abort();
+  }
+}

@@ -1,0 +1,216 @@
+import { readdir } from 'node:fs/promises';
+import * as nodeModule from 'node:module';
+import { dirname, extname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
+import { sentence } from '../suggest.ts';
+import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
+import { matchesGlob } from './glob.ts';
+import type { HookData, RegisterHooks } from './load-hook.ts';
+import type { Match, OnDuplicate, Recovery, Tool } from './types.ts';
+
+const filesMax = 1_000;
+const toolsMax = 10_000;
+
+/** `.ts` only where mcp-once itself runs from source, in its own tests. */
+const ownExtension = extname(fileURLToPath(import.meta.url));
+const extensions = new Set(['.js', '.mjs', ownExtension]);
+const packageFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+/** The folder of the tools that come with mcp-once. */
+export const bundledToolsDir = join(packageFolder, 'tools');
+
+/**
+ * Loads the tools of folders: every `.js` and `.mjs` file at the top level of each, and of each file
+ * the exported tools (named or default, one or an array of them).
+ *
+ * @param warn told of a folder that holds no tool.
+ * @param load how a file of another folder than the shipped one becomes a module.
+ * @throws McpOnceError `tool_invalid` naming the file: it throws, exports no tool, exports a tool
+ * that contradicts itself, or repeats a name. `configuration_invalid` for a folder that cannot be read.
+ */
+export async function loadTools(
+  folders: readonly string[],
+  warn: (message: string) => void = () => {},
+  load: LoadModule = loadOnce,
+): Promise<Tool[]> {
+  if (!folders.every(findsUs)) await letToolsImportUs();
+  const found = await Promise.all(folders.map(filesOf));
+  for (const [index, folder] of folders.entries()) {
+    if (found[index]?.length === 0) {
+      warn(`the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`);
+    }
+  }
+  const files = found.flat();
+  // All at once; what is wrong is then told in the order of the files, the same each time.
+  const loaded = await Promise.allSettled(
+    files.map((file) => toolsOf(file, dirname(file) === bundledToolsDir ? loadOnce : load)),
+  );
+  const byName = new Map<string, { tool: Tool; file: string }>();
+  for (const [index, result] of loaded.entries()) {
+    const file = files[index] ?? '';
+    if (result.status === 'rejected') throw result.reason;
+    for (const tool of result.value) {
+      const known = byName.get(tool.name);
+      // One tool may be reached through two files, an index beside it say.
+      if (known && known.tool !== tool) {
+        throw invalid(file, `it repeats the name "${tool.name}", which ${known.file} has already`);
+      }
+      byName.set(tool.name, known ?? { tool, file });
+    }
+  }
+  if (byName.size > toolsMax) throw new McpOnceError('tool_invalid', `There are more than ${toolsMax} tools.`);
+  return [...byName.values()].map(({ tool }) => tool);
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  let names: string[];
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    const why =
+      isErrnoException(error) && error.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${describeError(error)}`;
+    throw new McpOnceError('configuration_invalid', `The tools folder ${folder} ${why}.`, { cause: error });
+  }
+  const files = names.filter(
+    (name) => extensions.has(extname(name)) && !name.startsWith('.') && !name.endsWith('.d.ts'),
+  );
+  if (files.length > filesMax) {
+    throw new McpOnceError('configuration_invalid', `The tools folder ${folder} has more than ${filesMax} files.`);
+  }
+  return files.sort().map((name) => resolve(folder, name));
+}
+
+/** Gives what a file exports. */
+export type LoadModule = (file: string) => Promise<Record<string, unknown>>;
+
+/** For as long as the process lives a file is the module that it was. */
+const loadOnce: LoadModule = (file) => import(pathToFileURL(file).href);
+
+async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
+  let exported: Record<string, unknown>;
+  try {
+    exported = await load(file);
+  } catch (error) {
+    throw invalid(file, `loading it failed: ${describeError(error)}`, error);
+  }
+  const tools = [...new Set(Object.values(exported).flat(1).filter(isTool))];
+  if (tools.length === 0) throw invalid(file, 'it exports no tool (made by defineTool)');
+  for (const tool of tools) {
+    try {
+      checkTool({ ...tool, memoryMs: tool.client?.memoryMs ?? 0 });
+    } catch (error) {
+      throw invalid(file, describeError(error), error);
+    }
+  }
+  return tools;
+}
+
+/** By its shape: another copy of mcp-once may have made it. What its parts say is checked with the tool. */
+function isTool(value: unknown): value is Tool {
+  if (typeof value !== 'object' || value === null) return false;
+  const tool = value as Partial<Record<keyof Tool, unknown>>;
+  const input = tool.input as Partial<Tool['input']> | null | undefined;
+  return (
+    typeof tool.name === 'string' &&
+    typeof tool.title === 'string' &&
+    typeof tool.description === 'string' &&
+    typeof tool.effect === 'string' &&
+    typeof tool.match === 'string' &&
+    Array.isArray(tool.recovery) &&
+    typeof tool.acceptsOutput === 'function' &&
+    typeof tool.run === 'function' &&
+    typeof input === 'object' &&
+    typeof input?.jsonSchema === 'object' &&
+    typeof input.parse === 'function'
+  );
+}
+
+const indexUrl = new URL('../../index.js', import.meta.url).href;
+
+/**
+ * Whether files of a folder find this very instance, and zod, without help: then the hook, for which
+ * Node 20 starts a thread (some 80 ms), is not needed.
+ */
+function findsUs(folder: string): boolean {
+  if (resolve(folder) === bundledToolsDir) return true;
+  const { resolve: find } = nodeModule.createRequire(join(resolve(folder), 'tool.js'));
+  try {
+    return pathToFileURL(find('mcp-once')).href === indexUrl && find('zod') !== '';
+  } catch {
+    return false;
+  }
+}
+
+let hookInstalled = false;
+
+/** Once a process: hooks are the process's own, and each one more would be asked for every import. */
+async function letToolsImportUs(): Promise<void> {
+  // From source there is no compiled hook, and the test runner resolves the names by itself.
+  if (hookInstalled || ownExtension !== '.js') return;
+  hookInstalled = true;
+  const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
+  if (registerHooks) registerHooks({ resolve: (await import('./load-hook.ts')).resolveSync(indexUrl) });
+  else nodeModule.register<HookData>(new URL('./load-hook.js', import.meta.url), { data: { indexUrl } });
+}
+
+function invalid(file: string, problem: string, cause?: unknown): McpOnceError {
+  return new McpOnceError('tool_invalid', sentence(`Tool file ${file}: ${problem}`), { cause });
+}
+
+/** What the configuration says of the tools that a pattern matches. Durations in ms. */
+export interface ToolRule {
+  readonly enabled?: boolean | undefined;
+  readonly match?: Match | undefined;
+  readonly window?: number | undefined;
+  readonly onDuplicate?: OnDuplicate | undefined;
+  readonly recovery?: Recovery | readonly Recovery[] | undefined;
+  readonly lookupLag?: number | undefined;
+}
+
+export interface RuledTools {
+  readonly tools: readonly Tool[];
+  /** Patterns that no tool's name matches. */
+  readonly unmatched: readonly string[];
+}
+
+/**
+ * Applies rules in the order they are written: of two that match, the later one wins, key by key.
+ * @throws McpOnceError `configuration_invalid` naming the tool when a rule asks of it what it cannot do.
+ */
+export function applyRules(tools: readonly Tool[], rules: Readonly<Record<string, ToolRule>>): RuledTools {
+  const patterns = Object.entries(rules).map(([pattern, rule]) => ({ pattern, rule }));
+  const ruled = tools.flatMap((tool) => {
+    const matching = patterns.filter(({ pattern }) => matchesGlob(pattern, tool.name));
+    const rule = Object.assign({}, ...matching.map((each) => each.rule)) as ToolRule;
+    if (rule.enabled === false) return [];
+    return [matching.length === 0 ? tool : overridden(tool, rule)];
+  });
+  const unmatched = patterns.filter(({ pattern }) => !tools.some((tool) => matchesGlob(pattern, tool.name)));
+  return { tools: ruled, unmatched: unmatched.map(({ pattern }) => pattern) };
+}
+
+function overridden(tool: Tool, rule: ToolRule): Tool {
+  // A read is never in the ledger: a rule for all tools means the others.
+  if (tool.effect === 'read') return tool;
+  const match = rule.match ?? tool.match;
+  const isDefaultWindow = tool.windowMs === defaultWindowMs(tool.match);
+  const changes: Partial<Tool> = {
+    match,
+    windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(match) : tool.windowMs),
+    recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
+    lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
+    ...(rule.onDuplicate === undefined ? {} : { onDuplicate: rule.onDuplicate }),
+  };
+  // Over the tool and not a copy of it: parts that are made when they are asked for stay so.
+  const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));
+  const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
+  const memoryMs = next.client?.memoryMs ?? 0;
+  try {
+    checkTool({ name, effect, match, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone, memoryMs });
+  } catch (error) {
+    throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
+  }
+  return Object.freeze(next);
+}

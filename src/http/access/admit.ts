@@ -1,0 +1,119 @@
+import type { Clock } from '../../core/clock.ts';
+import { bearerOf } from './bearer.ts';
+import { principalOf } from './claims.ts';
+import type { Fetch } from './get-json.ts';
+import { Introspection } from './introspection.ts';
+import { createJwtVerifier, namedIssuer } from './jwt.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
+import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, Verdict } from './settings.ts';
+import { createTokenLookup, isOwnToken } from './static-tokens.ts';
+import type { Admission, Admit, StepUp } from './types.ts';
+
+/** What deciding needs of the world around it. */
+export interface AdmitParts {
+  readonly clock: Clock;
+  readonly log: AccessLog;
+  /** Default: the global one. */
+  readonly fetch?: Fetch;
+}
+
+interface Issuer {
+  readonly settings: IssuerSettings;
+  readonly verify: (token: string) => Promise<Verdict>;
+}
+
+/**
+ * Decides who comes in: by a token of the configuration, else by one of an OAuth issuer.
+ *
+ * Whatever cannot be checked is refused, with 503 where that is not the caller's fault. Tokens go to
+ * nobody but the issuer they are of, and into no message and no log.
+ */
+export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit {
+  const { oauth } = settings;
+  const refusals = createRefusals(oauth);
+  const staticPrincipal = createTokenLookup(settings.tokens);
+  const issuers = (oauth?.issuers ?? []).map((each) => openIssuer(each, parts));
+
+  const decide = async (token: string): Promise<Admission> => {
+    const principal = staticPrincipal(token);
+    if (principal !== undefined) return { type: 'admitted', principal };
+    const issuer = oauth === undefined || isOwnToken(token) ? undefined : await issuerOf(token, issuers);
+    if (oauth === undefined || issuer === undefined) return refusals.invalid('the token is not known here');
+    const verdict = await issuer.verify(token);
+    switch (verdict.type) {
+      case 'verified':
+        return admissionOf(verdict.claims, issuer.settings, oauth);
+      case 'invalid':
+        return refusals.invalid(verdict.why, detailOf(issuer.settings, verdict));
+      case 'unavailable':
+        return refusals.unavailable();
+    }
+  };
+
+  const admissionOf = (
+    claims: Readonly<Record<string, unknown>>,
+    issuer: IssuerSettings,
+    settings: OAuthSettings,
+  ): Admission => {
+    const claimed = principalOf(claims, issuer, settings);
+    switch (claimed.type) {
+      case 'principal':
+        return {
+          type: 'admitted',
+          principal: claimed.principal,
+          stepUp: stepUpFrom(claimed.granted, settings, refusals),
+        };
+      case 'invalid':
+        return refusals.invalid(claimed.why);
+      case 'insufficient':
+        return refusals.insufficient(claimed.scopes);
+    }
+  };
+
+  return async (headers) => {
+    const bearer = bearerOf(headers);
+    if (bearer.type === 'none') return refusals.noToken();
+    if (bearer.type === 'malformed') return refusals.malformed(bearer.why);
+    try {
+      return await decide(bearer.token);
+    } catch (error) {
+      // Its text may quote the token.
+      parts.log.warn('Access: a token could not be checked.', {
+        error: error instanceof Error ? error.name : 'unknown',
+      });
+      return refusals.unavailable();
+    }
+  };
+}
+
+function detailOf({ issuer }: IssuerSettings, { why, detail = why }: { why: string; detail?: string }): string {
+  return `of ${issuer}: ${detail}`;
+}
+
+/** See `StepUp`. Of several scopes that give a tool the first is asked for. */
+function stepUpFrom(granted: readonly string[], oauth: OAuthSettings, refusals: Refusals): StepUp | undefined {
+  const { scopeTools, requiredScopes } = oauth;
+  const others = Object.keys(scopeTools).filter((scope) => !granted.includes(scope));
+  if (others.length === 0) return undefined;
+  return (gives, accumulates) => {
+    const isGiving = (scope: string): boolean => gives(scopeTools[scope] ?? []);
+    const needed = granted.some(isGiving) ? undefined : others.find(isGiving);
+    if (needed === undefined) return undefined;
+    return refusals.insufficient([...new Set([...requiredScopes, ...(accumulates ? [] : granted), needed])]);
+  };
+}
+
+/** The issuer that a JWT names; of any other token the one that can be asked. */
+async function issuerOf(token: string, issuers: readonly Issuer[]): Promise<Issuer | undefined> {
+  const named = await namedIssuer(token);
+  return issuers.find(({ settings }) =>
+    named === undefined ? settings.verify.type === 'introspection' : settings.issuer === named,
+  );
+}
+
+function openIssuer(settings: IssuerSettings, { clock, log, fetch = globalThis.fetch }: AdmitParts): Issuer {
+  const parts = { clock, log, fetch };
+  if (settings.verify.type === 'jwt') return { settings, verify: createJwtVerifier(settings, settings.verify, parts) };
+  const introspection = new Introspection(settings, settings.verify, parts);
+  return { settings, verify: (token) => introspection.verify(token) };
+}

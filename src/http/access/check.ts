@@ -1,0 +1,42 @@
+import { UsageError } from '../../cli/cli.ts';
+import type { Config } from '../../config/config.ts';
+import type { Catalog } from '../../core/tool/catalog.ts';
+import { matchesGlob } from '../../core/tool/glob.ts';
+import { isLoopbackName } from '../host-origin.ts';
+
+/** @throws UsageError for what is no address */
+export function addressOf(listen: string): { readonly host: string; readonly port: number } {
+  const [, host = '127.0.0.1', digits = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?(\d{1,5})$/.exec(listen) ?? [];
+  const port = digits === '' ? Number.NaN : Number(digits);
+  if (!(port <= 65_535)) throw new UsageError('--http takes HOST:PORT, such as 127.0.0.1:3000, or a port');
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
+}
+
+/** True when everybody who reaches the server comes in. */
+export function isOpenDoor({ access }: Pick<Config, 'access'>): boolean {
+  return access.tokens.length === 0 && access.oauth === undefined;
+}
+
+/** Why an address is not served; undefined when it is. */
+export function refusedAddress(config: Pick<Config, 'access'>, host: string): string | undefined {
+  if (!isOpenDoor(config) || isLoopbackName(host)) return undefined;
+  return `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`;
+}
+
+/** What is probably not as it was meant: patterns under which nobody may call anything. */
+export function accessWarnings({ access }: Pick<Config, 'access'>, { tools, hidden }: Catalog): readonly string[] {
+  const names = [...tools, ...hidden].map(({ name }) => name);
+  const given = [
+    ...access.tokens.flatMap(({ tenant, subject, tools }) =>
+      tools === undefined ? [] : [[`access.tokens (${tenant}, ${subject})`, tools] as const],
+    ),
+    ...Object.entries(access.oauth?.scopeTools ?? {}).map(
+      ([scope, tools]) => [`access.oauth.scopeTools.${scope}`, tools] as const,
+    ),
+  ];
+  return given.flatMap(([where, patterns]) => {
+    if (patterns.length === 0) return [`${where}: it gives no tool at all`];
+    const unmatched = patterns.filter((pattern) => !names.some((name) => matchesGlob(pattern, name)));
+    return unmatched.map((pattern) => `${where}: no tool matches ${JSON.stringify(pattern)}`);
+  });
+}

@@ -1,0 +1,78 @@
+import { CLIENT_CAPABILITIES_META_KEY, Server } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { ToolCall } from '../core/call/types.ts';
+import { describeError } from '../core/errors.ts';
+import { takesForms } from './elicitation.ts';
+import { answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
+
+/** How long a list may be taken for what it is, in ms. Whoever listens is told of a change before that. */
+const listMs = 60_000;
+
+const listParams = z.looseObject({ cursor: z.string().optional() }).optional();
+const callParams = z.looseObject({});
+
+/** The SDK would make a validator for each request, for `elicitInput`, which nothing here calls. */
+const noValidator = {
+  getValidator: (): never => {
+    throw new Error('nothing is validated here');
+  },
+};
+
+/** Whose requests a server answers. */
+export interface ModernCaller {
+  readonly scope: ToolCall['scope'];
+  /** Of the HTTP header `Idempotency-Key`, where there is one. */
+  readonly headerKey?: unknown;
+}
+
+/** An MCP server over the catalog for MCP 2026-07-28: for one request over HTTP, or one connection. */
+export function createModernServer(tools: ServedTools, { scope, headerKey }: ModernCaller): Server {
+  const { name, version, title, instructions, log, list, catalog } = tools;
+  const server = new ToolServer(
+    { name, version, ...(title === undefined ? {} : { title }) },
+    {
+      capabilities: { tools: toolsCapability(catalog) },
+      jsonSchemaValidator: noValidator,
+      // Not for caches that several callers share: another principal may see other tools.
+      cacheHints: {
+        'tools/list': { ttlMs: listMs, cacheScope: 'private' },
+        'server/discover': { ttlMs: listMs, cacheScope: 'private' },
+      },
+      ...(instructions === undefined ? {} : { instructions: instructions(catalog.tools) }),
+    },
+  );
+  server.setRequestHandler('tools/list', { params: listParams }, (params) => ({ ...pageAt(list, params?.cursor) }));
+  // Three arguments: the SDK's own schema of `tools/call` would drop `idempotencyKey` (SEP-3182).
+  server.setRequestHandler('tools/call', { params: callParams }, (params, { mcpReq }) => {
+    return answerCall(tools, {
+      params,
+      meta: mcpReq._meta ?? {},
+      scope,
+      signal: mcpReq.signal,
+      headerKey,
+      notify: (notification) => mcpReq.notify(notification),
+      asking: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
+      input: { responses: mcpReq.inputResponses, state: mcpReq.requestState() },
+      faults: 'errors',
+    });
+  });
+  server.onerror = (error) => log.debug(`mcp: ${describeError(error)}`);
+  return server;
+}
+
+/** Each request says what its client can do: there is no connection that would remember it. */
+function capabilitiesOf(envelope: object | undefined): unknown {
+  return (envelope as Readonly<Record<string, unknown>> | undefined)?.[CLIENT_CAPABILITIES_META_KEY];
+}
+
+type WrapHandler = Server['_wrapHandler'];
+
+class ToolServer extends Server {
+  /**
+   * The SDK checks the result of a tool after it has run, and would tell the caller that the call was wrong
+   * where it does not like it: a replay has to keep its bytes, whatever they are.
+   */
+  protected override _wrapHandler(...[method, handler]: Parameters<WrapHandler>): ReturnType<WrapHandler> {
+    return method === 'tools/call' ? handler : super._wrapHandler(method, handler);
+  }
+}

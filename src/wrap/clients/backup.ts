@@ -1,0 +1,120 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { chown, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { refuse } from '../../cli/cli.ts';
+import { isErrnoException } from '../../core/errors.ts';
+
+/** A larger file is none of a client's settings, in bytes. */
+const fileBytesMax = 64 * 1_024 * 1_024;
+
+/** A client's file as it was read. */
+export interface ClientFile {
+  /** Of the file itself, where what was named is a link to it. */
+  readonly path: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+/** A copy of a file as it was before it was rewritten. */
+export interface Backup {
+  readonly path: string;
+  readonly number: number;
+  /** The beginning of the hash of what was then written. */
+  readonly writtenHash: string;
+}
+
+/** @throws McpOnceError `invalid_input` when it cannot be read. */
+export async function readClientFile(named: string): Promise<ClientFile> {
+  try {
+    const path = await realpath(named);
+    const { size, mode, uid, gid } = await stat(path);
+    if (size > fileBytesMax) refuse(`${named}: it is larger than ${fileBytesMax} bytes. Nothing was changed.`);
+    return { path, bytes: await readFile(path), mode: mode & 0o7777, owner: { uid, gid } };
+  } catch (error) {
+    if (!isErrnoException(error)) throw error;
+    const why = error.code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${error.code})`;
+    return refuse(`${named}: ${why}. Nothing was changed.`);
+  }
+}
+
+/** The backups of a file, the newest first. */
+export async function backupsOf(path: string): Promise<readonly Backup[]> {
+  const start = `${basename(path)}.mcp-once-`;
+  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
+  const found = names.flatMap((name) => {
+    const [, number, writtenHash] = /^(\d{1,6})-([0-9a-f]{16})\.bak$/.exec(name.slice(start.length)) ?? [];
+    if (number === undefined || writtenHash === undefined) return [];
+    return [{ path: join(dirname(path), name), number: Number(number), writtenHash }];
+  });
+  return found.toSorted((a, b) => b.number - a.number);
+}
+
+/**
+ * Keeps a copy beside the file, never over another one, and then replaces the file.
+ * @returns the path of the copy.
+ * @throws McpOnceError `invalid_input`
+ */
+export async function replaceWithBackup(file: ClientFile, next: Buffer): Promise<string> {
+  const [newest] = await backupsOf(file.path);
+  const path = `${file.path}.mcp-once-${(newest?.number ?? 0) + 1}-${hashOf(next)}.bak`;
+  await orRefuse(file.path, () => writeNew(path, file.bytes, file));
+  try {
+    await replaceFile(file, next);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return path;
+}
+
+/** Whether the file is still what was written when this backup was kept. */
+export function isUnchangedSince(backup: Backup, { bytes }: ClientFile): boolean {
+  return backup.writtenHash === hashOf(bytes);
+}
+
+/**
+ * Replaces a file in one step, with the mode that it has. Refuses when it is no longer what was read: its client
+ * may write it at any time.
+ * @throws McpOnceError `invalid_input`
+ */
+export async function replaceFile(file: ClientFile, next: Buffer): Promise<void> {
+  const temporary = join(dirname(file.path), `.${basename(file.path)}.${randomUUID()}.tmp`);
+  await orRefuse(file.path, async () => {
+    try {
+      await writeNew(temporary, next, file);
+      if (!(await readFile(file.path)).equals(file.bytes)) {
+        refuse(`${file.path} was changed meanwhile. Nothing was written: close its client, and try again.`);
+      }
+      await rename(temporary, file.path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  });
+}
+
+async function orRefuse(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isErrnoException(error)) throw error;
+    refuse(`${path} cannot be written (${error.code}). Nothing was changed.`);
+  }
+}
+
+async function writeNew(path: string, bytes: Buffer, { mode, owner }: ClientFile): Promise<void> {
+  const handle = await open(path, 'wx', mode);
+  try {
+    // What the mask of the process took away.
+    await handle.chmod(mode);
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,122 @@
+import type { App } from '../app.ts';
+import { createApp } from '../app.ts';
+import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, plain, UsageError } from '../cli/cli.ts';
+import { stopper, untilDrained, watchFaults } from '../cli/lifetime.ts';
+import type { Config } from '../config/config.ts';
+import type { ToolCall } from '../core/call/types.ts';
+import { systemClock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import { createLog, type Log } from '../core/observe/log.ts';
+import type { ClientName } from './clients/files.ts';
+import { guardsFor, type ServerChoice, wrappedServers } from './configured-servers.ts';
+import type { UpstreamFault } from './relay/link.ts';
+import type { Relay, RelayOptions, WrappedServer } from './relay/relay.ts';
+
+export interface WrapOptions extends ConfigOptions, ServerChoice {
+  /** In seconds. */
+  readonly initializeTimeout: number;
+  readonly explain?: boolean;
+  /** Log in, and serve nothing. */
+  readonly login?: boolean;
+  /** Whether the login page is opened. */
+  readonly browser: boolean;
+  readonly json?: boolean;
+  readonly client?: ClientName;
+  readonly write?: boolean;
+  readonly undo?: boolean;
+  readonly force?: boolean;
+}
+
+/** The longest message that is read from the client, in bytes. */
+const lineBytesMax = 64 * 1024 * 1024;
+/** How long a client that has said nothing yet may take to say it, where there is no server for it, in ms. */
+const tellMs = 500;
+
+/** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
+export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+  const { client, write, undo, force, explain, login, json = false } = options;
+  if (client !== undefined || write || undo || force) {
+    if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
+    return (await import('./clients/command.ts')).runWrapClients(cli, options);
+  }
+  if (!explain && !login) return serveWrapped(cli, target, options);
+  const config = await configOf(cli, options, 'operate');
+  const servers = serversOf(await wrappedServers(cli, config, target, options));
+  const logins = await import('./login.ts');
+  if (login) return logins.loginToWrapped(cli, servers, options);
+  await logins.loginWherePossible(cli, servers, options);
+  const answerMs = options.initializeTimeout * 1_000;
+  return (await import('./explain.ts')).explainWrapped(cli, config, servers, { json, answerMs });
+}
+
+/** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
+async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+  const stop = stopper();
+  const { StdioTransport, keepStdoutForProtocol } = await import('../server/stdio.ts');
+  const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
+  keepStdoutForProtocol();
+  const config = await configOf(cli, options);
+  const log = createLog({ level: config.logLevel });
+  const faults = watchFaults(log, () => stop.now('a fault'));
+  const servers = serversOf(await wrappedServers(cli, config, target, options));
+  if (cli.isTerminal) await (await import('./login.ts')).loginWherePossible(cli, servers, options);
+  let failure: UpstreamFault | undefined;
+  const wrapped = await wrap(cli, config, servers, {
+    transport,
+    log,
+    initializeMs: options.initializeTimeout * 1_000,
+    onFailed: (fault) => {
+      failure = fault;
+      // A client that has just begun to speak is told, too.
+      setTimeout(() => stop.now('no server is left'), tellMs);
+    },
+  });
+  await wrapped.relay.start();
+  const { app, relay } = wrapped;
+  const close = async (): Promise<void> => {
+    await relay.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+    await transport.close();
+  };
+  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close });
+  if (failure === undefined) return faults.seen ? exitCodes.failure : exitCodes.ok;
+  cli.tell(`mcp-once: ${plain(failure.message)}.`);
+  return exitCodes.failure;
+}
+
+interface Wrapped {
+  readonly relay: Relay;
+  readonly app: App;
+}
+
+type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
+
+/** The relay, and the engine over what it has seen listed. */
+async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
+  const { log } = wiring;
+  let app: App | undefined;
+  const engine = (): App => {
+    if (!app) throw new Error('the engine is not there yet');
+    return app;
+  };
+  const options: RelayOptions = {
+    ...wiring,
+    guard: guardsFor(config, servers, (message) => log.warn(message)),
+    handle: (call: ToolCall) => engine().handle(call),
+    scope: () => engine().scope,
+    clock: systemClock,
+  };
+  const relay =
+    servers.length === 1
+      ? (await import('./relay/single.ts')).relayToOne(servers[0], options)
+      : (await import('./relay/several.ts')).relayToSeveral(servers, options, packageVersion());
+  app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
+  return { relay, app };
+}
+
+type Servers = readonly [WrappedServer, ...WrappedServer[]];
+
+/** @throws UsageError when there is none. */
+function serversOf([first, ...rest]: readonly WrappedServer[]): Servers {
+  if (first) return [first, ...rest];
+  throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
+}

@@ -1,0 +1,176 @@
+import { dirname, join, resolve } from 'node:path';
+import { type Cli, UsageError } from '../cli/cli.ts';
+import type { Config, Environment } from '../config/config.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
+import type { Client } from '../core/tool/types.ts';
+import { parseHeader, headersOf as variableHeaders } from './clients/headers.ts';
+import { wrapRulesOf } from './config.ts';
+import { decide } from './policy/policy.ts';
+import { makeProxyTool, proxyClient } from './policy/tool.ts';
+import type { ProxyUpstream } from './policy/types.ts';
+import type { WrappedServer } from './relay/relay.ts';
+import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
+import type { GuardTool } from './relay/tool-memory.ts';
+import { withVariables } from './variables.ts';
+
+/** What the command line says of the server besides where it is. */
+export interface ServerChoice {
+  /** Names a server of the command line, in keys too. */
+  readonly id?: string;
+  /** Tells two accounts at the server apart, in keys too. */
+  readonly account?: string;
+  /** The variable that holds the bearer token. */
+  readonly bearerEnv?: string;
+  /** `Name: value`. */
+  readonly header: readonly string[];
+}
+
+/** What is wrapped: what the command line names, else the configuration's `mcpServers`. @throws McpOnceError, UsageError */
+export async function wrappedServers(
+  cli: Cli,
+  config: Config,
+  target: readonly string[],
+  choice: ServerChoice,
+): Promise<readonly WrappedServer[]> {
+  const [first, ...args] = target;
+  if (first === undefined) {
+    refuseChoice(choice);
+    const enabled = Object.entries(config.mcpServers).filter(([, { disabled }]) => disabled !== true);
+    return Promise.all(enabled.map(([id, server]) => configured(cli, id, server)));
+  }
+  // A path may hold a colon; what begins like another scheme is no command.
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(first) && !isUrl(first)) {
+    throw new UsageError(`${JSON.stringify(first.slice(0, 100))} is no URL that begins with http:// or https://`);
+  }
+  if (isUrl(first)) {
+    if (args.length > 0) throw new UsageError('after a URL nothing else may stand');
+    const headers = headersOf(cli, choice);
+    return [await urlServer({ url: urlOf(first), headers, logins: loginsFolder(cli), ...named(choice) })];
+  }
+  if (choice.bearerEnv !== undefined || choice.header.length > 0) {
+    throw new UsageError('--bearer-env and --header are for a server at a URL');
+  }
+  const env = environmentFor(cli.environment);
+  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }))];
+}
+
+type Configured = Config['mcpServers'][string];
+
+async function configured(cli: Cli, id: string, written: Configured): Promise<WrappedServer> {
+  const theirs = environmentFor(cli.environment);
+  const server = withVariables(id, written, theirs);
+  const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
+  const account = mcpOnce?.account === undefined ? {} : { account: mcpOnce.account };
+  if (command === undefined) {
+    const kinds = { http: 'streamable', 'streamable-http': 'streamable', sse: 'sse', stdio: undefined } as const;
+    const speaks = type === undefined ? undefined : kinds[type];
+    const logins = loginsFolder(cli);
+    const how = speaks === undefined ? {} : { speaks };
+    return urlServer({ id, url: urlOf(url), headers: checkedHeaders(headers), logins, ...account, ...how });
+  }
+  const whole = { ...theirs, ...env };
+  return checked(() => commandServer({ id, command, args, env: whole, cwd: resolve(cwd), ...account }));
+}
+
+/** Each server's tools by its own rules, with one client for all of them. */
+export function guardsFor(
+  config: Config,
+  servers: readonly WrappedServer[],
+  warn: (message: string) => void,
+): GuardTool {
+  const rulesOf = new Map(
+    servers.map(({ name }) => [name, wrapRulesOf(config.wrap, config.mcpServers[name]?.mcpOnce)] as const),
+  );
+  const clients = new WeakMap<ProxyUpstream, Client>();
+  const clientOf = (upstream: ProxyUpstream): Client => {
+    const client = clients.get(upstream) ?? proxyClient(upstream);
+    clients.set(upstream, client);
+    return client;
+  };
+  return (listed, upstream, shownAs) => {
+    const decision = decide(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(config.wrap));
+    if (decision.type === 'pass') return undefined;
+    return makeProxyTool({ listed, decision, upstream, client: clientOf(upstream), name: shownAs, warn });
+  };
+}
+
+/** Ours are no server's business (one is a secret), but for the one that finds circles. */
+function environmentFor(environment: Environment): Record<string, string> {
+  const theirs = Object.entries(environment).filter((entry): entry is [string, string] => {
+    const [name, value] = entry;
+    return value !== undefined && (!name.startsWith('MCP_ONCE_') || name === WRAPS_VARIABLE);
+  });
+  return Object.fromEntries(theirs);
+}
+
+/** @throws UsageError that never holds what the header or the variable says. */
+function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): Record<string, string> {
+  const headers: Record<string, string> = { ...variableHeaders(environment) };
+  for (const each of header) {
+    const [name, value] = parseHeader(each) ?? [];
+    if (name === undefined || value === undefined) throw new UsageError('--header must be "Name: value"');
+    headers[name] = value;
+  }
+  checkedHeaders(headers);
+  if (bearerEnv === undefined) return headers;
+  const token = environment[bearerEnv];
+  if (!token) throw new UsageError(`--bearer-env: the variable ${bearerEnv} is not set`);
+  if (!isHeader('Authorization', token)) throw new UsageError(`--bearer-env: ${bearerEnv} holds no token`);
+  return { ...headers, Authorization: `Bearer ${token}` };
+}
+
+/** @throws UsageError that never holds what a header says. */
+function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!isHeader(name, value)) throw new UsageError(`the header ${name} cannot be sent`);
+  }
+  return headers;
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    new Headers({ [name]: value });
+    return name !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** @throws UsageError */
+function urlOf(text: string): string {
+  if (!URL.canParse(text) || !isUrl(text)) throw new UsageError('that is no URL that begins with http:// or https://');
+  const { username, password } = new URL(text);
+  if (username || password) throw new UsageError('a URL must hold no password: use --bearer-env or headers');
+  return text;
+}
+
+function checked(make: () => WrappedServer): WrappedServer {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof CircularWrap) throw new McpOnceError('configuration_invalid', `${error.message}.`);
+    throw error;
+  }
+}
+
+function named({ id, account }: ServerChoice): { readonly id?: string; readonly account?: string } {
+  return { ...(id === undefined ? {} : { id }), ...(account === undefined ? {} : { account }) };
+}
+
+/** @throws UsageError for what is said in the configuration instead. */
+function refuseChoice({ id, account, bearerEnv, header }: ServerChoice): void {
+  const given = { '--id': id, '--account': account, '--bearer-env': bearerEnv, '--header': header[0] };
+  const first = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (first === undefined) return;
+  throw new UsageError(`${first} is for a server of the command line: set it in mcpServers`);
+}
+
+/** Beside the ledger, in the user's data directory. */
+function loginsFolder({ environment }: Cli): string {
+  return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'logins');
+}
+
+function isUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text);
+}

@@ -1,0 +1,118 @@
+import { type Cli, exitCodes, plain } from '../cli/cli.ts';
+import { tableOf } from '../cli/table.ts';
+import type { Config } from '../config/config.ts';
+import { describeError } from '../core/errors.ts';
+import { matchesGlob } from '../core/tool/glob.ts';
+import { wrapRulesOf } from './config.ts';
+import { listTools } from './explain-list.ts';
+import { pointerOf } from './policy/path.ts';
+import { decide } from './policy/policy.ts';
+import type { Decision, ListedTool, WrapRules } from './policy/types.ts';
+import type { WrappedServer } from './relay/relay.ts';
+
+/** What `wrap --explain` is asked with besides its servers. */
+export interface ExplainOptions {
+  readonly json?: boolean;
+  /** How long each answer of a server may take, in ms. */
+  readonly answerMs: number;
+}
+
+/** Asks each server for its tools, in a connection of its own, and prints what is done with them. */
+export function explainWrapped(
+  cli: Cli,
+  { wrap, mcpServers }: Pick<Config, 'wrap' | 'mcpServers'>,
+  servers: readonly WrappedServer[],
+  { json = false, answerMs }: ExplainOptions,
+): Promise<number> {
+  const explained = servers.map(({ name, open }) => {
+    return { name, rules: wrapRulesOf(wrap, mcpServers[name]?.mcpOnce), list: () => listTools({ open, answerMs }) };
+  });
+  return runWrapExplain(cli, explained, { json });
+}
+
+/** A server whose tools are to be explained. */
+export interface ExplainedServer {
+  readonly name: string;
+  readonly rules: WrapRules;
+  /** All its tools, of all pages. */
+  list(): Promise<readonly ListedTool[]>;
+}
+
+/**
+ * Prints what is done with each tool of wrapped servers, why, and where that is a guess. Calls no tool.
+ * @returns 1 when a server could not be asked.
+ */
+export async function runWrapExplain(
+  cli: Cli,
+  servers: readonly ExplainedServer[],
+  { json }: { readonly json?: boolean },
+): Promise<number> {
+  const asked = await Promise.all(
+    servers.map((server) =>
+      server.list().then(
+        (listed) => ({ server, listed }),
+        (error: unknown) => ({ server, failed: describeError(error) }),
+      ),
+    ),
+  );
+  const explained = asked.flatMap((each) => ('listed' in each ? [explain(each.server, each.listed)] : []));
+  if (json) cli.print(JSON.stringify(explained, null, 2));
+  else for (const each of explained) cli.print(textOf(each, servers.length > 1));
+  const failed = asked.flatMap((each) => ('failed' in each ? [each] : []));
+  for (const { server, failed: why } of failed) {
+    cli.tell(`mcp-once: ${plain(`${server.name} could not be asked for its tools: ${why}`)}`);
+  }
+  return failed.length === 0 ? exitCodes.ok : exitCodes.failure;
+}
+
+type Explained = ReturnType<typeof explain>;
+
+function explain({ name, rules }: ExplainedServer, listed: readonly ListedTool[]) {
+  const unmatched = Object.keys(rules.tools).filter(
+    (pattern) => !listed.some((tool) => matchesGlob(pattern, tool.name)),
+  );
+  return {
+    server: name,
+    trustAnnotations: rules.trustAnnotations,
+    tools: listed.map((tool) => ({ tool: tool.name, ...shown(decide(tool, rules)) })),
+    warnings: unmatched.map((pattern) => `no tool matches the rule ${JSON.stringify(pattern)}`),
+  };
+}
+
+function shown(decision: Decision) {
+  const { because, why, warnings } = decision;
+  if (decision.type === 'pass') return { guarded: false, because, why, warnings };
+  const { match, windowMs, recovery, identity, key } = decision;
+  return {
+    guarded: true,
+    match,
+    windowMs,
+    recovery,
+    ...(identity ? { identity: identity.map(pointerOf) } : {}),
+    ...(key ? { key: key.name } : {}),
+    because,
+    why,
+    warnings,
+  };
+}
+
+function textOf({ server, tools, warnings }: Explained, isNamed: boolean): string {
+  const rows = tools.map((each) => {
+    const guard = each.guarded && 'match' in each ? each : undefined;
+    return [
+      each.tool,
+      guard ? 'guarded' : 'passes',
+      guard ? `${guard.match}, ${guard.windowMs / 1_000} s` : '',
+      guard ? guard.recovery.join(', ') : '',
+      `${each.because}: ${each.why}`,
+    ];
+  });
+  const doubts = tools.flatMap((each) => each.warnings.map((warning) => `${each.tool}: ${warning}`));
+  const guarded = tools.filter((each) => each.guarded).length;
+  return [
+    ...(isNamed ? [plain(server)] : []),
+    tableOf(['TOOL', 'CALLS', 'REPEAT', 'RECOVERY', 'WHY'], rows),
+    `${guarded} of ${tools.length} tools are guarded.`,
+    ...[...warnings, ...doubts].map((warning) => `warning: ${plain(warning)}`),
+  ].join('\n');
+}

@@ -1,0 +1,66 @@
+import type { LookupAnswer, LookupContext } from '../../core/tool/types.ts';
+import { valueAt } from './path.ts';
+import { isProxyResult } from './result.ts';
+import type { DecidedLookup, ProxyUpstream } from './types.ts';
+
+/** What a lookup is asked with. */
+export interface LookupParts {
+  readonly lookup: DecidedLookup;
+  readonly upstream: ProxyUpstream;
+  /** Makes of the item that was found what the call would have answered. */
+  readonly resultOf: (item: unknown) => unknown;
+}
+
+/** Asks the server by another of its tools for the effect that carries the marker. */
+export async function lookUp(parts: LookupParts, input: unknown, context: LookupContext): Promise<LookupAnswer> {
+  const { lookup, upstream, resultOf } = parts;
+  const { marker, signal } = context;
+  const asked = Object.entries(lookup.arguments).flatMap(([name, text]) => {
+    const value = argumentOf(text, marker, input);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const call = {
+    name: lookup.tool,
+    arguments: Object.fromEntries(asked),
+    purpose: 'lookup',
+    keyed: false,
+    signal,
+  } as const;
+  const answer = await upstream.send(call);
+  if (!isProxyResult(answer)) return unclear('the lookup answered no result of a tool');
+  if (answer.isError === true) return unclear('the lookup answered with an error');
+  const found = itemsOf(answer, lookup);
+  if (found === undefined) return unclear('the answer of the lookup holds no list where one was expected');
+  const item = found.find((each) => valueAt(each, lookup.marker.field) === marker);
+  return item === undefined ? { status: 'absent' } : { status: 'found', result: resultOf(item) };
+}
+
+function argumentOf(text: string, marker: string, input: unknown): unknown {
+  if (text === '$marker') return marker;
+  return text.startsWith('$') && text.length > 1 ? valueAt(input, [text.slice(1)]) : text;
+}
+
+/** The list in the structured content, or in the JSON of the first text that has one. One item is a list of one. */
+function itemsOf(answer: Readonly<Record<string, unknown>>, { items }: DecidedLookup): readonly unknown[] | undefined {
+  const texts = Array.isArray(answer.content) ? answer.content.map((each: { text?: unknown }) => each?.text) : [];
+  const values = answer.structuredContent === undefined ? texts.map(jsonOf) : [answer.structuredContent];
+  for (const value of values) {
+    const found = value === undefined ? undefined : valueAt(value, items);
+    if (Array.isArray(found)) return found;
+    if (typeof found === 'object' && found !== null) return [found];
+  }
+  return undefined;
+}
+
+function jsonOf(text: unknown): unknown {
+  if (typeof text !== 'string') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unclear(reason: string): LookupAnswer {
+  return { status: 'unclear', reason };
+}

@@ -1,0 +1,61 @@
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Answer, ToolCall } from '../../core/call/types.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Catalog } from '../../core/tool/catalog.ts';
+import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
+import type { OpenLink, UpstreamFault } from './link.ts';
+import { isObject, type RpcNotification } from './message.ts';
+import type { Interaction } from './oauth-login.ts';
+import type { GuardTool } from './tool-memory.ts';
+
+/** A server that is wrapped. */
+export interface WrappedServer {
+  /** For messages, and before its tools' names where there are several. */
+  readonly name: string;
+  /** Part of every key: the same in every process that means the same server. */
+  readonly identity: UpstreamIdentity;
+  readonly open: OpenLink;
+  /** Of a server at a URL that was given no token. */
+  readonly login?: ServerLogin;
+}
+
+/** How somebody logs in to a server. */
+export interface ServerLogin {
+  /** Whether there is one, good or not. */
+  isKept(): Promise<boolean>;
+  /** @returns false where the server asks for none. @throws McpOnceError `upstream_unavailable` */
+  logIn(interaction: Interaction): Promise<boolean>;
+}
+
+export interface RelayOptions {
+  /** To the client. Not started. */
+  readonly transport: Transport;
+  readonly guard: GuardTool;
+  /** The engine over `Relay.catalog`. Called only once a client has called a tool. */
+  readonly handle: (call: ToolCall) => Promise<Answer>;
+  readonly scope: () => ToolCall['scope'];
+  readonly clock: Clock;
+  readonly log: ToolLog;
+  /** How long a server may take to answer `initialize`, in ms. */
+  readonly initializeMs: number;
+  /** Told once when there is no server to relay to; the client has been told. */
+  readonly onFailed: (fault: UpstreamFault) => void;
+}
+
+/** A client's connection to what is wrapped. */
+export interface Relay {
+  /** The guarded tools as they are known so far. */
+  readonly catalog: Catalog;
+  start(): Promise<void>;
+  /** Ends the servers; a process within 4 s. */
+  close(): Promise<void>;
+}
+
+/** Tells a client that what a server offers may be something else: another process has taken over. */
+export function changesOf(capabilities: unknown): RpcNotification[] {
+  return ['tools', 'resources', 'prompts'].flatMap((kind) => {
+    const declared = isObject(capabilities) ? capabilities[kind] : undefined;
+    if (!isObject(declared) || declared.listChanged !== true) return [];
+    return [{ jsonrpc: '2.0' as const, method: `notifications/${kind}/list_changed` }];
+  });
+}

@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { commandFile, run, Served } from '../support/cli-process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+test('the command has been built', () => {
+  expect(existsSync(commandFile), 'run npm run build first').toBe(true);
+});
+
+describe('help and usage', () => {
+  test('help and version go to stdout and end well', () => {
+    const folder = temporaryFolder();
+    const help = run(folder, ['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const command of ['serve', 'sandbox', 'demo', 'ledger', 'config']) expect(help.stdout).toContain(command);
+    expect(run(folder, ['ledger', 'resolve', '--help']).stdout).toContain('--succeeded [file]');
+    expect(run(folder, ['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    [['sevre'], 'Did you mean serve?'],
+    [['serve', '--stroe', 'memory:'], 'Did you mean --store?'],
+    [['sandbox', '--port', '70000'], '0 to 65535'],
+    [['ledger', 'list', '--limit', '0'], '1 to 10000'],
+    [['ledger', 'resolve', 'x'], 'either --succeeded [FILE] or --failed'],
+    [['ledger', 'forget', 'x'], 'needs --yes'],
+  ])('%j is refused with code 2', (args, expected) => {
+    const { code, stdout, stderr } = run(temporaryFolder(), args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(expected);
+  });
+});
+
+describe('config', () => {
+  test('token makes a token and the hash that the configuration takes', () => {
+    const folder = temporaryFolder();
+    const { code, stdout } = run(folder, ['config', 'token']);
+    expect(code).toBe(0);
+    const { token, hash } = JSON.parse(stdout);
+    expect(hash).toBe(`sha256:${createHash('sha256').update(token).digest('hex')}`);
+    const access = { tokens: [{ hash, tenant: 'acme', subject: 'alice' }] };
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ access }));
+    const check = run(folder, ['config', 'check', '--config', 'c.json']);
+    expect(check.code).toBe(0);
+    expect(check.stdout).not.toContain(hash.slice('sha256:'.length));
+    expect(JSON.parse(check.stdout).access.tokens).toEqual([
+      { hash: `${hash.slice(0, 'sha256:'.length + 8)}***`, tenant: 'acme', subject: 'alice' },
+    ]);
+  });
+
+  test('check tells what serve --http would refuse, or what can never be called', () => {
+    const folder = temporaryFolder();
+    const check = (settings: object) => {
+      writeFileSync(join(folder, 'c.json'), JSON.stringify(settings));
+      return run(folder, ['config', 'check', '--config', 'c.json']);
+    };
+    expect(check({ http: { listen: '0.0.0.0:3000' } }).stderr).toContain('who may come in');
+    const hash = `sha256:${'0'.repeat(64)}`;
+    const tokens = [{ hash, tenant: 'acme', subject: 'ann', tools: ['creat_*', 'get_*'] }];
+    // With a token each call says whose it is, also where the store is shared.
+    const served = { store: 'redis://127.0.0.1:1', http: { listen: '0.0.0.0:3000' } };
+    expect(check(served)).toMatchObject({ code: 1, stderr: expect.stringContaining('MCP_ONCE_SUBJECT') });
+    expect(check({ access: { tokens: [{ hash, tenant: 'acme' }] } }).stderr).toContain('subject: it is missing');
+    expect(check({ access: { tokens: [{ ...tokens[0], tools: [] }] } }).stderr).toContain('it gives no tool at all');
+    const timeouts = { headersTimeout: '60s', requestTimeout: '10s' };
+    expect(check({ http: timeouts }).stderr).toContain('at least headersTimeout');
+    const { stderr, code } = check({ ...served, access: { tokens } });
+    expect(code).toBe(0);
+    expect(stderr).toContain('access.tokens (acme, ann): no tool matches "creat_*"');
+    expect(stderr).not.toMatch(/get_\*|who may come in/);
+    const introspection = { url: 'https://auth.example.com/ask', clientId: 'once', clientSecretVariable: 'NO_SUCH' };
+    const issuers = [{ issuer: 'https://auth.example.com', tenant: 'people', introspection }];
+    const oauth = { resource: 'https://mcp.example.com/mcp', issuers };
+    expect(check({ access: { oauth } })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('NO_SUCH is not set'),
+    });
+    for (const wrong of [{ allowedHosts: ['mcp.example.com:443'] }, { allowedOrigins: ['https://app.example/'] }]) {
+      expect(check({ http: wrong }).code).toBe(1);
+    }
+  });
+
+  test('check prints what is in effect, and no secret', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ tools: { 'create_*': { window: '7d' } } }));
+    const { code, stdout } = run(folder, ['config', 'check', '--config', 'c.json'], {
+      MCP_ONCE_SECRET: 'hunter2'.repeat(5),
+      STRIPE_SECRET_KEY: 'sk_test_hunter2',
+    });
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('hunter2');
+    const shown = JSON.parse(stdout);
+    expect(shown).toMatchObject({ file: join(folder, 'c.json'), secret: 'set by MCP_ONCE_SECRET', leaseMs: 10_000 });
+    const served = shown.served as { name: string; windowMs?: number }[];
+    expect(served.find(({ name }) => name === 'create_invoice')?.windowMs).toBe(7 * 86_400_000);
+    expect(shown.clients.stripe).toMatch(/^test at /);
+  });
+
+  test.each([
+    ['{ "stroe": "memory:" }', 'c.json: stroe is not known; did you mean "store"?'],
+    ['{ "tools": { "create_invoise": {} } }', 'there is no tool "create_invoise"; did you mean "create_invoice"?'],
+    ['{ "tools": { "create_invoice": { "recovery": "natural" } } }', 'Tool "create_invoice": recovery "natural" needs'],
+    ['{ "toolsDirs": ["nowhere"] }', 'nowhere does not exist'],
+  ])('check of %s fails with one line', (text, expected) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), text);
+    const { code, stdout, stderr } = run(folder, ['config', 'check', '--config', 'c.json']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test.each([
+    [{ STRIPE_SECRET_KEY: 'hunter2' }, 'STRIPE_SECRET_KEY (must be a secret or restricted key: sk_test_...'],
+    [{ STRIPE_API_BASE: 'http://127.0.0.1:9' }, 'STRIPE_SECRET_KEY (is needed where STRIPE_API_BASE is set)'],
+    [{ SMTP_URL: 'hunter2' }, 'SMTP_URL (must be a URL such as'],
+  ])('check of a client that is set up wrong says so and fails: %j', (environment, expected) => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], environment);
+    expect(code).toBe(1);
+    expect(stderr).toContain(expected);
+    expect(stderr).toMatch(/Until then its tools are refused: .*(create_invoice|send_email)/);
+    const { clients } = JSON.parse(stdout);
+    expect(Object.values(clients).filter((each) => String(each).startsWith('wrong: '))).toHaveLength(1);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  test('check of a client of which nothing is set is no failure', () => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], { SMTP_URL: '' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout).clients.smtp).toMatch(/^not configured: .*SMTP_URL/);
+  });
+
+  test('check warns of a folder that holds no tool, and of a pattern that no tool matches', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), '{ "tools": { "destroy_*": {} } }');
+    writeFileSync(join(folder, 'tool.ts'), unclearTool);
+    const { code, stderr } = run(folder, ['config', 'check', '--config', 'c.json', '--tools', '.']);
+    expect(code).toBe(0);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      `mcp-once: the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`,
+      'mcp-once: configuration: tools: no tool matches "destroy_*"',
+    ]);
+  });
+
+  test('check warns when no tool is left', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'c.json'), '{ "tools": { "*": { "enabled": false } } }');
+    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain('mcp-once: no tool is served');
+  });
+
+  test('what is wrong is told whole, however much it is', () => {
+    const folder = temporaryFolder();
+    const keys = Array.from({ length: 9 }, (_, index) => `${'unheardOf'.repeat(9)}${index}`);
+    writeFileSync(join(folder, 'c.json'), JSON.stringify(Object.fromEntries(keys.map((key) => [key, 1]))));
+    const { stderr } = run(folder, ['config', 'check', '--config', 'c.json']);
+    for (const key of keys) expect(stderr).toContain(`${key} is not known`);
+  });
+
+  test('schema prints the shipped schema', () => {
+    const { code, stdout } = run(temporaryFolder(), ['config', 'schema']);
+    expect(code).toBe(0);
+    expect(stdout).toBe(readFileSync(new URL('../../mcp-once.schema.json', import.meta.url), 'utf8'));
+  });
+});
+
+test('the example for Claude Desktop is one, and works without a Stripe key', () => {
+  const example = JSON.parse(
+    readFileSync(new URL('../../claude_desktop_config.example.json', import.meta.url), 'utf8'),
+  );
+  const { command, args, env } = example.mcpServers['mcp-once'];
+  expect({ command, args }).toEqual({ command: 'mcp-once', args: ['serve'] });
+  const { code, stdout } = run(temporaryFolder(), ['config', 'check'], env);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).clients.stripe).toMatch(/^sandbox /);
+});
+
+describe('ledger, on a real file', () => {
+  test('without a file nothing is made, and it is said', () => {
+    const folder = temporaryFolder();
+    const { code, stderr } = run(folder, ['ledger', 'list', '--store', 'sqlite:none.sqlite']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('There is no ledger at');
+    expect(existsSync(join(folder, 'none.sqlite'))).toBe(false);
+  });
+
+  test('a store in memory cannot be looked into from here, and it is said', () => {
+    const { code, stdout, stderr } = run(temporaryFolder(), ['ledger', 'list', '--store', 'memory:']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('nobody else can look into it');
+  });
+
+  test('an outcome that is not known is listed, shown, resolved and replayed', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'tools.mjs'), unclearTool);
+    const tools = ['--tools', '.'];
+    const first = await callOnce(folder, tools);
+    expect(first.code).toBe('outcome_unknown');
+    const { operation: key } = first;
+    expect(run(folder, ['ledger', 'list']).stdout).toMatch(new RegExp(`^${key} +unclear +unknown `, 'm'));
+    const listed = JSON.parse(run(folder, ['ledger', 'list', '--state', 'unknown', '--json']).stdout);
+    expect(listed).toMatchObject([{ operation: key, tool: 'unclear', state: 'unknown', generation: 1, attempt: 1 }]);
+    expect(run(folder, ['ledger', 'list', '--tool', 'other']).stdout).toBe('No operations.\n');
+    expect(JSON.parse(run(folder, ['ledger', 'stats', '--json']).stdout)).toMatchObject({
+      operations: 1,
+      byState: { unknown: 1 },
+      byTool: { unclear: 1 },
+    });
+
+    const shown = run(folder, ['ledger', 'show', key]).stdout;
+    expect(shown).toContain('["what"]');
+    expect(shown).not.toContain('private');
+    expect(run(folder, ['ledger', 'show', key, '--arguments']).stdout).toContain('private');
+
+    writeFileSync(join(folder, 'bad.json'), '{"id": 5}');
+    const bad = run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json', ...tools]);
+    expect(bad).toMatchObject({ code: 1, stdout: '' });
+    expect(bad.stderr).toContain('not what unclear declares');
+    expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain('is not served here');
+
+    const none = run(folder, ['ledger', 'resolve', key, '--succeeded', 'none.json', ...tools]);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('from none.json: it does not exist.') });
+    const asFolder = run(folder, ['ledger', 'resolve', key, '--succeeded', '.', ...tools]);
+    expect(asFolder.stderr).toContain('from .: it cannot be read (EISDIR).');
+
+    writeFileSync(join(folder, 'good.json'), '{"id": "found"}');
+    const good = run(folder, ['ledger', 'resolve', key, '--succeeded', 'good.json', ...tools]);
+    expect(good).toMatchObject({ code: 0, stderr: '' });
+    const again = run(folder, ['ledger', 'resolve', key, '--failed']);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('has succeeded: there is nothing to resolve');
+    expect(await callOnce(folder, tools)).toMatchObject({ code: 'succeeded', replayed: true, operation: key });
+  });
+
+  test('what is forgotten executes again', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'tools.mjs'), unclearTool);
+    const { operation: key } = await callOnce(folder, ['--tools', '.']);
+    const { code, stderr } = run(folder, ['ledger', 'forget', key, '--yes']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('the same call will then execute again');
+    expect(run(folder, ['ledger', 'show', key])).toMatchObject({ code: 1 });
+    expect(JSON.parse(run(folder, ['ledger', 'list', '--json']).stdout)).toEqual([]);
+  });
+});
+
+const unclearTool = `
+  import { defineTool, z } from 'mcp-once';
+  export const unclear = defineTool({
+    name: 'unclear', title: 'Unclear', description: 'Ends without telling.', effect: 'create',
+    input: z.object({ what: z.string() }), output: z.object({ id: z.string() }),
+    run: async () => { throw new Error('the answer was lost'); },
+  });
+`;
+
+/** Calls the tool `unclear` in a server of its own. */
+async function callOnce(folder: string, args: readonly string[]) {
+  const served = await Served.start(folder, args);
+  const result = await served.call('unclear', { what: 'private' });
+  await served.end();
+  return result._meta['mcp-once/outcome'] as { code: string; operation: string; replayed: boolean };
+}

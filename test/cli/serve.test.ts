@@ -1,0 +1,270 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { commandFile, environmentIn, Served } from '../support/cli-process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+/** An upstream that answers when the test says so. */
+async function slowUpstream() {
+  const waiting: ServerResponse[] = [];
+  let arrive = (): void => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const server = createServer((_request, response) => {
+    waiting.push(response);
+    arrive();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, arrived, release: () => waiting[0]?.end('made') };
+}
+
+const slowTool = `
+  import { defineTool, z } from 'mcp-once';
+  export const slow = defineTool({
+    name: 'slow', title: 'Slow', description: 'Asks an upstream.', effect: 'create',
+    input: z.object({ url: z.string() }), output: z.object({ text: z.string() }),
+    run: async ({ url }, { signal }) => ({ text: await (await fetch(url, { signal })).text() }),
+  });
+`;
+
+function folderWithTool(text: string, name = 'tool.mjs'): string {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+function statesIn(folder: string): string[] {
+  const { stdout } = spawnSync(process.execPath, [commandFile, 'ledger', 'list', '--json'], {
+    env: environmentIn(folder),
+    encoding: 'utf8',
+  });
+  return (JSON.parse(stdout) as { state: string }[]).map(({ state }) => state);
+}
+
+const debug = ['--tools', '.', '--log-level', 'debug'];
+
+describe('what executes is drained', () => {
+  test.each<[string, (served: Served) => void]>([
+    ['SIGTERM', (served) => served.child.kill('SIGTERM')],
+    ['SIGINT', (served) => served.child.kill('SIGINT')],
+    ['the end of stdin', (served) => served.child.stdin.end()],
+  ])('at %s: it is answered and settled, and the exit code is 0', async (_, stop) => {
+    const folder = folderWithTool(slowTool);
+    const { url, arrived, release } = await slowUpstream();
+    const served = await Served.start(folder, debug);
+    const answer = served.call('slow', { url });
+    await arrived;
+    stop(served);
+    await served.until(() => served.stderr.includes('draining'));
+    release();
+    expect((await answer).structuredContent).toEqual({ text: 'made' });
+    expect(await served.exited).toEqual({ code: 0, signal: null });
+    expect(statesIn(folder)).toEqual(['succeeded']);
+  });
+
+  test('up to a bound: what takes longer is cut off, and its outcome is unknown', async () => {
+    const folder = folderWithTool(slowTool);
+    writeFileSync(join(folder, 'c.json'), '{ "drainMs": 0 }');
+    const { url, arrived } = await slowUpstream();
+    const served = await Served.start(folder, [...debug, '--config', 'c.json']);
+    const answer = served.call('slow', { url });
+    await arrived;
+    served.child.kill('SIGTERM');
+    expect((await answer)._meta['mcp-once/outcome'].code).toBe('outcome_unknown');
+    expect(await served.exited).toEqual({ code: 0, signal: null });
+    expect(statesIn(folder)).toEqual(['unknown']);
+  });
+
+  test('after the end of stdin the bound counts once', async () => {
+    const folder = folderWithTool(slowTool);
+    writeFileSync(join(folder, 'c.json'), '{ "drainMs": "3s" }');
+    const { url, arrived } = await slowUpstream();
+    const served = await Served.start(folder, [...debug, '--config', 'c.json']);
+    const answer = served.call('slow', { url });
+    await arrived;
+    const endedAtMs = performance.now();
+    served.child.stdin.end();
+    expect((await answer)._meta['mcp-once/outcome'].code).toBe('outcome_unknown');
+    expect(performance.now() - endedAtMs).toBeLessThan(5_500);
+    expect(statesIn(folder)).toEqual(['unknown']);
+  });
+
+  test('a second signal ends it at once', async () => {
+    const { url, arrived } = await slowUpstream();
+    const folder = folderWithTool(slowTool);
+    const served = await Served.start(folder, debug);
+    served.call('slow', { url }).catch(() => undefined);
+    await arrived;
+    served.child.kill('SIGTERM');
+    await served.until(() => served.stderr.includes('draining'));
+    served.child.kill('SIGTERM');
+    expect(await served.exited).toEqual({ code: 1, signal: null });
+    expect(statesIn(folder)).toEqual(['in_flight']);
+  });
+
+  test.each<[string, (served: Served) => void]>([
+    ['SIGTERM', (served) => served.child.kill('SIGTERM')],
+    ['the end of stdin', (served) => served.child.stdin.end()],
+  ])('SIGHUP ends nothing, and cuts off nothing that drains; %s still ends it', async (_, stop) => {
+    const folder = folderWithTool(slowTool);
+    const { url, arrived, release } = await slowUpstream();
+    const served = await Served.start(folder, debug);
+    served.child.kill('SIGHUP');
+    await served.until(() => served.stderr.includes('the tools were read again'));
+    const answer = served.call('slow', { url });
+    await arrived;
+    stop(served);
+    await served.until(() => served.stderr.includes('draining'));
+    served.child.kill('SIGHUP');
+    await served.until(() => served.stderr.split('the tools were read again').length === 3);
+    release();
+    expect((await answer).structuredContent).toEqual({ text: 'made' });
+    expect(await served.exited).toEqual({ code: 0, signal: null });
+    expect(statesIn(folder)).toEqual(['succeeded']);
+  });
+
+  test('a client that is gone, its pipes broken, ends nothing before it is settled', async () => {
+    const folder = folderWithTool(slowTool);
+    const { url, arrived, release } = await slowUpstream();
+    const served = await Served.start(folder, debug);
+    served.call('slow', { url }).catch(() => undefined);
+    await arrived;
+    served.child.stdout.destroy();
+    served.child.stderr.destroy();
+    served.child.stdin.end();
+    release();
+    await served.exited;
+    expect(statesIn(folder)).toEqual(['succeeded']);
+  });
+});
+
+describe('stdout carries protocol only', () => {
+  test('whatever a tool prints goes to stderr', async () => {
+    const folder = folderWithTool(`
+      import { defineTool, z } from 'mcp-once';
+      console.log('printed at load');
+      export default defineTool({
+        name: 'chatty', title: 'Chatty', description: 'Prints.', effect: 'create',
+        input: z.object({}), output: z.object({}),
+        run: async () => { console.log('printed by run'); process.stdout.write('written by run\\n'); return {}; },
+      });
+    `);
+    const served = await Served.start(folder, ['--tools', '.']);
+    await served.call('chatty', {});
+    expect(await served.end()).toEqual({ code: 0, signal: null });
+    for (const line of served.lines) expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
+    for (const said of ['printed at load', 'printed by run', 'written by run']) expect(served.stderr).toContain(said);
+  });
+
+  test('a stray rejection of a tool is logged, and the server lives on', async () => {
+    const folder = folderWithTool(`
+      import { defineTool, z } from 'mcp-once';
+      void Promise.reject(new Error('forgotten at load'));
+      export default defineTool({
+        name: 'stray', title: 'Stray', description: 'Forgets a promise.', effect: 'create',
+        input: z.object({ n: z.number() }), output: z.object({}),
+        run: async () => { void Promise.reject(new Error('nobody listens')); return {}; },
+      });
+    `);
+    const served = await Served.start(folder, ['--tools', '.']);
+    expect(served.stderr).toContain('forgotten at load');
+    await served.call('stray', { n: 1 });
+    await served.until(() => served.stderr.includes('nobody listens'));
+    expect((await served.call('stray', { n: 2 })).isError).toBeUndefined();
+    expect((await served.end()).code).toBe(0);
+  });
+});
+
+test('what is probably not meant is told plainly at the start, and what is right is served', async () => {
+  const folder = temporaryFolder();
+  const served = await Served.start(folder, ['--tools', '.', '--log-level', 'silent'], { SMTP_URL: 'hunter2' });
+  expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} holds no tool`);
+  expect(served.stderr).toMatch(/mcp-once: The client "smtp" needs SMTP_URL .* refused: send_email\.$/m);
+  expect(served.stderr).not.toContain('hunter2');
+  expect((await served.call('create_customer', { name: 'Alice' })).isError).toBeUndefined();
+  await served.end();
+});
+
+describe('tools from wherever they lie', () => {
+  test.each(['tool.mjs', 'tool.js'])(
+    '%s imports mcp-once and zod, and its errors are told apart as ours',
+    async (name) => {
+      const folder = folderWithTool(
+        `
+      import { defineTool, NotExecuted } from 'mcp-once';
+      import { z } from 'zod';
+      export const sure = defineTool({
+        name: 'sure', title: 'Sure', description: 'Knows that it did nothing.', effect: 'create',
+        input: z.object({}), output: z.object({}),
+        run: async () => { throw new NotExecuted('closed on Sundays'); },
+      });
+    `,
+        name,
+      );
+      const served = await Served.start(folder, ['--tools', '.']);
+      const { result } = await served.request('tools/list', {});
+      const names = (result.tools as { name: string }[]).map((tool) => tool.name);
+      expect(names).toEqual(expect.arrayContaining(['sure', 'create_invoice']));
+      const { _meta } = await served.call('sure', {});
+      expect(_meta['mcp-once/outcome'].code).toBe('operation_failed');
+      await served.end();
+    },
+  );
+
+  test.each([
+    ['throw new Error("no weather")', 'loading it failed: no weather'],
+    ['export const x = 1', 'it exports no tool'],
+    [slowTool.replace("name: 'slow'", "name: 'create_invoice'"), 'it repeats the name "create_invoice"'],
+  ])('a file that is not right ends the start with one line', async (text, expected) => {
+    const served = new Served(folderWithTool(text), ['--tools', '.'], {});
+    expect((await served.exited).code).toBe(1);
+    expect(served.stderr).toMatch(/^mcp-once: Tool file .*tool\.mjs: /);
+    expect(served.stderr).toContain(expected);
+    expect(served.stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(served.lines).toEqual([]);
+  });
+});
+
+describe('the sandbox', () => {
+  test('is used without a Stripe key, and it is said that nothing real is billed', async () => {
+    const served = new Served(temporaryFolder(), [], {});
+    const { result } = await served.request('initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'test', version: '1' },
+    });
+    expect(result.instructions).toContain('Nothing real is billed');
+    expect(result.serverInfo).toMatchObject({ name: 'mcp-once' });
+    expect(served.stderr).toContain('nothing real is billed');
+    const customer = await served.call('create_customer', { name: 'Alice' });
+    expect(customer.structuredContent.id).toMatch(/^cus_/);
+    await served.end();
+  });
+
+  test('runs alone: its address is the one line on stdout, and a signal ends it', async () => {
+    const folder = temporaryFolder();
+    const child = spawn(process.execPath, [commandFile, 'sandbox', '--data', 's.sqlite'], {
+      cwd: folder,
+      env: environmentIn(folder),
+    });
+    const exited = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await exited;
+    });
+    const url = await new Promise<string>((resolve) => child.stdout.once('data', (text) => resolve(String(text))));
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect((await fetch(url.trim())).status).toBeGreaterThanOrEqual(400);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+});

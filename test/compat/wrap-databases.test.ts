@@ -1,0 +1,164 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { connect, outcomeOf, RawClient, stage, textOf, wrapArgs } from '../wrap/support/wrap.ts';
+
+// Servers from npm that keep a database and a file; what took effect is counted in those, not in what they answer.
+
+const require = createRequire(import.meta.url);
+const holding = fileURLToPath(new URL('../wrap/support/holding.mjs', import.meta.url));
+
+interface Kept {
+  /** The server's program and its arguments. */
+  readonly server: readonly string[];
+  readonly env: Record<string, string>;
+  readonly write: { readonly name: string; readonly arguments: Record<string, unknown> };
+  /** What the server's own data has of it. */
+  readonly effects: () => unknown[];
+}
+
+function sqlite(folder: string): Kept {
+  const path = join(folder, 'kept.sqlite');
+  const database = new Database(path);
+  database.exec('CREATE TABLE payments (id INTEGER PRIMARY KEY, amount INTEGER)');
+  database.close();
+  return {
+    server: [join(dirname(require.resolve('mcp-server-sqlite/package.json')), 'dist/cli.js')],
+    env: { SQLITE_DB_PATH: path }, // Its option --db comes too late: it would make ./database.db.
+    write: { name: 'execute', arguments: { sql: 'INSERT INTO payments (amount) VALUES (5)' } },
+    effects: () => {
+      const reader = new Database(path, { readonly: true });
+      try {
+        return reader.prepare('SELECT amount FROM payments').pluck().all();
+      } finally {
+        reader.close();
+      }
+    },
+  };
+}
+
+function taskmanager(folder: string): Kept {
+  const path = join(folder, 'tasks.json');
+  return {
+    server: [require.resolve('@kazuph/mcp-taskmanager')],
+    env: { TASK_MANAGER_FILE_PATH: path },
+    write: {
+      name: 'request_planning',
+      arguments: { originalRequest: 'r', tasks: [{ title: 't', description: 'd' }] },
+    },
+    effects: () =>
+      JSON.parse(readFileSync(path, 'utf8')).requests.map((each: { originalRequest: string }) => each.originalRequest),
+  };
+}
+
+describe.each([
+  { name: 'mcp-server-sqlite', keep: sqlite, effect: 5 },
+  { name: 'mcp-taskmanager', keep: taskmanager, effect: 'r' },
+])(
+  '$name',
+  ({ keep, effect }) => {
+    const staged = () => {
+      const { folder, store } = stage();
+      // What a dead proxy holds is waited for as long as its lease.
+      const config = join(folder, 'mcp-once.json');
+      writeFileSync(config, JSON.stringify({ leaseMs: '3s' }));
+      const options = ['--config', config];
+      const { server, env, write, effects } = keep(folder);
+      const pidFile = join(folder, 'pid');
+      const held = [holding, ...server];
+      /** Resolves once the effect is in the server's data, its answer held back. */
+      const halfway = async (args: readonly string[]) => {
+        const client = new RawClient(args, { ...env, HOLD: 'yes', PID: pidFile });
+        await client.initialize();
+        const answer = client.call(write.name, write.arguments);
+        await expect.poll(() => effects(), { timeout: 20_000 }).toEqual([effect]);
+        return { client, answer, upstream: Number(readFileSync(pidFile, 'utf8')) };
+      };
+      return {
+        write,
+        effects,
+        halfway,
+        direct: () => connect(server, { env }),
+        wrapped: () => connect(wrapArgs(store, server, options), { env }),
+        held,
+        heldWrapped: wrapArgs(store, held, options),
+        again: (args: readonly string[]) => connect(args, { env }),
+      };
+    };
+
+    test('twice through the proxy: one effect, and the second is told what the first was', async () => {
+      const { write, effects, wrapped } = staged();
+      const client = await wrapped();
+      const [first, second] = [await client.callTool(write), await client.callTool(write)];
+      expect(effects()).toEqual([effect]);
+      expect(outcomeOf(first)).toMatchObject({ code: 'succeeded', replayed: false });
+      expect(outcomeOf(second)).toMatchObject({ code: 'succeeded', replayed: true });
+      expect(textOf(second)).toBe(textOf(first));
+      const repeat_token = outcomeOf(second)?.repeatToken;
+      await client.callTool({ ...write, arguments: { ...write.arguments, repeat_token } });
+      expect(effects()).toEqual([effect, effect]);
+    });
+
+    test('control: twice without the proxy: two effects', async () => {
+      const { write, effects, direct } = staged();
+      const client = await direct();
+      await client.callTool(write);
+      await client.callTool(write);
+      expect(effects()).toEqual([effect, effect]);
+    });
+
+    test('three proxies at once: one effect', async () => {
+      const { write, effects, wrapped } = staged();
+      const clients = await Promise.all([wrapped(), wrapped(), wrapped()]);
+      const told = await Promise.all(clients.map((client) => client.callTool(write)));
+      expect(told.map((each) => outcomeOf(each)?.code)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+      expect(told.filter((each) => outcomeOf(each)?.replayed)).toHaveLength(2);
+      expect(new Set(told.map(textOf)).size).toBe(1);
+      expect(effects()).toEqual([effect]);
+    });
+
+    // One after the other: one of the servers loses what another writes at the same time.
+    test('control: three servers without the proxy: three effects', async () => {
+      const { write, effects, direct } = staged();
+      const clients = await Promise.all([direct(), direct(), direct()]);
+      for (const client of clients) await client.callTool(write);
+      expect(effects()).toEqual([effect, effect, effect]);
+    });
+
+    test('SIGKILL of the proxy after the effect, before its answer: a repeat is unknown and executes nothing', async () => {
+      const { write, effects, halfway, heldWrapped, again } = staged();
+      const { client } = await halfway(heldWrapped);
+      client.child.kill('SIGKILL');
+      await client.exited;
+      const told = await (await again(heldWrapped)).callTool(write);
+      expect(outcomeOf(told)).toMatchObject({ code: 'outcome_unknown' });
+      expect(effects()).toEqual([effect]);
+    });
+
+    test('SIGKILL of the server after the effect, before its answer: unknown, and so is a repeat', async () => {
+      const { write, effects, halfway, heldWrapped, again } = staged();
+      const { client, answer, upstream } = await halfway(heldWrapped);
+      process.kill(upstream, 'SIGKILL');
+      expect(outcomeOf((await answer).result)).toMatchObject({ code: 'outcome_unknown' });
+      expect(outcomeOf((await client.call(write.name, write.arguments)).result)).toMatchObject({
+        code: 'outcome_unknown',
+      });
+      const told = await (await again(heldWrapped)).callTool(write);
+      expect(outcomeOf(told)).toMatchObject({ code: 'outcome_unknown' });
+      expect(effects()).toEqual([effect]);
+    });
+
+    test('control: SIGKILL of the server without the proxy: the repeat takes effect again', async () => {
+      const { write, effects, halfway, held, again } = staged();
+      const { client, upstream } = await halfway(held);
+      process.kill(upstream, 'SIGKILL');
+      await client.exited;
+      await (await again(held)).callTool(write);
+      expect(effects()).toEqual([effect, effect]);
+    });
+  },
+  60_000,
+);

@@ -1,0 +1,306 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { type Environment, loadConfig, type Overrides, shownConfig } from '../../src/config/config.ts';
+import { configJsonSchema, fileSchema } from '../../src/config/schema.ts';
+import { McpOnceError } from '../../src/core/errors.ts';
+import { nearest } from '../../src/core/suggest.ts';
+import { keysText } from '../support/encryption.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const day = 86_400_000;
+const home = { HOME: '/home/somebody', XDG_DATA_HOME: '/data' };
+
+function load(environment: Environment = {}, overrides: Overrides = {}) {
+  return loadConfig({ environment: { ...home, ...environment }, overrides, folder: '/srv' });
+}
+
+/** Loads a configuration file with this text; the error's message, where there is one. */
+function loadText(text: string, environment: Environment = {}) {
+  const file = join(temporaryFolder(), 'mcp-once.json');
+  writeFileSync(file, text);
+  return { file, loading: load(environment, { config: file }) };
+}
+
+function loadFile(settings: unknown, environment: Environment = {}) {
+  return loadText(JSON.stringify(settings), environment);
+}
+
+async function problemOf(loading: Promise<unknown>): Promise<string> {
+  const error = await loading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(McpOnceError);
+  expect((error as McpOnceError).code).toBe('configuration_invalid');
+  return (error as McpOnceError).message;
+}
+
+describe('defaults', () => {
+  test('without file and variables everything has its default', async () => {
+    const config = await load();
+    expect(config).toMatchObject({
+      file: undefined,
+      storeIsDefault: true,
+      tenant: 'default',
+      subject: 'local',
+      leaseMs: 10_000,
+      waitMs: 45_000,
+      maxRunMs: 600_000,
+      recordRetentionMs: 7 * day,
+      unresolvedRetentionMs: 30 * day,
+      resultBytesMax: 262_144,
+      hostKeys: true,
+      conversationScope: false,
+      logLevel: 'info',
+      toolsDirs: [],
+      drainMs: 30_000,
+    });
+    expect(config.store).toMatch(/^sqlite:.*mcp-once.ledger\.sqlite$/);
+    expect(config.sandbox.dataFile).toMatch(/mcp-once.sandbox\.sqlite$/);
+  });
+
+  test('an empty file means the same as no file', async () => {
+    const { file: _, ...empty } = await loadFile({}).loading;
+    const { file: __, ...none } = await load();
+    expect(empty).toEqual(none);
+  });
+
+  test('it is frozen, all the way down', async () => {
+    const config = await loadFile({ tools: { 'create_*': { window: '7d' } } }).loading;
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.tools['create_*'])).toBe(true);
+    expect(Object.isFrozen(config.toolsDirs)).toBe(true);
+  });
+});
+
+describe('precedence', () => {
+  test('the command line wins over the environment, which wins over the file', async () => {
+    const { file } = loadFile({ store: 'memory:', tenant: 'file', logLevel: 'error' });
+    const environment = { MCP_ONCE_CONFIG: file, MCP_ONCE_STORE: 'sqlite:/env.sqlite', MCP_ONCE_LOG_LEVEL: 'warn' };
+    expect(await load(environment, { store: 'sqlite:/option.sqlite' })).toMatchObject({
+      file,
+      store: 'sqlite:/option.sqlite',
+      storeIsDefault: false,
+      tenant: 'file',
+      logLevel: 'warn',
+    });
+  });
+
+  test('an empty variable is one that is not set', async () => {
+    expect(await load({ MCP_ONCE_STORE: '', MCP_ONCE_TENANT: '', MCP_ONCE_CONFIG: '' })).toMatchObject({
+      storeIsDefault: true,
+      tenant: 'default',
+    });
+  });
+
+  test('relative paths of a file start from its folder, others from the working directory', async () => {
+    const { file, loading } = loadFile({ store: 'sqlite:a.sqlite', toolsDirs: ['tools'], sandbox: { dataFile: 'b' } });
+    const folder = join(file, '..');
+    expect(await loading).toMatchObject({
+      store: `sqlite:${join(folder, 'a.sqlite')}`,
+      toolsDirs: [join(folder, 'tools')],
+      sandbox: { dataFile: join(folder, 'b'), isDefault: false },
+    });
+    expect(await load({ MCP_ONCE_STORE: 'sqlite:c.sqlite' }, { toolsDirs: ['more'] })).toMatchObject({
+      store: 'sqlite:/srv/c.sqlite',
+      toolsDirs: ['/srv/more'],
+    });
+  });
+
+  test('tool folders of the command line are added to those of the file', async () => {
+    const { file } = loadFile({ toolsDirs: ['/one'] });
+    expect((await load({}, { config: file, toolsDirs: ['/two'] })).toolsDirs).toEqual(['/one', '/two']);
+  });
+});
+
+describe('durations', () => {
+  test.each([
+    ['7d', 7 * day],
+    ['24h', day],
+    ['15m', 900_000],
+    ['90s', 90_000],
+    ['1500ms', 1_500],
+    ['1.5h', 5_400_000],
+    [86_400_000, day],
+  ])('%s is %d ms', async (window, ms) => {
+    const config = await loadFile({ tools: { 'create_*': { window } } }).loading;
+    expect(config.tools['create_*']?.window).toBe(ms);
+  });
+
+  test.each(['7', '7 d', 'd', '-1s', '1w', '', true, 1.5, -1, '400d'])('%j is refused', async (window) => {
+    const problem = await problemOf(loadFile({ tools: { 'create_*': { window } } }).loading);
+    expect(problem).toContain('tools["create_*"].window: must be');
+  });
+
+  test('a lease under half a second is refused', async () => {
+    expect(await problemOf(loadFile({ leaseMs: '499ms' }).loading)).toContain('leaseMs: must be from 500ms to 5m');
+    expect(await problemOf(loadFile({ leaseMs: 499 }).loading)).toContain('from 500ms to 5m');
+  });
+
+  test('a lease has to be shorter than the wait', async () => {
+    expect(await problemOf(loadFile({ leaseMs: '45s' }).loading)).toContain('leaseMs must be shorter than waitMs');
+  });
+});
+
+describe('what is wrong is said, with the file and the key', () => {
+  test.each([
+    [{ leaseMS: 1 }, 'leaseMS is not known; did you mean "leaseMs"?'],
+    [{ stroe: 'memory:' }, 'stroe is not known; did you mean "store"?'],
+    [{ recordRetentionMs: 1 }, 'recordRetentionMs is not known; did you mean "recordRetention"?'],
+    [{ sandbox: { datafile: 'x' } }, 'sandbox.datafile is not known; did you mean "dataFile"?'],
+    [{ tools: { a: { windows: '1d' } } }, 'tools.a.windows is not known; did you mean "window"?'],
+    [{ somethingElse: 1 }, 'somethingElse is not known.'],
+    [{ hostKeys: 'yes' }, 'hostKeys: '],
+    [{ tools: { a: { match: 'same' } } }, 'tools.a.match: '],
+    [{ toolsDirs: [1] }, 'toolsDirs[0]: '],
+    [{ resultBytesMax: 1 }, 'resultBytesMax: '],
+    [[], 'Configuration file'],
+  ])('%j', async (settings, expected) => {
+    const { file, loading } = loadFile(settings);
+    const problem = await problemOf(loading);
+    expect(problem).toContain(`Configuration file ${file}: `);
+    expect(problem).toContain(expected);
+  });
+
+  test('a file that is not JSON, and not what it holds', async () => {
+    const problem = await problemOf(loadText('{\n  "store": "redis://:hunter2@host" x\n}').loading);
+    expect(problem).toMatch(/it is not valid JSON( \(line 2, column \d+\))?\.$/);
+    expect(problem).not.toContain('hunter2');
+  });
+
+  test('a file that does not exist, is a folder, or is too large', async () => {
+    expect(await problemOf(load({ MCP_ONCE_CONFIG: '/nowhere/x.json' }))).toContain(
+      '/nowhere/x.json: it does not exist',
+    );
+    expect(await problemOf(load({}, { config: temporaryFolder() }))).toContain('it cannot be read (EISDIR)');
+    expect(await problemOf(loadText(' '.repeat(1024 * 1024 + 1)).loading)).toContain('larger than');
+  });
+
+  test('a file with a byte order mark is read', async () => {
+    expect((await loadText('\uFEFF{"tenant":"a"}').loading).tenant).toBe('a');
+  });
+
+  test('a variable that is nearly one of ours', async () => {
+    expect(await problemOf(load({ MCP_ONCE_STOER: 'memory:' }))).toContain('did you mean MCP_ONCE_STORE?');
+    await expect(load({ MCP_ONCE_SOMETHING_ELSE: 'x' })).resolves.toBeDefined();
+  });
+
+  test('an option that is empty means no file and no folder', async () => {
+    expect(await problemOf(load({}, { config: '' }))).toContain('--config is empty');
+    expect(await problemOf(load({}, { toolsDirs: ['/one', ''] }))).toContain('--tools is empty: name a folder');
+  });
+
+  test('a bad variable or option is named', async () => {
+    expect(await problemOf(load({ MCP_ONCE_LOG_LEVEL: 'loud' }))).toContain('MCP_ONCE_LOG_LEVEL: ');
+    expect(await problemOf(load({}, { logLevel: 'loud' }))).toContain('--log-level: ');
+    expect(await problemOf(load({ MCP_ONCE_STORE: 'postgres://u:hunter2@h' }))).toBe(
+      'Configuration: MCP_ONCE_STORE: must be sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT or memory:.',
+    );
+    expect(await problemOf(load({}, { store: 'sqlite::memory:' }))).toContain('--store: must be');
+  });
+});
+
+describe('secrets and subjects', () => {
+  test('a short secret is refused without being shown', async () => {
+    const problem = await problemOf(load({ MCP_ONCE_SECRET: 'hunter2' }));
+    expect(problem).toContain('MCP_ONCE_SECRET is too short');
+    expect(problem).not.toContain('hunter2');
+  });
+
+  test('what is shown holds neither the secret nor a password', async () => {
+    const config = await load({
+      MCP_ONCE_SECRET: 'hunter2'.repeat(5),
+      MCP_ONCE_STORE: 'rediss://user:hunter3@host:6380/2?waitReplicas=1',
+      MCP_ONCE_SUBJECT: 'alice',
+    });
+    expect(config.secret).toBe('hunter2'.repeat(5));
+    const shown = shownConfig(config);
+    expect(JSON.stringify(shown)).not.toContain('hunter');
+    expect(shown).toMatchObject({ store: 'rediss://host:6380/2', secret: 'set by MCP_ONCE_SECRET', subject: 'alice' });
+  });
+
+  test('encryption keys are read in their order, and of them only the ids are shown', async () => {
+    const config = await load({ MCP_ONCE_ENCRYPTION_KEYS: ` ${keysText('2026-b')}, ${keysText('2026-a')} ` });
+    expect(config.encryptionKeys.map(({ id }) => id)).toEqual(['2026-b', '2026-a']);
+    const secrets = config.encryptionKeys.map(({ secret }) => secret.export());
+    expect(secrets.map((each) => each.length)).toEqual([32, 32]);
+    const shown = JSON.stringify(shownConfig(config));
+    expect(JSON.parse(shown).encryptionKeys).toEqual(['2026-b', '2026-a']);
+    // Not even where the whole of it is printed.
+    for (const text of [shown, JSON.stringify(config), inspect(config, { depth: 9, showHidden: true })]) {
+      for (const secret of secrets) {
+        expect(text).not.toContain(secret.toString('base64').slice(0, 43));
+        expect(text).not.toContain(secret.toString('hex'));
+      }
+    }
+  });
+
+  test('without keys nothing is encrypted', async () => {
+    expect((await load()).encryptionKeys).toEqual([]);
+  });
+
+  const key = keysText('k').slice('k:'.length);
+  test.each([
+    ['', 'is empty: unset it'],
+    [' ', 'key 1 is not written id:base64'],
+    [key, 'key 1 is not written id:base64'],
+    [`${keysText('a')},`, 'key 2 is not written id:base64'],
+    [`a ${key}`, 'key 1 is not written id:base64'],
+    [`:${key}`, 'the id of key 1 is not 1 to 32 of A-Z a-z 0-9 . _ -'],
+    [`${key}:a`, 'the id of key 1 is not 1 to 32 of A-Z a-z 0-9 . _ -'],
+    [`${key.replace(/[^a-z]/gi, 'x').slice(0, 43)}:a`, 'the id of key 1 is not 1 to 32 of'],
+    ['a:', 'key 1 is not 32 bytes in base64'],
+    [`${keysText('a')},b:${key.slice(0, 40)}`, 'key 2 is not 32 bytes in base64'],
+    [`a:${key.slice(0, 43)}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${key}${key}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'A'.repeat(42)}B=`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'_'.repeat(43)}=`, 'key 1 is not 32 bytes in base64'],
+    [`a:${'00'.repeat(32)}`, 'key 1 is not 32 bytes in base64'],
+    [`a:${key},b:${key.slice(0, 43)}=,a:${key}`, 'names two keys by the same id'],
+    [Array.from({ length: 17 }, (_, index) => `k${index}:${key}`).join(), 'holds over 16 keys'],
+  ])('bad encryption keys end the start, and are not shown: %j', async (text, expected) => {
+    const problem = await problemOf(load({ MCP_ONCE_ENCRYPTION_KEYS: text }));
+    expect(problem).toContain(`Configuration: MCP_ONCE_ENCRYPTION_KEYS: ${expected}`);
+    expect(problem).not.toContain(key.slice(0, 8));
+    expect(problem).not.toMatch(/[A-Za-z0-9+/]{33}/);
+  });
+
+  test('a misspelt variable does not leave everything in clear', async () => {
+    for (const name of ['MCP_ONCE_ENCRYPTION_KEY', 'MCP_ONCE_ENCRYPT_KEYS', 'MCP_ONCE_ENCRYPTIONKEYS']) {
+      expect(await problemOf(load({ [name]: keysText('k') }))).toContain('did you mean MCP_ONCE_ENCRYPTION_KEYS?');
+    }
+  });
+
+  test.each(['redis://host', 'rediss://host'])('on %s it must be known whose operations these are', async (store) => {
+    expect(await problemOf(load({ MCP_ONCE_STORE: store }))).toContain('set MCP_ONCE_SUBJECT');
+    expect((await load({ MCP_ONCE_STORE: store, MCP_ONCE_SUBJECT: 'a' })).subject).toBe('a');
+    expect((await loadFile({ store, subject: 'b' }).loading).subject).toBe('b');
+  });
+
+  test('whoever looks after a ledger is no subject', async () => {
+    const environment = { ...home, MCP_ONCE_STORE: 'redis://host' };
+    await expect(loadConfig({ environment, purpose: 'operate' })).resolves.toBeDefined();
+  });
+});
+
+describe('the shipped JSON Schema', () => {
+  test('is what the zod schema says (node scripts/write-schema.mjs)', () => {
+    const shipped = JSON.parse(readFileSync(new URL('../../mcp-once.schema.json', import.meta.url), 'utf8'));
+    expect(shipped).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+  });
+
+  test('describes every option', () => {
+    const { properties } = configJsonSchema() as { properties: Record<string, { description?: string }> };
+    expect(Object.keys(properties)).toEqual(Object.keys(fileSchema.shape));
+    for (const [name, { description }] of Object.entries(properties)) expect(description, name).toBeTruthy();
+  });
+});
+
+test('the nearest name counts swapped neighbours as one difference, and nothing far is suggested', () => {
+  expect(nearest('stroe', ['store', 'stroke', 'tools'])).toBe('store');
+  expect(nearest('x', ['store'])).toBeUndefined();
+  expect(nearest('ot', ['cc', 'to'])).toBe('to');
+  expect(nearest('by', ['cc', 'to'])).toBeUndefined();
+});

@@ -1,0 +1,370 @@
+import { describe, expect, test } from 'vitest';
+import type { Asking } from '../../../src/core/call/types.ts';
+import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
+import { createCatalog, ReplaceableCatalog } from '../../../src/core/tool/catalog.ts';
+import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../support/engine.ts';
+import { ManualClock, settleDown } from '../../support/manual-clock.ts';
+import { createThing } from '../../support/tools.ts';
+import { Upstream } from '../../support/upstream.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+const rounds: Asking = { type: 'rounds' };
+const args = { item: 'x' };
+const accept = { action: 'accept', content: {} };
+const decline = { action: 'decline' };
+
+/** The answer to a question, as a client of MCP 2026-07-28 sends it. */
+const answering = (state: string, reply: unknown = accept, more: CallOptions = {}): CallOptions => ({
+  asking: rounds,
+  input: { responses: { again: reply }, state },
+  ...more,
+});
+
+function asked(more: Parameters<typeof createThing>[2] = {}) {
+  const upstream = new Upstream();
+  const clock = new ManualClock();
+  const engine = testEngine({ clock, tools: [createThing(upstream, 'resend', { onDuplicate: 'ask', ...more })] });
+  const call = (how: CallOptions = { asking: rounds }, given: unknown = args) =>
+    engine.call('create_thing', given, how);
+  return { ...engine, upstream, clock, call };
+}
+
+describe('onDuplicate "ask", by rounds', () => {
+  test('the first call runs, its twin is asked about, and nothing is stored or executed by asking', async () => {
+    const { call, upstream, records } = asked();
+    expect(resultOf(await call()).replayed).toBe(false);
+    const before = await records();
+    const question = questionOf(await call());
+    expect(question).toMatchObject({ tool: 'create_thing', about: 'again', operation: { generation: 1, attempt: 1 } });
+    expect(question.requests).toEqual({
+      again: {
+        message: expect.stringMatching(/2026-01-01T00:00:00.000Z, with {"item":"x","count":1}\./),
+        schema: { type: 'object', properties: {} },
+      },
+    });
+    expect(await records()).toEqual(before);
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('control: who cannot be asked gets the replay, and so does whoever calls a tool without the policy', async () => {
+    const { call } = asked();
+    resultOf(await call());
+    expect(resultOf(await call({})).replayed).toBe(true);
+    const plain = asked({ onDuplicate: 'replay' });
+    resultOf(await plain.call());
+    expect(resultOf(await plain.call()).replayed).toBe(true);
+  });
+
+  test('yes is the next operation, once, however often and however many say it; no and closed are the first result', async () => {
+    const { call, upstream } = asked();
+    const first = resultOf(await call());
+    const { requestState } = questionOf(await call());
+    for (const reply of [decline, { action: 'cancel' }]) {
+      const answer = resultOf(await call(answering(requestState, reply)));
+      // A way to do it all the same is not handed out to whoever was told no.
+      expect(answer).toMatchObject({ replayed: true, result: first.result, declined: true });
+      expect(answer.repeatToken).toBeUndefined();
+    }
+    expect(upstream.effects).toHaveLength(1);
+    const both = await Promise.all([call(answering(requestState)), call(answering(requestState))]);
+    expect(both.map((answer) => resultOf(answer).replayed).sort()).toEqual([false, true]);
+    expect(new Set(both.map((answer) => JSON.stringify(resultOf(answer).result))).size).toBe(1);
+    expect(resultOf(await call(answering(requestState))).replayed).toBe(true);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('each yes is one operation more: the next question is about the last one', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    for (let count = 2; count <= 4; count += 1) {
+      const { requestState, requests } = questionOf(await call());
+      expect(requests.again?.message).toContain(
+        count === 2 ? 'executed at' : `executed ${count - 1} times, the last at`,
+      );
+      expect(resultOf(await call(answering(requestState))).replayed).toBe(false);
+      expect(upstream.effects).toHaveLength(count);
+    }
+    expect(new Set(upstream.effects.map(({ key }) => key)).size).toBe(4);
+  });
+
+  test('a yes is the operation that the repeat token of the replay names', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const { repeatToken } = resultOf(await call({}));
+    const { requestState } = questionOf(await call());
+    const accepted = resultOf(await call(answering(requestState)));
+    const repeated = resultOf(await call({}, { ...args, repeat_token: repeatToken }));
+    expect(repeated).toMatchObject({ replayed: true, operation: { key: accepted.operation?.key } });
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('a twin that is in flight is waited for, the first one and one that was said yes to', async () => {
+    const { call, upstream } = asked();
+    upstream.next('hang_after');
+    const first = call();
+    await upstream.arrived(1);
+    const twin = call();
+    await settleDown();
+    upstream.release();
+    expect([resultOf(await first).replayed, resultOf(await twin).replayed]).toEqual([false, true]);
+    const { requestState } = questionOf(await call());
+    upstream.next('hang_after');
+    const second = call(answering(requestState));
+    await upstream.arrived(2);
+    const other = call();
+    await settleDown();
+    upstream.release();
+    expect(resultOf(await other).result).toEqual(resultOf(await second).result);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('one that was said yes to and is not known of is recovered, and one that failed leaves the question as it was', async () => {
+    const { call, upstream, clock } = asked();
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    upstream.next('reject');
+    expect(refusalOf(await call(answering(requestState))).code).toBe('operation_failed');
+    expect(questionOf(await call()).operation.key).toBe((await questionOf(await call())).operation.key);
+    upstream.next('drop_answer', 'unauthorized', 'unauthorized');
+    const unknown = call(answering(questionOf(await call()).requestState));
+    await clock.advance(2_000);
+    expect(refusalOf(await unknown).code).toBe('outcome_unknown');
+    expect(resultOf(await call()).recovered).toBe('resend');
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('a yes that comes with a host key is refused: under another one it would be another operation', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    for (const hostKey of ['one', 'two']) {
+      const refused = refusalOf(await call(answering(requestState, accept, { hostKey })));
+      expect(refused.code).toBe('invalid_request_state');
+    }
+    expect(upstream.effects).toHaveLength(1);
+    expect(resultOf(await call(answering(requestState))).replayed).toBe(false);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('with a host key or a repeat token nobody is asked', async () => {
+    const { call, upstream } = asked();
+    const keyed = { asking: rounds, hostKey: 'k1' };
+    resultOf(await call(keyed));
+    expect(resultOf(await call(keyed)).replayed).toBe(true);
+    resultOf(await call());
+    const { repeatToken } = resultOf(await call({}));
+    const token = { ...args, repeat_token: repeatToken };
+    expect(resultOf(await call({ asking: rounds }, token)).replayed).toBe(false);
+    expect(resultOf(await call({ asking: rounds }, token)).replayed).toBe(true);
+    expect(upstream.effects).toHaveLength(3);
+  });
+});
+
+describe('a requestState that is none of this call', () => {
+  test('forged, altered, foreign: refused, and nothing is executed', async () => {
+    const store = openMemoryStore({ now: () => Date.UTC(2026, 0, 1) });
+    const upstream = new Upstream();
+    const clock = new ManualClock();
+    const tools = ['create_thing', 'create_other'].map((name) =>
+      createThing(upstream, 'resend', { name, onDuplicate: 'ask' }),
+    );
+    const { call } = testEngine({ clock, store, tools });
+    const mallory = { tenant: 'default', subject: 'mallory' };
+    const ask = async (tool: string, given: unknown, how: CallOptions = {}) => {
+      resultOf(await call(tool, given, how));
+      return questionOf(await call(tool, given, { asking: rounds, ...how })).requestState;
+    };
+    const mine = await ask('create_thing', args);
+    const foreign = [
+      await ask('create_thing', args, { scope: mallory }),
+      await ask('create_thing', { item: 'y' }),
+      await ask('create_other', args),
+      // The same business key in other words.
+      await ask('create_thing', { item: 'z', note: 'a' }),
+    ];
+    const [last = ''] = mine.slice(-1);
+    const forged = [
+      mine.replace(/.$/, last === 'A' ? 'B' : 'A'),
+      mine.replace('.1.1.1.', '.2.1.1.'),
+      mine.replace('again', 'input'),
+      mine.replace(/\.(\d{13})\./, (_, at) => `.${Number(at) + day}.`),
+      `${mine}x`,
+      'x'.repeat(5_000),
+      '',
+      7,
+      null,
+    ];
+    const before = upstream.requests.length;
+    for (const state of [...foreign, ...forged]) {
+      const answer = await call('create_thing', args, answering(state as string));
+      expect([state, refusalOf(answer).code]).toEqual([state, 'invalid_request_state']);
+    }
+    expect(refusalOf(await call('create_thing', args, answering(mine, accept, { scope: mallory }))).code).toBe(
+      'invalid_request_state',
+    );
+    expect(refusalOf(await call('create_thing', { item: 'x', note: 'b' }, answering(mine))).code).toBe(
+      'invalid_request_state',
+    );
+    expect(upstream.requests).toHaveLength(before);
+    // Control: the one that is of this call does execute.
+    expect(resultOf(await call('create_thing', args, answering(mine))).replayed).toBe(false);
+  });
+
+  test('one that has expired asks anew, so that a yes does not count again when its window is over', async () => {
+    const { call, upstream, clock } = asked({ windowMs: hour / 2 });
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    resultOf(await call(answering(requestState)));
+    expect(resultOf(await call(answering(requestState))).replayed).toBe(true);
+    await clock.advance(hour / 2);
+    // The windows of both are over: this is a new operation, and not one more yes to the old question.
+    const later = resultOf(await call(answering(requestState)));
+    expect(later).toMatchObject({ replayed: false, operation: { generation: 2 } });
+    expect(questionOf(await call(answering(requestState))).operation.key).toBe(later.operation?.key);
+    expect(upstream.effects).toHaveLength(3);
+  });
+
+  test('a yes is one operation also where the clock of the machine that takes it first is behind', async () => {
+    const minute = 60_000;
+    const upstream = new Upstream();
+    const store = openMemoryStore({ now: Date.now });
+    const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask', windowMs: minute })];
+    const [right, behind] = [new ManualClock(), new ManualClock(Date.UTC(2026, 0, 1) - 10_000)];
+    const [one, other] = [testEngine({ clock: right, store, tools }), testEngine({ clock: behind, store, tools })];
+    resultOf(await one.call('create_thing', args, { asking: rounds }));
+    const yes = answering(questionOf(await one.call('create_thing', args, { asking: rounds })).requestState);
+    expect(resultOf(await other.call('create_thing', args, yes)).replayed).toBe(false);
+    for (const { call } of [one, other]) expect(resultOf(await call('create_thing', args, yes)).replayed).toBe(true);
+    for (let passedMs = 5_000; passedMs < minute; passedMs += 5_000) {
+      await Promise.all([right.advance(5_000), behind.advance(5_000)]);
+      await one.call('create_thing', args, yes);
+      expect(upstream.effects).toHaveLength(2);
+    }
+  });
+
+  const others = ['off', 'same-call'] as const;
+  test.each(others)(
+    'a tool that is "%s" by the time of the answer executes nothing, however it was asked',
+    async (match) => {
+      const upstream = new Upstream();
+      const guarded = createCatalog([createThing(upstream, 'resend', { onDuplicate: 'ask' })]);
+      const other = createCatalog([createThing(upstream, 'resend', { match })]);
+      const catalog = new ReplaceableCatalog(guarded);
+      const { call } = testEngine({ tools: [], catalog });
+      resultOf(await call('create_thing', args));
+      const { requestState } = questionOf(await call('create_thing', args, { asking: rounds }));
+      catalog.replace(other, new Set());
+      for (const reply of [decline, accept]) {
+        const answer = refusalOf(await call('create_thing', args, answering(requestState, reply)));
+        expect(answer).toMatchObject({ code: 'invalid_request_state', fault: 'input' });
+      }
+      catalog.replace(guarded, new Set());
+      const ask = async () => {
+        catalog.replace(other, new Set());
+        return decline;
+      };
+      const direct = await call('create_thing', args, { asking: { type: 'direct', ask } });
+      expect(refusalOf(direct).code).toBe('invalid_request_state');
+      expect(upstream.effects).toHaveLength(1);
+      // The control: a call that answers nothing is executed each time.
+      resultOf(await call('create_thing', args));
+      expect(upstream.effects).toHaveLength(2);
+    },
+  );
+
+  test('a no executes nothing, though the window of what was asked about is over by then', async () => {
+    const { call, upstream, clock, ledger, records } = asked({ windowMs: hour });
+    const first = resultOf(await call());
+    await clock.advance(hour - 1_000);
+    const { requestState } = questionOf(await call());
+    for (const waitMs of [2_000, 2 * hour]) {
+      await clock.advance(waitMs);
+      expect(resultOf(await call(answering(requestState, decline)))).toMatchObject({ result: first.result });
+    }
+    const [held] = await records();
+    const { bytes = '' } = (await ledger.read(held?.key ?? '')) ?? {};
+    await ledger.store.delete(held?.key ?? '', bytes);
+    expect(refusalOf(await call(answering(requestState, decline))).code).toBe('cancelled');
+    expect(upstream.effects).toHaveLength(1);
+    // Control: the call that nobody was asked about runs.
+    expect(resultOf(await call()).replayed).toBe(false);
+  });
+
+  test('responses that are not there are asked for again; ones that are none are refused', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const { requestState } = questionOf(await call());
+    for (const responses of [undefined, null, {}, { other: accept }, 'accept', []]) {
+      questionOf(await call({ asking: rounds, input: { responses, state: requestState } }));
+    }
+    for (const reply of [null, true, 'accept', {}, { action: 'yes' }, { action: 'accept', content: 7 }]) {
+      expect(refusalOf(await call(answering(requestState, reply))).code).toBe('invalid_input');
+    }
+    // Responses to nothing say nothing.
+    questionOf(await call({ asking: rounds, input: { responses: { again: accept }, state: undefined } }));
+    expect(upstream.effects).toHaveLength(1);
+  });
+});
+
+describe('onDuplicate "ask", on the connection of the call', () => {
+  const replying = (...replies: (unknown | (() => Promise<unknown>))[]) => {
+    const questions: string[] = [];
+    const ask = async ({ message }: { message: string }, _signal: AbortSignal): Promise<unknown> => {
+      questions.push(message);
+      const reply = replies.length > 1 ? replies.shift() : replies[0];
+      return typeof reply === 'function' ? reply() : reply;
+    };
+    return { questions, how: { asking: { type: 'direct', ask } } satisfies CallOptions };
+  };
+
+  test('yes executes, no replays, and so does what fails, makes no sense or never comes', async () => {
+    const { call, upstream, clock } = asked();
+    const first = resultOf(await call());
+    const fails = () => Promise.reject(new Error('no such method'));
+    for (const reply of [decline, { action: 'cancel' }, fails]) {
+      const { how, questions } = replying(reply);
+      expect(resultOf(await call(how))).toMatchObject({ replayed: true, result: first.result });
+      expect(questions).toHaveLength(1);
+    }
+    expect(refusalOf(await call(replying({ action: 'perhaps' }).how)).code).toBe('invalid_input');
+    const never = call(replying(() => new Promise(() => {})).how);
+    await clock.advance(hour);
+    expect(resultOf(await never).replayed).toBe(true);
+    expect(upstream.effects).toHaveLength(1);
+    expect(resultOf(await call(replying(accept).how)).replayed).toBe(false);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('two that are asked the same at once and both say yes are one operation', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { how, questions } = replying(() => gate.then(() => accept));
+    const both = [call(how), call(how)];
+    await settleDown();
+    expect(questions).toHaveLength(2);
+    release();
+    const answers = await Promise.all(both);
+    expect(answers.map((answer) => resultOf(answer).replayed).sort()).toEqual([false, true]);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('whoever leaves while being asked executes nothing, whatever the answer then is', async () => {
+    const { call, upstream } = asked();
+    resultOf(await call());
+    const leaving = new AbortController();
+    let reply: (value: unknown) => void = () => {};
+    const { how } = replying(() => new Promise((resolve) => (reply = resolve)));
+    const gone = call({ ...how, signal: leaving.signal });
+    await settleDown();
+    leaving.abort();
+    expect(refusalOf(await gone).code).toBe('cancelled');
+    reply(accept);
+    await settleDown();
+    expect(upstream.effects).toHaveLength(1);
+  });
+});

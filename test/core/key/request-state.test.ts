@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { type Asked, type AskedCall, makeRequestState, openRequestState } from '../../../src/core/key/request-state.ts';
+
+const secret = 'a secret that all processes of a store share';
+const nowMs = 1_767_225_600_000;
+const asked: Asked = {
+  kind: 'again',
+  key: '0f4c1d7e-1111-8222-9333-444455556666',
+  generation: 3,
+  count: 2,
+  round: 1,
+  expiresAt: nowMs + 1,
+};
+const call: AskedCall = {
+  scope: { tenant: 'acme', subject: 'ann' },
+  upstream: { origin: 'o', mode: 'test', account: 'a' },
+  tool: 'create_thing',
+  fingerprint: 'f'.repeat(64),
+};
+const state = makeRequestState({ secret, call, asked });
+const open = (changes: Partial<Parameters<typeof openRequestState>[0]> = {}) =>
+  openRequestState({ secret, call, state, nowMs, ...changes });
+
+describe('a request state', () => {
+  test('says again what was asked, to every process that has the secret', () => {
+    expect(open()).toEqual({ ok: true, asked, expired: false });
+    expect(open({ secret: Buffer.from(secret) })).toEqual(open());
+    expect(makeRequestState({ secret, call, asked })).toBe(state);
+  });
+
+  test('is frozen in its form, and bounded', () => {
+    expect(state).toMatch(/^q1\.again\.2\.3\.1\.1767225600001\.D0wdfhERgiKTM0REVVVmZg\.[\w-]{43}$/);
+    const long = { ...asked, kind: 'input', count: 999_999_999, generation: 999_999_999, round: 999_999_999 } as const;
+    expect(makeRequestState({ secret, call, asked: long }).length).toBeLessThanOrEqual(150);
+  });
+
+  test.each<[string, Partial<AskedCall>]>([
+    ['tenant', { scope: { tenant: 'other', subject: 'ann' } }],
+    ['subject', { scope: { tenant: 'acme', subject: 'bob' } }],
+    ['subject, shifted', { scope: { tenant: 'acmea', subject: 'nn' } }],
+    ['conversation', { scope: { tenant: 'acme', subject: 'ann', conversation: 'c' } }],
+    ['upstream', { upstream: { origin: 'o', mode: 'live', account: 'a' } }],
+    ['tool', { tool: 'create_thing2' }],
+    ['fingerprint', { fingerprint: 'e'.repeat(64) }],
+  ])('is worth nothing for another %s', (_what, other) => {
+    expect(open({ call: { ...call, ...other } })).toEqual({ ok: false, reason: 'forged' });
+  });
+
+  test('is worth nothing under another secret, and after its time', () => {
+    expect(open({ secret: 'another' })).toEqual({ ok: false, reason: 'forged' });
+    expect(open({ nowMs: asked.expiresAt })).toEqual({ ok: true, asked, expired: true });
+    // Whether it was ever ours is looked at first.
+    expect(open({ secret: 'another', nowMs: asked.expiresAt })).toEqual({ ok: false, reason: 'forged' });
+  });
+
+  test('is refused when any character of it was changed, added or taken away', () => {
+    for (let index = 0; index < state.length; index += 1) {
+      for (const replacement of ['A', 'B', '2', '.', '-', '']) {
+        if (state[index] === replacement) continue;
+        const altered = state.slice(0, index) + replacement + state.slice(index + 1);
+        expect(open({ state: altered }).ok, altered).toBe(false);
+      }
+    }
+    for (const other of ['', `${state}=`, `${state} `, ` ${state}`, state.toUpperCase(), 'r1.1.1.D0wd.zlyS']) {
+      expect(open({ state: other })).toMatchObject({ ok: false });
+    }
+  });
+
+  test('needs a key that is a UUID', () => {
+    expect(() => makeRequestState({ secret, call, asked: { ...asked, key: 'x' } })).toThrow(RangeError);
+  });
+});

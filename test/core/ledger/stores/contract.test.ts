@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import KeyvRedis from '@keyv/redis';
+import { Keyv } from 'keyv';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LedgerUnavailable } from '../../../../src/core/errors.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../../../src/core/ledger/stores/envelope.ts';
+import { storeFromKeyv } from '../../../../src/core/ledger/stores/keyv.ts';
+import { openStore } from '../../../../src/core/ledger/stores/open.ts';
+import { openSqliteAdapter } from '../../../../src/core/ledger/stores/sqlite.ts';
+import type { Store, StoreEntry } from '../../../../src/core/ledger/stores/store.ts';
+import { startRedis, type TestRedis } from '../../../support/redis.ts';
+import { makeTemporaryFolder } from '../../../support/temporary.ts';
+
+/** One way to get a store, and how time passes for its entries. */
+interface Subject {
+  readonly store: Store;
+  /** Lets `ms` pass, by the injected clock or by the real one. */
+  pass(ms: number, stillThere: () => Promise<boolean>): Promise<void>;
+  end(): Promise<void>;
+}
+
+const minute = 60_000;
+let redis: TestRedis;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(async () => {
+  await redis.stop();
+});
+
+/** For stores that go by a clock of their own: until the entry is seen to be gone. */
+const untilGone: Subject['pass'] = (_ms, stillThere) =>
+  vi.waitFor(async () => expect(await stillThere()).toBe(false), { timeout: 5_000, interval: 10 });
+
+function withClock(): { now: () => number; pass: Subject['pass'] } {
+  let time = Date.now();
+  return {
+    now: () => time,
+    pass: async (ms) => {
+      time += ms;
+    },
+  };
+}
+
+const subjects: Record<string, () => Promise<Subject>> = {
+  async sqlite() {
+    const folder = makeTemporaryFolder();
+    const { now, pass } = withClock();
+    const store = await openStore(`sqlite:${join(folder.path, 'ledger.sqlite')}`, { now });
+    return { store, pass, end: async () => folder.remove() };
+  },
+  async 'sqlite through Keyv'() {
+    const folder = makeTemporaryFolder();
+    const { now, pass } = withClock();
+    const adapter = await openSqliteAdapter({ path: join(folder.path, 'ledger.sqlite'), now });
+    const store = await storeFromKeyv(new Keyv(adapter, { namespace: 'own' }));
+    const end = async () => {
+      await adapter.disconnect();
+      folder.remove();
+    };
+    return { store, pass, end };
+  },
+  async redis() {
+    const store = await openStore(redis.url, { namespace: `test-${randomUUID()}` });
+    return { store, pass: untilGone, end: async () => undefined };
+  },
+  async 'redis through Keyv'() {
+    const keyv = new Keyv(new KeyvRedis(redis.url), { namespace: `test-${randomUUID()}` });
+    const store = await storeFromKeyv(keyv);
+    return { store, pass: untilGone, end: () => keyv.disconnect() };
+  },
+  async memory() {
+    const { now, pass } = withClock();
+    return { store: await openStore('memory:', { now }), pass, end: async () => undefined };
+  },
+  async 'any Keyv'() {
+    const store = await storeFromKeyv(new Keyv(), { singleProcess: true });
+    return { store, pass: untilGone, end: async () => undefined };
+  },
+};
+
+const envelope = (value: unknown) => encodeEnvelope(value);
+
+async function entriesOf(store: Store): Promise<StoreEntry[]> {
+  const entries: StoreEntry[] = [];
+  for await (const entry of store.scan()) entries.push(entry);
+  return entries.sort((one, other) => (one.key < other.key ? -1 : 1));
+}
+
+describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) => {
+  let subject: Subject;
+  let store: Store;
+
+  beforeEach(async () => {
+    subject = await open();
+    ({ store } = subject);
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await subject.end();
+  });
+
+  test('of 50 concurrent puts one stores, and the others get its value', async () => {
+    const values = Array.from({ length: 50 }, (_, index) => envelope({ owner: index }));
+    const answers = await Promise.all(values.map((value) => store.putIfAbsent('key', value, minute)));
+    const winner = values[answers.indexOf(undefined)];
+    expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
+    expect(answers.filter((answer) => answer === winner)).toHaveLength(49);
+    expect(await store.get('key')).toBe(winner);
+  });
+
+  test('of 50 concurrent replacements of the same bytes one takes place', async () => {
+    await store.putIfAbsent('key', envelope('start'), minute);
+    const values = Array.from({ length: 50 }, (_, index) => envelope({ owner: index }));
+    const answers = await Promise.all(
+      values.map((value) => store.compareAndSet('key', envelope('start'), value, minute)),
+    );
+    expect(answers.filter(Boolean)).toHaveLength(1);
+    expect(await store.get('key')).toBe(values[answers.indexOf(true)]);
+  });
+
+  test('a get of what was never put is undefined', async () => {
+    expect(await store.get('never')).toBeUndefined();
+  });
+
+  test('replaces exactly the bytes that were read, and nothing else', async () => {
+    await store.putIfAbsent('key', envelope({ a: 1, b: 2 }), minute);
+    expect(await store.compareAndSet('key', envelope({ b: 2, a: 1 }), envelope('other'), minute)).toBe(false);
+    expect(await store.compareAndSet('key', envelope({ a: 1, b: 2, c: 3 }), envelope('other'), minute)).toBe(false);
+    expect(await store.compareAndSet('absent', envelope({ a: 1 }), envelope('other'), minute)).toBe(false);
+    expect(await store.get('key')).toBe(envelope({ a: 1, b: 2 }));
+    expect(await store.get('absent')).toBeUndefined();
+    expect(await store.compareAndSet('key', envelope({ a: 1, b: 2 }), envelope('next'), minute)).toBe(true);
+    expect(await store.get('key')).toBe(envelope('next'));
+  });
+
+  test('deletes only what still holds the expected bytes', async () => {
+    await store.putIfAbsent('key', envelope(1), minute);
+    expect(await store.delete('key', envelope(2))).toBe(false);
+    expect(await store.get('key')).toBe(envelope(1));
+    expect(await store.delete('key', envelope(1))).toBe(true);
+    expect(await store.delete('key', envelope(1))).toBe(false);
+    expect(await store.putIfAbsent('key', envelope(3), minute)).toBeUndefined();
+  });
+
+  test('what has expired is absent: to get, to compare, to delete and to put', async () => {
+    await store.putIfAbsent('put', envelope('old'), 60);
+    await store.putIfAbsent('replaced', envelope('old'), 60);
+    await store.putIfAbsent('deleted', envelope('old'), 60);
+    await store.putIfAbsent('kept', envelope('kept'), minute);
+    await subject.pass(60, async () => (await store.get('deleted')) !== undefined);
+    expect(await store.get('put')).toBeUndefined();
+    expect(await store.compareAndSet('replaced', envelope('old'), envelope('new'), minute)).toBe(false);
+    expect(await store.delete('deleted', envelope('old'))).toBe(false);
+    expect(await store.putIfAbsent('put', envelope('new'), minute)).toBeUndefined();
+    expect(await store.get('put')).toBe(envelope('new'));
+    expect(await entriesOf(store)).toEqual([
+      { key: 'kept', value: envelope('kept') },
+      { key: 'put', value: envelope('new') },
+    ]);
+  });
+
+  test('a replacement brings a time to live of its own', async () => {
+    await store.putIfAbsent('longer', envelope('old'), 60);
+    await store.putIfAbsent('shorter', envelope('old'), minute);
+    await store.compareAndSet('longer', envelope('old'), envelope('new'), minute);
+    await store.compareAndSet('shorter', envelope('old'), envelope('new'), 60);
+    await subject.pass(60, async () => (await store.get('shorter')) !== undefined);
+    expect(await store.get('longer')).toBe(envelope('new'));
+    expect(await store.get('shorter')).toBeUndefined();
+  });
+
+  test('an infinite time to live never ends', async () => {
+    await store.putIfAbsent('put', envelope('secret'), Number.POSITIVE_INFINITY);
+    await store.putIfAbsent('replaced', envelope('old'), minute);
+    await store.compareAndSet('replaced', envelope('old'), envelope('secret'), Number.POSITIVE_INFINITY);
+    await store.putIfAbsent('mark', envelope('mark'), 60);
+    await subject.pass(100 * 365 * 86_400_000, async () => (await store.get('mark')) !== undefined);
+    expect(await store.get('put')).toBe(envelope('secret'));
+    expect(await store.get('replaced')).toBe(envelope('secret'));
+  });
+
+  test('a sweep leaves what lives', async () => {
+    await store.putIfAbsent('short', envelope(1), 60);
+    await store.putIfAbsent('long', envelope(2), minute);
+    await subject.pass(60, async () => (await store.get('short')) !== undefined);
+    await store.sweep();
+    expect(await entriesOf(store)).toEqual([{ key: 'long', value: envelope(2) }]);
+    expect(await store.sweep()).toBe(0);
+  });
+
+  test('a replacement with wake reaches those who watch the key, and one without does not', async () => {
+    const heard = vi.fn<() => void>();
+    const other = vi.fn<() => void>();
+    const woken = new Promise<void>((resolve) => heard.mockImplementation(resolve));
+    await store.putIfAbsent('key', envelope(1), minute);
+    await store.watch('key', heard);
+    const endOther = await store.watch('other', other);
+    await store.compareAndSet('key', envelope(1), envelope(2), minute);
+    expect(await store.compareAndSet('key', envelope('stale'), envelope(2), minute, { wake: true })).toBe(false);
+    expect(heard).not.toHaveBeenCalled();
+    await store.compareAndSet('key', envelope(2), envelope(3), minute, { wake: true });
+    await woken;
+    endOther();
+  });
+
+  test('a watch that has ended hears nothing, and others on the key still do', async () => {
+    const gone = vi.fn<() => void>();
+    await store.putIfAbsent('key', envelope(1), minute);
+    const end = await store.watch('key', gone);
+    let woken: () => void = () => undefined;
+    const heard = new Promise<void>((resolve) => {
+      woken = resolve;
+    });
+    await store.watch('key', () => woken());
+    end();
+    end();
+    await store.compareAndSet('key', envelope(1), envelope(2), minute, { wake: true });
+    await heard;
+    expect(gone).not.toHaveBeenCalled();
+  });
+
+  test('a watch begun, ended and begun again hears', async () => {
+    await store.putIfAbsent('key', envelope(1), minute);
+    const end = await store.watch('key', () => undefined);
+    end();
+    let woken: () => void = () => undefined;
+    const heard = new Promise<void>((resolve) => {
+      woken = resolve;
+    });
+    await store.watch('key', () => woken());
+    await store.compareAndSet('key', envelope(1), envelope(2), minute, { wake: true });
+    await heard;
+  });
+
+  test('a scan lists every live entry once, over several pages', async () => {
+    const keys = Array.from({ length: 620 }, (_, index) => `key-${String(index).padStart(4, '0')}`);
+    await Promise.all(keys.map((key) => store.putIfAbsent(key, envelope(key), minute)));
+    expect(await entriesOf(store)).toEqual(keys.map((key) => ({ key, value: envelope(key) })));
+  });
+
+  test('Keyv reads what the primitives wrote', async () => {
+    await store.putIfAbsent('put', envelope({ state: 'claimed' }), minute);
+    await store.putIfAbsent('replaced', envelope(1), minute);
+    await store.compareAndSet('replaced', envelope(1), envelope({ state: 'settled' }), minute);
+    expect(await store.keyv.get('put')).toEqual({ state: 'claimed' });
+    expect(await store.keyv.get('replaced')).toEqual({ state: 'settled' });
+    expect(await store.keyv.get('absent')).toBeUndefined();
+  });
+
+  test('the primitives see what Keyv wrote, and deleted', async () => {
+    await store.keyv.set('key', { from: 'keyv' });
+    const present = await store.putIfAbsent('key', envelope('other'), minute);
+    expect(decodeEnvelope(present ?? '')).toEqual({ from: 'keyv' });
+    expect(await store.compareAndSet('key', present ?? '', envelope('next'), minute)).toBe(true);
+    expect(await store.keyv.get('key')).toBe('next');
+    await store.keyv.delete('key');
+    expect(await store.get('key')).toBeUndefined();
+  });
+
+  test.each([
+    ['unicode', { text: 'Zürich 東京 🧾 \u0000 \ud800', ключ: ['é', 'e\u0301'] }],
+    ['strings that begin with a colon', { a: ':', b: ':base64:aGk=', c: '::', d: [':x', { e: ':y' }], ':f': 'g:' }],
+    ['a megabyte', { text: 'Rechnung №1 '.repeat(80_000) }],
+    ['numbers, null and nesting', { a: 1.5, b: -0.1, c: null, d: [[], {}, [null]], e: true, f: '' }],
+    ['a string alone', ':base64:'],
+  ])('keeps every byte: %s', async (_what, value) => {
+    const text = envelope(value);
+    expect(await store.putIfAbsent('key', text, minute)).toBeUndefined();
+    expect(await store.get('key')).toBe(text);
+    expect(decodeEnvelope(text)).toEqual(value);
+    expect(await store.keyv.get('key')).toEqual(value);
+    const next = envelope([value]);
+    expect(await store.compareAndSet('key', text, next, minute)).toBe(true);
+    expect(await store.putIfAbsent('key', text, minute)).toBe(next);
+    expect(await store.delete('key', next)).toBe(true);
+  });
+
+  test('once closed, everything rejects', async () => {
+    await store.putIfAbsent('key', envelope(1), minute);
+    await store.close();
+    await expect(store.get('key')).rejects.toThrow(LedgerUnavailable);
+    await expect(store.putIfAbsent('key', envelope(1), minute)).rejects.toThrow(LedgerUnavailable);
+    await expect(store.compareAndSet('key', envelope(1), envelope(2), minute)).rejects.toThrow(LedgerUnavailable);
+    await expect(store.watch('key', () => undefined)).rejects.toThrow(LedgerUnavailable);
+    await store.close();
+  });
+});

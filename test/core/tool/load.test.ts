@@ -1,0 +1,244 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { McpOnceError } from '../../../src/core/errors.ts';
+import { matchesGlob } from '../../../src/core/tool/glob.ts';
+import { applyRules, loadTools } from '../../../src/core/tool/load.ts';
+import { ModuleVersions } from '../../../src/core/tool/module-versions.ts';
+import type { ToolDefinition } from '../../../src/core/tool/types.ts';
+import { defineTool, z } from '../../../src/index.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+/** A tool made by hand, as another copy of mcp-once would have made it. */
+function toolText(name: string): string {
+  return `{
+    name: '${name}', title: 'T', description: 'D', effect: 'create', match: 'identical', windowMs: 1000,
+    recovery: ['refuse'], lookupLagMs: 0, acceptsOutput: () => true, run: async () => ({}),
+    input: { jsonSchema: { type: 'object' }, parse: (value) => ({ ok: true, value }) },
+  }`;
+}
+
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder();
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+async function problemOf(loading: Promise<unknown>): Promise<McpOnceError> {
+  const error = await loading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(McpOnceError);
+  return error as McpOnceError;
+}
+
+async function namesOf(...folders: string[]): Promise<string[]> {
+  return (await loadTools(folders)).map((tool) => tool.name);
+}
+
+describe('loading a folder', () => {
+  test('takes named and default exports, arrays of tools, and no other exports', async () => {
+    const folder = folderWith({
+      'a.mjs': `export const one = ${toolText('one')}; export const limit = 5; export function help() {}`,
+      'b.mjs': `export default ${toolText('two')};`,
+      'c.mjs': `export default [${toolText('three')}, ${toolText('four')}];`,
+    });
+    expect(await namesOf(folder)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
+  test('takes the top level only, and only .js and .mjs', async () => {
+    const folder = folderWith({
+      'a.mjs': `export const one = ${toolText('one')};`,
+      'clients/b.mjs': 'throw new Error("loaded")',
+      'notes.txt': 'x',
+      'types.d.ts': 'export {}',
+      '.hidden.mjs': 'throw new Error("loaded")',
+    });
+    expect(await namesOf(folder)).toEqual(['one']);
+  });
+
+  test('one tool that is exported twice is one tool', async () => {
+    const folder = folderWith({
+      'a.mjs': `export const one = ${toolText('one')}; export default one;`,
+      'b.mjs': `export { one } from './a.mjs';`,
+    });
+    expect(await namesOf(folder)).toEqual(['one']);
+  });
+
+  test.each([
+    ['a.mjs', (name: string) => `export const one = ${toolText(name)};`],
+    ['a.js', (name: string) => `export const one = ${toolText(name)};`],
+    ['a.js', (name: string) => `exports.one = ${toolText(name)};`],
+  ])('a file that has changed is another module, one that has not is the same: %s', async (file, text) => {
+    const folder = folderWith({ [file]: text('one'), 'b.mjs': `export const other = ${toolText('other')};` });
+    const { load } = new ModuleVersions();
+    const read = () => loadTools([folder], () => {}, load);
+    const before = await read();
+    writeFileSync(join(folder, file), text('two'));
+    const after = await read();
+    expect(after.map(({ name }) => name)).toEqual(['two', 'other']);
+    expect(after[1]).toBe(before[1]);
+    expect((await read())[0]).toBe(after[0]);
+    // Without them a file is what it was when it was first loaded.
+    expect(await namesOf(folder)).toEqual(['one', 'other']);
+  });
+
+  test('a file that could not be loaded is tried anew, though it is the same', async () => {
+    const folder = folderWith({ 'a.mjs': `export { one } from './parts/a.mjs';` });
+    const { load } = new ModuleVersions();
+    await problemOf(loadTools([folder], () => {}, load));
+    mkdirSync(join(folder, 'parts'));
+    writeFileSync(join(folder, 'parts', 'a.mjs'), `export const one = ${toolText('one')};`);
+    expect((await loadTools([folder], () => {}, load)).map(({ name }) => name)).toEqual(['one']);
+  });
+
+  test('an empty folder has no tools', async () => {
+    expect(await namesOf(temporaryFolder())).toEqual([]);
+  });
+
+  test('the bundled tools load and have names of their own', async () => {
+    const { bundledToolsDir } = await import('../../../src/core/tool/load.ts');
+    const names = await namesOf(bundledToolsDir);
+    expect(names).toContain('create_invoice');
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('a file that is not right is named, with the reason', () => {
+  test.each([
+    ['throws on load', 'throw new Error("no weather today")', 'loading it failed: no weather today'],
+    ['does not parse', 'export const = 1', 'loading it failed: '],
+    ['exports no tool', 'export const limit = 5', 'it exports no tool'],
+    ['exports half a tool', 'export default { name: "x", run() {} }', 'it exports no tool'],
+    ['has a bad name', `export default ${toolText('has space')}`, 'Tool "has space": its name must be'],
+    [
+      'contradicts itself',
+      `export default { ...${toolText('x')}, recovery: ['reconcile', 'refuse'] }`,
+      'recovery "reconcile" needs lookup',
+    ],
+  ])('%s', async (_, text, reason) => {
+    const folder = folderWith({ 'bad.mjs': text, 'good.mjs': `export const one = ${toolText('one')};` });
+    const { code, message } = await problemOf(loadTools([folder]));
+    expect(code).toBe('tool_invalid');
+    expect(message).toContain(`Tool file ${join(folder, 'bad.mjs')}: `);
+    expect(message).toContain(reason);
+  });
+
+  test('repeats a name, in one folder or in two', async () => {
+    const first = folderWith({ 'a.mjs': `export const one = ${toolText('one')};` });
+    const second = folderWith({ 'b.mjs': `export const one = ${toolText('one')};` });
+    const { code, message } = await problemOf(loadTools([first, second]));
+    expect(code).toBe('tool_invalid');
+    expect(message).toContain(join(second, 'b.mjs'));
+    expect(message).toContain(`repeats the name "one", which ${join(first, 'a.mjs')} has already`);
+  });
+
+  test('of several, the first is told, each time', async () => {
+    const slow = 'await new Promise((resolve) => setImmediate(resolve)); throw new Error("slow");';
+    const folder = folderWith({ 'a.mjs': slow, 'b.mjs': 'throw new Error("fast")' });
+    expect((await problemOf(loadTools([folder]))).message).toContain('slow');
+  });
+
+  test('a folder that does not exist', async () => {
+    const { code, message } = await problemOf(loadTools([join(temporaryFolder(), 'nowhere')]));
+    expect(code).toBe('configuration_invalid');
+    expect(message).toContain('does not exist');
+  });
+});
+
+const input = z.strictObject({ id: z.string() });
+const output = z.object({});
+type Definition = ToolDefinition<typeof input, typeof output, undefined>;
+
+function tool(name: string, changes: Partial<Definition> = {}) {
+  const definition: Definition = {
+    name,
+    title: 'T',
+    description: 'D',
+    effect: 'create',
+    input,
+    output,
+    run: async () => ({}),
+    ...changes,
+  };
+  return defineTool(definition);
+}
+
+const resource = ({ id }: { id: string }) => id;
+
+describe('rules', () => {
+  const tools = [
+    tool('create_a'),
+    tool('create_b', { windowMs: 5 }),
+    tool('list_a', { effect: 'read' }),
+    tool('set_a', { effect: 'update', resource }),
+  ];
+
+  test('apply to the names that match; of two the later one wins, key by key', () => {
+    const rules = { 'create_*': { window: 7, recovery: 'refuse' as const }, create_b: { window: 8 } };
+    const ruled = applyRules(tools, rules);
+    expect(ruled.tools.map(({ name, windowMs }) => [name, windowMs])).toEqual([
+      ['create_a', 7],
+      ['create_b', 8],
+      ['list_a', 0],
+      ['set_a', 120_000],
+    ]);
+    expect(ruled.unmatched).toEqual([]);
+  });
+
+  test('a tool that is not enabled is not served; a later rule may enable it again', () => {
+    const { tools: served } = applyRules(tools, { '*': { enabled: false }, set_a: { enabled: true } });
+    expect(served.map(({ name }) => name)).toEqual(['set_a']);
+  });
+
+  test('another match brings its own window, unless the tool or the rule has one', () => {
+    const served = applyRules(tools, { '*': { match: 'same-call' } }).tools;
+    expect(served.map(({ match, windowMs }) => [match, windowMs])).toEqual([
+      ['same-call', 600_000],
+      ['same-call', 5],
+      ['off', 0],
+      ['same-call', 600_000],
+    ]);
+  });
+
+  test('a rule that asks what a tool cannot do is refused, with the tool named', () => {
+    const act = () => applyRules(tools, { create_a: { match: 'latest' } });
+    expect(act).toThrow(/tools: Tool "create_a": match "latest" needs resource/);
+    expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memoryMs/);
+  });
+
+  test('a rule has duplicates asked about, of tools that have any', () => {
+    const served = applyRules(tools, { 'create_*': { onDuplicate: 'ask' }, create_b: { onDuplicate: 'replay' } }).tools;
+    expect(served.map(({ onDuplicate }) => onDuplicate)).toEqual(['ask', 'replay', undefined, undefined]);
+    expect(() => applyRules(tools, { set_a: { onDuplicate: 'ask' } })).toThrow(
+      /"set_a": onDuplicate "ask" needs match/,
+    );
+  });
+
+  test('what no name matches is told', () => {
+    expect(applyRules(tools, { create_z: {}, 'x_*': {}, 'create_*': {} }).unmatched).toEqual(['create_z', 'x_*']);
+  });
+
+  test('tools that no rule matches are left as they are', () => {
+    expect(applyRules(tools, { set_a: {} }).tools[0]).toBe(tools[0]);
+  });
+});
+
+test.each([
+  ['*', 'anything', true],
+  ['create_*', 'create_', true],
+  ['create_*', 'recreate_x', false],
+  ['*_a', 'create_a', true],
+  ['a*b*c', 'a-b-b-c', true],
+  ['a*b*c', 'a-c', false],
+  ['a*a', 'a', false],
+  ['a.c', 'abc', false],
+  ['**', 'x', true],
+  ['*a*a*a*a*a*a*a*a*a*a*a*b', 'a'.repeat(64), false],
+])('the pattern %s on %s: %s', (pattern, name, expected) => {
+  expect(matchesGlob(pattern, name)).toBe(expected);
+});

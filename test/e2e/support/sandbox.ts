@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { FaultRule } from '../../../sandbox/start.ts';
+
+/** The compiled command: what is shipped is what is tested. Run `npm run build` first. */
+export const mainFile = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+
+/** A request as the sandbox's journal has it. */
+export interface JournalRequest {
+  readonly seq: number;
+  readonly method: string;
+  readonly path: string;
+  readonly idempotency_key: string | null;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly replayed: boolean;
+}
+
+interface JournalEffect {
+  readonly action: string;
+  readonly account: string;
+  readonly object: string;
+  readonly idempotency_key: string | null;
+}
+
+interface Shown {
+  readonly id: string;
+  readonly description: string | null;
+  readonly customer?: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Effects {
+  readonly actions: Readonly<Record<string, number>>;
+  readonly rows: Readonly<Record<string, readonly Shown[]>>;
+  readonly effects: readonly JournalEffect[];
+  readonly requests: readonly JournalRequest[];
+}
+
+/**
+ * The sandbox in a process of its own, as an upstream that many servers share. Whatever happened there is
+ * counted there.
+ */
+export class SandboxProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.url = url;
+  }
+
+  static async start(dataFile: string, environment: Record<string, string>): Promise<SandboxProcess> {
+    const args = [mainFile, 'sandbox', '--port', '0', '--data', dataFile, '--faults'];
+    const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const exited = once(child, 'exit').then(() => Promise.reject(new Error(`the sandbox did not start: ${stderr}`)));
+    const [url] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), exited])) as [string];
+    exited.catch(() => undefined);
+    return new SandboxProcess(child, url);
+  }
+
+  effects(): Promise<Effects> {
+    return this.#control<Effects>('GET', 'effects?rows=10000');
+  }
+
+  /** How often an action such as `invoice.created` took effect, in all accounts. */
+  async count(action: string): Promise<number> {
+    return (await this.effects()).actions[action] ?? 0;
+  }
+
+  /** The objects of a kind (`invoices`, `payment_intents`) that carry a description, in all accounts. */
+  async described(kind: string, description: string): Promise<string[]> {
+    const { rows } = await this.effects();
+    return (rows[kind] ?? []).filter((row) => row.description === description).map(({ id }) => id);
+  }
+
+  /** The invoices of a customer. */
+  async invoicesOf(customer: string): Promise<Shown[]> {
+    return ((await this.effects()).rows.invoices ?? []).filter((row) => row.customer === customer);
+  }
+
+  /** What took effect on one object, in order. */
+  async effectsOn(object: string): Promise<string[]> {
+    return (await this.effects()).effects.filter((each) => each.object === object).map(({ action }) => action);
+  }
+
+  /** The requests of a method whose path fits, in the order of their arrival, after a request. */
+  async requests(method: string, path: RegExp, afterSeq = 0): Promise<JournalRequest[]> {
+    const { requests } = await this.effects();
+    return requests.filter((each) => each.seq > afterSeq && each.method === method && path.test(each.path));
+  }
+
+  /** The number of the newest request. */
+  async newest(): Promise<number> {
+    return (await this.effects()).requests.at(-1)?.seq ?? 0;
+  }
+
+  /** Resolves when so many further requests to a path have arrived. */
+  async arrival(path: string, since: number, count = 1): Promise<void> {
+    await this.#control('GET', `await?path=${encodeURIComponent(path)}&since=${since}&count=${count}`);
+  }
+
+  /** @returns the rule's id. */
+  async fault(rule: FaultRule): Promise<string> {
+    return (await this.#control<{ id: string }>('POST', 'faults', rule)).id;
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.#control('DELETE', 'faults');
+    await this.release();
+  }
+
+  /** Lets go what a rule holds up, or what any rule does. @returns how many requests that were. */
+  async release(id?: string): Promise<number> {
+    return (await this.#control<{ released: number }>('POST', 'release', id === undefined ? {} : { id })).released;
+  }
+
+  /** A customer that somebody else made. @returns its id. */
+  async customer(apiKey: string): Promise<string> {
+    const response = await fetch(`${this.url}/v1/customers`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'name=Ada',
+    });
+    return ((await response.json()) as { id: string }).id;
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
+  async #control<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(`${this.url}/_sandbox/${path}`, { method, ...sent });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`the sandbox answered ${response.status} to ${method} ${path}: ${text}`);
+    return JSON.parse(text) as T;
+  }
+}

@@ -1,0 +1,142 @@
+import type { ChildProcess } from 'node:child_process';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import type { OutcomeMeta } from '../../../src/server/render.ts';
+
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** What a caller was told. */
+export interface Told {
+  readonly outcome: OutcomeMeta;
+  /** The tool's result, where there is one. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the tool returned; each test looks at its own part.
+  readonly result: any;
+  /** The first text, for the model. */
+  readonly text: string;
+  /** In a few words: "executed", "replayed", "recovered (resend)", "idempotency_conflict (memo)". */
+  readonly words: string;
+}
+
+export interface CallOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly meta?: Arguments;
+  /** Fields of `params` beside `name` and `arguments`, which no schema of the SDK knows. */
+  readonly params?: Arguments;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const looseResult = z.looseObject({});
+
+/** A real server process, with the official client on the other side of its stdin and stdout. */
+export class ServerProcess {
+  readonly client: Client;
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  #stderr = '';
+
+  private constructor(client: Client, child: ChildProcess) {
+    this.client = client;
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+    });
+  }
+
+  static async start(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
+    const transport = new StdioClientTransport({ command: process.execPath, args: [...args], env, stderr: 'pipe' });
+    const client = new Client({ name: 'e2e', version: '1.0.0' });
+    // The transport tells neither exit code nor signal; its process does.
+    const start = transport.start.bind(transport);
+    let server: ServerProcess | undefined;
+    transport.start = async () => {
+      await start();
+      const { _process: child } = transport as unknown as { _process: ChildProcess };
+      server = new ServerProcess(client, child);
+    };
+    try {
+      await client.connect(transport);
+    } catch (error) {
+      await server?.kill();
+      throw new Error(`the server did not start: ${server?.stderr}`, { cause: error });
+    }
+    if (server === undefined) throw new Error('the server did not start');
+    return server;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** @throws when the call gets no answer: it was cancelled, it took too long, or the server is gone. */
+  async call(name: string, args: Arguments, options: CallOptions = {}): Promise<Told> {
+    const { timeoutMs = 60_000, signal, meta, params } = options;
+    const request = {
+      method: 'tools/call',
+      params: { ...params, name, arguments: { ...args }, ...(meta ? { _meta: { ...meta } } : {}) },
+    };
+    const how = { timeout: timeoutMs, ...(signal ? { signal } : {}) };
+    // callTool's own schema would take off the fields that it does not know.
+    const result = params
+      ? await this.client.request(request, looseResult, how)
+      : await this.client.callTool(request.params as Parameters<Client['callTool']>[0], undefined, how);
+    return toldOf(result as CallToolResult);
+  }
+
+  /** What the caller heard, in words; "no answer" where there was none. */
+  async heard(name: string, args: Arguments, options?: CallOptions): Promise<string> {
+    return this.call(name, args, options).then(
+      ({ words }) => words,
+      () => 'no answer',
+    );
+  }
+
+  /** Resolves when everything that was sent before has been taken in. */
+  async ping(): Promise<void> {
+    await this.client.ping();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** What a client does that needs its server no more: the end of stdin. */
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
+  /** What is left of a client that is gone: its ends of stdin and stdout are closed. */
+  breakPipes(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stdin?.destroy();
+  }
+
+  /** Ends the process at once; a suspended one, too. */
+  async kill(): Promise<Exit> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    return this.exited;
+  }
+}
+
+/** What a result tells its caller. */
+export function toldOf(answer: CallToolResult): Told {
+  const outcome = answer._meta?.['mcp-once/outcome'] as OutcomeMeta;
+  const [first] = answer.content;
+  const text = first?.type === 'text' ? first.text : '';
+  return { outcome, result: answer.structuredContent, text, words: wordsOf(outcome) };
+}
+
+function wordsOf({ code, replayed, recovered, fields }: OutcomeMeta): string {
+  if (code !== 'succeeded') return fields ? `${code} (${fields.join(', ')})` : code;
+  if (replayed) return 'replayed';
+  return recovered === undefined ? 'executed' : `recovered (${recovered})`;
+}

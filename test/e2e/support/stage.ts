@@ -1,0 +1,198 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
+import { makeTemporaryFolder } from '../../support/temporary.ts';
+import { HttpProcess } from './http.ts';
+import { mainFile, SandboxProcess } from './sandbox.ts';
+import { type Arguments, ServerProcess } from './server.ts';
+
+const preload = new URL('../fixtures/preload.mjs', import.meta.url).href;
+/** Tools of the tests' own, whose upstream is `FixtureUpstream`. */
+export const fixtureTools = fileURLToPath(new URL('../fixtures/tools', import.meta.url));
+
+/** Where a server strikes itself: a diagnostics channel, and what else must have come about. */
+export interface Strike {
+  readonly at: string;
+  readonly step?: string;
+  /** A URL that answers when the time has come. */
+  readonly when?: string;
+  /** Default SIGKILL. */
+  readonly signal?: 'SIGKILL' | 'SIGSTOP';
+}
+
+export interface ServerOptions {
+  /** False for the control: the same server with every tool's guard off. Default true. */
+  readonly guarded?: boolean;
+  /** Goes over the configuration of the stage. */
+  readonly config?: Arguments;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  readonly strike?: Strike;
+  /** True for a server that becomes another user than root when it is sent SIGUSR2. */
+  readonly mayBecomeNobody?: boolean;
+}
+
+export interface StageOptions {
+  /** The configuration file of each server. */
+  readonly config?: Arguments;
+  readonly args?: readonly string[];
+}
+
+export const testKey = 'sk_test_e2e';
+
+/** What one test file plays on: a folder, a sandbox in a process of its own, and servers on one ledger. */
+export class Stage {
+  readonly #options: StageOptions;
+  readonly #servers: { kill(): Promise<unknown> }[] = [];
+  #folder: ReturnType<typeof makeTemporaryFolder> | undefined;
+  #sandbox: SandboxProcess | undefined;
+  #configs = 0;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    this.#folder = makeTemporaryFolder();
+    this.#sandbox = await SandboxProcess.start(this.path('sandbox.sqlite'), this.environment());
+  }
+
+  get sandbox(): SandboxProcess {
+    if (!this.#sandbox) throw new Error('the stage is not open');
+    return this.#sandbox;
+  }
+
+  /** A path in the folder of this stage. */
+  path(name: string): string {
+    if (!this.#folder) throw new Error('the stage is not open');
+    return join(this.#folder.path, name);
+  }
+
+  get ledgerFile(): string {
+    return this.path('ledger.sqlite');
+  }
+
+  /** Nothing of the settings of this machine: no keys, no configuration. */
+  environment(): Record<string, string> {
+    const { PATH = '' } = process.env;
+    return { PATH, HOME: this.path('.'), XDG_DATA_HOME: this.path('.') };
+  }
+
+  /** Starts one more server process on the ledger of this stage. */
+  async server(options: ServerOptions = {}): Promise<ServerProcess> {
+    const server = await ServerProcess.start(await this.#commandLine(options), this.#serverEnvironment(options));
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** The same over HTTP, on a free port. */
+  async http(options: ServerOptions = {}): Promise<HttpProcess> {
+    const args = [...(await this.#commandLine(options)), '--http', '127.0.0.1:0'];
+    const server = await HttpProcess.start(args, this.#serverEnvironment(options));
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** What starts a server over stdio, for a client of a test's own. */
+  async command(
+    options: ServerOptions = {},
+  ): Promise<{ command: string; args: string[]; env: Record<string, string> }> {
+    const args = await this.#commandLine(options);
+    return { command: process.execPath, args, env: this.#serverEnvironment(options) };
+  }
+
+  async #commandLine(options: ServerOptions): Promise<string[]> {
+    const { strike, mayBecomeNobody, args = [] } = options;
+    const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
+    return [...(strike || mayBecomeNobody ? ['--import', preload] : []), ...serve, ...args];
+  }
+
+  #serverEnvironment({ strike, env = {} }: ServerOptions): Record<string, string> {
+    return {
+      ...this.environment(),
+      MCP_ONCE_STORE: `sqlite:${this.ledgerFile}`,
+      MCP_ONCE_LOG_LEVEL: 'warn',
+      STRIPE_SECRET_KEY: testKey,
+      STRIPE_API_BASE: this.sandbox.url,
+      ...strikeEnvironment(strike),
+      ...env,
+    };
+  }
+
+  servers(count: number, options?: ServerOptions): Promise<ServerProcess[]> {
+    return Promise.all(Array.from({ length: count }, () => this.server(options)));
+  }
+
+  /** Ends all servers that a test started, and takes its faults away. */
+  async reset(): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map((server) => server.kill()));
+    await this.sandbox.clearFaults();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map((server) => server.kill()));
+    await this.#sandbox?.end();
+    this.#folder?.remove();
+  }
+
+  async #configFile({ guarded = true, config = {} }: ServerOptions): Promise<string> {
+    this.#configs += 1;
+    const file = this.path(`config-${this.#configs}.json`);
+    const off = { hostKeys: false, tools: { '*': { match: 'off' } } };
+    await writeFile(file, JSON.stringify({ ...this.#options.config, ...config, ...(guarded ? {} : off) }));
+    return file;
+  }
+}
+
+function strikeEnvironment(strike: Strike | undefined): Record<string, string> {
+  if (!strike) return {};
+  const { at, step, when, signal } = strike;
+  return {
+    E2E_AT: at,
+    ...(step === undefined ? {} : { E2E_STEP: step }),
+    ...(when === undefined ? {} : { E2E_WHEN: when }),
+    ...(signal === undefined ? {} : { E2E_SIGNAL: signal }),
+  };
+}
+
+/** A stage for the tests of one file; whatever a test started has ended when the next one begins. */
+export function useStage(options: StageOptions = {}): Stage {
+  const stage = new Stage(options);
+  beforeAll(() => stage.open());
+  afterEach(() => stage.reset());
+  afterAll(() => stage.close());
+  return stage;
+}
+
+let made = 0;
+
+/** A name that no other test has. */
+export function unique(what: string): string {
+  made += 1;
+  return `${what} ${made}`;
+}
+
+/** An invoice for a customer, told apart from others by its memo and its amount. */
+export function invoiceFor(customer: string, memo: string): Arguments {
+  made += 1;
+  return {
+    customer: { id: customer },
+    currency: 'usd',
+    lines: [{ description: 'Analytical engine, one hour', unit_amount: 10_000 + made, quantity: 2 }],
+    due_days: 14,
+    memo,
+    action: 'draft',
+  };
+}
+
+/** A payment, told apart from others by its description and its amount. */
+export function paymentOf(description: string): Arguments {
+  made += 1;
+  return { amount: 10_000 + made, currency: 'usd', payment_method: 'pm_card_visa', description };
+}
+
+/** Polls until something is so, for at most 20 s. */
+export function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  return vi.waitFor(async () => expect(await holds()).toBe(true), { timeout: 20_000, interval: 20 });
+}

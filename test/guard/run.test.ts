@@ -1,0 +1,204 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { FastMCP } from 'fastmcp';
+import { Keyv } from 'keyv';
+import { type Guard, type GuardOptions, guard, NotExecuted } from 'mcp-once';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { keysText } from '../support/encryption.ts';
+import { hasRedisServer, startRedis } from '../support/redis.ts';
+import { callTool, freePort } from './servers.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function openGuard(options: GuardOptions = {}): Promise<Guard> {
+  const once = await guard({ store: 'memory:', drain: 0, logLevel: 'silent', ...options });
+  closing.push(() => once.close());
+  return once;
+}
+
+const call = { tool: 'create_invoice', arguments: { customer: 'ada' } };
+
+describe('run', () => {
+  it('executes once, and hands the stored result to a repeat', async () => {
+    const once = await openGuard();
+    let effects = 0;
+    const execute = async ({ customer }: { customer: string }) => ({ customer, number: ++effects });
+    const first = await once.run(call, execute);
+    const again = await once.run(call, execute);
+    expect(first).toMatchObject({ code: 'succeeded', replayed: false, result: { customer: 'ada', number: 1 } });
+    expect(again).toMatchObject({ code: 'succeeded', replayed: true, result: { customer: 'ada', number: 1 } });
+    if (again.code !== 'succeeded' || again.repeatToken === undefined) throw new Error('no token');
+    const second = await once.run({ ...call, repeatToken: again.repeatToken }, execute);
+    expect(second).toMatchObject({ replayed: false, result: { number: 2 } });
+  });
+
+  it('without a tool is refused, and nothing is executed', async () => {
+    const once = await openGuard();
+    let effects = 0;
+    const misspelt = { tol: 'create_invoice', arguments: {} } as unknown as typeof call;
+    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/names no tool.*Nothing was executed/);
+    expect(effects).toBe(0);
+  });
+
+  it('tells what a throw means: unknown is not executed again, NotExecuted is', async () => {
+    const once = await openGuard();
+    let runs = 0;
+    const lost = await once.run(call, async () => {
+      runs += 1;
+      throw new Error('reset');
+    });
+    expect(lost.code).toBe('outcome_unknown');
+    expect((await once.run(call, async () => ++runs)).code).toBe('outcome_unknown');
+    expect(runs).toBe(1);
+    const other = { tool: 'create_invoice', arguments: { customer: 'bob' } };
+    const refused = await once.run(other, async () => Promise.reject(new NotExecuted('closed')));
+    expect(refused.code).toBe('operation_failed');
+    expect(await once.run(other, async () => 'done')).toMatchObject({ result: 'done', replayed: false });
+  });
+
+  it('takes a key of the host, keeps scopes apart, and does not guard a read', async () => {
+    const once = await openGuard({ tools: { 'get_*': { effect: 'read' } } });
+    let effects = 0;
+    const execute = async () => ++effects;
+    const keyed = { ...call, idempotencyKey: 'order-1' };
+    await once.run(keyed, execute);
+    await once.run(keyed, execute);
+    expect(effects).toBe(1);
+    expect((await once.run({ ...keyed, arguments: { customer: 'eve' } }, execute)).code).toBe('idempotency_conflict');
+    await once.run({ ...call, scope: { subject: 'ada' } }, execute);
+    await once.run({ ...call, scope: { subject: 'bob' } }, execute);
+    expect(effects).toBe(3);
+    await once.run({ ...call, tool: 'get_invoice' }, execute);
+    await once.run({ ...call, tool: 'get_invoice' }, execute);
+    expect(effects).toBe(5);
+  });
+
+  it('shares a SQLite file between guards, and remembers after both are closed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mcp-once-guard-'));
+    closing.push(() => rm(folder, { recursive: true, force: true }));
+    const store = `sqlite:${join(folder, 'ledger.sqlite')}`;
+    const [one, two] = [await openGuard({ store }), await openGuard({ store })];
+    let effects = 0;
+    const execute = async () => ++effects;
+    const answers = await Promise.all([one.run(call, execute), two.run(call, execute), one.run(call, execute)]);
+    expect(answers.map((each) => each.code === 'succeeded' && each.result)).toEqual([1, 1, 1]);
+    await one.close();
+    await two.close();
+    const three = await openGuard({ store });
+    expect(await three.run(call, execute)).toMatchObject({ replayed: true, result: 1 });
+  });
+
+  it('takes any Keyv instance that one process has for itself, and no other', async () => {
+    const keyv = new Keyv();
+    await expect(guard({ store: keyv })).rejects.toThrow(/singleProcess: true/);
+    const once = await openGuard({ store: keyv, singleProcess: true });
+    let effects = 0;
+    await Promise.all([once.run(call, async () => ++effects), once.run(call, async () => ++effects)]);
+    expect(effects).toBe(1);
+  });
+
+  it('refuses an unscoped call on a shared store, and executes nothing once it is closed', async () => {
+    const shared = await openGuard({ store: 'redis://127.0.0.1:1' });
+    await expect(shared.run(call, async () => 1)).rejects.toThrow(/not known whose operation/);
+    const once = await openGuard();
+    await once.close();
+    let effects = 0;
+    const answer = await once.run(call, async () => ++effects);
+    expect(answer.code).toMatch(/ledger_unavailable|operation_failed/);
+    expect(effects).toBe(0);
+  });
+});
+
+describe('run, with MCP_ONCE_ENCRYPTION_KEYS', () => {
+  /** Everything in the folder of a guard's store, after an execution and its replay. */
+  const storedWith = async (keys: string | undefined): Promise<string> => {
+    vi.stubEnv('MCP_ONCE_ENCRYPTION_KEYS', keys);
+    closing.push(async () => vi.unstubAllEnvs());
+    const folder = await mkdtemp(join(tmpdir(), 'mcp-once-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const once = await openGuard({ store: `sqlite:${join(folder, 'ledger.sqlite')}` });
+    const execute = async () => ({ number: 'a private result' });
+    for (const replayed of [false, true]) expect(await once.run(call, execute)).toMatchObject({ replayed });
+    const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'latin1')));
+    return files.join();
+  };
+
+  it('stores nothing in clear; without the variable all of it', async () => {
+    expect(await storedWith(keysText('k'))).not.toMatch(/a private result|create_invoice/);
+    expect(await storedWith(undefined)).toMatch(/a private result/);
+  });
+});
+
+describe.skipIf(!hasRedisServer && !process.env.REDIS_URL)('run, over Redis', () => {
+  it('executes once for two guards, and keeps subjects apart', async () => {
+    const redis = await startRedis();
+    closing.push(() => redis.stop());
+    const [one, two] = [await openGuard({ store: redis.url }), await openGuard({ store: redis.url })];
+    const arguments_ = { customer: `ada-${process.pid}-${Date.now()}` };
+    let effects = 0;
+    const execute = async () => ++effects;
+    const mine = { tool: 'create_invoice', arguments: arguments_, scope: { subject: 'ada' } };
+    const answers = await Promise.all([one.run(mine, execute), two.run(mine, execute)]);
+    expect(answers.map(({ code }) => code)).toEqual(['succeeded', 'succeeded']);
+    expect(effects).toBe(1);
+    await two.run({ ...mine, scope: { subject: 'bob' } }, execute);
+    expect(effects).toBe(2);
+    await expect(one.run({ tool: 'create_invoice', arguments: arguments_ }, execute)).rejects.toThrow(/shared/);
+    expect(effects).toBe(2);
+  });
+});
+
+describe('wrap, with fastmcp', () => {
+  async function fastServer(guarded: boolean) {
+    const once = await openGuard();
+    const server = new FastMCP({ name: 'shop', version: '1.0.0', logger: silent });
+    let effects = 0;
+    const create = async (input: { customer: string }, context: object) => {
+      effects += 1;
+      const key = guarded ? once.operation(context).idempotencyKey : 'none';
+      return { content: [{ type: 'text' as const, text: `${input.customer} ${effects} ${key.length}` }] };
+    };
+    const { z } = await import('zod');
+    server.addTool({
+      name: 'create_invoice',
+      description: 'Creates an invoice.',
+      parameters: z.object({ customer: z.string(), repeat_token: z.string().optional() }),
+      execute: guarded ? once.wrap('create_invoice', create) : create,
+    });
+    const port = await freePort();
+    await server.start({ transportType: 'httpStream', httpStream: { port, host: '127.0.0.1' } });
+    closing.push(() => server.stop());
+    const client = new Client({ name: 'test', version: '1.0.0' });
+    await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)) as never);
+    closing.push(() => client.close());
+    return { client, effects: () => effects };
+  }
+
+  it('control: without the guard a repeat takes effect twice', async () => {
+    const { client, effects } = await fastServer(false);
+    await callTool(client, 'create_invoice', { customer: 'ada' });
+    await callTool(client, 'create_invoice', { customer: 'ada' });
+    expect(effects()).toBe(2);
+  });
+
+  it('executes a repeat once, marks it, and takes the repeat token', async () => {
+    const { client, effects } = await fastServer(true);
+    await callTool(client, 'create_invoice', { customer: 'ada' });
+    const again = await callTool(client, 'create_invoice', { customer: 'ada' });
+    expect(effects()).toBe(1);
+    expect(again.text).toMatch(/^ada 1 36\nReplayed:/);
+    const token = /repeat_token "([^"]+)"/.exec(again.text)?.[1];
+    await callTool(client, 'create_invoice', { customer: 'ada', repeat_token: token });
+    expect(effects()).toBe(2);
+  });
+});
+
+const silent = { debug() {}, error() {}, info() {}, log() {}, warn() {} };

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { createLimits } from '../../../src/http/access/limits.ts';
+
+const alice = { tenant: 'acme', subject: 'alice' };
+const bob = { tenant: 'acme', subject: 'bob' };
+
+function entered(entry: ReturnType<ReturnType<typeof createLimits>['enter']>) {
+  if (entry.type !== 'entered') throw new Error(entry.message);
+  return entry.release;
+}
+
+describe('calls in flight', () => {
+  test('of one subject are bounded, and do not stand in the way of another', () => {
+    const limits = createLimits({ perSubject: 2, perTenant: 10, total: 10 });
+    entered(limits.enter(alice));
+    const release = entered(limits.enter(alice));
+    expect(limits.enter(alice)).toMatchObject({ type: 'refused', status: 429, headers: { 'retry-after': '1' } });
+    entered(limits.enter(bob));
+    release();
+    entered(limits.enter(alice));
+  });
+
+  test('released twice count once', () => {
+    const limits = createLimits({ perSubject: 2, perTenant: 10, total: 10 });
+    const release = entered(limits.enter(alice));
+    entered(limits.enter(alice));
+    release();
+    release();
+    entered(limits.enter(alice));
+    expect(limits.enter(alice).type).toBe('refused');
+  });
+
+  test('of one tenant with many subjects leave room for other tenants', () => {
+    const limits = createLimits({ perSubject: 2, perTenant: 3, total: 4 });
+    const entries = Array.from({ length: 100 }, (_, n) => limits.enter({ tenant: 'acme', subject: `subject-${n}` }));
+    expect(entries.filter(({ type }) => type === 'entered')).toHaveLength(3);
+    entered(limits.enter({ tenant: 'other', subject: 'alice' }));
+    expect(limits.enter({ tenant: 'third', subject: 'alice' })).toMatchObject({ type: 'refused', status: 503 });
+  });
+
+  test('of two tenants are told apart, however their names are put together', () => {
+    const limits = createLimits({ perSubject: 1, perTenant: 10, total: 10 });
+    entered(limits.enter({ tenant: 'a', subject: '","b' }));
+    entered(limits.enter({ tenant: 'a","', subject: 'b' }));
+    entered(limits.enter({ tenant: 'a', subject: 'b' }));
+  });
+
+  test('come back to none: after 100,000 of other subjects all are let in again', () => {
+    const limits = createLimits({ perSubject: 1, perTenant: 1, total: 1 });
+    for (let n = 0; n < 100_000; n += 1) entered(limits.enter({ tenant: `t${n}`, subject: `s${n}` }))();
+    entered(limits.enter(alice));
+  });
+});

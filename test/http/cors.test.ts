@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { httpSchema } from '../../src/http/config.ts';
+import { httpServer, messageOf, openSession, post, postModern, toolCall } from '../support/http-server.ts';
+import { admission } from '../support/issuer.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const page = { origin: 'https://app.example' };
+const asked = {
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'content-type, mcp-session-id,MCP-Param-Region, x-evil, authorization',
+};
+const corsOf = ({ headers }: Response): string[] =>
+  [...headers.keys()].filter((name) => name.startsWith('access-control-')).sort();
+
+test('a page of a configured origin may read its answers, in both eras, and send what MCP needs', async () => {
+  const { url, upstream } = await httpServer({ allowedOrigins: [page.origin] });
+  const preflight = await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } });
+  expect(preflight.status).toBe(204);
+  expect(Object.fromEntries(preflight.headers)).toMatchObject({
+    'access-control-allow-origin': page.origin,
+    'access-control-allow-methods': 'GET, POST, DELETE',
+    'access-control-allow-headers': 'content-type, mcp-session-id, mcp-param-region, authorization',
+    vary: 'Origin',
+  });
+  const earlier = await post(url, toolCall(1, { item: 'a' }), await openSession(url, page));
+  const modern = await postModern(url, 'tools/call', { name: 'create_thing', arguments: { item: 'a' } }, page);
+  for (const response of [earlier, modern]) {
+    expect(response.headers.get('access-control-allow-origin')).toBe(page.origin);
+    expect(response.headers.get('access-control-expose-headers')).toContain('Mcp-Session-Id');
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false);
+    expect((await messageOf(response)).result.isError).toBeUndefined();
+  }
+  expect(upstream.effects).toHaveLength(1);
+});
+
+test.each([
+  ['no origin is configured', [], 'http://localhost:5173', 405],
+  ['another origin is', [page.origin], 'http://localhost:5173', 405],
+  ['another origin is, and it is not of this machine', [page.origin], 'https://evil.example', 403],
+  ['one that begins alike is', [page.origin], 'https://app.example.evil.example', 403],
+])('no page may read an answer where %s', async (_, allowedOrigins, origin, status) => {
+  const { url } = await httpServer({ allowedOrigins });
+  const preflight = await fetch(url, { method: 'OPTIONS', headers: { origin, ...asked } });
+  expect(preflight.status).toBe(status);
+  const modern = await postModern(url, 'tools/list', {}, { origin });
+  for (const response of [preflight, modern]) expect(corsOf(response)).toEqual([]);
+});
+
+test('a page is told that it needs a token, and the preflight needs none', async () => {
+  const { admit } = admission({ tokens: [] }, new ManualClock());
+  const { url, upstream } = await httpServer({ admit, allowedOrigins: [page.origin] });
+  expect((await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } })).status).toBe(204);
+  const refused = await postModern(url, 'tools/call', { name: 'create_thing', arguments: { item: 'a' } }, page);
+  expect(refused.status).toBe(401);
+  expect(refused.headers.get('access-control-allow-origin')).toBe(page.origin);
+  expect(refused.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
+  expect(upstream.effects).toEqual([]);
+});
+
+test.each(['*', 'null', 'https://app.example/', 'https://App.example', 'app.example', 'https://a@app.example'])(
+  '%s is no origin, and refused in the configuration',
+  (origin) => {
+    expect(httpSchema.safeParse({ allowedOrigins: [origin] }).error?.issues[0]?.path).toEqual(['allowedOrigins', 0]);
+    expect(httpSchema.safeParse({ allowedOrigins: [page.origin, 'http://localhost:5173'] }).success).toBe(true);
+  },
+);

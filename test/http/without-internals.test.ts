@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { answerOfFault } from '../../src/core/call/answers.ts';
+import { LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../../src/core/errors.ts';
+import { createCatalog } from '../../src/core/tool/catalog.ts';
+import { RefusalLog } from '../../src/http/refusal-log.ts';
+import { withoutInternals } from '../../src/http/without-internals.ts';
+import { render } from '../../src/server/render.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const where = 'connect ECONNREFUSED 10.0.0.5:6379';
+
+test.each<[string, Error, string]>([
+  ['before anything was sent', new LedgerUnavailable(where), 'the ledger is not available. Nothing was executed'],
+  [
+    'with a record that does not open',
+    new McpOnceError('record_unreadable', where),
+    'record cannot be read. Nothing was executed. An operator',
+  ],
+  ['after the operation was sent', new OutcomeNotRead(where), 'the ledger does not tell the outcome. It is not sent'],
+])('a ledger that is away %s: the operator learns where it is, and the caller not', async (_, fault, said) => {
+  const told: unknown[] = [];
+  const log = { debug: () => {}, info: () => {}, warn: () => {} };
+  const refusals = new RefusalLog({ info: () => {}, warn: (_, fields) => told.push(fields) }, new ManualClock());
+  const handle = async () => answerOfFault(fault, 'create_thing');
+  const service = withoutInternals(
+    { name: 'test', version: '1.0.0', catalog: createCatalog([]), handle, log },
+    refusals,
+  );
+  const scope = { tenant: 'acme', subject: 'alice' };
+  const { signal } = new AbortController();
+  const answer = await service.handle({ tool: 'create_thing', arguments: {}, scope, meta: {}, signal });
+  const shown = JSON.stringify([answer, render(answer)]);
+  expect(shown).toContain(said);
+  expect(shown).not.toContain('ECONNREFUSED');
+  expect(told).toEqual([{ ...scope, tool: 'create_thing', why: expect.stringContaining(where) }]);
+});

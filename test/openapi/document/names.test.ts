@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import { chooseOperations, matchesOperation } from '../../../src/openapi/document/choose.ts';
+import { toolNames } from '../../../src/openapi/document/names.ts';
+import { searchIndex } from '../../../src/openapi/document/search.ts';
+import type { Method, OperationHead } from '../../../src/openapi/types.ts';
+
+function head(operation: string, operationId?: string, more: Partial<OperationHead> = {}): OperationHead {
+  const [method = '', path = ''] = operation.split(' ');
+  const known = { method: method as Method, path, pointer: operation, tags: [], deprecated: false, extensions: {} };
+  return { ...known, ...(operationId !== undefined && { operationId }), ...more };
+}
+
+const nameOf = (operation: string, operationId?: string) => [...toolNames([head(operation, operationId)]).values()][0];
+
+describe('a tool’s name', () => {
+  test.each([
+    ['getPetById', 'get_pet_by_id'],
+    ['repos/list-for-org', 'repos_list_for_org'],
+    ['listHTTPServers', 'list_http_servers'],
+    ['GetV2Orders', 'get_v2_orders'],
+    ['Créer une commande', 'creer_une_commande'],
+    ['__private__', 'private'],
+    ['списокЗаказов', 'get_a'],
+  ])('of the operationId %s is %s', (operationId, name) => {
+    expect(nameOf('GET /a', operationId)).toBe(name);
+  });
+
+  test.each([
+    ['GET /orders/{id}', 'get_orders_by_id'],
+    ['POST /', 'post_root'],
+    ['DELETE /v1/orders/{orderId}/lines/{line-no}.json', 'delete_v1_orders_by_order_id_lines_by_line_no_json'],
+  ])('of %s without one is %s', (operation, name) => {
+    expect(nameOf(operation)).toBe(name);
+  });
+
+  test('that is too long is cut and ends in a hash of method and path', () => {
+    const id = 'a'.repeat(100);
+    const names = [...toolNames([head('GET /a', id), head('GET /b', `${id}b`)]).values()];
+    for (const name of names) expect(name).toMatch(/^a{55}_[0-9a-f]{8}$/);
+    expect(names[0]).not.toBe(names[1]);
+    expect(nameOf('GET /a', id)).toBe(names[0]);
+  });
+
+  test('that two would have is hashed for both, whatever their order', () => {
+    const heads = [head('GET /a', 'get-a'), head('GET /b', 'getA'), head('GET /c', 'other')];
+    const names = toolNames(heads);
+    expect([...names.values()]).toEqual([
+      expect.stringMatching(/^get_a_[0-9a-f]{8}$/),
+      expect.stringMatching(/^get_a_[0-9a-f]{8}$/),
+      'other',
+    ]);
+    const turned = toolNames(heads.toReversed());
+    for (const each of heads) expect(turned.get(each)).toBe(names.get(each));
+    expect([...turned.keys()]).toEqual(heads.toReversed());
+  });
+
+  test('has the prefix in front, within 64 characters', () => {
+    const heads = [head('GET /a', 'getA'), head('GET /b', 'b'.repeat(62))];
+    const [first, second] = toolNames(heads, { prefix: 'shop' }).values();
+    expect(first).toBe('shop_get_a');
+    expect(second).toMatch(/^shop_b{50}_[0-9a-f]{8}$/);
+    expect(second).toHaveLength(64);
+    expect(() => toolNames(heads, { prefix: 'no space' })).toThrow(/prefix/);
+  });
+
+  test('may be given, and then goes before others; not twice, and not anything', () => {
+    const [a, b] = [head('GET /a', 'getA'), head('GET /b', 'getB')];
+    const names = toolNames([a, b], { names: new Map([[b, 'get_a']]) });
+    expect(names.get(b)).toBe('get_a');
+    expect(names.get(a)).toMatch(/^get_a_[0-9a-f]{8}$/);
+    const twice = new Map([
+      [a, 'x'],
+      [b, 'x'],
+    ]);
+    expect(() => toolNames([a, b], { names: twice })).toThrow(/Two operations are named "x"/);
+    expect(() => toolNames([a], { names: new Map([[a, 'no space']]) })).toThrow(
+      /"no space" for GET \/a is none for a tool/,
+    );
+  });
+});
+
+describe('choosing operations', () => {
+  const heads = [
+    head('GET /orders', 'orders/list', { tags: ['orders', 'read'] }),
+    head('POST /orders', 'orders/create', { tags: ['orders'] }),
+    head('GET /orders/{id}', 'orders/get', { tags: ['orders'] }),
+    head('DELETE /users/{id}', undefined, { tags: ['users'] }),
+  ];
+  const chosen = (include: readonly string[], exclude: readonly string[] = []) =>
+    chooseOperations(heads, { include, exclude }).chosen.map(({ method, path }) => `${method} ${path}`);
+
+  test.each([
+    [[], 4],
+    [['tag:orders'], 3],
+    [['tag:*e*s'], 4],
+    [['GET /orders'], 1],
+    [['get /orders*'], 2],
+    [['* /orders'], 2],
+    [['/orders/*'], 1],
+    [['/*/{id}'], 2],
+    [['orders/list'], 1],
+    [['orders/*'], 3],
+    [['*'], 4],
+    [['GET *'], 2],
+    [['orders'], 0],
+    [['tag:order'], 0],
+  ])('%j includes %i', (include, count) => {
+    expect(chosen(include)).toHaveLength(count);
+  });
+
+  test('exclude goes before include, and what matches nothing is told', () => {
+    expect(chosen(['tag:orders', '/users/*'], ['GET *'])).toEqual(['POST /orders', 'DELETE /users/{id}']);
+    expect(chosen([], ['tag:orders'])).toEqual(['DELETE /users/{id}']);
+    const found = chooseOperations(heads, { include: ['tag:ordres', 'tag:orders'], exclude: ['PUT *', 'PUT *'] });
+    expect(found.unmatched).toEqual({ include: ['tag:ordres'], exclude: ['PUT *'] });
+  });
+
+  test('stars between parts match in order and do not overlap', () => {
+    const operation = head('GET /a', 'abcabc');
+    for (const pattern of ['a*c', '*b*b*', 'abc*abc', '***', 'a*b*c*'])
+      expect(matchesOperation(operation, pattern)).toBe(true);
+    for (const pattern of ['abca*cabc', '*d*', 'b*', '*ab', 'abcabc*c'])
+      expect(matchesOperation(operation, pattern)).toBe(false);
+  });
+});
+
+describe('searching operations', () => {
+  const heads = [
+    head('GET /repos/{owner}/issues', 'issues/list', { summary: 'List repository issues', tags: ['issues'] }),
+    head('POST /repos/{owner}/issues', 'issues/create', { summary: 'Create an issue', tags: ['issues'] }),
+    head('GET /users', 'users/list', { summary: 'List users', description: 'Some have opened an issue.' }),
+    head('GET /emojis', 'emojis/get', { summary: 'Get emojis' }),
+  ];
+  const names = toolNames(heads);
+  const search = searchIndex(heads, names);
+  const found = (query: string, limit = 10) => search(query, limit).map((each) => names.get(each));
+
+  test.each([
+    ['create issue', 'issues_create'],
+    ['Issues, please: CREATE one!', 'issues_create'],
+    ['list users', 'users_list'],
+    ['emoji', 'emojis_get'],
+    ['emo', 'emojis_get'],
+    ['post', 'issues_create'],
+  ])('%s finds %s first', (query, name) => {
+    expect(found(query)[0]).toBe(name);
+  });
+
+  test('a word in a name counts more than in a description; nothing is found for nothing', () => {
+    expect(found('issue')).toEqual(['issues_list', 'issues_create', 'users_list']);
+    expect(found('issue', 1)).toEqual(['issues_list']);
+    expect(found('')).toEqual([]);
+    expect(found('zzz')).toEqual([]);
+    expect(found('issue', 0)).toEqual([]);
+  });
+});

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import type { ApiBody } from '../../../src/openapi/types.ts';
+import { only, operationOf, packageFile, read, readSource } from '../documents.ts';
+
+const string = { type: 'string' };
+
+async function bodyOf(content: Readonly<Record<string, unknown>>): Promise<ApiBody | undefined> {
+  return (await only({ paths: { '/a': { post: { requestBody: { content } } } } })).body;
+}
+
+describe('parameters', () => {
+  test('of the path are replaced by those of the operation with the same name and place', async () => {
+    const operation = await only({
+      paths: {
+        '/a': {
+          parameters: [
+            { name: 'x', in: 'query', schema: string },
+            { name: 'y', in: 'query', required: true, schema: string },
+            { name: 'X-Tag', in: 'header', schema: string },
+          ],
+          get: {
+            parameters: [
+              { $ref: '#/components/parameters/x' },
+              { name: 'x', in: 'header', schema: string },
+              { name: 'x-tag', in: 'header', required: true, schema: string },
+            ],
+          },
+        },
+      },
+      components: { parameters: { x: { name: 'x', in: 'query', deprecated: true, schema: { type: 'integer' } } } },
+    });
+    expect(operation.parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
+      ['x', 'query', false],
+      ['y', 'query', true],
+      ['x-tag', 'header', true],
+      ['x', 'header', false],
+    ]);
+    expect(operation.parameters[0]).toMatchObject({ deprecated: true, schema: { type: 'integer', deprecated: true } });
+  });
+
+  test.each([
+    ['path', {}, 'simple', false],
+    ['path', { style: 'matrix', explode: true }, 'matrix', true],
+    ['path', { style: 'form' }, 'simple', false],
+    ['query', {}, 'form', true],
+    ['query', { explode: false }, 'form', false],
+    ['query', { style: 'deepObject', explode: true }, 'deepObject', true],
+    ['query', { style: 'pipeDelimited' }, 'pipeDelimited', false],
+    ['header', { style: 'form' }, 'simple', false],
+    ['cookie', {}, 'form', true],
+  ])('in %s with %j are written in style %s, explode %s', async (place, said, style, explode) => {
+    const parameters = [{ name: 'x', in: place, schema: string, ...said }];
+    const operation = await only({ paths: { '/a/{x}': { get: { parameters } } } });
+    expect(operation.parameters.find((each) => each.in === place)).toMatchObject({ style, explode });
+  });
+
+  test('with content are written as its media type; one without schema is a text', async () => {
+    const parameters = [
+      { name: 'filter', in: 'query', content: { 'application/json': { schema: { type: 'object' } } } },
+      {
+        name: 'all',
+        in: 'querystring',
+        content: { 'application/x-www-form-urlencoded': { schema: { type: 'object' } } },
+      },
+      { name: 'bare', in: 'query', allowReserved: true, allowEmptyValue: true },
+    ];
+    const operation = await only({ openapi: '3.2.0', paths: { '/a': { get: { parameters } } } });
+    expect(operation.parameters).toMatchObject([
+      { contentType: 'application/json', schema: { type: 'object' } },
+      { in: 'querystring', contentType: 'application/x-www-form-urlencoded' },
+      { schema: string, allowReserved: true, allowEmptyValue: true },
+    ]);
+    expect(operation.parameters[2]?.contentType).toBeUndefined();
+  });
+
+  test('that the template holds and nobody declared are texts', async () => {
+    const operation = await only({ paths: { '/a/{b}/{c}.json': { get: {} } } });
+    expect(operation.parameters).toMatchObject(
+      ['b', 'c'].map((name) => ({ name, in: 'path', required: true, schema: string })),
+    );
+  });
+});
+
+describe('of several media types a body is written in', () => {
+  test.each([
+    [['text/plain', 'application/json'], 'application/json'],
+    [['multipart/form-data', 'application/vnd.a+json'], 'application/vnd.a+json'],
+    [['application/json-patch+json', 'application/merge-patch+json'], 'application/merge-patch+json'],
+    [['multipart/form-data', 'application/x-www-form-urlencoded'], 'application/x-www-form-urlencoded'],
+    [['image/png', 'multipart/form-data'], 'multipart/form-data'],
+    [['application/octet-stream', 'text/csv'], 'text/csv'],
+    [['application/octet-stream', 'application/xml'], 'application/xml'],
+    [['application/json; charset=utf-8', 'text/plain'], 'application/json; charset=utf-8'],
+    [['*/*'], 'application/json'],
+    [['image/*'], 'application/octet-stream'],
+    [['text/*'], 'text/plain'],
+  ])('%j: %s', async (types, expected) => {
+    const body = await bodyOf(Object.fromEntries(types.map((type) => [type, { schema: {} }])));
+    expect(body?.contentType).toBe(expected);
+  });
+
+  test('none, where there is no content', async () => {
+    expect(await bodyOf({})).toBeUndefined();
+  });
+});
+
+describe('a body', () => {
+  test('of text is a text, of bytes base64, whatever its schema', async () => {
+    expect((await bodyOf({ 'text/csv': { schema: { type: 'object' } } }))?.schema).toEqual({
+      type: 'string',
+      description: 'The text, as text/csv.',
+    });
+    expect((await bodyOf({ 'text/plain': { schema: { ...string, maxLength: 9 } } }))?.schema).toEqual({
+      ...string,
+      maxLength: 9,
+    });
+    const bytes = { type: 'string', contentEncoding: 'base64', description: 'The content, as base64 text.' };
+    expect((await bodyOf({ 'image/png': {} }))?.schema).toEqual(bytes);
+    expect((await bodyOf({ 'application/octet-stream': { schema: { ...string, format: 'binary' } } }))?.schema).toEqual(
+      bytes,
+    );
+  });
+
+  test('of a form tells how its parts are written, and which ones are bytes', async () => {
+    const body = await bodyOf({
+      'multipart/form-data': {
+        schema: {
+          type: 'object',
+          properties: {
+            meta: { type: 'object' },
+            old: { ...string, format: 'binary' },
+            photo: {},
+            tags: { type: 'array' },
+          },
+        },
+        encoding: {
+          meta: { contentType: 'application/json' },
+          photo: { contentType: 'image/png, image/jpeg' },
+          tags: { style: 'form', explode: false, headers: {} },
+        },
+      },
+    });
+    expect(body?.encoding).toEqual({
+      meta: { contentType: 'application/json' },
+      photo: { contentType: 'image/png, image/jpeg' },
+      tags: { style: 'form', explode: false },
+    });
+    const bytes = { type: 'string', contentEncoding: 'base64' };
+    expect(body?.schema.properties).toMatchObject({ old: bytes, photo: bytes, meta: { type: 'object' } });
+  });
+
+  test('and a response may be shared, and a media type of 3.2 too', async () => {
+    const schema = { type: 'object', properties: { a: string } };
+    const operation = await only({
+      openapi: '3.2.0',
+      paths: {
+        '/a': {
+          post: {
+            requestBody: { $ref: '#/components/requestBodies/A' },
+            responses: { 200: { $ref: '#/components/responses/A' } },
+          },
+        },
+      },
+      components: {
+        mediaTypes: { A: { schema } },
+        requestBodies: {
+          A: { required: true, content: { 'application/json': { $ref: '#/components/mediaTypes/A' } } },
+        },
+        responses: { A: { description: 'd', content: { 'application/json': { $ref: '#/components/mediaTypes/A' } } } },
+      },
+    });
+    expect(operation.body).toMatchObject({ required: true, schema });
+    expect(operation.responses).toEqual({ 200: { description: 'd', contentType: 'application/json', schema } });
+  });
+});
+
+test('of responses the first successful one in JSON has a schema; broken errors harm nobody', async () => {
+  const json = (type: string) => ({ content: { 'text/html': {}, 'application/json': { schema: { type } } } });
+  const responses = {
+    '201': { description: 'made', content: { 'text/plain': { schema: string } } },
+    '202': json('array'),
+    '2XX': json('object'),
+    '404': { $ref: '#/components/responses/None' },
+    default: json('string'),
+    'x-note': 1,
+  };
+  const operation = await only({ paths: { '/a': { post: { responses } } } });
+  expect(operation.responses).toEqual({
+    '201': { description: 'made', contentType: 'text/plain' },
+    '202': { contentType: 'application/json', schema: { type: 'array' } },
+    '2XX': { contentType: 'application/json' },
+    '404': {},
+    default: { contentType: 'application/json' },
+  });
+  const broken = await read({
+    paths: { '/a': { get: { responses: { 200: { $ref: '#/components/responses/None' } } } } },
+  });
+  expect(() => operationOf(broken, 'GET /a')).toThrow(/names nothing in the document/);
+});
+
+test('a reference that leads nowhere refuses every operation that meets it, whichever is asked for first', async () => {
+  const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+  const using = (name: string) => ({ get: { parameters: [{ name: 'q', in: 'query', schema: to(name) }] } });
+  // Longer chains than are converted at once.
+  const chain = Array.from({ length: 200 }, (_, at) => [`C${at}`, { properties: { next: to(`C${at + 1}`) } }]);
+  const schemas = {
+    A: { properties: { b: to('B') } },
+    B: { properties: { a: to('A'), none: to('None') } },
+    Good: { properties: { good: to('Good') } },
+    ...Object.fromEntries(chain),
+  };
+  const paths = { '/b': using('B'), '/a': using('A'), '/chain': using('C0'), '/good': using('Good') };
+  const document = await read({ paths, components: { schemas } });
+  for (const path of ['/b', '/a', '/chain', '/a', '/b']) {
+    expect(() => operationOf(document, `GET ${path}`)).toThrow(/names nothing in the document/);
+  }
+  expect(operationOf(document, 'GET /good').parameters).toHaveLength(1);
+});
+
+test('the shared path item of another operation, and circular paths, are followed', async () => {
+  const document = await readSource(packageFile('@readme/oas-examples/3.0/json/circular-paths.json'));
+  const served = document.heads.map((head) => document.operation(head).path);
+  expect(served.length).toBeGreaterThan(0);
+  expect(document.heads.length + document.problems.length).toBeGreaterThanOrEqual(served.length);
+});

@@ -1,0 +1,265 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { McpOnceError } from '../../../src/core/errors.ts';
+import { readDocument } from '../../../src/openapi/document/read.ts';
+import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+import { operationOf, packageFile, read, readSource, readText } from '../documents.ts';
+
+const info = { title: 'Test', version: '1' };
+
+async function faultOf(reading: Promise<unknown>): Promise<McpOnceError> {
+  const error = await reading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof McpOnceError) return error;
+  throw new Error(`no fault of ours: ${String(error)}`);
+}
+
+describe('a document that cannot be read is refused in one sentence', () => {
+  test.each([
+    ['{"openapi": "3.1.0",\n  "info": }', /stdin: it is not valid JSON \(line 2, column 11\)\.$/],
+    ['{"openapi": "3.1.0",\n', /it is not valid JSON \(line 2, column 1\)\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: [1, 2\n', /it is not valid YAML, .*\(line 4, column 1\)\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: 1\n b: 2\n', /it is not valid YAML, .*\(line 4, column/],
+    ['openapi: 3.1.0\nopenapi: 3.1.0\n', /it is not valid YAML, duplicated mapping key \(line 2, column 1\)\.$/],
+    ['', /stdin: it is empty: give the path or URL of an OpenAPI or Swagger document itself, in JSON or YAML\.$/],
+    ['  \n', /it is empty/],
+    ['just text', /it is no OpenAPI document but a plain text: give the path/],
+    ['<html><body>Not here</body></html>', /it is no OpenAPI document but a page of HTML or XML: give the path/],
+    ['\n<!doctype html>\n<html lang="en">: x', /a page of HTML/],
+    ['[1, 2]', /it is no OpenAPI document: it is no object/],
+    ['{"hello": "world"}', /neither a member "openapi" nor "swagger": give the path/],
+    ['{"openapi": "3.1.0", "info": {}}', /it has no paths/],
+    ['{"openapi": "3.1.0", "info": {}, "paths": {}}', /it has no paths/],
+    ['{"openapi": "3.1.0", "paths": [1]}', /it has no paths/],
+    [
+      '{"openapi": "4.0.0", "paths": {"/a": {}}}',
+      /version "4\.0\.0", which is not supported: 2\.0, 3\.0, 3\.1 and 3\.2 are/,
+    ],
+    ['{"swagger": "1.2", "paths": {"/a": {}}}', /version "1\.2", which is not supported/],
+  ])('%j', async (text, message) => {
+    const fault = await faultOf(readText(text));
+    expect(fault.message).toMatch(message);
+    expect(fault.message).not.toMatch(/document\.(yaml|json)/);
+    expect(fault.code).toBe('configuration_invalid');
+  });
+
+  test.each([
+    [
+      'ftp://ann:secret@a.example/api.json',
+      /document ftp:\/\/a.example\/api.json: the scheme "ftp" .*http, https or file/,
+    ],
+    ['s3://bucket/api.json', /the scheme "s3" of its address is not supported/],
+    ['http://a.example:99999/api.json', /its address is no valid URL/],
+    ['http://a.example:x@/api.json', /its address is no valid URL/],
+    ['file://other.example/api.json', /its address names no file on this machine/],
+  ])('an address that cannot be read: %s', async (source, message) => {
+    const fault = await faultOf(readSource(source));
+    expect(fault.message).toMatch(message);
+    expect(fault.message).not.toMatch(/secret/);
+    expect(fault.code).toBe('configuration_invalid');
+  });
+
+  test('a file that does not exist, and a folder', async () => {
+    const folder = temporaryFolder();
+    const missing = await faultOf(readSource(join(folder, 'missing.json')));
+    expect(missing.message).toBe(
+      `The API document ${join(folder, 'missing.json')}: it does not exist: check its path.`,
+    );
+    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder: name the document in it\.$/);
+  });
+
+  test('more than 64 MiB: no more is read than that', async () => {
+    let given = 0;
+    const chunk = Buffer.alloc(1024 * 1024, ' ');
+    async function* endless(): AsyncGenerator<Buffer> {
+      for (;;) {
+        given += 1;
+        yield chunk;
+      }
+    }
+    const stdin = endless() as unknown as NodeJS.ReadableStream;
+    const fault = await faultOf(readDocument({ source: '-', refHosts: [], allowPrivate: false, stdin }));
+    expect(fault.message).toBe('The API document stdin: it is larger than 64 MiB.');
+    expect(given).toBe(65);
+  });
+
+  test('aliases of YAML that stand for a billion values, and for themselves', async () => {
+    const lines = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+    for (let letter = 1; letter < 10; letter += 1) {
+      const [name, before] = [letter, letter - 1].map((at) => 'abcdefghij'[at]);
+      lines.push(`${name}: &${name} [${Array(10).fill(`*${before}`).join(', ')}]`);
+    }
+    const bomb = `openapi: 3.1.0\npaths: {/a: {}}\n${lines.join('\n')}\n`;
+    expect((await faultOf(readText(bomb))).message).toMatch(/its aliases stand for/);
+    const circle = 'openapi: 3.1.0\npaths: &p\n  /a: *p\n';
+    expect((await faultOf(readText(circle))).message).toMatch(/its aliases stand for/);
+  });
+});
+
+describe('what may be read', () => {
+  test.each([
+    '2.0/{}/petstore',
+    '2.0/{}/schema-circular',
+    '3.0/{}/petstore',
+    '3.0/{}/complex-nesting',
+    '3.0/{}/parameters-style',
+    '3.1/{}/petstore',
+    '3.1/{}/schema-types',
+  ])('%s is the same in JSON and in YAML', async (path) => {
+    const all = await Promise.all(
+      ['json', 'yaml'].map(async (kind) => {
+        const source = packageFile(`@readme/oas-examples/${path.replace('{}', kind)}.${kind}`);
+        const document = await readSource(source);
+        const operations = document.heads.map((head) => document.operation(head));
+        const schemas = operations.map((operation) => toolSchemas(operation));
+        return { title: document.title, problems: document.problems, operations, schemas };
+      }),
+    );
+    expect(all[0]?.operations.length).toBeGreaterThan(0);
+    expect(all[1]).toEqual(all[0]);
+  });
+
+  test('a byte order mark, versions without quotes, merged keys, a flow mapping of YAML', async () => {
+    const marked = await readText(`\uFEFF${JSON.stringify({ openapi: '3.0.3', info, paths: { '/a': { get: {} } } })}`);
+    expect(marked.heads).toHaveLength(1);
+    const unquoted = await readText(
+      'openapi: 3.1\ninfo: {title: T, version: 1.5}\npaths:\n  /a: {get: {summary: s}}\n',
+    );
+    expect(unquoted).toMatchObject({ title: 'T', version: '1.5', heads: [{ summary: 's' }] });
+    expect((await readText('swagger: 2.0\npaths:\n  /a: {get: {}}\n')).heads).toHaveLength(1);
+    expect((await readText('{openapi: 3.1.0, paths: {/a: {get: {}}}}')).heads).toHaveLength(1);
+    const merged = await readText(
+      'openapi: 3.1.0\nx-base: &base {summary: shared, deprecated: true}\npaths:\n  /a:\n    get:\n      <<: *base\n      summary: own\n',
+    );
+    expect(merged.heads[0]).toMatchObject({ summary: 'own', deprecated: true });
+  });
+
+  test('a folder’s file by relative path and by file URL', async () => {
+    const file = join(temporaryFolder(), 'api with space.json');
+    writeFileSync(file, JSON.stringify({ openapi: '3.2.0', info, paths: { '/a': { query: {} } } }));
+    const document = await readSource(file);
+    expect(document.heads[0]).toMatchObject({ method: 'QUERY', path: '/a', pointer: '/paths/~1a/query' });
+    const { href } = pathToFileURL(file);
+    expect((await readSource(href)).heads).toHaveLength(1);
+    expect((await readSource(href.replace('file:', 'FILE:'))).heads).toHaveLength(1);
+  });
+});
+
+describe('heads', () => {
+  test('are in the order of the document, with tags, extensions of the path, and without webhooks', async () => {
+    const document = await read({
+      webhooks: { created: { post: {} } },
+      paths: {
+        '/z/{id}': { 'x-group': 'z', 'x-own': 1, delete: { 'x-own': 2, tags: ['a', 7] }, get: { operationId: 'getZ' } },
+        '/a': { put: { deprecated: true, description: 'd' } },
+        'x-other': { get: {} },
+      },
+    });
+    expect(document.heads.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'DELETE /z/{id}',
+      'GET /z/{id}',
+      'PUT /a',
+    ]);
+    expect(document.heads[0]).toMatchObject({ tags: ['a'], extensions: { 'x-group': 'z', 'x-own': 2 } });
+    expect(document.heads[1]).toMatchObject({ operationId: 'getZ', extensions: { 'x-group': 'z', 'x-own': 1 } });
+    expect(document.heads[2]).toMatchObject({ deprecated: true, description: 'd' });
+    expect(document.problems).toEqual([]);
+  });
+
+  test('of what is malformed are problems; the rest is served', async () => {
+    const document = await read({
+      paths: {
+        '/good': { get: {}, post: 'text', put: null, patch: { parameters: {} }, delete: { requestBody: [] } },
+        '/bad': 7,
+        'no-slash': { get: {} },
+        '/q?x=1': { get: {} },
+        '/elsewhere': { $ref: '#/components/pathItems/None' },
+        '/shared': { $ref: '#/components/pathItems/Shared' },
+        '/more': { additionalOperations: { COPY: {} } },
+      },
+      components: { pathItems: { Shared: { get: { operationId: 'shared' } } } },
+    });
+    expect(document.heads.map(({ pointer }) => pointer)).toEqual(['/paths/~1good/get', '/paths/~1shared/get']);
+    expect(document.problems.map(({ where }) => where)).toEqual([
+      '/paths/~1good/post',
+      '/paths/~1good/put',
+      '/paths/~1good/patch',
+      '/paths/~1good/delete',
+      '/paths/~1bad',
+      '/paths/no-slash',
+      '/paths/~1q?x=1',
+      '/paths/~1elsewhere',
+      '/paths/~1more/additionalOperations/COPY',
+    ]);
+    for (const { reason } of document.problems) expect(reason).toMatch(/^\S.{10,}/);
+  });
+
+  test('an operation whose references lead nowhere is refused by pointer; its neighbours are served', async () => {
+    const broken = (ref: string) => ({ get: { parameters: [{ $ref: ref }] } });
+    const document = await read({
+      paths: {
+        '/none': broken('#/components/parameters/None'),
+        '/loop': broken('#/components/parameters/Loop'),
+        '/anchor': broken('#anchor'),
+        '/nameless': { get: { parameters: [{ in: 'query' }] } },
+        '/placeless': { get: { parameters: [{ name: 'a', in: 'body' }] } },
+        '/good': { get: {} },
+      },
+      components: { parameters: { Loop: { $ref: '#/components/parameters/Loop' } } },
+    });
+    const reasons = document.heads.map((head) => {
+      try {
+        document.operation(head);
+        return 'served';
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'tool_invalid' });
+        expect(String(error)).toContain(head.pointer);
+        return String(error).replace(/^.*cannot be called: /, '');
+      }
+    });
+    expect(reasons).toEqual([
+      'the reference "#/components/parameters/None" names nothing in the document.',
+      'the reference "#/components/parameters/Loop" leads through more than 32 references, or to itself.',
+      'the reference "#anchor" is no JSON pointer.',
+      'one of its parameters has no name.',
+      'its parameter "a" has no known "in".',
+      'served',
+    ]);
+  });
+});
+
+test('files may be referred to within the folder of the document, where that is allowed', async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'api'));
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
+  const schema = (ref: string) => ({ get: { parameters: [{ name: 'q', in: 'query', schema: { $ref: ref } }] } });
+  write('api/types.json', { Size: { $ref: 'more.json#/Size' }, Tree: { properties: { next: { $ref: '#/Tree' } } } });
+  write('api/more.json', { Size: { type: 'integer' } });
+  write('secret.json', { type: 'string' });
+  const paths = {
+    '/in': schema('types.json#/Size'),
+    '/tree': schema('types.json#/Tree'),
+    '/out': schema('../secret.json'),
+    '/ok': { get: {} },
+  };
+  write('api/api.json', { openapi: '3.1.0', info, paths });
+
+  const allowed = await readSource(join(folder, 'api/api.json'), ['file']);
+  expect(allowed.problems.map(({ where }) => where)).toEqual(['/paths/~1out/get/parameters/0/schema/$ref']);
+  expect(allowed.problems[0]?.reason).toMatch(/outside of the folder/);
+  expect(operationOf(allowed, 'GET /in').parameters[0]?.schema).toEqual({ type: 'integer' });
+  const tree = toolSchemas(operationOf(allowed, 'GET /tree')).input;
+  const name = Object.keys(tree.$defs as object)[0];
+  expect(tree.$defs).toEqual({ [`${name}`]: { properties: { next: { $ref: `#/$defs/${name}` } } } });
+  expect(() => operationOf(allowed, 'GET /out')).toThrow(/\/paths\/~1out\/get.*outside of the folder/);
+
+  const refused = await readSource(join(folder, 'api/api.json'));
+  expect(refused.problems).toHaveLength(3);
+  expect(() => operationOf(refused, 'GET /in')).toThrow(/"file" in refHosts/);
+  expect(operationOf(refused, 'GET /ok').parameters).toEqual([]);
+});

@@ -1,0 +1,211 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { answerOutputSchema, type ContentOptions, contentOf } from '../../../src/openapi/http/answer.ts';
+import type { ApiAnswer, JsonSchema } from '../../../src/openapi/types.ts';
+
+function answerOf(
+  body: string | Buffer,
+  contentType: string | undefined = 'application/json',
+  changes: Partial<ApiAnswer> = {},
+): ApiAnswer {
+  const headers = contentType === undefined ? {} : { 'content-type': contentType };
+  return { status: 200, headers, body: Buffer.from(body), truncated: false, sends: 1, ...changes };
+}
+
+const options = (changes: Partial<ContentOptions> = {}): ContentOptions => ({
+  method: 'GET',
+  charsMax: 1_000,
+  uri: 'https://api.test/x',
+  ...changes,
+});
+
+const texts = (result: { content: readonly Record<string, unknown>[] }) => result.content.map(({ text }) => text);
+
+const ajv = new Ajv2020({ strict: false });
+const object: JsonSchema = {
+  $ref: '#/$defs/node',
+  $defs: {
+    node: { type: 'object', properties: { id: { type: 'integer' }, next: { $ref: '#/$defs/node' } }, required: ['id'] },
+  },
+};
+const list: JsonSchema = { type: 'array', items: { $ref: '#/$defs/id' }, $defs: { id: { type: 'integer' } } };
+const either: JsonSchema = { anyOf: [{ type: 'string' }, { type: 'object', required: ['a'] }] };
+
+describe('JSON', () => {
+  it('is text, as it came but for white space, and structured content', () => {
+    const raw = '{ "id": 12345678901234567890,\n "s": "a  \\" b\\\\", "n": 1.0 }';
+    const result = contentOf(answerOf(raw, 'application/vnd.api+json; charset=utf-8'), options());
+    expect(texts(result)[0]).toBe('{"id":12345678901234567890,"s":"a  \\" b\\\\","n":1.0}');
+    expect(result.structuredContent).toEqual(JSON.parse(raw));
+    expect(texts(result)[1]).toMatch(/beyond 2\^53/);
+  });
+
+  it('a list or a single value is wrapped', () => {
+    expect(contentOf(answerOf('[1]'), options()).structuredContent).toEqual({ result: [1] });
+    expect(contentOf(answerOf('null'), options()).structuredContent).toEqual({ result: null });
+  });
+
+  it('is recognised without a media type', () => {
+    const noType: ApiAnswer = { ...answerOf('{"a":1}'), headers: {} };
+    expect(contentOf(noType, options()).structuredContent).toEqual({ a: 1 });
+  });
+
+  it('that says so and is none is text with a note', () => {
+    const result = contentOf(answerOf('<html>'), options());
+    expect(texts(result)).toEqual(['<html>', expect.stringMatching(/it is not|is not/)]);
+    expect(result.structuredContent).toBeUndefined();
+  });
+
+  it('large strings with many escapes do not exhaust the stack', () => {
+    const raw = JSON.stringify({ text: '\n"\\'.repeat(1_000_000) });
+    expect(texts(contentOf(answerOf(raw), options({ charsMax: 20_000_000 })))[0]).toBe(raw);
+  });
+});
+
+describe('the output schema', () => {
+  const cases: [JsonSchema, string][] = [
+    [object, '{"id":1,"next":{"id":2}}'],
+    [object, '{"id":"x"}'],
+    [object, '{"next":{"id":"x"},"id":1}'],
+    [object, '[]'],
+    [object, 'not json'],
+    [object, ''],
+    [list, '[1,2]'],
+    [list, '["x"]'],
+    [list, '{"a":1}'],
+    [either, '"x"'],
+    [either, '{"a":1}'],
+    [either, '{"b":1}'],
+    [object, JSON.stringify({ id: 1, long: 'x'.repeat(2_000) })],
+  ];
+
+  it.each(cases)('what is answered always obeys it: %#', (schema, body) => {
+    const matches = ajv.compile(schema);
+    const output = answerOutputSchema(schema);
+    expect(output.type).toBe('object');
+    for (const contentType of ['application/json', 'text/plain', 'application/pdf', 'image/png']) {
+      for (const truncated of [false, true]) {
+        const result = contentOf(
+          answerOf(body, contentType, { truncated }),
+          options({ schema, matches: (value) => matches(value) }),
+        );
+        expect(ajv.validate({ ...output }, result.structuredContent)).toBe(true);
+      }
+    }
+  });
+
+  it('what obeys the document is not called undocumented, and what does not is', () => {
+    const structured = (schema: JsonSchema, body: string, truncated = false) => {
+      const matches = ajv.compile(schema);
+      return contentOf(
+        answerOf(body, 'application/json', { truncated }),
+        options({ schema, matches: (value) => matches(value) }),
+      ).structuredContent;
+    };
+    expect(structured(object, '{"id":1}')).toEqual({ id: 1 });
+    expect(structured(list, '[1,2]')).toEqual({ result: [1, 2] });
+    expect(structured(either, '"x"')).toEqual({ result: 'x' });
+    expect(structured(object, '{"id":"x"}')).toEqual({ undocumented_answer: { id: 'x' } });
+    expect(structured(object, '{"id":1', true)).toEqual({ undocumented_answer: '{"id":1' });
+    expect(structured(object, '')).toEqual({ undocumented_answer: null });
+  });
+
+  it('refuses what is neither', () => {
+    expect(ajv.validate({ ...answerOutputSchema(object) }, { id: 'x' })).toBe(false);
+    expect(ajv.validate({ ...answerOutputSchema(list) }, { result: ['x'] })).toBe(false);
+    expect(ajv.validate({ ...answerOutputSchema(list) }, [1])).toBe(false);
+  });
+});
+
+describe('other content', () => {
+  it('text, in its charset', () => {
+    expect(
+      texts(contentOf(answerOf(Buffer.from('Grüße', 'latin1'), 'text/plain; charset=iso-8859-1'), options())),
+    ).toEqual(['Grüße']);
+    expect(texts(contentOf(answerOf('<a/>', 'application/xml'), options()))).toEqual(['<a/>']);
+    expect(texts(contentOf(answerOf('a: 1', 'text/plain; charset=none'), options()))).toEqual(['a: 1']);
+  });
+
+  it('images are images, sounds sounds, the rest is a resource', () => {
+    const bytes = Buffer.from([0, 1, 2, 255]);
+    expect(contentOf(answerOf(bytes, 'image/png'), options()).content).toEqual([
+      { type: 'image', data: 'AAEC/w==', mimeType: 'image/png' },
+    ]);
+    expect(contentOf(answerOf(bytes, 'audio/mpeg'), options()).content[0]).toMatchObject({ type: 'audio' });
+    const resource = { uri: 'https://api.test/x', mimeType: 'application/pdf', blob: 'AAEC/w==' };
+    expect(contentOf(answerOf(bytes, 'application/pdf'), options()).content).toEqual([{ type: 'resource', resource }]);
+    expect(contentOf({ ...answerOf(bytes), headers: {} }, options()).content[0]).toMatchObject({ type: 'resource' });
+  });
+
+  it('binary that is too long is told, not cut', () => {
+    const result = contentOf(answerOf(Buffer.alloc(5_000), 'application/pdf'), options());
+    expect(texts(result)).toEqual([expect.stringMatching(/5000 bytes, which is too long/)]);
+  });
+
+  it('nothing is a sentence', () => {
+    expect(texts(contentOf(answerOf('', undefined, { status: 204 }), options()))).toEqual([
+      expect.stringMatching(/204.*succeeded.*no content/),
+    ]);
+    expect(texts(contentOf(answerOf('', undefined, { status: 201, truncated: true }), options()))).toEqual([
+      expect.stringMatching(/201.*succeeded.*could not be read/),
+    ]);
+    expect(texts(contentOf(answerOf('', undefined, { status: 304 }), options()))).toEqual([
+      expect.stringMatching(/304: not modified/),
+    ]);
+  });
+
+  it('long text is cut at the bound, between characters, with advice', () => {
+    const result = contentOf(answerOf(`${'x'.repeat(9)}😀${'y'.repeat(90)}`, 'text/plain'), options({ charsMax: 10 }));
+    expect(texts(result)).toEqual(['x'.repeat(9), expect.stringMatching(/Cut after 9 of 101 characters.*less/)]);
+    const json = contentOf(answerOf(JSON.stringify({ a: 'x'.repeat(50) })), options({ charsMax: 10 }));
+    expect(texts(json)[0]).toBe('{"a":"xxxx');
+    expect(json.structuredContent).toBeUndefined();
+  });
+
+  it('of the headers only a few are told', () => {
+    const headers = {
+      'content-type': 'application/json',
+      etag: '"v1"',
+      location: '/x/1',
+      'x-internal': 'hidden',
+      server: 'hidden',
+    };
+    const result = contentOf({ ...answerOf('{}'), headers }, options());
+    expect(texts(result)).toEqual(['{}', 'location: /x/1\netag: "v1"']);
+  });
+});
+
+describe('chosen fields', () => {
+  const value = {
+    items: [
+      { id: 1, name: 'a', tags: ['x', 'y'] },
+      { id: 2, name: 'b', tags: [] },
+    ],
+    total: 2,
+    'a/b': { '~': 1 },
+  };
+  const kept = (...fields: string[]) =>
+    contentOf(answerOf(JSON.stringify(value)), options({ fields })).structuredContent;
+
+  it('are what the pointers point at', () => {
+    expect(kept('/total')).toEqual({ total: 2 });
+    expect(kept('/items/*/id', '/total')).toEqual({ items: [{ id: 1 }, { id: 2 }], total: 2 });
+    expect(kept('/items/1/name')).toEqual({ items: [{ name: 'b' }] });
+    expect(kept('/items/*/tags')).toEqual({ items: [{ tags: ['x', 'y'] }, { tags: [] }] });
+    expect(kept('/a~1b/~0')).toEqual({ 'a/b': { '~': 1 } });
+    expect(kept('/items', '/items/*/id')).toEqual({ items: value.items });
+    expect(kept('')).toEqual(value);
+    expect(kept('/*/0/id')).toEqual({ items: [{ id: 1 }] });
+  });
+
+  it('that are not there are told', () => {
+    const result = contentOf(answerOf('{"a":1}'), options({ fields: ['/b'] }));
+    expect(texts(result)).toEqual(['{}', expect.stringMatching(/none of the fields/)]);
+  });
+
+  it('of a list', () => {
+    expect(contentOf(answerOf('[{"a":1,"b":2}]'), options({ fields: ['/*/a'] })).structuredContent).toEqual({
+      result: [{ a: 1 }],
+    });
+  });
+});

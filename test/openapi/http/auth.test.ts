@@ -1,0 +1,307 @@
+import { describe, expect, it } from 'vitest';
+import { createAuthenticator, credentialVariables } from '../../../src/openapi/http/auth.ts';
+import { classifyApiError } from '../../../src/openapi/http/send.ts';
+import type { ApiOperation, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
+import { failureOf, get, once, repeatable, requestTo, rig, serve } from '../support/http.ts';
+
+const schemes: Record<string, SecurityScheme> = {
+  apiKeyAuth: { type: 'apiKey', in: 'header', name: 'X-Key' },
+  'query-key': { type: 'apiKey', in: 'query', name: 'k' },
+  cookieKey: { type: 'apiKey', in: 'cookie', name: 'sid' },
+  bearer: { type: 'bearer' },
+  login: { type: 'basic' },
+  OAuth2: { type: 'oauth2', tokenUrl: '/token', scopes: ['read', 'write'] },
+  mtls: { type: 'unsupported', what: 'mutual TLS' },
+};
+type Environment = Record<string, string>;
+
+/** What one request is sent with. */
+async function sentWith(
+  security: ApiOperation['security'],
+  environment: Environment,
+  headers: Record<string, string> = {},
+) {
+  const { origin, seen } = await serve((_request, response) => response.end('ok'));
+  const authenticator = createAuthenticator({ schemes, environment, origin });
+  await rig(origin, { authenticator }).sender.send({ ...get(origin, '/x?a=b%20c'), headers }, { ...once, security });
+  return seen[0];
+}
+
+async function refusalOf(security: ApiOperation['security'], environment: Environment) {
+  const { origin, seen } = await serve((_request, response) => response.end('ok'));
+  const authenticator = createAuthenticator({ schemes, environment, origin, prefix: 'shop' });
+  const send = rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
+  const error: unknown = await send.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect([seen.length, classifyApiError(error)]).toEqual([0, 'not_executed']);
+  expect(error).toMatchObject({ code: 'upstream_unavailable' });
+  return (error as Error).message;
+}
+
+describe('variables', () => {
+  it('are named after the prefix and the scheme', () => {
+    expect(credentialVariables(schemes, 'shop')).toEqual([
+      'SHOP_API_KEY_AUTH',
+      'SHOP_QUERY_KEY',
+      'SHOP_COOKIE_KEY',
+      'SHOP_BEARER',
+      'SHOP_LOGIN_USERNAME',
+      'SHOP_LOGIN_PASSWORD',
+      'SHOP_OAUTH2_CLIENT_ID',
+      'SHOP_OAUTH2_CLIENT_SECRET',
+    ]);
+    expect(
+      credentialVariables(
+        { apiKeyAuth: { type: 'bearer' }, APIKey: { type: 'bearer' }, '2fa': { type: 'bearer' } },
+        undefined,
+      ),
+    ).toEqual(['API_KEY_AUTH', 'API_KEY', 'API_2FA']);
+  });
+
+  it('a document cannot name a variable of something else', () => {
+    const hostile: Record<string, SecurityScheme> = {
+      path: { type: 'bearer' },
+      mcpOnceSecret: { type: 'bearer' },
+      awsSecretAccessKey: { type: 'bearer' },
+    };
+    expect(credentialVariables(hostile, undefined)).toEqual([
+      'PATH_CREDENTIAL',
+      'MCP_ONCE_SECRET_CREDENTIAL',
+      'AWS_SECRET_ACCESS_KEY_CREDENTIAL',
+    ]);
+  });
+});
+
+describe('schemes', () => {
+  it('header, query, cookie, bearer, basic', async () => {
+    expect((await sentWith([{ apiKeyAuth: [] }], { API_KEY_AUTH: 'k1' }))?.headers['x-key']).toBe('k1');
+    expect((await sentWith([{ 'query-key': [] }], { QUERY_KEY: 'k&2' }))?.url).toBe('/x?a=b%20c&k=k%262');
+    expect((await sentWith([{ cookieKey: [] }], { COOKIE_KEY: 'k;3' }, { cookie: 'a=b' }))?.headers.cookie).toBe(
+      'a=b; sid=k%3B3',
+    );
+    expect((await sentWith([{ bearer: [] }], { BEARER: ' t \n' }))?.headers.authorization).toBe('Bearer t');
+    const basic = await sentWith([{ login: [] }], { LOGIN_USERNAME: 'ann', LOGIN_PASSWORD: 'ä:b' });
+    expect(basic?.headers.authorization).toBe(`Basic ${Buffer.from('ann:ä:b').toString('base64')}`);
+  });
+
+  it('the first alternative whose variables are all set; all schemes of it', async () => {
+    const security = [
+      { bearer: [], apiKeyAuth: [] },
+      { 'query-key': [], cookieKey: [] },
+    ];
+    const sent = await sentWith(security, { BEARER: 't', QUERY_KEY: 'q', COOKIE_KEY: 'c' });
+    expect([sent?.headers.authorization, sent?.url, sent?.headers.cookie]).toEqual([
+      undefined,
+      '/x?a=b%20c&k=q',
+      'sid=c',
+    ]);
+  });
+
+  it('an alternative that asks for nothing is taken last', async () => {
+    expect((await sentWith([{}, { bearer: [] }], { BEARER: 't' }))?.headers.authorization).toBe('Bearer t');
+    expect((await sentWith([{}, { bearer: [] }], {}))?.headers.authorization).toBeUndefined();
+    expect((await sentWith([], { BEARER: 't' }))?.headers.authorization).toBeUndefined();
+  });
+
+  it('are put on no request to another origin', async () => {
+    const authenticator = createAuthenticator({ schemes, environment: { BEARER: 't' }, origin: 'https://api.test' });
+    const ask = () => Promise.reject(new Error('not asked'));
+    const { signal } = new AbortController();
+    const { apply } = await authenticator.authorize(get('https://api.test'), [{ bearer: [] }], ask, signal);
+    for (const other of ['http://api.test', 'https://api.test:8443', 'https://evil.test']) {
+      expect(apply(get(other))).toEqual(get(other));
+    }
+    expect(apply(get('https://api.test')).headers.authorization).toBe('Bearer t');
+  });
+
+  it('a configured header is as good as a variable', async () => {
+    expect((await sentWith([{ bearer: [] }], {}, { authorization: 'Bearer mine' }))?.headers.authorization).toBe(
+      'Bearer mine',
+    );
+  });
+
+  it('what is missing is named, and nothing is sent', async () => {
+    const ways = [{ bearer: [] }, { login: [] }, { login: [], mtls: [] }, { ghost: [] }];
+    expect(await refusalOf(ways, { SHOP_LOGIN_USERNAME: 'ann' })).toMatch(
+      /not set: SHOP_BEARER, or SHOP_LOGIN_PASSWORD; set the environment variables and start the server again$/,
+    );
+    const unsupported = await refusalOf([{ login: [], mtls: [] }, { ghost: [] }], {});
+    expect(unsupported).toMatch(/not supported: the scheme "mtls" \(mutual TLS\), or the scheme "ghost", which/);
+    expect(unsupported).not.toMatch(/environment/);
+  });
+
+  it('a credential that a header cannot carry is not set, and not told', async () => {
+    const message = await refusalOf([{ bearer: [] }], { SHOP_BEARER: 'sec\nret' });
+    expect(message).not.toContain('sec');
+    expect(message).toMatch(/SHOP_BEARER \(SHOP_BEARER: set to characters that a header cannot carry\)/);
+  });
+
+  it('a secret of three letters takes none out of the words of a message; one of four is hidden', async () => {
+    const { origin } = await serve((_request, response) => response.writeHead(404).end('{"message":"no such text"}'));
+    const messageWith = async (secret: string): Promise<string> => {
+      const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: secret }, origin });
+      const send = rig(origin, { authenticator }).sender.send(get(origin), {
+        ...once,
+        security: [{ 'query-key': [] }],
+      });
+      return send.then(
+        () => '',
+        (error: unknown) => (error as Error).message,
+      );
+    };
+    expect(await messageWith('not')).toMatch(/it does not exist \(no such text\)$/);
+    expect(await messageWith('text')).toMatch(/it does not exist \(no such \*\*\*\)$/);
+  });
+
+  it('an API that echoes the secret: the answer does not hold it', async () => {
+    const { origin } = await serve((request, response) =>
+      response
+        .writeHead(200, { link: `<${request.url}&page=2>; rel="next"` })
+        .end(JSON.stringify({ next: request.url, n: 'ö' })),
+    );
+    const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: 'long-secret-1' }, origin });
+    const answer = await rig(origin, { authenticator }).sender.send(get(origin), {
+      ...once,
+      security: [{ 'query-key': [] }],
+    });
+    expect(answer.headers.link).toBe('</things?k=***&page=2>; rel="next"');
+    expect(JSON.parse(answer.body.toString())).toEqual({ next: '/things?k=***', n: 'ö' });
+  });
+});
+
+describe('OAuth 2 client credentials', () => {
+  const security = [{ OAuth2: [] }];
+  const environment = { OAUTH2_CLIENT_ID: 'id 1', OAUTH2_CLIENT_SECRET: 'client-secret' };
+
+  /** An API with a token server that hands out `t1`, `t2`, ...; `accept` says which tokens the API takes. */
+  async function api(accept: (token: string) => boolean, tokenAnswer: object = { expires_in: 3600 }) {
+    const state = {
+      now: 0,
+      tokens: 0,
+      executed: 0,
+      tokenRequests: [] as { body: string; authorization: string | undefined }[],
+    };
+    const server = await serve((request, response) => {
+      if (request.url !== '/token') {
+        const isAccepted = accept(request.headers.authorization ?? '');
+        if (isAccepted) state.executed += 1;
+        response.writeHead(isAccepted ? 200 : 401).end(`{"message":"${request.headers.authorization}"}`);
+        return;
+      }
+      state.tokens += 1;
+      state.tokenRequests.push({ body: request.body, authorization: request.headers.authorization });
+      response.end(JSON.stringify({ access_token: `token-${state.tokens}-xyz`, token_type: 'bearer', ...tokenAnswer }));
+    });
+    const now = () => state.now;
+    const authenticator = createAuthenticator({ schemes, environment, origin: server.origin, now });
+    return { ...server, state, sender: rig(server.origin, { authenticator }).sender };
+  }
+
+  it('one token for concurrent calls, kept until 30 s before its end', async () => {
+    const { origin, sender, state } = await api(() => true);
+    await Promise.all(Array.from({ length: 5 }, () => sender.send(requestTo(origin), { ...once, security })));
+    expect([state.tokens, state.executed]).toEqual([1, 5]);
+    expect(state.tokenRequests[0]).toEqual({
+      body: 'grant_type=client_credentials&scope=read%20write',
+      authorization: `Basic ${Buffer.from('id%201:client-secret').toString('base64')}`,
+    });
+    state.now = 3_569_000;
+    await sender.send(requestTo(origin), { ...once, security });
+    expect(state.tokens).toBe(1);
+    state.now = 3_570_000;
+    await sender.send(requestTo(origin), { ...once, security });
+    expect(state.tokens).toBe(2);
+  });
+
+  it('a 401 fetches another one, once, also where nothing else is repeated', async () => {
+    const { origin, sender, state, seen } = await api((token) => token === 'Bearer token-2-xyz');
+    expect((await sender.send(requestTo(origin), { ...once, security })).status).toBe(200);
+    expect([state.tokens, state.executed]).toEqual([2, 1]);
+    expect(seen.filter(({ url }) => url === '/things').map(({ headers }) => headers['x-retry-count'])).toEqual([
+      undefined,
+      '1',
+    ]);
+  });
+
+  it('a second 401 is a refusal, without the token in it', async () => {
+    const { origin, sender, state } = await api(() => false);
+    const failure = await failureOf(sender.send(requestTo(origin), { ...repeatable, security }));
+    expect([failure.details.classification, state.tokens]).toEqual(['not_executed', 2]);
+    expect(failure.message).toContain('Bearer ***');
+  });
+
+  it('a token server that answers nothing of use: nothing is executed, and nothing of its answer is told', async () => {
+    const { origin, sender, state } = await api(() => true, { access_token: 7, error: 'client-secret' });
+    await expect(sender.send(requestTo(origin), { ...once, security })).rejects.toMatchObject({
+      code: 'upstream_unavailable',
+      message: expect.stringMatching(/^(?!.*client-secret).*gave no token.*[^.]$/),
+    });
+    expect(state.executed).toBe(0);
+    // The next call asks again.
+    await expect(sender.send(requestTo(origin), { ...once, security })).rejects.toThrow(/no access_token/);
+    expect(state.tokens).toBe(2);
+  });
+
+  it('a secret is not sent in the clear to somebody else', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const authenticator = createAuthenticator({
+      schemes: { OAuth2: { type: 'oauth2', tokenUrl: 'http://auth.example.com/token', scopes: [] } },
+      environment,
+      origin,
+    });
+    const send = rig(origin, { authenticator }).sender.send(requestTo(origin), { ...once, security });
+    await expect(send).rejects.toThrow(/not https.*[^.]$/);
+    expect(seen.length).toBe(0);
+  });
+});
+
+describe('configured headers that hold variables', () => {
+  const security: SendOptions['security'] = [];
+  const authenticate = (origin: string, environment: Record<string, string>, withheld = false) =>
+    createAuthenticator({
+      schemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-key' } },
+      environment,
+      origin,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: so variables are written in the configuration.
+      headers: { authorization: 'Bearer ${MY_TOKEN}' },
+      withheld,
+    });
+
+  it('are credentials: sent to the API only, hidden in what it echoes', async () => {
+    const { origin, seen } = await serve(({ headers }, response) => response.end(String(headers.authorization)));
+    const authenticator = authenticate(origin, { MY_TOKEN: 'very-secret-token' });
+    const answer = await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
+    expect(seen[0]?.headers.authorization).toBe('Bearer very-secret-token');
+    expect(answer.body.toString()).toBe('Bearer ***');
+    const elsewhere = await serve((_request, response) => response.end('{}'));
+    const from = await serve((_request, response) => response.writeHead(302, { location: elsewhere.origin }).end());
+    const other = authenticate(from.origin, { MY_TOKEN: 'very-secret-token' });
+    await rig(from.origin, { authenticator: other }).sender.send(get(from.origin), { ...once, security });
+    expect(from.seen[0]?.headers.authorization).toBe('Bearer very-secret-token');
+    expect(elsewhere.seen[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('whose variable is not set are named, and nothing is sent', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const authenticator = authenticate(origin, {});
+    await expect(rig(origin, { authenticator }).sender.send(get(origin), { ...once, security })).rejects.toThrow(
+      /MY_TOKEN; set them.*[^.]$/,
+    );
+    expect(seen).toEqual([]);
+  });
+
+  it('are withheld, as all credentials are, from a server that somebody else named', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const environment = { MY_TOKEN: 'very-secret-token', API_KEY: 'sesame' };
+    const authenticator = authenticate(origin, environment, true);
+    await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
+    expect(JSON.stringify(seen[0]?.headers)).not.toMatch(/secret-token|sesame/);
+    const needing = { ...once, security: [{ apiKey: [] }] };
+    await expect(rig(origin, { authenticator }).sender.send(get(origin), needing)).rejects.toThrow(
+      /no credentials are sent there; .*[^.]$/,
+    );
+    expect(seen).toHaveLength(1);
+  });
+});

@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import type { SecurityScheme } from '../../../src/openapi/types.ts';
+import { failureOf, get, once, repeatable, requestTo, rig, type Seen, serve } from '../support/http.ts';
+
+describe('repeats', () => {
+  it('same bytes, counted in a header, four sends at the most', async () => {
+    const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
+    const { sender, pauses, logs } = rig(origin);
+    const request = requestTo(origin, { headers: { 'idempotency-key': 'k-1', 'content-type': 'application/json' } });
+    const failure = await failureOf(sender.send(request, repeatable));
+    expect(failure.details.classification).toBe('unknown');
+    expect(failure.message).toContain('after 4 sends');
+    expect(seen.map(({ headers }) => headers['x-retry-count'])).toEqual([undefined, '1', '2', '3']);
+    expect(new Set(seen.map(({ body, url, headers }) => `${url} ${body} ${headers['idempotency-key']}`)).size).toBe(1);
+    expect(pauses.map((ms, index) => ms >= 250 * 2 ** index && ms <= 500 * 2 ** index)).toEqual([true, true, true]);
+    expect(logs).toHaveLength(3);
+    expect(logs.join()).not.toMatch(/things/);
+  });
+
+  it.each([408, 425, 429, 502, 503, 504])('%i is repeated, and a success then settles it', async (status) => {
+    const { origin, seen } = await serve((_request, response, number) =>
+      response.writeHead(number === 1 ? status : 200).end('ok'),
+    );
+    const answer = await rig(origin).sender.send(requestTo(origin), repeatable);
+    expect([answer.status, answer.sends, seen.length]).toEqual([200, 2, 2]);
+  });
+
+  it('is given up where the claim was lost meanwhile: nothing more goes out, and the outcome stays unknown', async () => {
+    const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
+    let held = true;
+    const pause = async (): Promise<void> => {
+      held = false;
+    };
+    const options = { ...repeatable, mayRepeat: () => held };
+    const failure = await failureOf(rig(origin, { pause }).sender.send(requestTo(origin), options));
+    expect(failure.details.classification).toBe('unknown');
+    expect(seen.length).toBe(1);
+  });
+
+  it.each([400, 401, 403, 404, 409, 412, 500, 501])('%i is not repeated', async (status) => {
+    const { origin, seen } = await serve((_request, response) => response.writeHead(status).end());
+    await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    expect(seen.length).toBe(1);
+  });
+
+  it('a broken connection and a time-out are repeated, only where that is allowed', async () => {
+    const { origin, seen } = await serve((_request, response, number) => {
+      if (number === 1) response.destroy();
+      else if (number > 2) response.end('ok');
+    });
+    expect(await rig(origin, { timeoutMs: 200 }).sender.send(requestTo(origin), repeatable)).toMatchObject({
+      sends: 3,
+    });
+    expect(seen.length).toBe(3);
+  });
+
+  it.each([401, 404, 409, 412, 422, 429])('once it may have taken effect, a %i settles nothing', async (status) => {
+    const { origin, seen } = await serve((_request, response, number) => {
+      if (number === 1) response.destroy();
+      else response.writeHead(status).end('{"message":"no"}');
+    });
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    expect([failure.details.classification, seen.length >= 2]).toEqual(['unknown', true]);
+    expect(failure.message).toMatch(/, after \d sends$/);
+  });
+
+  it('what only refused before leaves a later refusal definite', async () => {
+    const { origin } = await serve((_request, response, number) => response.writeHead(number === 1 ? 429 : 404).end());
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    expect(failure.details.classification).toBe('gone');
+  });
+
+  it('Retry-After is honoured, in seconds and as a date', async () => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    const values = ['3', 'Thu, 01 Jan 2026 00:00:07 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT'];
+    const { origin } = await serve((_request, response, number) =>
+      response.writeHead(number > 3 ? 200 : 429, { 'retry-after': values[number - 1] ?? '' }).end(),
+    );
+    const { sender, pauses } = rig(origin, { now: () => now });
+    await sender.send(requestTo(origin), repeatable);
+    expect(pauses).toEqual([3_000, 7_000, 0]);
+  });
+
+  it('who asks to wait longer than 20 s gets no repeat, and the caller is told', async () => {
+    const { origin, seen } = await serve((_request, response) =>
+      response.writeHead(429, { 'retry-after': '60' }).end(),
+    );
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    expect([failure.details.classification, seen.length]).toEqual(['not_executed', 1]);
+    expect(failure.message).toContain('wait 60 s');
+  });
+
+  it('no repeat begins after 30 s', async () => {
+    let now = 0;
+    const { origin, seen } = await serve((_request, response) =>
+      response.writeHead(503, { 'retry-after': '16' }).end(),
+    );
+    const pause = async (ms: number) => {
+      now += ms;
+    };
+    await failureOf(rig(origin, { now: () => now, pause }).sender.send(requestTo(origin), repeatable));
+    expect(seen.length).toBe(2);
+  });
+
+  it('cancelled while it waits: no further send', async () => {
+    const controller = new AbortController();
+    const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
+    const pause = async () => controller.abort();
+    const failure = await failureOf(
+      rig(origin, { pause }).sender.send(requestTo(origin), { ...repeatable, signal: controller.signal }),
+    );
+    expect([failure.details.classification, seen.length]).toEqual(['unknown', 1]);
+  });
+});
+
+describe('redirects', () => {
+  const security = [{ apiKey: [], login: [] }];
+  const schemes: Record<string, SecurityScheme> = {
+    apiKey: { type: 'apiKey', in: 'query', name: 'key' },
+    login: { type: 'basic' },
+  };
+
+  it('a read follows to another origin, where no secret arrives', async () => {
+    const other = await serve((_request, response) => response.end('there'));
+    const home = await serve((_request, response) =>
+      response.writeHead(302, { location: `${other.origin}/moved` }).end(),
+    );
+    const { sender } = rig(home.origin, {}, schemes);
+    const request = {
+      ...get(home.origin),
+      headers: { 'x-internal-token': 'configured-secret', accept: '*/*', cookie: 'a=b' },
+    };
+    const answer = await sender.send(request, { ...once, security });
+    expect([answer.body.toString(), answer.sends]).toEqual(['there', 2]);
+    expect(home.seen[0]?.url).toBe('/things?key=sesame-1234');
+    expect(home.seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from('ann:pass-word-9').toString('base64')}`);
+    expect(home.seen[0]?.headers['x-internal-token']).toBe('configured-secret');
+    expect(JSON.stringify(other.seen)).not.toMatch(/sesame|authorization|cookie|configured|token/i);
+    expect(other.seen[0]?.headers.accept).toBe('*/*');
+  });
+
+  it('a read follows on the same origin with its credentials, once each', async () => {
+    const { origin, seen } = await serve((request, response) =>
+      request.url.startsWith('/things')
+        ? response.writeHead(307, { location: '/moved?key=stale&a=1' }).end()
+        : response.end('there'),
+    );
+    await rig(origin, {}, schemes).sender.send(get(origin), { ...once, security });
+    expect(seen[1]?.url).toBe('/moved?a=1&key=sesame-1234');
+    expect(seen[1]?.headers.authorization).toBeDefined();
+  });
+
+  it('credentials come back to nobody: away and home again they are for home only', async () => {
+    const away: { origin: string; seen: Seen[] } = await serve((_request, response) =>
+      response.writeHead(302, { location: `${home.origin}/last` }).end(),
+    );
+    const home: { origin: string; seen: Seen[] } = await serve((request, response) =>
+      request.url.startsWith('/last')
+        ? response.end('last')
+        : response.writeHead(302, { location: `${away.origin}/x` }).end(),
+    );
+    expect(
+      (await rig(home.origin, {}, schemes).sender.send(get(home.origin), { ...once, security })).body.toString(),
+    ).toBe('last');
+    expect(away.seen[0]?.headers.authorization).toBeUndefined();
+    expect(home.seen[1]?.headers.authorization).toBeDefined();
+  });
+
+  it('at most five', async () => {
+    const { origin, seen } = await serve((_request, response, number) =>
+      response.writeHead(302, { location: `/${number}` }).end(),
+    );
+    await failureOf(rig(origin).sender.send(get(origin), once));
+    expect(seen.length).toBe(6);
+  });
+
+  it.each([301, 307, 308])('a write is not sent elsewhere: %i was not executed', async (status) => {
+    const other = await serve((_request, response) => response.end());
+    const { origin, seen } = await serve((_request, response) =>
+      response.writeHead(status, { location: `${other.origin}/secret-path` }).end(),
+    );
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    expect([failure.details.classification, seen.length, other.seen.length]).toEqual(['not_executed', 1, 0]);
+    expect(failure.message).toContain(other.origin);
+    expect(failure.message).not.toContain('secret-path');
+  });
+
+  it.each([302, 303])('%i may follow an effect, to whatever place it leads', async (status) => {
+    const { origin } = await serve((request, response) =>
+      response
+        .writeHead(status, { location: request.url === '/things' ? 'https://api.test/things/' : '/things/1' })
+        .end(),
+    );
+    const { sender } = rig(origin);
+    const same = await failureOf(sender.send(requestTo(origin), once));
+    const elsewhere = await failureOf(sender.send(requestTo(origin, { url: `${origin}/new` }), once));
+    expect([same, elsewhere].map(({ details }) => details.classification)).toEqual(['unknown', 'unknown']);
+  });
+});

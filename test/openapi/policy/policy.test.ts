@@ -1,0 +1,323 @@
+import { describe, expect, test } from 'vitest';
+import { readDocument } from '../../../src/openapi/document/read.ts';
+import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
+import { policyOf } from '../../../src/openapi/policy/policy.ts';
+import { chooseProfile } from '../../../src/openapi/policy/profiles.ts';
+import type { OperationOverride } from '../../../src/openapi/types.ts';
+import { fileOf } from '../tools/harness.ts';
+
+type Members = Record<string, unknown>;
+
+interface Case {
+  readonly operation?: Members;
+  readonly root?: Members;
+  readonly paths?: Members;
+  readonly override?: OperationOverride;
+  readonly profile?: string;
+  readonly body?: Members;
+}
+
+/** The policy of one operation of a real document. */
+async function policy(request: string, given: Case = {}) {
+  const [method = '', path = ''] = request.split(' ');
+  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const parameters = named.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  const declared = (given.operation?.parameters as unknown[] | undefined) ?? [];
+  const operation = {
+    responses: { 200: { description: 'ok' } },
+    ...given.operation,
+    parameters: [...parameters, ...declared],
+    ...(given.body
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: { type: 'object', properties: given.body } } },
+          },
+        }
+      : {}),
+  };
+  const others = (given.paths ?? {}) as Record<string, Members>;
+  const document = await readDocument({
+    source: fileOf({
+      openapi: '3.1.0',
+      info: { title: 'T', version: '1' },
+      servers: [{ url: 'https://example.com' }],
+      ...given.root,
+      paths: { ...others, [path]: { ...others[path], [method.toLowerCase()]: operation } },
+    }),
+    refHosts: [],
+    allowPrivate: false,
+  });
+  const head = document.heads.find((each) => each.method === method && each.path === path);
+  if (!head) throw new Error(`no ${request}: ${JSON.stringify(document.problems)}`);
+  const resolved = document.operation(head);
+  const profile = chooseProfile('example.com', given.profile);
+  return policyOf(resolved, toolSchemas(resolved), { profile, override: given.override, document });
+}
+
+const header = (name: string, more: Members = {}): Case => ({
+  operation: { parameters: [{ name, in: 'header', schema: { type: 'string' }, ...more }] },
+});
+
+const minute = 60_000;
+
+describe('by method and path', () => {
+  test.each([
+    ['GET /a/{id}', 'read', 'off', ['refuse']],
+    ['HEAD /a/{id}', 'read', 'off', ['refuse']],
+    ['OPTIONS /a', 'read', 'off', ['refuse']],
+    ['TRACE /a', 'read', 'off', ['refuse']],
+    ['PUT /a/{id}', 'replace', 'latest', ['natural', 'refuse']],
+    ['PUT /a/{id}/', 'replace', 'latest', ['natural', 'refuse']],
+    ['PUT /a/{id}.json', 'replace', 'latest', ['natural', 'refuse']],
+    ['PUT /a/last', 'update', 'same-call', ['refuse']],
+    ['PUT /a/{id}/state', 'update', 'same-call', ['refuse']],
+    ['DELETE /a/{id}', 'delete', 'latest', ['natural', 'refuse']],
+    ['DELETE /a/last', 'update', 'same-call', ['refuse']],
+    ['DELETE /a/{id}:undo', 'update', 'same-call', ['refuse']],
+    ['PATCH /a/{id}', 'update', 'latest', ['refuse']],
+    ['PATCH /a', 'update', 'same-call', ['refuse']],
+    ['POST /a', 'create', 'identical', ['refuse']],
+    ['POST /a/{id}', 'create', 'identical', ['refuse']],
+  ])('%s is %s, matched by %s', async (request, effect, match, recovery) => {
+    expect(await policy(request)).toMatchObject({ effect, match, recovery });
+  });
+
+  test('windows are those of the match', async () => {
+    expect((await policy('POST /a')).windowMs).toBe(24 * 60 * minute);
+    expect((await policy('PUT /a/{id}')).windowMs).toBe(2 * minute);
+    expect((await policy('PATCH /a')).windowMs).toBe(10 * minute);
+  });
+});
+
+describe('a declared idempotency key', () => {
+  test.each([
+    ['Idempotency-Key', {}],
+    ['X-Idempotency-Key', {}],
+    ['idempotency_key', {}],
+    ['X-Qonto-Idempotency-Key', {}],
+    ['PayPal-Request-Id', {}],
+    ['X-Request-Id', { description: 'Makes the request idempotent.' }],
+    ['X-Client-Token', {}],
+  ])('in the header %s makes recovery resend', async (name, more) => {
+    const found = await policy('POST /a', header(name, more));
+    expect(found).toMatchObject({ recovery: ['resend', 'refuse'], key: { in: 'header', name, quoting: 'bare' } });
+  });
+
+  test.each([
+    ['X-Request-Id', { description: 'For tracing.' }],
+    ['X-Request-Id', {}],
+    ['X-Client-Token', { description: 'Says who you are.' }],
+    ['Authorization-Token', {}],
+    ['Idempotency-Key', { schema: { type: 'integer' } }],
+    ['Idempotency-Key', { schema: { type: 'string', maxLength: 8 } }],
+  ])('is not the header %s %j', async (name, more) => {
+    const found = await policy('POST /a', header(name, more));
+    expect(found.key).toBeUndefined();
+    expect(found.recovery).toEqual(['refuse']);
+  });
+
+  test.each([
+    ['idempotency_key', {}],
+    ['idempotencyKey', {}],
+    ['client_token', {}],
+    ['clientToken', { description: 'Ensures idempotency.' }],
+    ['ClientRequestToken', {}],
+    ['request_id', { description: 'To safely retry a request.' }],
+    ['requestId', { description: 'A request of one id is processed only once.' }],
+  ])('in the body as %s', async (name, more) => {
+    const found = await policy('POST /a', { body: { [name]: { type: 'string', ...more }, item: { type: 'string' } } });
+    expect(found).toMatchObject({ recovery: ['resend', 'refuse'], key: { in: 'body', name } });
+  });
+
+  test.each([
+    ['request_id', { description: 'The request to approve.' }],
+    ['request_id', {}],
+    ['client_token', { description: 'The token of the client app.' }],
+    ['token', { description: 'idempotent' }],
+  ])('is not the body’s %s %j', async (name, more) => {
+    expect((await policy('POST /a', { body: { [name]: { type: 'string', ...more } } })).key).toBeUndefined();
+  });
+
+  test('of a read is no key', async () => {
+    expect((await policy('GET /a', header('Idempotency-Key'))).key).toBeUndefined();
+  });
+
+  test('goes before natural, and a header before the body unless the provider has it there', async () => {
+    expect((await policy('PUT /a/{id}', header('Idempotency-Key'))).recovery).toEqual(['resend', 'natural', 'refuse']);
+    const both: Case = { ...header('Idempotency-Key'), body: { idempotency_key: { type: 'string' } } };
+    expect((await policy('POST /a', both)).key?.in).toBe('header');
+    expect((await policy('POST /a', { ...both, profile: 'square' })).key).toMatchObject({
+      in: 'body',
+      keyCharsMax: 45,
+    });
+  });
+
+  test('is as long as both the provider and the document take it, and quoted where either says so', async () => {
+    const short = await policy('POST /a', header('Idempotency-Key', { schema: { type: 'string', maxLength: 32 } }));
+    expect(short.key?.keyCharsMax).toBe(32);
+    const quoted = await policy(
+      'POST /a',
+      header('Idempotency-Key', { schema: { type: 'string', pattern: '^"[^"]+"$' } }),
+    );
+    expect(quoted.key?.quoting).toBe('quoted');
+    expect((await policy('POST /a', { ...header('Idempotency-Key'), profile: 'ietf' })).key?.quoting).toBe('quoted');
+  });
+
+  test('that every POST of a provider takes need not be declared', async () => {
+    expect((await policy('POST /a', { profile: 'stripe' })).key).toMatchObject({ name: 'Idempotency-Key' });
+    expect((await policy('DELETE /a/{id}', { profile: 'stripe' })).key).toBeUndefined();
+    expect((await policy('POST /a', { profile: 'paypal' })).key).toBeUndefined();
+  });
+});
+
+describe('what the document says', () => {
+  const said = (value: unknown, more: Case = {}): Case => ({ ...more, operation: { 'x-mcp-once': value } });
+
+  test('as x-mcp-once goes before the method, and the configuration before it', async () => {
+    const found = await policy('POST /a', said({ effect: 'update', match: 'same-call', window: '90s' }));
+    expect(found).toMatchObject({ effect: 'update', match: 'same-call', windowMs: 90_000 });
+    const both = await policy('POST /a', said({ match: 'same-call', window: 5_000 }, { override: { match: 'off' } }));
+    expect(both).toMatchObject({ match: 'off', windowMs: 5_000 });
+    expect(both.why).toEqual(['POST', 'document', 'configuration']);
+  });
+
+  test('of an effect moves match and recovery with it', async () => {
+    expect(await policy('POST /search', said({ effect: 'read' }))).toMatchObject({
+      match: 'off',
+      recovery: ['refuse'],
+    });
+    expect(await policy('PUT /settings', said({ effect: 'replace' }))).toMatchObject({
+      match: 'latest',
+      recovery: ['natural', 'refuse'],
+    });
+    expect(await policy('DELETE /a/{id}', said({ effect: 'update' }))).toMatchObject({ recovery: ['refuse'] });
+  });
+
+  test.each([
+    [{ effekt: 'read' }, /x-mcp-once: "effekt" is not known; did you mean "effect"/],
+    [{ effect: 'destroy' }, /x-mcp-once\/effect/],
+    [{ window: 'soon' }, /x-mcp-once\/window: must be .*"24h"/],
+    [{ lookup: { operation: 'x' } }, /x-mcp-once\/lookup\/marker/],
+    ['read', /x-mcp-once/],
+    [null, /x-mcp-once/],
+  ])('%j is refused, by its JSON pointer', async (value, message) => {
+    await expect(policy('POST /a', said(value))).rejects.toThrow(message);
+    await expect(policy('POST /a', said(value))).rejects.toThrow(/#?\/paths\/~1a\/post/);
+  });
+
+  test('as x-fern-idempotent takes the headers of x-fern-idempotency-headers', async () => {
+    const headers = { 'x-fern-idempotency-headers': [{ header: 'X-Once', name: 'once' }] };
+    const fern = { 'x-fern-idempotent': true };
+    expect((await policy('POST /a', { operation: { ...fern, ...headers } })).key).toMatchObject({ name: 'X-Once' });
+    expect((await policy('POST /a', { operation: headers })).key).toBeUndefined();
+    expect((await policy('POST /a', { operation: fern })).recovery).toEqual(['refuse']);
+  });
+
+  test('as x-speakeasy-retries takes sending again away, and never adds it', async () => {
+    const none = { 'x-speakeasy-retries': { strategy: 'none' } };
+    const backoff = {
+      'x-speakeasy-retries': { strategy: 'backoff', statusCodes: ['5XX'], retryConnectionErrors: true },
+    };
+    expect((await policy('PUT /a/{id}', { operation: none })).recovery).toEqual(['refuse']);
+    expect((await policy('POST /a', { operation: backoff })).recovery).toEqual(['refuse']);
+  });
+});
+
+describe('what the configuration says', () => {
+  const item = { type: 'object', properties: { id: { type: 'string' }, reference: { type: 'string' } } };
+  const answer = { type: 'object', properties: { data: { type: 'array', items: item } } };
+  const list = {
+    '/a': {
+      get: {
+        operationId: 'list',
+        parameters: [{ name: 'ref', in: 'query', required: true, schema: { type: 'string' } }],
+        responses: { 200: { description: 'ok', content: { 'application/json': { schema: answer } } } },
+      },
+    },
+  };
+  const body = { reference: { type: 'string' }, item: { type: 'string' } };
+  const lookup = {
+    operation: 'list',
+    arguments: { ref: '$marker' },
+    items: '/data',
+    marker: { argument: 'reference', field: 'reference' },
+  };
+
+  test('of a lookup makes a POST recover by asking, after its key', async () => {
+    const found = await policy('POST /a', { paths: list, body, override: { lookup } });
+    expect(found.recovery).toEqual(['reconcile', 'refuse']);
+    const keyed = await policy('POST /a', { ...header('Idempotency-Key'), paths: list, body, override: { lookup } });
+    expect(keyed.recovery).toEqual(['resend', 'reconcile', 'refuse']);
+    expect(
+      (await policy('POST /a', { paths: list, body, override: { lookup, recovery: ['refuse'] } })).recovery,
+    ).toEqual(['refuse']);
+  });
+
+  test.each([
+    [{ lookup: { ...lookup, operation: 'lits' } }, /lookup.operation: "lits" is not known; did you mean "list"/],
+    [{ lookup: { ...lookup, operation: 'POST /a' } }, /is no read/],
+    [{ lookup: { ...lookup, marker: { argument: 'refrence', field: 'x' } } }, /did you mean "reference"/],
+    [{ lookup: { ...lookup, arguments: { ref: '$itm' } } }, /lookup.arguments.ref: "itm".*did you mean "item"/],
+    [{ lookup: { ...lookup, arguments: { rfe: '$marker' } } }, /lookup.arguments: "rfe".*did you mean "ref"/],
+    [{ lookup: { ...lookup, arguments: {} } }, /lookup.arguments lacks "ref", which list requires/],
+    [{ lookup: { ...lookup, arguments: { ref: '$reference' } } }, /what carries the marker is "\$marker"/],
+    [{ lookup: { ...lookup, items: '/dta' } }, /lookup.items: "dta" is not known; did you mean "data"/],
+    [
+      { lookup: { ...lookup, marker: { argument: 'reference', field: 'refrence' } } },
+      /marker.field: "refrence".*did you mean "reference"/,
+    ],
+    [{ identity: ['reference'], lookup }, /identity: "reference" is not known/],
+    [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"/],
+    [{ recovery: ['resend'] as const }, /needs an idempotency key/],
+    [{ recovery: ['reconcile'] as const }, /needs lookup/],
+    [{ clientId: 'item' }, /clientId is for creations by PUT/],
+  ])('%j cannot be, and why: the configuration is wrong, or the document', async (override, message) => {
+    const asked = policy('POST /a', { paths: list, body, override });
+    await expect(asked).rejects.toThrow(message);
+    await expect(asked).rejects.toMatchObject({ code: 'configuration_invalid' });
+    await expect(asked).rejects.toThrow(/api\.json: operations: POST \/a: /);
+    const { recovery, ...rest } = override as OperationOverride;
+    const said = { ...rest, ...(recovery ? { recovery: [...recovery] } : {}) };
+    const byDocument = policy('POST /a', { paths: list, body, operation: { 'x-mcp-once': said } });
+    await expect(byDocument).rejects.toThrow(message);
+    await expect(byDocument).rejects.toMatchObject({ code: 'tool_invalid' });
+  });
+
+  test('of a marker that would not fit is refused', async () => {
+    const short = { ...body, reference: { type: 'string', maxLength: 20 } };
+    await expect(policy('POST /a', { paths: list, body: short, override: { lookup } })).rejects.toThrow(
+      /41 characters/,
+    );
+  });
+
+  test('of a client-made id makes a PUT a creation that may be run again', async () => {
+    const found = await policy('PUT /a/{id}', { override: { clientId: 'id' } });
+    expect(found).toMatchObject({
+      effect: 'create',
+      match: 'identical',
+      recovery: ['natural', 'refuse'],
+      clientId: 'id',
+    });
+    await expect(policy('PUT /a/{id}', { override: { clientId: 'di' } })).rejects.toThrow(/did you mean "id"/);
+    await expect(policy('PUT /a/{id}', { override: { clientId: 'id', match: 'latest' } })).rejects.toThrow(/latest/);
+  });
+});
+
+describe('an entity tag', () => {
+  const read = { '/a/{id}': { get: { responses: { 200: { description: 'ok' } }, parameters: [] } } };
+
+  test('is taken where the operation has If-Match and its resource can be read', async () => {
+    const given = header('If-Match');
+    const paths = {
+      '/a/{id}': {
+        get: { ...read['/a/{id}'].get, parameters: [{ name: 'id', in: 'path', required: true, schema: {} }] },
+      },
+    };
+    const found = await policy('PATCH /a/{id}', { ...given, paths });
+    expect(found.recovery).toEqual(['reconcile', 'refuse']);
+    expect(found.etag?.read).toMatchObject({ method: 'GET', path: '/a/{id}' });
+    expect((await policy('PUT /a/{id}', { ...given, paths })).recovery).toEqual(['natural', 'reconcile', 'refuse']);
+    expect((await policy('PATCH /a/{id}', given)).etag).toBeUndefined();
+  });
+});

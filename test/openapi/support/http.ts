@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
+import { afterEach, expect } from 'vitest';
+import { createAuthenticator } from '../../../src/openapi/http/auth.ts';
+import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
+import type { ApiRequest, ApiSender, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
+
+/** What a test leaves open, ended after it. */
+export const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+type Handler = (request: Seen, response: ServerResponse, number: number) => unknown;
+
+/** A server on a free port that keeps what it saw. */
+export async function serve(handler: Handler): Promise<{ origin: string; seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      void handler(seen.at(-1) as Seen, response, seen.length);
+    });
+  });
+  return { origin: `http://127.0.0.1:${await listen(server)}`, seen };
+}
+
+/** On a free port of this machine, until the test has ended. */
+export function listen(server: Server | TcpServer): Promise<number> {
+  ends.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  );
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
+}
+
+interface Rig {
+  readonly sender: ApiSender;
+  readonly pauses: number[];
+  readonly logs: string[];
+}
+
+/** A sender whose pauses are noted, not waited for. */
+export function rig(
+  origin: string,
+  changes: Partial<SenderOptions> = {},
+  schemes: Record<string, SecurityScheme> = {},
+): Rig {
+  const pauses: number[] = [];
+  const logs: string[] = [];
+  const log = (message: string) => void logs.push(message);
+  const environment = {
+    API_KEY: 'sesame-1234',
+    LOGIN_USERNAME: 'ann',
+    LOGIN_PASSWORD: 'pass-word-9',
+    OAUTH_CLIENT_ID: 'id',
+    OAUTH_CLIENT_SECRET: 'client-secret',
+  };
+  const sender = createSender({
+    origin,
+    allowPrivate: true,
+    authenticator: createAuthenticator({ schemes, environment, origin }),
+    timeoutMs: 5_000,
+    answerBytesMax: 1_000_000,
+    log: { debug: log, info: log, warn: log },
+    pause: async (ms) => void pauses.push(ms),
+    ...changes,
+  });
+  ends.push(() => sender.close());
+  return { sender, pauses, logs };
+}
+
+const signal = new AbortController().signal;
+/** Sent once. */
+export const once: SendOptions = { repeatable: false, inUseStatuses: [], security: [], signal };
+export const repeatable: SendOptions = { ...once, repeatable: true };
+
+export function requestTo(origin: string, changes: Partial<ApiRequest> = {}): ApiRequest {
+  return { method: 'POST', url: `${origin}/things`, headers: {}, body: '{"a":1}', ...changes };
+}
+
+export const get = (origin: string, where = '/things'): ApiRequest => ({
+  method: 'GET',
+  url: origin + where,
+  headers: {},
+});
+
+export async function failureOf(work: Promise<unknown>): Promise<ApiFailure> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ApiFailure);
+  return error as ApiFailure;
+}

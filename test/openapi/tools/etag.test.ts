@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { refusalOf, resultOf } from '../../support/engine.ts';
+import { jsonOf, serve, startOrders, withEtag } from './harness.ts';
+
+const minute = 60_000;
+const tagged = { 'put /orders/{id}': withEtag, 'patch /orders/{id}': withEtag, 'delete /orders/{id}': withEtag };
+
+/** An API with one order, and its entity tag as a reader has it. */
+async function withOrder() {
+  const api = await startOrders();
+  api.rows.set('7', { id: '7', item: 'tea', quantity: 1 });
+  const served = await serve(api, {}, tagged);
+  const answer = await fetch(`${api.url}/orders/7`);
+  await answer.text();
+  const tag = answer.headers.get('etag') ?? '';
+  api.requests.length = 0;
+  return { api, tag, ...served };
+}
+
+describe('a write that carries an entity tag', () => {
+  test('is carried out while the resource is as it was read', async () => {
+    const { api, tag, call } = await withOrder();
+    const result = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
+    expect(jsonOf(result.result)).toMatchObject({ quantity: 2 });
+    expect(api.writes()[0]?.headers['if-match']).toBe(tag);
+  });
+
+  test('fails definitely where the resource has changed, and says so', async () => {
+    const { api, tag, call } = await withOrder();
+    api.rows.set('7', { id: '7', item: 'milk' });
+    const refusal = refusalOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
+    expect(refusal.code).toBe('operation_failed');
+    expect(refusal.message).toMatch(/412.*changed.*read it again/);
+    expect(api.effects).toBe(0);
+  });
+
+  test('control: without the tag the other change is overwritten', async () => {
+    const { api, call } = await withOrder();
+    api.rows.set('7', { id: '7', item: 'milk' });
+    await call('put_order', { id: '7', item: 'coffee' });
+    expect(api.rows.get('7')?.item).toBe('coffee');
+  });
+
+  test('reads the tag first where it is asked to', async () => {
+    const { api, tag, call } = await withOrder();
+    resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: 'fetch' }));
+    expect(api.requests.map(({ method }) => method)).toEqual(['GET', 'PATCH']);
+    expect(api.writes()[0]?.headers['if-match']).toBe(tag);
+  });
+
+  test('says what the tag may be', async () => {
+    const { toolOf } = await withOrder();
+    const properties = toolOf('patch_order').input.jsonSchema.properties as Record<string, { description: string }>;
+    expect(properties.if_match?.description).toMatch(/"fetch"/);
+    expect(Object.keys(properties)).not.toContain('If-Match');
+  });
+
+  test('of a thing that is not there is not sent', async () => {
+    const { api, call } = await withOrder();
+    const refusal = refusalOf(await call('patch_order', { id: '8', quantity: 2, if_match: 'fetch' }));
+    expect(refusal.code).toBe('operation_failed');
+    expect(api.writes()).toHaveLength(0);
+  });
+});
+
+describe('an unknown outcome', () => {
+  test('is a success where the tag has changed and all that was sent is there', async () => {
+    const { api, tag, call } = await withOrder();
+    api.drop = 1;
+    const answer = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
+    expect(answer.recovered).toBe('reconcile');
+    expect(jsonOf(answer.result)).toMatchObject({ quantity: 2 });
+    expect(api.effects).toBe(1);
+  });
+
+  test('is one also with the tag that was fetched', async () => {
+    const { api, call } = await withOrder();
+    api.drop = 1;
+    const answer = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: 'fetch' }));
+    expect(answer.recovered).toBe('reconcile');
+    expect(api.effects).toBe(1);
+  });
+
+  test('is sent again where the tag still stands, once nothing can still arrive', async () => {
+    const { api, tag, call, pass } = await withOrder();
+    api.lose = 1;
+    expect(refusalOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag })).code).toBe('outcome_unknown');
+    expect(api.effects).toBe(0);
+    // Within the window of the match: the operation is unknown, and so it is the same one whenever it is asked for.
+    pass(12 * minute);
+    resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
+    expect(api.effects).toBe(1);
+  });
+
+  test('stays unknown where somebody else has changed the thing', async () => {
+    const { api, tag, call } = await withOrder();
+    api.lose = 1;
+    const calling = call('patch_order', { id: '7', quantity: 2, if_match: tag });
+    api.rows.set('7', { id: '7', item: 'milk' });
+    const refusal = refusalOf(await calling);
+    expect(refusal.code).toBe('outcome_unknown');
+    expect(refusal.message).toMatch(/entity tag has changed/);
+    expect(api.effects).toBe(0);
+  });
+
+  test('of a PUT is settled by asking where sending again meets the changed tag', async () => {
+    const { api, tag, call } = await withOrder();
+    api.drop = 1;
+    const answer = resultOf(await call('put_order', { id: '7', item: 'coffee', if_match: tag }));
+    expect(answer.recovered).toBe('reconcile');
+    expect(api.effects).toBe(1);
+  });
+
+  test('of a DELETE is done where the thing is gone', async () => {
+    const { api, tag, call } = await withOrder();
+    api.drop = 1;
+    const answer = resultOf(await call('delete_order', { id: '7', if_match: tag }));
+    expect(JSON.stringify(answer.result)).toMatch(/gone already/);
+    expect(api.effects).toBe(1);
+  });
+});

@@ -1,0 +1,174 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test, vi } from 'vitest';
+import { McpOnceError } from '../../../src/core/errors.ts';
+import { readDocument } from '../../../src/openapi/document/read.ts';
+import { createCompiler } from '../../../src/openapi/tools/input.ts';
+import { makeTool, type ToolParts } from '../../../src/openapi/tools/make-tool.ts';
+import type { OperationHead } from '../../../src/openapi/types.ts';
+
+const github = fileURLToPath(
+  new URL('../../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url),
+);
+
+const head: OperationHead = {
+  method: 'DELETE',
+  path: '/orders/{id}',
+  pointer: '/paths/~1orders~1{id}/delete',
+  tags: [],
+  deprecated: true,
+  extensions: {},
+};
+
+function parts(ready: ToolParts['ready'], warn = vi.fn()): ToolParts {
+  const client = {
+    name: 'api',
+    variables: [],
+    memoryMs: 1,
+    classify: () => 'unknown' as const,
+    configure: () => {
+      throw new Error('not needed here');
+    },
+  };
+  return { name: 'delete_order', client, overrideOf: () => undefined, ready, find: () => undefined, warn };
+}
+
+describe('a tool of an operation', () => {
+  test('costs next to nothing until it is asked for what it needs resolved', async () => {
+    const document = await readDocument({ source: github, refHosts: [], allowPrivate: false });
+    const ready = vi.fn(() => {
+      throw new McpOnceError('tool_invalid', 'not needed here');
+    });
+    const startedAt = performance.now();
+    const tools = document.heads.map((each) => makeTool(each, parts(ready)));
+    const tookMs = performance.now() - startedAt;
+    expect(tools).toHaveLength(1_223);
+    for (const { name, title, description, effect, match, windowMs, client } of tools) {
+      expect([name, title, description, effect, match, windowMs, client]).not.toContain(undefined);
+    }
+    expect(ready).not.toHaveBeenCalled();
+    // A few ms where nothing else runs.
+    expect(tookMs).toBeLessThan(250);
+  });
+
+  test('that cannot be resolved refuses every call with the reason, and is told of once', () => {
+    const warn = vi.fn();
+    const tool = makeTool(
+      head,
+      parts(() => {
+        throw new McpOnceError('tool_invalid', 'its parameter "id" is nowhere.');
+      }, warn),
+    );
+    expect(tool.input.parse({ id: '7' })).toEqual({
+      ok: false,
+      issues: [{ path: '', message: expect.stringMatching(/DELETE \/orders\/\{id\} cannot be called: .*nowhere/) }],
+    });
+    expect([tool.input.jsonSchema.type, tool.outputSchema, tool.recovery]).toEqual(['object', undefined, ['refuse']]);
+    expect(tool.input).toBe(tool.input);
+    expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  test('keeps what is made on demand under another object laid over it', () => {
+    const tool = makeTool(
+      head,
+      parts(() => {
+        throw new McpOnceError('tool_invalid', 'gone');
+      }),
+    );
+    const over = Object.create(tool, { match: { value: 'off' } }) as typeof tool;
+    expect([over.match, over.effect, over.recovery]).toEqual(['off', 'delete', ['refuse']]);
+    expect(over.input).toBe(tool.input);
+  });
+
+  test('says which request it is, and that it is deprecated', () => {
+    const tool = makeTool(
+      { ...head, summary: 'Delete it' },
+      parts(() => Promise.reject() as never),
+    );
+    expect(tool.description).toBe(
+      'Delete it\n\nDeprecated: prefer another tool where there is one.\n\n(DELETE /orders/{id})',
+    );
+  });
+});
+
+describe('arguments by JSON Schema', () => {
+  const parser = (schema: Record<string, unknown>) => createCompiler().parser({ type: 'object', ...schema });
+  const issuesOf = (schema: Record<string, unknown>, value: unknown) => {
+    const parsed = parser(schema)(value);
+    return parsed.ok ? [] : parsed.issues;
+  };
+
+  const withDefaults = {
+    properties: {
+      count: { type: 'integer', default: 1 },
+      lines: { items: { $ref: '#/$defs/line' } },
+      default: { type: 'string', default: 'a name like any other' },
+    },
+    $defs: {
+      line: { type: 'object', required: ['unit'], properties: { quantity: { default: 2 }, unit: { default: 'g' } } },
+    },
+  };
+
+  test('get the defaults of what is required, no others, and stay the caller’s own', () => {
+    const given = { lines: [{}] };
+    expect(parser(withDefaults)(given)).toEqual({ ok: true, value: { lines: [{ unit: 'g' }] } });
+    expect(given).toEqual({ lines: [{}] });
+    const optionalBody = { properties: { a: {}, b: { default: 2 } }, dependentRequired: { a: ['b'] } };
+    expect(parser(optionalBody)({})).toEqual({ ok: true, value: {} });
+    expect(parser(optionalBody)({ a: 1 })).toEqual({ ok: true, value: { a: 1, b: 2 } });
+  });
+
+  test('get all defaults where they only tell which operation is meant', () => {
+    const { filler } = createCompiler();
+    const filled = { count: 1, lines: [{ quantity: 2, unit: 'g' }], default: 'a name like any other' };
+    expect(filler(withDefaults)({ lines: [{}] })).toEqual(filled);
+  });
+
+  test.each([
+    [{ properties: { a: { type: 'string' } } }, { a: 'secret'.length }, 'a', 'must be string'],
+    [{ required: ['a'] }, {}, 'a', 'is missing'],
+    [
+      { properties: { lines: { items: { required: ['sku'], type: 'object' } } } },
+      { lines: [{ sku: 1 }, {}] },
+      'lines[1].sku',
+      'is missing',
+    ],
+    [
+      { properties: { state: { enum: ['open', 'closed'] } } },
+      { state: 'opne' },
+      'state',
+      'must be one of "open", "closed"',
+    ],
+    [{ properties: { v: { const: 2 } } }, { v: 'secret' }, 'v', 'must be 2'],
+    [{ properties: { when: { format: 'date-time' } } }, { when: 'secret' }, 'when', 'must match format "date-time"'],
+    [
+      { properties: { name: {} }, additionalProperties: false },
+      { nmae: 1 },
+      '',
+      '"nmae" is not known (did you mean "name"?)',
+    ],
+    [{ properties: { 'a/b': { minLength: 3 } } }, { 'a/b': 'x' }, 'a/b', 'must NOT have fewer than 3 characters'],
+  ])('%j names field and reason, never a value', (schema, value, path, message) => {
+    expect(issuesOf(schema, value)).toEqual([{ path, message }]);
+    expect(JSON.stringify(issuesOf(schema, value))).not.toMatch(/secret|opne/);
+  });
+
+  test('pass a pattern that JavaScript cannot read, and obey one with Unicode classes', () => {
+    expect(issuesOf({ properties: { a: { type: 'string', pattern: '(?<!' } } }, { a: 'x' })).toEqual([]);
+    expect(issuesOf({ properties: { a: { type: 'string', pattern: '^\\p{L}+$' } } }, { a: 'é' })).toEqual([]);
+    expect(issuesOf({ properties: { a: { type: 'string', pattern: '^\\p{L}+$' } } }, { a: '1' })).toHaveLength(1);
+    expect(issuesOf({ properties: { a: { type: 'string', pattern: '^[\\w-.]+$' } } }, { a: 'a.b' })).toEqual([]);
+  });
+
+  test('of two schemas with one $id are both checked', () => {
+    const compiler = createCompiler();
+    const one = { type: 'object', properties: { a: { $id: 'urn:same', type: 'string' } } };
+    const other = { type: 'object', properties: { a: { $id: 'urn:same', type: 'integer' } } };
+    expect(compiler.parser(one)({ a: 'x' }).ok).toBe(true);
+    expect(compiler.parser(other)({ a: 1 }).ok).toBe(true);
+    expect(compiler.parser(other)({ a: 'x' }).ok).toBe(false);
+  });
+
+  test('cannot be checked by a schema that refers to nothing', () => {
+    expect(() => parser({ properties: { a: { $ref: '#/$defs/none' } } })).toThrow(/cannot be checked by/);
+  });
+});

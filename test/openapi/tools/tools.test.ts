@@ -1,0 +1,375 @@
+import { describe, expect, test } from 'vitest';
+import type { OperationOverride } from '../../../src/openapi/types.ts';
+import { refusalOf, resultOf } from '../../support/engine.ts';
+import { jsonOf, keyHeader, type OrdersApi, serve, startOrders } from './harness.ts';
+
+const minute = 60_000;
+const lookup = {
+  operation: 'listOrders',
+  arguments: { reference: '$marker' },
+  items: '/data',
+  marker: { argument: 'reference', field: 'reference' },
+};
+const only = (name: string, override: OperationOverride) => ({ operations: { [name]: override } });
+const keyed = { 'post /orders': keyHeader };
+
+function keysOf(api: OrdersApi): unknown[] {
+  return api.writes().map(({ headers }) => headers['idempotency-key']);
+}
+
+describe('a repeated POST', () => {
+  test('makes one row, and its repeat is told the first answer', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    const first = resultOf(await call('create_order', { item: 'tea' }));
+    const again = resultOf(await call('create_order', { item: 'tea', quantity: 1 }));
+    expect([first.replayed, again.replayed]).toEqual([false, true]);
+    expect(again.result).toEqual(first.result);
+    expect(jsonOf(again.result)).toEqual({ id: '1', item: 'tea' });
+    expect(api.effects).toBe(1);
+  });
+
+  test('twenty times at once makes one row', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call('create_order', { item: 'tea' })));
+    expect(new Set(answers.map((answer) => JSON.stringify(resultOf(answer).result))).size).toBe(1);
+    expect(api.rows.size).toBe(1);
+  });
+
+  test('control: without the guard it makes a row each time', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('createOrder', { match: 'off' }));
+    await Promise.all(Array.from({ length: 20 }, () => call('create_order', { item: 'tea' })));
+    expect(api.rows.size).toBe(20);
+  });
+
+  test('by its business key is the same order in other words', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('createOrder', { identity: ['item'] }));
+    await call('create_order', { item: 'tea', note: 'please' });
+    const other = refusalOf(await call('create_order', { item: 'tea', note: 'kindly' }));
+    expect(other.code).toBe('idempotency_conflict');
+    expect(other.fields).toEqual(['note']);
+    expect(api.rows.size).toBe(1);
+  });
+
+  test('cannot be told to be sent again where the API takes no key', async () => {
+    const api = await startOrders();
+    const { applyRules } = await import('../../../src/core/tool/load.ts');
+    const plain = await serve(api);
+    const rules = { create_order: { recovery: 'resend' as const } };
+    expect(() => applyRules(plain.tools, rules)).toThrow(/resend/);
+    const withKeys = await serve(api, {}, keyed);
+    expect(applyRules(withKeys.tools, rules).tools.find(({ name }) => name === 'create_order')?.recovery).toEqual([
+      'resend',
+      'refuse',
+    ]);
+  });
+
+  test('that was refused runs again, under another key', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    expect(refusalOf(await call('create_order', { item: 'refused' })).code).toBe('operation_failed');
+    expect(refusalOf(await call('create_order', { item: 'refused' })).message).toMatch(/422.*not for sale/);
+    const [one, other] = keysOf(api);
+    expect(one).not.toBe(other);
+    expect(api.effects).toBe(0);
+  });
+});
+
+describe('a POST whose answer is lost', () => {
+  test('is sent again under the same key, which the model never sees, and makes one row', async () => {
+    const api = await startOrders();
+    api.honoursKeys = true;
+    const { call, toolOf } = await serve(api, {}, keyed);
+    expect(Object.keys(toolOf('create_order').input.jsonSchema.properties as object)).toEqual([
+      'item',
+      'quantity',
+      'reference',
+      'note',
+    ]);
+    expect(toolOf('create_order').input.jsonSchema.required).toEqual(['item']);
+    api.drop = 1;
+    expect(jsonOf(resultOf(await call('create_order', { item: 'tea' })).result)).toMatchObject({ id: '1' });
+    const keys = keysOf(api);
+    expect(keys).toHaveLength(2);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(api.rows.size).toBe(1);
+  });
+
+  test('for as often as it is sent in one go is recovered by sending again, and makes one row', async () => {
+    const api = await startOrders();
+    api.honoursKeys = true;
+    const { call } = await serve(api, {}, keyed);
+    api.drop = 4;
+    const answer = resultOf(await call('create_order', { item: 'tea' }));
+    expect(answer.recovered).toBe('resend');
+    expect(new Set(keysOf(api)).size).toBe(1);
+    expect(api.rows.size).toBe(1);
+  });
+
+  test.each([
+    [422, 'that request is in progress'],
+    [400, 'the key was already used'],
+  ])('and that is then answered %i (%s) is not known, since that speaks of the key', async (status, message) => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    api.drop = 4;
+    api.refusals.push({ status, message }, { status, message });
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('outcome_unknown');
+    expect(new Set(keysOf(api)).size).toBe(1);
+  });
+
+  test('and that is then declined by a provider that knows the key has failed for certain', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    api.lose = 4;
+    api.refusals.push({ status: 402, message: 'declined' });
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('operation_failed');
+    expect(api.effects).toBe(0);
+  });
+
+  test('control: where the API forgets keys, sending again makes a second row', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, {}, keyed);
+    api.drop = 1;
+    await call('create_order', { item: 'tea' });
+    expect(api.rows.size).toBe(2);
+  });
+
+  test('has its key in the body where the API takes it there', async () => {
+    const api = await startOrders();
+    api.honoursKeys = true;
+    const schema = {
+      type: 'object',
+      required: ['item', 'idempotency_key'],
+      properties: { item: { type: 'string' }, idempotency_key: { type: 'string', maxLength: 45 } },
+    };
+    const requestBody = { required: true, content: { 'application/json': { schema } } };
+    const { call } = await serve(api, {}, { 'post /orders': { requestBody } });
+    api.drop = 1;
+    expect(jsonOf(resultOf(await call('create_order', { item: 'tea' })).result)).toEqual({ id: '1', item: 'tea' });
+    expect(new Set(api.writes().map(({ body }) => body.idempotency_key)).size).toBe(1);
+    expect(api.rows.size).toBe(1);
+    const given = refusalOf(await call('create_order', { item: 'milk', idempotency_key: 'mine' }));
+    expect(given).toMatchObject({ code: 'invalid_input' });
+    expect(given.message).toMatch(/idempotency_key is filled in by this tool/);
+  });
+
+  test('has its key in a body of alternatives, too, which the model cannot fill in', async () => {
+    const api = await startOrders();
+    api.honoursKeys = true;
+    const kind = (name: string) => ({
+      type: 'object',
+      required: [name, 'idempotency_key'],
+      properties: { [name]: { type: 'string' }, idempotency_key: { type: 'string' } },
+      additionalProperties: false,
+    });
+    const schema = { oneOf: [kind('item'), kind('service')] };
+    const requestBody = { required: true, content: { 'application/json': { schema } } };
+    const { call, toolOf } = await serve(api, {}, { 'post /orders': { requestBody } });
+    expect(JSON.stringify(toolOf('create_order').input.jsonSchema)).not.toContain('idempotency_key');
+    api.drop = 1;
+    resultOf(await call('create_order', { body: { item: 'tea' } }));
+    expect(api.writes().map(({ body }) => body.idempotency_key)).toEqual([expect.any(String), expect.any(String)]);
+    expect(api.rows.size).toBe(1);
+    const given = refusalOf(await call('create_order', { body: { item: 'milk', idempotency_key: 'mine' } }));
+    expect(given.message).toMatch(/body.idempotency_key is filled in by this tool/);
+  });
+
+  test('is found by its marker, and made once', async () => {
+    const api = await startOrders();
+    const { call, toolOf } = await serve(api, only('createOrder', { lookup }));
+    expect(toolOf('create_order').input.jsonSchema.properties).not.toHaveProperty('reference');
+    api.drop = 1;
+    const answer = resultOf(await call('create_order', { item: 'tea' }));
+    expect(answer.recovered).toBe('reconcile');
+    expect(jsonOf(answer.result)).toMatchObject({
+      id: '1',
+      item: 'tea',
+      reference: expect.stringMatching(/^mcp_once_/),
+    });
+    expect(resultOf(await call('create_order', { item: 'tea' })).replayed).toBe(true);
+    expect(api.effects).toBe(1);
+  });
+
+  test('and that never arrived is sent once nothing can still arrive, and not before', async () => {
+    const api = await startOrders();
+    const { call, pass } = await serve(api, only('createOrder', { lookup }));
+    api.lose = 1;
+    const early = refusalOf(await call('create_order', { item: 'tea' }));
+    expect(early.code).toBe('outcome_unknown');
+    expect(early.retryAfterMs).toBeGreaterThan(0);
+    expect(api.effects).toBe(0);
+    pass(12 * minute);
+    expect(jsonOf(resultOf(await call('create_order', { item: 'tea' })).result)).toMatchObject({ item: 'tea' });
+    expect(api.effects).toBe(1);
+  });
+
+  test('is not taken for absent by one page of a longer list', async () => {
+    const api = await startOrders();
+    api.rows.set('a', { id: 'a', item: 'other' });
+    api.rows.set('b', { id: 'b', item: 'other' });
+    api.page = 2;
+    const everything = { ...lookup, arguments: {} };
+    const { call, pass } = await serve(api, only('createOrder', { lookup: everything }));
+    api.drop = 1;
+    expect(refusalOf(await call('create_order', { item: 'tea' })).message).toMatch(/one page of a longer list/);
+    pass(12 * minute);
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('outcome_unknown');
+    expect(api.effects).toBe(1);
+  });
+
+  test('with nothing to ask is told as unknown, and never sent again', async () => {
+    const api = await startOrders();
+    const { call, pass } = await serve(api);
+    api.drop = 1;
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('outcome_unknown');
+    pass(12 * minute);
+    expect(refusalOf(await call('create_order', { item: 'tea' })).code).toBe('outcome_unknown');
+    expect(api.writes()).toHaveLength(1);
+  });
+
+  test('control: without the guard it is made twice', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('createOrder', { match: 'off' }));
+    api.drop = 1;
+    await call('create_order', { item: 'tea' });
+    await call('create_order', { item: 'tea' });
+    expect(api.rows.size).toBe(2);
+  });
+});
+
+describe('writes of one thing', () => {
+  test('PUT A, B, A takes effect three times, and A, A once', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    for (const item of ['A', 'B', 'A', 'A']) await call('put_order', { id: '7', item });
+    expect(api.writes().map(({ body }) => body.item)).toEqual(['A', 'B', 'A']);
+  });
+
+  test('control: without the guard PUT A, A takes effect twice', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('putOrder', { match: 'off' }));
+    for (const item of ['A', 'A']) await call('put_order', { id: '7', item });
+    expect(api.effects).toBe(2);
+  });
+
+  test('DELETE twice gives one answer twice', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    api.rows.set('7', { id: '7' });
+    const first = resultOf(await call('delete_order', { id: '7' }));
+    const again = resultOf(await call('delete_order', { id: '7' }));
+    expect(again.result).toEqual(first.result);
+    expect(api.writes()).toHaveLength(1);
+  });
+
+  test('control: without the guard the second DELETE fails', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('deleteOrder', { match: 'off' }));
+    api.rows.set('7', { id: '7' });
+    expect((await call('delete_order', { id: '7' })).type).toBe('result');
+    expect(refusalOf(await call('delete_order', { id: '7' })).code).toBe('operation_failed');
+  });
+
+  test('DELETE, PUT, DELETE of one thing are three operations, since they share the resource', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    api.rows.set('7', { id: '7' });
+    await call('delete_order', { id: '7' });
+    await call('put_order', { id: '7', item: 'A' });
+    await call('delete_order', { id: '7' });
+    expect(api.writes().map(({ method }) => method)).toEqual(['DELETE', 'PUT', 'DELETE']);
+    expect(api.rows.size).toBe(0);
+  });
+
+  test('a DELETE whose answer was lost counts as done when the thing is gone', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    api.rows.set('7', { id: '7' });
+    api.drop = 1;
+    const answer = resultOf(await call('delete_order', { id: '7' }));
+    expect(answer.recovered).toBe('natural');
+    expect(JSON.stringify(answer.result)).toMatch(/gone already/);
+    expect(api.effects).toBe(1);
+  });
+
+  test('a DELETE of what never was is a definite failure', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    expect(refusalOf(await call('delete_order', { id: '7' })).code).toBe('operation_failed');
+  });
+});
+
+describe('an id that is made from the key', () => {
+  const made = only('putOrder', { clientId: 'id' });
+
+  test('is the same for every repeat, hidden, and told', async () => {
+    const api = await startOrders();
+    const { call, toolOf } = await serve(api, made);
+    expect(toolOf('put_order').input.jsonSchema.properties).not.toHaveProperty('id');
+    const first = resultOf(await call('put_order', { item: 'tea' }));
+    expect(resultOf(await call('put_order', { item: 'tea' })).result).toEqual(first.result);
+    const [id] = api.rows.keys();
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(JSON.stringify(first.result)).toContain(`id: ${id}`);
+    expect(api.effects).toBe(1);
+    await call('put_order', { item: 'milk' });
+    expect(api.rows.size).toBe(2);
+  });
+
+  test('stays the same where the answer was lost', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, made);
+    api.drop = 5;
+    const answer = resultOf(await call('put_order', { item: 'tea' }));
+    expect(answer.recovered).toBe('natural');
+    expect(new Set(api.writes().map(({ path }) => path)).size).toBe(1);
+    expect(api.rows.size).toBe(1);
+  });
+
+  test('control: without the guard each call makes another', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('putOrder', { clientId: 'id', match: 'off' }));
+    await call('put_order', { item: 'tea' });
+    await call('put_order', { item: 'tea' });
+    expect(api.rows.size).toBe(2);
+  });
+});
+
+describe('arguments', () => {
+  test.each([
+    [{ item: 7 }, /item must be string/],
+    [{}, /item is missing/],
+    [{ item: 'tea', quantty: 2 }, /"quantty" is not known \(did you mean "quantity"\?\)/],
+    [{ item: 'tea', quantity: 0 }, /quantity must be >= 1/],
+  ])('%j are refused before anything is sent', async (args, message) => {
+    const api = await startOrders();
+    const { call, records } = await serve(api);
+    const refusal = refusalOf(await call('create_order', args));
+    expect(refusal.code).toBe('invalid_input');
+    expect(refusal.message).toMatch(message);
+    expect(api.requests).toHaveLength(0);
+    expect(await records()).toHaveLength(0);
+  });
+
+  test('that lead out of the path are refused, without their value', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api);
+    const refusal = refusalOf(await call('delete_order', { id: '..' }));
+    expect(refusal.code).toBe('invalid_input');
+    expect(refusal.message).toMatch(/id/);
+    expect(api.requests).toHaveLength(0);
+  });
+
+  test('of a read are sent, and nothing of it is recorded', async () => {
+    const api = await startOrders();
+    const { call, records } = await serve(api);
+    api.rows.set('7', { id: '7', item: 'tea' });
+    expect(jsonOf(resultOf(await call('get_order', { id: '7' })).result)).toEqual({ id: '7', item: 'tea' });
+    expect(await records()).toHaveLength(0);
+  });
+});

@@ -1,0 +1,226 @@
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import { describe, expect, test } from 'vitest';
+import type { OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../../src/core/call/types.ts';
+import { defineTool, z } from '../../src/index.ts';
+import { OUTCOME_META, render } from '../../src/server/render.ts';
+
+const tool = defineTool({
+  name: 'create_thing',
+  title: 'Create thing',
+  description: 'Creates a thing.',
+  effect: 'create',
+  input: z.object({}),
+  output: z.object({ id: z.string(), total: z.int() }),
+  run: async () => ({ id: 'x', total: 1 }),
+});
+const operation: OperationInfo = {
+  key: '0d3a6d3e-8a55-8c1e-9a3f-000000000001',
+  tool: 'create_thing',
+  generation: 2,
+  attempt: 1,
+  firstExecutedAt: '2026-01-02T03:04:05.678Z',
+};
+const first: ResultAnswer = { type: 'result', tool, result: { total: 1, id: 'x' }, replayed: false, operation };
+const replay: ResultAnswer = { ...first, replayed: true, repeatToken: 'r1.1.2.abc.def' };
+
+const refusal = (code: OutcomeCode, more: Partial<RefusalAnswer> = {}): RefusalAnswer => ({
+  type: 'refusal',
+  code,
+  message: `create_thing: ${code}. Nothing was executed.`,
+  ...more,
+});
+const texts = (answer: ReturnType<typeof render>): string[] =>
+  answer.content.map((item) => (item.type === 'text' ? item.text : item.type));
+
+test('a question is an InputRequiredResult of MCP 2026-07-28, and its outcome is in _meta', () => {
+  const schema = { type: 'object', properties: {} };
+  const requests = { again: { message: 'Again?', schema } };
+  const asked = { type: 'input_required', tool: 'create_thing', about: 'again', requests } as const;
+  expect(render({ ...asked, requestState: 'q1.s', operation })).toEqual({
+    resultType: 'input_required',
+    inputRequests: {
+      again: { method: 'elicitation/create', params: { message: 'Again?', requestedSchema: schema } },
+    },
+    requestState: 'q1.s',
+    _meta: { 'mcp-once/outcome': expect.objectContaining({ code: 'input_required', operation: operation.key }) },
+  });
+});
+
+describe('a result', () => {
+  test('is structured content and its JSON as text, as the output schema has it', () => {
+    const rendered = render(first);
+    expect(rendered).toEqual({
+      content: [{ type: 'text', text: '{"total":1,"id":"x"}' }],
+      structuredContent: { total: 1, id: 'x' },
+      _meta: {
+        'mcp-once/outcome': {
+          code: 'succeeded',
+          replayed: false,
+          operation: operation.key,
+          firstExecutedAt: operation.firstExecutedAt,
+          generation: 2,
+          attempt: 1,
+        },
+      },
+    });
+    const validate = new AjvJsonSchemaValidator().getValidator(tool.outputSchema as never);
+    expect(validate(rendered.structuredContent).valid).toBe(true);
+    expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);
+  });
+
+  test('of an unknown outcome that was made known says how', () => {
+    expect(render({ ...first, recovered: 'reconcile' })._meta?.[OUTCOME_META]).toMatchObject({
+      recovered: 'reconcile',
+    });
+  });
+
+  test('that is content passes as it is, with the note of a replay after it and the outcome beside its own _meta', () => {
+    const image = { type: 'image', data: 'AAAA', mimeType: 'image/png' };
+    const result = { content: [image], structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' };
+    const contentTool = { ...tool, results: 'content' as const };
+    const rendered = render({ ...first, tool: contentTool, result });
+    expect(rendered).toMatchObject({ structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' });
+    expect(rendered.content).toEqual([image]);
+    const repeated = render({ ...replay, tool: contentTool, result });
+    expect(repeated.content[0]).toEqual(image);
+    expect(texts(repeated)[1]).toContain('r1.1.2.abc.def');
+    expect(repeated._meta?.[OUTCOME_META]).toMatchObject({ replayed: true });
+    expect(CallToolResultSchema.safeParse(repeated).success).toBe(true);
+  });
+
+  test('that a person resolved with what the API answered is shown as JSON, and as the first of a conflict as it was', () => {
+    const contentTool = { ...tool, results: 'content' as const };
+    expect(render({ ...replay, tool: contentTool, result: { id: 7 } })).toMatchObject({
+      content: [{ type: 'text', text: '{"id":7}' }, { type: 'text' }],
+      structuredContent: { id: 7 },
+    });
+    const content = [{ type: 'text', text: 'made' }];
+    const conflict = render(refusal('idempotency_conflict', { firstResult: { content } }));
+    expect(texts(conflict)[1]).toBe('made');
+  });
+
+  test('of a call that is not guarded has no operation', () => {
+    const { operation: _, ...unguarded } = first;
+    expect(render(unguarded)._meta).toEqual({ [OUTCOME_META]: { code: 'succeeded', replayed: false } });
+  });
+
+  test.each([
+    [[1, 2], '[1,2]'],
+    ['text', '"text"'],
+    [null, 'null'],
+    [undefined, 'null'],
+    [5, '5'],
+  ])('that is no object (%j) is text alone', (result, json) => {
+    const rendered = render({ ...first, result });
+    expect(texts(rendered)).toEqual([json]);
+    expect(rendered).not.toHaveProperty('structuredContent');
+  });
+
+  test('of a tool without output schema is text alone', () => {
+    const { outputSchema: _, ...plain } = tool;
+    expect(render({ ...first, tool: plain })).not.toHaveProperty('structuredContent');
+  });
+});
+
+describe('a replay', () => {
+  test('of an error says how to try anew, and that the error may hide an effect', () => {
+    const failed = { content: [{ type: 'text', text: 'no such file' }], isError: true };
+    const [, note] = texts(render({ ...replay, tool: { ...tool, results: 'content' }, result: failed }));
+    expect(note).toMatch(/Nothing was executed now\. It was an error: once its cause is gone.*repeat_token "r1\.1\.2/);
+    expect(note).toMatch(/check first/);
+  });
+
+  test('has structured content and first text byte for byte as the first answer', () => {
+    const [a, b] = [render(first), render(replay)];
+    expect(JSON.stringify(b.structuredContent)).toBe(JSON.stringify(a.structuredContent));
+    expect(JSON.stringify(b.content[0])).toBe(JSON.stringify(a.content[0]));
+    expect(b.isError).toBeUndefined();
+  });
+
+  test('keeps its bytes where a copy by schema would not: an own __proto__, keys in their order', () => {
+    const result: unknown = JSON.parse('{"z":1,"__proto__":{"a":1},"a":2}');
+    const rendered = render({ ...replay, result });
+    expect(JSON.stringify(rendered.structuredContent)).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
+    expect(texts(rendered)[0]).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
+  });
+
+  test('tells the model that nothing was executed, since when, and how to mean it twice', () => {
+    const note = texts(render(replay))[1];
+    expect(note).toContain('Nothing was executed now');
+    expect(note).toContain('2026-01-02T03:04:05.678Z');
+    expect(note).toContain('repeat_token "r1.1.2.abc.def"');
+    expect(render(replay)._meta?.[OUTCOME_META]).toMatchObject({ replayed: true, repeatToken: 'r1.1.2.abc.def' });
+  });
+
+  test('without a repeat token offers no second operation', () => {
+    const { repeatToken: _, ...withoutToken } = replay;
+    expect(texts(render(withoutToken))[1]).not.toContain('repeat_token');
+  });
+});
+
+describe('a refusal', () => {
+  const codes: OutcomeCode[] = [
+    'idempotency_conflict',
+    'idempotency_in_flight',
+    'outcome_unknown',
+    'ledger_unavailable',
+    'invalid_input',
+    'operation_failed',
+    'operation_incomplete',
+    'result_not_kept',
+    'invalid_repeat_token',
+    'unknown_tool',
+    'record_unreadable',
+    'cancelled',
+  ];
+
+  test.each(codes)('%s is an error result with the sentence and the code', (code) => {
+    const rendered = render(refusal(code));
+    expect(rendered).toEqual({
+      isError: true,
+      content: [{ type: 'text', text: `create_thing: ${code}. Nothing was executed.` }],
+      _meta: { [OUTCOME_META]: { code, replayed: false } },
+    });
+    expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);
+  });
+
+  test('for a conflict hands over the first result, the fields and the repeat token', () => {
+    const rendered = render(
+      refusal('idempotency_conflict', { operation, fields: ['memo'], firstResult: { id: 'x' }, repeatToken: 'r1.t' }),
+    );
+    expect(texts(rendered)).toEqual([
+      'create_thing: idempotency_conflict. Nothing was executed. The repeat_token for a second operation is "r1.t".',
+      '{"id":"x"}',
+    ]);
+    expect(rendered._meta?.[OUTCOME_META]).toEqual({
+      code: 'idempotency_conflict',
+      replayed: false,
+      operation: operation.key,
+      firstExecutedAt: operation.firstExecutedAt,
+      generation: 2,
+      attempt: 1,
+      fields: ['memo'],
+      repeatToken: 'r1.t',
+      firstResult: { id: 'x' },
+    });
+  });
+
+  test('carries a first result that is null, when it to retry, the steps done, and why a result is not kept', () => {
+    expect(texts(render(refusal('idempotency_conflict', { firstResult: null })))[1]).toBe('null');
+    expect(render(refusal('idempotency_in_flight', { retryAfterMs: 5_000 }))._meta?.[OUTCOME_META]).toMatchObject({
+      retryAfterMs: 5_000,
+    });
+    expect(render(refusal('operation_incomplete', { steps: ['customer'] }))._meta?.[OUTCOME_META]).toMatchObject({
+      steps: ['customer'],
+    });
+    const stub = { reason: 'too_large', message: 'it has 9 bytes' } as const;
+    expect(render(refusal('result_not_kept', { stub }))._meta?.[OUTCOME_META]).toMatchObject({ stub });
+  });
+
+  test('of invalid input names at most 50 issues to programs', () => {
+    const issues = Array.from({ length: 60 }, (_, index) => ({ path: `lines[${index}]`, message: 'is no number' }));
+    const outcome = render(refusal('invalid_input', { issues }))._meta?.[OUTCOME_META] as { issues: unknown[] };
+    expect(outcome.issues).toHaveLength(50);
+  });
+});

@@ -1,0 +1,71 @@
+import { type FaultRule, type Sandbox, startSandbox } from '../../sandbox/start.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Store } from '../../src/core/ledger/stores/store.ts';
+import { createCustomer } from '../../tools/create-customer.ts';
+import { createInvoice } from '../../tools/create-invoice.ts';
+import { createPayment } from '../../tools/create-payment.ts';
+import { getInvoice } from '../../tools/get-invoice.ts';
+import { listCustomers } from '../../tools/list-customers.ts';
+import { listInvoices } from '../../tools/list-invoices.ts';
+import { refundPayment } from '../../tools/refund-payment.ts';
+import { sendEmail } from '../../tools/send-email.ts';
+import { updateCustomer } from '../../tools/update-customer.ts';
+import { voidInvoice } from '../../tools/void-invoice.ts';
+import { control, effectsOf, sdkFor } from '../sandbox/harness.ts';
+import { testEngine } from '../support/engine.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
+
+export const shippedTools = [
+  createCustomer,
+  createInvoice,
+  createPayment,
+  getInvoice,
+  listCustomers,
+  listInvoices,
+  refundPayment,
+  sendEmail,
+  updateCustomer,
+  voidInvoice,
+];
+
+/** The sandbox, the official SDK on it for what tests do by hand, and engines whose tools call it. */
+export async function openWorld(options: { now?: () => number } = {}) {
+  const sandbox: Sandbox = await startSandbox({ port: 0, dataFile: ':memory:', faults: true, ...options });
+  const look = () => effectsOf(sandbox);
+  return {
+    sandbox,
+    stripe: sdkFor(sandbox),
+    look,
+    /** How often an action took effect at the sandbox. */
+    count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
+    /** Whether the request that arrived last has had its effect. */
+    lastTookEffect: async (): Promise<boolean> => {
+      const { requests, effects } = await look();
+      const last = requests.at(-1)?.idempotency_key;
+      return effects.some((effect) => effect.idempotency_key === last);
+    },
+    fault: (rule: FaultRule) => control(sandbox, 'POST', 'faults', rule),
+    clearFaults: () => control(sandbox, 'DELETE', 'faults'),
+    arrived: (path: string, count: number) =>
+      control(sandbox, 'GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
+    engine: (how: { clock?: Clock; store?: Store; environment?: Record<string, string> } = {}) =>
+      testEngine({ tools: shippedTools, sandbox: () => Promise.resolve(sandbox.url), ...how }),
+    close: () => sandbox.close(),
+  };
+}
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** Lets a manual clock run, in steps of a second with real time for real requests between them, until there is an answer. */
+export async function running<T>(clock: ManualClock, answer: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = answer.finally(() => {
+    isOver = true;
+  });
+  over.catch(() => undefined);
+  for (let second = 0; second < 3_600 && !isOver; second += 1) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  return over;
+}

@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { refusalOf, resultOf } from '../support/engine.ts';
+import { openWorld, type World } from './harness.ts';
+
+let world: World;
+let call: ReturnType<World['engine']>['call'];
+
+beforeEach(async () => {
+  world = await openWorld();
+  call = world.engine().call;
+});
+
+afterEach(() => world.close());
+
+const ada = { name: 'Ada Lovelace', email: 'ada@example.com' };
+const lines = [
+  { description: 'Consulting', unit_amount: 12_500, quantity: 8 },
+  { description: 'Travel', unit_amount: 4_200 },
+];
+const invoice = { customer: ada, currency: 'usd', lines, due_days: 14, memo: 'Thank you', action: 'finalize' };
+
+describe('create_invoice', () => {
+  test('makes customer, invoice and lines, finalizes, and tells what became of it', async () => {
+    const { result } = resultOf(await call('create_invoice', invoice));
+    expect(result).toMatchObject({
+      status: 'open',
+      number: expect.stringMatching(/-0001$/),
+      currency: 'usd',
+      subtotal: 104_200,
+      total: 104_200,
+      amount_due: 104_200,
+      hosted_url: expect.stringContaining('http'),
+    });
+    const { id, customer, due_date } = result as { id: string; customer: string; due_date: string };
+    const made = await world.stripe.invoices.retrieve(id);
+    expect(made).toMatchObject({ customer, collection_method: 'send_invoice', auto_advance: false });
+    expect(made.description).toBe('Thank you');
+    expect(made.lines.data.map((line) => [line.description, line.quantity, line.amount])).toEqual(
+      expect.arrayContaining([
+        ['Consulting', 8, 100_000],
+        ['Travel', 1, 4_200],
+      ]),
+    );
+    expect(new Date(due_date).getTime() / 1_000).toBe(made.due_date);
+    expect((await world.look()).actions).toEqual({
+      'customer.created': 1,
+      'invoice.created': 1,
+      'invoice_item.created': 2,
+      'invoice.finalized': 1,
+    });
+  });
+
+  test('each request has a key of its own, and none is sent twice', async () => {
+    await call('create_invoice', { ...invoice, action: 'send' });
+    const posts = (await world.look()).requests.filter(({ method }) => method === 'POST');
+    expect(posts).toHaveLength(6);
+    expect(new Set(posts.map((post) => post.idempotency_key)).size).toBe(6);
+    expect(await world.count('invoice.sent')).toBe(1);
+  });
+
+  test('a draft is left as it is, and nobody is told', async () => {
+    const { action: _, ...draft } = invoice;
+    const { result } = resultOf(await call('create_invoice', draft));
+    expect(result).toMatchObject({ status: 'draft', number: null, hosted_url: null, total: 104_200 });
+    expect(await world.count('invoice.finalized')).toBe(0);
+  });
+
+  test('a repeat replays, however it is written; of 20 at once one executes', async () => {
+    const rewritten = {
+      memo: 'Thank you',
+      action: 'finalize',
+      due_days: 14,
+      lines: [lines[0], { ...lines[1], quantity: 1 }],
+      currency: 'USD',
+      customer: { email: 'Ada@Example.com', id: null, name: 'Ada Lovelace' },
+    };
+    const calls = Array.from({ length: 20 }, (_, index) => call('create_invoice', index % 2 ? invoice : rewritten));
+    const answers = (await Promise.all(calls)).map(resultOf);
+    expect(answers.filter((answer) => !answer.replayed)).toHaveLength(1);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer.result))).size).toBe(1);
+    expect(await world.count('invoice.created')).toBe(1);
+    expect(await world.count('customer.created')).toBe(1);
+  });
+
+  test.each([
+    ['the memo', { memo: 'Thanks a lot' }, ['memo']],
+    ['a description', { lines: [{ ...lines[0], description: 'Consulting, May' }, lines[1]] }, ['lines[0].description']],
+    ['the order of lines', { lines: [...lines].reverse() }, expect.arrayContaining(['lines[0].unit_amount'])],
+    ['the name', { customer: { ...ada, name: 'Ada King' } }, ['customer.name']],
+    ['what becomes of it', { action: 'send' }, ['action']],
+  ])('another wording of %s is a conflict that names it and hands over the first result', async (_, change, fields) => {
+    const first = resultOf(await call('create_invoice', invoice));
+    const refused = refusalOf(await call('create_invoice', { ...invoice, ...change }));
+    expect(refused).toMatchObject({ code: 'idempotency_conflict', fields, firstResult: first.result });
+    expect(await world.count('invoice.created')).toBe(1);
+    const meant = await call('create_invoice', { ...invoice, ...change, repeat_token: refused.repeatToken });
+    expect(resultOf(meant).replayed).toBe(false);
+    expect(await world.count('invoice.created')).toBe(2);
+  });
+
+  test.each([
+    ['amounts', { lines: [{ ...lines[0], unit_amount: 12_501 }, lines[1]] }],
+    ['quantity', { lines: [{ ...lines[0], quantity: 9 }, lines[1]] }],
+    ['currency', { currency: 'eur' }],
+    ['due date', { due_days: 30 }],
+    ['customer', { customer: { name: 'Ada Lovelace', email: 'ada.lovelace@example.com' } }],
+  ])('another %s is another invoice', async (_, change) => {
+    await call('create_invoice', invoice);
+    resultOf(await call('create_invoice', { ...invoice, ...change }));
+    expect(await world.count('invoice.created')).toBe(2);
+  });
+});
+
+describe('the customer of an invoice', () => {
+  test('is found by e-mail by every later invoice, and created once', async () => {
+    await call('create_invoice', invoice);
+    resultOf(await call('create_invoice', { ...invoice, due_days: 30 }));
+    expect(await world.count('customer.created')).toBe(1);
+    expect(await world.count('invoice.created')).toBe(2);
+  });
+
+  test('may be given by id', async () => {
+    const { id } = await world.stripe.customers.create({ name: 'Grace' });
+    const { result } = resultOf(await call('create_invoice', { ...invoice, customer: { id } }));
+    expect(result).toMatchObject({ customer: id });
+    expect(await world.count('customer.created')).toBe(1);
+  });
+
+  test('is told by name among those of one address; if that does not tell, nobody is billed', async () => {
+    await world.stripe.customers.create({ name: 'Charles', email: ada.email });
+    const { id } = await world.stripe.customers.create({ name: 'ada lovelace', email: ada.email });
+    expect(resultOf(await call('create_invoice', invoice)).result).toMatchObject({ customer: id });
+    const other = { ...invoice, customer: { ...ada, name: 'Mary' } };
+    const refused = refusalOf(await call('create_invoice', { ...other, due_days: 3 }));
+    expect(refused.code).toBe('operation_failed');
+    expect(refused.message).toContain(id);
+    expect(await world.count('invoice.created')).toBe(1);
+  });
+
+  test('who does not exist is a definite failure, and the same call runs again', async () => {
+    const unknown = { ...invoice, customer: { id: 'cus_missing' } };
+    expect(refusalOf(await call('create_invoice', unknown)).code).toBe('operation_failed');
+    expect(refusalOf(await call('create_invoice', unknown)).operation?.attempt).toBe(2);
+    expect(await world.count('invoice.created')).toBe(0);
+  });
+
+  test('without an address cannot be sent one: incomplete, with the steps that took effect', async () => {
+    const { id } = await world.stripe.customers.create({ name: 'Grace' });
+    const sent = { ...invoice, customer: { id }, action: 'send' };
+    const refused = refusalOf(await call('create_invoice', sent));
+    expect(refused).toMatchObject({
+      code: 'operation_incomplete',
+      steps: ['invoice', 'line 1', 'line 2', 'finalize'],
+    });
+    await world.stripe.customers.update(id, { email: 'grace@example.com' });
+    expect(resultOf(await call('create_invoice', sent)).result).toMatchObject({ status: 'open' });
+    expect((await world.look()).actions).toMatchObject({
+      'invoice.created': 1,
+      'invoice_item.created': 2,
+      'invoice.finalized': 1,
+      'invoice.sent': 1,
+    });
+  });
+});

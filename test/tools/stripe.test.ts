@@ -1,0 +1,253 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
+import { refusalOf, resultOf } from '../support/engine.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { openWorld, running, type World } from './harness.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+let world: World;
+let clock: ManualClock;
+let nowMs: number;
+let store: ReturnType<typeof openMemoryStore>;
+
+beforeEach(async () => {
+  nowMs = Date.UTC(2026, 0, 1);
+  world = await openWorld({ now: () => nowMs });
+  store = openMemoryStore({ now: () => nowMs });
+  clock = new ManualClock(nowMs);
+});
+
+afterEach(() => world.close());
+
+/** A call by a process of its own over the one ledger. */
+function call(tool: string, args: unknown) {
+  return running(clock, world.engine({ store, clock }).call(tool, args));
+}
+
+/** A process dies when its request has taken effect (or not); Stripe forgets its keys. */
+async function dieIn(tool: string, args: unknown, path: string, when: 'before_effect' | 'after_effect') {
+  await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
+  void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
+  await world.arrived(path, 1);
+  if (when === 'after_effect') await vi.waitFor(async () => expect(await world.lastTookEffect()).toBe(true));
+  await world.clearFaults();
+  pass(25 * hour);
+}
+
+function pass(ms: number): void {
+  nowMs += ms;
+  clock.jumpWall(ms);
+}
+
+const idOf = (answer: { result: unknown }): string => (answer.result as { id: string }).id;
+
+async function openInvoice(): Promise<string> {
+  const { stripe } = world;
+  const { id: customer } = await stripe.customers.create({ name: 'Ada', email: 'ada@example.com' });
+  const { id: invoice } = await stripe.invoices.create({
+    customer,
+    collection_method: 'send_invoice',
+    days_until_due: 30,
+  });
+  await stripe.invoiceItems.create({ customer, invoice, amount: 100, currency: 'usd' });
+  await stripe.invoices.finalizeInvoice(invoice);
+  return invoice;
+}
+
+describe('create_customer', () => {
+  test('creates once for an e-mail, and another name for it is a conflict', async () => {
+    const first = resultOf(await call('create_customer', { name: 'Ada', email: 'Ada@Example.com' }));
+    expect(first.result).toMatchObject({ name: 'Ada', email: 'ada@example.com', phone: null });
+    expect(resultOf(await call('create_customer', { email: 'ada@example.com', name: 'Ada' })).replayed).toBe(true);
+    const refused = refusalOf(await call('create_customer', { email: 'ada@example.com', name: 'Ada L.' }));
+    expect(refused).toMatchObject({ code: 'idempotency_conflict', fields: ['name'], firstResult: first.result });
+    expect(await world.count('customer.created')).toBe(1);
+  });
+
+  test.each(['before_effect', 'after_effect'] as const)('one customer after a death %s', async (when) => {
+    await dieIn('create_customer', { name: 'Ada' }, '/v1/customers', when);
+    expect(resultOf(await call('create_customer', { name: 'Ada' })).recovered).toBe('reconcile');
+    expect(await world.count('customer.created')).toBe(1);
+  });
+});
+
+describe('create_payment', () => {
+  const payment = { amount: 1_250, currency: 'usd', payment_method: 'pm_card_visa' };
+
+  test('charges once; a repeat replays', async () => {
+    const first = resultOf(await call('create_payment', payment));
+    expect(first.result).toMatchObject({ status: 'succeeded', amount: 1_250, charge: expect.stringMatching(/^ch_/) });
+    expect(resultOf(await call('create_payment', payment)).replayed).toBe(true);
+    expect(await world.count('charge.succeeded')).toBe(1);
+  });
+
+  test('a decline is definite: the same call tries again with a new key, and another card goes through', async () => {
+    const { id: customer } = await world.stripe.customers.create({ name: 'Ada' });
+    const declined = { ...payment, customer, payment_method: 'pm_card_chargeDeclined' };
+    const refused = refusalOf(await call('create_payment', declined));
+    expect(refused).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('declined') });
+    expect(refusalOf(await call('create_payment', declined)).operation?.attempt).toBe(2);
+    expect(await world.count('charge.failed')).toBe(2);
+    expect(resultOf(await call('create_payment', { ...payment, customer })).result).toMatchObject({
+      status: 'succeeded',
+    });
+    const again = refusalOf(await call('create_payment', { ...payment, customer, payment_method: 'pm_card_amex' }));
+    expect(again).toMatchObject({ code: 'idempotency_conflict', fields: ['payment_method'] });
+    expect(await world.count('charge.succeeded')).toBe(1);
+  });
+
+  test('a decline whose answer was lost is learned with the same key, and charges nothing', async () => {
+    await world.fault({ fault: 'drop_answer', match: { method: 'POST', path: '/v1/payment_intents' } });
+    const refused = refusalOf(await call('create_payment', { ...payment, payment_method: 'pm_card_chargeDeclined' }));
+    expect(refused.code).toBe('operation_failed');
+    expect((await world.look()).actions).toEqual({ 'payment_intent.created': 1, 'charge.failed': 1 });
+  });
+
+  test('a 500 that Stripe saved settles nothing: the charge is found by its marker, not made again', async () => {
+    await world.fault({ fault: 'error_after_effect', match: { method: 'POST', path: '/v1/payment_intents' } });
+    expect(resultOf(await call('create_payment', payment))).toMatchObject({
+      recovered: 'reconcile',
+      result: { status: 'succeeded' },
+    });
+    expect(await world.count('charge.succeeded')).toBe(1);
+  });
+
+  test.each(['before_effect', 'after_effect'] as const)('one charge after a death %s', async (when) => {
+    await dieIn('create_payment', payment, '/v1/payment_intents', when);
+    expect(resultOf(await call('create_payment', payment)).recovered).toBe('reconcile');
+    expect(await world.count('charge.succeeded')).toBe(1);
+  });
+
+  test('a declined payment that is found by its marker is no charge', async () => {
+    const declined = { ...payment, payment_method: 'pm_card_chargeDeclined' };
+    await dieIn('create_payment', declined, '/v1/payment_intents', 'after_effect');
+    expect(refusalOf(await call('create_payment', declined)).code).toBe('operation_failed');
+    expect(await world.count('charge.succeeded')).toBe(0);
+  });
+});
+
+describe('refund_payment', () => {
+  const paid = async () =>
+    idOf(resultOf(await call('create_payment', { amount: 1_000, currency: 'usd', payment_method: 'pm_card_visa' })));
+
+  test('refunds a part once, another part besides, and never more than is left', async () => {
+    const payment = await paid();
+    expect(resultOf(await call('refund_payment', { payment, amount: 300 })).result).toMatchObject({
+      amount: 300,
+      payment,
+    });
+    expect(resultOf(await call('refund_payment', { payment, amount: 300 })).replayed).toBe(true);
+    const over = refusalOf(await call('refund_payment', { payment, amount: 800 }));
+    expect(over).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('had no effect') });
+    expect(resultOf(await call('refund_payment', { payment })).result).toMatchObject({ amount: 700 });
+    expect(await world.count('refund.created')).toBe(2);
+  });
+
+  test('of a charge; another reason for the same refund is a conflict', async () => {
+    const intent = await world.stripe.paymentIntents.retrieve(await paid());
+    const refund = { payment: String(intent.latest_charge), amount: 100 };
+    resultOf(await call('refund_payment', refund));
+    const refused = refusalOf(await call('refund_payment', { ...refund, reason: 'duplicate' }));
+    expect(refused).toMatchObject({ code: 'idempotency_conflict', fields: ['reason'] });
+    expect(await world.count('refund.created')).toBe(1);
+  });
+
+  test('of something else is refused, and the message says which ids there are', async () => {
+    const refused = refusalOf(await call('refund_payment', { payment: 'in_1' }));
+    expect(refused).toMatchObject({ code: 'invalid_input', message: expect.stringContaining('pi_... or ch_...') });
+  });
+
+  test.each(['before_effect', 'after_effect'] as const)('one refund after a death %s', async (when) => {
+    const refund = { payment: await paid(), amount: 300 };
+    // Alike, but without the marker: not the one that is looked for.
+    await world.stripe.refunds.create({ payment_intent: refund.payment, amount: 300 });
+    await dieIn('refund_payment', refund, '/v1/refunds', when);
+    expect(resultOf(await call('refund_payment', refund)).recovered).toBe('reconcile');
+    expect(await world.count('refund.created')).toBe(2);
+  });
+});
+
+describe('update_customer', () => {
+  test('A, B, A is three updates, A, A is one, and what is cleared is emptied', async () => {
+    const { id: customer } = await world.stripe.customers.create({ name: 'Ada', phone: '+44 1' });
+    for (const name of ['A', 'B', 'A']) resultOf(await call('update_customer', { customer, name }));
+    expect(await world.count('customer.updated')).toBe(3);
+    expect(resultOf(await call('update_customer', { customer, name: 'A' })).replayed).toBe(true);
+    expect(await world.count('customer.updated')).toBe(3);
+    const { result } = resultOf(await call('update_customer', { customer, clear: ['phone'], email: 'a@example.com' }));
+    expect(result).toMatchObject({ id: customer, name: 'A', phone: null, email: 'a@example.com' });
+  });
+
+  test('after a death, once Stripe has forgotten the key, it is set again: the same by nature', async () => {
+    const { id: customer } = await world.stripe.customers.create({ name: 'Ada' });
+    await dieIn('update_customer', { customer, name: 'A' }, `/v1/customers/${customer}`, 'after_effect');
+    expect(resultOf(await call('update_customer', { customer, name: 'A' })).recovered).toBe('natural');
+    expect((await world.stripe.customers.retrieve(customer)) as object).toMatchObject({ name: 'A' });
+  });
+
+  test('a customer who does not exist is a definite failure', async () => {
+    const refused = refusalOf(await call('update_customer', { customer: 'cus_missing', name: 'A' }));
+    expect(refused).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('No such customer') });
+  });
+});
+
+describe('void_invoice', () => {
+  test('voids once; a repeat replays for a day, then Stripe refuses', async () => {
+    const invoice = await openInvoice();
+    expect(resultOf(await call('void_invoice', { invoice })).result).toMatchObject({ id: invoice, status: 'void' });
+    pass(23 * hour);
+    expect(resultOf(await call('void_invoice', { invoice })).replayed).toBe(true);
+    pass(2 * hour);
+    expect(refusalOf(await call('void_invoice', { invoice })).code).toBe('operation_failed');
+    expect(await world.count('invoice.voided')).toBe(1);
+  });
+
+  test('a lost answer is learned with the same key', async () => {
+    const invoice = await openInvoice();
+    await world.fault({ fault: 'drop_answer', match: { method: 'POST', path: '^/v1/invoices/\\w+/void$' } });
+    expect(resultOf(await call('void_invoice', { invoice })).recovered).toBe('resend');
+    expect(await world.count('invoice.voided')).toBe(1);
+  });
+
+  test.each(['before_effect', 'after_effect'] as const)('voided once after a death %s', async (when) => {
+    const invoice = await openInvoice();
+    await dieIn('void_invoice', { invoice }, `/v1/invoices/${invoice}/void`, when);
+    expect(resultOf(await call('void_invoice', { invoice }))).toMatchObject({
+      recovered: 'reconcile',
+      result: { status: 'void' },
+    });
+    expect(await world.count('invoice.voided')).toBe(1);
+  });
+});
+
+describe('reads', () => {
+  test('get_invoice tells the lines, list_invoices and list_customers go page by page', async () => {
+    const invoices = [await openInvoice(), await openInvoice(), await openInvoice()];
+    const got = resultOf(await call('get_invoice', { invoice: invoices[0] })).result;
+    expect(got).toMatchObject({
+      status: 'open',
+      lines: [{ amount: 100, quantity: 1 }],
+      has_more_lines: false,
+      memo: null,
+    });
+    const first = resultOf(await call('list_invoices', { limit: 2, status: 'open' })).result as Page;
+    expect(first.invoices.map(({ id }) => id)).toEqual([invoices[2], invoices[1]]);
+    const second = resultOf(await call('list_invoices', { limit: 2, status: 'open', after: first.next }))
+      .result as Page;
+    expect(second).toMatchObject({ invoices: [{ id: invoices[0] }], next: null });
+    const found = resultOf(await call('list_customers', { email: 'ada@example.com' })).result;
+    expect((found as { customers: unknown[] }).customers).toHaveLength(3);
+  });
+
+  test('of what does not exist says so, and that it only reads', async () => {
+    const refused = refusalOf(await call('get_invoice', { invoice: 'in_missing' }));
+    expect(refused.message).toMatch(/No such invoice.*only reads/);
+  });
+});
+
+interface Page {
+  readonly invoices: readonly { id: string }[];
+  readonly next: string | null;
+}

@@ -1,0 +1,304 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Cli, errorLine } from '../../../src/cli/cli.ts';
+import { nearest } from '../../../src/core/suggest.ts';
+import { runWrapClients, type WrapClientsOptions } from '../../../src/wrap/clients/command.ts';
+import { clientFiles } from '../../../src/wrap/clients/files.ts';
+import { headersOf } from '../../../src/wrap/clients/headers.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+/** A person's home with one client's file in it. */
+function home(source: string | Buffer, name = 'claude_desktop_config.json') {
+  const folder = temporaryFolder();
+  const file = join(folder, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, source);
+  let printed = '';
+  const print = (text: string): void => {
+    printed += `${text}\n`;
+  };
+  const cli: Cli = { environment: { HOME: folder }, isTerminal: false, print, tell: print };
+  const run = async (options: WrapClientsOptions = { config: file, write: true }) => {
+    printed = '';
+    const places = { platform: 'linux', folder: join(folder, 'work') } as const;
+    const failed = await runWrapClients(cli, options, places).then(() => undefined, errorLine);
+    return { printed, failed };
+  };
+  const text = (): string => readFileSync(file, 'utf8');
+  const backups = (): string[] => readdirSync(dirname(file)).filter((each) => each.endsWith('.bak'));
+  return { folder, file, run, text, json: () => JSON.parse(text()), backups };
+}
+
+const twoServers = `{
+  "globalShortcut": "Ctrl+Space",
+  "mcpServers": {
+    "files": {
+      "command": "npx",
+      "args": [
+        "-y",
+        "@modelcontextprotocol/server-filesystem"
+      ],
+      "env": { "TOKEN": "s3cret" },
+      "cwd": "/srv",
+      "disabled": true
+    },
+    "bare": { "command": "/opt/bare" }
+  }
+}
+`;
+
+describe('writing', () => {
+  test('puts mcp-once before each command, and leaves all else to the byte', async () => {
+    const { run, text, backups, folder } = home(twoServers);
+    const { printed, failed } = await run();
+    expect(failed).toBeUndefined();
+    expect(text()).toBe(`{
+  "globalShortcut": "Ctrl+Space",
+  "mcpServers": {
+    "files": {
+      "command": "mcp-once",
+      "args": [
+        "wrap",
+        "--id",
+        "files-04466307",
+        "--",
+        "npx",
+        "-y",
+        "@modelcontextprotocol/server-filesystem"
+      ],
+      "env": { "TOKEN": "s3cret" },
+      "cwd": "/srv",
+      "disabled": true
+    },
+    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare-9aaac7c2", "--", "/opt/bare"] }
+  }
+}
+`);
+    expect(backups()).toHaveLength(1);
+    expect(readFileSync(join(folder, backups()[0] ?? ''), 'utf8')).toBe(twoServers);
+    expect(printed).toMatch(/2 servers guarded/);
+    expect(printed).not.toContain('s3cret');
+  });
+
+  test('without --write it only says what it would do', async () => {
+    const { run, text, backups, file } = home(twoServers);
+    expect((await run({ config: file })).printed).toMatch(/Nothing was changed: with --write 2 servers/);
+    expect(text()).toBe(twoServers);
+    expect(backups()).toEqual([]);
+  });
+
+  test('a URL is reached through mcp-once, its headers as variables and not on a command line', async () => {
+    const { run, json } = home(
+      `{"mcpServers":{"api":{"type":"http","url":"https://x/mcp","headers":{"Authorization":"Bearer $KEY","X-A":"b: c"},"timeout":5}}}`,
+    );
+    await run();
+    const { api } = json().mcpServers;
+    expect(api).toEqual({
+      type: 'stdio',
+      command: 'mcp-once',
+      args: ['wrap', '--id', 'api-4e22e02c', 'https://x/mcp'],
+      env: { MCP_ONCE_HEADER_1: 'Authorization: Bearer $KEY', MCP_ONCE_HEADER_2: 'X-A: b: c' },
+      timeout: 5,
+    });
+    expect(headersOf(api.env)).toEqual({ Authorization: 'Bearer $KEY', 'X-A': 'b: c' });
+    expect(nearest('HEADER_1', ['CONFIG', 'STORE', 'TENANT', 'SUBJECT', 'SECRET', 'LOG_LEVEL'])).toBeUndefined();
+  });
+
+  test('comments, trailing commas and line ends of VS Code stay', async () => {
+    const source =
+      '// mine\r\n{\r\n\t"inputs": [],\r\n\t"servers": {\r\n\t\t"a": { // first\r\n\t\t\t"type": "stdio",\r\n\t\t\t"command": "node", /* here */\r\n\t\t\t"args": [ /* none */ "s.js", ],\r\n\t\t},\r\n\t},\r\n}';
+    const { run, text } = home(source, 'work/.vscode/mcp.json');
+    await run({ client: 'vscode', write: true });
+    const id = /"--id", "(work|[^"]*)"/.exec(text())?.[1] ?? '';
+    expect(id).toMatch(/^a@work-[0-9a-f]{8}-[0-9a-f]{8}$/);
+    expect(text()).toBe(
+      source.replace('"node"', '"mcp-once"').replace('"s.js"', `"wrap", "--id", "${id}", "--", "node", "s.js"`),
+    );
+  });
+
+  test('servers of two clients share an id only where they are called and started alike; after an undo it is the same', async () => {
+    const idIn = async (command: string, args: readonly string[]) => {
+      const { run, json, file } = home(JSON.stringify({ mcpServers: { db: { command, args } } }));
+      const id = async (): Promise<string> => {
+        await run();
+        return json().mcpServers.db.args[2];
+      };
+      const first = await id();
+      await run({ config: file, undo: true });
+      expect(json().mcpServers.db).toEqual({ command, args });
+      expect(await id()).toBe(first);
+      return first;
+    };
+    const ids = [await idIn('npx', ['db', '/a']), await idIn('npx', ['db', '/a']), await idIn('npx', ['db', '/b'])];
+    expect(ids[1]).toBe(ids[0]);
+    expect(ids[2]).not.toBe(ids[0]);
+  });
+
+  test("servers of Claude Code's projects get ids of their own: two of one name are two", async () => {
+    const server = { type: 'stdio', command: 'db', args: [] };
+    const { run, json } = home(
+      JSON.stringify({
+        numStartups: 3,
+        mcpServers: { db: server },
+        projects: { '/a': { mcpServers: { db: server }, history: [] }, '/b': { mcpServers: { db: server } } },
+      }),
+      '.claude.json',
+    );
+    await run({ client: 'claude-code', write: true });
+    const { mcpServers, projects } = json();
+    const ids = [mcpServers, projects['/a'].mcpServers, projects['/b'].mcpServers].map(({ db }) => db.args[2]);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[0]).toMatch(/^db-[0-9a-f]{8}$/);
+    expect(json().numStartups).toBe(3);
+  });
+
+  test.each([
+    ['guarded already', { command: 'mcp-once', args: ['wrap', '--id', 'x', '--', 'y'] }],
+    ['guarded already', { command: 'npx', args: ['-y', 'mcp-once@1', 'wrap', 'https://x'] }],
+    ['mcp-once itself', { command: 'mcp-once', args: ['serve'] }],
+    ['mcp-once itself', { command: 'C:\\\\bin\\\\mcp-once.cmd' }],
+    ['mcp-once itself', { command: 'node', args: ['/x/node_modules/mcp-once/dist/src/cli/main.js'] }],
+    ['signs in', { url: 'https://x', oauth: { clientId: 'a' } }],
+    ['not one of HTTP', { url: 'unix:///tmp/s' }],
+    ['sandbox', { command: 'x', sandboxEnabled: true }],
+    ['no list of texts', { command: 'x', args: [1] }],
+    ['neither command nor url', {}],
+    ['no entry', 'x'],
+  ])('left alone: %s', async (why, entry) => {
+    const { run, text, backups } = home(JSON.stringify({ mcpServers: { x: entry } }));
+    const before = text();
+    expect((await run()).printed).toMatch(new RegExp(`left alone: .*${why}`));
+    expect(text()).toBe(before);
+    expect(backups()).toEqual([]);
+  });
+
+  test('a program whose argument is called mcp-once is not taken for it', async () => {
+    const { run, json } = home(JSON.stringify({ mcpServers: { x: { command: 'tool', args: ['mcp-once', 'wrap'] } } }));
+    await run();
+    expect(json().mcpServers.x.args).toEqual(['wrap', '--id', 'x-8d3242b5', '--', 'tool', 'mcp-once', 'wrap']);
+  });
+
+  test('twice changes nothing the second time; a server added between is guarded, with a backup of its own', async () => {
+    const { run, text, json, file, backups } = home(twoServers);
+    await run();
+    const once = text();
+    expect((await run()).printed).toMatch(/Nothing was changed/);
+    expect(text()).toBe(once);
+    const more = json();
+    more.mcpServers.third = { command: 'third' };
+    writeFileSync(file, JSON.stringify(more));
+    await run();
+    expect(json().mcpServers.third.command).toBe('mcp-once');
+    expect(backups()).toHaveLength(2);
+  });
+
+  test('keeps mode and link of the file, and gives its backup the same mode', async () => {
+    const { run, file, folder, backups } = home(twoServers, 'dotfiles/real.json');
+    chmodSync(file, 0o600);
+    const link = join(folder, 'link.json');
+    symlinkSync(file, link);
+    await run({ config: link, write: true });
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    const [backup = ''] = backups();
+    expect([file, join(dirname(file), backup)].map((each) => statSync(each).mode & 0o777)).toEqual([0o600, 0o600]);
+    expect(readdirSync(dirname(file)).filter((each) => each.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
+describe('undo', () => {
+  test('gives back the very bytes, and keeps the backup', async () => {
+    const source = Buffer.from(`\uFEFF${twoServers}// end`);
+    const { run, file, backups } = home(source);
+    await run();
+    expect(readFileSync(file).equals(source)).toBe(false);
+    await run({ config: file, undo: true });
+    expect(readFileSync(file).equals(source)).toBe(true);
+    expect(backups()).toHaveLength(1);
+    expect((await run({ config: file, undo: true })).printed).toMatch(/no server in it is guarded/);
+  });
+
+  test('refuses where the file was changed since; by force it takes out its own part alone', async () => {
+    const source = `{"mcpServers":{"a":{"command":"x","args":["1"]},"u":{"type":"sse","url":"https://x","headers":{"A":"b"}}}}`;
+    const { run, file, json } = home(source);
+    await run();
+    const changed = json();
+    changed.theme = 'dark';
+    writeFileSync(file, JSON.stringify(changed));
+    const { failed } = await run({ config: file, undo: true });
+    expect(failed).toMatch(/changed since.*Nothing was changed.*--force.*backup is/);
+    expect(json()).toEqual(changed);
+    await run({ config: file, undo: true, force: true });
+    expect(json()).toEqual({ ...JSON.parse(source), theme: 'dark' });
+  });
+
+  test('of two writes goes back one after the other', async () => {
+    const { run, file, text, json } = home(twoServers);
+    await run();
+    const once = text();
+    const more = json();
+    more.mcpServers.third = { command: 'third' };
+    const between = JSON.stringify(more);
+    writeFileSync(file, between);
+    await run();
+    await run({ config: file, undo: true });
+    expect(text()).toBe(between);
+    writeFileSync(file, once);
+    await run({ config: file, undo: true });
+    expect(text()).toBe(twoServers);
+  });
+});
+
+describe('what cannot be done', () => {
+  test.each([
+    ['{"mcpServers": {"a": {"command": "s3cret" "x"}}}', /line 1, column 43/],
+    ['{"mcpServers": ', /not valid JSON/],
+    ['[]', /no JSON object/],
+    ['{"a": "\\x"}', /not valid JSON/],
+    [`${'['.repeat(1_000)}`, /not valid JSON/],
+    ['', /not valid JSON/],
+  ])('%s is refused, and nothing written', async (source, why) => {
+    const { run, text, backups } = home(source);
+    const { failed } = await run();
+    expect(failed).toMatch(why);
+    expect(failed).not.toContain('s3cret');
+    expect(text()).toBe(source);
+    expect(backups()).toEqual([]);
+  });
+
+  test('bytes that are no UTF-8 are refused: they could not be put back', async () => {
+    const { run } = home(Buffer.from([0x7b, 0xff, 0x7d]));
+    expect((await run()).failed).toMatch(/not UTF-8/);
+  });
+
+  test('a file that is not there, and a client without one, are named', async () => {
+    const { run, folder } = home('{}');
+    expect((await run({ config: join(folder, 'none.json'), write: true })).failed).toMatch(
+      /none\.json: it does not exist/,
+    );
+    expect((await run({ client: 'cursor', write: true })).failed).toMatch(/no file of cursor.*\.cursor/);
+    expect((await run({})).failed).toMatch(/--config FILE or --client NAME/);
+  });
+});
+
+test('where clients keep their files, on each platform', () => {
+  const places = { home: '/h', folder: '/w', environment: { APPDATA: '/roaming' } };
+  const of = (client: Parameters<typeof clientFiles>[0], platform: NodeJS.Platform) =>
+    clientFiles(client, { ...places, platform });
+  const desktop = 'Claude/claude_desktop_config.json';
+  expect(of('claude-desktop', 'darwin')).toEqual([`/h/Library/Application Support/${desktop}`]);
+  expect(of('claude-desktop', 'win32')).toEqual([`/roaming/${desktop}`]);
+  expect(of('claude-desktop', 'linux')).toEqual([`/h/.config/${desktop}`]);
+  expect(of('claude-code', 'linux')).toEqual(['/h/.claude.json', '/w/.mcp.json']);
+  expect(of('cursor', 'darwin')).toEqual(['/h/.cursor/mcp.json', '/w/.cursor/mcp.json']);
+  expect(of('vscode', 'win32')).toEqual(['/roaming/Code/User/mcp.json', '/w/.vscode/mcp.json']);
+});

@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { serving } from './support/http.ts';
+import { baseEnvironment, main, RawClient, scripted, stage } from './support/wrap.ts';
+
+function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'wrap', ...args], {
+    input: '',
+    encoding: 'utf8',
+    env: { ...baseEnvironment, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+test('--explain prints what is done with each tool, and calls none', () => {
+  const { env, effects } = stage();
+  const { status, stdout } = run(['--explain', '--json', '--', process.execPath, scripted], env);
+  expect(status).toBe(0);
+  const [{ tools }] = JSON.parse(stdout);
+  expect(tools.map((each: { tool: string; guarded: boolean }) => [each.tool, each.guarded])).toEqual([
+    ['effect', true],
+    ['get_thing', false],
+    ['pay', true],
+  ]);
+  expect(effects()).toEqual([]);
+});
+
+test('a client’s file that was rewritten starts its server through the ledger', async () => {
+  const { folder, store, env, effects } = stage();
+  const file = join(folder, 'client.json');
+  const entry = { command: process.execPath, args: [scripted], env: { ...env, MCP_ONCE_STORE: store } };
+  writeFileSync(file, JSON.stringify({ mcpServers: { mine: entry } }));
+  expect(run(['--config', file, '--write']).status).toBe(0);
+  const { mine } = JSON.parse(readFileSync(file, 'utf8')).mcpServers;
+  expect(mine.command).toBe('mcp-once');
+  const client = new RawClient([main, ...mine.args], mine.env);
+  await client.initialize();
+  await client.call('effect', { what: 'f' });
+  await client.call('effect', { what: 'f' });
+  expect(effects()).toEqual(['f']);
+  expect(run(['--config', file, '--undo']).status).toBe(0);
+  expect(JSON.parse(readFileSync(file, 'utf8')).mcpServers.mine).toEqual(entry);
+});
+
+test('a server that is disabled is not started, and its tools are not there', () => {
+  const { folder, env, starts } = stage();
+  const file = join(folder, 'config.json');
+  const server = { command: process.execPath, args: [scripted], env };
+  writeFileSync(file, JSON.stringify({ mcpServers: { on: server, not: { ...server, disabled: true } } }));
+  const { status, stdout } = run(['--config', file, '--explain', '--json']);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout).map(({ server: name }: { server: string }) => name)).toEqual(['on']);
+  expect(starts()).toHaveLength(1);
+});
+
+test('where no mcp-once is on the PATH, --write says that the servers will not start', () => {
+  const { folder } = stage();
+  const file = join(folder, 'client.json');
+  writeFileSync(file, JSON.stringify({ mcpServers: { mine: { command: 'mine' } } }));
+  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toMatch(/no mcp-once on the PATH/);
+  expect(run(['--config', file, '--undo']).status).toBe(0);
+  writeFileSync(join(folder, 'mcp-once'), '', { mode: 0o755 });
+  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toBe('');
+});
+
+test('headers from variables reach the server', async () => {
+  const { store } = stage();
+  const heard: unknown[] = [];
+  const { origin } = await serving((request, response) => {
+    heard.push(request.headers['x-key']);
+    response.writeHead(500).end();
+  });
+  const client = new RawClient([main, 'wrap', '--store', store, origin], { MCP_ONCE_HEADER_1: 'X-Key: k' });
+  expect((await client.ask('initialize', { protocolVersion: '2025-11-25' })).error.message).toMatch(/HTTP 500/);
+  expect(heard[0]).toBe('k');
+});
+
+test.each([
+  ['nothing to wrap', [], /there is no server to wrap/],
+  ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must hold no password/],
+  ['a URL of another scheme', ['ftp://127.0.0.1/mcp'], /"ftp:.*" is no URL that begins with http/],
+  ['more than a URL', ['https://127.0.0.1/mcp', 'x'], /nothing else may stand/],
+  ['a header for a command', ['--header', 'a: b', '--', 'x'], /for a server at a URL/],
+  ['a header that is none', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],
+  ['a server where a file is rewritten', ['--write', '--', 'x'], /name no server/],
+])('%s: an error that says so, and exit code 2', (_, args, message) => {
+  const { status, stderr } = run(['--store', 'memory:', ...args]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/me:secret/);
+});
+
+test('--account: the same call for two accounts of one command takes effect for each', async () => {
+  const { wrapped, effects } = stage();
+  for (const account of ['one', 'other', 'one']) {
+    const client = wrapped({}, ['--account', account]);
+    await client.initialize();
+    await client.call('effect', { what: 'a' });
+  }
+  expect(effects()).toEqual(['a', 'a']);
+});
+
+test('a variable of an entry that is not set ends the start; one that is set reaches the server', async () => {
+  const { folder, store, env, effects } = stage();
+  const file = join(folder, 'mcp-once.json');
+  const variable = (name: string): string => `$\{${name}}`;
+  const entry = { command: process.execPath, args: [scripted], env: { ...env, EFFECTS: variable('WHERE') } };
+  writeFileSync(file, JSON.stringify({ store, mcpServers: { mine: entry } }));
+  const { status, stderr } = run(['--config', file]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/mcpServers\["mine"\]\.env\.EFFECTS: the variable WHERE is not set.*Nothing was started/);
+  const client = new RawClient([main, 'wrap', '--config', file], { WHERE: env.EFFECTS ?? '' });
+  await client.initialize();
+  await client.call('effect', { what: 'v' });
+  expect(effects()).toEqual(['v']);
+});
+
+test('what is said of a server of the command line is refused where the configuration names it', () => {
+  const { status, stderr } = run(['--account', 'one']);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/--account is for a server of the command line/);
+});

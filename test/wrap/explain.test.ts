@@ -1,0 +1,132 @@
+import { createRequire } from 'node:module';
+import { expect, test } from 'vitest';
+import type { Cli } from '../../src/cli/cli.ts';
+import { type ExplainedServer, runWrapExplain } from '../../src/wrap/explain.ts';
+import { listTools } from '../../src/wrap/explain-list.ts';
+import type { ListedTool, WrapRules } from '../../src/wrap/policy/types.ts';
+import { commandServer } from '../../src/wrap/relay/servers.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+const rules: WrapRules = { trustAnnotations: 'readOnly', tools: {} };
+
+function terminal() {
+  const told = { out: '', err: '' };
+  const cli: Cli = {
+    environment: {},
+    isTerminal: false,
+    print: (text) => {
+      told.out += `${text}\n`;
+    },
+    tell: (text) => {
+      told.err += `${text}\n`;
+    },
+  };
+  return { cli, told };
+}
+
+function server(name: string, tools: readonly string[], more: Partial<ExplainedServer> = {}): ExplainedServer {
+  const listed = tools.map((tool) => ({ name: tool, inputSchema: { properties: { a: {} } } }));
+  return { name, rules, list: () => Promise.resolve(listed), ...more };
+}
+
+test('each tool has a line that says what is done and why, and guesses have warnings', async () => {
+  const { cli, told } = terminal();
+  const tools = { create_issue: { identity: ['/a'] }, 'gone*': { match: 'off' } } as const;
+  const tracker = server('tracker', ['create_issue', 'get_issue', 'send_mail'], { rules: { ...rules, tools } });
+  expect(await runWrapExplain(cli, [tracker], {})).toBe(0);
+  expect(told.out).toBe(`TOOL          CALLS    REPEAT            RECOVERY  WHY
+create_issue  guarded  identical, 120 s  refuse    configuration: a rule of the configuration
+get_issue     passes                               name: "get" mostly reads
+send_mail     guarded  identical, 120 s  refuse    default: nothing says that it only reads
+2 of 3 tools are guarded.
+warning: no tool matches the rule "gone*"
+warning: send_mail: "send" with the same arguments within 120 s is taken for a repeat: if each is meant, set match: same-call or off, or a shorter window
+`);
+});
+
+test('programs get the same as JSON; a server that cannot be asked is named, and the others are explained', async () => {
+  const { cli, told } = terminal();
+  const broken = server('broken', [], { list: () => Promise.reject(new Error('it ended')) });
+  expect(await runWrapExplain(cli, [server('one', ['pay']), broken], { json: true })).toBe(1);
+  expect(JSON.parse(told.out)).toMatchObject([
+    { server: 'one', tools: [{ tool: 'pay', guarded: true, warnings: [] }] },
+  ]);
+  expect(told.err).toBe('mcp-once: broken could not be asked for its tools: it ended\n');
+});
+
+test('a name from elsewhere cannot write to the terminal what it likes', async () => {
+  const { cli, told } = terminal();
+  await runWrapExplain(cli, [server('x\u001b[2J', ['get\u001b[31m\nfake'], {}), server('y', [])], {});
+  expect(told.out).not.toContain('\u001b');
+});
+
+test.each([
+  ['server-memory', ['create_entities', 'delete_relations', 'add_observations'], ['read_graph', 'search_nodes']],
+  [
+    'server-filesystem',
+    ['write_file', 'edit_file', 'move_file', 'create_directory'],
+    ['read_text_file', 'list_directory'],
+  ],
+])(
+  'what %s writes is guarded, what it reads passes, whether its annotations are trusted or not',
+  async (name, writes, reads) => {
+    const listed = await toolsOf(`@modelcontextprotocol/${name}`);
+    for (const trustAnnotations of ['none', 'readOnly'] as const) {
+      const { cli, told } = terminal();
+      const asked = server(name, [], { rules: { trustAnnotations, tools: {} }, list: () => Promise.resolve(listed) });
+      await runWrapExplain(cli, [asked], { json: true });
+      const [{ tools }] = JSON.parse(told.out) as [{ tools: { tool: string; guarded: boolean }[] }];
+      const guarded = tools.filter((each) => each.guarded).map((each) => each.tool);
+      const passing = tools.filter((each) => !each.guarded).map((each) => each.tool);
+      expect(guarded).toEqual(expect.arrayContaining(writes));
+      expect(passing).toEqual(expect.arrayContaining(reads));
+    }
+  },
+);
+
+/** As the server itself lists them, in a process of its own. */
+function toolsOf(name: string): Promise<readonly ListedTool[]> {
+  return listTools({
+    open: commandOpening(createRequire(import.meta.url).resolve(`${name}/dist/index.js`)),
+    answerMs: 30_000,
+  });
+}
+
+function commandOpening(...args: string[]) {
+  const folder = temporaryFolder();
+  const { PATH = '' } = process.env;
+  return commandServer({ command: process.execPath, args: [...args, folder], env: { PATH, HOME: folder }, cwd: folder })
+    .open;
+}
+
+/** A server of a few lines, one message a line. */
+function scripted(answer: string) {
+  const script = `require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, method, params, result, error } = JSON.parse(line);
+    const send = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    if (method === 'initialize') send({ id, result: { protocolVersion: '2025-06-18', capabilities: { tools: {} } } });
+    ${answer}
+  })`;
+  return commandOpening('-e', script);
+}
+
+test('all pages are read, and what the server asks meanwhile is answered', async () => {
+  const open = scripted(`
+    if (method === 'tools/list' && !params.cursor) { send({ id: 'p', method: 'ping' }); send({ id: 'r', method: 'roots/list' }); globalThis.first = id; }
+    if (error) send({ id: globalThis.first, result: { tools: [{ name: 'a', inputSchema: {} }, 'junk'], nextCursor: error.code + '' } });
+    if (params?.cursor === '-32601') send({ id, result: { tools: [{ name: 'b', inputSchema: {} }] } });`);
+  expect((await listTools({ open, answerMs: 30_000 })).map(({ name }) => name)).toEqual(['a', 'b']);
+});
+
+test.each([
+  ['process.exit(3)', /ended|exit/],
+  ["if (method === 'tools/list') send({ id, error: { code: -32000, message: 'no' } })", /the error -32000: no/],
+  ["if (method === 'tools/list') process.exit(3)", /ended|exit/],
+])('a server that does %s is told of', async (answer, why) => {
+  await expect(listTools({ open: scripted(answer), answerMs: 30_000 })).rejects.toThrow(why);
+});
+
+test('a server that never answers is given up after a while', async () => {
+  const open = commandOpening('-e', 'process.stdin.resume()');
+  await expect(listTools({ open, answerMs: 200 })).rejects.toThrow(/did not answer initialize within 0.2 s/);
+});

@@ -1,0 +1,215 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Message, main, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
+
+const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
+/** One that has ended and that nobody has waited for is still in the process table. */
+const alive = (pid: number): boolean => !/^State:\s*Z/m.test(statusOf(pid) ?? 'State: Z');
+
+function statusOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+test('a server that dies in a guarded call: unknown, started again, and a repeat executes nothing', async () => {
+  const { wrapped, effects, starts } = stage();
+  const client = wrapped();
+  await client.initialize({ clientInfo: { name: 'raw', version: '1', own: true } });
+  const waiting = client.call('get_thing', { mode: 'hang' });
+  const died = await client.call('effect', { what: 'd', mode: 'die' });
+  expect(outcome(died)).toMatchObject({ code: 'outcome_unknown' });
+  expect(died.result.content[0].text).toMatch(/exit code 7/);
+  const lost = await waiting;
+  expect(lost.error).toMatchObject({ code: -32000, message: expect.stringContaining('exit code 7') });
+  // Another process has taken over, initialized as the client did it.
+  expect((await client.call('effect', { what: 'other' })).result.content[0].text).toBe('done other');
+  expect(starts()).toHaveLength(2);
+  expect(outcome(await client.call('effect', { what: 'd', mode: 'die' }))).toMatchObject({ code: 'outcome_unknown' });
+  expect(effects()).toEqual(['d', 'other']);
+});
+
+test('control: without the proxy nobody starts it again, and a repeat takes effect twice', async () => {
+  const { direct, effects } = stage();
+  for (let time = 0; time < 2; time += 1) {
+    const client = direct();
+    await client.initialize();
+    client.send({ id: 'x', method: 'tools/call', params: { name: 'effect', arguments: { what: 'd', mode: 'die' } } });
+    await client.exited;
+  }
+  expect(effects()).toEqual(['d', 'd']);
+});
+
+test('SIGKILL of the server while it executes: unknown, and other calls go on', async () => {
+  const { wrapped, effects, starts } = stage();
+  const client = wrapped();
+  await client.initialize();
+  const killed = client.call('effect', { what: 'k', mode: 'hang' });
+  await expect.poll(effects).toEqual(['k']);
+  process.kill(starts()[0] ?? 0, 'SIGKILL');
+  expect(outcome(await killed)).toMatchObject({ code: 'outcome_unknown' });
+  expect((await client.call('effect', { what: 'next' })).result.content[0].text).toBe('done next');
+});
+
+test('a process that ends again and again is started five times a minute, and then errors say so', async () => {
+  const { wrapped, starts } = stage();
+  const client = wrapped();
+  await client.initialize();
+  for (let time = 0; time < 5; time += 1) expect((await client.ask('x/die')).error.message).toMatch(/exit code 9/);
+  await client.ask('x/die');
+  const refused = await client.call('get_thing', {});
+  expect(refused.error.message).toMatch(/too often.*Nothing was executed/);
+  expect(outcome(await client.call('effect', { what: 'never' })) ?? refused.error).toBeDefined();
+  expect(starts()).toHaveLength(6);
+}, 60_000);
+
+test('what the last process had asked is cancelled, and its number means the next one’s question', async () => {
+  const { wrapped } = stage();
+  const client = wrapped();
+  await client.initialize();
+  void client.ask('x/ask', { method: 'roots/list' }, 'first');
+  await client.until(({ id, method }) => id === 0 && method === 'roots/list');
+  await client.ask('x/die', {}, 'die');
+  await client.until(({ method, params }) => method === 'notifications/cancelled' && params.requestId === 0);
+  const second = client.ask('x/ask', { method: 'roots/list' }, 'second');
+  const asked = await client.until(({ id, method }) => id !== 0 && method === 'roots/list');
+  client.send({ id: 0, result: { roots: ['late'] } });
+  client.send({ id: asked.id, result: { roots: ['right'] } });
+  expect((await second).result.said.result).toEqual({ roots: ['right'] });
+});
+
+test('isError is an answer: kept and replayed; a JSON-RPC error is unknown', async () => {
+  const { wrapped, effects } = stage();
+  const client = wrapped();
+  await client.initialize();
+  const first = await client.call('effect', { what: 'e', mode: 'is-error' });
+  const second = await client.call('effect', { what: 'e', mode: 'is-error' });
+  expect([first, second].map((each) => outcome(each).replayed)).toEqual([false, true]);
+  expect(second.result).toMatchObject({ isError: true, content: [{ text: 'upstream timed out for e' }, {}] });
+  for (const mode of ['rpc-error', 'bad-params']) {
+    const told = await client.call('effect', { what: mode, mode });
+    expect(outcome(told)).toMatchObject({ code: 'outcome_unknown' });
+    await client.call('effect', { what: mode, mode });
+  }
+  expect(effects()).toEqual(['e', 'rpc-error', 'bad-params']);
+});
+
+test('a result over 64 MiB: unknown for that call, an error for a read, and the process is kept', async () => {
+  const { wrapped, starts, effects } = stage();
+  const client = wrapped();
+  await client.initialize();
+  const [guarded, read] = await Promise.all([
+    client.call('effect', { what: 'b', mode: 'big' }),
+    client.call('get_thing', { mode: 'big' }),
+  ]);
+  expect(outcome(guarded)).toMatchObject({ code: 'outcome_unknown' });
+  expect(guarded.result.content[0].text).toMatch(/67108864 bytes/);
+  expect(read.error.message).toMatch(/67108864 bytes/);
+  expect(starts()).toHaveLength(1);
+  expect((await client.call('effect', { what: 'after' })).result.content[0].text).toBe('done after');
+  expect(effects()).toEqual(['b', 'after']);
+}, 60_000);
+
+test('junk on stdout is left out and logged without what it says', async () => {
+  const { wrapped } = stage();
+  const client = wrapped({ BEHAVE: 'junk' });
+  const { result } = await client.initialize();
+  expect(result.serverInfo.name).toBe('scripted');
+  await expect.poll(() => client.stderr).toMatch(/is no message/);
+  expect(client.stderr).not.toMatch(/Listening/);
+});
+
+test.each([
+  ['a command that is not found', ['/nowhere/at-all'], {}, [], /cannot be started.*not found/],
+  [
+    'one that exits at once',
+    [process.execPath, scripted],
+    { BEHAVE: 'exit' },
+    [],
+    /did not come up: it ended with exit code 3/,
+  ],
+  [
+    'one that never answers initialize',
+    [process.execPath, scripted],
+    { BEHAVE: 'mute' },
+    ['--initialize-timeout', '1'],
+    /did not answer initialize within 1 s/,
+  ],
+])('%s: the client is told, and the exit code is 1', async (_, command, env, options, message) => {
+  const { store } = stage();
+  const args = [main, 'wrap', '--store', store, ...options, '--', ...command];
+  const client = new RawClient(args, env as Record<string, string>);
+  const told = await client.ask('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} });
+  expect(told.error.message).toMatch(message);
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toMatch(message);
+});
+
+test('a configuration that wraps itself ends with an error that says so', async () => {
+  const { folder, store } = stage();
+  const file = join(folder, 'config.json');
+  const args = [main, 'wrap', '--config', file];
+  writeFileSync(file, JSON.stringify({ store, mcpServers: { self: { command: process.execPath, args } } }));
+  const client = new RawClient(args);
+  const told = await client.ask('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} });
+  expect(told.error.message).toMatch(/did not come up/);
+  expect(await client.exited).toBe(1);
+  expect(client.stderr).toMatch(/self is wrapped by itself/);
+});
+
+test('a shared store needs a subject', () => {
+  const args = wrapArgs('redis://127.0.0.1:1', [scripted]);
+  const { status, stderr } = spawnSync(process.execPath, args, { input: '', encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/MCP_ONCE_SUBJECT/);
+});
+
+test.each(['the end of stdin', 'SIGTERM'])(
+  '%s: what executes is drained, and the server’s process ends',
+  async (how) => {
+    const { wrapped, effects, starts, releaseFile } = stage();
+    const client = wrapped();
+    await client.initialize();
+    const executing = client.call('effect', { what: 'last', mode: 'release' });
+    await expect.poll(effects).toEqual(['last']);
+    if (how === 'SIGTERM') client.child.kill('SIGTERM');
+    else client.end();
+    writeFileSync(releaseFile, '');
+    expect(outcome(await executing)).toMatchObject({ code: 'succeeded' });
+    expect(await client.exited).toBe(0);
+    await expect.poll(() => alive(starts()[0] ?? 0)).toBe(false);
+  },
+);
+
+test('SIGKILL of the proxy while the server executes: a repeat through another one executes nothing', async () => {
+  const { wrapped, effects, starts } = stage();
+  const client = wrapped();
+  await client.initialize();
+  client.send({ id: 'x', method: 'tools/call', params: { name: 'effect', arguments: { what: 'p', mode: 'hang' } } });
+  await expect.poll(effects).toEqual(['p']);
+  client.child.kill('SIGKILL');
+  await client.exited;
+  // Its stdin has ended with the proxy.
+  await expect.poll(() => alive(starts()[0] ?? 0)).toBe(false);
+  const next = wrapped();
+  await next.initialize();
+  const told = await next.call('effect', { what: 'p', mode: 'hang' });
+  expect(outcome(told).code).toMatch(/outcome_unknown|idempotency_in_flight/);
+  expect(effects()).toEqual(['p']);
+}, 90_000);
+
+test('three proxies at once, ten calls each: one effect, and all are told the same', async () => {
+  const { wrapped, effects } = stage();
+  const clients = [wrapped(), wrapped(), wrapped()];
+  await Promise.all(clients.map((client) => client.initialize()));
+  const told = await Promise.all(
+    clients.flatMap((client) => Array.from({ length: 10 }, () => client.call('effect', { what: 'three' }))),
+  );
+  expect(effects()).toEqual(['three']);
+  expect(told.filter((each) => outcome(each).replayed)).toHaveLength(29);
+  expect(new Set(told.map((each) => each.result.content[0].text))).toEqual(new Set(['done three']));
+});

@@ -1,0 +1,173 @@
+import { writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { listening, serving } from './support/http.ts';
+import { type Message, main, RawClient, serverOf, stage } from './support/wrap.ts';
+
+const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
+const tool = (name: string) => ({ name, inputSchema: { type: 'object', properties: {} } });
+
+/** A Streamable HTTP server whose every session and effect is in view, and that fails as told. */
+async function scriptedHttp() {
+  const effects: string[] = [];
+  const headers: IncomingMessage['headers'][] = [];
+  const sessions = new Set<string>();
+  let count = 0;
+  let held = Promise.resolve();
+  let release = (): void => {};
+  /** No session begins until `release`. */
+  const hold = (): void => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  };
+  const json = (response: ServerResponse, value: unknown, more: Record<string, string> = {}): void => {
+    response.writeHead(200, { 'content-type': 'application/json', ...more });
+    response.end(JSON.stringify(value));
+  };
+  const answer = (message: Message, response: ServerResponse): void => {
+    const { id, method, params } = message;
+    const result = (value: unknown): void => json(response, { jsonrpc: '2.0', id, result: value });
+    if (method === 'tools/list') result({ tools: [tool('effect'), tool('stop'), tool('fail')] });
+    else if (method !== 'tools/call') result({ method });
+    else {
+      effects.push(params.name);
+      if (params.name === 'effect') result({ content: [{ type: 'text', text: 'done' }] });
+      else if (params.name === 'fail') response.writeHead(502).end();
+      else {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(': nothing yet\n\n');
+        response.destroy();
+      }
+    }
+  };
+  const { origin } = await serving(async (request, response) => {
+    headers.push(request.headers);
+    if (request.method !== 'POST') {
+      response.writeHead(405).end();
+      return;
+    }
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const message: Message = JSON.parse(body);
+    if (message.method === 'initialize') {
+      await held;
+      count += 1;
+      sessions.add(`s${count}`);
+      const { protocolVersion } = message.params;
+      const result = { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'h', version: '1' } };
+      json(response, { jsonrpc: '2.0', id: message.id, result }, { 'mcp-session-id': `s${count}` });
+    } else if (!sessions.has(String(request.headers['mcp-session-id']))) response.writeHead(404).end();
+    else if (message.id === undefined) response.writeHead(202).end();
+    else answer(message, response);
+  });
+  return { url: `${origin}/mcp`, effects, headers, sessions, opened: () => count, hold, release: () => release() };
+}
+
+function wrapUrl(
+  store: string,
+  url: string,
+  options: readonly string[] = [],
+  env: Record<string, string> = {},
+): RawClient {
+  return new RawClient([main, 'wrap', '--store', store, '--log-level', 'warn', ...options, url], env);
+}
+
+test('a session that is gone is opened anew, and what it refused is sent again', async () => {
+  const { store } = stage();
+  const server = await scriptedHttp();
+  const client = wrapUrl(store, server.url);
+  await client.initialize();
+  server.sessions.clear();
+  expect((await client.ask('x/read')).result).toEqual({ method: 'x/read' });
+  server.sessions.clear();
+  expect(outcome(await client.call('effect', {}))).toMatchObject({ code: 'succeeded' });
+  expect(outcome(await client.call('effect', {}))).toMatchObject({ replayed: true });
+  expect(server.effects).toEqual(['effect']);
+  expect(server.opened()).toBe(3);
+});
+
+test('a call that waited for a new session for longer than it may run is not sent in it, and then executes once', async () => {
+  const { folder, store } = stage();
+  const server = await scriptedHttp();
+  const file = join(folder, 'config.json');
+  writeFileSync(file, JSON.stringify({ store, maxRunMs: '1s', logLevel: 'warn' }));
+  const client = new RawClient([main, 'wrap', '--config', file, server.url]);
+  await client.initialize();
+  await client.ask('tools/list', {});
+  server.sessions.clear();
+  server.hold();
+  expect(outcome(await client.call('effect', {}))).toMatchObject({ code: 'outcome_unknown' });
+  server.release();
+  // It waited for the session behind the call.
+  expect((await client.ask('x/read')).result).toEqual({ method: 'x/read' });
+  expect(server.effects).toEqual([]);
+  await expect.poll(async () => outcome(await client.call('effect', {})).code).toBe('succeeded');
+  expect(server.effects).toEqual(['effect']);
+});
+
+test.each([
+  ['a stream that breaks before the answer', 'stop'],
+  ['HTTP 502', 'fail'],
+])('%s: unknown, and a repeat executes nothing', async (_, name) => {
+  const { store } = stage();
+  const server = await scriptedHttp();
+  const client = wrapUrl(store, server.url);
+  await client.initialize();
+  expect(outcome(await client.call(name, {}))).toMatchObject({ code: 'outcome_unknown' });
+  expect(outcome(await client.call(name, {}))).toMatchObject({ code: 'outcome_unknown' });
+  expect(server.effects).toEqual([name]);
+});
+
+test('a server that is not there: nothing was executed, and the call runs when it is back', async () => {
+  const { store } = stage();
+  const everything = serverOf('everything');
+  const server = await listening([everything, 'streamableHttp']);
+  const client = wrapUrl(store, `${server.origin}/mcp`);
+  await client.initialize();
+  await client.ask('tools/list', {});
+  await server.kill();
+  const args = { name: 'a.gz', data: 'data:text/plain,a', outputType: 'resource' };
+  expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'operation_failed' });
+  const read = await client.call('echo', { message: 'm' });
+  expect(read.error.message).toMatch(/Nothing was executed/);
+  await listening([everything, 'streamableHttp'], server.port);
+  expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'succeeded', attempt: 2 });
+});
+
+test('the older SSE: a stream that breaks ends what is in flight, and the next one takes over', async () => {
+  const { store } = stage();
+  const everything = serverOf('everything');
+  const server = await listening([everything, 'sse']);
+  const client = wrapUrl(store, `${server.origin}/sse`);
+  await client.initialize();
+  await client.ask('tools/list', {});
+  const args = { duration: 30, steps: 30 };
+  const inFlight = client.call('trigger-long-running-operation', args, { _meta: { progressToken: 'p' } });
+  await client.until(({ method }) => method === 'notifications/progress');
+  await server.kill();
+  expect((await inFlight).error.message).toMatch(/its event stream broke before it answered/);
+  await listening([everything, 'sse'], server.port);
+  expect((await client.call('echo', { message: 'm' })).result.content[0].text).toBe('Echo: m');
+});
+
+test('--bearer-env and --header reach the server, and are in no message', async () => {
+  const { store } = stage();
+  const server = await scriptedHttp();
+  const options = ['--bearer-env', 'TOKEN', '--header', 'X-Mine: of mine'];
+  const client = wrapUrl(store, server.url, [...options, '--log-level', 'debug'], { TOKEN: 'sesame' });
+  await client.initialize();
+  expect(server.headers[0]).toMatchObject({ authorization: 'Bearer sesame', 'x-mine': 'of mine' });
+  await client.ask('tools/list', {});
+  client.end();
+  await client.exited;
+  expect(client.stderr).not.toMatch(/sesame|of mine/);
+});
+
+test('--bearer-env of a variable that is not set ends with an error', async () => {
+  const { store } = stage();
+  const client = wrapUrl(store, 'http://127.0.0.1:1/mcp', ['--bearer-env', 'TOKEN']);
+  expect(await client.exited).toBe(2);
+  expect(client.stderr).toMatch(/TOKEN is not set/);
+});

@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../../src/wrap/policy/policy.ts';
+import { guessByName, wordsOf } from '../../../src/wrap/policy/tool-names.ts';
+import type { GuardDecision, ListedTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
+
+const text = { type: 'string' };
+
+function listed(name: string, more: Partial<ListedTool> & { properties?: Record<string, unknown> } = {}): ListedTool {
+  const { properties = { title: text }, ...rest } = more;
+  return { name, inputSchema: { type: 'object', properties }, ...rest };
+}
+
+function decided(
+  tool: ListedTool,
+  tools: Record<string, WrapRule> = {},
+  trustAnnotations: TrustAnnotations = 'readOnly',
+) {
+  return decide(tool, { trustAnnotations, tools });
+}
+
+function guardOf(...args: Parameters<typeof decided>): GuardDecision {
+  const decision = decided(...args);
+  if (decision.type !== 'guard') throw new Error(`not guarded: ${decision.why}`);
+  return decision;
+}
+
+describe('a tool that nothing is known of', () => {
+  test('is guarded by all its arguments for two minutes, and never run again on a guess', () => {
+    expect(guardOf(listed('create_issue'))).toEqual({
+      type: 'guard',
+      because: 'default',
+      why: 'nothing says that it only reads',
+      warnings: [],
+      effect: 'create',
+      match: 'identical',
+      windowMs: 120_000,
+      recovery: ['refuse'],
+      lookupLagMs: 60_000,
+      errorsFail: false,
+    });
+  });
+
+  test('has a warning where a repeat is often meant', () => {
+    expect(guardOf(listed('send_message')).warnings[0]).toMatch(/"send".*within 120 s.*match: same-call or off/);
+    const edits = guardOf(listed('edit_file')).warnings[0];
+    expect(edits).toMatch(/"edit" to A, to B and to A again within 120 s.*match: same-call or off/);
+    expect(guardOf(listed('roll', { properties: {} })).warnings[0]).toMatch(/no arguments/);
+    expect(guardOf(listed('send_message'), { '*': { match: 'identical' } }).warnings).toEqual([]);
+  });
+});
+
+describe('annotations', () => {
+  const reads = listed('run_report', { annotations: { readOnlyHint: true } });
+
+  test('readOnlyHint passes where the server is trusted that far', () => {
+    expect(decided(reads)).toMatchObject({ type: 'pass', because: 'annotation' });
+    expect(decided(reads, {}, 'all').type).toBe('pass');
+    expect(decided(reads, {}, 'none').type).toBe('guard');
+  });
+
+  test('idempotentHint runs each time and is recovered by running again, where all is trusted', () => {
+    const sets = listed('set_label', { annotations: { idempotentHint: true } });
+    expect(guardOf(sets, {}, 'all')).toMatchObject({ match: 'same-call', recovery: ['natural', 'refuse'] });
+    expect(guardOf(sets)).toMatchObject({ match: 'identical', recovery: ['refuse'] });
+  });
+
+  test('a server that says that its get_ writes is believed', () => {
+    expect(guardOf(listed('get_ticket', { annotations: { readOnlyHint: false } })).warnings[0]).toMatch(/match: off/);
+    expect(decided(listed('get_ticket', { annotations: { destructiveHint: true } })).type).toBe('guard');
+  });
+
+  test('a hint that its name contradicts has a warning', () => {
+    const odd = listed('get_or_create', { annotations: { readOnlyHint: true } });
+    expect(decided(odd).warnings[0]).toMatch(/may create/);
+  });
+});
+
+describe('names', () => {
+  test.each([
+    'get_issue',
+    'getIssue',
+    'get-issue',
+    'GetIssue',
+    'list',
+    'search_code',
+    'read_file',
+    'find_user',
+    'describe_table',
+    'github_list_issues',
+    'API-get-user',
+    'users.list',
+    'getHTTPStatus',
+    'github_get_issue',
+    'get_order',
+  ])('%s passes', (name) => {
+    expect(decided(listed(name))).toMatchObject({ type: 'pass', because: 'name' });
+  });
+
+  test.each([
+    'create_issue',
+    'getaway',
+    'listing_add',
+    'shopping_list_add',
+    'delete_list',
+    'readjust',
+    'check_in',
+    'hotel_check_out',
+    'execute_query',
+    'search_and_replace',
+    'find_or_create_user',
+    'getOrCreateUser',
+    'mark_as_read',
+    'order_list_cancel',
+    'book_check',
+    'get_and_book',
+  ])('%s is guarded', (name) => {
+    expect(decided(listed(name)).type).toBe('guard');
+  });
+
+  test('a guess that may be wrong has a warning', () => {
+    const warning = (name: string, properties = {}) => decided(listed(name, { properties })).warnings.join();
+    expect(warning('query', { sql: text })).toMatch(/its sql may be one that writes/);
+    expect(warning('get_update_status')).toMatch(/also holds "update"/);
+    expect(warning('github_list_issues')).toMatch(/stands second/);
+    expect(warning('fetch', { url: text, method: text })).toMatch(/request that writes/);
+    expect(warning('get_or_create', { a: text })).toMatch(/may create: if it only reads, set match: off/);
+    expect(warning('get_issue', { id: text })).toBe('');
+  });
+
+  test('words are those of snake, kebab, camel and dotted names', () => {
+    expect(wordsOf('getHTTPStatus_of-it.now2Go')).toEqual(['get', 'http', 'status', 'of', 'it', 'now2', 'go']);
+    expect(guessByName('')).toEqual({ type: 'none' });
+  });
+});
+
+describe('a field for an idempotency key', () => {
+  const keyOf = (name: string, schema: object, description?: string) => {
+    const tool = listed('pay', { properties: { amount: text, [name]: schema }, description });
+    const decision = decided(tool);
+    return decision.type === 'guard' ? decision.key : undefined;
+  };
+
+  test.each(['idempotency_key', 'idempotencyKey', 'Idempotency-Key', 'idempotency_token', 'dedupe_key'])(
+    '%s is one by its name',
+    (name) => {
+      expect(keyOf(name, text)).toEqual({ name, chars: 36 });
+    },
+  );
+
+  test('client_token is one unless its description speaks of something else', () => {
+    expect(keyOf('client_token', text)).toBeDefined();
+    expect(keyOf('clientToken', { ...text, description: 'Makes retries safe.' })).toBeDefined();
+    expect(keyOf('client_token', { ...text, description: 'The token of the OAuth client.' })).toBeUndefined();
+  });
+
+  test('request_id is one only where a description says so', () => {
+    expect(keyOf('request_id', text)).toBeUndefined();
+    expect(keyOf('requestId', { ...text, description: 'For tracing.' })).toBeUndefined();
+    expect(keyOf('requestId', { ...text, description: 'Idempotency: at most once.' })).toBeDefined();
+    expect(keyOf('request_id', text, 'Pays. Safe to retry with the same request_id.')).toBeDefined();
+  });
+
+  test('it has to have room for a key that still tells operations apart', () => {
+    expect(keyOf('idempotency_key', { ...text, maxLength: 32 })).toEqual({ name: 'idempotency_key', chars: 32 });
+    expect(keyOf('idempotency_key', { ...text, maxLength: 20 })).toEqual({ name: 'idempotency_key', chars: 20 });
+    expect(keyOf('idempotency_key', { ...text, maxLength: 8 })).toBeUndefined();
+    expect(keyOf('idempotency_key', { ...text, pattern: '^[0-9a-f]+$' })).toMatchObject({ chars: 32 });
+    expect(keyOf('idempotency_key', { ...text, pattern: '^ORDER-' })).toBeUndefined();
+    expect(keyOf('idempotency_key', { ...text, format: 'uuid' })).toMatchObject({ chars: 36 });
+    expect(keyOf('idempotency_key', { ...text, enum: ['a'] })).toBeUndefined();
+    expect(keyOf('idempotency_key', { type: 'integer' })).toBeUndefined();
+    expect(keyOf('idempotency_key', { anyOf: [text, { type: 'null' }] })).toMatchObject({ chars: 36 });
+  });
+
+  test('it decides before name and idempotentHint: such a tool writes, and is idempotent only by its key', () => {
+    const properties = { idempotency_key: text };
+    const tool = listed('get_or_pay', { properties, annotations: { idempotentHint: true } });
+    expect(guardOf(tool, {}, 'all')).toMatchObject({
+      because: 'key-field',
+      match: 'identical',
+      recovery: ['resend', 'refuse'],
+    });
+    expect(decided(listed('get_invoice', { properties })).type).toBe('guard');
+  });
+});
+
+describe('the configuration', () => {
+  test('comes first, and a later pattern wins, key by key', () => {
+    const rules = { 'get_*': { match: 'identical', windowMs: 1 }, get_token: { windowMs: 5_000 } } as const;
+    expect(guardOf(listed('get_token'), rules)).toMatchObject({ because: 'configuration', windowMs: 5_000 });
+    expect(decided(listed('create_issue'), { create_issue: { match: 'off' } })).toMatchObject({ type: 'pass' });
+  });
+
+  test('a rule for all tools does not guard reads', () => {
+    const rules = { '*': { match: 'identical', windowMs: 1_000 } } as const;
+    expect(decided(listed('get_issue'), rules).type).toBe('pass');
+    expect(guardOf(listed('create_issue'), rules).windowMs).toBe(1_000);
+  });
+
+  test('identity is given by JSON pointer or JSON path', () => {
+    const properties = { order: { type: 'object' }, note: text };
+    const rule = { identity: ['/order/id', '$.order.lines[0]', "$['note']"] };
+    const guard = guardOf(listed('create', { properties }), { create: rule });
+    expect(guard.identity).toEqual([['order', 'id'], ['order', 'lines', '0'], ['note']]);
+    expect(guard.warnings).toEqual([]);
+  });
+
+  test('what a rule asks for and the tool has not is left out on the safe side, with a warning', () => {
+    const rule = { recovery: ['resend', 'reconcile', 'natural'], identity: ['id', '/nope'] } as const;
+    const guard = guardOf(listed('pay'), { pay: rule });
+    expect(guard.recovery).toEqual(['natural', 'refuse']);
+    expect(guard.identity).toEqual([['nope']]);
+    expect(guard.warnings.join('\n')).toMatch(/"resend" is left out[\s\S]*"reconcile" is left out|no JSON pointer/);
+    expect(guard.warnings.filter((each) => /\/nope/.test(each))).toHaveLength(1);
+  });
+
+  test('a lookup makes reconcile possible, and needs an argument for its marker', () => {
+    const lookup = { tool: 'list', arguments: {}, items: '/items', marker: { argument: 'ref', field: 'ref' } };
+    const withRef = listed('pay', { properties: { ref: text } });
+    expect(guardOf(withRef, { pay: { lookup } })).toMatchObject({ recovery: ['reconcile', 'refuse'] });
+    expect(guardOf(listed('pay'), { pay: { lookup } }).warnings[0]).toMatch(/no "ref"/);
+  });
+});
+
+test('a schema that is none decides nothing and does not throw', () => {
+  for (const inputSchema of [{}, { properties: 5 }, { properties: { idempotency_key: 7 } }, { properties: null }]) {
+    expect(decide({ name: 'pay', inputSchema }, { trustAnnotations: 'all', tools: {} }).type).toBe('guard');
+  }
+});

@@ -1,0 +1,357 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { render } from '../../../src/server/render.ts';
+import { shownSchema } from '../../../src/wrap/policy/filled.ts';
+import { decide } from '../../../src/wrap/policy/policy.ts';
+import { makeProxyTool, proxyClient } from '../../../src/wrap/policy/tool.ts';
+import type {
+  ListedTool,
+  ProxyCall,
+  ProxyUpstream,
+  TrustAnnotations,
+  WrapRule,
+} from '../../../src/wrap/policy/types.ts';
+import { refusalOf, resultOf, testEngine } from '../../support/engine.ts';
+
+const properties = { to: { type: 'string' }, cents: { type: 'integer', minimum: 1 }, note: { type: 'string' } };
+const pay: ListedTool = {
+  name: 'pay',
+  description: 'Pays.',
+  inputSchema: { type: 'object', properties, required: ['to', 'cents'] },
+};
+
+interface Bank extends ProxyUpstream {
+  /** What took effect. */
+  readonly effects: Readonly<Record<string, unknown>>[];
+  readonly calls: ProxyCall[];
+  /** Loses so many answers after their effect. */
+  lose: number;
+  answer: (call: ProxyCall) => unknown;
+}
+
+/** A server's end: effects are counted here. It honours `idempotency_key`. */
+function bank(): Bank {
+  const made: Bank = {
+    name: 'bank',
+    upstream: { origin: 'mcp:bank', mode: 'wrapped', account: 'default' },
+    effects: [],
+    calls: [],
+    lose: 0,
+    answer: () => ({ content: [{ type: 'text', text: `payment ${made.effects.length}` }] }),
+    send: async (call) => {
+      made.calls.push(call);
+      if (call.purpose === 'lookup') return made.answer(call);
+      const key = call.arguments.idempotency_key;
+      const isKnown = key !== undefined && made.effects.some((each) => each.idempotency_key === key);
+      if (!isKnown) made.effects.push(call.arguments);
+      if (made.lose > 0) {
+        made.lose -= 1;
+        throw new Error('the answer was lost');
+      }
+      return made.answer(call);
+    },
+  };
+  return made;
+}
+
+function serve(
+  listed: ListedTool,
+  upstream: Bank,
+  rule: WrapRule = {},
+  trustAnnotations: TrustAnnotations = 'readOnly',
+) {
+  const decision = decide(listed, { trustAnnotations, tools: { [listed.name]: rule } });
+  if (decision.type !== 'guard') throw new Error('not guarded');
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  const tool = makeProxyTool({ listed, decision, upstream, client: proxyClient(upstream), warn });
+  return { tool, warnings, ...testEngine({ tools: [tool] }) };
+}
+
+function withField(name: string, listed = pay): ListedTool {
+  const schema = { ...properties, [name]: { type: 'string' } };
+  return { ...listed, inputSchema: { type: 'object', properties: schema, required: ['to', 'cents', name] } };
+}
+
+describe('a guarded tool of another server', () => {
+  test('takes effect once for identical calls, and the replay has the first result', async () => {
+    const upstream = bank();
+    const { call } = serve(pay, upstream);
+    const first = resultOf(await call('pay', { to: 'a', cents: 5 }));
+    const second = resultOf(await call('pay', { cents: 5, to: 'a' }));
+    expect(upstream.effects).toHaveLength(1);
+    expect(second).toMatchObject({ replayed: true, result: first.result });
+    expect(second.repeatToken).toBeDefined();
+    // The control: other arguments are another payment, and so is a repeat that is meant.
+    await call('pay', { to: 'b', cents: 5 });
+    await call('pay', { to: 'a', cents: 5, repeat_token: second.repeatToken });
+    expect(upstream.effects).toHaveLength(3);
+  });
+
+  test('a lost answer is no second payment: nothing is known of the server, so nothing is run again', async () => {
+    const upstream = bank();
+    upstream.lose = 1;
+    const { call } = serve(pay, upstream);
+    const answers = [await call('pay', { to: 'a', cents: 5 }), await call('pay', { to: 'a', cents: 5 })];
+    expect(answers.map((each) => refusalOf(each).code)).toEqual(['outcome_unknown', 'outcome_unknown']);
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('a result passes whole: structured content, _meta, fields that nobody knows', async () => {
+    const upstream = bank();
+    const result = {
+      content: [{ type: 'new_kind', data: 1 }],
+      structuredContent: { wrong: 'for the schema' },
+      _meta: { own: 1 },
+      extra: [1],
+    };
+    upstream.answer = () => result;
+    const { call } = serve({ ...pay, outputSchema: { type: 'object', required: ['id'] } }, upstream);
+    const shown = render(await call('pay', { to: 'a', cents: 5 }));
+    expect(shown).toMatchObject({ ...result, _meta: { own: 1, 'mcp-once/outcome': { code: 'succeeded' } } });
+  });
+
+  test.each([undefined, null, 'text', [1], { structuredContent: { a: 1 } }])(
+    'the odd result %j is kept all the same',
+    async (odd) => {
+      const upstream = bank();
+      upstream.answer = () => odd;
+      const { call } = serve(pay, upstream);
+      await call('pay', { to: 'a', cents: 5 });
+      const replay = resultOf(await call('pay', { to: 'a', cents: 5 }));
+      expect(replay.result).toMatchObject({ content: [] });
+      expect(upstream.effects).toHaveLength(1);
+    },
+  );
+
+  test('an error is an answer: kept and replayed, since servers put time-outs there', async () => {
+    const upstream = bank();
+    upstream.answer = () => ({ isError: true, content: [{ type: 'text', text: 'gateway time-out' }] });
+    const { call } = serve(pay, upstream);
+    await call('pay', { to: 'a', cents: 5 });
+    expect(resultOf(await call('pay', { to: 'a', cents: 5 }))).toMatchObject({
+      replayed: true,
+      result: { isError: true },
+    });
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('an error is a definite failure where the configuration says so', async () => {
+    const upstream = bank();
+    upstream.answer = () => ({ isError: true, content: [{ type: 'text', text: 'no such account' }] });
+    const { call } = serve(pay, upstream, { errorsFail: true });
+    const refused = refusalOf(await call('pay', { to: 'a', cents: 5 }));
+    expect(refused.code).toBe('operation_failed');
+    expect(refused.message).toMatch(/had no effect: no such account/);
+    await call('pay', { to: 'a', cents: 5 });
+    expect(upstream.calls).toHaveLength(2);
+  });
+});
+
+describe('arguments', () => {
+  test('are judged by the schema of the server, and refused without a value', async () => {
+    const upstream = bank();
+    const { call } = serve(pay, upstream);
+    const refused = refusalOf(await call('pay', { to: 5, cents: 0 }));
+    expect(refused.code).toBe('invalid_input');
+    expect(refused.issues?.map(({ path }) => path)).toEqual(expect.arrayContaining(['to', 'cents']));
+    expect(upstream.calls).toHaveLength(0);
+  });
+
+  test('are sent as they came: further ones, no defaults, no coercion', async () => {
+    const upstream = bank();
+    const listed = {
+      ...pay,
+      inputSchema: { type: 'object', properties: { ...properties, currency: { default: 'EUR' } } },
+    };
+    const { call } = serve(listed, upstream);
+    await call('pay', { to: 'a', cents: 5, further: { x: null } });
+    expect(upstream.effects).toEqual([{ to: 'a', cents: 5, further: { x: null } }]);
+    // A default that is written out means the same.
+    await call('pay', { to: 'a', cents: 5, further: { x: null }, currency: 'EUR' });
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('additional properties are refused where the server says so, and the repeat token is none', async () => {
+    const upstream = bank();
+    const closed = { ...pay, inputSchema: { ...pay.inputSchema, additionalProperties: false } };
+    const { call } = serve(closed, upstream);
+    expect(refusalOf(await call('pay', { to: 'a', cents: 5, x: 1 })).message).toMatch(/"x" is not known/);
+    await call('pay', { to: 'a', cents: 5 });
+    const { repeatToken } = resultOf(await call('pay', { to: 'a', cents: 5 }));
+    await call('pay', { to: 'a', cents: 5, repeat_token: repeatToken });
+    expect(upstream.effects).toEqual([
+      { to: 'a', cents: 5 },
+      { to: 'a', cents: 5 },
+    ]);
+  });
+
+  test.each([
+    [
+      'http://json-schema.org/draft-07/schema#',
+      { definitions: { t: { type: 'string' } }, properties: { to: { $ref: '#/definitions/t' } } },
+    ],
+    [
+      'https://json-schema.org/draft/2019-09/schema',
+      { $defs: { t: { type: 'string' } }, properties: { to: { $ref: '#/$defs/t' } } },
+    ],
+    [
+      'https://json-schema.org/draft/2020-12/schema',
+      { properties: { to: { prefixItems: [{ type: 'string' }], type: 'array' } } },
+    ],
+    [undefined, z.toJSONSchema(z.object({ to: z.string().regex(/^[\w-.]+$/) }))],
+  ])('a schema of the dialect %s is followed', async ($schema, schema) => {
+    const upstream = bank();
+    const { call, warnings } = serve({ name: 'pay', inputSchema: { $schema, type: 'object', ...schema } }, upstream);
+    expect(refusalOf(await call('pay', { to: 5 })).code).toBe('invalid_input');
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    { type: 'object', properties: { to: { $ref: '#/nowhere' } } },
+    { type: 'object', properties: { to: { type: 'nonsense' } } },
+    { type: 'object', properties: { to: 7 } },
+    { type: 'object', properties: 5 },
+    { type: 'object', required: 'to' },
+    { type: 'object', properties: { to: { pattern: '(' } } },
+    { type: 'object', $ref: '#' },
+  ])(
+    'a schema that is not valid judges nothing, once with a warning, and the tool is guarded: %j',
+    async (inputSchema) => {
+      const upstream = bank();
+      const { call, warnings } = serve({ name: 'pay', inputSchema }, upstream);
+      for (let count = 0; count < 2; count += 1) resultOf(await call('pay', { to: 'a' }));
+      expect(upstream.effects).toEqual([{ to: 'a' }]);
+      expect(warnings.length).toBeLessThanOrEqual(1);
+    },
+  );
+
+  test('two tools whose schemas have one $id are two', async () => {
+    const upstream = bank();
+    const schema = (type: string) => ({ $id: 'https://x/y', type: 'object', properties: { to: { type } } });
+    const one = serve({ name: 'pay', inputSchema: schema('string') }, upstream);
+    const other = serve({ name: 'pay', inputSchema: schema('number') }, upstream);
+    resultOf(await one.call('pay', { to: 'a' }));
+    resultOf(await other.call('pay', { to: 1 }));
+    expect([one.warnings, other.warnings]).toEqual([[], []]);
+  });
+});
+
+describe('a server that takes an idempotency key', () => {
+  test('gets one that the model does not see, and a lost answer is sent again with it', async () => {
+    const upstream = bank();
+    upstream.lose = 1;
+    const { call, tool } = serve(withField('idempotency_key'), upstream);
+    expect(shownSchema(tool.input.jsonSchema).properties).toEqual(properties);
+    expect(tool.input.jsonSchema.required).toEqual(['to', 'cents']);
+    const answer = resultOf(await call('pay', { to: 'a', cents: 5 }));
+    expect(answer.recovered).toBe('resend');
+    expect(upstream.calls).toHaveLength(2);
+    expect(upstream.effects).toHaveLength(1);
+    expect(upstream.effects[0]?.idempotency_key).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('a key that the model made up all the same plays no part', async () => {
+    const upstream = bank();
+    const { call } = serve(withField('idempotency_key'), upstream);
+    await call('pay', { to: 'a', cents: 5, idempotency_key: 'one' });
+    expect(resultOf(await call('pay', { to: 'a', cents: 5, idempotency_key: 'two' })).replayed).toBe(true);
+    expect(upstream.effects).toHaveLength(1);
+    expect(upstream.effects[0]?.idempotency_key).not.toBe('one');
+  });
+});
+
+describe('identity', () => {
+  const rule = { identity: ['/to', '$.cents'] };
+
+  test('a reworded note is no second payment, and is told as a conflict', async () => {
+    const upstream = bank();
+    const { call } = serve(pay, upstream, rule);
+    await call('pay', { to: 'a', cents: 5, note: 'rent' });
+    expect(refusalOf(await call('pay', { to: 'a', cents: 5, note: 'the rent' })).fields).toEqual(['note']);
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('where none of its places is there, all arguments count: two calls are never one by a misspelling', async () => {
+    const upstream = bank();
+    const { call } = serve(pay, upstream, { identity: ['/order'] });
+    await call('pay', { to: 'a', cents: 5 });
+    await call('pay', { to: 'b', cents: 5 });
+    expect(upstream.effects).toHaveLength(2);
+  });
+});
+
+describe('a tool that its server calls idempotent', () => {
+  const sets: ListedTool = { ...pay, name: 'set_label', annotations: { idempotentHint: true } };
+
+  test('runs each time, and a lost answer runs again', async () => {
+    const upstream = bank();
+    upstream.lose = 1;
+    const { call } = serve(sets, upstream, {}, 'all');
+    expect(resultOf(await call('set_label', { to: 'a', cents: 1 })).recovered).toBe('natural');
+    await call('set_label', { to: 'a', cents: 1 });
+    expect(upstream.calls).toHaveLength(3);
+  });
+
+  test('one that stayed unknown does not stand in the way of the next call', async () => {
+    const upstream = bank();
+    upstream.lose = 2;
+    const { call } = serve(sets, upstream, {}, 'all');
+    expect(refusalOf(await call('set_label', { to: 'a', cents: 1 })).code).toBe('outcome_unknown');
+    expect(resultOf(await call('set_label', { to: 'b', cents: 1 })).replayed).toBe(false);
+    resultOf(await call('set_label', { to: 'a', cents: 1 }));
+  });
+});
+
+describe('a lookup', () => {
+  const lookup = {
+    tool: 'list_payments',
+    arguments: { to: '$to', state: 'any' },
+    items: '/items',
+    marker: { argument: 'ref', field: '/ref' },
+  };
+  const listed = withField('ref');
+
+  async function lost(change: (upstream: Bank) => void, tool: ListedTool = listed) {
+    const upstream = bank();
+    upstream.lose = 1;
+    upstream.answer = ({ purpose }) => {
+      return purpose === 'lookup'
+        ? { content: [{ type: 'text', text: JSON.stringify({ items: upstream.effects }) }] }
+        : {};
+    };
+    change(upstream);
+    const { call, tool: made } = serve(tool, upstream, { lookup });
+    return { upstream, made, answer: await call('pay', { to: 'a', cents: 5 }) };
+  }
+
+  test('finds the effect by the marker that the model does not see', async () => {
+    const { upstream, made, answer } = await lost(() => undefined);
+    expect(shownSchema(made.input.jsonSchema).properties).toEqual(properties);
+    expect(upstream.effects[0]?.ref).toMatch(/^mcp_once_[0-9a-f]{32}$/);
+    expect(upstream.calls[1]).toMatchObject({ name: 'list_payments', arguments: { to: 'a', state: 'any' } });
+    expect(resultOf(answer)).toMatchObject({ recovered: 'reconcile' });
+    expect(JSON.stringify(resultOf(answer).result)).toContain('mcp_once_');
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('an error, or an answer without a list, cannot tell', async () => {
+    for (const answer of [{ isError: true, content: [] }, { content: [{ type: 'text', text: 'none' }] }, null]) {
+      const told = await lost((upstream) => {
+        upstream.answer = () => answer;
+      });
+      expect(refusalOf(told.answer).code).toBe('outcome_unknown');
+      expect(told.upstream.effects).toHaveLength(1);
+    }
+  });
+
+  test('what is found and does not fit the declared output took effect, and is told so', async () => {
+    const strict = {
+      ...listed,
+      outputSchema: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+    };
+    const { upstream, answer } = await lost(() => undefined, strict);
+    expect(refusalOf(answer).code).toBe('result_not_kept');
+    expect(upstream.effects).toHaveLength(1);
+  });
+});

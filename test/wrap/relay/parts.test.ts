@@ -1,0 +1,203 @@
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import { Asked } from '../../../src/wrap/relay/asked.ts';
+import { ChildLink } from '../../../src/wrap/relay/child-link.ts';
+import { type BodyEnd, watchBody } from '../../../src/wrap/relay/http-body.ts';
+import { idOf, LineEnds } from '../../../src/wrap/relay/line-ends.ts';
+import type { UpstreamFault } from '../../../src/wrap/relay/link.ts';
+import { messageOf, type RpcId, type RpcMessage } from '../../../src/wrap/relay/message.ts';
+import { Restarts } from '../../../src/wrap/relay/restarts.ts';
+import { commandServer } from '../../../src/wrap/relay/servers.ts';
+import { ShownNames } from '../../../src/wrap/relay/shown-names.ts';
+import { uniteIntroductions } from '../../../src/wrap/relay/united.ts';
+import { Upstream } from '../../../src/wrap/relay/upstream.ts';
+
+test('five starts in a minute, each later than the one before; then one more as the minute goes by', () => {
+  const restarts = new Restarts();
+  expect([0, 1, 2, 3, 4, 5].map((atMs) => restarts.next(atMs))).toEqual([100, 400, 1_600, 5_000, 5_000, undefined]);
+  expect(restarts.mayBegin(59_999)).toBe(false);
+  expect(restarts.next(60_000)).toBe(5_000);
+});
+
+describe('whose answer a line is that is not read', () => {
+  const ends = (line: string, pieceBytes: number) => {
+    const reader = new LineEnds();
+    const bytes = Buffer.from(`${line}\n{"next":1}`);
+    let found: ReturnType<LineEnds['push']>;
+    for (let at = 0; at < bytes.length; at += pieceBytes) found ??= reader.push(bytes.subarray(at, at + pieceBytes));
+    return found && idOf(found);
+  };
+  const long = 'x'.repeat(2_000);
+  test.each([
+    ['last', `{"result":{"a":"${long}","id":8},"jsonrpc":"2.0","id":7}`, 7],
+    ['first', `{"jsonrpc":"2.0","id":"a\\"b","result":{"a":"${long}"}}`, 'a"b'],
+    ['first, with spaces', `{"jsonrpc": "2.0", "id": 3, "result": {"a":"${long}","id":4}}`, 3],
+    ['nowhere near an end', `{"jsonrpc":"2.0","result":{"a":"${long}"},"id":5,"more":"${long}"}`, undefined],
+    ['a notification', `{"jsonrpc":"2.0","method":"m","params":{"a":"${long}","id":6}}`, undefined],
+  ])('%s', (_, line, id) => {
+    for (const pieceBytes of [1, 97, 1_000, 10_000]) expect(ends(line, pieceBytes)).toBe(id);
+  });
+});
+
+test('only what has the form of a message is one, and it stays as it was', () => {
+  const odd = { jsonrpc: '2.0', id: 1, method: 'm', params: { a: 1 }, more: true };
+  expect(messageOf(odd)).toBe(odd);
+  const none = [
+    null,
+    [],
+    'a',
+    {},
+    { jsonrpc: '1.0', id: 1, method: 'm' },
+    { jsonrpc: '2.0', id: null, result: {} },
+    { jsonrpc: '2.0', id: 1 },
+    { jsonrpc: '2.0', id: {}, method: 'm' },
+    { jsonrpc: '2.0', method: 'm', params: [] },
+    { jsonrpc: '2.0', result: {} },
+  ];
+  expect(none.map(messageOf)).toEqual(none.map(() => undefined));
+});
+
+test('names of several servers: whole, cut, and told apart', () => {
+  const warned: string[] = [];
+  const [a, ab, mine] = [{ name: 'a' }, { name: 'a_b' }, { name: 'my server' }];
+  const names = new ShownNames<{ name: string }>(
+    () => [a, ab, mine],
+    (message) => warned.push(message),
+  );
+  const other = names.show(a, 'b_c');
+  expect(other).toMatch(/^a_b_c_[0-9a-f]{8}$/);
+  expect(names.show(ab, 'c')).toBe('a_b_c');
+  expect(names.show(a, 'b_c')).toBe(other);
+  expect(names.find(other)).toEqual({ server: a, name: 'b_c' });
+  expect(warned).toEqual([expect.stringMatching(/"b_c" of a .* one of a_b/)]);
+  expect(names.show(mine, 'do.it/now')).toBe('my_server_do_it_now');
+  expect(names.show(mine, 'do/it.now')).toMatch(/^my_server_do_it_now_[0-9a-f]{8}$/);
+  expect(names.show(a, 'x'.repeat(100))).toHaveLength(64);
+});
+
+test('several introductions as one', () => {
+  const result = (capabilities: object, protocolVersion: string) => ({ protocolVersion, capabilities });
+  const united = uniteIntroductions(
+    [
+      {
+        name: 'a',
+        result: { ...result({ tools: { listChanged: false }, tasks: {} }, '2025-11-25'), instructions: 'A.' },
+      },
+      { name: 'b', result: result({ tools: { listChanged: true }, resources: { subscribe: true } }, '2025-06-18') },
+    ],
+    '1.2.3',
+  );
+  expect(united).toEqual({
+    protocolVersion: '2025-06-18',
+    capabilities: { tools: { listChanged: true }, resources: { subscribe: true } },
+    serverInfo: { name: 'mcp-once', title: 'a, b', version: '1.2.3' },
+    instructions: 'a (tools a_...):\nA.',
+  });
+});
+
+test('an answer goes to whoever asked, once, and to nobody when that one has gone', () => {
+  const asked = new Asked<string>();
+  const request = { jsonrpc: '2.0', id: 0, method: 'm' } as const;
+  expect(asked.add('a', request, false)).toBe(request);
+  const second = asked.add('b', request, false);
+  expect(second.id).not.toBe(0);
+  expect(asked.idOf('b', 0)).toBe(second.id);
+  expect(asked.take(0)).toEqual({ from: 'a', id: 0 });
+  expect(asked.take(0)).toBeUndefined();
+  expect(asked.drop('b')).toEqual([second.id]);
+  expect(asked.take(second.id)).toBeUndefined();
+});
+
+describe('a body', () => {
+  const read = async (chunks: readonly string[], isEventStream: boolean, messageBytesMax: number) => {
+    const ends: BodyEnd[] = [];
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(Buffer.from(chunk));
+        controller.close();
+      },
+    });
+    const ended = (how: BodyEnd): void => void ends.push(how);
+    const text = await new Response(watchBody(source, { messageBytesMax, isEventStream, ended }))
+      .text()
+      .catch(() => undefined);
+    return { text, ends };
+  };
+
+  test('of events: each may be as long as the bound, all together longer', async () => {
+    const event = `data: ${'x'.repeat(20)}\n\n`;
+    expect(await read([event, event, event], true, 40)).toEqual({
+      text: event.repeat(3),
+      ends: [{ isResumable: false }],
+    });
+    const numbered = `id: 1\n${event}`;
+    expect((await read([numbered], true, 100)).ends).toEqual([{ isResumable: true }]);
+    expect(await read([`data: ${'x'.repeat(60)}`], true, 40)).toEqual({
+      text: undefined,
+      ends: [{ isResumable: false, fault: 'too_large' }],
+    });
+  });
+
+  test('of JSON: as long as the bound as a whole', async () => {
+    expect((await read(['{"a":', '1}'], false, 7)).text).toBe('{"a":1}');
+    expect((await read(['{"a":', '12}'], false, 7)).ends).toEqual([{ isResumable: false, fault: 'too_large' }]);
+  });
+});
+
+test('a server’s identity: its name, else command, arguments and folder; never its environment', () => {
+  const origin = (more: object) =>
+    commandServer({ command: 'npx', args: ['-y', 'a'], env: {}, cwd: '/w', ...more }).identity.origin;
+  const plain = origin({});
+  expect(origin({ env: { TOKEN: 'other' } })).toBe(plain);
+  expect(new Set([plain, origin({ args: ['-y', 'b'] }), origin({ cwd: '/v' }), origin({ id: 'a' })]).size).toBe(4);
+  expect(commandServer({ command: '/usr/bin/npx', args: ['-y', '@x/server-y'], env: {}, cwd: '/' }).name).toBe(
+    'server-y',
+  );
+});
+
+test('an answer over the bound, its id first: that request is lost, and the process is kept', async () => {
+  const lost: [RpcId, UpstreamFault][] = [];
+  const heard: RpcMessage[] = [];
+  // As servers in Python write: the id before the result.
+  const script = `process.stdin.once('data', () => {
+    process.stdout.write('{"jsonrpc":"2.0","id":"big","result":{"a":"' + 'x'.repeat(5e5) + '"}}\\n');
+    process.stdout.write('{"jsonrpc":"2.0","id":"small","result":{}}\\n');
+  })`;
+  const options = { name: 's', command: process.execPath, args: ['-e', script], env: {}, messageBytesMax: 100_000 };
+  const link = new ChildLink(options, {
+    message: (message) => heard.push(message),
+    lost: (id, fault) => lost.push([id, fault]),
+    closed: () => undefined,
+    odd: () => undefined,
+  });
+  await link.start();
+  await link.send({ jsonrpc: '2.0', id: 'big', method: 'm' });
+  await expect.poll(() => heard).toEqual([{ jsonrpc: '2.0', id: 'small', result: {} }]);
+  expect(lost).toEqual([['big', expect.objectContaining({ effect: 'unknown' })]]);
+  await link.close();
+});
+
+test('a process that ended before it was sent anything has executed nothing', async () => {
+  const faults: UpstreamFault[] = [];
+  const upstream = new Upstream(
+    {
+      name: 's',
+      open: (events) => new ChildLink({ name: 's', command: '/nowhere/at-all', args: [], env: {} }, events),
+      clock: systemClock,
+      log: { debug: () => {}, info: () => {}, warn: () => {} },
+      initializeMs: 1_000,
+    },
+    {
+      message: () => undefined,
+      lost: () => undefined,
+      down: () => undefined,
+      renewed: () => undefined,
+      failed: (fault) => faults.push(fault),
+    },
+  );
+  const early = upstream.request('tools/call', {});
+  await Promise.all([upstream.start(), expect(early).rejects.toMatchObject({ effect: 'not_executed' })]);
+  await expect(upstream.request('tools/call', {})).rejects.toMatchObject({ effect: 'not_executed' });
+  expect(faults).toHaveLength(1);
+  await upstream.close();
+});

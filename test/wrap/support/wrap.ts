@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { CallToolResult, ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
+import { onTestFinished } from 'vitest';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+export const main = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
+
+/** The file that a server's package starts. */
+export function serverOf(name: string): string {
+  const require = createRequire(import.meta.url);
+  return join(dirname(require.resolve(`@modelcontextprotocol/server-${name}/package.json`)), 'dist/index.js');
+}
+
+type Environment = Record<string, string>;
+
+export const baseEnvironment: Environment = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+
+/** The command line that wraps a server. */
+export function wrapArgs(store: string, server: readonly string[], options: readonly string[] = []): string[] {
+  return [main, 'wrap', '--store', store, '--log-level', 'warn', ...options, '--', process.execPath, ...server];
+}
+
+export interface ConnectOptions {
+  readonly env?: Environment;
+  readonly capabilities?: ClientCapabilities;
+  readonly prepare?: (client: Client) => void;
+  readonly cwd?: string;
+}
+
+/** The official client, connected to a process of its own, or by a transport. */
+export async function connect(args: readonly string[] | Transport, options: ConnectOptions = {}): Promise<Client> {
+  const { env = {}, capabilities = {}, prepare, cwd } = options;
+  const client = new Client({ name: 'wrap-test', version: '1.0.0' }, { capabilities });
+  prepare?.(client);
+  if ('start' in args) {
+    onTestFinished(() => client.close());
+    await client.connect(args);
+    return client;
+  }
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [...args],
+    env: { ...baseEnvironment, ...env },
+    stderr: 'ignore',
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  onTestFinished(() => client.close());
+  await client.connect(transport);
+  return client;
+}
+
+export type Outcome = Readonly<Record<string, unknown>> & { readonly code: string; readonly replayed: boolean };
+
+/** What became of a guarded call; undefined for one that passed. */
+export function outcomeOf(result: unknown): Outcome | undefined {
+  return (result as CallToolResult)._meta?.['mcp-once/outcome'] as Outcome | undefined;
+}
+
+export function textOf(result: unknown): string {
+  const [first] = (result as CallToolResult).content;
+  return first?.type === 'text' ? first.text : '';
+}
+
+/** A JSON-RPC message, of whatever form. */
+// biome-ignore lint/suspicious/noExplicitAny: each test looks at its own part.
+export type Message = any;
+
+/** A client that writes what it is told, and keeps all that it hears. */
+export class RawClient {
+  readonly child: ChildProcess;
+  readonly heard: Message[] = [];
+  readonly exited: Promise<number | null>;
+  stderr = '';
+  #waiting: (() => void)[] = [];
+  #nextId = 1;
+
+  constructor(args: readonly string[], env: Environment = {}) {
+    this.child = spawn(process.execPath, [...args], {
+      env: { ...baseEnvironment, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      this.stderr += chunk.toString();
+    });
+    this.child.stdin?.on('error', () => undefined);
+    this.exited = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)));
+    if (this.child.stdout) {
+      createInterface({ input: this.child.stdout }).on('line', (line) => {
+        this.heard.push(JSON.parse(line));
+        for (const look of this.#waiting) look();
+      });
+    }
+    onTestFinished(() => void this.child.kill('SIGKILL'));
+  }
+
+  send(message: Record<string, unknown>): void {
+    this.child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  }
+
+  /** The first message, heard or to come, that is so. */
+  until(isIt: (message: Message) => boolean): Promise<Message> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = this.heard.find(isIt);
+        if (!found) return;
+        this.#waiting = this.#waiting.filter((each) => each !== look);
+        resolve(found);
+      };
+      this.#waiting.push(look);
+      look();
+    });
+  }
+
+  /** Sends a request under the next number and resolves with its answer. */
+  ask(method: string, params?: unknown, id: string | number = this.#nextId++): Promise<Message> {
+    this.send({ id, method, ...(params === undefined ? {} : { params }) });
+    return this.until((message) => message.id === id && !('method' in message));
+  }
+
+  call(name: string, args: Record<string, unknown>, more: Record<string, unknown> = {}): Promise<Message> {
+    return this.ask('tools/call', { name, arguments: args, ...more });
+  }
+
+  async initialize(params: Record<string, unknown> = {}): Promise<Message> {
+    const answer = await this.ask('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'raw', version: '1' },
+      ...params,
+    });
+    this.send({ method: 'notifications/initialized' });
+    return answer;
+  }
+
+  end(): void {
+    this.child.stdin?.end();
+  }
+}
+
+/** A folder with a store and the effects of scripted servers; for one test. */
+export function stage() {
+  const folder = temporaryFolder();
+  const effects = join(folder, 'effects');
+  const starts = join(folder, 'starts');
+  const store = `sqlite:${join(folder, 'store.sqlite')}`;
+  const linesOf = (file: string): string[] =>
+    existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+  const env: Environment = { EFFECTS: effects, STARTS: starts };
+  return {
+    folder,
+    store,
+    env,
+    effects: () => linesOf(effects),
+    starts: () => linesOf(starts).map(Number),
+    releaseFile: `${effects}.release`,
+    /** A client of a scripted server, wrapped. */
+    wrapped: (more: Environment = {}, options: readonly string[] = []) =>
+      new RawClient(wrapArgs(store, [scripted], options), { ...env, ...more }),
+    /** The control. */
+    direct: (more: Environment = {}) => new RawClient([scripted], { ...env, ...more }),
+  };
+}
