@@ -8,7 +8,7 @@ import { inSandbox } from './app/in-sandbox.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { Config, Environment } from './config/config.ts';
-import type { Answer, Engine, ToolCall } from './core/call/types.ts';
+import type { Engine, Outcome, ToolCall } from './core/call/types.ts';
 import { type Clock, pause, systemClock } from './core/clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './core/errors.ts';
 import type { Ledger } from './core/ledger/ledger.ts';
@@ -61,7 +61,7 @@ export interface App {
    */
   reload(config: Config): Promise<void>;
   /** Answers one tool call. Rejects for faults only. */
-  handle(call: ToolCall): Promise<Answer>;
+  handle(call: ToolCall): Promise<Outcome>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
   isReady(): Promise<boolean>;
   /**
@@ -116,7 +116,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   };
   // The engine is loaded by the first call, since a server's start is waited for, too.
   const loaded = shared(() => import('./core/call/handle-call.ts'));
-  const handle = async (call: ToolCall): Promise<Answer> => (await loaded.get()).handleCall(engine, call);
+  const handle = async (call: ToolCall): Promise<Outcome> => (await loaded.get()).handleCall(engine, call);
   const answering = new Set<Promise<unknown>>();
   const inUse: InUse = { catalog, clients, answering, running: engine.running, leaving: new Map(), clock };
   const reload = async (next: Config): Promise<void> => {

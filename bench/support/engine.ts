@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { defaults } from '../../src/config/defaults.ts';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import { prepare } from '../../src/core/call/prepare.ts';
-import type { Answer, Engine, ToolCall } from '../../src/core/call/types.ts';
+import type { Engine, Outcome, ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Claim } from '../../src/core/ledger/claim.ts';
 import { codecFor, plainCodec } from '../../src/core/ledger/codec.ts';
@@ -57,7 +57,7 @@ export function orderCall(args: unknown = orderArguments()): ToolCall {
 }
 
 /** One call through the engine. @throws when it is not answered as it should be. */
-export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Answer> {
+export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Outcome> {
   const answer = await handleCall(engine, orderCall(args));
   if (answer.type !== 'result') throw new Error(`not ${expected}: ${JSON.stringify(answer)}`);
   if (answer.replayed !== (expected === 'replayed')) throw new Error(`not ${expected}`);

@@ -1,7 +1,7 @@
 import { McpOnceError } from '../core/errors.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import { render } from '../server/render.ts';
-import type { GuardAnswer, GuardEngine } from './engine.ts';
+import type { GuardEngine, GuardOutcome } from './engine.ts';
 import { Operations, operationOf, signalOf } from './operations.ts';
 import { checkProtectOptions, checkScope, type GuardSettings } from './options.ts';
 import { contentOf, describedTool, type GuardTool, guardTool, policiesFor } from './policy.ts';
@@ -133,7 +133,7 @@ function ownContext(context: object): object {
 }
 
 /** Results are copies: the ledger hands one record to all who ask. */
-function outcomeOf<Result>(answer: GuardAnswer): RunOutcome<Result> {
+function outcomeOf<Result>(answer: GuardOutcome): RunOutcome<Result> {
   const { operation, repeatToken } = answer;
   const told = {
     ...(operation ? { operation: operation.key } : {}),

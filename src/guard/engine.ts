@@ -4,7 +4,7 @@ import type { Keyv } from 'keyv';
 import { drain, readableOnUse } from '../app.ts';
 import { defaults } from '../config/defaults.ts';
 import { handleCall } from '../core/call/handle-call.ts';
-import type { Engine, RefusalAnswer, ResultAnswer, ToolCall } from '../core/call/types.ts';
+import type { Engine, RefusalOutcome, ResultOutcome, ToolCall } from '../core/call/types.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from '../core/errors.ts';
 import { codecFor } from '../core/ledger/codec.ts';
@@ -29,7 +29,7 @@ interface GuardCall extends ToolCall {
 }
 
 /** What becomes of a call whose caller is asked nothing. */
-export type GuardAnswer = ResultAnswer | RefusalAnswer;
+export type GuardOutcome = ResultOutcome | RefusalOutcome;
 
 /** The engine of a guard: without a configuration, and with tools that come with each call. */
 export interface GuardEngine {
@@ -37,7 +37,7 @@ export interface GuardEngine {
   readonly shared: boolean;
   readonly log: Log;
   /** Rejects for faults only. */
-  handle(call: GuardCall): Promise<GuardAnswer>;
+  handle(call: GuardCall): Promise<GuardOutcome>;
   /** Bounded; never rejects. */
   close(): Promise<void>;
 }

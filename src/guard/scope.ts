@@ -1,6 +1,6 @@
 import { defaults } from '../config/defaults.ts';
 import { refusal } from '../core/call/answers.ts';
-import type { RefusalAnswer, ToolCall } from '../core/call/types.ts';
+import type { RefusalOutcome, ToolCall } from '../core/call/types.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { checkScope } from './options.ts';
 import type { GuardOptions, GuardScope } from './types.ts';
@@ -36,7 +36,7 @@ export function scopeFor({ scope, fallback, shared }: ScopeRule, extra: object):
 }
 
 /** The same for a call that has to be answered: why not, as a refusal. */
-export function scopeOrRefusal(rule: ScopeRule, tool: string, extra: object): ToolCall['scope'] | RefusalAnswer {
+export function scopeOrRefusal(rule: ScopeRule, tool: string, extra: object): ToolCall['scope'] | RefusalOutcome {
   try {
     return scopeFor(rule, extra);
   } catch (error) {

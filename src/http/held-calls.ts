@@ -1,4 +1,4 @@
-import type { Asking, ToolCall } from '../core/call/types.ts';
+import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import type { ToolService } from '../server/tool-requests.ts';
 import type { Limits } from './access/limits.ts';
 import type { Refusal } from './access/types.ts';
@@ -29,8 +29,8 @@ export function heldToTheEnd(service: ToolService, limits: HeldLimits): ToolServ
         return { type: 'refusal', code: 'too_many_calls', message, retryAfterMs: askAgainMs };
       }
       const running: Promise<unknown>[] = [];
-      const { asking } = call;
-      const held = asking?.type === 'direct' ? { asking: place.asking(asking) } : {};
+      const { questionChannel } = call;
+      const held = questionChannel?.type === 'direct' ? { questionChannel: place.counted(questionChannel) } : {};
       try {
         return await service.handle({ ...call, ...held, onExecution: (each) => void running.push(each) });
       } finally {
@@ -64,7 +64,7 @@ class Place {
   }
 
   /** Whoever finds no place is as one who was asked and did not answer: nothing is executed, and the call may come again. */
-  asking({ ask }: Extract<Asking, { type: 'direct' }>): Asking {
+  counted({ ask }: Extract<QuestionChannel, { type: 'direct' }>): QuestionChannel {
     return {
       type: 'direct',
       ask: async (request, signal) => {

@@ -1,4 +1,4 @@
-import type { Asking, InputRequest } from '../core/call/types.ts';
+import type { InputRequest, QuestionChannel } from '../core/call/types.ts';
 
 /** MCP, `ElicitRequest`, in its form mode, which is the one where no mode is said. */
 export interface ElicitRequest {
@@ -25,6 +25,8 @@ export function takesForms(capabilities: unknown): boolean {
 }
 
 /** How the engine asks a client of MCP 2025-11-25: by a request on the connection of the call. */
-export function askingBy(send: (request: ElicitRequest, signal: AbortSignal) => Promise<unknown>): Asking {
+export function elicitationChannel(
+  send: (request: ElicitRequest, signal: AbortSignal) => Promise<unknown>,
+): QuestionChannel {
   return { type: 'direct', ask: (request, signal) => send(elicitRequest(request), signal) };
 }

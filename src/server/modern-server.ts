@@ -51,7 +51,7 @@ export function createModernServer(tools: ServedTools, { scope, headerKey }: Mod
       signal: mcpReq.signal,
       headerKey,
       notify: (notification) => mcpReq.notify(notification),
-      asking: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
+      questionChannel: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
       input: { responses: mcpReq.inputResponses, state: mcpReq.requestState() },
       faults: 'errors',
     });

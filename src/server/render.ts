@@ -1,11 +1,11 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type {
-  Answer,
-  InputRequiredAnswer,
+  InputRequiredOutcome,
   OperationInfo,
+  Outcome,
   OutcomeCode,
-  RefusalAnswer,
-  ResultAnswer,
+  RefusalOutcome,
+  ResultOutcome,
 } from '../core/call/types.ts';
 import type { Stub } from '../core/ledger/record.ts';
 import { contentOfValue, isContentResult } from '../core/tool/content.ts';
@@ -43,11 +43,11 @@ export interface OutcomeMeta {
   readonly firstResult?: unknown;
   /** Why the result of a success is not there. */
   readonly stub?: Stub;
-  readonly issues?: RefusalAnswer['issues'];
+  readonly issues?: RefusalOutcome['issues'];
 }
 
 /** An answer as MCP has it. Pure: the same answer gives the same bytes. */
-export function render(answer: Answer): CallToolResult {
+export function render(answer: Outcome): CallToolResult {
   switch (answer.type) {
     case 'result':
       return renderResult(answer);
@@ -70,7 +70,7 @@ export interface FaultError {
  * has sent responses or a state that are none (multi round-trip requests, error handling). Undefined for an answer
  * that is a result.
  */
-export function renderFault(answer: Answer): FaultError | undefined {
+export function renderFault(answer: Outcome): FaultError | undefined {
   if (answer.type !== 'refusal' || answer.fault === undefined) return undefined;
   const { message } = answer;
   const data = { [OUTCOME_META]: outcomeOfRefusal(answer) };
@@ -83,7 +83,7 @@ export function renderFault(answer: Answer): FaultError | undefined {
 }
 
 /** MCP 2026-07-28, `InputRequiredResult`: only a call whose server said that it is asked by rounds gets one. */
-function renderInputRequired({ requests, requestState, operation }: InputRequiredAnswer): CallToolResult {
+function renderInputRequired({ requests, requestState, operation }: InputRequiredOutcome): CallToolResult {
   const outcome: OutcomeMeta = { code: 'input_required', replayed: false, ...operationMeta(operation) };
   const inputRequests = Object.entries(requests).map(([name, request]) => [name, elicitRequest(request)]);
   const asked = {
@@ -96,7 +96,7 @@ function renderInputRequired({ requests, requestState, operation }: InputRequire
 }
 
 /** A replay differs from the first answer by one more text item and by its `_meta`, and in nothing else. */
-function renderResult(answer: ResultAnswer): CallToolResult {
+function renderResult(answer: ResultOutcome): CallToolResult {
   const { tool, result, replayed, recovered, repeatToken } = answer;
   const outcome: OutcomeMeta = {
     code: 'succeeded',
@@ -130,7 +130,7 @@ function renderContent(result: ContentResult, notes: readonly ContentItem[], out
 }
 
 /** Results with `isError` need no structured content: clients check it only without. */
-function renderRefusal(answer: RefusalAnswer): CallToolResult {
+function renderRefusal(answer: RefusalOutcome): CallToolResult {
   const { message, repeatToken } = answer;
   const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
   const first = hasFirstResult(answer) ? firstContent(answer.firstResult) : [];
@@ -138,7 +138,7 @@ function renderRefusal(answer: RefusalAnswer): CallToolResult {
   return { isError: true, content: [text(message + token), ...first], _meta: { [OUTCOME_META]: outcome } };
 }
 
-function outcomeOfRefusal(answer: RefusalAnswer): OutcomeMeta {
+function outcomeOfRefusal(answer: RefusalOutcome): OutcomeMeta {
   const { code, operation, retryAfterMs, fields, steps, repeatToken, stub, issues } = answer;
   return {
     code,
@@ -154,7 +154,7 @@ function outcomeOfRefusal(answer: RefusalAnswer): OutcomeMeta {
   };
 }
 
-function hasFirstResult(answer: RefusalAnswer): boolean {
+function hasFirstResult(answer: RefusalOutcome): boolean {
   return 'firstResult' in answer && answer.firstResult !== undefined;
 }
 
@@ -164,7 +164,7 @@ function firstContent(result: unknown): CallToolResult['content'] {
 }
 
 /** For the model. Programs have the same in `_meta`. */
-function replayNote({ tool, result, operation, repeatToken, declined }: ResultAnswer): string {
+function replayNote({ tool, result, operation, repeatToken, declined }: ResultOutcome): string {
   const when = operation ? ` at ${operation.firstExecutedAt}` : '';
   const note = `Replayed: ${tool.name} was first executed${when}, and the result above is that one. Nothing was executed now.`;
   if (declined)

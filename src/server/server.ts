@@ -7,9 +7,9 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import type { Asking, ToolCall } from '../core/call/types.ts';
+import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
-import { askingBy, takesForms } from './elicitation.ts';
+import { elicitationChannel, takesForms } from './elicitation.ts';
 import { type ToolList, toolList } from './tool-list.ts';
 import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
 
@@ -71,7 +71,7 @@ export function createMcpServer(options: McpServerOptions): Server {
       signal: extra.signal,
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
-      asking: takesForms(server.getClientCapabilities()) ? askingOf(extra) : undefined,
+      questionChannel: takesForms(server.getClientCapabilities()) ? questionChannelOf(extra) : undefined,
       faults: 'results',
     });
   });
@@ -87,8 +87,8 @@ export function tellOfChanges(server: Server, list: ToolList, log: ToolService['
   });
 }
 
-function askingOf(extra: RequestExtra): Asking {
-  return askingBy((request, signal) => {
+function questionChannelOf(extra: RequestExtra): QuestionChannel {
+  return elicitationChannel((request, signal) => {
     return extra.sendRequest(request as ServerRequest, ElicitResultSchema, { signal, timeout: elicitMs });
   });
 }

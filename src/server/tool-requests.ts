@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { Answer, ToolCall } from '../core/call/types.ts';
+import type { Outcome, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import type { ToolLog } from '../core/tool/types.ts';
@@ -16,7 +16,7 @@ export interface ToolService {
   readonly instructions?: (tools: Catalog['tools']) => string;
   readonly catalog: Catalog;
   /** Rejects only for faults: every expected outcome is an answer. */
-  readonly handle: (call: ToolCall) => Promise<Answer>;
+  readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly log: ToolLog;
 }
 
@@ -36,7 +36,7 @@ export interface ToolRequest {
   readonly headerKey?: unknown;
   readonly notify: (notification: ProgressNotification) => Promise<void>;
   /** How the client can be asked something; undefined when it has declared nothing of the kind. */
-  readonly asking?: ToolCall['asking'] | undefined;
+  readonly questionChannel?: ToolCall['questionChannel'] | undefined;
   /** What it was asked, and answers with this call. */
   readonly input?: ToolCall['input'] | undefined;
   /** How a request that is itself at fault is answered: by a result up to MCP 2025-11-25, by an error since. */
@@ -64,7 +64,7 @@ export function pageAt(list: ToolList, cursor: string | undefined): ToolPage {
 
 /** Answers a `tools/call`. @throws RequestError for a request that is not as it has to be, and for faults */
 export async function answerCall(service: ToolService, request: ToolRequest): Promise<CallToolResult> {
-  const { params, meta, scope, signal, headerKey, asking, input } = request;
+  const { params, meta, scope, signal, headerKey, questionChannel, input } = request;
   if (!isCallParams(params)) {
     const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
     throw new RequestError(invalidParams, message);
@@ -82,7 +82,7 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
       signal,
       ...(hostKey === undefined ? {} : { hostKey }),
       ...(onWait ? { onWait } : {}),
-      ...(asking ? { asking } : {}),
+      ...(questionChannel ? { questionChannel } : {}),
       ...(input ? { input } : {}),
     });
     const fault = request.faults === 'errors' ? renderFault(answer) : undefined;

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp, openLedger } from '../../src/app.ts';
 import { type Environment, loadConfig } from '../../src/config/config.ts';
-import type { Answer, ToolCall } from '../../src/core/call/types.ts';
+import type { Outcome, ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { forgetOperation } from '../../src/core/ledger/operator.ts';
 import { emit, onEvent } from '../../src/core/observe/events.ts';
@@ -19,7 +19,7 @@ async function appIn(folder: string, environment: Environment = {}, file?: strin
   const config = await loadConfig({ environment: all, overrides: { logLevel: 'silent', config: file } });
   const app = await createApp(config, { environment: all, log: createLog({ level: 'silent' }) });
   onTestFinished(() => app.close());
-  const call = (args: unknown, tool = 'create_customer'): Promise<Answer> => {
+  const call = (args: unknown, tool = 'create_customer'): Promise<Outcome> => {
     const { scope } = app;
     return app.handle({
       tool,
@@ -32,7 +32,7 @@ async function appIn(folder: string, environment: Environment = {}, file?: strin
   return { app, config, call };
 }
 
-function resultOf(answer: Answer) {
+function resultOf(answer: Outcome) {
   if (answer.type !== 'result') throw new Error(JSON.stringify(answer));
   return answer;
 }

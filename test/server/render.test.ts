@@ -1,7 +1,7 @@
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
-import type { OperationInfo, OutcomeCode, RefusalAnswer, ResultAnswer } from '../../src/core/call/types.ts';
+import type { OperationInfo, OutcomeCode, RefusalOutcome, ResultOutcome } from '../../src/core/call/types.ts';
 import { defineTool, z } from '../../src/index.ts';
 import { OUTCOME_META, render } from '../../src/server/render.ts';
 
@@ -21,10 +21,10 @@ const operation: OperationInfo = {
   attempt: 1,
   firstExecutedAt: '2026-01-02T03:04:05.678Z',
 };
-const first: ResultAnswer = { type: 'result', tool, result: { total: 1, id: 'x' }, replayed: false, operation };
-const replay: ResultAnswer = { ...first, replayed: true, repeatToken: 'r1.1.2.abc.def' };
+const first: ResultOutcome = { type: 'result', tool, result: { total: 1, id: 'x' }, replayed: false, operation };
+const replay: ResultOutcome = { ...first, replayed: true, repeatToken: 'r1.1.2.abc.def' };
 
-const refusal = (code: OutcomeCode, more: Partial<RefusalAnswer> = {}): RefusalAnswer => ({
+const refusal = (code: OutcomeCode, more: Partial<RefusalOutcome> = {}): RefusalOutcome => ({
   type: 'refusal',
   code,
   message: `create_thing: ${code}. Nothing was executed.`,

@@ -60,7 +60,7 @@ async function connectEngine(tools: readonly Tool[], capabilities: ClientCapabil
       signal: call.signal,
       scope: call.scope,
       ...('hostKey' in call ? { hostKey: call.hostKey } : {}),
-      ...(call.asking ? { asking: call.asking } : {}),
+      ...(call.questionChannel ? { questionChannel: call.questionChannel } : {}),
     });
   return connect({ catalog: createCatalog(tools), handle }, capabilities);
 }

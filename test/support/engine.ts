@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import type {
-  Answer,
   Engine,
   EngineSettings,
-  InputRequiredAnswer,
-  RefusalAnswer,
-  ResultAnswer,
+  InputRequiredOutcome,
+  Outcome,
+  RefusalOutcome,
+  ResultOutcome,
   ToolCall,
 } from '../../src/core/call/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -37,7 +37,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly scope?: { readonly tenant: string; readonly subject: string };
   readonly onWait?: (waitedMs: number) => void;
-  readonly asking?: NonNullable<ToolCall['asking']>;
+  readonly questionChannel?: NonNullable<ToolCall['questionChannel']>;
   readonly input?: NonNullable<ToolCall['input']>;
 }
 
@@ -73,7 +73,7 @@ export function testEngine(options: EngineOptions) {
     closing: closing.signal,
     ending: ending.signal,
   };
-  const call = (tool: string, args: unknown, how: CallOptions = {}): Promise<Answer> =>
+  const call = (tool: string, args: unknown, how: CallOptions = {}): Promise<Outcome> =>
     handleCall(engine, {
       tool,
       arguments: args,
@@ -82,7 +82,7 @@ export function testEngine(options: EngineOptions) {
       signal: how.signal ?? new AbortController().signal,
       ...('hostKey' in how ? { hostKey: how.hostKey } : {}),
       ...(how.onWait ? { onWait: how.onWait } : {}),
-      ...(how.asking ? { asking: how.asking } : {}),
+      ...(how.questionChannel ? { questionChannel: how.questionChannel } : {}),
       ...(how.input ? { input: how.input } : {}),
     });
   const records = async () => {
@@ -96,17 +96,17 @@ export function testEngine(options: EngineOptions) {
   return { engine, ledger, store, clock, call, records, close: closing, end: ending };
 }
 
-export function resultOf(answer: Answer): ResultAnswer {
+export function resultOf(answer: Outcome): ResultOutcome {
   if (answer.type !== 'result') throw new Error(`expected a result, got ${JSON.stringify(answer)}`);
   return answer;
 }
 
-export function refusalOf(answer: Answer): RefusalAnswer {
+export function refusalOf(answer: Outcome): RefusalOutcome {
   if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer)}`);
   return answer;
 }
 
-export function questionOf(answer: Answer): InputRequiredAnswer {
+export function questionOf(answer: Outcome): InputRequiredOutcome {
   if (answer.type !== 'input_required') throw new Error(`expected a question, got ${JSON.stringify(answer)}`);
   return answer;
 }

@@ -2,13 +2,13 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Held, OperationRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import { answerOfEnded, refusal } from './answers.ts';
-import type { Answer, Engine, GuardedCall } from './types.ts';
+import type { Engine, GuardedCall, Outcome } from './types.ts';
 
 /** How many identical operations are looked through for the last one. */
 const occurrencesMax = 1_000;
 
 /** What is to be done about a call whose twin has succeeded, where the person is asked. */
-export type Again =
+export type RepeatDecision =
   /** Whether another one like this is meant. */
   | { readonly type: 'ask'; readonly last: OperationRecord }
   /** One that was said yes to has no outcome yet: it is what the call means, and nobody is asked. */
@@ -18,7 +18,12 @@ export type Again =
  * Finds the last of the identical operations that took effect within the window: the question is about that
  * one, so that each yes is one operation more, and the same question answered twice is one.
  */
-export async function lastOfIts(engine: Engine, ledger: Ledger, guarded: GuardedCall, first: Held): Promise<Again> {
+export async function lastOfIts(
+  engine: Engine,
+  ledger: Ledger,
+  guarded: GuardedCall,
+  first: Held,
+): Promise<RepeatDecision> {
   let last = first.record;
   for (let count = 1; count < occurrencesMax; count += 1) {
     const held = await ledger.read(guarded.keyAfter(last));
@@ -35,7 +40,7 @@ export async function lastOfIts(engine: Engine, ledger: Ledger, guarded: Guarded
 }
 
 /** Whoever said no gets the first result. The ledger is only read: not even a window that is over executes now. */
-export async function answerOfDeclined(engine: Engine, ledger: Ledger, guarded: GuardedCall): Promise<Answer> {
+export async function answerOfDeclined(engine: Engine, ledger: Ledger, guarded: GuardedCall): Promise<Outcome> {
   const { request, tool } = guarded;
   const { record } = (await ledger.read(request.key)) ?? {};
   if (record?.status.state === 'succeeded' && record.fingerprint === request.fingerprint) {

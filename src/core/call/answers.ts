@@ -3,13 +3,13 @@ import { differingFields } from '../key/arguments.ts';
 import { makeRepeatToken } from '../key/repeat-token.ts';
 import { endedOf } from '../ledger/new-record.ts';
 import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
-import type { Answer, Engine, GuardedCall, OperationInfo, OutcomeCode, RefusalAnswer } from './types.ts';
+import type { Engine, GuardedCall, OperationInfo, Outcome, OutcomeCode, RefusalOutcome } from './types.ts';
 
 /** The ledger hands out the same record for the same bytes: its token is then computed once. */
 const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
 
 /** A sentence for the model and a code for programs. */
-export function refusal(code: OutcomeCode, message: string): RefusalAnswer {
+export function refusal(code: OutcomeCode, message: string): RefusalOutcome {
   return { type: 'refusal', code, message };
 }
 
@@ -53,7 +53,7 @@ export async function answerOfEnded(
   record: OperationRecord,
   ended: Ended,
   how: HowKnown,
-): Promise<Answer> {
+): Promise<Outcome> {
   const operation = operationInfo(record);
   const name = record.tool;
   switch (ended.state) {
@@ -92,10 +92,10 @@ export async function answerOfEnded(
 
 /** Who waited for another caller that could not be asked, and can be asked itself, is not at fault. */
 function isUnasked({ call }: GuardedCall, { unasked }: { readonly unasked?: true | undefined }): boolean {
-  return unasked === true && call.asking === undefined;
+  return unasked === true && call.questionChannel === undefined;
 }
 
-function answerOfUnasked(record: OperationRecord, why: string): RefusalAnswer {
+function answerOfUnasked(record: OperationRecord, why: string): RefusalOutcome {
   const steps = effectSteps(record);
   const done = steps.length === 0 ? 'had no effect' : `is incomplete (${steps.join(', ')} took effect)`;
   const message = `${record.tool} ${done}: ${why}. The same call by a client that can goes on; by this one it would end here again.`;
@@ -107,14 +107,14 @@ function answerOfUnasked(record: OperationRecord, why: string): RefusalAnswer {
   };
 }
 
-export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {
+export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
   const ended = endedOf(record.status);
   if (!ended) throw new Error(`no outcome in state ${record.status.state}`);
   return answerOfEnded(engine, call, record, ended, { replayed: true });
 }
 
 /** Same key, other arguments: names the fields, hands over the first result and, if settled, a repeat token. */
-export async function answerOfConflict(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Answer> {
+export async function answerOfConflict(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
   const fields = differingFields(record.arguments, call.request.arguments);
   const named = fields.length > 0 ? ` (${fields.join(', ')})` : '';
   const token = await repeatTokenFor(engine, call, record);
@@ -149,13 +149,13 @@ function conflictMessage(record: OperationRecord, named: string, hasToken: boole
   }
 }
 
-export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, same = true): Answer {
+export function answerOfInFlight(record: OperationRecord, retryAfterMs: number, same = true): Outcome {
   const what = same ? 'the same operation' : 'another write of the same thing';
   const message = `${record.tool}: ${what} is still under way. Nothing was executed by this call. Ask again in ${seconds(retryAfterMs)} with the same arguments.`;
   return { ...refusal('idempotency_in_flight', message), operation: operationInfo(record), retryAfterMs };
 }
 
-export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Answer {
+export function answerOfUnknown(record: OperationRecord, why: string, retryAfterMs?: number): Outcome {
   const next =
     retryAfterMs === undefined
       ? `Nothing more is sent for it. Check the upstream; an operator ends it by "mcp-once ledger resolve ${record.key} --succeeded FILE", or --failed if it had no effect`
@@ -166,13 +166,13 @@ export function answerOfUnknown(record: OperationRecord, why: string, retryAfter
 }
 
 /** Of what is not in the ledger yet, and finds no room there. */
-export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Answer {
+export function answerOfFull(tool: string, whose: 'subject' | 'tenant'): Outcome {
   const message = `${tool}: the ledger holds as many operations of this ${whose} as it may. Nothing was executed. It is possible again when older ones are forgotten, or the operator of this server raises the limit; a call that repeats an earlier one is answered as ever.`;
   return { ...refusal('too_many_records', message), retryAfterMs: 3_600_000 };
 }
 
 /** The answer for a fault of the ledger. @throws the error itself when it is not one. */
-export function answerOfFault(error: unknown, tool: string): RefusalAnswer {
+export function answerOfFault(error: unknown, tool: string): RefusalOutcome {
   if (error instanceof LedgerUnavailable) {
     const ledgerFault = clause(describeError(error));
     const message = `${tool}: the ledger is not available (${ledgerFault}). Nothing was executed: it is safe to call again later.`;
@@ -200,11 +200,11 @@ function effectSteps(record: Pick<OperationRecord, 'steps'>): string[] {
   return record.steps.filter((step) => step.effect).map((step) => step.name);
 }
 
-export function cancelled(tool: string): RefusalAnswer {
+export function cancelled(tool: string): RefusalOutcome {
   return refusal('cancelled', `${tool}: the caller left. What was dispatched goes on and is settled.`);
 }
 
-export function answerOfSuperseded(held: Held): Answer {
+export function answerOfSuperseded(held: Held): Outcome {
   return answerOfUnknown(
     held.record,
     'it ended, and later operations on the same key followed before this call read it',

@@ -17,7 +17,7 @@ export class InputNeeded extends Error {
 }
 
 /** What one run asks, and what was answered before it began. */
-export class Asks {
+export class RunQuestions {
   readonly #given = new Map<string, Reply>();
   readonly #open = new Map<string, InputRequest>();
 

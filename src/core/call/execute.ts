@@ -27,7 +27,7 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
       if (refused !== undefined) return await giveUp(engine, claim, refused);
       const first = await runAttempt(engine, tool, claim, opened.client, {
         natural: false,
-        canAsk: call.asking !== undefined,
+        canAsk: call.questionChannel !== undefined,
         onLate: late(engine, claim),
       });
       if (first.status.state !== 'unknown' || first.cutOff || claim.lost) return await settle(engine, claim, first);

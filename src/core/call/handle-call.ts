@@ -26,7 +26,7 @@ import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
 import { traceIdOf } from './trace.ts';
 import { followTwin } from './twins.ts';
-import type { Answer, Engine, GuardedCall, ToolCall } from './types.ts';
+import type { Engine, GuardedCall, Outcome, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
 
 /** How often one call asks the ledger before it gives up: each round either waits or has lost a race. */
@@ -36,7 +36,7 @@ const roundsMax = 100;
  * The way of one tool call: prepare (tool, arguments, key), claim, and then what the ledger says.
  * Resolves with what the caller learns; rejects for faults that are no expected outcome.
  */
-export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer> {
+export async function handleCall(engine: Engine, call: ToolCall): Promise<Outcome> {
   const answer = await answerAsking(engine, call).catch((error: unknown) => {
     return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
   });
@@ -56,7 +56,7 @@ export async function handleCall(engine: Engine, call: ToolCall): Promise<Answer
   return answer;
 }
 
-function codeOf(answer: Answer): string {
+function codeOf(answer: Outcome): string {
   switch (answer.type) {
     case 'result':
       return 'succeeded';
@@ -68,13 +68,13 @@ function codeOf(answer: Answer): string {
 }
 
 /** A caller that can be asked at once is, and then goes the way of one that has called again with its answer. */
-async function answerAsking(engine: Engine, call: ToolCall): Promise<Answer> {
-  const { asking } = call;
+async function answerAsking(engine: Engine, call: ToolCall): Promise<Outcome> {
+  const { questionChannel } = call;
   let current = call;
   for (let round = 0; round < roundsMax; round += 1) {
     const answer = await answerCall(engine, current);
-    if (answer.type !== 'input_required' || asking?.type !== 'direct') return answer;
-    const asked = askDirectly(engine, call, answer.requests, asking.ask);
+    if (answer.type !== 'input_required' || questionChannel?.type !== 'direct') return answer;
+    const asked = askDirectly(engine, call, answer.requests, questionChannel.ask);
     const responses = await untilLeft(asked, call.signal);
     if (responses === 'left') return cancelled(call.tool);
     if (responses === undefined && answer.about === 'input') return answerOfUnanswered(answer);
@@ -83,7 +83,7 @@ async function answerAsking(engine: Engine, call: ToolCall): Promise<Answer> {
   throw new LedgerUnavailable(`the question came back ${roundsMax} times during one call`);
 }
 
-async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
+async function answerCall(engine: Engine, call: ToolCall): Promise<Outcome> {
   const prepared = await prepare(engine, call);
   switch (prepared.type) {
     case 'refused':
@@ -100,7 +100,7 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Answer> {
 }
 
 /** Once this call has sent something, a fault of the ledger must not say that nothing was executed. */
-async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answer> {
+async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Outcome> {
   const sent = { any: false };
   try {
     return await answerGuarded(engine, guarded, sent);
@@ -110,7 +110,7 @@ async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Answ
   }
 }
 
-async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: boolean }): Promise<Answer> {
+async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: boolean }): Promise<Outcome> {
   const { call } = guarded;
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
@@ -206,7 +206,11 @@ async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, 
 }
 
 /** The answer of what this call executed or recovered; undefined when the ledger has to be asked again. */
-async function answerOfExecuted(engine: Engine, guarded: GuardedCall, executed: Executed): Promise<Answer | undefined> {
+async function answerOfExecuted(
+  engine: Engine,
+  guarded: GuardedCall,
+  executed: Executed,
+): Promise<Outcome | undefined> {
   const { record, recovered, retryAfterMs, unkept } = executed;
   const { status } = record;
   const { request } = guarded;

@@ -4,17 +4,17 @@ import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { type DerivedKey, deriveKey, type Occurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
-import type { Asked } from '../key/request-state.ts';
+import type { Question } from '../key/request-state.ts';
 import { suggestion } from '../suggest.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { refusal } from './answers.ts';
 import { againRequest, openState, replyTo } from './questions.ts';
-import type { Engine, GuardedCall, RefusalAnswer, ToolCall } from './types.ts';
+import type { Engine, GuardedCall, RefusalOutcome, ToolCall } from './types.ts';
 
 const dayMs = 86_400_000;
 
 export type Prepared =
-  | { readonly type: 'refused'; readonly answer: RefusalAnswer }
+  | { readonly type: 'refused'; readonly answer: RefusalOutcome }
   | { readonly type: 'unguarded'; readonly tool: Tool; readonly arguments: Record<string, unknown> }
   | { readonly type: 'guarded'; readonly guarded: GuardedCall }
   /** Nothing is to be executed: a person has said no. */
@@ -59,7 +59,7 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
       ...(occurrence ? { occurrence } : {}),
     });
   const base = derive();
-  const asksAgain = tool.onDuplicate === 'ask' && base.source === 'identical' && call.asking !== undefined;
+  const asksAgain = tool.onDuplicate === 'ask' && base.source === 'identical' && call.questionChannel !== undefined;
   const of = { engine, call, tool, upstream, base, arguments: input.arguments, derive, asksAgain };
   if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
   return withToken(of, input.repeatToken);
@@ -175,7 +175,7 @@ function guardedCall(of: Deriving, occurrence?: Occurrence): GuardedCall {
 }
 
 /** The operation is the one that has asked, whatever key the call itself would have: some have a new one each time. */
-function answeringCall(of: Deriving, asked: Asked, responses: unknown): GuardedCall {
+function answeringCall(of: Deriving, asked: Question, responses: unknown): GuardedCall {
   const guarded = guardedCall({ ...of, asksAgain: false });
   const request = Object.freeze({ ...guarded.request, key: asked.key });
   return Object.freeze({ ...guarded, request, answers: Object.freeze({ asked, responses }) });
@@ -186,7 +186,7 @@ function windowOf(tool: Tool, derived: DerivedKey): number {
   return derived.source === 'host' ? Math.max(tool.windowMs, dayMs) : tool.windowMs;
 }
 
-function refused(code: RefusalAnswer['code'], message: string): Prepared {
+function refused(code: RefusalOutcome['code'], message: string): Prepared {
   return { type: 'refused', answer: refusal(code, message) };
 }
 
@@ -207,12 +207,12 @@ function badState(tool: string): Prepared {
   return badInput('invalid_request_state', message);
 }
 
-function badInput(code: RefusalAnswer['code'], message: string): Prepared {
+function badInput(code: RefusalOutcome['code'], message: string): Prepared {
   return { type: 'refused', answer: { ...refusal(code, message), fault: 'input' } };
 }
 
 /** Turns a fault of preparing into an answer; anything else goes on up. */
-export function answerOfPrepareFault(error: unknown): RefusalAnswer | undefined {
+export function answerOfPrepareFault(error: unknown): RefusalOutcome | undefined {
   if (!(error instanceof McpOnceError)) return undefined;
   if (error.code === 'invalid_input') return refusal('invalid_input', `${error.message} Nothing was executed.`);
   if (error.code === 'tool_invalid') {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { within } from '../clock.ts';
 import { describeError } from '../errors.ts';
-import { type AskedCall, makeRequestState, type OpenedState, openRequestState } from '../key/request-state.ts';
+import { makeRequestState, type OpenedState, openRequestState, type QuestionedCall } from '../key/request-state.ts';
 import type { OperationRecord, Reply } from '../ledger/record.ts';
 import { operationInfo } from './answers.ts';
-import type { Engine, GuardedCall, InputRequest, InputRequiredAnswer, ToolCall } from './types.ts';
+import type { Engine, GuardedCall, InputRequest, InputRequiredOutcome, ToolCall } from './types.ts';
 
 /** How long an answer may take, in ms. */
 const questionMs = 3_600_000;
@@ -45,7 +45,7 @@ export async function askAgain(
   engine: Engine,
   guarded: GuardedCall,
   last: OperationRecord,
-): Promise<InputRequiredAnswer> {
+): Promise<InputRequiredOutcome> {
   const { tool, request } = guarded;
   const operation = operationInfo(last);
   const { key, generation, ordinal: count } = last;
@@ -90,13 +90,13 @@ export async function inputState(
 }
 
 /** What a call's `requestState` says of it. */
-export async function openState(engine: Engine, state: unknown, call: AskedCall): Promise<OpenedState> {
+export async function openState(engine: Engine, state: unknown, call: QuestionedCall): Promise<OpenedState> {
   if (typeof state !== 'string') return { ok: false, reason: 'malformed' };
   const secret = await engine.repeatSecret();
   return openRequestState({ secret, call: askedCall(call), state, nowMs: engine.clock.wallMs() });
 }
 
-function askedCall({ scope, upstream, tool, fingerprint }: AskedCall): AskedCall {
+function askedCall({ scope, upstream, tool, fingerprint }: QuestionedCall): QuestionedCall {
   return { scope, upstream, tool, fingerprint };
 }
 
@@ -107,7 +107,7 @@ function askedCall({ scope, upstream, tool, fingerprint }: AskedCall): AskedCall
 export async function askDirectly(
   engine: Engine,
   call: ToolCall,
-  requests: InputRequiredAnswer['requests'],
+  requests: InputRequiredOutcome['requests'],
   ask: (request: InputRequest, signal: AbortSignal) => Promise<unknown>,
 ): Promise<Record<string, unknown> | undefined> {
   const late = new AbortController();

@@ -1,20 +1,20 @@
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { findJsonFault } from '../key/check-json.ts';
-import type { Asked } from '../key/request-state.ts';
+import type { Question } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Answered } from '../ledger/new-record.ts';
+import type { QuestionReplies } from '../ledger/new-record.ts';
 import type { OperationRecord, Reply } from '../ledger/record.ts';
 import { operationInfo, refusal } from './answers.ts';
 import { inputState, replyTo } from './questions.ts';
-import type { Answer, Engine, GuardedCall, InputRequiredAnswer, RefusalAnswer } from './types.ts';
+import type { Engine, GuardedCall, InputRequiredOutcome, Outcome, RefusalOutcome } from './types.ts';
 
 /** The largest answer that is kept, in bytes of JSON. */
 const answerBytesMax = 65_536;
 
 /** A call that answers a question of its operation, before the ledger is asked for it. */
-export type Answering =
-  | { readonly type: 'answered'; readonly answered: Answered }
-  | { readonly type: 'answer'; readonly answer: Answer };
+export type TakenReplies =
+  | { readonly type: 'answered'; readonly answered: QuestionReplies }
+  | { readonly type: 'answer'; readonly answer: Outcome };
 
 /**
  * Takes of what came back what was asked for: the rest is ignored, and what is missing is asked for again
@@ -24,9 +24,9 @@ export async function takeAnswer(
   engine: Engine,
   ledger: Ledger,
   guarded: GuardedCall,
-  asked: Asked,
+  asked: Question,
   responses: unknown,
-): Promise<Answering> {
+): Promise<TakenReplies> {
   const { record } = (await ledger.read(asked.key)) ?? {};
   const names = record && namesOf(record, asked);
   if (!record || !names) return { type: 'answer', answer: answerOfStale(guarded) };
@@ -49,24 +49,24 @@ export async function takeAnswer(
 }
 
 /** The requests that the question held, whether it is open or has been answered. */
-function namesOf(record: OperationRecord, asked: Asked): readonly string[] | undefined {
+function namesOf(record: OperationRecord, asked: Question): readonly string[] | undefined {
   const { status, inputs = [] } = record;
   if (status.state === 'waiting' && isOpen(record, asked)) return Object.keys(status.requests);
   return inputs.find(({ attempt, round }) => attempt === asked.count && round === asked.round)?.names;
 }
 
-function isOpen({ status, attempt, generation }: OperationRecord, asked: Asked): boolean {
+function isOpen({ status, attempt, generation }: OperationRecord, asked: Question): boolean {
   if (status.state !== 'waiting' || generation !== asked.generation) return false;
   return attempt === asked.count && status.round === asked.round;
 }
 
 /** The question of an operation that waits for input, for whoever calls. */
-export async function answerOfWaiting(engine: Engine, guarded: GuardedCall, record: OperationRecord): Promise<Answer> {
+export async function answerOfWaiting(engine: Engine, guarded: GuardedCall, record: OperationRecord): Promise<Outcome> {
   const { status, tool } = record;
   if (status.state !== 'waiting') throw new Error(`no question in state ${status.state}`);
   const operation = operationInfo(record);
   const steps = record.steps.filter((step) => step.effect).map((step) => step.name);
-  if (guarded.call.asking === undefined) {
+  if (guarded.call.questionChannel === undefined) {
     const message = `${tool} asks for input (${Object.keys(status.requests).join(', ')}) before it goes on, and this client cannot put a question to a person. Nothing more was executed.`;
     const done = steps.length > 0 ? { steps } : {};
     return { ...refusal('input_required', message), fault: 'asking', operation, ...done };
@@ -76,24 +76,24 @@ export async function answerOfWaiting(engine: Engine, guarded: GuardedCall, reco
 }
 
 /** Who was asked while the call waited, and did not answer. The operation waits on, for the same call again. */
-export function answerOfUnanswered({ tool, requests, operation }: InputRequiredAnswer): RefusalAnswer {
+export function answerOfUnanswered({ tool, requests, operation }: InputRequiredOutcome): RefusalOutcome {
   const message = `${tool} asks for input (${Object.keys(requests).join(', ')}), which was not answered. Nothing more was executed: the same call again asks again.`;
   return { ...refusal('input_required', message), operation };
 }
 
 /** A question that nobody can answer any more. */
-export function answerOfStale({ tool }: GuardedCall): RefusalAnswer {
+export function answerOfStale({ tool }: GuardedCall): RefusalOutcome {
   const message = `${tool.name}: the question that this call answers is not open any more. Nothing was executed by this call. Call again without the requestState.`;
   return refusal('invalid_request_state', message);
 }
 
 /** The same question, answered otherwise: the first answer counts. */
-export function answerOfOtherAnswer({ tool }: GuardedCall, record: OperationRecord): RefusalAnswer {
+export function answerOfOtherAnswer({ tool }: GuardedCall, record: OperationRecord): RefusalOutcome {
   const message = `${tool.name}: the question that this call answers was answered otherwise before, and that answer counts. Nothing was executed by this call. Call again without the requestState to learn the outcome.`;
   return { ...refusal('idempotency_conflict', message), operation: operationInfo(record) };
 }
 
-function invalid({ tool }: GuardedCall, name: string): RefusalAnswer {
+function invalid({ tool }: GuardedCall, name: string): RefusalOutcome {
   const message = `${tool.name}: the response to ${name} is none, or too large. Nothing was executed: send an action (accept, decline or cancel), and what was asked for.`;
   return { ...refusal('invalid_input', message), fault: 'input' };
 }

@@ -5,7 +5,7 @@ import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
-import { Asks, InputNeeded } from './asks.ts';
+import { InputNeeded, RunQuestions } from './asks.ts';
 import { describeFault } from './describe-fault.ts';
 import { answerableUntil } from './questions.ts';
 import { keepable } from './result.ts';
@@ -43,7 +43,7 @@ export interface RunOptions {
 export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opened: unknown, options: RunOptions) {
   const { clock, settings } = engine;
   const steps = new Steps(tool, claim);
-  const asks = new Asks(claim.record);
+  const asks = new RunQuestions(claim.record);
   const abort = new LateAbort();
   const run = runTool(engine, tool, claim, opened, { steps, asks, abort }, options);
   let cutOff: () => void = () => {};
@@ -66,7 +66,7 @@ export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opene
 
 interface RunParts {
   readonly steps: Steps;
-  readonly asks: Asks;
+  readonly asks: RunQuestions;
   readonly abort: LateAbort;
 }
 
@@ -140,7 +140,7 @@ function statusOfAsking(
   engine: Engine,
   claim: Claim,
   steps: Steps,
-  requests: NonNullable<Asks['open']>,
+  requests: NonNullable<RunQuestions['open']>,
   { canAsk }: RunOptions,
 ): Settled {
   const settledAt = engine.clock.wallMs();

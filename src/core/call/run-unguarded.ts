@@ -5,7 +5,7 @@ import { refusal } from './answers.ts';
 import { openClient } from './open-client.ts';
 import { keepable } from './result.ts';
 import { detached } from './settle.ts';
-import type { Answer, Engine } from './types.ts';
+import type { Engine, Outcome } from './types.ts';
 
 /** What is known of the steps of a run that no record keeps. */
 interface Sent {
@@ -18,7 +18,7 @@ interface Sent {
  * Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. A run that does not end
  * with its signal is not waited for: its caller would wait for ever, and so would the place that the call has.
  */
-export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Answer> {
+export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
   return detached(engine, async () => {
     if (engine.closing.aborted) {
       return refusal('operation_failed', `${tool.name}: the server is shutting down. Nothing was executed.`);
@@ -52,7 +52,7 @@ export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, un
 }
 
 /** @param isCutOff what it has sent beside its steps, or is about to, is not known. */
-function answerOfError(tool: Tool, error: unknown, { done, open }: Sent, isCutOff: boolean): Answer {
+function answerOfError(tool: Tool, error: unknown, { done, open }: Sent, isCutOff: boolean): Outcome {
   const message = describeError(error);
   if (tool.effect === 'read') {
     const text = `${tool.name} failed: ${message}. It only reads: nothing was changed, and it is safe to call again.`;

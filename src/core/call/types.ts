@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
-import type { Asked } from '../key/request-state.ts';
+import type { Question } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord, Stub } from '../ledger/record.ts';
@@ -26,7 +26,7 @@ export interface ToolCall {
   /** Told of what is executed for the call and goes on when the caller leaves; it settles when that has ended. */
   readonly onExecution?: (running: Promise<unknown>) => void;
   /** How the caller can be asked something; absent when it cannot be. */
-  readonly asking?: Asking;
+  readonly questionChannel?: QuestionChannel;
   /** What the caller was asked before, and answers with this call. Unchecked. */
   readonly input?: {
     /** By the names of the requests. */
@@ -37,7 +37,7 @@ export interface ToolCall {
 }
 
 /** How a caller is asked. Never assumed: a server knows it from what the client has declared. */
-export type Asking =
+export type QuestionChannel =
   /** By the answer of the call, which is then made anew (MCP 2026-07-28, multi round-trip requests). */
   | { readonly type: 'rounds' }
   /** While the call waits (MCP 2025-11-25, elicitation). Resolves with what came back, unchecked. */
@@ -78,10 +78,10 @@ export type OutcomeCode =
   | 'cancelled';
 
 /** What the caller learns. Expected outcomes are values. */
-export type Answer = ResultAnswer | RefusalAnswer | InputRequiredAnswer;
+export type Outcome = ResultOutcome | RefusalOutcome | InputRequiredOutcome;
 
 /** Nothing more happens until the same call comes again with responses and `requestState`. */
-export interface InputRequiredAnswer {
+export interface InputRequiredOutcome {
   readonly type: 'input_required';
   readonly tool: string;
   /** `again`: whether a second, identical operation is meant. `input`: what the operation's own tool asks for. */
@@ -93,7 +93,7 @@ export interface InputRequiredAnswer {
   readonly operation: OperationInfo;
 }
 
-export interface ResultAnswer {
+export interface ResultOutcome {
   readonly type: 'result';
   readonly tool: Tool;
   readonly result: unknown;
@@ -108,7 +108,7 @@ export interface ResultAnswer {
   readonly declined?: boolean;
 }
 
-export interface RefusalAnswer {
+export interface RefusalOutcome {
   readonly type: 'refusal';
   readonly code: OutcomeCode;
   /** What happened, whether anything was executed, what to do next. */
@@ -179,7 +179,7 @@ export interface GuardedCall {
   readonly request: ClaimRequest;
   readonly call: ToolCall;
   /** The question that the call answers, of an operation that waits for input. */
-  readonly answers?: { readonly asked: Asked; readonly responses: unknown };
+  readonly answers?: { readonly asked: Question; readonly responses: unknown };
   /** True when a replay is asked about first: whether the caller means another operation. */
   readonly asksAgain: boolean;
   /** The key of the next operation like this one, after the one that is given. */

@@ -8,7 +8,7 @@ const STATE =
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** What a question was about. */
-export interface Asked {
+export interface Question {
   /** `again`: whether another operation like this one is meant. `input`: what the operation's own tool asked for. */
   readonly kind: 'again' | 'input';
   /** The operation that the question is about. */
@@ -23,7 +23,7 @@ export interface Asked {
 }
 
 /** The call that is asked about: an answer counts for this one alone. */
-export interface AskedCall {
+export interface QuestionedCall {
   readonly scope: Scope;
   readonly upstream: Upstream;
   readonly tool: string;
@@ -31,13 +31,13 @@ export interface AskedCall {
 }
 
 export type OpenedState =
-  | { readonly ok: true; readonly asked: Asked; readonly expired: boolean }
+  | { readonly ok: true; readonly asked: Question; readonly expired: boolean }
   | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 interface Signed {
   /** Shared by all processes of a store. */
   readonly secret: string | Uint8Array;
-  readonly call: AskedCall;
+  readonly call: QuestionedCall;
 }
 
 /**
@@ -47,7 +47,7 @@ interface Signed {
  * question again, none can be made up, and one is worth nothing to anybody else or for another call.
  * At most 150 characters of `[A-Za-z0-9_.-]`.
  */
-export function makeRequestState(signed: Signed & { readonly asked: Asked }): string {
+export function makeRequestState(signed: Signed & { readonly asked: Question }): string {
   const { kind, key, generation, count, round, expiresAt } = signed.asked;
   if (!UUID.test(key)) throw new RangeError('a request state needs a key that is a UUID in lower case');
   const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
@@ -71,8 +71,8 @@ export function openRequestState(input: Signed & { readonly state: string; reado
   if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
     return { ok: false, reason: 'malformed' };
   }
-  const asked: Asked = Object.freeze({
-    kind: kind as Asked['kind'],
+  const asked: Question = Object.freeze({
+    kind: kind as Question['kind'],
     key: uuidText(keyBytes),
     generation: Number(generation),
     count: Number(count),
@@ -84,7 +84,7 @@ export function openRequestState(input: Signed & { readonly state: string; reado
 }
 
 /** A JSON array of strings and whole numbers has one text only, so no two questions share a MAC. */
-function macOf({ secret, call, asked }: Signed & { readonly asked: Asked }): Buffer {
+function macOf({ secret, call, asked }: Signed & { readonly asked: Question }): Buffer {
   const { scope, upstream, tool, fingerprint } = call;
   const { tenant, subject, conversation = null } = scope;
   const { origin, mode, account } = upstream;

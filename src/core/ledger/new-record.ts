@@ -18,11 +18,11 @@ export interface ClaimRequest {
   /** True for `latest`: another fingerprint is the next write, not a conflict. */
   readonly supersedes: boolean;
   /** The question that the call answers. Such a call makes no record: it goes on with one, or does nothing. */
-  readonly continues?: Answered | undefined;
+  readonly continues?: QuestionReplies | undefined;
 }
 
 /** An answer to a question of an operation. */
-export type Answered = Continues & {
+export type QuestionReplies = Continues & {
   readonly names: readonly string[];
   readonly responses: NonNullable<KeptInput['responses']>;
 };
@@ -94,7 +94,12 @@ export function resumed(record: OperationRecord, request: ClaimRequest, owner: O
 }
 
 /** What goes on with an answer to the question that is open: the same attempt, which has sent nothing else. */
-export function continued(record: OperationRecord, answered: Answered, owner: Owner, nowMs: number): OperationRecord {
+export function continued(
+  record: OperationRecord,
+  answered: QuestionReplies,
+  owner: Owner,
+  nowMs: number,
+): OperationRecord {
   const { attempt, round, names, digest, responses } = answered;
   return {
     ...record,

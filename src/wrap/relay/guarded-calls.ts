@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Answer, OutcomeCode, ToolCall } from '../../core/call/types.ts';
+import type { Outcome, OutcomeCode, ToolCall } from '../../core/call/types.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { progressTeller } from '../../server/progress.ts';
@@ -105,7 +105,7 @@ function undoneOf(result: RpcParams, server: string, keyed: boolean): UpstreamFa
 }
 
 export interface GuardedCallsOptions {
-  readonly handle: (call: ToolCall) => Promise<Answer>;
+  readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly scope: () => ToolCall['scope'];
   readonly log: ToolLog;
   /** True for a guarded tool that its server does not list. */
@@ -201,7 +201,7 @@ export class GuardedCalls {
   }
 
   /** Nobody should wait for a recovery that cannot be. */
-  #saidOfGone(tool: string, answer: Answer): Answer {
+  #saidOfGone(tool: string, answer: Outcome): Outcome {
     if (answer.type !== 'refusal' || answer.code !== 'outcome_unknown' || !this.#options.isGone(tool)) return answer;
     const gone = 'Its server does not list this tool any more, so that nothing can be sent or asked for it again.';
     return { ...answer, message: `${answer.message} ${gone}` };
@@ -224,7 +224,7 @@ export class GuardedCalls {
 }
 
 /** As the engine has it; what had no content (a task, say) has none again. */
-function shownResult(answer: Answer): Readonly<Record<string, unknown>> {
+function shownResult(answer: Outcome): Readonly<Record<string, unknown>> {
   const result = render(answer);
   if (answer.type === 'refusal' || result.content.length > 0 || !('task' in result)) return result;
   const { content: _none, ...rest } = result;

@@ -1,5 +1,5 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { Answer, ToolCall } from '../../core/call/types.ts';
+import type { Outcome, ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
@@ -32,7 +32,7 @@ export interface RelayOptions {
   readonly transport: Transport;
   readonly guard: GuardTool;
   /** The engine over `Relay.catalog`. Called only once a client has called a tool. */
-  readonly handle: (call: ToolCall) => Promise<Answer>;
+  readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly scope: () => ToolCall['scope'];
   readonly clock: Clock;
   readonly log: ToolLog;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Asking } from '../../../src/core/call/types.ts';
+import type { QuestionChannel } from '../../../src/core/call/types.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import { createCatalog, ReplaceableCatalog } from '../../../src/core/tool/catalog.ts';
 import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../support/engine.ts';
@@ -9,14 +9,14 @@ import { Upstream } from '../../support/upstream.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
-const rounds: Asking = { type: 'rounds' };
+const rounds: QuestionChannel = { type: 'rounds' };
 const args = { item: 'x' };
 const accept = { action: 'accept', content: {} };
 const decline = { action: 'decline' };
 
 /** The answer to a question, as a client of MCP 2026-07-28 sends it. */
 const answering = (state: string, reply: unknown = accept, more: CallOptions = {}): CallOptions => ({
-  asking: rounds,
+  questionChannel: rounds,
   input: { responses: { again: reply }, state },
   ...more,
 });
@@ -25,7 +25,7 @@ function asked(more: Parameters<typeof createThing>[2] = {}) {
   const upstream = new Upstream();
   const clock = new ManualClock();
   const engine = testEngine({ clock, tools: [createThing(upstream, 'resend', { onDuplicate: 'ask', ...more })] });
-  const call = (how: CallOptions = { asking: rounds }, given: unknown = args) =>
+  const call = (how: CallOptions = { questionChannel: rounds }, given: unknown = args) =>
     engine.call('create_thing', given, how);
   return { ...engine, upstream, clock, call };
 }
@@ -149,14 +149,14 @@ describe('onDuplicate "ask", by rounds', () => {
 
   test('with a host key or a repeat token nobody is asked', async () => {
     const { call, upstream } = asked();
-    const keyed = { asking: rounds, hostKey: 'k1' };
+    const keyed = { questionChannel: rounds, hostKey: 'k1' };
     resultOf(await call(keyed));
     expect(resultOf(await call(keyed)).replayed).toBe(true);
     resultOf(await call());
     const { repeatToken } = resultOf(await call({}));
     const token = { ...args, repeat_token: repeatToken };
-    expect(resultOf(await call({ asking: rounds }, token)).replayed).toBe(false);
-    expect(resultOf(await call({ asking: rounds }, token)).replayed).toBe(true);
+    expect(resultOf(await call({ questionChannel: rounds }, token)).replayed).toBe(false);
+    expect(resultOf(await call({ questionChannel: rounds }, token)).replayed).toBe(true);
     expect(upstream.effects).toHaveLength(3);
   });
 });
@@ -173,7 +173,7 @@ describe('a requestState that is none of this call', () => {
     const mallory = { tenant: 'default', subject: 'mallory' };
     const ask = async (tool: string, given: unknown, how: CallOptions = {}) => {
       resultOf(await call(tool, given, how));
-      return questionOf(await call(tool, given, { asking: rounds, ...how })).requestState;
+      return questionOf(await call(tool, given, { questionChannel: rounds, ...how })).requestState;
     };
     const mine = await ask('create_thing', args);
     const foreign = [
@@ -232,8 +232,8 @@ describe('a requestState that is none of this call', () => {
     const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask', windowMs: minute })];
     const [right, behind] = [new ManualClock(), new ManualClock(Date.UTC(2026, 0, 1) - 10_000)];
     const [one, other] = [testEngine({ clock: right, store, tools }), testEngine({ clock: behind, store, tools })];
-    resultOf(await one.call('create_thing', args, { asking: rounds }));
-    const yes = answering(questionOf(await one.call('create_thing', args, { asking: rounds })).requestState);
+    resultOf(await one.call('create_thing', args, { questionChannel: rounds }));
+    const yes = answering(questionOf(await one.call('create_thing', args, { questionChannel: rounds })).requestState);
     expect(resultOf(await other.call('create_thing', args, yes)).replayed).toBe(false);
     for (const { call } of [one, other]) expect(resultOf(await call('create_thing', args, yes)).replayed).toBe(true);
     for (let passedMs = 5_000; passedMs < minute; passedMs += 5_000) {
@@ -253,7 +253,7 @@ describe('a requestState that is none of this call', () => {
       const catalog = new ReplaceableCatalog(guarded);
       const { call } = testEngine({ tools: [], catalog });
       resultOf(await call('create_thing', args));
-      const { requestState } = questionOf(await call('create_thing', args, { asking: rounds }));
+      const { requestState } = questionOf(await call('create_thing', args, { questionChannel: rounds }));
       catalog.replace(other, new Set());
       for (const reply of [decline, accept]) {
         const answer = refusalOf(await call('create_thing', args, answering(requestState, reply)));
@@ -264,7 +264,7 @@ describe('a requestState that is none of this call', () => {
         catalog.replace(other, new Set());
         return decline;
       };
-      const direct = await call('create_thing', args, { asking: { type: 'direct', ask } });
+      const direct = await call('create_thing', args, { questionChannel: { type: 'direct', ask } });
       expect(refusalOf(direct).code).toBe('invalid_request_state');
       expect(upstream.effects).toHaveLength(1);
       // The control: a call that answers nothing is executed each time.
@@ -296,13 +296,13 @@ describe('a requestState that is none of this call', () => {
     resultOf(await call());
     const { requestState } = questionOf(await call());
     for (const responses of [undefined, null, {}, { other: accept }, 'accept', []]) {
-      questionOf(await call({ asking: rounds, input: { responses, state: requestState } }));
+      questionOf(await call({ questionChannel: rounds, input: { responses, state: requestState } }));
     }
     for (const reply of [null, true, 'accept', {}, { action: 'yes' }, { action: 'accept', content: 7 }]) {
       expect(refusalOf(await call(answering(requestState, reply))).code).toBe('invalid_input');
     }
     // Responses to nothing say nothing.
-    questionOf(await call({ asking: rounds, input: { responses: { again: accept }, state: undefined } }));
+    questionOf(await call({ questionChannel: rounds, input: { responses: { again: accept }, state: undefined } }));
     expect(upstream.effects).toHaveLength(1);
   });
 });
@@ -315,7 +315,7 @@ describe('onDuplicate "ask", on the connection of the call', () => {
       const reply = replies.length > 1 ? replies.shift() : replies[0];
       return typeof reply === 'function' ? reply() : reply;
     };
-    return { questions, how: { asking: { type: 'direct', ask } } satisfies CallOptions };
+    return { questions, how: { questionChannel: { type: 'direct', ask } } satisfies CallOptions };
   };
 
   test('yes executes, no replays, and so does what fails, makes no sense or never comes', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Answer, Asking } from '../../../src/core/call/types.ts';
+import type { Outcome, QuestionChannel } from '../../../src/core/call/types.ts';
 import { NotExecuted } from '../../../src/core/errors.ts';
 import { resolveOperation } from '../../../src/core/ledger/operator.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
@@ -11,7 +11,7 @@ import { createThing, setThing } from '../../support/tools.ts';
 import { Upstream } from '../../support/upstream.ts';
 
 const hour = 3_600_000;
-const rounds: Asking = { type: 'rounds' };
+const rounds: QuestionChannel = { type: 'rounds' };
 const args = { item: 'x' };
 const account = z.object({ account: z.string(), limit: z.int().min(1).optional() });
 const yes = z.object({});
@@ -46,18 +46,19 @@ function asking(run: NonNullable<Changes['run']>, more: Changes & { tool?: typeo
   const tool = make ? make(upstream, { run, ...changes }) : createThing(upstream, 'resend', { run, ...changes });
   const engine = testEngine({ clock, store, tools: [tool] });
   const call = (how: CallOptions = {}, given: unknown = args) =>
-    engine.call(tool.name, given, { asking: rounds, ...how });
+    engine.call(tool.name, given, { questionChannel: rounds, ...how });
   /** Another process on the same store, which knows nothing of the first one. */
   const elsewhere = () => {
     const other = testEngine({ clock, store, tools: [tool] });
-    return (how: CallOptions = {}, given: unknown = args) => other.call(tool.name, given, { asking: rounds, ...how });
+    return (how: CallOptions = {}, given: unknown = args) =>
+      other.call(tool.name, given, { questionChannel: rounds, ...how });
   };
   const bodies = () => upstream.effects.map(({ body }) => body);
   return { ...engine, call, elsewhere, upstream, clock, bodies };
 }
 
 const answering = (state: string, responses: unknown): CallOptions => ({ input: { responses, state } });
-const stateOf = (answer: Answer): string => questionOf(answer).requestState;
+const stateOf = (answer: Outcome): string => questionOf(answer).requestState;
 
 describe('a tool that asks before it sends anything', () => {
   test('ends with the question, and is executed once it is answered', async () => {
@@ -238,7 +239,7 @@ describe('rounds are deduplicated', () => {
     const later = new ManualClock(clock.wallMs());
     const there = testEngine({ clock: later, store, tools: engine.catalog.tools });
     const respond = (account: unknown) =>
-      there.call('create_thing', args, { asking: rounds, ...answering(state, { account }) });
+      there.call('create_thing', args, { questionChannel: rounds, ...answering(state, { account }) });
     const waiting = respond(ann);
     await later.advance(20_000);
     expect(resultOf(await waiting)).toMatchObject({ recovered: 'resend' });
@@ -617,7 +618,7 @@ describe('calls that have a key of their own each', () => {
 
 describe('on the connection of the call', () => {
   const direct = (...replies: unknown[]): CallOptions => ({
-    asking: {
+    questionChannel: {
       type: 'direct',
       ask: async () => {
         const reply = replies.shift();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Answer } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/types.ts';
 import { plainCodec } from '../../../src/core/ledger/codec.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import type { Recovery } from '../../../src/index.ts';
@@ -82,7 +82,7 @@ async function play(plan: Plan, recovery: Recovery | Recovery[], codec = () => p
     return Object.assign(process, testEngine({ tools, store, clock, codec: codec() }));
   };
   const processes = [start(), start(), start()];
-  const answers: Promise<Answer>[] = [];
+  const answers: Promise<Outcome>[] = [];
   for (const each of plan.events) {
     const index = 'process' in each ? each.process : 0;
     const process = processes[index];
@@ -118,7 +118,7 @@ async function comeToRest({ upstream, clock, answers, survivor, name, faults }: 
     await clock.advance(15_000);
     upstream.release();
   }
-  const told: Answer[] = [];
+  const told: Outcome[] = [];
   for (const answer of answers) void answer.then((each) => told.push(each));
   await settleDown();
   return { last: await last, told };
@@ -132,7 +132,7 @@ const plan = (steps: boolean): fc.Arbitrary<Plan> =>
     steps: fc.constant(steps),
   });
 
-function resultsIn(answers: readonly Answer[]): Set<string> {
+function resultsIn(answers: readonly Outcome[]): Set<string> {
   return new Set(answers.flatMap((answer) => (answer.type === 'result' ? [JSON.stringify(answer.result)] : [])));
 }
 

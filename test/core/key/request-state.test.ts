@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { type Asked, type AskedCall, makeRequestState, openRequestState } from '../../../src/core/key/request-state.ts';
+import {
+  makeRequestState,
+  openRequestState,
+  type Question,
+  type QuestionedCall,
+} from '../../../src/core/key/request-state.ts';
 
 const secret = 'a secret that all processes of a store share';
 const nowMs = 1_767_225_600_000;
-const asked: Asked = {
+const asked: Question = {
   kind: 'again',
   key: '0f4c1d7e-1111-8222-9333-444455556666',
   generation: 3,
@@ -11,7 +16,7 @@ const asked: Asked = {
   round: 1,
   expiresAt: nowMs + 1,
 };
-const call: AskedCall = {
+const call: QuestionedCall = {
   scope: { tenant: 'acme', subject: 'ann' },
   upstream: { origin: 'o', mode: 'test', account: 'a' },
   tool: 'create_thing',
@@ -34,7 +39,7 @@ describe('a request state', () => {
     expect(makeRequestState({ secret, call, asked: long }).length).toBeLessThanOrEqual(150);
   });
 
-  test.each<[string, Partial<AskedCall>]>([
+  test.each<[string, Partial<QuestionedCall>]>([
     ['tenant', { scope: { tenant: 'other', subject: 'ann' } }],
     ['subject', { scope: { tenant: 'acme', subject: 'bob' } }],
     ['subject, shifted', { scope: { tenant: 'acmea', subject: 'nn' } }],

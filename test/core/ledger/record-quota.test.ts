@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Answer } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/types.ts';
 import { RecordQuota } from '../../../src/core/ledger/record-quota.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import { codecWith } from '../../support/encryption.ts';
@@ -22,7 +22,7 @@ function stage(limits = { perSubject: 3, perTenant: 5 }) {
     const { engine, ledger, call } = testEngine({ tools: [createThing(upstream, 'refuse')], clock, store, codec });
     const quota = new RecordQuota({ ledger: async () => ledger, clock, limits, retentionMs });
     if (isBounded) Object.assign(engine, { quota });
-    const create = (scope: typeof alice, item: string): Promise<Answer> => call('create_thing', { item }, { scope });
+    const create = (scope: typeof alice, item: string): Promise<Outcome> => call('create_thing', { item }, { scope });
     return { quota, create };
   };
   return { clock, upstream, process };

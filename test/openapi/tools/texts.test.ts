@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Answer } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/types.ts';
 import { refusalOf, resultOf } from '../../support/engine.ts';
 import { serve, startOrders } from './harness.ts';
 
 /** A refusal as a model reads it: whole sentences, each thing said once. */
-function told(answer: Answer): string {
+function told(answer: Outcome): string {
   const { message } = refusalOf(answer);
   expect(message).not.toMatch(/\.\.(?!")|\?\.|;\.|\.;|: *\.|\(\{\}\)/);
   expect(message).toMatch(/[.?]$/);
