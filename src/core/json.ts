@@ -1,3 +1,6 @@
+/** A JSON Schema 2020-12. The type says only that it is an object: its keywords are unchecked data. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 /** A JSON object: neither null nor an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,3 +1,4 @@
+import type { JsonSchema } from '../core/json.ts';
 import { declaresProperty } from '../core/key/schema-place.ts';
 import type { ParsedInput } from '../core/tool/types.ts';
 import { type GuardTool, guardTool, type ToolParts } from './policy.ts';
@@ -6,8 +7,6 @@ import type { ToolHints } from './types.ts';
 
 /** How many pages of a server's own list are read for one call. */
 const pagesMax = 100;
-
-type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** One tool as the server lists it. */
 export interface ListedTool {

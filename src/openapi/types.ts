@@ -1,7 +1,5 @@
+import type { JsonSchema } from '../core/json.ts';
 import type { Classification, Effect, Match, Recovery } from '../core/tool/types.ts';
-
-/** JSON Schema 2020-12, as OpenAPI 3.1 has it, whatever dialect the document is in. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'HEAD' | 'PATCH' | 'TRACE' | 'QUERY';
 

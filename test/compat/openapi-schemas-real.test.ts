@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
+import type { JsonSchema } from '../../src/core/json.ts';
 import { toolNames } from '../../src/openapi/document/names.ts';
 import { toolSchemas } from '../../src/openapi/document/schemas.ts';
 import { searchIndex } from '../../src/openapi/document/search.ts';
-import type { ApiDocument, JsonSchema } from '../../src/openapi/types.ts';
+import type { ApiDocument } from '../../src/openapi/types.ts';
 import { packageFile, readSource, readText } from '../openapi/documents.ts';
 
 const schemaCharsMax = 61_000;

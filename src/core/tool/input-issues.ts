@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { JsonSchema } from '../json.ts';
 import { nearest } from '../suggest.ts';
 import type { InputIssue } from './types.ts';
 
@@ -6,8 +7,6 @@ import type { InputIssue } from './types.ts';
 const nameCharsMax = 64;
 /** How many known fields are told where none is near. */
 const namesToldMax = 20;
-
-type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** What is wrong with a tool's arguments: where, why, and the field that was probably meant. Never a value. */
 export function inputIssues(error: z.ZodError, jsonSchema: JsonSchema): InputIssue[] {

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import type { Converted } from './schema-store.ts';
 
 /** What a schema of an operation was converted from: `toolSchemas` finds its definitions by it. */

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import { elementsOf, isMembers, type Members } from './json.ts';
 import { convertPlain, isComposite, isPattern, type KeywordKind, makeNullable, schemaKeywords } from './keywords.ts';
 import type { Found, References, Resource } from './references.ts';

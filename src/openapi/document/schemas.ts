@@ -1,5 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiBody, ApiOperation, ArgumentPlace, JsonSchema, ToolSchemas } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
+import type { ApiBody, ApiOperation, ArgumentPlace, ToolSchemas } from '../types.ts';
 import { originOf } from './converted.ts';
 import { elementsOf, isMembers, membersOf } from './json.ts';
 import { type Converted, cutDefinition, type Definition, schemaCharsMax } from './schema-store.ts';

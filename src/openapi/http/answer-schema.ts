@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import { isRecord } from './encode.ts';
 
 /** The property that an answer goes under that does not obey its document. */

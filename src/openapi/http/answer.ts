@@ -1,5 +1,6 @@
+import type { JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
-import type { ApiAnswer, JsonSchema, Method } from '../types.ts';
+import type { ApiAnswer, Method } from '../types.ts';
 import { RESULT, UNDOCUMENTED } from './answer-schema.ts';
 import { essenceOf, isJsonType, isRecord } from './encode.ts';
 import { keepFields } from './fields.ts';

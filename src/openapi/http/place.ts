@@ -1,5 +1,6 @@
+import type { JsonSchema } from '../../core/json.ts';
 import { suggestion } from '../../core/suggest.ts';
-import type { ApiParameter, JsonSchema, ToolSchemas } from '../types.ts';
+import type { ApiParameter, ToolSchemas } from '../types.ts';
 import { invalidArgument, isAbsent, isRecord } from './encode.ts';
 
 /** A parameter that has a value. */

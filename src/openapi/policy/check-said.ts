@@ -1,15 +1,8 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import { toolSchemas } from '../document/schemas.ts';
-import type {
-  ApiDocument,
-  ApiOperation,
-  JsonSchema,
-  LookupRule,
-  OperationHead,
-  OperationOverride,
-  ToolSchemas,
-} from '../types.ts';
+import type { ApiDocument, ApiOperation, LookupRule, OperationHead, OperationOverride, ToolSchemas } from '../types.ts';
 import { argumentSchema, itemSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
 import { headPolicy } from './effect.ts';
 import { documentOverride } from './extensions.ts';

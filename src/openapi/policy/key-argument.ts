@@ -1,4 +1,5 @@
-import type { ApiOperation, ArgumentPlace, HiddenKey, JsonSchema, ProviderProfile, ToolSchemas } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
+import type { ApiOperation, ArgumentPlace, HiddenKey, ProviderProfile, ToolSchemas } from '../types.ts';
 import { argumentSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
 
 /** A declared or known place of the idempotency key, and the longest text that it takes. */

@@ -1,5 +1,5 @@
 import { type Context, createContext, Script } from 'node:vm';
-import type { JsonSchema } from '../types.ts';
+import type { JsonSchema } from '../../core/json.ts';
 
 /** Texts up to so many characters are tried at once: no pattern takes long on them. */
 const quickCharsMax = 16;

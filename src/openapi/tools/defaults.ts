@@ -1,6 +1,6 @@
+import type { JsonSchema } from '../../core/json.ts';
 import { isMembers, membersOf } from '../document/json.ts';
 import { type KeywordKind, schemaKeywords } from '../document/keywords.ts';
-import type { JsonSchema } from '../types.ts';
 
 /**
  * The same schema with no defaults but those of required properties. A default tells what the API does where

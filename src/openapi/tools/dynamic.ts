@@ -1,4 +1,5 @@
 import { NotExecuted } from '../../core/errors.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
 import type { OperationHead } from '../types.ts';
@@ -12,8 +13,6 @@ export interface DynamicParts {
   /** Finds operations by words, the best first. */
   readonly search: (query: string, limit: number) => readonly OperationHead[];
 }
-
-type JsonSchema = Readonly<Record<string, unknown>>;
 
 const resultsDefault = 10;
 const resultsMax = 50;

@@ -1,6 +1,7 @@
+import type { JsonSchema } from '../../core/json.ts';
 import { withoutProperty } from '../policy/argument-schema.ts';
 import { keyArgument } from '../policy/key-argument.ts';
-import type { JsonSchema, OperationPolicy, ToolSchemas } from '../types.ts';
+import type { OperationPolicy, ToolSchemas } from '../types.ts';
 
 /** What the model sees of an operation's arguments, and what is filled in for it. */
 export interface ShownSchemas {

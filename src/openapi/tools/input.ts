@@ -1,9 +1,9 @@
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../core/errors.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import { nearest, sentence } from '../../core/suggest.ts';
 import type { InputIssue, ParsedInput } from '../../core/tool/types.ts';
-import type { JsonSchema } from '../types.ts';
 import { boundedPattern, boundedWork, mayTakeLong } from './bounded.ts';
 import { requiredDefaults, withNeeded } from './defaults.ts';
 

@@ -1,4 +1,5 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
 import { toolSchemas } from '../document/schemas.ts';
 import { answerOutputSchema, contentOf } from '../http/answer.ts';
@@ -13,7 +14,6 @@ import type {
   ApiDocument,
   ApiOperation,
   ApiRequest,
-  JsonSchema,
   OpenApiSource,
   OperationHead,
   OperationOverride,

@@ -1,5 +1,6 @@
+import type { JsonSchema } from '../../core/json.ts';
 import { keyText, sampleKeyText } from './key-field.ts';
-import type { GuardDecision, JsonSchema } from './types.ts';
+import type { GuardDecision } from './types.ts';
 
 /** A marker has this form (`markerOf`). */
 const sampleMarker = `mcp_once_${'0'.repeat(32)}`;

@@ -1,4 +1,5 @@
-import type { JsonSchema, KeyField, ListedTool } from './types.ts';
+import type { JsonSchema } from '../../core/json.ts';
+import type { KeyField, ListedTool } from './types.ts';
 
 /** Names that mean nothing else. */
 const ownName = /^(x[-_]?)?(idempoten(cy|t|ce)?|dedup(e|lication)?)[-_]?(key|id|token)$/i;

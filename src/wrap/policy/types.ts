@@ -1,7 +1,5 @@
+import type { JsonSchema } from '../../core/json.ts';
 import type { Classification, ContentResult, Effect, Match, Recovery, Upstream } from '../../core/tool/types.ts';
-
-/** JSON Schema, in whatever dialect the server has it. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A tool as its server lists it (MCP 2025-11-25, `Tool`); fields that are not named here stay with it. */
 export interface ListedTool {

@@ -2,8 +2,8 @@ import { Ajv, type ErrorObject, type Options } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describeError } from '../../core/errors.ts';
+import type { JsonSchema } from '../../core/json.ts';
 import type { InputIssue } from '../../core/tool/types.ts';
-import type { JsonSchema } from './types.ts';
 
 /** Judges arguments: what is wrong with them, or nothing. */
 export type Validate = (value: unknown) => readonly InputIssue[];
