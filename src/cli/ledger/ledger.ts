@@ -97,7 +97,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
   return {
     ...summaryOf(record),
     fingerprint: record.fingerprint,
-    ordinal: record.ordinal,
+    ordinal: record.occurrence,
     windowMs: record.windowMs,
     leaseMs: record.leaseMs,
     takeOvers: record.recoveries,

@@ -26,12 +26,12 @@ export function operationInfo(record: OperationRecord): OperationInfo {
 /** Only a settled, succeeded operation hands out a token, and never one that a host's key names. */
 async function repeatTokenFor(engine: Engine, call: GuardedCall, record: OperationRecord) {
   if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
-  const { key, generation, ordinal } = record;
+  const { key, generation, occurrence } = record;
   const { baseKey } = call;
   const secret = await engine.repeatSecret();
   const known = tokens.get(record);
   if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };
-  const token = makeRepeatToken({ secret, baseKey, key, generation, ordinal });
+  const token = makeRepeatToken({ secret, baseKey, key, generation, occurrence });
   tokens.set(record, { baseKey, secret, token });
   return { repeatToken: token };
 }

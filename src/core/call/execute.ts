@@ -66,5 +66,10 @@ function whyNot(engine: Engine, claim: Claim, signal: AbortSignal, opened: Opene
 export async function giveUp(engine: Engine, claim: Claim, message: string): Promise<Executed> {
   const { record } = claim;
   const status = abandoned(record, message, engine.clock.wallMs());
-  return settle(engine, claim, { status, steps: record.steps, possible: record.possible, cutOff: false });
+  return settle(engine, claim, {
+    status,
+    steps: record.steps,
+    mayHaveTakenEffect: record.mayHaveTakenEffect,
+    cutOff: false,
+  });
 }

@@ -2,9 +2,9 @@ import { describeError, McpOnceError } from '../errors.ts';
 import { prepareArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
-import { type DerivedKey, deriveKey, type Occurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
+import { type DerivedKey, deriveKey, type LaterOccurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
-import type { Question } from '../key/request-state.ts';
+import type { InputQuestion } from '../key/request-state.ts';
 import { suggestion } from '../suggest.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { refusal } from './answers.ts';
@@ -44,7 +44,7 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
   const upstream = engine.clients.upstream(tool.client);
   const scope = scopeOf(engine, call);
   const fingerprint = fingerprintOf(input.forHash, input.keepString ? { keepString: input.keepString } : {});
-  const derive = (occurrence?: Occurrence): DerivedKey =>
+  const derive = (later?: LaterOccurrence): DerivedKey =>
     deriveKey({
       tool: tool.name,
       scope,
@@ -56,7 +56,7 @@ export async function prepare(engine: Engine, asked: ToolCall): Promise<Prepared
       conversation: conversationIdOf(call.meta),
       uniqueId: engine.randomId(),
       fingerprint,
-      ...(occurrence ? { occurrence } : {}),
+      ...(later ? { later } : {}),
     });
   const base = derive();
   const asksAgain = tool.onDuplicate === 'ask' && base.source === 'identical' && call.questionChannel !== undefined;
@@ -76,7 +76,7 @@ async function withToken(of: Deriving, repeatToken: string | undefined): Promise
   const secret = await engine.repeatSecret();
   const opened = openRepeatToken({ secret, baseKey: base.key, token: repeatToken });
   if (!opened.ok) return refused('invalid_repeat_token', badToken(tool.name, opened.reason));
-  return guarded(of, opened.occurrence);
+  return guarded(of, opened.later);
 }
 
 /** A call that answers a question: which operation it means is for the answer to say. */
@@ -89,7 +89,7 @@ async function continued(
   const call = { scope: base.scope, upstream, tool: tool.name, fingerprint: base.fingerprint };
   const opened = await openState(engine, input.state, call);
   if (!opened.ok) return badState(tool.name);
-  const { asked, expired } = opened;
+  const { question: asked, expired } = opened;
   // A host's key says which operation is meant, and a state that says another is no state of this call.
   if (base.source === 'host' && base.key !== asked.key) return badState(tool.name);
   if (asked.kind === 'input') {
@@ -107,7 +107,7 @@ async function continued(
   if (reply.action !== 'accept') return { type: 'declined', guarded: guardedCall(of) };
   // As if nobody had been asked yet: what is still to be asked is then asked anew.
   if (expired) return guarded(of);
-  return guarded(of, { after: asked.key, generation: asked.generation, ordinal: asked.count + 1 });
+  return guarded(of, { after: asked.key, generation: asked.generation, occurrence: asked.occurrence + 1 });
 }
 
 /** The call that is meant, where the tool only stands for others: from here on it is that one's own. */
@@ -143,16 +143,16 @@ interface Deriving {
   readonly base: DerivedKey;
   readonly arguments: Record<string, unknown>;
   readonly asksAgain: boolean;
-  derive(occurrence: Occurrence): DerivedKey;
+  derive(later: LaterOccurrence): DerivedKey;
 }
 
-function guarded(of: Deriving, occurrence?: Occurrence): Prepared {
-  return { type: 'guarded', guarded: guardedCall(of, occurrence) };
+function guarded(of: Deriving, later?: LaterOccurrence): Prepared {
+  return { type: 'guarded', guarded: guardedCall(of, later) };
 }
 
-function guardedCall(of: Deriving, occurrence?: Occurrence): GuardedCall {
+function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
   const { engine, call, tool, upstream, base, asksAgain } = of;
-  const derived = occurrence ? of.derive(occurrence) : base;
+  const derived = later ? of.derive(later) : base;
   const memoryMs = tool.client?.memoryMs ?? 0;
   const request = Object.freeze({
     key: derived.key,
@@ -163,19 +163,19 @@ function guardedCall(of: Deriving, occurrence?: Occurrence): GuardedCall {
     fingerprint: derived.fingerprint,
     arguments: of.arguments,
     ...(derived.latchKey === undefined ? {} : { latchKey: derived.latchKey }),
-    ordinal: occurrence?.ordinal ?? 1,
+    occurrence: later?.occurrence ?? 1,
     windowMs: windowOf(tool, derived),
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),
     supersedes: derived.source === 'latest',
   });
-  const keyAfter: GuardedCall['keyAfter'] = ({ key, generation, ordinal }) =>
-    of.derive({ after: key, generation, ordinal: ordinal + 1 }).key;
-  const prepared = { tool, derived, baseKey: base.key, request, call, asksAgain: asksAgain && !occurrence, keyAfter };
+  const keyAfter: GuardedCall['keyAfter'] = ({ key, generation, occurrence }) =>
+    of.derive({ after: key, generation, occurrence: occurrence + 1 }).key;
+  const prepared = { tool, derived, baseKey: base.key, request, call, asksAgain: asksAgain && !later, keyAfter };
   return Object.freeze(prepared);
 }
 
 /** The operation is the one that has asked, whatever key the call itself would have: some have a new one each time. */
-function answeringCall(of: Deriving, asked: Question, responses: unknown): GuardedCall {
+function answeringCall(of: Deriving, asked: InputQuestion, responses: unknown): GuardedCall {
   const guarded = guardedCall({ ...of, asksAgain: false });
   const request = Object.freeze({ ...guarded.request, key: asked.key });
   return Object.freeze({ ...guarded, request, answers: Object.freeze({ asked, responses }) });

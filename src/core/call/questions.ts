@@ -48,20 +48,22 @@ export async function askAgain(
 ): Promise<InputRequiredOutcome> {
   const { tool, request } = guarded;
   const operation = operationInfo(last);
-  const { key, generation, ordinal: count } = last;
+  const { key, generation, occurrence } = last;
   const expiresAt = Math.floor(engine.clock.wallMs() + Math.min(questionMs, request.windowMs / 2));
   const secret = await engine.repeatSecret();
-  const asked = { kind: 'again', key, generation, count, round: 1, expiresAt } as const;
+  const question = { kind: 'again', key, generation, occurrence, round: 1, expiresAt } as const;
   const name = tool.title === tool.name ? tool.name : `${tool.title} (${tool.name})`;
   const when =
-    count === 1 ? `at ${operation.firstExecutedAt}` : `${count} times, the last at ${operation.firstExecutedAt}`;
+    occurrence === 1
+      ? `at ${operation.firstExecutedAt}`
+      : `${occurrence} times, the last at ${operation.firstExecutedAt}`;
   const message = `${name} was already executed ${when}, with ${shown(request.arguments)}. Execute it again, as a second, separate operation?`;
   return {
     type: 'input_required',
     tool: tool.name,
     about: 'again',
     requests: { [againRequest]: { message, schema: { type: 'object', properties: {} } } },
-    requestState: makeRequestState({ secret, call: askedCall(request), asked }),
+    requestState: makeRequestState({ secret, call: questionedCall(request), question }),
     operation,
   };
 }
@@ -81,22 +83,22 @@ export function answerableUntil(engine: Engine): number {
 export async function inputState(
   engine: Engine,
   { request }: GuardedCall,
-  { key, generation, attempt: count }: OperationRecord,
+  { key, generation, attempt }: OperationRecord,
   { round, expiresAt }: Extract<OperationRecord['status'], { state: 'waiting' }>,
 ): Promise<string> {
   const secret = await engine.repeatSecret();
-  const asked = { kind: 'input', key, generation, count, round, expiresAt } as const;
-  return makeRequestState({ secret, call: askedCall(request), asked });
+  const question = { kind: 'input', key, generation, attempt, round, expiresAt } as const;
+  return makeRequestState({ secret, call: questionedCall(request), question });
 }
 
 /** What a call's `requestState` says of it. */
 export async function openState(engine: Engine, state: unknown, call: QuestionedCall): Promise<OpenedState> {
   if (typeof state !== 'string') return { ok: false, reason: 'malformed' };
   const secret = await engine.repeatSecret();
-  return openRequestState({ secret, call: askedCall(call), state, nowMs: engine.clock.wallMs() });
+  return openRequestState({ secret, call: questionedCall(call), state, nowMs: engine.clock.wallMs() });
 }
 
-function askedCall({ scope, upstream, tool, fingerprint }: QuestionedCall): QuestionedCall {
+function questionedCall({ scope, upstream, tool, fingerprint }: QuestionedCall): QuestionedCall {
   return { scope, upstream, tool, fingerprint };
 }
 

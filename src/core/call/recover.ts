@@ -203,7 +203,13 @@ async function reconcile(recovering: Recovering, last: RunResult): Promise<Step>
     case 'found': {
       const status = { state: 'succeeded', settledAt: engine.clock.wallMs() } as const;
       const { kept, ...unkept } = keepable(tool, answer.result, engine.settings);
-      const result = { status: { ...status, ...kept }, steps: last.steps, possible: false, cutOff: false, ...unkept };
+      const result = {
+        status: { ...status, ...kept },
+        steps: last.steps,
+        mayHaveTakenEffect: false,
+        cutOff: false,
+        ...unkept,
+      };
       return { type: 'ended', result };
     }
     case 'unclear':
@@ -268,7 +274,7 @@ function mergeSteps(kept: readonly KeptStep[], found: Readonly<Record<string, un
 
 function unknownResult(engine: Engine, steps: readonly KeptStep[], message: string): RunResult {
   const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
-  return { status, steps, possible: true, cutOff: false };
+  return { status, steps, mayHaveTakenEffect: true, cutOff: false };
 }
 
 /** Each reason once: the message stays in the record, and the same recovery may be tried again and again. */

@@ -1,6 +1,6 @@
 import { fingerprintOf } from '../key/canonical-json.ts';
 import { findJsonFault } from '../key/check-json.ts';
-import type { Question } from '../key/request-state.ts';
+import type { InputQuestion } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { QuestionReplies } from '../ledger/new-record.ts';
 import type { OperationRecord, Reply } from '../ledger/record.ts';
@@ -24,7 +24,7 @@ export async function takeAnswer(
   engine: Engine,
   ledger: Ledger,
   guarded: GuardedCall,
-  asked: Question,
+  asked: InputQuestion,
   responses: unknown,
 ): Promise<TakenReplies> {
   const { record } = (await ledger.read(asked.key)) ?? {};
@@ -43,21 +43,21 @@ export async function takeAnswer(
   if (findJsonFault(replies) || Buffer.byteLength(JSON.stringify(replies)) > answerBytesMax) {
     return { type: 'answer', answer: invalid(guarded, names.join(', ')) };
   }
-  const { generation, count: attempt, round } = asked;
+  const { generation, attempt, round } = asked;
   const answered = { generation, attempt, round, names, digest: fingerprintOf(replies), responses: replies };
   return { type: 'answered', answered };
 }
 
 /** The requests that the question held, whether it is open or has been answered. */
-function namesOf(record: OperationRecord, asked: Question): readonly string[] | undefined {
+function namesOf(record: OperationRecord, asked: InputQuestion): readonly string[] | undefined {
   const { status, inputs = [] } = record;
   if (status.state === 'waiting' && isOpen(record, asked)) return Object.keys(status.requests);
-  return inputs.find(({ attempt, round }) => attempt === asked.count && round === asked.round)?.names;
+  return inputs.find(({ attempt, round }) => attempt === asked.attempt && round === asked.round)?.names;
 }
 
-function isOpen({ status, attempt, generation }: OperationRecord, asked: Question): boolean {
+function isOpen({ status, attempt, generation }: OperationRecord, asked: InputQuestion): boolean {
   if (status.state !== 'waiting' || generation !== asked.generation) return false;
-  return attempt === asked.count && status.round === asked.round;
+  return attempt === asked.attempt && status.round === asked.round;
 }
 
 /** The question of an operation that waits for input, for whoever calls. */

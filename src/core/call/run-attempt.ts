@@ -21,7 +21,7 @@ type Settled = Exclude<Status, { state: 'in_flight' }>;
 export interface RunResult {
   readonly status: Settled;
   readonly steps: readonly KeptStep[];
-  readonly possible: boolean;
+  readonly mayHaveTakenEffect: boolean;
   /** The steps of which it is not known whether they took effect. */
   readonly pending?: readonly string[];
   /** The result of a success that is too large for the ledger. */
@@ -103,10 +103,17 @@ async function runTool(
     status = statusOfAsking(engine, claim, steps, asks.open, options);
     unkept = undefined;
   }
-  const possible = status.state === 'unknown';
+  const mayHaveTakenEffect = status.state === 'unknown';
   const { done, pending } = steps;
   const rest = unkept === undefined ? {} : { unkept };
-  return { status, steps: [...done], possible, ...(possible ? { pending } : {}), cutOff: false, ...rest };
+  return {
+    status,
+    steps: [...done],
+    mayHaveTakenEffect,
+    ...(mayHaveTakenEffect ? { pending } : {}),
+    cutOff: false,
+    ...rest,
+  };
 }
 
 /** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
@@ -128,7 +135,7 @@ function statusOfError(
   const authoritative = classification === 'failed' && !steps.used;
   // A request beside the steps: nobody can tell which of them the error speaks of.
   const mixed = steps.direct && steps.used;
-  if (classification === 'unknown' || mixed || (steps.possible && !authoritative)) {
+  if (classification === 'unknown' || mixed || (steps.mayHaveTakenEffect && !authoritative)) {
     return { state: 'unknown', settledAt, message };
   }
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
@@ -144,7 +151,7 @@ function statusOfAsking(
   { canAsk }: RunOptions,
 ): Settled {
   const settledAt = engine.clock.wallMs();
-  if (steps.direct || steps.possible) {
+  if (steps.direct || steps.mayHaveTakenEffect) {
     const message = 'it asked for input after a request of which it is not known whether it took effect';
     return { state: 'unknown', settledAt, message };
   }
@@ -216,5 +223,5 @@ function cutOffResult(engine: Engine, tool: Tool, steps: Steps): RunResult {
     ? 'the server was shut down while it ran'
     : `${tool.name} ran for longer than ${engine.settings.maxRunMs / 1000} s and was cut off`;
   const status: Settled = { state: 'unknown', settledAt: engine.clock.wallMs(), message };
-  return { status, steps: [...steps.done], possible: true, pending: steps.pending, cutOff: true };
+  return { status, steps: [...steps.done], mayHaveTakenEffect: true, pending: steps.pending, cutOff: true };
 }

@@ -58,7 +58,7 @@ async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult):
   const startedMs = clock.monotonicMs();
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
-      const settled = await claim.settle(result.status, result.steps, result.possible, result.pending);
+      const settled = await claim.settle(result.status, result.steps, result.mayHaveTakenEffect, result.pending);
       if (settled) emit({ type: 'settled', operation, tenant, subject, tool, state: result.status.state });
       return settled;
     } catch (error) {

@@ -43,7 +43,7 @@ export class Steps {
   readonly #uncertain = new Set<string>();
   readonly #readErrors = new WeakSet<object>();
   #direct = false;
-  #possible: boolean;
+  #mayHaveTakenEffect: boolean;
   #unkept = false;
   #sending: string | undefined;
   #closed = false;
@@ -55,7 +55,7 @@ export class Steps {
     this.#tool = tool;
     this.#claim = claim;
     this.#done = [...claim.record.steps];
-    this.#possible = claim.record.possible;
+    this.#mayHaveTakenEffect = claim.record.mayHaveTakenEffect;
   }
 
   get done(): readonly KeptStep[] {
@@ -68,8 +68,8 @@ export class Steps {
   }
 
   /** True while a request of this attempt may have taken effect without a kept result. */
-  get possible(): boolean {
-    return this.#possible || this.#uncertain.size > 0;
+  get mayHaveTakenEffect(): boolean {
+    return this.#mayHaveTakenEffect || this.#uncertain.size > 0;
   }
 
   /** True once something was asked that nobody has answered yet: from then on nothing is sent. */
@@ -215,7 +215,7 @@ export class Steps {
   }
 
   async #keepNow(next: string): Promise<boolean> {
-    const held = await this.#claim.keep(this.#done, this.possible, [next]);
+    const held = await this.#claim.keep(this.#done, this.mayHaveTakenEffect, [next]);
     if (held) this.#unkept = false;
     return held;
   }
@@ -228,12 +228,12 @@ export class Steps {
 
   #resolved(name: string): void {
     this.#uncertain.delete(name);
-    this.#possible = false;
+    this.#mayHaveTakenEffect = false;
   }
 
   #refused(name: string, classification: Classification): void {
     if (classification === 'failed') this.#resolved(name);
-    else if (classification === 'unknown' || this.#possible) this.#uncertain.add(name);
+    else if (classification === 'unknown' || this.#mayHaveTakenEffect) this.#uncertain.add(name);
   }
 }
 

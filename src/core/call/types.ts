@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
-import type { Question } from '../key/request-state.ts';
+import type { InputQuestion } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord, Stub } from '../ledger/record.ts';
@@ -179,9 +179,9 @@ export interface GuardedCall {
   readonly request: ClaimRequest;
   readonly call: ToolCall;
   /** The question that the call answers, of an operation that waits for input. */
-  readonly answers?: { readonly asked: Question; readonly responses: unknown };
+  readonly answers?: { readonly asked: InputQuestion; readonly responses: unknown };
   /** True when a replay is asked about first: whether the caller means another operation. */
   readonly asksAgain: boolean;
   /** The key of the next operation like this one, after the one that is given. */
-  keyAfter(last: Pick<OperationRecord, 'key' | 'ordinal' | 'generation'>): string;
+  keyAfter(last: Pick<OperationRecord, 'key' | 'occurrence' | 'generation'>): string;
 }

@@ -29,12 +29,13 @@ export type KeySource = 'host' | 'identical' | 'latest' | 'same-call' | 'call';
 /** How repeats of a tool's calls are recognised. `off` never gets here. */
 type KeyMatch = 'identical' | 'latest' | 'same-call';
 
-/** Which one of several identical operations that were meant: what an opened repeat token says. */
-export interface Occurrence {
-  readonly ordinal: number;
-  /** The key of the operation before. */
+/** A second or later one of several identical operations that were all meant. A repeat token leads to it. */
+export interface LaterOccurrence {
+  /** 2 for the second operation. */
+  readonly occurrence: number;
+  /** The key of the occurrence before this one. */
   readonly after: string;
-  /** The generation that it had. */
+  /** The generation of the occurrence before this one. */
   readonly generation: number;
 }
 
@@ -45,7 +46,8 @@ export interface KeyParts {
   readonly tool: string | undefined;
   /** What kind of identity it is, then the identity. No two kinds ever give one key. */
   readonly identity: readonly (string | null)[];
-  readonly occurrence?: Occurrence | undefined;
+  /** Absent for the first occurrence. */
+  readonly later?: LaterOccurrence | undefined;
 }
 
 export interface DeriveKeyInput {
@@ -67,8 +69,8 @@ export interface DeriveKeyInput {
   readonly uniqueId: string;
   /** The host's conversation, for telling apart call ids of two conversations. */
   readonly conversation?: string | undefined;
-  /** Of `identical` without a host key; plays no part elsewhere. */
-  readonly occurrence?: Occurrence | undefined;
+  /** Used only by `identical` without a host key. Absent for the first occurrence. */
+  readonly later?: LaterOccurrence | undefined;
 }
 
 export interface DerivedKey {
@@ -97,7 +99,7 @@ export function deriveKey(input: DeriveKeyInput): DerivedKey {
     case 'identical': {
       const identity =
         input.identity === undefined ? ['arguments', input.fingerprint] : ['identity', jsonText(input.identity)];
-      return freeze(input, 'identical', keyOf({ ...sharedParts(input), identity, occurrence: input.occurrence }));
+      return freeze(input, 'identical', keyOf({ ...sharedParts(input), identity, later: input.later }));
     }
     case 'latest': {
       const identity = ['resource', jsonText(input.identity)];
@@ -120,8 +122,8 @@ export function deriveKey(input: DeriveKeyInput): DerivedKey {
 
 /** The key of an operation: UUIDv8 from format, scope, upstream, tool, identity and occurrence. */
 export function keyOf(parts: KeyParts): string {
-  const { scope, upstream, tool, identity, occurrence } = parts;
-  const which = occurrence === undefined ? null : [occurrence.ordinal, occurrence.after, occurrence.generation];
+  const { scope, upstream, tool, identity, later } = parts;
+  const which = later === undefined ? null : [later.occurrence, later.after, later.generation];
   return uuidOf('key', [...whoseAndWhere(scope, upstream), tool ?? null, identity, which]);
 }
 

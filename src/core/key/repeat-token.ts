@@ -1,10 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Occurrence } from './derive-key.ts';
+import type { LaterOccurrence } from './derive-key.ts';
 
 const TOKEN_FORMAT = 1;
 /** Of 256. Enough against guessing; a token is tried online only. */
 const MAC_BYTES = 16;
-/** `r1.<ordinal>.<generation>.<previous key>.<mac>`, the last two as 16 bytes in base64url. */
+/** `r1.<occurrence>.<generation>.<previous key>.<mac>`, the last two as 16 bytes in base64url. */
 const TOKEN = /^r1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.([\w-]{22})\.([\w-]{22})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const COUNT_MAX = 999_999_999;
@@ -18,27 +18,28 @@ export interface RepeatTokenInput {
   readonly key: string;
   readonly generation: number;
   /** Which of the identical operations that one was: 1 for the first. */
-  readonly ordinal: number;
+  readonly occurrence: number;
 }
 
 export type OpenedToken =
-  | { readonly ok: true; readonly occurrence: Occurrence }
+  | { readonly ok: true; readonly later: LaterOccurrence }
   | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 /**
  * The proof that a caller has seen the replay of an operation and wants another one like it. It holds
- * ordinal, generation and key of the operation in clear, and an HMAC-SHA256 (RFC 2104), cut to 128
+ * occurrence, generation and key of the operation in clear, and an HMAC-SHA256 (RFC 2104), cut to 128
  * bits, over them and the base key: it needs no record, cannot be guessed, and is worth nothing for
  * another operation. At most 68 characters of `[A-Za-z0-9_.-]`.
  *
  * @throws RangeError for a key that is not a UUID and for counts that are not whole or too large.
  */
 export function makeRepeatToken(input: RepeatTokenInput): string {
-  const { key, generation, ordinal } = input;
+  const { key, generation, occurrence } = input;
   if (!UUID.test(key)) throw new RangeError('a repeat token needs a key that is a UUID in lower case');
-  if (!isCount(generation) || !isCount(ordinal)) throw new RangeError('a repeat token needs whole counts below 10^9');
+  if (!isCount(generation) || !isCount(occurrence))
+    throw new RangeError('a repeat token needs whole counts below 10^9');
   const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
-  return `r1.${ordinal}.${generation}.${packed}.${macOf(input).toString('base64url')}`;
+  return `r1.${occurrence}.${generation}.${packed}.${macOf(input).toString('base64url')}`;
 }
 
 /**
@@ -55,7 +56,7 @@ export function openRepeatToken(input: {
 }): OpenedToken {
   const match = TOKEN.exec(input.token);
   if (match === null) return { ok: false, reason: 'malformed' };
-  const [, ordinalText = '', generationText = '', packed = '', mac = ''] = match;
+  const [, occurrenceText = '', generationText = '', packed = '', mac = ''] = match;
   const keyBytes = Buffer.from(packed, 'base64url');
   const macBytes = Buffer.from(mac, 'base64url');
   // 22 characters hold 4 bits more than 16 bytes: only one spelling of them counts.
@@ -63,17 +64,17 @@ export function openRepeatToken(input: {
     return { ok: false, reason: 'malformed' };
   }
   const { secret, baseKey } = input;
-  const claim = { key: uuidText(keyBytes), generation: Number(generationText), ordinal: Number(ordinalText) };
+  const claim = { key: uuidText(keyBytes), generation: Number(generationText), occurrence: Number(occurrenceText) };
   if (!timingSafeEqual(macBytes, macOf({ secret, baseKey, ...claim }))) return { ok: false, reason: 'forged' };
   return {
     ok: true,
-    occurrence: Object.freeze({ ordinal: claim.ordinal + 1, after: claim.key, generation: claim.generation }),
+    later: Object.freeze({ occurrence: claim.occurrence + 1, after: claim.key, generation: claim.generation }),
   };
 }
 
 /** A JSON array of strings and whole numbers has one text only, so no two inputs share a MAC. */
-function macOf({ secret, baseKey, key, generation, ordinal }: RepeatTokenInput): Buffer {
-  const claim = JSON.stringify(['mcp-once/repeat', TOKEN_FORMAT, baseKey, key, generation, ordinal]);
+function macOf({ secret, baseKey, key, generation, occurrence }: RepeatTokenInput): Buffer {
+  const claim = JSON.stringify(['mcp-once/repeat', TOKEN_FORMAT, baseKey, key, generation, occurrence]);
   return createHmac('sha256', secret).update(claim).digest().subarray(0, MAC_BYTES);
 }
 

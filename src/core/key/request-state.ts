@@ -7,22 +7,33 @@ const STATE =
   /^q1\.(again|input)\.([1-9]\d{0,8})\.([1-9]\d{0,8})\.([1-9]\d{0,8})\.(\d{1,15})\.([\w-]{22})\.([\w-]{43})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** What a question was about. */
-export interface Question {
-  /** `again`: whether another operation like this one is meant. `input`: what the operation's own tool asked for. */
-  readonly kind: 'again' | 'input';
+interface QuestionParts {
   /** The operation that the question is about. */
   readonly key: string;
   readonly generation: number;
-  /** `again`: which of the identical operations it is. `input`: its attempt. */
-  readonly count: number;
   /** Which question of the operation this is: 1 for the first. */
   readonly round: number;
-  /** From when the answer no longer counts, in whole ms since the epoch. */
+  /** When the answer stops counting, in whole ms since the epoch. */
   readonly expiresAt: number;
 }
 
-/** The call that is asked about: an answer counts for this one alone. */
+/** Asks whether the caller means another operation like the one named by `key`. */
+export interface RepeatQuestion extends QuestionParts {
+  readonly kind: 'again';
+  /** The occurrence of the operation named by `key`. */
+  readonly occurrence: number;
+}
+
+/** Asks for the input that a tool requested during `attempt`. */
+export interface InputQuestion extends QuestionParts {
+  readonly kind: 'input';
+  readonly attempt: number;
+}
+
+/** A question that a caller answers with a later call. */
+export type Question = RepeatQuestion | InputQuestion;
+
+/** The call that a question is about. An answer counts for this call only. */
 export interface QuestionedCall {
   readonly scope: Scope;
   readonly upstream: Upstream;
@@ -31,7 +42,7 @@ export interface QuestionedCall {
 }
 
 export type OpenedState =
-  | { readonly ok: true; readonly asked: Question; readonly expired: boolean }
+  | { readonly ok: true; readonly question: Question; readonly expired: boolean }
   | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 interface Signed {
@@ -47,12 +58,12 @@ interface Signed {
  * question again, none can be made up, and one is worth nothing to anybody else or for another call.
  * At most 150 characters of `[A-Za-z0-9_.-]`.
  */
-export function makeRequestState(signed: Signed & { readonly asked: Question }): string {
-  const { kind, key, generation, count, round, expiresAt } = signed.asked;
+export function makeRequestState(signed: Signed & { readonly question: Question }): string {
+  const { kind, key, generation, round, expiresAt } = signed.question;
   if (!UUID.test(key)) throw new RangeError('a request state needs a key that is a UUID in lower case');
   const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
   const mac = macOf(signed).toString('base64url');
-  return `q1.${kind}.${count}.${generation}.${round}.${expiresAt}.${packed}.${mac}`;
+  return `q1.${kind}.${countOf(signed.question)}.${generation}.${round}.${expiresAt}.${packed}.${mac}`;
 }
 
 /**
@@ -71,24 +82,27 @@ export function openRequestState(input: Signed & { readonly state: string; reado
   if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
     return { ok: false, reason: 'malformed' };
   }
-  const asked: Question = Object.freeze({
-    kind: kind as Question['kind'],
+  const parts: QuestionParts = {
     key: uuidText(keyBytes),
     generation: Number(generation),
-    count: Number(count),
     round: Number(round),
     expiresAt: Number(expiresAt),
-  });
-  if (!timingSafeEqual(macBytes, macOf({ ...input, asked }))) return { ok: false, reason: 'forged' };
-  return { ok: true, asked, expired: input.nowMs >= asked.expiresAt };
+  };
+  const question: Question = Object.freeze(
+    kind === 'again'
+      ? { kind, ...parts, occurrence: Number(count) }
+      : { kind: 'input', ...parts, attempt: Number(count) },
+  );
+  if (!timingSafeEqual(macBytes, macOf({ ...input, question }))) return { ok: false, reason: 'forged' };
+  return { ok: true, question, expired: input.nowMs >= question.expiresAt };
 }
 
 /** A JSON array of strings and whole numbers has one text only, so no two questions share a MAC. */
-function macOf({ secret, call, asked }: Signed & { readonly asked: Question }): Buffer {
+function macOf({ secret, call, question }: Signed & { readonly question: Question }): Buffer {
   const { scope, upstream, tool, fingerprint } = call;
   const { tenant, subject, conversation = null } = scope;
   const { origin, mode, account } = upstream;
-  const { kind, key, generation, count, round, expiresAt } = asked;
+  const { kind, key, generation, round, expiresAt } = question;
   const whose = [tenant, subject, conversation, origin, mode, account, tool, fingerprint];
   const text = JSON.stringify([
     'mcp-once/request-state',
@@ -97,11 +111,16 @@ function macOf({ secret, call, asked }: Signed & { readonly asked: Question }): 
     kind,
     key,
     generation,
-    count,
+    countOf(question),
     round,
     expiresAt,
   ]);
   return createHmac('sha256', secret).update(text).digest();
+}
+
+/** The one number of the wire format whose meaning depends on the kind. */
+function countOf(question: Question): number {
+  return question.kind === 'again' ? question.occurrence : question.attempt;
 }
 
 function uuidText(bytes: Buffer): string {

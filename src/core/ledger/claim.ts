@@ -75,8 +75,8 @@ export class Claim {
   }
 
   /** Keeps what steps gave, and renews. @returns false when the claim is lost. @throws LedgerUnavailable */
-  keep(steps: readonly KeptStep[], possible: boolean, pending: readonly string[] = []): Promise<boolean> {
-    return this.#write((record) => ({ ...record, steps: [...steps], possible, pending: [...pending] }), {});
+  keep(steps: readonly KeptStep[], mayHaveTakenEffect: boolean, pending: readonly string[] = []): Promise<boolean> {
+    return this.#write((record) => ({ ...record, steps: [...steps], mayHaveTakenEffect, pending: [...pending] }), {});
   }
 
   /**
@@ -91,7 +91,7 @@ export class Claim {
         attempt: record.attempt + 1,
         startedAt: nowMs,
         ranAt: nowMs,
-        possible: false,
+        mayHaveTakenEffect: false,
         pending: [],
         steps: [...steps],
       }),
@@ -102,14 +102,14 @@ export class Claim {
   /** Notes that something is about to be sent again for this attempt. @throws LedgerUnavailable */
   noteRun(steps: readonly KeptStep[]): Promise<boolean> {
     const nowMs = this.#clock.wallMs();
-    return this.#write((record) => ({ ...record, ranAt: nowMs, possible: true, steps: [...steps] }), {});
+    return this.#write((record) => ({ ...record, ranAt: nowMs, mayHaveTakenEffect: true, steps: [...steps] }), {});
   }
 
   /** Writes the outcome. @returns false when the claim is lost. @throws LedgerUnavailable */
   settle(
     status: Exclude<Status, { state: 'in_flight' }>,
     steps: readonly KeptStep[],
-    possible: boolean,
+    mayHaveTakenEffect: boolean,
     pending: readonly string[] = [],
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
@@ -118,7 +118,7 @@ export class Claim {
     return this.#write(
       ({ pending: _, ...record }) => {
         const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
-        return { ...record, status, steps: kept, possible, ...inputs, ...left };
+        return { ...record, status, steps: kept, mayHaveTakenEffect, ...inputs, ...left };
       },
       { wake: true },
     );

@@ -10,6 +10,7 @@ import {
   readValue,
   recordFormat,
   sealedKind,
+  storedForm,
 } from './record.ts';
 import { encodeEnvelope } from './stores/envelope.ts';
 
@@ -53,7 +54,7 @@ export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
   const [before, after] = [empty.slice(0, -3), empty.slice(-3)];
   return Object.freeze({
     encode(key: string, entry: LedgerEntry): string {
-      return before + seal(first, key, JSON.stringify(entry)) + after;
+      return before + seal(first, key, JSON.stringify(storedForm(entry))) + after;
     },
     decode(key: string, bytes: string): LedgerEntry {
       const value = readValue(bytes);

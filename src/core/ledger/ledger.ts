@@ -153,7 +153,7 @@ export class Ledger {
       renewedAt: this.#clock.wallMs(),
       status: { state: 'in_flight' },
       renewals: held.record.renewals + 1,
-      possible: true,
+      mayHaveTakenEffect: true,
       recoveries: held.record.recoveries + 1,
     });
     return answer?.type === 'claimed' ? answer.claim : undefined;
@@ -165,7 +165,7 @@ export class Ledger {
     const nowMs = this.#clock.wallMs();
     const record: OperationRecord = {
       ...held.record,
-      possible: true,
+      mayHaveTakenEffect: true,
       status: { state: 'unknown', settledAt: nowMs, message },
     };
     const { bytes } = this.#heldOf(record);
@@ -255,7 +255,7 @@ export class Ledger {
     const status = abandoned(record, why, this.#clock.wallMs());
     for (let delayMs = 50; delayMs <= record.leaseMs; delayMs *= 2) {
       try {
-        await claim.settle(status, record.steps, record.possible);
+        await claim.settle(status, record.steps, record.mayHaveTakenEffect);
         return;
       } catch (error) {
         emit({ type: 'ledger_fault', operation: record.key, message: describeError(error) });

@@ -12,7 +12,7 @@ export interface ClaimRequest {
   readonly fingerprint: string;
   readonly arguments: Record<string, unknown>;
   readonly latchKey?: string | undefined;
-  readonly ordinal: number;
+  readonly occurrence: number;
   readonly windowMs: number;
   readonly retentionMs: number;
   /** True for `latest`: another fingerprint is the next write, not a conflict. */
@@ -47,7 +47,7 @@ export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number):
     createdAt: nowMs,
     startedAt: nowMs,
     ranAt: nowMs,
-    possible: false,
+    mayHaveTakenEffect: false,
     recoveries: 0,
     steps: [],
     status: inFlight,
@@ -88,9 +88,9 @@ export function nextAttempt(
 
 /** What goes on from the steps of an operation that is incomplete, with the answers that they were made from. */
 export function resumed(record: OperationRecord, request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
-  const { steps, inputs, source, ordinal } = record;
+  const { steps, inputs, source, occurrence } = record;
   const kept = inputs ? { inputs } : {};
-  return { ...nextAttempt(record, request, owner, nowMs), source, ordinal, steps, ...kept };
+  return { ...nextAttempt(record, request, owner, nowMs), source, occurrence, steps, ...kept };
 }
 
 /** What goes on with an answer to the question that is open: the same attempt, which has sent nothing else. */

@@ -173,7 +173,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
     token: operator.randomId(),
     renewals: record.renewals + 1,
     renewedAt: nowMs,
-    possible: false,
+    mayHaveTakenEffect: false,
     status,
   };
   const ttlMs = retentionOf(next, operator);
@@ -235,7 +235,7 @@ function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord)
     renewals: record.renewals + 1,
     arguments: {},
     steps: [],
-    possible: false,
+    mayHaveTakenEffect: false,
     windowMs: 0,
     status: { state: 'failed', settledAt, message: 'forgotten by an operator', dispatched: true },
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { McpOnceError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { decodeEnvelope, encodeEnvelope } from './stores/envelope.ts';
 
 /** The version of the record's format. A record of a newer one is refused, not guessed at. */
@@ -78,7 +79,7 @@ const operation = z.object({
   /** What identical calls have in common, of a `same-call` operation: who executes is named there. */
   latchKey: z.string().optional(),
   /** Which of the identical operations that were meant this is: 1, and one more for each repeat token. */
-  ordinal: count,
+  occurrence: count,
   windowMs: z.number().min(0),
   /** How long the settled record is kept, in ms. */
   retentionMs: z.number().min(0),
@@ -95,7 +96,7 @@ const operation = z.object({
   /** When something was last sent, or could have been begun to be, for this attempt. */
   ranAt: timeMs,
   /** True once a request of this attempt may have taken effect without our knowing. */
-  possible: z.boolean(),
+  mayHaveTakenEffect: z.boolean(),
   recoveries: z.int().min(0),
   steps: z.array(step),
   /** What was answered to its questions, in order. Absent where none was asked. */
@@ -157,7 +158,24 @@ export interface Held {
 }
 
 export function encodeEntry(value: LedgerEntry): string {
-  return encodeEnvelope(value);
+  return encodeEnvelope(storedForm(value));
+}
+
+/**
+ * The form of an entry in the store. Format 1 calls two members of an operation by older names (`ordinal`,
+ * `possible`): a ledger may be shared with processes of an earlier version.
+ */
+export function storedForm(value: LedgerEntry): object {
+  if (value.kind !== 'operation') return value;
+  const { occurrence, mayHaveTakenEffect } = value;
+  // JSON has no undefined members. One spread is faster than a rest pattern that leaves two members out.
+  return {
+    ...value,
+    ordinal: occurrence,
+    possible: mayHaveTakenEffect,
+    occurrence: undefined,
+    mayHaveTakenEffect: undefined,
+  };
 }
 
 /**
@@ -181,8 +199,16 @@ export function isSealed(value: unknown): boolean {
   return (value as { kind?: unknown } | null | undefined)?.kind === sealedKind;
 }
 
-/** Checks what was read. @throws McpOnceError `record_unreadable` */
+/**
+ * Checks the stored form of an entry, and renames its members (see `storedForm`).
+ * @param value parsed JSON. An operation gets two more members, since that is faster than a copy.
+ * @throws McpOnceError `record_unreadable`
+ */
 export function entryOf(value: unknown): LedgerEntry {
+  if (isObject(value) && value.kind === 'operation') {
+    value.occurrence = value.ordinal;
+    value.mayHaveTakenEffect = value.possible;
+  }
   const parsed = entry.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new McpOnceError('record_unreadable', problemOf(value, parsed.error));

@@ -126,11 +126,11 @@ export function windowOver(settledAt: number, windowMs: number, nowMs: number): 
  * operation had (or may have) taken effect before it was claimed.
  */
 export function abandoned(
-  record: Pick<OperationRecord, 'possible' | 'steps'>,
+  record: Pick<OperationRecord, 'mayHaveTakenEffect' | 'steps'>,
   message: string,
   nowMs: number,
 ): Exclude<Status, { state: 'in_flight' }> {
-  if (record.possible) return { state: 'unknown', settledAt: nowMs, message };
+  if (record.mayHaveTakenEffect) return { state: 'unknown', settledAt: nowMs, message };
   if (tookEffect(record)) return { state: 'incomplete', settledAt: nowMs, message };
   return { state: 'failed', settledAt: nowMs, message, dispatched: false };
 }

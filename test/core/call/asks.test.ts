@@ -599,7 +599,7 @@ describe('calls that have a key of their own each', () => {
     await settleDown();
     // It was given up before it was sent, and stays the second.
     resultOf(await call(answering(input.requestState, { account: bob })));
-    expect((await records()).map(({ ordinal }) => ordinal).sort()).toEqual([1, 2]);
+    expect((await records()).map(({ occurrence }) => occurrence).sort()).toEqual([1, 2]);
     const third = questionOf(await call());
     expect([third.about, third.operation.key]).toEqual(['again', input.operation.key]);
     expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);

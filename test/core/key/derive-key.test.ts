@@ -12,9 +12,14 @@ import {
   upstreamKeyOf,
 } from '../../../src/core/key/derive-key.ts';
 
+interface VectorInput extends Omit<DeriveKeyInput, 'later'> {
+  occurrence?: { ordinal: number; after: string; generation: number };
+}
+
 interface Vectors {
   format: number;
-  derived: { name: string; input: DeriveKeyInput; output: Record<string, unknown> }[];
+  /** The vectors call the number of an occurrence `ordinal`. */
+  derived: { name: string; input: VectorInput; output: Record<string, unknown> }[];
   upstreamKeys: { input: Parameters<typeof upstreamKeyOf>[0]; output: string }[];
   markers: { input: Parameters<typeof markerOf>[0]; output: string }[];
   resources: { input: Parameters<typeof resourceKeysOf>[0]; output: ReturnType<typeof resourceKeysOf> }[];
@@ -36,8 +41,9 @@ describe('the vectors', () => {
     expect(vectors.format).toBe(KEY_FORMAT);
   });
 
-  it.each(vectors.derived)('deriveKey: $name', ({ input, output }) => {
-    expect(deriveKey(input)).toEqual({ ...output, scope: input.scope });
+  it.each(vectors.derived)('deriveKey: $name', ({ input: { occurrence, ...input }, output }) => {
+    const later = occurrence && { ...occurrence, occurrence: occurrence.ordinal };
+    expect(deriveKey({ ...input, later })).toEqual({ ...output, scope: input.scope });
   });
 
   it.each(vectors.upstreamKeys)('upstreamKeyOf $input', ({ input, output }) => {
@@ -59,7 +65,7 @@ describe('keyOf', () => {
     upstream,
     tool: 'create_invoice',
     identity: ['identity', '{"a":1}'],
-    occurrence: { ordinal: 2, after: 'k', generation: 1 },
+    later: { occurrence: 2, after: 'k', generation: 1 },
   };
   const others: [string, KeyParts][] = [
     ['the tenant', { ...parts, scope: { ...parts.scope, tenant: 'other' } }],
@@ -75,10 +81,10 @@ describe('keyOf', () => {
     ['the kind of identity', { ...parts, identity: ['host', '{"a":1}'] }],
     ['the identity', { ...parts, identity: ['identity', '{"a":2}'] }],
     ['one part of identity more', { ...parts, identity: ['identity', '{"a":1}', null] }],
-    ['no occurrence', { ...parts, occurrence: undefined }],
-    ['the ordinal', { ...parts, occurrence: { ordinal: 3, after: 'k', generation: 1 } }],
-    ['the operation before', { ...parts, occurrence: { ordinal: 2, after: 'l', generation: 1 } }],
-    ['its generation', { ...parts, occurrence: { ordinal: 2, after: 'k', generation: 2 } }],
+    ['no occurrence', { ...parts, later: undefined }],
+    ['the occurrence', { ...parts, later: { occurrence: 3, after: 'k', generation: 1 } }],
+    ['the operation before', { ...parts, later: { occurrence: 2, after: 'l', generation: 1 } }],
+    ['its generation', { ...parts, later: { occurrence: 2, after: 'k', generation: 2 } }],
   ];
 
   it('is a UUID of version 8 that changes with every component', () => {
@@ -106,7 +112,7 @@ describe('a host key', () => {
       callId: 'call-2',
       conversation: 'talk-2',
       uniqueId: 'unique-2',
-      occurrence: { ordinal: 2, after: key.key, generation: 1 },
+      later: { occurrence: 2, after: key.key, generation: 1 },
     };
     expect(deriveKey({ ...hosted, ...others }).key).toBe(key.key);
     expect(deriveKey({ ...hosted, match: 'same-call' }).key).toBe(key.key);

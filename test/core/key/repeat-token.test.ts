@@ -4,23 +4,23 @@ import { makeRepeatToken, openRepeatToken } from '../../../src/core/key/repeat-t
 
 const secret = 'a secret that all processes of a store share';
 const baseKey = '0f4c1d7e-1111-8222-9333-444455556666';
-const handedOut = { secret, baseKey, key: baseKey, generation: 1, ordinal: 1 };
+const handedOut = { secret, baseKey, key: baseKey, generation: 1, occurrence: 1 };
 const token = makeRepeatToken(handedOut);
 const forged = { ok: false, reason: 'forged' };
 const malformed = { ok: false, reason: 'malformed' };
 
 describe('a repeat token', () => {
   it('leads to the next occurrence, each time the same', () => {
-    const occurrence = { ordinal: 2, after: baseKey, generation: 1 };
-    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, occurrence });
-    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, occurrence });
+    const later = { occurrence: 2, after: baseKey, generation: 1 };
+    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
+    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
     expect(makeRepeatToken(handedOut)).toBe(token);
   });
 
   it('is short, in clear but for the proof, and frozen in its form', () => {
     expect(token).toMatch(/^r1\.1\.1\.[\w-]{22}\.[\w-]{22}$/);
     expect(token).toBe('r1.1.1.D0wdfhERgiKTM0REVVVmZg.zlySSIs4-5ro1JuzZdWEZQ');
-    expect(makeRepeatToken({ ...handedOut, generation: 999_999_999, ordinal: 999_999_999 })).toHaveLength(68);
+    expect(makeRepeatToken({ ...handedOut, generation: 999_999_999, occurrence: 999_999_999 })).toHaveLength(68);
     expect(makeRepeatToken({ ...handedOut, secret: Buffer.from(secret) })).toBe(token);
   });
 
@@ -43,7 +43,7 @@ describe('a repeat token', () => {
 
   it.each([
     ['another generation', 'r1.1.2'],
-    ['another ordinal', 'r1.2.1'],
+    ['another occurrence', 'r1.2.1'],
   ])('is refused when it claims %s', (_what, head) => {
     expect(openRepeatToken({ secret, baseKey, token: token.replace('r1.1.1', head) })).toEqual(forged);
   });
@@ -66,13 +66,13 @@ describe('a repeat token', () => {
   it('is not made of what is no key or no count', () => {
     expect(() => makeRepeatToken({ ...handedOut, key: 'key' })).toThrow(RangeError);
     expect(() => makeRepeatToken({ ...handedOut, generation: -1 })).toThrow(RangeError);
-    expect(() => makeRepeatToken({ ...handedOut, ordinal: 1.5 })).toThrow(RangeError);
-    expect(() => makeRepeatToken({ ...handedOut, ordinal: 1e9 })).toThrow(RangeError);
+    expect(() => makeRepeatToken({ ...handedOut, occurrence: 1.5 })).toThrow(RangeError);
+    expect(() => makeRepeatToken({ ...handedOut, occurrence: 1e9 })).toThrow(RangeError);
   });
 });
 
 describe('a chain of repeats', () => {
-  const derive = (occurrence?: { ordinal: number; after: string; generation: number }) =>
+  const derive = (later?: { occurrence: number; after: string; generation: number }) =>
     deriveKey({
       tool: 'create_invoice',
       scope: { tenant: 't', subject: 's' },
@@ -80,17 +80,17 @@ describe('a chain of repeats', () => {
       match: 'identical',
       fingerprint: 'f'.repeat(64),
       uniqueId: 'u',
-      occurrence,
+      later,
     }).key;
   const base = derive();
-  const next = (key: string, generation: number, ordinal: number) => {
+  const next = (key: string, generation: number, occurrence: number) => {
     const opened = openRepeatToken({
       secret,
       baseKey: base,
-      token: makeRepeatToken({ secret, baseKey: base, key, generation, ordinal }),
+      token: makeRepeatToken({ secret, baseKey: base, key, generation, occurrence }),
     });
     if (!opened.ok) throw new Error(opened.reason);
-    return derive(opened.occurrence);
+    return derive(opened.later);
   };
 
   it('gives every operation a key of its own', () => {

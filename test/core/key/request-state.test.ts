@@ -8,11 +8,11 @@ import {
 
 const secret = 'a secret that all processes of a store share';
 const nowMs = 1_767_225_600_000;
-const asked: Question = {
+const question: Question = {
   kind: 'again',
   key: '0f4c1d7e-1111-8222-9333-444455556666',
   generation: 3,
-  count: 2,
+  occurrence: 2,
   round: 1,
   expiresAt: nowMs + 1,
 };
@@ -22,21 +22,27 @@ const call: QuestionedCall = {
   tool: 'create_thing',
   fingerprint: 'f'.repeat(64),
 };
-const state = makeRequestState({ secret, call, asked });
+const state = makeRequestState({ secret, call, question });
 const open = (changes: Partial<Parameters<typeof openRequestState>[0]> = {}) =>
   openRequestState({ secret, call, state, nowMs, ...changes });
 
 describe('a request state', () => {
   test('says again what was asked, to every process that has the secret', () => {
-    expect(open()).toEqual({ ok: true, asked, expired: false });
+    expect(open()).toEqual({ ok: true, question, expired: false });
     expect(open({ secret: Buffer.from(secret) })).toEqual(open());
-    expect(makeRequestState({ secret, call, asked })).toBe(state);
+    expect(makeRequestState({ secret, call, question })).toBe(state);
   });
 
   test('is frozen in its form, and bounded', () => {
     expect(state).toMatch(/^q1\.again\.2\.3\.1\.1767225600001\.D0wdfhERgiKTM0REVVVmZg\.[\w-]{43}$/);
-    const long = { ...asked, kind: 'input', count: 999_999_999, generation: 999_999_999, round: 999_999_999 } as const;
-    expect(makeRequestState({ secret, call, asked: long }).length).toBeLessThanOrEqual(150);
+    const long = {
+      ...question,
+      kind: 'input',
+      attempt: 999_999_999,
+      generation: 999_999_999,
+      round: 999_999_999,
+    } as const;
+    expect(makeRequestState({ secret, call, question: long }).length).toBeLessThanOrEqual(150);
   });
 
   test.each<[string, Partial<QuestionedCall>]>([
@@ -53,9 +59,9 @@ describe('a request state', () => {
 
   test('is worth nothing under another secret, and after its time', () => {
     expect(open({ secret: 'another' })).toEqual({ ok: false, reason: 'forged' });
-    expect(open({ nowMs: asked.expiresAt })).toEqual({ ok: true, asked, expired: true });
+    expect(open({ nowMs: question.expiresAt })).toEqual({ ok: true, question, expired: true });
     // Whether it was ever ours is looked at first.
-    expect(open({ secret: 'another', nowMs: asked.expiresAt })).toEqual({ ok: false, reason: 'forged' });
+    expect(open({ secret: 'another', nowMs: question.expiresAt })).toEqual({ ok: false, reason: 'forged' });
   });
 
   test('is refused when any character of it was changed, added or taken away', () => {
@@ -72,6 +78,6 @@ describe('a request state', () => {
   });
 
   test('needs a key that is a UUID', () => {
-    expect(() => makeRequestState({ secret, call, asked: { ...asked, key: 'x' } })).toThrow(RangeError);
+    expect(() => makeRequestState({ secret, call, question: { ...question, key: 'x' } })).toThrow(RangeError);
   });
 });

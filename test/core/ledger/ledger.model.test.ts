@@ -63,7 +63,7 @@ function request(fingerprint: string): ClaimRequest {
     source: 'identical',
     fingerprint,
     arguments: {},
-    ordinal: 1,
+    occurrence: 1,
     windowMs,
     retentionMs: 86_400_000,
     supersedes: false,

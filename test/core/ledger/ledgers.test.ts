@@ -55,7 +55,7 @@ function request(changes: Partial<ClaimRequest> = {}): ClaimRequest {
     source: 'identical',
     fingerprint: 'f',
     arguments: { text: ':base64: and "quotes" — ünïcode', nested: { list: [1, null, 0.5] } },
-    ordinal: 1,
+    occurrence: 1,
     windowMs: day,
     retentionMs: 7 * day,
     supersedes: false,

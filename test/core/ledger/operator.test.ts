@@ -54,7 +54,7 @@ function request(changes: Partial<ClaimRequest> = {}): ClaimRequest {
     source: 'identical',
     fingerprint: 'f',
     arguments: { item: 'x' },
-    ordinal: 1,
+    occurrence: 1,
     windowMs: 3_600_000,
     retentionMs: 7 * 86_400_000,
     supersedes: false,

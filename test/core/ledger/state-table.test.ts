@@ -176,7 +176,7 @@ describe('the state table of a call that answers a question', () => {
 
 describe('a claim that ends before anything was dispatched', () => {
   test('is failed, and runs again', () => {
-    expect(abandoned({ possible: false, steps: [{ ...effect, effect: false }] }, 'm', 1)).toEqual({
+    expect(abandoned({ mayHaveTakenEffect: false, steps: [{ ...effect, effect: false }] }, 'm', 1)).toEqual({
       state: 'failed',
       settledAt: 1,
       message: 'm',
@@ -185,10 +185,10 @@ describe('a claim that ends before anything was dispatched', () => {
   });
 
   test('stays incomplete when steps had taken effect before it was claimed', () => {
-    expect(abandoned({ possible: false, steps: [effect] }, 'm', 1).state).toBe('incomplete');
+    expect(abandoned({ mayHaveTakenEffect: false, steps: [effect] }, 'm', 1).state).toBe('incomplete');
   });
 
   test('stays unknown when something may have taken effect before it was claimed', () => {
-    expect(abandoned({ possible: true, steps: [effect] }, 'm', 1).state).toBe('unknown');
+    expect(abandoned({ mayHaveTakenEffect: true, steps: [effect] }, 'm', 1).state).toBe('unknown');
   });
 });
