@@ -230,7 +230,7 @@ export interface OperationOverride {
 }
 
 /** One request, without authentication. Header names are in lower case; nothing in it can break a line. */
-export interface ApiRequest {
+export interface HttpRequest {
   readonly method: Method;
   /** Absolute; the path is normalised, and below the server's own path. */
   readonly url: string;
@@ -239,7 +239,7 @@ export interface ApiRequest {
 }
 
 /** An answer that came, whole. */
-export interface ApiAnswer {
+export interface HttpResponse {
   readonly status: number;
   /** Names in lower case; of several of one name the last, but for `set-cookie`, which is left out. */
   readonly headers: Readonly<Record<string, string>>;
@@ -248,7 +248,7 @@ export interface ApiAnswer {
   /** True where the body is longer than may be read: the rest was not. */
   readonly truncated: boolean;
   /** True where a redirect led to another origin, and the answer is that one's. */
-  readonly elsewhere?: boolean;
+  readonly fromOtherOrigin?: boolean;
   /** How many requests were sent for it. */
   readonly sends: number;
 }
@@ -259,13 +259,13 @@ export interface SendOptions {
    * True where a second sending has no second effect: reads, `natural`, and what carries a key that the
    * upstream remembers. Only then is anything sent again.
    */
-  readonly repeatable: boolean;
+  readonly retryable: boolean;
   /** Statuses that say that the key is in use or came with other parameters: the outcome is not known. */
   readonly inUseStatuses: readonly number[];
   /** Alternatives of schemes, as `ApiOperation.security`. */
   readonly security: ApiOperation['security'];
   /** Asked just before each send, repeats included; by default always true. */
-  readonly mayRepeat?: () => boolean;
+  readonly maySend?: () => boolean;
   /** Whether it may change something; by default what its method says. */
   readonly hasEffect?: boolean;
   readonly signal: AbortSignal;
@@ -274,7 +274,7 @@ export interface SendOptions {
 /** Sends requests to one API: authentication, redirects, repeats, bounds. */
 export interface ApiSender {
   /** @throws ApiFailure for everything but a 2xx (and a 304, of a read). */
-  send(request: ApiRequest, options: SendOptions): Promise<ApiAnswer>;
+  send(request: HttpRequest, options: SendOptions): Promise<HttpResponse>;
   close(): Promise<void>;
 }
 
@@ -283,5 +283,5 @@ export interface ApiFailureDetails {
   readonly classification: Classification;
   /** Of the last answer, if one came. */
   readonly status?: number;
-  readonly answer?: ApiAnswer;
+  readonly response?: HttpResponse;
 }

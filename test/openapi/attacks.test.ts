@@ -447,8 +447,8 @@ describe('a claim that is lost while a token is asked for', () => {
     onTestFinished(() => sender.close());
     const { signal } = new AbortController();
     const put = { method: 'PUT', url: `${api.url}/things/a`, headers: {}, body: '{}' } as const;
-    const options = { repeatable: true, inUseStatuses: [], security: [{ OAuth: [] }], signal };
-    const error: unknown = await sender.send(put, { ...options, mayRepeat: () => mayRepeat }).catch((each) => each);
+    const options = { retryable: true, inUseStatuses: [], security: [{ OAuth: [] }], signal };
+    const error: unknown = await sender.send(put, { ...options, maySend: () => mayRepeat }).catch((each) => each);
     expect(error).toMatchObject({ details: { classification: 'not_executed' } });
     expect(api.seen.map(({ url }) => url)).toEqual(['/token']);
   });

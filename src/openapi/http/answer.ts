@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
-import type { ApiAnswer, Method } from '../types.ts';
+import type { HttpResponse, Method } from '../types.ts';
 import { RESULT, UNDOCUMENTED } from './answer-schema.ts';
 import { essenceOf, isJsonType, isRecord } from './encode.ts';
 import { keepFields } from './fields.ts';
@@ -43,7 +43,7 @@ interface Shown {
  * its own. With a schema there is always structured content that obeys `answerOutputSchema`, under
  * `undocumented_answer` where the answer does not obey the document. Never throws: the request has succeeded.
  */
-export function contentOf(answer: ApiAnswer, options: ContentOptions): ContentResult {
+export function contentOf(answer: HttpResponse, options: ContentOptions): ContentResult {
   const shown = show(answer, options);
   const headers = shownHeaders.flatMap((name) => {
     const value = answer.headers[name];
@@ -57,7 +57,7 @@ export function contentOf(answer: ApiAnswer, options: ContentOptions): ContentRe
   return { content, ...(structured ? { structuredContent: structured } : {}) };
 }
 
-function show(answer: ApiAnswer, options: ContentOptions): Shown {
+function show(answer: HttpResponse, options: ContentOptions): Shown {
   const { body, truncated } = answer;
   if (body.length === 0) {
     return { notes: [emptyNote(answer)] };
@@ -76,7 +76,7 @@ function show(answer: ApiAnswer, options: ContentOptions): Shown {
   return showText(text, options, [...cutNote, ...claims]);
 }
 
-function emptyNote({ status, truncated }: ApiAnswer): string {
+function emptyNote({ status, truncated }: HttpResponse): string {
   if (status === 304) return 'The API answered 304: not modified.';
   const rest = truncated ? 'its answer could not be read' : 'there is no content in its answer';
   return `The API answered ${status}: the request succeeded, and ${rest}.`;
@@ -106,7 +106,7 @@ function showText(text: string, { charsMax, schema }: ContentOptions, notes: rea
   return { item: textItem(shown), ...structured, notes: [...notes, ...cutNote] };
 }
 
-function showBinary(answer: ApiAnswer, mimeType: string, options: ContentOptions, notes: readonly string[]): Shown {
+function showBinary(answer: HttpResponse, mimeType: string, options: ContentOptions, notes: readonly string[]): Shown {
   const media = images.has(mimeType) ? 'image' : mimeType.startsWith('audio/') ? 'audio' : undefined;
   const chars = Math.ceil(answer.body.length / 3) * 4;
   if (answer.truncated || chars > (media ? mediaCharsMax : options.charsMax)) {

@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiOperation, ApiRequest, SecurityScheme } from '../types.ts';
-import { isHeaderText, valuesOf, variablesOf } from './credentials.ts';
+import type { ApiOperation, HttpRequest, SecurityScheme } from '../types.ts';
+import { type CredentialSettings, isHeaderText, valuesOf, variablesOf } from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
 import { filledHeader, headerVariables } from './header-variables.ts';
 import { missingCredentials, missingHeaderVariables } from './missing.ts';
@@ -10,19 +10,10 @@ type Environment = AuthenticatorOptions['environment'];
 
 export { credentialVariables } from './credentials.ts';
 
-/** What an authenticator is made with. */
-export interface AuthenticatorOptions {
-  readonly schemes: Readonly<Record<string, SecurityScheme>>;
-  /** Of the API, put before each variable's name. */
-  readonly prefix?: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Of the API: credentials go there only. */
-  readonly origin: string;
-  /** Headers made of variables: sent with every request, as credentials are. */
+export interface AuthenticatorOptions extends CredentialSettings {
+  /** Headers that contain variables. They are sent with every request, like credentials. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** True for a server that gets no credentials, although the document names it. */
-  readonly withheld?: boolean;
-  /** By the wall clock, in ms. */
+  /** Returns the wall-clock time in ms. @defaultValue `Date.now` */
   readonly now?: () => number;
 }
 
@@ -33,7 +24,7 @@ export interface Authenticator {
    * taken last. @throws McpOnceError `upstream_unavailable` naming the variables, where none can be met.
    */
   authorize(
-    request: ApiRequest,
+    request: HttpRequest,
     security: ApiOperation['security'],
     ask: AskToken,
     signal: AbortSignal,
@@ -47,7 +38,7 @@ export interface Authenticator {
 /** Credentials, ready to be put on requests. */
 export interface Authorized {
   /** The request with credentials. One to another origin stays as it is. */
-  readonly apply: (request: ApiRequest) => ApiRequest;
+  readonly apply: (request: HttpRequest) => HttpRequest;
   readonly tokens: readonly { readonly source: TokenSource; readonly token: Token }[];
 }
 
@@ -87,7 +78,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         if (credential.type !== 'token') continue;
         tokens.push({ source: credential.source, token: await cancellable(credential.source.get(ask), signal) });
       }
-      const apply = (plain: ApiRequest): ApiRequest =>
+      const apply = (plain: HttpRequest): HttpRequest =>
         new URL(plain.url).origin === home ? put(plain, chosen, tokens[0]?.token, own.headers) : plain;
       return { apply, tokens };
     },
@@ -160,7 +151,7 @@ function secretForms(scheme: SecurityScheme, first: string, second: string): str
 function choose(
   options: AuthenticatorOptions,
   credentials: ReadonlyMap<string, Credential>,
-  request: ApiRequest,
+  request: HttpRequest,
   security: ApiOperation['security'],
 ): readonly Credential[] {
   const demanding = security.filter((alternative) => Object.keys(alternative).length > 0);
@@ -175,7 +166,7 @@ function choose(
 }
 
 /** A header that is there already, by the configuration's own headers, is as good as a variable. */
-function configured(scheme: SecurityScheme | undefined, { headers }: ApiRequest): Credential | undefined {
+function configured(scheme: SecurityScheme | undefined, { headers }: HttpRequest): Credential | undefined {
   if (scheme === undefined) return undefined;
   const name =
     scheme.type === 'apiKey' ? (scheme.in === 'header' ? scheme.name.toLowerCase() : undefined) : 'authorization';
@@ -183,11 +174,11 @@ function configured(scheme: SecurityScheme | undefined, { headers }: ApiRequest)
 }
 
 function put(
-  request: ApiRequest,
+  request: HttpRequest,
   credentials: readonly Credential[],
   token: Token | undefined,
   own: Readonly<Record<string, string>>,
-): ApiRequest {
+): HttpRequest {
   const headers: Record<string, string> = { ...request.headers, ...own };
   let { url } = request;
   for (const credential of credentials) {

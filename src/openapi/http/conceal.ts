@@ -1,4 +1,4 @@
-import type { ApiAnswer, ApiRequest } from '../types.ts';
+import type { HttpRequest, HttpResponse } from '../types.ts';
 import type { Authenticator } from './auth.ts';
 
 /** Headers whose values may be secrets of the configuration. */
@@ -10,7 +10,7 @@ const toldSecretCharsMin = 4;
 const hidden = '***';
 
 /** Takes secrets out of text: the credentials', and those of a request's own headers. */
-export function concealerOf(authenticator: Authenticator, request: ApiRequest): (text: string) => string {
+export function concealerOf(authenticator: Authenticator, request: HttpRequest): (text: string) => string {
   const headers = Object.entries(request.headers).filter(([name]) => secretHeader.test(name));
   const own = headers.map(([, value]) => value);
   return (text) => {
@@ -23,7 +23,7 @@ export function concealerOf(authenticator: Authenticator, request: ApiRequest): 
 }
 
 /** An API may echo what it was sent with (a link to the next page holds the key of the query): no model sees that. */
-export function concealAnswer(authenticator: Authenticator, answer: ApiAnswer): ApiAnswer {
+export function concealAnswer(authenticator: Authenticator, answer: HttpResponse): HttpResponse {
   const secrets = authenticator.secrets().filter((secret) => secret.length >= secretCharsMin);
   const headers = Object.fromEntries(
     Object.entries(answer.headers).map(([name, value]) => [name, concealed(value, secrets)]),

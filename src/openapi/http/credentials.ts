@@ -3,6 +3,18 @@ import type { SecurityScheme } from '../types.ts';
 type Schemes = Readonly<Record<string, SecurityScheme>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where the credentials of one API come from, and where they may be sent. */
+export interface CredentialSettings {
+  readonly schemes: Schemes;
+  /** The API's prefix. It begins the name of each variable. */
+  readonly prefix?: string;
+  readonly environment: Environment;
+  /** The API's origin. Credentials are sent to this origin only. */
+  readonly origin: string;
+  /** True for a server that must not get credentials although the document names it. */
+  readonly withheld?: boolean;
+}
+
 /**
  * The variables that a scheme's credentials come from, in upper snake case after the prefix: `SHOP_API_KEY_AUTH`; of
  * basic `..._USERNAME` and `..._PASSWORD`, of OAuth 2 `..._CLIENT_ID` and `..._CLIENT_SECRET`. None of what is unsupported.

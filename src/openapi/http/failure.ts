@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { Classification } from '../../core/tool/types.ts';
-import type { ApiAnswer, ApiFailureDetails } from '../types.ts';
+import type { ApiFailureDetails, HttpResponse } from '../types.ts';
 import { isRecord } from './encode.ts';
 
 /**
@@ -33,7 +33,7 @@ const excerptCharsMax = 300;
  * The API's own words about an error, on one line: the message of the usual JSON shapes (RFC 9457, Stripe, Google,
  * JSON:API, OAuth), else the text without markup. Empty where there are none.
  */
-export function excerptOf(answer: Pick<ApiAnswer, 'headers' | 'body'>, conceal: (text: string) => string): string {
+export function excerptOf(answer: Pick<HttpResponse, 'headers' | 'body'>, conceal: (text: string) => string): string {
   const text = answer.body.subarray(0, 65_536).toString('utf8');
   let words: string | undefined;
   try {

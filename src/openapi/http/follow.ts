@@ -1,4 +1,4 @@
-import type { ApiRequest } from '../types.ts';
+import type { HttpRequest } from '../types.ts';
 import { isPrivateHost } from './addresses.ts';
 import { targetOf } from './meaning.ts';
 import type { Exchange, ExchangeLimits, Wire } from './wire.ts';
@@ -6,7 +6,7 @@ import type { Exchange, ExchangeLimits, Wire } from './wire.ts';
 /** The last request of a chain of redirects, and what came of it. */
 export interface Hop {
   readonly exchange: Exchange;
-  readonly request: ApiRequest;
+  readonly request: HttpRequest;
   readonly sends: number;
 }
 
@@ -22,9 +22,9 @@ const harmless: ReadonlySet<string> = new Set(['accept', 'user-agent', 'x-retry-
  */
 export async function follow(
   wire: Wire,
-  first: ApiRequest,
+  first: HttpRequest,
   limits: ExchangeLimits,
-  apply: (request: ApiRequest) => ApiRequest,
+  apply: (request: HttpRequest) => HttpRequest,
 ): Promise<Hop> {
   const home = new URL(first.url).origin;
   const follows = first.method === 'GET' || first.method === 'HEAD';
@@ -42,7 +42,7 @@ export async function follow(
   }
 }
 
-function bare({ method, headers }: ApiRequest, target: URL): ApiRequest {
+function bare({ method, headers }: HttpRequest, target: URL): HttpRequest {
   const kept = Object.entries(headers).filter(([name]) => harmless.has(name));
   return { method, url: target.href, headers: Object.fromEntries(kept) };
 }

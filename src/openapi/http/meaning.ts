@@ -1,5 +1,5 @@
 import type { Classification } from '../../core/tool/types.ts';
-import type { ApiRequest, Method } from '../types.ts';
+import type { HttpRequest, Method } from '../types.ts';
 import type { Answered, Exchange, Unanswered } from './wire.ts';
 
 /** What one send came to, taken for itself: as if none had gone before it. */
@@ -19,13 +19,13 @@ export function isRead(method: Method): boolean {
   return reads.has(method);
 }
 
-export function meaningOf(exchange: Exchange, request: ApiRequest, inUseStatuses: readonly number[]): Meaning {
+export function meaningOf(exchange: Exchange, request: HttpRequest, inUseStatuses: readonly number[]): Meaning {
   return exchange.type === 'answered'
     ? meaningOfAnswer(exchange, request, inUseStatuses)
     : meaningOfSilence(exchange, request);
 }
 
-function meaningOfAnswer(answer: Answered, request: ApiRequest, inUseStatuses: readonly number[]): Meaning {
+function meaningOfAnswer(answer: Answered, request: HttpRequest, inUseStatuses: readonly number[]): Meaning {
   const { status } = answer;
   const transient = transientStatuses.has(status);
   const isSuccess = (status >= 200 && status < 300) || (status === 304 && isRead(request.method));
@@ -76,7 +76,7 @@ function meaningOfError(status: number, isKeyed: boolean): Omit<Meaning, 'transi
  * executed here. 302 and 303 may be the answer to a request that was executed ("see other"), also where they point at
  * its own path: a form's POST mostly ends at the list that it added to.
  */
-function meaningOfRedirect(answer: Answered, request: ApiRequest): Meaning {
+function meaningOfRedirect(answer: Answered, request: HttpRequest): Meaning {
   const { status } = answer;
   const target = targetOf(answer, request);
   const where = target
@@ -92,7 +92,7 @@ function meaningOfRedirect(answer: Answered, request: ApiRequest): Meaning {
 }
 
 /** Where a redirect points; undefined where it does not say, or not in a way that can be followed. */
-export function targetOf(answer: Answered, request: ApiRequest): URL | undefined {
+export function targetOf(answer: Answered, request: HttpRequest): URL | undefined {
   const location = answer.headers.location;
   if (location === undefined || !URL.canParse(location, request.url)) return undefined;
   const target = new URL(location, request.url);
@@ -103,7 +103,7 @@ export function targetOf(answer: Answered, request: ApiRequest): URL | undefined
   return target;
 }
 
-function meaningOfSilence({ sent, why, code }: Unanswered, request: ApiRequest): Meaning {
+function meaningOfSilence({ sent, why, code }: Unanswered, request: HttpRequest): Meaning {
   const coded = code === '' ? '' : ` (${code})`;
   const { origin } = new URL(request.url);
   const classification = sent ? 'unknown' : 'not_executed';

@@ -1,14 +1,13 @@
 import type { ApiOperation } from '../types.ts';
-import type { AuthenticatorOptions } from './auth.ts';
-import { isHeaderText, variablesOf } from './credentials.ts';
+import { type CredentialSettings, isHeaderText, variablesOf } from './credentials.ts';
 
 /** What to do about headers of the configuration whose variables are not set. The engine's sentence goes on from it. */
-export function missingHeaderVariables({ origin }: AuthenticatorOptions, names: readonly string[]): string {
+export function missingHeaderVariables({ origin }: CredentialSettings, names: readonly string[]): string {
   return `the configured headers for ${origin} need variables that are not set: ${names.join(' and ')}; set them and start the server again`;
 }
 
 /** What to do about credentials that an operation needs. Likewise. @param security alternatives that each ask for something */
-export function missingCredentials(options: AuthenticatorOptions, security: ApiOperation['security']): string {
+export function missingCredentials(options: CredentialSettings, security: ApiOperation['security']): string {
   const { withheld, origin, schemes } = options;
   if (withheld) {
     return `the document, which came from the network, names another server (${origin}) for this operation, and no credentials are sent there; if that server is meant, give it as baseUrl, or serve the document from a file`;
@@ -28,7 +27,7 @@ export function missingCredentials(options: AuthenticatorOptions, security: ApiO
   return `the operation needs credentials that are not set: ${told}${reason}; set the environment variables and start the server again`;
 }
 
-function lackingVariables({ schemes, prefix, environment }: AuthenticatorOptions, name: string): readonly string[] {
+function lackingVariables({ schemes, prefix, environment }: CredentialSettings, name: string): readonly string[] {
   const scheme = schemes[name];
   if (scheme === undefined) return [];
   return variablesOf(name, scheme, prefix).filter((variable) => {
@@ -37,7 +36,7 @@ function lackingVariables({ schemes, prefix, environment }: AuthenticatorOptions
   });
 }
 
-function unsupported({ schemes }: AuthenticatorOptions, name: string): string[] {
+function unsupported({ schemes }: CredentialSettings, name: string): string[] {
   const scheme = schemes[name];
   if (scheme === undefined) return [`the scheme "${name}", which the document does not declare`];
   return scheme.type === 'unsupported' ? [`the scheme "${name}" (${scheme.what})`] : [];

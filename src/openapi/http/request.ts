@@ -1,5 +1,5 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiOperation, ApiRequest, ToolSchemas } from '../types.ts';
+import type { ApiOperation, HttpRequest, ToolSchemas } from '../types.ts';
 import { writeBody } from './body.ts';
 import { isHeaderText } from './credentials.ts';
 import { cookieEncode, invalidArgument, percentEncode, writing } from './encode.ts';
@@ -51,7 +51,7 @@ export function buildRequest(
   schemas: ToolSchemas,
   args: Readonly<Record<string, unknown>>,
   options: RequestOptions,
-): ApiRequest {
+): HttpRequest {
   const placed = place(schemas, args);
   const url = urlOf(operation, schemas, placed.parameters, options.baseUrl);
   const { key } = options;

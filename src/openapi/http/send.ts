@@ -1,6 +1,6 @@
 import { pause as pauseOn, systemClock } from '../../core/clock.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import type { ApiAnswer, ApiRequest, ApiSender, SendOptions } from '../types.ts';
+import type { ApiSender, HttpRequest, HttpResponse, SendOptions } from '../types.ts';
 import type { Authenticator, Authorized } from './auth.ts';
 import { concealAnswer, concealerOf } from './conceal.ts';
 import { ApiFailure, excerptOf } from './failure.ts';
@@ -56,7 +56,7 @@ export function createSender(options: SenderOptions): ApiSender {
 class Sending {
   readonly #sender: SenderOptions;
   readonly #wire: Wire;
-  readonly #request: ApiRequest;
+  readonly #request: HttpRequest;
   readonly #options: SendOptions;
   readonly #now: () => number;
   readonly #startedAt: number;
@@ -68,9 +68,9 @@ class Sending {
   #possible = false;
   #renewed = false;
   /** A success whose body broke off: no later answer takes it back. */
-  #success: ApiAnswer | undefined;
+  #success: HttpResponse | undefined;
 
-  constructor(sender: SenderOptions, wire: Wire, request: ApiRequest, options: SendOptions) {
+  constructor(sender: SenderOptions, wire: Wire, request: HttpRequest, options: SendOptions) {
     this.#sender = sender;
     this.#wire = wire;
     this.#request = request;
@@ -80,7 +80,7 @@ class Sending {
     this.#conceal = concealerOf(sender.authenticator, request);
   }
 
-  async run(): Promise<ApiAnswer> {
+  async run(): Promise<HttpResponse> {
     if (new URL(this.#request.url).origin !== new URL(this.#sender.origin).origin) {
       throw new ApiFailure(`the request is not for ${this.#sender.origin}, and was not sent`, {
         classification: 'not_executed',
@@ -106,8 +106,8 @@ class Sending {
       this.#repeats += 1;
       this.#tell(meaning, answer, pauseMs);
       await (this.#sender.pause ?? pauseOnClock)(pauseMs, this.#options.signal);
-      const { signal, mayRepeat } = this.#options;
-      if (signal.aborted || mayRepeat?.() === false) return this.#give(meaning, answer);
+      const { signal, maySend } = this.#options;
+      if (signal.aborted || maySend?.() === false) return this.#give(meaning, answer);
     }
   }
 
@@ -127,7 +127,7 @@ class Sending {
   }
 
   /** A token request of OAuth 2. Not of one caller: others may wait for it, so that none of them cancels it. */
-  async #ask(request: ApiRequest) {
+  async #ask(request: HttpRequest) {
     const { timeoutMs, allowPrivate, allowPrivateTokens = allowPrivate, origin } = this.#sender;
     const signal = new AbortController().signal;
     const isHome = new URL(request.url).origin === new URL(origin).origin;
@@ -142,7 +142,7 @@ class Sending {
       timeoutMs: this.#repeats === 0 ? timeoutMs : Math.min(timeoutMs, leftMs),
       bytesMax: answerBytesMax,
       privateAllowed: allowPrivate,
-      ...(this.#options.mayRepeat ? { mayStart: this.#options.mayRepeat } : {}),
+      ...(this.#options.maySend ? { mayStart: this.#options.maySend } : {}),
       signal: this.#options.signal,
     };
     const again = this.#repeats === 0 ? {} : { 'x-retry-count': String(this.#repeats) };
@@ -161,9 +161,9 @@ class Sending {
   }
 
   /** How long to wait before the next send, in ms; undefined where there is none. */
-  #pauseMs(meaning: Meaning, answer: ApiAnswer | undefined): number | undefined {
+  #pauseMs(meaning: Meaning, answer: HttpResponse | undefined): number | undefined {
     const isBrokenSuccess = this.#success !== undefined && answer === this.#success && this.#mayFetchRest;
-    if (!this.#options.repeatable || this.#options.signal.aborted) return undefined;
+    if (!this.#options.retryable || this.#options.signal.aborted) return undefined;
     if (!meaning.transient && !isBrokenSuccess) return undefined;
     if (this.#repeats + 1 >= sendsMax + (this.#renewed ? 1 : 0)) return undefined;
     const now = this.#now();
@@ -187,7 +187,7 @@ class Sending {
     if (meaning.classification === 'unknown') this.#possible = true;
   }
 
-  #tell(meaning: Meaning, answer: ApiAnswer | undefined, pauseMs: number): void {
+  #tell(meaning: Meaning, answer: HttpResponse | undefined, pauseMs: number): void {
     const { method } = this.#request;
     const why = answer ? `status ${answer.status}` : meaning.what;
     this.#sender.log.info(
@@ -196,7 +196,7 @@ class Sending {
   }
 
   /** The end: a success of before, or the failure with all sends joined. */
-  #give(meaning: Meaning, answer: ApiAnswer | undefined): ApiAnswer {
+  #give(meaning: Meaning, answer: HttpResponse | undefined): HttpResponse {
     if (this.#success) return { ...this.#success, sends: this.#sends };
     const own = meaning.classification === 'succeeded' ? 'unknown' : meaning.classification;
     const classification = this.#possible ? 'unknown' : own;
@@ -205,15 +205,15 @@ class Sending {
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
     const retry = retryHint(answer);
     const message = `${this.#conceal(meaning.what)}${said}${after}${retry}`;
-    const status = answer ? { status: answer.status, answer } : {};
+    const status = answer ? { status: answer.status, response: answer } : {};
     throw new ApiFailure(message, { classification, ...status });
   }
 
-  #answerOf(exchange: Answered, url: string): ApiAnswer {
+  #answerOf(exchange: Answered, url: string): HttpResponse {
     const { status, headers, body, end } = exchange;
-    const elsewhere = new URL(url).origin !== new URL(this.#request.url).origin;
+    const fromOtherOrigin = new URL(url).origin !== new URL(this.#request.url).origin;
     const shared = { status, headers, body, truncated: end !== 'whole', sends: this.#sends };
-    const answer = elsewhere ? { ...shared, elsewhere } : shared;
+    const answer = fromOtherOrigin ? { ...shared, fromOtherOrigin } : shared;
     return concealAnswer(this.#sender.authenticator, answer);
   }
 }
@@ -222,7 +222,7 @@ function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
   return pauseOn(systemClock, ms, signal);
 }
 
-function retryHint(answer: ApiAnswer | undefined): string {
+function retryHint(answer: HttpResponse | undefined): string {
   const value = answer?.headers['retry-after'];
   return value !== undefined && /^\d{1,9}$/.test(value) ? `; the API asks to wait ${value} s` : '';
 }

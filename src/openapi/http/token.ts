@@ -1,11 +1,11 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiRequest } from '../types.ts';
+import type { HttpRequest } from '../types.ts';
 import { isPrivateLiteral } from './addresses.ts';
 import { isRecord, percentEncode } from './encode.ts';
 import type { Exchange } from './wire.ts';
 
 /** Sends a token request. Neither repeated nor redirected. */
-export type AskToken = (request: ApiRequest) => Promise<Exchange>;
+export type AskToken = (request: HttpRequest) => Promise<Exchange>;
 
 export interface Token {
   readonly value: string;
@@ -114,7 +114,7 @@ export class TokenSource {
     throw this.#unavailable('its address is not https, and a secret is not sent in the clear');
   }
 
-  #request({ href }: URL, inHeader: boolean): ApiRequest {
+  #request({ href }: URL, inHeader: boolean): HttpRequest {
     const { id, secret, scopes } = this.#client;
     const fields: [string, string][] = [['grant_type', 'client_credentials']];
     if (scopes.length > 0) fields.push(['scope', scopes.join(' ')]);

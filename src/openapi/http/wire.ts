@@ -1,6 +1,6 @@
 import type { Agent, Dispatcher } from 'undici';
 import { isErrnoException } from '../../core/errors.ts';
-import type { ApiRequest } from '../types.ts';
+import type { HttpRequest } from '../types.ts';
 import { isPrivateLiteral, PRIVATE_ADDRESS, publicLookup } from './addresses.ts';
 import { acceptEncoding, type BodyEnd, decompress } from './decompress.ts';
 
@@ -40,7 +40,7 @@ export interface ExchangeLimits {
 
 /** Sends single requests over connections that are kept. Sends nothing twice, follows nothing. */
 export interface Wire {
-  exchange(request: ApiRequest, limits: ExchangeLimits): Promise<Exchange>;
+  exchange(request: HttpRequest, limits: ExchangeLimits): Promise<Exchange>;
   close(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ export function createWire(): Wire {
 
 /** One request and its answer, from the first byte to the last, or to whatever ends it before. */
 class OneExchange {
-  readonly #request: ApiRequest;
+  readonly #request: HttpRequest;
   readonly #limits: ExchangeLimits;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
@@ -93,7 +93,7 @@ class OneExchange {
   #settle: ((result: Exchange) => void) | undefined;
   readonly #cancel = (): void => this.#stop('cancelled');
 
-  constructor(request: ApiRequest, limits: ExchangeLimits) {
+  constructor(request: HttpRequest, limits: ExchangeLimits) {
     this.#request = request;
     this.#limits = limits;
   }

@@ -1,4 +1,4 @@
-import type { ApiAnswer, LookupRule } from '../types.ts';
+import type { HttpResponse, LookupRule } from '../types.ts';
 
 /** How many items of one answer are looked at. */
 const itemsMax = 10_000;
@@ -31,7 +31,7 @@ export function lookupArguments(
  */
 export function findItem(
   rule: LookupRule,
-  answer: Pick<ApiAnswer, 'body' | 'headers' | 'truncated'>,
+  answer: Pick<HttpResponse, 'body' | 'headers' | 'truncated'>,
   marker: string,
   pageSizes: readonly number[],
 ): Found {

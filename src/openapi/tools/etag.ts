@@ -3,7 +3,7 @@ import type { ContentResult, LookupAnswer, LookupContext, RunContext } from '../
 import { UNDOCUMENTED } from '../http/answer-schema.ts';
 import { classifyApiError } from '../http/send.ts';
 import { jsonOf } from '../policy/lookup.ts';
-import type { ApiAnswer, ApiParameter } from '../types.ts';
+import type { ApiParameter, HttpResponse } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { FETCH_ETAG } from './hidden.ts';
 import type { ReadyOperation } from './operations.ts';
@@ -38,7 +38,7 @@ export async function settleByEtag(
   const given = etag === undefined ? undefined : args[etag];
   const sent = given === FETCH_ETAG ? context.steps.etag : given;
   if (typeof sent !== 'string') return unclear('no entity tag was sent with it, so none can be compared');
-  let answer: ApiAnswer;
+  let answer: HttpResponse;
   try {
     answer = await readResource(ready, read, args, context);
   } catch (error) {
@@ -46,7 +46,7 @@ export async function settleByEtag(
     if (ready.policy.effect !== 'delete') return unclear('what was to be changed is gone');
     return { status: 'found', result: goneResult(ready) };
   }
-  if (answer.elsewhere) return unclear('reading it was redirected to another server, which need not know');
+  if (answer.fromOtherOrigin) return unclear('reading it was redirected to another server, which need not know');
   if (strong(answer.headers.etag) === strong(sent)) return { status: 'absent' };
   if (ready.policy.effect === 'delete') return unclear('somebody has changed it since');
   if (holdsAll(ready, args, jsonOf(answer.body))) {
@@ -68,7 +68,7 @@ function readResource(
   read: ReadyOperation,
   args: Arguments,
   context: Asking,
-): Promise<ApiAnswer> {
+): Promise<HttpResponse> {
   const parameters = Object.entries(read.shown.schemas.places).flatMap(([name, place]) => {
     if (place.in !== 'parameter') return [];
     const given = argumentOf(ready, place.parameter);
@@ -77,7 +77,7 @@ function readResource(
   const request = read.request(Object.fromEntries(parameters));
   const { security } = read.operation;
   const { signal } = context;
-  return context.client.sender(request.url).send(request, { repeatable: true, inUseStatuses: [], security, signal });
+  return context.client.sender(request.url).send(request, { retryable: true, inUseStatuses: [], security, signal });
 }
 
 function argumentOf({ shown }: ReadyOperation, { name, in: place }: ApiParameter): string | undefined {

@@ -2,7 +2,7 @@ import type { LookupAnswer, LookupContext } from '../../core/tool/types.ts';
 import { classifyApiError } from '../http/send.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
 import { findItem, lookupArguments } from '../policy/lookup.ts';
-import type { ApiAnswer, LookupRule } from '../types.ts';
+import type { HttpResponse, LookupRule } from '../types.ts';
 import type { Connection } from './connection.ts';
 import type { ReadyOperation } from './operations.ts';
 
@@ -23,19 +23,19 @@ export async function findEffect(
     return unclear(`the lookup cannot be asked: ${issue?.path ?? ''} ${issue?.message ?? ''}`.trim());
   }
   const request = read.request(parsed.value);
-  let answer: ApiAnswer;
+  let answer: HttpResponse;
   try {
     const { security } = read.operation;
     const { signal } = context;
     answer = await context.client
       .sender(request.url)
-      .send(request, { repeatable: true, inUseStatuses: [], security, signal });
+      .send(request, { retryable: true, inUseStatuses: [], security, signal });
   } catch (error) {
     // Something that is asked for by the marker itself, and does not exist.
     if (classifyApiError(error) === 'gone' && asksPathForMarker(read, rule)) return { status: 'absent' };
     throw error;
   }
-  if (answer.elsewhere) return unclear('the lookup was redirected to another server, which need not know');
+  if (answer.fromOtherOrigin) return unclear('the lookup was redirected to another server, which need not know');
   const found = findItem(rule, answer, context.marker, pageSizes(read, parsed.value));
   if (found.status !== 'found') return found;
   return { status: 'found', result: ready.content(answerOf(answer, found.item), request.url) };
@@ -69,7 +69,7 @@ function asksPathForMarker(read: ReadyOperation, rule: LookupRule): boolean {
 }
 
 /** The item as if it were the answer of the operation itself. */
-function answerOf(answer: ApiAnswer, item: unknown): ApiAnswer {
+function answerOf(answer: HttpResponse, item: unknown): HttpResponse {
   const body = Buffer.from(JSON.stringify(item));
   return { ...answer, status: 200, headers: { 'content-type': 'application/json' }, body };
 }

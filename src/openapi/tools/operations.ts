@@ -10,10 +10,10 @@ import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
 import { keyValue } from '../policy/key-value.ts';
 import { policyOf } from '../policy/policy.ts';
 import type {
-  ApiAnswer,
   ApiDocument,
   ApiOperation,
-  ApiRequest,
+  HttpRequest,
+  HttpResponse,
   OpenApiSource,
   OperationHead,
   OperationOverride,
@@ -54,8 +54,8 @@ export interface ReadyOperation {
    * @param key the derived key, where the policy has a place for one.
    * @throws McpOnceError `invalid_input` naming the argument that cannot be sent; nothing was sent then.
    */
-  request(args: Readonly<Record<string, unknown>>, key?: string): ApiRequest;
-  content(answer: ApiAnswer, uri: string): ContentResult;
+  request(args: Readonly<Record<string, unknown>>, key?: string): HttpRequest;
+  content(answer: HttpResponse, uri: string): ContentResult;
   /** The longest text that an argument takes, in characters; Infinity where nothing is said. */
   charsMax(argument: string): number;
 }
@@ -77,7 +77,7 @@ export function readyOperation(api: ApiParts, head: OperationHead): ReadyOperati
   const outputSchema = schemas.answer && fields === undefined ? shortOutputSchema(schemas.answer) : undefined;
   // One that holds no variable may be a secret all the same.
   const plain = isStranger(source, api.baseUrl, baseUrl) ? {} : splitHeaders(source.headers).plain;
-  const request = (args: Readonly<Record<string, unknown>>, derived?: string): ApiRequest => {
+  const request = (args: Readonly<Record<string, unknown>>, derived?: string): HttpRequest => {
     const { key } = policy;
     const filled =
       key && derived !== undefined ? { in: key.in, name: key.name, value: keyValue(key, derived) } : undefined;
@@ -146,7 +146,7 @@ function matcherOf(compiler: SchemaCompiler, schema: JsonSchema): (value: unknow
 function parserOf(
   shown: ShownSchemas,
   compiler: SchemaCompiler,
-  request: (args: Readonly<Record<string, unknown>>) => ApiRequest,
+  request: (args: Readonly<Record<string, unknown>>) => HttpRequest,
   nullIsAbsent: ReadonlySet<string>,
 ): (value: unknown) => ParsedInput {
   let parse: ((value: unknown) => ParsedInput) | undefined;

@@ -3,7 +3,7 @@ import type { ContentResult, Recovery, RunContext } from '../../core/tool/types.
 import { ApiFailure } from '../http/send.ts';
 import { clientIdOf } from '../policy/key-value.ts';
 import { withoutStop } from '../texts.ts';
-import type { ApiAnswer, ApiRequest, SendOptions } from '../types.ts';
+import type { HttpRequest, HttpResponse, SendOptions } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { readEtag } from './etag.ts';
 import { FETCH_ETAG } from './hidden.ts';
@@ -15,7 +15,7 @@ type Context = RunContext<Connection>;
 /** Sends a read. It may be sent again: it has no effect. */
 export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
   const request = ready.request(args);
-  return ready.content(await send(ready, request, context, { repeatable: true, hasEffect: false }), request.url);
+  return ready.content(await send(ready, request, context, { retryable: true, hasEffect: false }), request.url);
 }
 
 /** What a write needs besides its operation. */
@@ -42,12 +42,14 @@ export async function runWrite(
   if (etag !== undefined && filled[etag] === FETCH_ETAG) {
     Object.assign(filled, { [etag]: await context.read('etag', () => readEtag(ready, readyRead(), args, context)) });
   }
-  const repeatable = recovery.includes('natural') || (policy.key !== undefined && recovery.includes('resend'));
+  const retryable = recovery.includes('natural') || (policy.key !== undefined && recovery.includes('resend'));
   return context.step('request', async (derived) => {
     const request = ready.request(filled, derived);
-    const answer = await send(ready, request, context, { repeatable, hasEffect: true }).catch((error: unknown) => {
-      throw explained(ready, error);
-    });
+    const answer = await send(ready, request, context, { retryable: retryable, hasEffect: true }).catch(
+      (error: unknown) => {
+        throw explained(ready, error);
+      },
+    );
     return withClientId(ready, filled, ready.content(answer, request.url));
   });
 }
@@ -65,16 +67,16 @@ function markersOf({ policy, charsMax }: ReadyOperation, context: Context): Reco
 
 function send(
   { operation, policy }: ReadyOperation,
-  request: ApiRequest,
+  request: HttpRequest,
   context: Context,
-  { repeatable, hasEffect }: Pick<SendOptions, 'repeatable' | 'hasEffect'>,
-): Promise<ApiAnswer> {
+  { retryable, hasEffect }: Pick<SendOptions, 'retryable' | 'hasEffect'>,
+): Promise<HttpResponse> {
   return context.client.sender(request.url).send(request, {
-    repeatable,
+    retryable: retryable,
     ...(hasEffect === undefined ? {} : { hasEffect }),
     inUseStatuses: policy.key?.inUseStatuses ?? [],
     security: operation.security,
-    mayRepeat: () => context.maySend(),
+    maySend: () => context.maySend(),
     signal: context.signal,
   });
 }
@@ -101,7 +103,7 @@ const speaksOfKeys = /idempoten|duplicat|already|in progress|processing|concurre
  */
 function explained({ policy }: ReadyOperation, error: unknown): unknown {
   if (!(error instanceof ApiFailure) || error.details.classification !== 'failed') return error;
-  const { status, answer } = error.details;
+  const { status, response: answer } = error.details;
   const isStatusUnclear = status === undefined || aboutTheKey.has(status) || beforeTheApi.has(status);
   // What could not be read whole may speak of anything.
   const isAboutKey = isStatusUnclear || answer?.truncated || speaksOfKeys.test(answer?.body.toString() ?? '');

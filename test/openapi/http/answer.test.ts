@@ -2,13 +2,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../src/core/json.ts';
 import { answerOutputSchema, type ContentOptions, contentOf } from '../../../src/openapi/http/answer.ts';
-import type { ApiAnswer } from '../../../src/openapi/types.ts';
+import type { HttpResponse } from '../../../src/openapi/types.ts';
 
 function answerOf(
   body: string | Buffer,
   contentType: string | undefined = 'application/json',
-  changes: Partial<ApiAnswer> = {},
-): ApiAnswer {
+  changes: Partial<HttpResponse> = {},
+): HttpResponse {
   const headers = contentType === undefined ? {} : { 'content-type': contentType };
   return { status: 200, headers, body: Buffer.from(body), truncated: false, sends: 1, ...changes };
 }
@@ -47,7 +47,7 @@ describe('JSON', () => {
   });
 
   it('is recognised without a media type', () => {
-    const noType: ApiAnswer = { ...answerOf('{"a":1}'), headers: {} };
+    const noType: HttpResponse = { ...answerOf('{"a":1}'), headers: {} };
     expect(contentOf(noType, options()).structuredContent).toEqual({ a: 1 });
   });
 

@@ -31,7 +31,7 @@ describe('repeats', () => {
     const pause = async (): Promise<void> => {
       held = false;
     };
-    const options = { ...repeatable, mayRepeat: () => held };
+    const options = { ...repeatable, maySend: () => held };
     const failure = await failureOf(rig(origin, { pause }).sender.send(requestTo(origin), options));
     expect(failure.details.classification).toBe('unknown');
     expect(seen.length).toBe(1);

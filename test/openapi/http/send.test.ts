@@ -91,7 +91,7 @@ describe('what an answer means, on the first send', () => {
     expect(failure.message).toContain('bad key *** xxx');
     expect(failure.message).not.toMatch(/\n|sesame/);
     expect(failure.message.length).toBeLessThan(450);
-    expect(failure.details.answer?.body.toString()).not.toContain('sesame');
+    expect(failure.details.response?.body.toString()).not.toContain('sesame');
   });
 });
 

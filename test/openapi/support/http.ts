@@ -3,7 +3,7 @@ import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { afterEach, expect } from 'vitest';
 import { createAuthenticator } from '../../../src/openapi/http/auth.ts';
 import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
-import type { ApiRequest, ApiSender, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
+import type { ApiSender, HttpRequest, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
 
 /** What a test leaves open, ended after it. */
 export const ends: (() => unknown)[] = [];
@@ -85,14 +85,14 @@ export function rig(
 
 const signal = new AbortController().signal;
 /** Sent once. */
-export const once: SendOptions = { repeatable: false, inUseStatuses: [], security: [], signal };
-export const repeatable: SendOptions = { ...once, repeatable: true };
+export const once: SendOptions = { retryable: false, inUseStatuses: [], security: [], signal };
+export const repeatable: SendOptions = { ...once, retryable: true };
 
-export function requestTo(origin: string, changes: Partial<ApiRequest> = {}): ApiRequest {
+export function requestTo(origin: string, changes: Partial<HttpRequest> = {}): HttpRequest {
   return { method: 'POST', url: `${origin}/things`, headers: {}, body: '{"a":1}', ...changes };
 }
 
-export const get = (origin: string, where = '/things'): ApiRequest => ({
+export const get = (origin: string, where = '/things'): HttpRequest => ({
   method: 'GET',
   url: origin + where,
   headers: {},
