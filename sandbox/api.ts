@@ -7,7 +7,7 @@ import { decodeForm, type FormHash } from './form.ts';
 import { apiKeyOf, type ReceivedRequest, type Reply, unauthorized } from './http.ts';
 import type { Outcome } from './idempotency.ts';
 import { accountOf, newId } from './ids.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 import { clockMs, makeCall, type Parts } from './parts.ts';
 import { route, withExpansions } from './routes.ts';
 

@@ -7,7 +7,7 @@ import { jsonReply, type ReceivedRequest, type Reply } from './http.ts';
 import { invoices } from './invoice-record.ts';
 import { linesOf, totalsOf } from './invoice-view.ts';
 import type { JournalEntry } from './journal.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 import { clockMs, makeCall, type Parts } from './parts.ts';
 import { kinds } from './routes.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** Which requests a rule is about: all that match, from the `nth` on, `count` of them. */
 const match = z.strictObject({

@@ -1,5 +1,5 @@
 import { invalidParameter } from './api-error.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** A decoded parameter: text, or a hash of parameters. Arrays stay hashes with the keys 0, 1, ... */
 export type FormValue = string | FormHash;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from './api-error.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** A whole request, body included. */
 export interface ReceivedRequest {

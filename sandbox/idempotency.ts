@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3';
 import { type Answer, idempotencyError } from './api-error.ts';
 import { atomically } from './database.ts';
 import { canonicalForm, type FormHash } from './form.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** How long an in-use marker holds without renewal by its process, in milliseconds. */
 const leaseMs = 3_000;

@@ -7,9 +7,21 @@ export function newId(prefix: string): string {
   return `${prefix}_${letters(randomBytes(24))}`;
 }
 
-/** The account of an API key. One key, one account: the sandbox has no dashboard to make more keys in. */
+/**
+ * Returns the API key that `serve` hands to its clients. It names the data file, so that operations are recognised
+ * after a restart, whatever the port is then.
+ */
+export function localKeyOf(dataFile: string): string {
+  return `sk_test_sandbox_${createHash('sha256').update(dataFile).digest('hex').slice(0, 16)}`;
+}
+
+/**
+ * Returns the account of an API key. Each key has an account of its own, but for those of `localKeyOf`: they share
+ * the account of `sk_test_sandbox`, so that a person with that key sees the same objects.
+ */
 export function accountOf(apiKey: string): string {
-  return `acct_${letters(createHash('sha256').update(apiKey).digest()).slice(0, 16)}`;
+  const key = apiKey.replace(/^(sk_test_sandbox)_[0-9a-f]{16}$/, '$1');
+  return `acct_${letters(createHash('sha256').update(key).digest()).slice(0, 16)}`;
 }
 
 /** The prefix of a customer's invoice numbers: eight capitals and digits, from its id. */

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { FaultName } from './faults.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** What became of a request: still executing, answered, or its connection closed without an answer. */
 export type RequestOutcome = 'executing' | 'answered' | 'dropped';

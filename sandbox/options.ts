@@ -6,12 +6,20 @@ export interface SandboxOptions {
   port?: number;
   /** SQLite file that holds its data, shared by every sandbox started on it; `:memory:` keeps nothing. */
   dataFile: string;
+  /** Whether a missing folder of the data file is made. Default false. */
+  createFolder?: boolean;
   /** Milliseconds since 1970. Default `Date.now`. `POST /_sandbox/clock` adds to it. */
   now?: () => number;
   /** Whether faults and clock may be set through `/_sandbox`; a list sets rules from the start. Default false. */
   faults?: boolean | readonly FaultRule[];
   /** Told one line a request: method, path, status; no parameters, no keys. */
   log?: (line: string) => void;
+}
+
+/** What a sandbox is started with that opens with the first request. */
+export interface LazySandboxOptions extends Pick<SandboxOptions, 'dataFile' | 'createFolder' | 'log'> {
+  /** Called when it has been opened. */
+  onOpen?: (url: string) => void;
 }
 
 /** A running sandbox. */
@@ -22,21 +30,3 @@ export interface Sandbox {
   /** Ends every connection, releases what hangs (without its effect), and closes the data file. */
   close(): Promise<void>;
 }
-
-/** Bounds of the sandbox. */
-export const limits = Object.freeze({
-  bodyBytesMax: 1024 * 1024,
-  urlBytesMax: 16 * 1024,
-  parametersMax: 1_000,
-  nestingMax: 6,
-  idempotencyKeyMax: 255,
-  idempotencyWindowMs: 24 * 3_600_000,
-  connectionsMax: 1_000,
-  faultRulesMax: 100,
-  heldMax: 1_000,
-  faultDelayMsMax: 600_000,
-  awaitMsMax: 60_000,
-  requestsKeptMax: 100_000,
-  listMax: 100,
-  clockAdvanceMsMax: 10 * 366 * 24 * 3_600_000,
-});

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ApiError, invalidParameter } from './api-error.ts';
 import type { FormHash } from './form.ts';
-import { limits } from './options.ts';
+import { limits } from './limits.ts';
 
 /** Building blocks of the endpoints' parameter schemas. Form values are text, so each one converts. */
 

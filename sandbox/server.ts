@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { describeError, McpOnceError } from '../src/core/errors.ts';
 import { handleApi } from './api.ts';
@@ -10,76 +11,71 @@ import { Faults, faultRule } from './faults.ts';
 import { jsonReply, type Reply, receive, sendReply } from './http.ts';
 import { Idempotency } from './idempotency.ts';
 import { Journal } from './journal.ts';
-import { limits, type Sandbox, type SandboxOptions } from './options.ts';
+import { limits } from './limits.ts';
+import type { SandboxOptions } from './options.ts';
 import { clockMs, type Parts } from './parts.ts';
 
-const host = '127.0.0.1';
-
 const optionsSchema = z.strictObject({
-  port: z.number().int().min(0).max(65_535).default(0),
+  port: z.number().int().min(0).max(65_535).optional(),
   dataFile: z.string().min(1),
+  createFolder: z.boolean().optional(),
   now: z.custom<() => number>((value) => typeof value === 'function').optional(),
-  faults: z.union([z.boolean(), z.array(faultRule).max(limits.faultRulesMax)]).default(false),
+  faults: z.union([z.boolean(), z.array(faultRule).max(limits.faultRulesMax)]).optional(),
   log: z.custom<(line: string) => void>((value) => typeof value === 'function').optional(),
 });
 
-/** Opens the data file, listens on loopback, and answers until closed. */
-export async function openSandbox(given: SandboxOptions): Promise<Sandbox> {
-  const parsed = optionsSchema.safeParse(given);
-  if (!parsed.success) {
-    throw new McpOnceError(
-      'configuration_invalid',
-      `The sandbox's options are wrong: ${z.prettifyError(parsed.error)}`,
-    );
-  }
-  const options = parsed.data;
-  const db = await openDatabase(options.dataFile);
-  const now = options.now ?? Date.now;
+/** @throws McpOnceError `configuration_invalid` for an option out of bounds. */
+export function checkOptions(given: SandboxOptions): void {
+  const { error } = optionsSchema.safeParse(given);
+  if (error === undefined) return;
+  throw new McpOnceError('configuration_invalid', `The sandbox's options are wrong: ${z.prettifyError(error)}`);
+}
+
+/** The API with its data file open. */
+export interface OpenSandbox {
+  /** Answers one request. Never rejects. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Begins no further effect, and releases what hangs without its effect. */
+  cutOff(): void;
+  /** Closes the data file when every request has ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the data file.
+ * @param origin where the API listens, for the links that it hands out
+ * @throws McpOnceError `upstream_unavailable`
+ */
+export async function openSandbox(options: Omit<SandboxOptions, 'port'>, origin: string): Promise<OpenSandbox> {
+  const { dataFile, createFolder, faults = false, now = Date.now, log = () => {} } = options;
+  if (createFolder) await mkdir(dirname(dataFile), { recursive: true, mode: 0o700 });
+  const db = await openDatabase(dataFile);
   const closing = new AbortController();
   const inProgress = new Set<Promise<void>>();
-  const server = createServer();
-  let port: number;
-  try {
-    port = await listen(server, options.port);
-  } catch (error) {
-    db.close();
-    throw new McpOnceError(
-      'upstream_unavailable',
-      `The sandbox cannot listen on port ${options.port}: ${describeError(error)}. Give another port, or 0 for a free one.`,
-      { cause: error },
-    );
-  }
   const parts: Parts = {
     db,
     journal: new Journal(db),
     idempotency: new Idempotency(db, () => clockMs({ db, now })),
-    faults: new Faults(Array.isArray(options.faults) ? options.faults : []),
-    mayMisbehave: options.faults !== false,
-    origin: `http://${host}:${port}`,
+    faults: new Faults(Array.isArray(faults) ? faults : []),
+    mayMisbehave: faults !== false,
+    origin,
     now,
-    log: options.log ?? (() => {}),
+    log,
     closing: closing.signal,
   };
-  server.on('request', (request, response) => {
-    const done = serve(parts, request, response).finally(() => inProgress.delete(done));
-    inProgress.add(done);
-  });
-  let closed: Promise<void> | undefined;
   return {
-    url: parts.origin,
-    port,
-    close() {
-      closed ??= (async () => {
-        const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-        closing.abort();
-        parts.faults.close();
-        // Whoever is still sending a body is cut off; what executes is over in a moment.
-        server.closeAllConnections();
-        await Promise.all(inProgress);
-        await ended;
-        db.close();
-      })();
-      return closed;
+    serve(request, response) {
+      const done = serve(parts, request, response).finally(() => inProgress.delete(done));
+      inProgress.add(done);
+      return done;
+    },
+    cutOff() {
+      closing.abort();
+      parts.faults.close();
+    },
+    async close() {
+      await Promise.all(inProgress);
+      db.close();
     },
   };
 }
@@ -102,19 +98,4 @@ async function serve(parts: Parts, request: IncomingMessage, response: ServerRes
 function replyTo(error: unknown): Reply {
   if (error instanceof ApiError) return jsonReply(error.answer.status, error.answer.body);
   return jsonReply(500, { error: { type: 'api_error', message: 'The sandbox itself failed; its log says how.' } });
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  server.maxConnections = limits.connectionsMax;
-  server.maxHeadersCount = 100;
-  server.requestTimeout = 30_000;
-  // Longer than clients keep an idle connection: one that we close under their hands looks like a lost answer.
-  server.keepAliveTimeout = 120_000;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }

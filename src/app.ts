@@ -1,10 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { Sandbox } from '../sandbox/start.ts';
-import { loadCatalog } from './app/catalog.ts';
-import { inSandbox } from './app/in-sandbox.ts';
+import { loadCatalog, upstreamsOf } from './app/catalog.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { Config, Environment } from './config/config.ts';
@@ -18,12 +14,13 @@ import { shared, tracked, untilEmpty } from './core/promises.ts';
 import { type Catalog, ReplaceableCatalog } from './core/tool/catalog.ts';
 import { ClientPool } from './core/tool/client-pool.ts';
 import { ModuleVersions } from './core/tool/module-versions.ts';
+import type { Upstream } from './core/tool/types.ts';
 
 /** Where the ledger's store keeps the secret of repeat tokens; no operation's key looks like it. */
 const secretKey = 'repeat-secret';
 /** How long what was cut off at the end of a drain may take to be settled, in ms. */
 const settleMs = 5_000;
-/** How long clients, store and sandbox may take to close, in ms. */
+/** How long clients and store may take to close, in ms. */
 const closeMs = 5_000;
 /** How long a ledger that is reachable may take to answer, in ms. */
 const readyMs = 2_000;
@@ -40,19 +37,21 @@ export interface AppOptions {
   readonly catalog?: Catalog;
   /** How many records each subject and tenant may hold. Default: as many as come. */
   readonly recordLimits?: QuotaLimits;
+  /** Returns a further line for the model, by where effects happen. Default: none. */
+  readonly note?: (upstreams: readonly Upstream[]) => string | undefined;
   /** Told at the start what is probably not as it was meant. Default: the log. */
   readonly warn?: (message: string) => void;
 }
 
-/** Everything wired: tools, engine, ledger, clients, sandbox. */
+/** Everything wired: tools, engine, ledger, clients. */
 export interface App {
   readonly catalog: Catalog;
   /** Whose operations these are. */
   readonly scope: { readonly tenant: string; readonly subject: string };
   /** For the model of somebody who is served these tools: how repeats are handled, and whether anything real happens. */
   instructions(tools: Catalog['tools']): string;
-  /** True when some tool's effects happen in the built-in sandbox, where nothing real is billed. */
-  readonly usesSandbox: boolean;
+  /** Where the effects of its tools happen, as far as their clients are configured. */
+  readonly upstreams: readonly Upstream[];
   readonly log: Log;
   /**
    * Loads the tools of a configuration, of which nothing else is taken, and serves them instead: all, between two calls, or
@@ -75,16 +74,16 @@ export interface App {
 }
 
 /**
- * Wires a server's parts together. Opens no store, client or sandbox: each opens on first use.
+ * Wires a server's parts together. Opens no store and no client: each opens on first use.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
-  const { warn = (message) => log.warn(message) } = options;
+  const { warn = (message) => log.warn(message), note = () => undefined } = options;
   const modules = new ModuleVersions();
   const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, warn, modules.load)));
-  const variables = clientEnvironment(environment, config);
-  let usesSandbox = inSandbox(catalog, variables, warn);
+  const variables = clientEnvironment(environment);
+  let upstreams = upstreamsOf(catalog, variables, warn);
   const parts = openedOnUse(config, variables, clock, log);
   const stopLogging = logEvents(log);
   const closing = new AbortController();
@@ -121,15 +120,15 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const inUse: InUse = { catalog, clients, answering, running: engine.running, leaving: new Map(), clock };
   const reload = async (next: Config): Promise<void> => {
     await replaceTools(loadCatalog(next, warn, modules.load), inUse, (loaded) => {
-      usesSandbox = inSandbox(loaded, variables, warn);
+      upstreams = upstreamsOf(loaded, variables, warn);
     });
   };
   return {
     catalog,
     scope: Object.freeze({ tenant: config.tenant, subject: config.subject }),
-    instructions: (tools) => instructionsFor(tools, usesSandbox),
-    get usesSandbox() {
-      return usesSandbox;
+    instructions: (tools) => instructionsFor(tools, note(upstreams)),
+    get upstreams() {
+      return upstreams;
     },
     log,
     reload,
@@ -190,8 +189,7 @@ export async function drain(drained: Drained, withinMs: number): Promise<number>
 
 /** What is opened by the first call that needs it. After `close` no ledger opens any more. */
 function openedOnUse(config: Config, variables: Environment, clock: Clock, log: Log) {
-  const sandbox = shared(() => openSandbox(config, log));
-  const clients = new ClientPool(variables, { sandbox: async () => (await sandbox.get()).url });
+  const clients = new ClientPool(variables);
   let ended = false;
   const opened = shared(async () => {
     if (ended) throw new LedgerUnavailable('the server has ended');
@@ -201,10 +199,7 @@ function openedOnUse(config: Config, variables: Environment, clock: Clock, log: 
   const close = async (): Promise<void> => {
     ended = true;
     await clients.close();
-    await Promise.allSettled([
-      opened.current()?.then(({ store }) => store.close()),
-      sandbox.current()?.then((opened) => opened.close()),
-    ]);
+    await Promise.allSettled([opened.current()?.then(({ store }) => store.close())]);
   };
   return { clients, ledger, repeatSecret, close };
 }
@@ -279,20 +274,8 @@ async function keptSecret({ store, codec }: Ledger): Promise<string> {
   return entry.secret;
 }
 
-async function openSandbox(config: Config, log: Log): Promise<Sandbox> {
-  const { dataFile, isDefault } = config.sandbox;
-  const { startSandbox } = await import('../sandbox/start.ts');
-  if (isDefault) await mkdir(dirname(dataFile), { recursive: true, mode: 0o700 });
-  const sandbox = await startSandbox({ dataFile, log: (line) => log.debug(line) });
-  log.info('the sandbox runs: nothing real is billed', { url: sandbox.url });
-  return sandbox;
-}
-
-/**
- * What clients may read. Our own variables hold our secret, and are no client's business; but which
- * sandbox it is they have to know: two data files are two upstreams.
- */
-export function clientEnvironment(environment: Environment, { sandbox }: Config): Environment {
+/** Returns the variables that clients may read: not those of the server itself, which hold its secret. */
+export function clientEnvironment(environment: Environment): Environment {
   const theirs = Object.entries(environment).filter(([name]) => !name.startsWith('MCP_ONCE_'));
-  return Object.freeze({ ...Object.fromEntries(theirs), MCP_ONCE_SANDBOX_DATA: sandbox.dataFile });
+  return Object.freeze(Object.fromEntries(theirs));
 }

@@ -9,7 +9,6 @@ export type {
   AskRequest,
   Classification,
   Client,
-  ClientHost,
   Effect,
   LookupAnswer,
   LookupContext,

@@ -31,7 +31,7 @@ export function engineOver(ledger: Ledger, tool: Tool = createOrder): Engine {
   const { waitMs, maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
   return {
     catalog: createCatalog([tool]),
-    clients: new ClientPool({}, { sandbox: () => Promise.reject(new Error('there is no sandbox here')) }),
+    clients: new ClientPool({}),
     clock: systemClock,
     settings: {
       waitMs,

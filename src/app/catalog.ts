@@ -1,8 +1,9 @@
-import type { Config } from '../config/config.ts';
+import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { type Catalog, createCatalog } from '../core/tool/catalog.ts';
+import { clientStates, clientWarnings } from '../core/tool/client-state.ts';
 import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
-import type { Tool } from '../core/tool/types.ts';
+import type { Tool, Upstream } from '../core/tool/types.ts';
 import type { OpenApiSettings } from '../openapi/config.ts';
 import type { OpenApiSource } from '../openapi/types.ts';
 
@@ -55,4 +56,15 @@ function sourceOf({ operations, ...source }: OpenApiSettings): OpenApiSource {
     return [pattern, { ...rest, ...(window === undefined ? {} : { windowMs: window }), ...list }];
   });
   return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
+}
+
+/** Returns where the effects of the tools happen, each client once. @param warn told of clients that are set up wrong */
+export function upstreamsOf(
+  { tools, hidden }: Catalog,
+  variables: Environment,
+  warn: (message: string) => void,
+): readonly Upstream[] {
+  const states = clientStates([...tools, ...hidden], variables);
+  for (const message of clientWarnings(states)) warn(message);
+  return states.flatMap(({ state }) => (state.type === 'configured' ? [state.upstream] : []));
 }

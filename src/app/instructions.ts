@@ -3,8 +3,8 @@ import type { Tool } from '../core/tool/types.ts';
 /** How many tools the instructions may speak of one by one. */
 const namedToolsMax = 100;
 
-/** For the model: how repeats are handled, what is not recognised, and whether anything real happens. */
-export function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): string {
+/** For the model: how repeats are handled, what is not recognised. @param note a further line */
+export function instructionsFor(tools: readonly Tool[], note: string | undefined): string {
   const lines = [
     'The tools of this server that create or change something take effect once: an identical call within the window of its tool executes nothing and answers with the first result, marked as a replay. After a time-out or a lost answer, send the identical call again: that is safe.',
     'If a second, identical operation is really wanted, call again with the repeat_token of the replay.',
@@ -19,10 +19,6 @@ export function instructionsFor(tools: readonly Tool[], usesSandbox: boolean): s
     const names = anew.map(({ name }) => name).join(', ');
     lines.push(`Not recognised by their arguments, so that another call executes again: ${names}.`);
   }
-  if (usesSandbox) {
-    lines.push(
-      'SANDBOX: no STRIPE_SECRET_KEY is set, so invoices and payments go to a local sandbox. Nothing real is billed and nobody is charged; tell the user so.',
-    );
-  }
+  if (note !== undefined) lines.push(note);
   return lines.join('\n');
 }

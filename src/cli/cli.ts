@@ -35,6 +35,14 @@ export interface ConfigOptions {
   readonly openapi?: OpenApiChoice;
 }
 
+/** The options of `serve`. */
+export interface ServeOptions extends ConfigOptions {
+  /** Over HTTP instead: where to listen, or true for where the configuration says. */
+  readonly http?: string | true;
+  /** Lets everybody in who reaches an address that is not loopback. */
+  readonly insecure?: boolean;
+}
+
 /** The configuration that a command's options choose. @throws McpOnceError `configuration_invalid` */
 export function configOf(
   cli: Cli,

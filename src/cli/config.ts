@@ -6,6 +6,7 @@ import { type ClientState, clientStates, clientWarnings, isWrong } from '../core
 import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from '../http/access/check.ts';
 import { createToken } from '../http/access/static-tokens.ts';
 import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
+import { shownClientVariables } from './sandbox.ts';
 
 /**
  * Prints what is in effect, tools and clients included. Opens no store and calls nobody.
@@ -25,7 +26,10 @@ export async function runConfigCheck(cli: Cli, options: ConfigOptions): Promise<
   const served = tools.map(({ name, effect, match, windowMs, recovery }) =>
     effect === 'read' ? { name, effect } : { name, effect, match, windowMs, recovery },
   );
-  const states = clientStates([...tools, ...hidden], clientEnvironment(cli.environment, config));
+  const states = clientStates(
+    [...tools, ...hidden],
+    clientEnvironment(await shownClientVariables(cli.environment, config)),
+  );
   const clients = Object.fromEntries(states.map((each) => [each.name, stateText(each)]));
   cli.print(JSON.stringify({ ...shownConfig(config), served, clients }, null, 2));
   for (const message of clientWarnings(states)) warn(message);

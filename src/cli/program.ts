@@ -83,10 +83,9 @@ function createProgram(cli: Cli, end: (code: number) => void): Command {
     .command('sandbox')
     .description('run the local invoicing API alone; nothing real is billed')
     .option('--port <number>', 'TCP port on 127.0.0.1; 0 for a free one', integer(0, 65_535), 0)
-    .option('--data <file>', "SQLite file of its data (default: the server's own)")
-    .option('--config <file>', 'configuration file (or MCP_ONCE_CONFIG)')
+    .option('--data <file>', "SQLite file of its data (default: sandbox.sqlite in the user's data directory)")
     .option('--faults', 'let faults and clock be set through /_sandbox', false)
-    .action(async (options) => end(await (await import('../../sandbox/command.ts')).runSandbox(cli, options)));
+    .action(async (options) => end(await (await import('./sandbox.ts')).runSandbox(cli, options)));
 
   program
     .command('demo')

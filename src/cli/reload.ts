@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../core/observe/log.ts';
 import { sentence } from '../core/suggest.ts';
 import { type Cli, type ConfigOptions, configOf, errorLine, warner } from './cli.ts';
-import { tellOfSandbox } from './service.ts';
+import { tellOfSandbox } from './sandbox.ts';
 
 /** One after another: those who ask while one is under way are served together by the next. */
 export class Reloads {
@@ -47,11 +47,11 @@ interface Serving {
 /** Takes from the configuration, as it is now, what decides the tools. Never rejects: what is wrong is told. */
 export async function readToolsAgain(cli: Cli, options: ConfigOptions, serving: Serving): Promise<void> {
   const { app, config, log, purpose = 'serve', onRead } = serving;
-  const usedSandbox = app.usesSandbox;
+  const before = app.upstreams;
   try {
     const next = await configOf(cli, options, purpose);
     await app.reload(next);
-    if (!usedSandbox) tellOfSandbox(cli, app);
+    tellOfSandbox(cli, app, before);
     onRead?.();
     const others = changedBesides(config, next);
     if (others.length > 0) warner(cli)(`changed, and not in effect before a restart: ${others.join(', ')}.`);

@@ -1,16 +1,10 @@
 import { createApp } from '../app.ts';
 import { createLog } from '../core/observe/log.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, warner } from './cli.ts';
+import { type Cli, configOf, exitCodes, type ServeOptions, warner } from './cli.ts';
 import { stopper, untilDrained, watchFaults } from './lifetime.ts';
 import { Reloads, readToolsAgain } from './reload.ts';
-import { serviceOf, tellOfSandbox } from './service.ts';
-
-export interface ServeOptions extends ConfigOptions {
-  /** Over HTTP instead: where to listen, or true for where the configuration says. */
-  readonly http?: string | true;
-  /** Lets everybody in who reaches an address that is not loopback. */
-  readonly insecure?: boolean;
-}
+import { openClientVariables, tellOfSandbox } from './sandbox.ts';
+import { serviceOf } from './service.ts';
 
 /**
  * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. SIGHUP has them read again.
@@ -37,7 +31,9 @@ export async function runServe(
   const log = createLog({ level: config.logLevel });
   // Before the tools are loaded: a promise that one of them forgets may be rejected at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const app = await createApp(config, { environment: cli.environment, log, warn: warner(cli) });
+  const variables = await openClientVariables(cli.environment, config, log);
+  const { environment, note } = variables;
+  const app = await createApp(config, { environment, note, log, warn: warner(cli) });
   tellOfSandbox(cli, app);
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const [{ createMcpServer, tellOfChanges }, { toolList }] = await loading;
@@ -50,8 +46,9 @@ export async function runServe(
     modern: async (side) => (await import('../server/stdio-modern.ts')).serveModern(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
+  const close = async (): Promise<void> => void (await Promise.all([server.close(), variables.close()]));
   reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));
-  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
+  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 

@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { McpOnceError } from '../core/errors.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
@@ -45,7 +45,8 @@ export interface Config {
   readonly drainMs: number;
   /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
   readonly access: FileAccess;
-  readonly sandbox: { readonly dataFile: string; readonly isDefault: boolean };
+  /** Whether the local invoicing API is started while no Stripe key is set. */
+  readonly sandbox: boolean;
   /** How the tools are served over HTTP. */
   readonly http: HttpSettings;
   /** APIs whose operations become tools. */
@@ -116,9 +117,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const chosen = await choicesOf(environment, overrides);
   const configuredStore =
     chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
-  const defaultStore = defaultStoreUrl(environment);
-  const store = configuredStore ?? defaultStore;
-  const { recordRetention, unresolvedRetention, sandbox, $schema: _, ...same } = settings;
+  const store = configuredStore ?? defaultStoreUrl(environment);
+  const { recordRetention, unresolvedRetention, $schema: _, ...same } = settings;
   return freeze({
     ...same,
     file,
@@ -137,13 +137,6 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     ],
     ...(await served(settings, overrides, { file: fileFolder, options: folder })),
     mcpServers: withFolders(settings.mcpServers, fileFolder),
-    sandbox: {
-      dataFile:
-        sandbox.dataFile === undefined
-          ? join(dirname(defaultStore.slice('sqlite:'.length)), 'sandbox.sqlite')
-          : resolve(fileFolder, sandbox.dataFile),
-      isDefault: sandbox.dataFile === undefined,
-    },
   });
 }
 

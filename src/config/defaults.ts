@@ -1,4 +1,5 @@
 import type { FileAccess } from '../http/access/config.ts';
+import { accessLimits } from '../http/defaults.ts';
 import type { OpenApiSettings } from '../openapi/config.ts';
 import type { McpServerSettings, WrapSettings } from '../wrap/config.ts';
 
@@ -8,17 +9,6 @@ export type LogLevel = (typeof logLevels)[number];
 const second = 1_000;
 const minute = 60 * second;
 const day = 24 * 60 * minute;
-
-/** How many calls may be in flight and sessions open at once in one process, and how many records the ledger holds. */
-export const accessLimits = Object.freeze({
-  callsPerSubjectMax: 64,
-  callsPerTenantMax: 512,
-  callsMax: 4_096,
-  sessionsPerSubjectMax: 1_000,
-  subscriptionsPerSubjectMax: 64,
-  recordsPerSubjectMax: 100_000,
-  recordsPerTenantMax: 1_000_000,
-});
 
 /**
  * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
@@ -40,7 +30,7 @@ export const defaults = Object.freeze({
   bundledTools: true,
   drainMs: 30 * second,
   access: Object.freeze<FileAccess>({ tokens: [], ...accessLimits }),
-  sandbox: Object.freeze({}),
+  sandbox: true,
   http: Object.freeze({
     listen: '127.0.0.1:3000',
     allowedHosts: Object.freeze<string[]>([]),

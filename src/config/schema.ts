@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../core/duration.ts';
+import { isObject } from '../core/json.ts';
 import { accessKeys, accessSchema } from '../http/access/config.ts';
 import { httpSchema } from '../http/config.ts';
 import { openApiSchema, operationSchema } from '../openapi/config.ts';
@@ -43,13 +44,9 @@ const toolRuleSchema = z.strictObject({
     .describe('How long an effect may take to be found by a lookup. Default: as the tool declares. 0 to 24h.'),
 });
 
-const sandboxSchema = z.strictObject({
-  dataFile: path
-    .optional()
-    .describe(
-      "SQLite file of the built-in sandbox. Relative to this file. Default: sandbox.sqlite in the user's data directory.",
-    ),
-});
+/** Up to version 0.1 it was an object with the name of the data file. */
+const sandboxProblem =
+  'must be true or false. To choose the data file of the local invoicing API, run "mcp-once sandbox --port PORT --data FILE", set STRIPE_API_BASE to the URL that it prints, and set STRIPE_SECRET_KEY to sk_test_sandbox';
 
 /** The configuration file. Every option with its type, unit, default and bounds. */
 export const fileSchema = z.strictObject({
@@ -122,9 +119,12 @@ export const fileSchema = z.strictObject({
   access: accessSchema
     .prefault({ ...defaults.access, tokens: [] })
     .describe('Who may come in over HTTP: bearer tokens of this file, OAuth, and how many calls at once.'),
-  sandbox: sandboxSchema
-    .prefault({ ...defaults.sandbox })
-    .describe('The built-in sandbox, used while there is no STRIPE_SECRET_KEY.'),
+  sandbox: z
+    .boolean({ error: ({ input }) => (isObject(input) ? sandboxProblem : undefined) })
+    .prefault(defaults.sandbox)
+    .describe(
+      'Whether the local invoicing API is started while neither STRIPE_SECRET_KEY nor STRIPE_API_BASE is set. Nothing real is billed there. Default true.',
+    ),
   http: httpSchema.prefault({}).describe('How the tools are served over HTTP (serve --http).'),
   openapi: z
     .array(openApiSchema)
@@ -151,7 +151,6 @@ export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
 /** The names that are known at a place in the file, for suggestions. */
 export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
   if (place[0] === 'access') return accessKeys(place.slice(1));
-  if (place[0] === 'sandbox') return Object.keys(sandboxSchema.shape);
   if (place[0] === 'http') return Object.keys(httpSchema.shape);
   if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);
   if (place[0] === 'openapi' && place.length > 1) {

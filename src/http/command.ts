@@ -1,9 +1,9 @@
 import { createApp } from '../app.ts';
-import { type Cli, configOf, exitCodes, refuse, warner } from '../cli/cli.ts';
+import { type Cli, configOf, exitCodes, refuse, type ServeOptions, warner } from '../cli/cli.ts';
 import { stopper, untilDrained, watchFaults } from '../cli/lifetime.ts';
 import { Reloads, readToolsAgain } from '../cli/reload.ts';
-import type { ServeOptions } from '../cli/serve.ts';
-import { serviceOf, tellOfSandbox } from '../cli/service.ts';
+import { openClientVariables, tellOfSandbox } from '../cli/sandbox.ts';
+import { serviceOf } from '../cli/service.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
@@ -28,7 +28,9 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
   const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
   const warn = warner(cli);
-  const app = await createApp(config, { environment: cli.environment, log, recordLimits, warn });
+  const variables = await openClientVariables(cli.environment, config, log);
+  const { environment, note } = variables;
+  const app = await createApp(config, { environment, note, log, recordLimits, warn });
   const tellOfAccess = (): void => {
     for (const message of accessWarnings(config, app.catalog)) warn(message);
   };
@@ -60,7 +62,8 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
   reloads.begin(() => readToolsAgain(cli, options, { app, config, log, purpose: 'http', onRead: tellOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
-  await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
+  const close = async (): Promise<void> => void (await Promise.all([server.close(), variables.close()]));
+  await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp, openLedger } from '../../src/app.ts';
+import { openClientVariables } from '../../src/cli/sandbox.ts';
 import { type Environment, loadConfig } from '../../src/config/config.ts';
 import type { Outcome, ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -17,8 +18,13 @@ import { temporaryFolder } from '../support/temporary.ts';
 async function appIn(folder: string, environment: Environment = {}, file?: string) {
   const all = { HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...environment };
   const config = await loadConfig({ environment: all, overrides: { logLevel: 'silent', config: file } });
-  const app = await createApp(config, { environment: all, log: createLog({ level: 'silent' }) });
-  onTestFinished(() => app.close());
+  const log = createLog({ level: 'silent' });
+  const variables = await openClientVariables(all, config, log);
+  const app = await createApp(config, { ...variables, log });
+  onTestFinished(async () => {
+    await app.close();
+    await variables.close();
+  });
   const call = (args: unknown, tool = 'create_customer'): Promise<Outcome> => {
     const { scope } = app;
     return app.handle({
@@ -47,7 +53,7 @@ describe('what is heavy opens on first use', () => {
     expect(existsSync(join(folder, 'mcp-once'))).toBe(false);
     resultOf(await call(alice));
     expect(existsSync(config.store.slice('sqlite:'.length))).toBe(true);
-    expect(existsSync(config.sandbox.dataFile)).toBe(true);
+    expect(existsSync(join(folder, 'mcp-once', 'sandbox.sqlite'))).toBe(true);
   });
 
   test('a ledger that cannot be opened refuses each call, and is opened again when it can be', async () => {
@@ -73,9 +79,10 @@ test('two sandboxes on one ledger are two upstreams', async () => {
   const folder = temporaryFolder();
   const store = { MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}` };
   const sandboxed = async (name: string) => {
-    const file = join(folder, `${name}.json`);
-    writeFileSync(file, JSON.stringify({ sandbox: { dataFile: `${name}.sqlite` } }));
-    return resultOf(await (await appIn(folder, store, file)).call(alice));
+    const data = join(folder, name);
+    return resultOf(
+      await (await appIn(folder, { ...store, XDG_DATA_HOME: data, LOCALAPPDATA: data, HOME: data })).call(alice),
+    );
   };
   const [one, other, again] = [await sandboxed('one'), await sandboxed('other'), await sandboxed('one')];
   expect([one.replayed, other.replayed, again.replayed]).toEqual([false, false, true]);
@@ -214,10 +221,10 @@ test('what a caller takes for the name of a tool is logged up to the length of o
 describe('instructions', () => {
   test('say that nothing real is billed where the sandbox is used, and only there', async () => {
     const sandboxed = (await appIn(temporaryFolder())).app;
-    expect(sandboxed.usesSandbox).toBe(true);
+    expect(sandboxed.upstreams).toContainEqual(expect.objectContaining({ origin: 'mcp-once-sandbox' }));
     expect(sandboxed.instructions(sandboxed.catalog.tools)).toContain('Nothing real is billed');
     const real = (await appIn(temporaryFolder(), { STRIPE_SECRET_KEY: 'sk_test_4eC39HqLyjWDarjtT1zdp7dc' })).app;
-    expect(real.usesSandbox).toBe(false);
+    expect(real.upstreams).not.toContainEqual(expect.objectContaining({ origin: 'mcp-once-sandbox' }));
     expect(real.instructions(real.catalog.tools)).not.toContain('billed');
     expect(real.instructions(real.catalog.tools)).toContain('repeat_token');
   });
@@ -230,7 +237,7 @@ describe('instructions', () => {
     const environment = { STRIPE_SECRET_KEY: 'sk_live_4eC39HqLyjWDarjtT1zdp7dc' };
     const { app } = await appIn(folder, environment, join(folder, 'c.json'));
     expect(app.catalog.find('pay')).toBeDefined();
-    expect(app.usesSandbox).toBe(false);
+    expect(app.upstreams).toContainEqual(expect.objectContaining({ mode: 'sandbox' }));
     expect(app.instructions(app.catalog.tools)).not.toContain('billed');
   });
 });

@@ -27,7 +27,7 @@ function stage() {
     memoryMs: 86_400_000,
   });
   const tools = [createThing(upstream, 'resend', { client })];
-  const clients = new ClientPool({}, { sandbox: () => Promise.reject(new Error('no sandbox')) });
+  const clients = new ClientPool({});
   const catalog = new ReplaceableCatalog(createCatalog(tools));
   const answering = new Set<Promise<unknown>>();
   const inUse: InUse = { catalog, clients, answering, running: new Set(), leaving: new Map(), clock: systemClock };

@@ -114,7 +114,10 @@ describe('config', () => {
 
   test.each([
     [{ STRIPE_SECRET_KEY: 'hunter2' }, 'STRIPE_SECRET_KEY (must be a secret or restricted key: sk_test_...'],
-    [{ STRIPE_API_BASE: 'http://127.0.0.1:9' }, 'STRIPE_SECRET_KEY (is needed where STRIPE_API_BASE is set)'],
+    [
+      { STRIPE_API_BASE: 'http://127.0.0.1:9' },
+      'STRIPE_SECRET_KEY (must be set: a secret or restricted key such as sk_test_...)',
+    ],
     [{ SMTP_URL: 'hunter2' }, 'SMTP_URL (must be a URL such as'],
   ])('check of a client that is set up wrong says so and fails: %j', (environment, expected) => {
     const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], environment);

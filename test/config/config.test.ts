@@ -58,7 +58,7 @@ describe('defaults', () => {
       drainMs: 30_000,
     });
     expect(config.store).toMatch(/^sqlite:.*mcp-once.ledger\.sqlite$/);
-    expect(config.sandbox.dataFile).toMatch(/mcp-once.sandbox\.sqlite$/);
+    expect(config.sandbox).toBe(true);
   });
 
   test('an empty file means the same as no file', async () => {
@@ -96,12 +96,11 @@ describe('precedence', () => {
   });
 
   test('relative paths of a file start from its folder, others from the working directory', async () => {
-    const { file, loading } = loadFile({ store: 'sqlite:a.sqlite', toolsDirs: ['tools'], sandbox: { dataFile: 'b' } });
+    const { file, loading } = loadFile({ store: 'sqlite:a.sqlite', toolsDirs: ['tools'] });
     const folder = join(file, '..');
     expect(await loading).toMatchObject({
       store: `sqlite:${join(folder, 'a.sqlite')}`,
       toolsDirs: [join(folder, 'tools')],
-      sandbox: { dataFile: join(folder, 'b'), isDefault: false },
     });
     expect(await load({ MCP_ONCE_STORE: 'sqlite:c.sqlite' }, { toolsDirs: ['more'] })).toMatchObject({
       store: 'sqlite:/srv/c.sqlite',
@@ -149,7 +148,9 @@ describe('what is wrong is said, with the file and the key', () => {
     [{ leaseMS: 1 }, 'leaseMS is not known; did you mean "leaseMs"?'],
     [{ stroe: 'memory:' }, 'stroe is not known; did you mean "store"?'],
     [{ recordRetentionMs: 1 }, 'recordRetentionMs is not known; did you mean "recordRetention"?'],
-    [{ sandbox: { datafile: 'x' } }, 'sandbox.datafile is not known; did you mean "dataFile"?'],
+    [{ sandbox: { dataFile: 'x' } }, 'sandbox: must be true or false. To choose the data file'],
+    [{ sandbox: 'off' }, 'sandbox: '],
+    [{ http: { listn: 'x' } }, 'http.listn is not known; did you mean "listen"?'],
     [{ tools: { a: { windows: '1d' } } }, 'tools.a.windows is not known; did you mean "window"?'],
     [{ somethingElse: 1 }, 'somethingElse is not known.'],
     [{ hostKeys: 'yes' }, 'hostKeys: '],

@@ -28,7 +28,6 @@ export interface EngineOptions {
   readonly settings?: Partial<EngineSettings>;
   readonly leaseMs?: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly sandbox?: () => Promise<string>;
 }
 
 export interface CallOptions {
@@ -52,9 +51,7 @@ export function testEngine(options: EngineOptions) {
   const ledger = new Ledger({ store, codec, clock, randomId: randomUUID, settings });
   const engine: Engine = {
     catalog: options.catalog ?? createCatalog(options.tools),
-    clients: new ClientPool(options.environment ?? {}, {
-      sandbox: options.sandbox ?? (() => Promise.reject(new Error('no sandbox'))),
-    }),
+    clients: new ClientPool(options.environment ?? {}),
     clock,
     settings: {
       waitMs: 45_000,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { localKeyOf } from '../../sandbox/ids.ts';
 import { prepareArguments } from '../../src/core/key/arguments.ts';
 import type { Recovery } from '../../src/core/tool/types.ts';
 import { smtp } from '../../tools/clients/smtp.ts';
@@ -118,9 +119,17 @@ describe('where effects happen', () => {
   const account = '1EceeUCZ6qsJgndJ';
   const longKey = (mode: string, rest: string) => `sk_${mode}_5${account}${rest.repeat(83)}`;
 
-  test('without a key in the sandbox, named by its data', () => {
-    expect(upstream({})).toEqual({ origin: 'mcp-once-sandbox', mode: 'sandbox', account: 'default' });
-    expect(upstream({ STRIPE_SECRET_KEY: '', MCP_ONCE_SANDBOX_DATA: '/data/a' }).account).toBe('/data/a');
+  test('stay in the local invoicing API for its own key, named by its data and not by its port', () => {
+    const at = (dataFile: string, port: number) =>
+      upstream({ STRIPE_SECRET_KEY: localKeyOf(dataFile), STRIPE_API_BASE: `http://127.0.0.1:${port}` });
+    expect(at('/data/a', 1)).toMatchObject({ origin: 'mcp-once-sandbox', mode: 'sandbox' });
+    expect(at('/data/a', 2)).toEqual(at('/data/a', 1));
+    expect(at('/data/b', 1).account).not.toBe(at('/data/a', 1).account);
+  });
+
+  test('need a key', () => {
+    expect(() => upstream({ STRIPE_SECRET_KEY: '' })).toThrow('STRIPE_SECRET_KEY (must be set');
+    expect(() => upstream({ STRIPE_API_BASE: 'http://127.0.0.1:1' })).toThrow('STRIPE_SECRET_KEY (must be set');
   });
 
   test('with a key at Stripe, or where STRIPE_API_BASE points to', () => {

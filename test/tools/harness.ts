@@ -48,8 +48,12 @@ export async function openWorld(options: { now?: () => number } = {}) {
     clearFaults: () => control(sandbox, 'DELETE', 'faults'),
     arrived: (path: string, count: number) =>
       control(sandbox, 'GET', `await?${new URLSearchParams({ path, method: 'POST', count: String(count) })}`),
-    engine: (how: { clock?: Clock; store?: Store; environment?: Record<string, string> } = {}) =>
-      testEngine({ tools: shippedTools, sandbox: () => Promise.resolve(sandbox.url), ...how }),
+    engine: ({ environment, ...how }: { clock?: Clock; store?: Store; environment?: Record<string, string> } = {}) =>
+      testEngine({
+        tools: shippedTools,
+        environment: { STRIPE_SECRET_KEY: 'sk_test_sandbox', STRIPE_API_BASE: sandbox.url, ...environment },
+        ...how,
+      }),
     close: () => sandbox.close(),
   };
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 function opened(environment: Record<string, string>): Promise<Stripe> {
-  return stripe.configure(environment).open({ sandbox: () => Promise.resolve(world.sandbox.url) });
+  return stripe.configure(environment).open();
 }
 
 async function classified(request: Promise<unknown>): Promise<string> {

@@ -8,19 +8,13 @@ const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'
 export const stripeEnvironment = z
   .object({
     STRIPE_SECRET_KEY: z
-      .string()
-      .regex(/^(sk|rk)_(test|live)_\w{1,250}$/, 'must be a secret or restricted key: sk_test_..., sk_live_..., rk_...')
-      .optional(),
+      .string('must be set: a secret or restricted key such as sk_test_...')
+      .regex(/^(sk|rk)_(test|live)_\w{1,250}$/, 'must be a secret or restricted key: sk_test_..., sk_live_..., rk_...'),
     STRIPE_API_BASE: z.string().refine(isOrigin, 'must be an origin such as http://127.0.0.1:12111').optional(),
     STRIPE_ACCOUNT: z
       .string()
       .regex(/^acct_\w{1,100}$/, 'must be an account id: acct_...')
       .optional(),
-    MCP_ONCE_SANDBOX_DATA: z.string().min(1).max(4_096).optional(),
-  })
-  .refine((env) => env.STRIPE_API_BASE === undefined || env.STRIPE_SECRET_KEY !== undefined, {
-    path: ['STRIPE_SECRET_KEY'],
-    message: 'is needed where STRIPE_API_BASE is set',
   })
   .refine((env) => !isLive(env.STRIPE_SECRET_KEY) || isPrivate(env.STRIPE_API_BASE), {
     path: ['STRIPE_API_BASE'],
@@ -30,14 +24,13 @@ export const stripeEnvironment = z
 export type StripeEnvironment = z.infer<typeof stripeEnvironment>;
 
 /**
- * Where effects happen: the same in every process that means the same place. The built-in sandbox is
- * named by its data, since its port changes with each start.
+ * Tells where effects happen, in the same words in every process that means the same place. A key of the local
+ * invoicing API names its data, since the port of that API changes with each start.
  */
 export function stripeUpstream(env: StripeEnvironment): Upstream {
   const key = env.STRIPE_SECRET_KEY;
-  if (key === undefined) {
-    return { origin: 'mcp-once-sandbox', mode: 'sandbox', account: env.MCP_ONCE_SANDBOX_DATA ?? 'default' };
-  }
+  const localData = /^sk_test_sandbox_([0-9a-f]{16})$/.exec(key)?.[1];
+  if (localData !== undefined) return { origin: 'mcp-once-sandbox', mode: 'sandbox', account: localData };
   return {
     origin: new URL(env.STRIPE_API_BASE ?? stripeOrigin).origin,
     mode: isLive(key) ? 'live' : 'test',
@@ -66,8 +59,8 @@ function accountOfKey(key: string): string {
   return `key-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }
 
-function isLive(key: string | undefined): boolean {
-  return /^(sk|rk)_live_/.test(key ?? '');
+function isLive(key: string): boolean {
+  return /^(sk|rk)_live_/.test(key);
 }
 
 function isPrivate(base: string | undefined): boolean {

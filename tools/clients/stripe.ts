@@ -1,4 +1,4 @@
-import { type ClientHost, defineClient } from 'mcp-once';
+import { defineClient } from 'mcp-once';
 import type Stripe from 'stripe';
 import { addressOf, type StripeEnvironment, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
 import { classifyStripeError } from './stripe-errors.ts';
@@ -7,9 +7,8 @@ import { classifyStripeError } from './stripe-errors.ts';
 const timeoutMs = 20_000;
 /** How long Stripe keeps a key at the least, in ms (https://docs.stripe.com/api/idempotent_requests). */
 const memoryMs = 24 * 3_600_000;
-const sandboxKey = 'sk_test_sandbox';
 
-/** Stripe, or, without STRIPE_SECRET_KEY, the built-in sandbox: nothing real is billed there. */
+/** Stripe, or another server of its API at STRIPE_API_BASE. */
 export const stripe = defineClient({
   name: 'stripe',
   env: stripeEnvironment,
@@ -19,13 +18,12 @@ export const stripe = defineClient({
   classify: classifyStripeError,
 });
 
-async function openStripe(env: StripeEnvironment, host: ClientHost): Promise<Stripe> {
-  const isReal = env.STRIPE_SECRET_KEY !== undefined;
-  const origin = isReal ? env.STRIPE_API_BASE : await host.sandbox();
+async function openStripe(env: StripeEnvironment): Promise<Stripe> {
+  const { STRIPE_SECRET_KEY: key, STRIPE_API_BASE: origin, STRIPE_ACCOUNT: account } = env;
   const { default: StripeSdk } = await import('stripe');
-  return new StripeSdk(env.STRIPE_SECRET_KEY ?? sandboxKey, {
+  return new StripeSdk(key, {
     ...(origin === undefined ? {} : addressOf(origin)),
-    ...(isReal && env.STRIPE_ACCOUNT !== undefined ? { stripeAccount: env.STRIPE_ACCOUNT } : {}),
+    ...(account === undefined ? {} : { stripeAccount: account }),
     httpClient: await sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
     maxNetworkRetries: 0,
     timeout: timeoutMs,

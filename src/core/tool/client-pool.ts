@@ -1,4 +1,4 @@
-import type { Client, ClientHost, ConfiguredClient, Upstream } from './types.ts';
+import type { Client, ConfiguredClient, Upstream } from './types.ts';
 
 /** The upstream of a tool that has no client: what it does, it does here. */
 const local: Upstream = Object.freeze({ origin: 'local', mode: 'local', account: 'local' });
@@ -6,13 +6,11 @@ const local: Upstream = Object.freeze({ origin: 'local', mode: 'local', account:
 /** Clients, configured and opened once each, on first use. */
 export class ClientPool {
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #host: ClientHost;
   readonly #configured = new Map<Client, ConfiguredClient>();
   readonly #opened = new Map<Client, Promise<unknown>>();
 
-  constructor(environment: Readonly<Record<string, string | undefined>>, host: ClientHost) {
+  constructor(environment: Readonly<Record<string, string | undefined>>) {
     this.#environment = environment;
-    this.#host = host;
   }
 
   /** Where a tool's effects happen. Opens nothing. @throws McpOnceError naming a missing variable. */
@@ -25,7 +23,7 @@ export class ClientPool {
     if (!client) return Promise.resolve(undefined);
     const known = this.#opened.get(client);
     if (known) return known;
-    const opening = this.#configure(client).open(this.#host);
+    const opening = this.#configure(client).open();
     this.#opened.set(client, opening);
     opening.catch(() => {
       // Another one may have been opened since it was closed.

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { McpOnceError } from '../errors.ts';
 import { classifyNodeError } from './classify.ts';
-import type { Classification, Client, ClientHost, Upstream } from './types.ts';
+import type { Classification, Client, Upstream } from './types.ts';
 
 /** What `defineClient` takes. */
 export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
@@ -10,7 +10,7 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
   /** The client's variables; only these are handed to it. */
   readonly env: Environment;
   /** Opens the client. Switch its own retries off and keep its time-out under 45 s: the engine does the sending. */
-  readonly open: (env: z.infer<Environment>, host: ClientHost) => Opened | Promise<Opened>;
+  readonly open: (env: z.infer<Environment>) => Opened | Promise<Opened>;
   /** Closes it when the server ends, in up to 5 s. */
   readonly close?: (opened: Opened) => void | Promise<void>;
   /** Where effects happen; must be the same in every process that means the same place. */
@@ -37,7 +37,7 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
       const env = readEnvironment(definition, environment);
       return {
         upstream: upstreamOf(definition, env),
-        open: async (host: ClientHost) => definition.open(env, host),
+        open: async () => definition.open(env),
         close: async (opened: Opened) => definition.close?.(opened),
       };
     },

@@ -35,12 +35,6 @@ export interface Upstream {
  */
 export type Classification = 'not_executed' | 'failed' | 'gone' | 'unknown';
 
-/** What the program around a client offers to it. */
-export interface ClientHost {
-  /** Starts the built-in sandbox on first use; the origin of its HTTP API. */
-  sandbox(): Promise<string>;
-}
-
 /** A client of one upstream, shared by tools; opened once, on first use. */
 export interface Client<Opened = unknown> {
   readonly name: string;
@@ -58,7 +52,7 @@ export interface Client<Opened = unknown> {
 /** A client whose variables are as they have to be. Not open yet. */
 export interface ConfiguredClient<Opened = unknown> {
   readonly upstream: Upstream;
-  open(host: ClientHost): Promise<Opened>;
+  open(): Promise<Opened>;
   close(opened: Opened): Promise<void>;
 }
 

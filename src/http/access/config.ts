@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { accessLimits } from '../../config/defaults.ts';
 import { text } from '../../config/parts.ts';
 import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
+import { accessLimits } from '../defaults.ts';
 import type { AccessSettings, IssuerSettings, OAuthSettings } from './settings.ts';
 
 const second = 1_000;

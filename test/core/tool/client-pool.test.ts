@@ -17,7 +17,7 @@ test('one that is opened anew is kept and closed, though opening the one before 
     upstream: () => ({ origin: 'test', mode: 'test', account: 'a' }),
     memoryMs: 0,
   });
-  const pool = new ClientPool({}, { sandbox: () => Promise.reject(new Error('no sandbox')) });
+  const pool = new ClientPool({});
   const early = pool.open(client);
   const retired = pool.retire([client]);
   const late = pool.open(client);

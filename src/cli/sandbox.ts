@@ -1,0 +1,108 @@
+import { dirname, join, resolve } from 'node:path';
+import type { App } from '../app.ts';
+import type { Config, Environment } from '../config/config.ts';
+import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
+import type { Log } from '../core/observe/log.ts';
+import type { Upstream } from '../core/tool/types.ts';
+import { type Cli, exitCodes } from './cli.ts';
+
+export interface SandboxCommandOptions {
+  readonly port: number;
+  readonly data?: string;
+  readonly faults: boolean;
+}
+
+/** Runs the local invoicing API until a signal comes. Prints its URL as the only line on stdout. */
+export async function runSandbox(cli: Cli, options: SandboxCommandOptions): Promise<number> {
+  const { port, data, faults } = options;
+  const stopped = new Promise<void>((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done());
+  });
+  const isDefault = data === undefined;
+  const dataFile = isDefault ? defaultDataFile(cli.environment) : data === ':memory:' ? data : resolve(data);
+  const { startSandbox } = await import('../../sandbox/start.ts');
+  const sandbox = await startSandbox({ port, dataFile, createFolder: isDefault, faults });
+  cli.print(sandbox.url);
+  cli.tell(
+    `mcp-once: the local invoicing API listens at ${sandbox.url} and keeps its data in ${dataFile}. Nothing real is billed. Press Ctrl-C to end it.`,
+  );
+  await stopped;
+  await sandbox.close();
+  return exitCodes.ok;
+}
+
+/** What the clients of a server read their configuration from, and the local invoicing API behind it, if any. */
+export interface ClientVariables {
+  readonly environment: Environment;
+  /** Returns what the model has to know about these upstreams. */
+  note(upstreams: readonly Upstream[]): string | undefined;
+  /** Ends the local invoicing API. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for the clients of a server where no Stripe key is set, so that its tools work without one.
+ * The modules and the database of the API are loaded by the first request.
+ */
+export async function openClientVariables(
+  environment: Environment,
+  config: Config,
+  log: Log,
+): Promise<ClientVariables> {
+  if (!usesLocalApi(environment, config)) {
+    return { environment, note: () => undefined, close: async () => {} };
+  }
+  const { startSandboxOnDemand } = await import('../../sandbox/start.ts');
+  const dataFile = defaultDataFile(environment);
+  const sandbox = await startSandboxOnDemand({
+    dataFile,
+    createFolder: true,
+    log: (line) => log.debug(line),
+    onOpen: (url) => log.info('the local invoicing API is open: nothing real is billed', { url }),
+  });
+  return {
+    environment: await localVariables(environment, dataFile, sandbox.url),
+    note: (upstreams) => (upstreams.some(isLocalApi) ? instruction : undefined),
+    close: sandbox.close,
+  };
+}
+
+/** Returns the same variables, up to the port of the local invoicing API, and starts nothing. */
+export async function shownClientVariables(environment: Environment, config: Config): Promise<Environment> {
+  if (!usesLocalApi(environment, config)) return environment;
+  return localVariables(environment, defaultDataFile(environment), 'http://127.0.0.1');
+}
+
+/** Tells the person who starts a server that nothing real is billed, where that is so and was not so `before`. */
+export function tellOfSandbox(cli: Cli, { upstreams }: App, before: readonly Upstream[] = []): void {
+  if (cli.environment.STRIPE_SECRET_KEY || !upstreams.some(isLocalApi) || before.some(isLocalApi)) return;
+  cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
+}
+
+const instruction =
+  'SANDBOX: no STRIPE_SECRET_KEY is set, so invoices and payments go to a local sandbox. Nothing real is billed and nobody is charged; tell the user so.';
+
+function usesLocalApi(environment: Environment, { sandbox, bundledTools }: Config): boolean {
+  return sandbox && bundledTools && !environment.STRIPE_SECRET_KEY && !environment.STRIPE_API_BASE;
+}
+
+async function localVariables(environment: Environment, dataFile: string, origin: string): Promise<Environment> {
+  const { localKeyOf } = await import('../../sandbox/ids.ts');
+  return {
+    ...environment,
+    STRIPE_SECRET_KEY: localKeyOf(dataFile),
+    STRIPE_API_BASE: origin,
+    // An account that somebody set is one at Stripe.
+    STRIPE_ACCOUNT: '',
+  };
+}
+
+/** Another provider's sandbox says nothing about what Stripe bills. */
+function isLocalApi({ origin, mode }: Upstream): boolean {
+  return origin === 'mcp-once-sandbox' && mode === 'sandbox';
+}
+
+/** In the user's data directory, next to the default ledger. */
+function defaultDataFile(environment: Environment): string {
+  return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'sandbox.sqlite');
+}
