@@ -42,7 +42,7 @@ export async function runWrap(cli: Cli, target: readonly string[], options: Wrap
   if (!explain && !login) return serveWrapped(cli, target, options);
   const config = await configOf(cli, options, 'operate');
   const servers = serversOf(await wrappedServers(cli, config, target, options));
-  const logins = await import('./login.ts');
+  const logins = await import('./login/command.ts');
   if (login) return logins.loginToWrapped(cli, servers, options);
   await logins.loginWherePossible(cli, servers, options);
   const answerMs = options.initializeTimeout * 1_000;
@@ -59,7 +59,7 @@ async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOp
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
-  if (cli.isTerminal) await (await import('./login.ts')).loginWherePossible(cli, servers, options);
+  if (cli.isTerminal) await (await import('./login/command.ts')).loginWherePossible(cli, servers, options);
   let failure: UpstreamFault | undefined;
   const wrapped = await wrap(cli, config, servers, {
     transport,
@@ -107,8 +107,8 @@ async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring):
   };
   const relay =
     servers.length === 1
-      ? (await import('./relay/single.ts')).relayToOne(servers[0], options)
-      : (await import('./relay/several.ts')).relayToSeveral(servers, options, packageVersion());
+      ? (await import('./relay/single-server-relay.ts')).relayToOne(servers[0], options)
+      : (await import('./relay/multi-server-relay.ts')).relayToSeveral(servers, options, packageVersion());
   app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
   return { relay, app };
 }

@@ -11,7 +11,7 @@ import { makeProxyTool, proxyClient } from './policy/tool.ts';
 import type { ProxyUpstream } from './policy/types.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
-import type { GuardTool } from './relay/tool-memory.ts';
+import type { GuardTool } from './relay/known-tools.ts';
 import { withVariables } from './variables.ts';
 
 /** What the command line says of the server besides where it is. */

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { describeError } from '../core/errors.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import { wrapRulesOf } from './config.ts';
-import { listTools } from './explain-list.ts';
+import { listTools } from './list-tools.ts';
 import { pointerOf } from './policy/path.ts';
 import { decide } from './policy/policy.ts';
 import type { Decision, ListedTool, WrapRules } from './policy/types.ts';

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
 import { type ExplainedServer, runWrapExplain } from '../../src/wrap/explain.ts';
-import { listTools } from '../../src/wrap/explain-list.ts';
+import { listTools } from '../../src/wrap/list-tools.ts';
 import type { ListedTool, WrapRules } from '../../src/wrap/policy/types.ts';
 import { commandServer } from '../../src/wrap/relay/servers.ts';
 import { temporaryFolder } from '../support/temporary.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openerOf } from '../../src/wrap/login.ts';
+import { openerOf } from '../../src/wrap/login/command.ts';
 import { browse, oauthStage } from '../support/oauth-server.ts';
 import { serving } from './support/http.ts';
 import { main, outcomeOf, RawClient, stage } from './support/wrap.ts';

@@ -1,6 +1,6 @@
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
-import { filled, filledIn, keptSchema } from './filled.ts';
+import { filled, filledIn, keptSchema } from './filled-arguments.ts';
 import { lookUp } from './lookup.ts';
 import { pointerOf, valueAt } from './path.ts';
 import { isProxyResult, proxyResult, refusalOf } from './result.ts';

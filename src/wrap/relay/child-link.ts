@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../core/errors.ts';
 import { type Line, LineReader } from '../../server/lines.ts';
 import { endProcess, windowsSpawn } from './child-process.ts';
-import { idOf, LineEnds } from './line-ends.ts';
+import { idOf, LineEnds } from './line-excerpt.ts';
 import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import { messageOf, type RpcId, type RpcMessage } from './message.ts';
 

@@ -19,8 +19,8 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import type { ToolMemory } from './tool-memory.ts';
-import type { Upstream } from './upstream.ts';
+import type { ToolMemory } from './known-tools.ts';
+import type { Upstream } from './server-connection.ts';
 
 /** MCP's "open this URL first", after which the client calls again. */
 const urlElicitationRequired = -32_042;

@@ -9,7 +9,7 @@ import { type BodyEnd, watchBody } from './http-body.ts';
 import { patientFetch } from './http-fetch.ts';
 import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import { isRequest, type RpcId, type RpcMessage } from './message.ts';
-import type { OAuthAccess } from './oauth-access.ts';
+import type { OAuthAccess } from '../login/access.ts';
 
 export interface HttpOptions {
   /** For messages. */

@@ -1,7 +1,7 @@
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { isObject, type RpcParams } from './message.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from './server-connection.ts';
 
 /** A list that servers have, and the capability under which they declare it. */
 export interface ListKind {

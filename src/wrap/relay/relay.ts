@@ -5,8 +5,8 @@ import type { Catalog } from '../../core/tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
 import type { OpenLink, UpstreamFault } from './link.ts';
 import { isObject, type RpcNotification } from './message.ts';
-import type { Interaction } from './oauth-login.ts';
-import type { GuardTool } from './tool-memory.ts';
+import type { Interaction } from '../login/log-in.ts';
+import type { GuardTool } from './known-tools.ts';
 
 /** A server that is wrapped. */
 export interface WrappedServer {

@@ -68,8 +68,8 @@ export async function urlServer(server: UrlServer): Promise<WrappedServer> {
 /** The login of a server, and how it is got. */
 async function oauthFor(name: string, server: URL, { headers, account = 'default', logins }: UrlServer) {
   const [{ OAuthAccess }, { CredentialFile }] = await Promise.all([
-    import('./oauth-access.ts'),
-    import('./oauth-store.ts'),
+    import('../login/access.ts'),
+    import('../login/credential-file.ts'),
   ]);
   const file = new CredentialFile(logins, server, account);
   const named = account === 'default' ? '' : ` --account ${JSON.stringify(account)}`;
@@ -77,7 +77,7 @@ async function oauthFor(name: string, server: URL, { headers, account = 'default
   const login: ServerLogin = {
     isKept: async () => (await file.read()).tokens !== undefined,
     logIn: async (interaction) =>
-      (await import('./oauth-login.ts')).logIn({ name, server, headers, file }, interaction),
+      (await import('../login/log-in.ts')).logIn({ name, server, headers, file }, interaction),
   };
   return { access: new OAuthAccess({ name, server, file, remedy }), login };
 }

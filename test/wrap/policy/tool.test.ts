@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { render } from '../../../src/server/render.ts';
-import { shownSchema } from '../../../src/wrap/policy/filled.ts';
+import { shownSchema } from '../../../src/wrap/policy/filled-arguments.ts';
 import { decide } from '../../../src/wrap/policy/policy.ts';
 import { makeProxyTool, proxyClient } from '../../../src/wrap/policy/tool.ts';
 import type {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import { Asked } from '../../../src/wrap/relay/asked.ts';
+import { Asked } from '../../../src/wrap/relay/server-requests.ts';
 import { ChildLink } from '../../../src/wrap/relay/child-link.ts';
 import { type BodyEnd, watchBody } from '../../../src/wrap/relay/http-body.ts';
-import { idOf, LineEnds } from '../../../src/wrap/relay/line-ends.ts';
+import { idOf, LineEnds } from '../../../src/wrap/relay/line-excerpt.ts';
 import type { UpstreamFault } from '../../../src/wrap/relay/link.ts';
 import { messageOf, type RpcId, type RpcMessage } from '../../../src/wrap/relay/message.ts';
 import { Restarts } from '../../../src/wrap/relay/restarts.ts';
 import { commandServer } from '../../../src/wrap/relay/servers.ts';
-import { ShownNames } from '../../../src/wrap/relay/shown-names.ts';
-import { uniteIntroductions } from '../../../src/wrap/relay/united.ts';
-import { Upstream } from '../../../src/wrap/relay/upstream.ts';
+import { ShownNames } from '../../../src/wrap/relay/prefixed-names.ts';
+import { uniteIntroductions } from '../../../src/wrap/relay/merged-initialize.ts';
+import { Upstream } from '../../../src/wrap/relay/server-connection.ts';
 
 test('five starts in a minute, each later than the one before; then one more as the minute goes by', () => {
   const restarts = new Restarts();

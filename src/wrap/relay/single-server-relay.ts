@@ -1,5 +1,5 @@
-import { Asked } from './asked.ts';
-import { ClientSide } from './client-side.ts';
+import { Asked } from './server-requests.ts';
+import { ClientSide } from './client-connection.ts';
 import { GuardedCalls, sendCall } from './guarded-calls.ts';
 import { classifyUpstreamFault, type UpstreamFault } from './link.ts';
 import {
@@ -13,8 +13,8 @@ import {
   type RpcResponse,
 } from './message.ts';
 import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
-import { ToolMemory } from './tool-memory.ts';
-import { Upstream } from './upstream.ts';
+import { ToolMemory } from './known-tools.ts';
+import { Upstream } from './server-connection.ts';
 
 /**
  * Puts the engine between a client and one server. Every message passes as it is and under its own id, but

@@ -4,7 +4,7 @@ import type {
   OAuthClientMetadata,
   OAuthTokens,
 } from '@modelcontextprotocol/sdk/shared/auth.js';
-import type { Credentials } from './oauth-store.ts';
+import type { Credentials } from './credential-file.ts';
 
 /** How a person can be asked; absent where nobody can. */
 export interface AskPerson {

@@ -1,9 +1,9 @@
 import { auth, extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { describeError } from '../../core/errors.ts';
-import { UpstreamFault } from './link.ts';
+import { UpstreamFault } from '../relay/link.ts';
 import { LoginNeeded, OAuthSession } from './oauth-session.ts';
-import type { CredentialFile } from './oauth-store.ts';
+import type { CredentialFile } from './credential-file.ts';
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 

@@ -2,12 +2,12 @@ import { type Clock, within } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
-import { shownSchema } from '../policy/filled.ts';
+import { shownSchema } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
 import type { ListedTool, ProxyCall, ProxyUpstream } from '../policy/types.ts';
 import { UpstreamFault } from './link.ts';
 import { isObject } from './message.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from './server-connection.ts';
 
 /**
  * What is done with a listed tool's calls: the tool that the engine runs, or undefined where they pass.

@@ -5,10 +5,10 @@ import {
   extractWWWAuthenticateParams,
 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { McpOnceError } from '../../core/errors.ts';
-import { briefFetch, oauthReason } from './oauth-access.ts';
-import { listenForBrowser } from './oauth-redirect.ts';
+import { briefFetch, oauthReason } from './access.ts';
+import { listenForBrowser } from './browser-listener.ts';
 import { type AskPerson, OAuthSession } from './oauth-session.ts';
-import type { CredentialFile } from './oauth-store.ts';
+import type { CredentialFile } from './credential-file.ts';
 
 /** What a person is asked by. */
 export interface Interaction {

@@ -2,9 +2,9 @@ import type { ToolLog } from '../../core/tool/types.ts';
 import { joinedPage, type ListKind, listKinds } from './joined-lists.ts';
 import { errorAnswer, invalidParams, isObject, type RpcRequest, type RpcResponse } from './message.ts';
 import { ResourceRoutes } from './resource-routes.ts';
-import { type Origin, ShownNames } from './shown-names.ts';
-import type { ToolMemory } from './tool-memory.ts';
-import type { Upstream } from './upstream.ts';
+import { type Origin, ShownNames } from './prefixed-names.ts';
+import type { ToolMemory } from './known-tools.ts';
+import type { Upstream } from './server-connection.ts';
 
 /** One of several servers. */
 export interface Member {

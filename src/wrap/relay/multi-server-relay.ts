@@ -1,9 +1,9 @@
-import { Asked } from './asked.ts';
-import { ClientSide } from './client-side.ts';
+import { Asked } from './server-requests.ts';
+import { ClientSide } from './client-connection.ts';
 import { GuardedCalls, sendCall } from './guarded-calls.ts';
 import { listKinds } from './joined-lists.ts';
 import { classifyUpstreamFault, UpstreamFault } from './link.ts';
-import { type Member, MemberLists } from './member-lists.ts';
+import { type Member, MemberLists } from './merged-lists.ts';
 import {
   cancelledId,
   errorAnswer,
@@ -20,10 +20,10 @@ import {
 } from './message.ts';
 import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
 import { ServerTokens } from './server-tokens.ts';
-import { lostMessage } from './single.ts';
-import { ToolMemory } from './tool-memory.ts';
-import { uniteIntroductions } from './united.ts';
-import { Upstream } from './upstream.ts';
+import { lostMessage } from './single-server-relay.ts';
+import { ToolMemory } from './known-tools.ts';
+import { uniteIntroductions } from './merged-initialize.ts';
+import { Upstream } from './server-connection.ts';
 
 const resourceNotFound = -32_002;
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { type Cli, exitCodes, plain, refuse } from '../cli/cli.ts';
-import type { Interaction } from './relay/oauth-login.ts';
-import type { WrappedServer } from './relay/relay.ts';
+import { type Cli, exitCodes, plain, refuse } from '../../cli/cli.ts';
+import type { Interaction } from './log-in.ts';
+import type { WrappedServer } from '../relay/relay.ts';
 
 /** What `wrap --login` is asked with besides its servers. */
 export interface LoginOptions {

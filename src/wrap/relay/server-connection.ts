@@ -1,5 +1,5 @@
 import { describeError } from '../../core/errors.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import { Connection, type ConnectionOptions } from './reconnecting-link.ts';
 import { type Link, type MaySend, tooLate, UpstreamFault } from './link.ts';
 import {
   cancelledId,
@@ -11,7 +11,7 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { Pending } from './pending.ts';
+import { Pending } from './pending-requests.ts';
 import { SessionState } from './session-state.ts';
 
 /** What an upstream tells whoever relays for it. */
