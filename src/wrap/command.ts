@@ -9,7 +9,7 @@ import { describeError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import type { ClientName } from './clients/files.ts';
 import { guardsFor, type ServerChoice, wrappedServers } from './configured-servers.ts';
-import type { UpstreamFault } from './relay/link.ts';
+import type { ServerFault } from './relay/link.ts';
 import type { Relay, RelayOptions, WrappedServer } from './relay/relay.ts';
 
 export interface WrapOptions extends ConfigOptions, ServerChoice {
@@ -60,7 +60,7 @@ async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOp
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
   if (cli.isTerminal) await (await import('./login/command.ts')).loginWherePossible(cli, servers, options);
-  let failure: UpstreamFault | undefined;
+  let failure: ServerFault | undefined;
   const wrapped = await wrap(cli, config, servers, {
     transport,
     log,
@@ -107,8 +107,8 @@ async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring):
   };
   const relay =
     servers.length === 1
-      ? (await import('./relay/single-server-relay.ts')).relayToOne(servers[0], options)
-      : (await import('./relay/multi-server-relay.ts')).relayToSeveral(servers, options, packageVersion());
+      ? (await import('./relay/single-server-relay.ts')).createSingleServerRelay(servers[0], options)
+      : (await import('./relay/multi-server-relay.ts')).createMultiServerRelay(servers, options, packageVersion());
   app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
   return { relay, app };
 }

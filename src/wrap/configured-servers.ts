@@ -4,14 +4,14 @@ import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
-import { parseHeader, headersOf as variableHeaders } from './clients/headers.ts';
+import { parseHeader, headersFromVariables as variableHeaders } from './clients/headers.ts';
 import { wrapRulesOf } from './config.ts';
-import { decide } from './policy/policy.ts';
-import { makeProxyTool, proxyClient } from './policy/tool.ts';
-import type { ProxyUpstream } from './policy/types.ts';
+import { decideGuard } from './policy/policy.ts';
+import { clientFor, makeGuardedTool } from './policy/tool.ts';
+import type { CallTarget } from './policy/types.ts';
+import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
-import type { GuardTool } from './relay/known-tools.ts';
 import { withVariables } from './variables.ts';
 
 /** What the command line says of the server besides where it is. */
@@ -78,20 +78,20 @@ export function guardsFor(
   config: Config,
   servers: readonly WrappedServer[],
   warn: (message: string) => void,
-): GuardTool {
+): MakeGuardedTool {
   const rulesOf = new Map(
     servers.map(({ name }) => [name, wrapRulesOf(config.wrap, config.mcpServers[name]?.mcpOnce)] as const),
   );
-  const clients = new WeakMap<ProxyUpstream, Client>();
-  const clientOf = (upstream: ProxyUpstream): Client => {
-    const client = clients.get(upstream) ?? proxyClient(upstream);
+  const clients = new WeakMap<CallTarget, Client>();
+  const clientOf = (upstream: CallTarget): Client => {
+    const client = clients.get(upstream) ?? clientFor(upstream);
     clients.set(upstream, client);
     return client;
   };
   return (listed, upstream, shownAs) => {
-    const decision = decide(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(config.wrap));
+    const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(config.wrap));
     if (decision.type === 'pass') return undefined;
-    return makeProxyTool({ listed, decision, upstream, client: clientOf(upstream), name: shownAs, warn });
+    return makeGuardedTool({ listed, decision, upstream, client: clientOf(upstream), name: shownAs, warn });
   };
 }
 

@@ -5,9 +5,9 @@ import { describeError } from '../core/errors.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import { wrapRulesOf } from './config.ts';
 import { listTools } from './list-tools.ts';
-import { pointerOf } from './policy/path.ts';
-import { decide } from './policy/policy.ts';
-import type { Decision, ListedTool, WrapRules } from './policy/types.ts';
+import { toPointer } from './policy/path.ts';
+import { decideGuard } from './policy/policy.ts';
+import type { Decision, McpTool, WrapRules } from './policy/types.ts';
 import type { WrappedServer } from './relay/relay.ts';
 
 /** What `wrap --explain` is asked with besides its servers. */
@@ -35,7 +35,7 @@ export interface ExplainedServer {
   readonly name: string;
   readonly rules: WrapRules;
   /** All its tools, of all pages. */
-  list(): Promise<readonly ListedTool[]>;
+  list(): Promise<readonly McpTool[]>;
 }
 
 /**
@@ -67,19 +67,19 @@ export async function runWrapExplain(
 
 type Explained = ReturnType<typeof explain>;
 
-function explain({ name, rules }: ExplainedServer, listed: readonly ListedTool[]) {
+function explain({ name, rules }: ExplainedServer, listed: readonly McpTool[]) {
   const unmatched = Object.keys(rules.tools).filter(
     (pattern) => !listed.some((tool) => matchesGlob(pattern, tool.name)),
   );
   return {
     server: name,
     trustAnnotations: rules.trustAnnotations,
-    tools: listed.map((tool) => ({ tool: tool.name, ...shown(decide(tool, rules)) })),
+    tools: listed.map((tool) => ({ tool: tool.name, ...shownDecision(decideGuard(tool, rules)) })),
     warnings: unmatched.map((pattern) => `no tool matches the rule ${JSON.stringify(pattern)}`),
   };
 }
 
-function shown(decision: Decision) {
+function shownDecision(decision: Decision) {
   const { because, why, warnings } = decision;
   if (decision.type === 'pass') return { guarded: false, because, why, warnings };
   const { match, windowMs, recovery, identity, key } = decision;
@@ -88,7 +88,7 @@ function shown(decision: Decision) {
     match,
     windowMs,
     recovery,
-    ...(identity ? { identity: identity.map(pointerOf) } : {}),
+    ...(identity ? { identity: identity.map(toPointer) } : {}),
     ...(key ? { key: key.name } : {}),
     because,
     why,

@@ -1,7 +1,7 @@
 import { packageVersion } from '../cli/cli.ts';
 import { systemClock, within } from '../core/clock.ts';
-import type { ListedTool } from './policy/types.ts';
-import { type Link, type OpenLink, UpstreamFault } from './relay/link.ts';
+import type { McpTool } from './policy/types.ts';
+import { type Link, type OpenLink, ServerFault } from './relay/link.ts';
 import { isNotification, isObject, isRequest, type RpcId, type RpcMessage, type RpcParams } from './relay/message.ts';
 
 const protocolVersion = '2025-11-25';
@@ -10,7 +10,7 @@ const pagesMax = 1_000;
 const methodNotFound = -32_601;
 
 /** A server to ask. */
-export interface AskedServer {
+export interface ListingOptions {
   readonly open: OpenLink;
   /** How long each answer may take, in ms. */
   readonly answerMs: number;
@@ -20,8 +20,8 @@ export interface AskedServer {
  * All tools that a server lists, in a connection of its own that is closed again. Calls none of them.
  * @throws UpstreamFault, or an Error that says what the server did not answer.
  */
-export async function listTools({ open, answerMs }: AskedServer): Promise<readonly ListedTool[]> {
-  const asking = new Asking(open, answerMs);
+export async function listTools({ open, answerMs }: ListingOptions): Promise<readonly McpTool[]> {
+  const asking = new ListingClient(open, answerMs);
   try {
     await asking.start();
     const clientInfo = { name: 'mcp-once', version: packageVersion() };
@@ -37,8 +37,8 @@ export async function listTools({ open, answerMs }: AskedServer): Promise<readon
   }
 }
 
-async function pagesOf(asking: Asking): Promise<readonly ListedTool[]> {
-  const listed: ListedTool[] = [];
+async function pagesOf(asking: ListingClient): Promise<readonly McpTool[]> {
+  const listed: McpTool[] = [];
   let cursor: unknown;
   for (let page = 0; page < pagesMax; page += 1) {
     const { tools, nextCursor } = await asking.ask('tools/list', cursor === undefined ? {} : { cursor });
@@ -55,7 +55,7 @@ interface Waiting {
 }
 
 /** Requests to a server, one after the other, and refusals of what it asks itself. */
-class Asking {
+class ListingClient {
   readonly #link: Link;
   readonly #answerMs: number;
   readonly #waiting = new Map<RpcId, Waiting>();
@@ -68,7 +68,7 @@ class Asking {
       message: (message) => this.#take(message),
       lost: (id, fault) => this.#waiting.get(id)?.reject(fault),
       closed: (reason) => this.#end(new Error(reason)),
-      odd: () => undefined,
+      warning: () => undefined,
     });
   }
 
@@ -120,9 +120,7 @@ class Asking {
     const waiting = this.#waiting.get(message.id);
     if (result) waiting?.resolve(result);
     else
-      waiting?.reject(
-        new UpstreamFault('not_executed', `it answered with the error ${error?.code}: ${error?.message}`),
-      );
+      waiting?.reject(new ServerFault('not_executed', `it answered with the error ${error?.code}: ${error?.message}`));
   }
 
   #end(error: Error): void {
@@ -131,6 +129,6 @@ class Asking {
   }
 }
 
-function isTool(value: unknown): value is ListedTool {
+function isTool(value: unknown): value is McpTool {
   return isObject(value) && typeof value.name === 'string' && isObject(value.inputSchema);
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
 import { type ExplainedServer, runWrapExplain } from '../../src/wrap/explain.ts';
 import { listTools } from '../../src/wrap/list-tools.ts';
-import type { ListedTool, WrapRules } from '../../src/wrap/policy/types.ts';
+import type { McpTool, WrapRules } from '../../src/wrap/policy/types.ts';
 import { commandServer } from '../../src/wrap/relay/servers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -85,7 +85,7 @@ test.each([
 );
 
 /** As the server itself lists them, in a process of its own. */
-function toolsOf(name: string): Promise<readonly ListedTool[]> {
+function toolsOf(name: string): Promise<readonly McpTool[]> {
   return listTools({
     open: commandOpening(createRequire(import.meta.url).resolve(`${name}/dist/index.js`)),
     answerMs: 30_000,

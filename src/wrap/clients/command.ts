@@ -13,8 +13,8 @@ import {
   replaceFile,
   replaceWithBackup,
 } from './backup.ts';
-import { isGuarded, type Rewritten, unwrapEntry, wrapEntry } from './entry.ts';
-import { type ClientName, clientFiles, idOf, type Places, projectOf } from './files.ts';
+import { type EntryRewrite, isGuarded, unwrapEntry, wrapEntry } from './entry.ts';
+import { type ClientName, clientFiles, type Places, projectOf, serverIdOf } from './files.ts';
 import { applyEdits, type JsonNode, memberOf, readJsonc, textOf } from './jsonc.ts';
 
 export interface WrapClientsOptions {
@@ -30,7 +30,7 @@ export interface WrapClientsOptions {
 }
 
 /** One server in a client's file. */
-interface Server {
+interface FileServer {
   readonly name: string;
   /** The members that lead to it. */
   readonly path: readonly string[];
@@ -38,7 +38,7 @@ interface Server {
   readonly entry: JsonNode;
 }
 
-type Outcome = Rewritten & { readonly server: Server };
+type EntryOutcome = EntryRewrite & { readonly server: FileServer };
 
 /**
  * Rewrites clients' files so that every server in them is guarded, or takes that back. Each file in one step;
@@ -85,7 +85,7 @@ async function filesOf({ config, client }: WrapClientsOptions, places: Places): 
 async function wrap(cli: Cli, file: ClientFile, home: string, isWanted: boolean): Promise<void> {
   const source = sourceOf(file);
   const outcomes = serversOf(file, home).map(
-    (server): Outcome => ({ ...wrapEntry(source, server.entry, server.id), server }),
+    (server): EntryOutcome => ({ ...wrapEntry(source, server.entry, server.id), server }),
   );
   const edits = outcomes.flatMap((outcome) => (outcome.type === 'edited' ? outcome.edits : []));
   const count = outcomes.filter(({ type }) => type === 'edited').length;
@@ -132,7 +132,7 @@ async function unwrap(cli: Cli, file: ClientFile, home: string, newest: Backup |
   const source = sourceOf(file);
   const before = newest ? readJsonc(sourceOf(await readClientFile(newest.path)), newest.path) : undefined;
   const guarded = serversOf(file, home).filter(({ entry }) => isGuarded(entry));
-  const outcomes = guarded.map((server): Outcome => {
+  const outcomes = guarded.map((server): EntryOutcome => {
     const entryBefore = server.path.reduce<JsonNode | undefined>((node, name) => memberOf(node, name)?.value, before);
     return { ...unwrapEntry(server.entry, textOf(memberOf(entryBefore, 'type')?.value)), server };
   });
@@ -143,7 +143,7 @@ async function unwrap(cli: Cli, file: ClientFile, home: string, newest: Backup |
 }
 
 /** All servers of a file: of the user, of each project (Claude Code), in a settings file (VS Code). */
-function serversOf(file: ClientFile, home: string): readonly Server[] {
+function serversOf(file: ClientFile, home: string): readonly FileServer[] {
   const root = readJsonc(sourceOf(file), file.path);
   if (root.type !== 'object') refuse(`${file.path}: it is no JSON object. Nothing was changed.`);
   const project = projectOf(file.path, home);
@@ -153,10 +153,15 @@ function serversOf(file: ClientFile, home: string): readonly Server[] {
   return [...own, ...names.flatMap((name) => serversAt(root, ['projects', name, 'mcpServers'], name))];
 }
 
-function serversAt(root: JsonNode, path: readonly string[], project: string | undefined): readonly Server[] {
+function serversAt(root: JsonNode, path: readonly string[], project: string | undefined): readonly FileServer[] {
   const map = path.reduce<JsonNode | undefined>((node, name) => memberOf(node, name)?.value, root);
   if (map?.type !== 'object') return [];
-  return map.members.map(({ name, value }) => ({ name, path: [...path, name], id: idOf(name, project), entry: value }));
+  return map.members.map(({ name, value }) => ({
+    name,
+    path: [...path, name],
+    id: serverIdOf(name, project),
+    entry: value,
+  }));
 }
 
 /** Only what is UTF-8 can be put back as it was. */
@@ -166,7 +171,7 @@ function sourceOf({ path, bytes }: ClientFile): string {
 }
 
 /** Names of servers and what became of them: no argument, variable or header, which may be secret. */
-function tell(cli: Cli, { path }: ClientFile, outcomes: readonly Outcome[]): void {
+function tell(cli: Cli, { path }: ClientFile, outcomes: readonly EntryOutcome[]): void {
   cli.print(path);
   const rows = outcomes.map((outcome) => {
     const { server } = outcome;

@@ -12,13 +12,13 @@ import {
 } from './jsonc.ts';
 
 /** What becomes of one server's entry. */
-export type Rewritten =
+export type EntryRewrite =
   | { readonly type: 'edited'; readonly edits: readonly Edit[]; readonly what: string }
   /** Left as it is, and why. */
   | { readonly type: 'left'; readonly why: string };
 
 /** How a server that is guarded is started, as a client's file has it. */
-interface Guarded {
+interface GuardedEntry {
   /** How many of the arguments are ours: those before the server's own. */
   readonly ours: number;
   /** The server's own command, or its URL. */
@@ -36,7 +36,7 @@ const ourName = /^(?:.*[\\/])?mcp-once(?:@[^\\/]*)?(?:\.(?:cmd|exe|ps1))?$|[\\/]
 const signIns = ['oauth', 'auth', 'headersHelper'];
 
 /** Puts mcp-once in front of a server. Whatever else its entry holds stays. */
-export function wrapEntry(source: string, entry: JsonNode, id: string): Rewritten {
+export function wrapEntry(source: string, entry: JsonNode, id: string): EntryRewrite {
   if (entry.type !== 'object') return left('it is no entry of a server');
   const command = memberOf(entry, 'command');
   const url = memberOf(entry, 'url') ?? memberOf(entry, 'serverUrl');
@@ -50,7 +50,7 @@ export function wrapEntry(source: string, entry: JsonNode, id: string): Rewritte
 }
 
 /** Takes mcp-once away again. @param typeBefore the entry's `type` before, where it is known. */
-export function unwrapEntry(entry: JsonNode, typeBefore: string | undefined): Rewritten {
+export function unwrapEntry(entry: JsonNode, typeBefore: string | undefined): EntryRewrite {
   const guarded = entry.type === 'object' ? guardOf(entry) : undefined;
   const command = memberOf(entry, 'command');
   const args = memberOf(entry, 'args');
@@ -68,7 +68,7 @@ export function isGuarded(entry: JsonNode): boolean {
   return guardOf(entry) !== undefined;
 }
 
-function wrapCommand(source: string, entry: ObjectNode, command: Member, id: string): Rewritten {
+function wrapCommand(source: string, entry: ObjectNode, command: Member, id: string): EntryRewrite {
   const program = textOf(command.value);
   const args = memberOf(entry, 'args');
   if (program === undefined || program === '') return left('its command is no text');
@@ -83,7 +83,7 @@ function wrapCommand(source: string, entry: ObjectNode, command: Member, id: str
   return { type: 'edited', edits, what: 'its command is started by mcp-once' };
 }
 
-function wrapUrl(source: string, entry: ObjectNode, url: Member, id: string): Rewritten {
+function wrapUrl(source: string, entry: ObjectNode, url: Member, id: string): EntryRewrite {
   const address = textOf(url.value);
   if (address === undefined || !/^(?:https?:\/\/|\$\{)/i.test(address)) return left('its url is not one of HTTP');
   const signIn = signIns.find((name) => memberOf(entry, name));
@@ -134,9 +134,9 @@ function unwrapUrl(
   entry: JsonNode,
   command: Member,
   args: Member,
-  guarded: Guarded,
+  guarded: GuardedEntry,
   typeBefore: string | undefined,
-): Rewritten {
+): EntryRewrite {
   const between = entry.type === 'object' && entry.members.indexOf(args) - entry.members.indexOf(command) === 1;
   if (!between) return left('its args have been moved away from its command: take mcp-once out by hand');
   const type = memberOf(entry, 'type');
@@ -159,7 +159,7 @@ function headersBack(env: Member): readonly Edit[] {
 }
 
 /** The words of the command line that an entry stands for. */
-function wordsOf(entry: JsonNode): readonly string[] {
+function commandLineOf(entry: JsonNode): readonly string[] {
   const command = textOf(memberOf(entry, 'command')?.value);
   return command === undefined ? [] : [command, ...(textsOf(memberOf(entry, 'args')?.value) ?? [])];
 }
@@ -171,11 +171,11 @@ function placeOfOurs(words: readonly string[]): number {
 }
 
 function isOurs(entry: JsonNode): boolean {
-  return placeOfOurs(wordsOf(entry)) >= 0;
+  return placeOfOurs(commandLineOf(entry)) >= 0;
 }
 
-function guardOf(entry: JsonNode): Guarded | undefined {
-  const words = wordsOf(entry);
+function guardOf(entry: JsonNode): GuardedEntry | undefined {
+  const words = commandLineOf(entry);
   const at = placeOfOurs(words);
   if (at < 0 || words[at + 1] !== 'wrap') return undefined;
   const dashes = words.indexOf('--', at);
@@ -216,6 +216,6 @@ function json(value: string): string {
   return JSON.stringify(value);
 }
 
-function left(why: string): Rewritten {
+function left(why: string): EntryRewrite {
   return { type: 'left', why };
 }

@@ -46,7 +46,7 @@ export function projectOf(file: string, home: string): string | undefined {
  * What begins the id under which a server's operations are kept. Servers of one name in two projects are two, and
  * must never be answered from one another's operations.
  */
-export function idOf(name: string, project: string | undefined): string {
+export function serverIdOf(name: string, project: string | undefined): string {
   if (project === undefined) return name;
   const folder = win32.basename(project);
   return `${name}@${folder}-${createHash('sha256').update(project).digest('hex').slice(0, 8)}`;

@@ -19,7 +19,7 @@ export function parseHeader(text: string): readonly [name: string, value: string
 }
 
 /** The headers that a client's rewritten file hands to `mcp-once wrap URL`. What is no header is left out. */
-export function headersOf(environment: Environment): Readonly<Record<string, string>> {
+export function headersFromVariables(environment: Environment): Readonly<Record<string, string>> {
   const texts = Object.entries(environment).flatMap(([name, text]) => (isHeaderVariable(name) && text ? [text] : []));
   return Object.fromEntries(texts.flatMap((text) => [parseHeader(text) ?? []]).filter((each) => each.length === 2));
 }

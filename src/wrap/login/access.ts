@@ -1,13 +1,13 @@
 import { auth, extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { describeError } from '../../core/errors.ts';
-import { UpstreamFault } from '../relay/link.ts';
-import { LoginNeeded, OAuthSession } from './oauth-session.ts';
+import { ServerFault } from '../relay/link.ts';
 import type { CredentialFile } from './credential-file.ts';
+import { LoginRequired, OAuthSession } from './oauth-session.ts';
 
-type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+type FetchFunction = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-export interface AccessOptions {
+export interface OAuthAccessOptions {
   /** For messages. */
   readonly name: string;
   readonly server: URL;
@@ -24,17 +24,17 @@ const answerMs = 10_000;
  * is renewed when the server takes it no longer. A request that was refused for its token is sent again, once.
  */
 export class OAuthAccess {
-  readonly #options: AccessOptions;
+  readonly #options: OAuthAccessOptions;
   #token: string | undefined;
   #isRead = false;
   #renewing: Promise<string> | undefined;
 
-  constructor(options: AccessOptions) {
+  constructor(options: OAuthAccessOptions) {
     this.#options = options;
   }
 
   /** `fetch` with the login. @throws UpstreamFault when one is needed: nothing was executed. */
-  over(fetch: Fetch): Fetch {
+  wrapFetch(fetch: FetchFunction): FetchFunction {
     return async (url, init) => {
       if (new URL(url).origin !== this.#options.server.origin) return fetch(url, init);
       const token = await this.#current();
@@ -82,8 +82,8 @@ export class OAuthAccess {
           ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
         });
       } catch (error) {
-        if (error instanceof LoginNeeded) throw this.#loginNeeded(error.message);
-        throw new UpstreamFault('not_executed', `${name}: its login could not be renewed (${oauthReason(error)})`);
+        if (error instanceof LoginRequired) throw this.#loginNeeded(error.message);
+        throw new ServerFault('not_executed', `${name}: its login could not be renewed (${oauthReason(error)})`);
       }
       const token = session.tokens()?.access_token;
       if (token === undefined) throw this.#loginNeeded('its login is over');
@@ -91,9 +91,9 @@ export class OAuthAccess {
     });
   }
 
-  #loginNeeded(why: string): UpstreamFault {
+  #loginNeeded(why: string): ServerFault {
     const { name, remedy } = this.#options;
-    return new UpstreamFault('not_executed', `${name}: ${why}. Run "${remedy}" in a terminal, or give it a token`);
+    return new ServerFault('not_executed', `${name}: ${why}. Run "${remedy}" in a terminal, or give it a token`);
   }
 }
 

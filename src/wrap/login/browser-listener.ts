@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { McpOnceError } from '../../core/errors.ts';
 
 /** What the browser must bring. */
-interface Expected {
+interface ExpectedCallback {
   readonly state: string;
   /** Who answers, where that is known (RFC 9207). */
   issuer(): string | undefined;
@@ -16,7 +16,7 @@ interface Expected {
 export interface BrowserListener {
   readonly url: string;
   /** The authorization code: to be asked for before the browser is sent away. @throws McpOnceError when the login was refused, or nobody came. */
-  code(expected: Expected): Promise<string>;
+  code(expected: ExpectedCallback): Promise<string>;
   close(): void;
 }
 
@@ -58,7 +58,7 @@ function portOf(registered: readonly string[]): number {
   return ours === undefined ? 0 : Number(new URL(ours).port);
 }
 
-function codeFrom(server: Server, expected: Expected): Promise<string> {
+function codeFrom(server: Server, expected: ExpectedCallback): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       clearTimeout(bound);
@@ -84,7 +84,7 @@ function codeFrom(server: Server, expected: Expected): Promise<string> {
 type BrowserAnswer = { readonly code: string } | { readonly error: string };
 
 /** Undefined where it answers nothing that was asked: any page can send a browser here. */
-function answerIn({ url, method }: IncomingMessage, { state, issuer }: Expected): BrowserAnswer | undefined {
+function answerIn({ url, method }: IncomingMessage, { state, issuer }: ExpectedCallback): BrowserAnswer | undefined {
   const asked = `http://127.0.0.1${url}`;
   if (method !== 'GET' || !URL.canParse(asked)) return undefined;
   const { pathname, searchParams } = new URL(asked);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { type Cli, exitCodes, plain, refuse } from '../../cli/cli.ts';
-import type { Interaction } from './log-in.ts';
 import type { WrappedServer } from '../relay/relay.ts';
+import type { LoginPrompt } from './log-in.ts';
 
 /** What `wrap --login` is asked with besides its servers. */
 export interface LoginOptions {
@@ -46,7 +46,7 @@ export async function loginWherePossible(
   }
 }
 
-function interactionOf(cli: Cli, { browser }: LoginOptions): Interaction {
+function interactionOf(cli: Cli, { browser }: LoginOptions): LoginPrompt {
   return {
     tell: (text) => cli.tell(`mcp-once: ${plain(text)}`),
     open: (url) => {

@@ -7,11 +7,11 @@ import {
 import { McpOnceError } from '../../core/errors.ts';
 import { briefFetch, oauthReason } from './access.ts';
 import { listenForBrowser } from './browser-listener.ts';
-import { type AskPerson, OAuthSession } from './oauth-session.ts';
 import type { CredentialFile } from './credential-file.ts';
+import { type LoginBrowser, OAuthSession } from './oauth-session.ts';
 
 /** What a person is asked by. */
-export interface Interaction {
+export interface LoginPrompt {
   /** Tells the person something. */
   tell(text: string): void;
   /** Opens a page in the person's browser, or does nothing where that is not wanted. */
@@ -43,14 +43,14 @@ const sessionHeader = 'mcp-session-id';
  * @returns false where the server asks for none; then nothing is kept.
  * @throws McpOnceError `upstream_unavailable` that says why there is no login.
  */
-export async function logIn(target: LoginTarget, interaction: Interaction): Promise<boolean> {
+export async function logIn(target: LoginTarget, interaction: LoginPrompt): Promise<boolean> {
   const { name, server, file } = target;
   const challenge = await challengeOf(target);
   if (challenge === undefined) return false;
   const { client } = await file.read();
   const browser = await listenForBrowser(client?.redirect_uris);
   try {
-    const person: AskPerson = {
+    const person: LoginBrowser = {
       redirectUrl: browser.url,
       state: randomBytes(32).toString('base64url'),
       open: (url) => show(url, target, interaction),
@@ -68,16 +68,16 @@ export async function logIn(target: LoginTarget, interaction: Interaction): Prom
     await auth(session, { ...asked, authorizationCode: await coming });
     return true;
   } catch (error) {
-    throw failed(name, error instanceof McpOnceError ? error.message : oauthReason(error));
+    throw loginFailure(name, error instanceof McpOnceError ? error.message : oauthReason(error));
   } finally {
     browser.close();
   }
 }
 
-function show(url: URL, { name }: LoginTarget, { tell, open }: Interaction): void {
+function show(url: URL, { name }: LoginTarget, { tell, open }: LoginPrompt): void {
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) {
-    throw failed(name, 'its login page is not one of https');
+    throw loginFailure(name, 'its login page is not one of https');
   }
   tell(`To log in to ${name}, open this page in a browser: ${url.href}`);
   open(url);
@@ -99,7 +99,7 @@ async function challengeOf({ name, server, headers }: LoginTarget): Promise<Chal
       if (response.ok) break;
     }
   } catch (error) {
-    throw failed(name, oauthReason(error));
+    throw loginFailure(name, oauthReason(error));
   }
   // A server may ask only when a tool is called; it then says so beforehand (RFC 9728).
   const announces = await discoverOAuthProtectedResourceMetadata(server, {}, briefFetch).catch(() => undefined);
@@ -127,7 +127,7 @@ function get(server: URL, headers: LoginTarget['headers']): Promise<Response> {
   return briefFetch(server, { redirect: 'manual', headers: { ...headers, accept: 'text/event-stream' } });
 }
 
-function failed(name: string, why: string): McpOnceError {
+function loginFailure(name: string, why: string): McpOnceError {
   if (why.startsWith(`${name}: `)) return new McpOnceError('upstream_unavailable', why);
   return new McpOnceError('upstream_unavailable', `${name}: nobody was logged in: ${why}. Try again.`);
 }

@@ -7,7 +7,7 @@ import type {
 import type { Credentials } from './credential-file.ts';
 
 /** How a person can be asked; absent where nobody can. */
-export interface AskPerson {
+export interface LoginBrowser {
   /** Where the browser comes back to: on this machine. */
   readonly redirectUrl: string;
   readonly state: string;
@@ -16,11 +16,11 @@ export interface AskPerson {
 }
 
 /** A login is needed, and there is nobody to log in. */
-export class LoginNeeded extends Error {}
+export class LoginRequired extends Error {}
 
 /** One run of the SDK's `auth`: a login, or the renewal of one. What comes of it is in `credentials`. */
 export class OAuthSession implements OAuthClientProvider {
-  readonly #person: AskPerson | undefined;
+  readonly #person: LoginBrowser | undefined;
   readonly #save: (credentials: Credentials) => Promise<void>;
   #client: Credentials['client'];
   #tokens: Credentials['tokens'];
@@ -28,7 +28,7 @@ export class OAuthSession implements OAuthClientProvider {
   #discovery: OAuthDiscoveryState | undefined;
 
   /** @param save told each time that there is something new to keep. */
-  constructor(kept: Credentials, save: (credentials: Credentials) => Promise<void>, person?: AskPerson) {
+  constructor(kept: Credentials, save: (credentials: Credentials) => Promise<void>, person?: LoginBrowser) {
     const { client } = kept;
     this.#person = person;
     this.#save = save;
@@ -61,7 +61,7 @@ export class OAuthSession implements OAuthClientProvider {
   }
 
   clientInformation(): OAuthClientInformationMixed | undefined {
-    if (this.#client === undefined && this.#person === undefined) throw new LoginNeeded('its login is over');
+    if (this.#client === undefined && this.#person === undefined) throw new LoginRequired('its login is over');
     return this.#client;
   }
 
@@ -83,7 +83,7 @@ export class OAuthSession implements OAuthClientProvider {
   redirectToAuthorization(url: URL): void {
     if (this.#person) this.#person.open(url);
     // What was refused is gone by now; what is still there could not be used for now.
-    else throw new LoginNeeded(this.#tokens ? 'its login cannot be renewed at the moment' : 'its login is over');
+    else throw new LoginRequired(this.#tokens ? 'its login cannot be renewed at the moment' : 'its login is over');
   }
 
   saveCodeVerifier(verifier: string): void {

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../../core/json.ts';
-import type { KeyField, ListedTool } from './types.ts';
+import type { KeyField, McpTool } from './types.ts';
 
 /** Names that mean nothing else. */
 const ownName = /^(x[-_]?)?(idempoten(cy|t|ce)?|dedup(e|lication)?)[-_]?(key|id|token)$/i;
@@ -18,7 +18,7 @@ const digitsMax = 32;
  * Where a tool takes an idempotency key: a text at the top of its input that is named so, and has room for
  * one. Undefined where there is none.
  */
-export function findKeyField(tool: ListedTool): KeyField | undefined {
+export function findKeyField(tool: McpTool): KeyField | undefined {
   const properties = memberOf(tool.inputSchema, 'properties');
   const found = Object.keys(properties).flatMap((name) => {
     const schema = asText(memberOf(properties, name));
@@ -38,7 +38,7 @@ export function sampleKeyText(field: KeyField): string {
   return keyText(field, sampleKey);
 }
 
-function isKey(name: string, description: string | undefined, tool: ListedTool): boolean {
+function isKey(name: string, description: string | undefined, tool: McpTool): boolean {
   if (ownName.test(name)) return true;
   if (tokenName.test(name)) return description === undefined || speaksOfIt.test(description);
   if (!requestIdName.test(name)) return false;

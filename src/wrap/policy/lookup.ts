@@ -1,18 +1,18 @@
 import type { LookupAnswer, LookupContext } from '../../core/tool/types.ts';
 import { valueAt } from './path.ts';
-import { isProxyResult } from './result.ts';
-import type { DecidedLookup, ProxyUpstream } from './types.ts';
+import { isMcpResult } from './result.ts';
+import type { CallTarget, DecidedLookup } from './types.ts';
 
 /** What a lookup is asked with. */
 export interface LookupParts {
   readonly lookup: DecidedLookup;
-  readonly upstream: ProxyUpstream;
+  readonly upstream: CallTarget;
   /** Makes of the item that was found what the call would have answered. */
   readonly resultOf: (item: unknown) => unknown;
 }
 
 /** Asks the server by another of its tools for the effect that carries the marker. */
-export async function lookUp(parts: LookupParts, input: unknown, context: LookupContext): Promise<LookupAnswer> {
+export async function runLookup(parts: LookupParts, input: unknown, context: LookupContext): Promise<LookupAnswer> {
   const { lookup, upstream, resultOf } = parts;
   const { marker, signal } = context;
   const asked = Object.entries(lookup.arguments).flatMap(([name, text]) => {
@@ -27,7 +27,7 @@ export async function lookUp(parts: LookupParts, input: unknown, context: Lookup
     signal,
   } as const;
   const answer = await upstream.send(call);
-  if (!isProxyResult(answer)) return unclear('the lookup answered no result of a tool');
+  if (!isMcpResult(answer)) return unclear('the lookup answered no result of a tool');
   if (answer.isError === true) return unclear('the lookup answered with an error');
   const found = itemsOf(answer, lookup);
   if (found === undefined) return unclear('the answer of the lookup holds no list where one was expected');

@@ -42,6 +42,6 @@ export function valueAt(value: unknown, path: ArgumentPath): unknown {
 }
 
 /** The place as a JSON pointer. */
-export function pointerOf(path: ArgumentPath): string {
+export function toPointer(path: ArgumentPath): string {
   return path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

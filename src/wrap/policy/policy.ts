@@ -10,7 +10,7 @@ import type {
   Decision,
   GuardDecision,
   KeyField,
-  ListedTool,
+  McpTool,
   PassDecision,
   WrapRule,
   WrapRules,
@@ -29,31 +29,32 @@ const lookupLagMs = minute;
  * An idempotency field comes before `idempotentHint`: such a tool is idempotent only while the key stays the
  * same, and the one that a model writes does not. It comes before the name, too: reads take no key.
  */
-export function decide(tool: ListedTool, rules: WrapRules): Decision {
+export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
   const { rule, isMeant } = ruleFor(tool.name, rules);
-  if (rule.match === 'off') return pass('configuration', 'match: off', []);
+  if (rule.match === 'off') return passDecision('configuration', 'match: off', []);
   const guess = guessByName(tool.name);
   const key = findKeyField(tool);
-  if (isMeant) return guarded(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
+  if (isMeant) return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
   if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
-    return pass('annotation', 'readOnlyHint', doubtsOfHint(guess));
+    return passDecision('annotation', 'readOnlyHint', hintWarnings(guess));
   }
-  if (key) return guarded(tool, rule, { because: 'key-field', why: `it takes an idempotency key (${key.name})`, key });
+  if (key)
+    return guardDecision(tool, rule, { because: 'key-field', why: `it takes an idempotency key (${key.name})`, key });
   if (idempotentHint === true && rules.trustAnnotations === 'all') {
-    return guarded(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
+    return guardDecision(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
   }
   if (guess.type === 'read' && readOnlyHint !== false && destructiveHint !== true) {
-    return pass('name', `"${guess.verb}" mostly reads`, doubtsOfRead(tool, guess));
+    return passDecision('name', `"${guess.verb}" mostly reads`, readWarnings(tool, guess));
   }
-  return guarded(tool, rule, {
+  return guardDecision(tool, rule, {
     because: 'default',
     why: 'nothing says that it only reads',
-    ...doubtsOfWrite(tool, guess),
+    ...writeWarnings(tool, guess),
   });
 }
 
-function pass(because: PassDecision['because'], why: string, warnings: readonly string[]): PassDecision {
+function passDecision(because: PassDecision['because'], why: string, warnings: readonly string[]): PassDecision {
   return Object.freeze({ type: 'pass', because, why, warnings: Object.freeze([...warnings]) });
 }
 
@@ -72,7 +73,7 @@ interface Guess {
  * for those that are sent twice. Its resource is all of its arguments: it is run again only when somebody calls
  * with these very arguments, and so wants this state now, whatever was written between.
  */
-function guarded(tool: ListedTool, rule: WrapRule, guess: Guess): GuardDecision {
+function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecision {
   const { because, why, key, isIdempotent = false } = guess;
   const warnings = [...(guess.warnings ?? [])];
   const given = rule.match === 'off' ? undefined : rule.match;
@@ -81,7 +82,7 @@ function guarded(tool: ListedTool, rule: WrapRule, guess: Guess): GuardDecision 
   const lookup = lookupOf(tool, rule, warnings);
   const isUpdate = isIdempotent || match !== 'identical';
   const windowMs = rule.windowMs ?? (match === 'identical' ? guessedWindowMs : defaultWindowMs(match));
-  if (match === 'identical' && because !== 'key-field') warnings.push(...doubtsOfRepeat(tool, rule, windowMs));
+  if (match === 'identical' && because !== 'key-field') warnings.push(...repeatWarnings(tool, rule, windowMs));
   return Object.freeze({
     type: 'guard',
     because,
@@ -138,7 +139,7 @@ function recoveryOf({ rule, key, lookup, isIdempotent }: RecoveryParts, warnings
   return recoveryList(possible);
 }
 
-function pathsOf(tool: ListedTool, texts: readonly string[], warnings: string[]): readonly ArgumentPath[] {
+function pathsOf(tool: McpTool, texts: readonly string[], warnings: string[]): readonly ArgumentPath[] {
   return texts.flatMap((text) => {
     const path = parsePath(text);
     if (path === undefined) {
@@ -153,7 +154,7 @@ function pathsOf(tool: ListedTool, texts: readonly string[], warnings: string[])
   });
 }
 
-function lookupOf(tool: ListedTool, { lookup }: WrapRule, warnings: string[]): DecidedLookup | undefined {
+function lookupOf(tool: McpTool, { lookup }: WrapRule, warnings: string[]): DecidedLookup | undefined {
   if (lookup === undefined) return undefined;
   const items = parsePath(lookup.items);
   const { argument, field } = lookup.marker;
@@ -173,14 +174,14 @@ function lookupOf(tool: ListedTool, { lookup }: WrapRule, warnings: string[]): D
   });
 }
 
-function doubtsOfHint(guess: NameGuess): readonly string[] {
+function hintWarnings(guess: NameGuess): readonly string[] {
   if (guess.type !== 'read-or-write') return [];
   return [
     `its server says that it only reads, and its name that it may ${guess.writes}: if it does, guard it by a rule`,
   ];
 }
 
-function doubtsOfRead(tool: ListedTool, guess: Extract<NameGuess, { type: 'read' }>): readonly string[] {
+function readWarnings(tool: McpTool, guess: Extract<NameGuess, { type: 'read' }>): readonly string[] {
   const doubts = guess.doubt === undefined ? [] : [guess.doubt];
   const statement = ['sql', 'query', 'statement', 'cypher', 'mutation', 'script'].find((name) => declares(tool, name));
   if (guess.verb === 'query' && statement !== undefined) doubts.push(`its ${statement} may be one that writes`);
@@ -188,7 +189,7 @@ function doubtsOfRead(tool: ListedTool, guess: Extract<NameGuess, { type: 'read'
   return doubts.map((doubt) => `not guarded because of its name, but ${doubt}: if it writes, guard it by a rule`);
 }
 
-function doubtsOfWrite(tool: ListedTool, guess: NameGuess): Pick<Guess, 'warnings'> {
+function writeWarnings(tool: McpTool, guess: NameGuess): Pick<Guess, 'warnings'> {
   if (guess.type === 'read-or-write') {
     return { warnings: [`it begins like a read, and may ${guess.writes}: if it only reads, set match: off`] };
   }
@@ -198,7 +199,7 @@ function doubtsOfWrite(tool: ListedTool, guess: NameGuess): Pick<Guess, 'warning
 }
 
 /** Where two identical calls are often both meant. The second is answered with the first one's result. */
-function doubtsOfRepeat(tool: ListedTool, rule: WrapRule, windowMs: number): readonly string[] {
+function repeatWarnings(tool: McpTool, rule: WrapRule, windowMs: number): readonly string[] {
   if (rule.match !== undefined || windowMs === 0) return [];
   const within = `within ${Math.ceil(windowMs / 1_000)} s`;
   const remedy = 'if each is meant, set match: same-call or off, or a shorter window';
@@ -212,11 +213,11 @@ function doubtsOfRepeat(tool: ListedTool, rule: WrapRule, windowMs: number): rea
   return [`"${setting}" to A, to B and to A again ${within}: the last is taken for a repeat of the first: ${remedy}`];
 }
 
-function declares(tool: ListedTool, name: string): boolean {
+function declares(tool: McpTool, name: string): boolean {
   return propertiesOf(tool).includes(name);
 }
 
-function propertiesOf({ inputSchema }: ListedTool): readonly string[] {
+function propertiesOf({ inputSchema }: McpTool): readonly string[] {
   const { properties } = inputSchema;
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }

@@ -1,10 +1,10 @@
 import { NotExecuted } from '../../core/errors.ts';
-import type { ProxyResult } from './types.ts';
+import type { McpResult } from './types.ts';
 
 const excerptCharsMax = 300;
 
 /** Whether a value is a result of a tool, as MCP has it: an object with a list of content. */
-export function isProxyResult(value: unknown): value is ProxyResult {
+export function isMcpResult(value: unknown): value is McpResult {
   return typeof value === 'object' && value !== null && Array.isArray((value as { content?: unknown }).content);
 }
 
@@ -12,14 +12,14 @@ export function isProxyResult(value: unknown): value is ProxyResult {
  * A server's result as it is kept and shown: as it came, every field of it. `content` may be left out of a
  * result (MCP 2025-11-25: default empty), and what is no object at all took effect all the same.
  */
-export function proxyResult(value: unknown): ProxyResult {
-  if (isProxyResult(value)) return value;
+export function toMcpResult(value: unknown): McpResult {
+  if (isMcpResult(value)) return value;
   const fields = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
   return { ...fields, content: [] };
 }
 
 /** The failure that an answer with `isError` is, where the configuration says that nothing took effect then. */
-export function refusalOf({ content }: ProxyResult): NotExecuted {
+export function failureOf({ content }: McpResult): NotExecuted {
   const texts = content.flatMap(({ type, text }) => (type === 'text' && typeof text === 'string' ? [text] : []));
   const line = texts
     .join(' ')

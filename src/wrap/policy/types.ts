@@ -2,7 +2,7 @@ import type { JsonSchema } from '../../core/json.ts';
 import type { Classification, ContentResult, Effect, Match, Recovery, Upstream } from '../../core/tool/types.ts';
 
 /** A tool as its server lists it (MCP 2025-11-25, `Tool`); fields that are not named here stay with it. */
-export interface ListedTool {
+export interface McpTool {
   readonly name: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;
@@ -116,7 +116,7 @@ export interface DecidedLookup {
 }
 
 /** One `tools/call` to the server. */
-export interface ProxyCall {
+export interface ForwardedCall {
   /** As the server knows the tool. */
   readonly name: string;
   readonly arguments: Readonly<Record<string, unknown>>;
@@ -131,7 +131,7 @@ export interface ProxyCall {
 }
 
 /** The server that a tool's calls go to. One object a server, shared by its tools. */
-export interface ProxyUpstream {
+export interface CallTarget {
   /** For messages. */
   readonly name: string;
   /** Part of every key: the same in every process that means the same server and account. */
@@ -140,7 +140,7 @@ export interface ProxyUpstream {
    * Sends a call and resolves with the result as it came, `isError` included. Rejects when there is no
    * result; `classify` says what that means.
    */
-  send(call: ProxyCall): Promise<unknown>;
+  send(call: ForwardedCall): Promise<unknown>;
   /** Resolves when calls can be sent; rejects when they cannot, and then nothing is executed. */
   ready?(): Promise<void>;
   /** What an error of `send` says about the effect. Undefined: not known, but for errors from before sending. */
@@ -148,4 +148,4 @@ export interface ProxyUpstream {
 }
 
 /** A result as the server sent it; every field of it passes. */
-export type ProxyResult = ContentResult & Readonly<Record<string, unknown>>;
+export type McpResult = ContentResult & Readonly<Record<string, unknown>>;

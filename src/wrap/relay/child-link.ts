@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../core/errors.ts';
 import { type Line, LineReader } from '../../server/lines.ts';
 import { endProcess, windowsSpawn } from './child-process.ts';
-import { idOf, LineEnds } from './line-excerpt.ts';
-import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
+import { LineExcerpt, responseIdIn } from './line-excerpt.ts';
+import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
 import { messageOf, type RpcId, type RpcMessage } from './message.ts';
 
 export interface ChildOptions {
@@ -25,7 +25,7 @@ interface Unwritten {
   readonly line: string;
   readonly maySend: MaySend | undefined;
   readonly resolve: () => void;
-  readonly reject: (fault: UpstreamFault) => void;
+  readonly reject: (fault: ServerFault) => void;
 }
 
 /** How long a process may take to end by itself, and then after SIGTERM, in ms. */
@@ -47,7 +47,7 @@ export class ChildLink implements Link {
   readonly #lines: LineReader;
   readonly #bytesMax: number;
   #child: ChildProcess | undefined;
-  readonly #ends = new LineEnds();
+  readonly #ends = new LineExcerpt();
   #isOverBound = false;
   #isClosing = false;
   #hasEnded = false;
@@ -71,7 +71,7 @@ export class ChildLink implements Link {
       const failed = (error: unknown): void => {
         const missing = isErrnoException(error) && error.code === 'ENOENT';
         const why = missing ? 'its command is not found (or its folder is not there)' : describeError(error);
-        reject(new UpstreamFault('not_executed', `${name} cannot be started: ${why}`, { cause: error }));
+        reject(new ServerFault('not_executed', `${name} cannot be started: ${why}`, { cause: error }));
       };
       try {
         const child = spawn(command, [...args], { env, cwd, stdio: ['pipe', 'pipe', 'inherit'], windowsHide: true });
@@ -89,10 +89,10 @@ export class ChildLink implements Link {
     const { name } = this.#options;
     const stdin = this.#child?.stdin;
     if (!stdin?.writable || this.#hasEnded) {
-      return Promise.reject(new UpstreamFault('not_executed', `${name} is not running`));
+      return Promise.reject(new ServerFault('not_executed', `${name} is not running`));
     }
     if (this.#unwrittenChars > unreadCharsMax) {
-      return Promise.reject(new UpstreamFault('not_executed', `${name} does not read what it is sent`));
+      return Promise.reject(new ServerFault('not_executed', `${name} does not read what it is sent`));
     }
     return new Promise((resolve, reject) => {
       const line = `${JSON.stringify(message)}\n`;
@@ -108,7 +108,7 @@ export class ChildLink implements Link {
     if (!next) return;
     if (next.maySend?.() === false) {
       this.#unwrittenChars -= next.line.length;
-      next.reject(tooLate(this.#options.name));
+      next.reject(claimLost(this.#options.name));
       this.#writeNext(stdin);
       return;
     }
@@ -118,7 +118,7 @@ export class ChildLink implements Link {
       this.#unwrittenChars -= next.line.length;
       const { name } = this.#options;
       // A line that was not written whole is none.
-      if (error) next.reject(new UpstreamFault('not_executed', `${name} takes no more input`, { cause: error }));
+      if (error) next.reject(new ServerFault('not_executed', `${name} takes no more input`, { cause: error }));
       else next.resolve();
       this.#writeNext(stdin);
     });
@@ -126,7 +126,7 @@ export class ChildLink implements Link {
 
   agreed(): void {}
 
-  reading(on: boolean): void {
+  setReading(on: boolean): void {
     if (on) this.#child?.stdout?.resume();
     else this.#child?.stdout?.pause();
   }
@@ -147,8 +147,8 @@ export class ChildLink implements Link {
   }
 
   #listen(child: ChildProcess): void {
-    child.stdin?.on('error', (error) => this.#events.odd(`writing: ${describeError(error)}`));
-    child.stdout?.on('error', (error) => this.#events.odd(`reading: ${describeError(error)}`));
+    child.stdin?.on('error', (error) => this.#events.warning(`writing: ${describeError(error)}`));
+    child.stdout?.on('error', (error) => this.#events.warning(`reading: ${describeError(error)}`));
     child.stdout?.on('data', this.#receive);
     child.once('exit', (code, signal) => {
       this.#how = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
@@ -194,21 +194,21 @@ export class ChildLink implements Link {
   /** Never what it says: it may hold anything. */
   #tellOdd(bytes: number): void {
     this.#odd += 1;
-    if (this.#odd <= 10) this.#events.odd(`a line of ${bytes} bytes on its stdout is no message, and is left out`);
+    if (this.#odd <= 10) this.#events.warning(`a line of ${bytes} bytes on its stdout is no message, and is left out`);
   }
 
   #noteEnds(chunk: Buffer): void {
     const ended = this.#ends.push(chunk);
     if (ended === undefined || !this.#isOverBound) return;
     this.#isOverBound = false;
-    this.#overBound(idOf(ended));
+    this.#overBound(responseIdIn(ended));
   }
 
   #overBound(id: RpcId | undefined): void {
     const { name } = this.#options;
     const what = `its answer has more than the ${this.#bytesMax} bytes that are read`;
     if (id !== undefined) {
-      this.#events.lost(id, new UpstreamFault('unknown', `${name}: ${what}`));
+      this.#events.lost(id, new ServerFault('unknown', `${name}: ${what}`));
       return;
     }
     // Somebody waits for it, and nobody knows who: ended, and begun again.

@@ -8,7 +8,7 @@ import type { RpcMessage } from './message.ts';
 const unsentMax = 256;
 
 /** The client of a proxy: messages pass as they are, and a client that does not read slows its servers down. */
-export class ClientSide {
+export class ClientConnection {
   readonly #transport: Transport;
   readonly #log: ToolLog;
   readonly #reading: (on: boolean) => void;

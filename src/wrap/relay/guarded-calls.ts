@@ -4,10 +4,11 @@ import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { progressTeller } from '../../server/progress.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
-import type { ProxyCall } from '../policy/types.ts';
-import { UpstreamFault } from './link.ts';
+import type { ForwardedCall } from '../policy/types.ts';
+import type { KnownTools } from './known-tools.ts';
+import { ServerFault } from './link.ts';
 import {
-  errorAnswer,
+  errorResponse,
   internalError,
   invalidParams,
   isObject,
@@ -19,8 +20,7 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import type { ToolMemory } from './known-tools.ts';
-import type { Upstream } from './server-connection.ts';
+import type { ServerConnection } from './server-connection.ts';
 
 /** MCP's "open this URL first", after which the client calls again. */
 const urlElicitationRequired = -32_042;
@@ -43,34 +43,38 @@ const contexts = new AsyncLocalStorage<CallContext>();
  * Sends a guarded call, with the `_meta` of whoever called, and resolves with the result as it came.
  * @throws UpstreamFault
  */
-export async function sendCall(upstream: Upstream, tools: ToolMemory, call: ProxyCall): Promise<unknown> {
+export async function sendToServer(
+  upstream: ServerConnection,
+  tools: KnownTools,
+  call: ForwardedCall,
+): Promise<unknown> {
   const { name, purpose } = call;
-  if (call.keyed && !(await tools.takesKeyOf(call))) {
-    throw new UpstreamFault('not_executed', `${upstream.name} has changed, and takes no key for ${name} any more`);
+  if (call.keyed && !(await tools.stillTakesKey(call))) {
+    throw new ServerFault('not_executed', `${upstream.name} has changed, and takes no key for ${name} any more`);
   }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
   const params = { ...context?.params, name, arguments: call.arguments };
   const { result, error } = await upstream.request('tools/call', params, call.maySend);
   if (result) {
-    const undone = purpose === 'operation' ? undoneOf(result, upstream.name, call.keyed) : undefined;
+    const undone = purpose === 'operation' ? faultInResult(result, upstream.name, call.keyed) : undefined;
     if (undone === undefined) return result;
     if (undone.effect === 'not_executed' && context) context.refusal = { result };
     throw undone;
   }
   const response: RpcError = error ?? { code: internalError, message: 'its answer has neither result nor error' };
-  const isDefinite = await saysNothingHappened(response, tools, name);
+  const isDefinite = await isDefiniteRefusal(response, tools, name);
   if (isDefinite && context) context.refusal = { error: response };
   const message = `${upstream.name} answered with the error ${response.code}: ${String(response.message)}`;
-  throw new UpstreamFault(isDefinite ? 'not_executed' : 'unknown', message, { response });
+  throw new ServerFault(isDefinite ? 'not_executed' : 'unknown', message, { response });
 }
 
 /**
  * `Invalid params` is also what some servers say when they do not like their own tool's result, and `Method not
  * found` what a tool passes on that has asked a client for what it does not have.
  */
-async function saysNothingHappened({ code }: RpcError, tools: ToolMemory, name: string): Promise<boolean> {
+async function isDefiniteRefusal({ code }: RpcError, tools: KnownTools, name: string): Promise<boolean> {
   if (code === urlElicitationRequired) return true;
-  return (code === methodNotFound || code === invalidParams) && (await tools.isMissing(name).catch(() => false));
+  return (code === methodNotFound || code === invalidParams) && (await tools.isMissingNow(name).catch(() => false));
 }
 
 /** By these a guard within the server says that it has executed nothing, and will not have for the same call. */
@@ -90,18 +94,18 @@ const refusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
  * A result that is no outcome: the server asks for more input first (MCP 2026-07-28, multi round-trip requests),
  * or is itself guarded and has refused. To keep it would be to hold back what it says when it is asked again.
  */
-function undoneOf(result: RpcParams, server: string, keyed: boolean): UpstreamFault | undefined {
+function faultInResult(result: RpcParams, server: string, keyed: boolean): ServerFault | undefined {
   if (result.resultType === 'input_required') {
-    return new UpstreamFault('not_executed', `${server} asks the caller for more input`);
+    return new ServerFault('not_executed', `${server} asks the caller for more input`);
   }
   const meta = isObject(result._meta) ? result._meta[OUTCOME_META] : undefined;
   const code = isObject(meta) ? meta.code : undefined;
   if (refusals.has(code))
-    return new UpstreamFault('not_executed', `${server} is guarded itself, and refused it (${code})`);
+    return new ServerFault('not_executed', `${server} is guarded itself, and refused it (${code})`);
   if (code !== 'idempotency_in_flight' && code !== 'outcome_unknown') return undefined;
   // Sent again as it is, it is recognised within; with another key it would be another operation.
   const effect = code === 'idempotency_in_flight' && !keyed ? 'not_executed' : 'unknown';
-  return new UpstreamFault(effect, `${server} is guarded itself, and has no outcome yet (${code})`);
+  return new ServerFault(effect, `${server} is guarded itself, and has no outcome yet (${code})`);
 }
 
 export interface GuardedCallsOptions {
@@ -126,7 +130,7 @@ export class GuardedCalls {
   }
 
   /** Takes a call. `route` says which tool it is, or undefined for one that has been passed on. */
-  async take(request: RpcRequest, route: () => Promise<string | undefined>): Promise<void> {
+  async handle(request: RpcRequest, route: () => Promise<string | undefined>): Promise<void> {
     const controller = new AbortController();
     this.#calls.set(request.id, controller);
     try {
@@ -214,12 +218,12 @@ export class GuardedCalls {
   }
 
   #fault(request: RpcRequest, error: unknown): RpcResponse {
-    if (error instanceof UpstreamFault && error.effect === 'not_executed')
-      return errorAnswer(request.id, `${error.message}. Nothing was executed: call again later.`);
+    if (error instanceof ServerFault && error.effect === 'not_executed')
+      return errorResponse(request.id, `${error.message}. Nothing was executed: call again later.`);
     this.#options.log.warn(`internal fault: ${describeError(error)}`);
     const message =
       'An internal fault of mcp-once. Whether the operation took effect is in the ledger: call again with the same arguments to learn it.';
-    return errorAnswer(request.id, message, internalError);
+    return errorResponse(request.id, message, internalError);
   }
 }
 

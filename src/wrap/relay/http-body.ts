@@ -4,11 +4,11 @@ export interface BodyWatch {
   readonly messageBytesMax: number;
   readonly isEventStream: boolean;
   /** Told once when no more will come. */
-  ended(how: BodyEnd): void;
+  ended(how: BodyEnding): void;
 }
 
 /** How a body ended. */
-export interface BodyEnd {
+export interface BodyEnding {
   /** Undefined when it ended as it should. */
   readonly fault?: 'broken' | 'too_large';
   /** True when the server numbered its events, so that the rest of the stream can be asked for. */
@@ -22,7 +22,7 @@ const blankLines = [Buffer.from('\n\n'), Buffer.from('\r\n\r\n')];
 export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   const state = { bytes: 0, isResumable: false, hasEnded: false };
-  const end = (fault?: BodyEnd['fault']): void => {
+  const end = (fault?: BodyEnding['fault']): void => {
     if (state.hasEnded) return;
     state.hasEnded = true;
     watch.ended({ isResumable: state.isResumable, ...(fault === undefined ? {} : { fault }) });

@@ -5,11 +5,11 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { describeError } from '../../core/errors.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
-import { type BodyEnd, watchBody } from './http-body.ts';
-import { patientFetch } from './http-fetch.ts';
-import { type Link, type LinkEvents, type MaySend, tooLate, UpstreamFault } from './link.ts';
-import { isRequest, type RpcId, type RpcMessage } from './message.ts';
 import type { OAuthAccess } from '../login/access.ts';
+import { type BodyEnding, watchBody } from './http-body.ts';
+import { patientFetch } from './http-fetch.ts';
+import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
+import { isRequest, type RpcId, type RpcMessage } from './message.ts';
 
 export interface HttpOptions {
   /** For messages. */
@@ -51,7 +51,7 @@ export class HttpLink implements Link {
   constructor(options: HttpOptions, events: LinkEvents) {
     this.#options = options;
     this.#events = events;
-    this.#authorized = options.access?.over(this.#fetchInTime) ?? this.#fetchInTime;
+    this.#authorized = options.access?.wrapFetch(this.#fetchInTime) ?? this.#fetchInTime;
   }
 
   async start(): Promise<void> {
@@ -83,7 +83,7 @@ export class HttpLink implements Link {
     this.#transport?.setProtocolVersion(protocolVersion);
   }
 
-  reading(): void {}
+  setReading(): void {}
 
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -95,10 +95,7 @@ export class HttpLink implements Link {
     }
     await transport?.close();
     for (const id of this.#waiting) {
-      this.#events.lost(
-        id,
-        new UpstreamFault('unknown', `${this.#options.name}: its session ended before it answered`),
-      );
+      this.#events.lost(id, new ServerFault('unknown', `${this.#options.name}: its session ended before it answered`));
     }
   }
 
@@ -146,7 +143,7 @@ export class HttpLink implements Link {
     } catch (error) {
       const { name } = this.#options;
       const both = `${name} speaks neither Streamable HTTP (${describeError(first)}) nor SSE (${describeError(error)})`;
-      throw new UpstreamFault('not_executed', both, { cause: first });
+      throw new ServerFault('not_executed', both, { cause: first });
     }
     this.#options.speaks.kind = 'sse';
     await this.send(message);
@@ -160,7 +157,7 @@ export class HttpLink implements Link {
 
   readonly #fetchInTime: typeof patientFetch = async (url, init) => {
     const ids = this.#mayBeSent.size > 0 && init?.method === 'POST' ? idsIn(init.body) : [];
-    if (ids.some((id) => this.#mayBeSent.get(id)?.() === false)) throw tooLate(this.#options.name);
+    if (ids.some((id) => this.#mayBeSent.get(id)?.() === false)) throw claimLost(this.#options.name);
     return patientFetch(url, init);
   };
 
@@ -170,14 +167,14 @@ export class HttpLink implements Link {
     const ids = init?.method === 'POST' ? idsIn(init.body) : [];
     const isEventStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '');
     const { messageBytesMax = 64 * 1024 * 1024 } = this.#options;
-    const ended = (how: BodyEnd): void => this.#bodyEnded(ids, how);
+    const ended = (how: BodyEnding): void => this.#bodyEnded(ids, how);
     const body = watchBody(response.body, { messageBytesMax, isEventStream, ended });
     const { status, statusText, headers } = response;
     return new Response(body, { status, statusText, headers });
   };
 
   /** A stream that ends before the answer has broken, unless its rest can be asked for. */
-  #bodyEnded(ids: readonly RpcId[], { fault, isResumable }: BodyEnd): void {
+  #bodyEnded(ids: readonly RpcId[], { fault, isResumable }: BodyEnding): void {
     const what = fault === 'too_large' ? 'its answer is larger than what is read' : 'its answer broke off';
     const isOver = fault === 'too_large' || !isResumable;
     for (const id of ids) this.#loseAfter(id, isOver ? graceMs : resumeMs, what);
@@ -186,7 +183,7 @@ export class HttpLink implements Link {
   #loseAfter(id: RpcId, delayMs: number, what: string): void {
     setTimeout(() => {
       if (!this.#waiting.delete(id) || this.#isClosed) return;
-      this.#events.lost(id, new UpstreamFault('unknown', `${this.#options.name}: ${what}`));
+      this.#events.lost(id, new ServerFault('unknown', `${this.#options.name}: ${what}`));
     }, delayMs).unref();
   }
 
@@ -194,21 +191,21 @@ export class HttpLink implements Link {
     for (const id of [...this.#waiting]) this.#loseAfter(id, 0, 'its answer broke off, and its rest is not to be had');
   }
 
-  #faultOf(error: unknown): UpstreamFault {
+  #faultOf(error: unknown): ServerFault {
     const { name } = this.#options;
-    if (error instanceof UpstreamFault) {
-      this.#events.odd(error.message.replace(`${name}: `, ''));
+    if (error instanceof ServerFault) {
+      this.#events.warning(error.message.replace(`${name}: `, ''));
       return error;
     }
     const message = `${name}: ${describeError(error)}`;
-    if (error instanceof UnauthorizedError) return new UpstreamFault('not_executed', message, { cause: error });
+    if (error instanceof UnauthorizedError) return new ServerFault('not_executed', message, { cause: error });
     const status = statusOf(error);
-    if (status === undefined) return new UpstreamFault(classifyNodeError(error), message, { cause: error });
+    if (status === undefined) return new ServerFault(classifyNodeError(error), message, { cause: error });
     const isOver = status === 404 || (status === 400 && /session/i.test(message));
     const sessionGone = isOver && this.#transport?.constructor === StreamableHTTPClientTransport && this.#hasSession();
     const isRefused = refusals.has(status);
     const told = `${name} answered with HTTP ${status}`;
-    return new UpstreamFault(isRefused ? 'not_executed' : 'unknown', told, { sessionGone, cause: error });
+    return new ServerFault(isRefused ? 'not_executed' : 'unknown', told, { sessionGone, cause: error });
   }
 
   #hasSession(): boolean {

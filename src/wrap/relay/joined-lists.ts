@@ -1,7 +1,7 @@
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { isObject, type RpcParams } from './message.ts';
-import type { Upstream } from './server-connection.ts';
+import type { ServerConnection } from './server-connection.ts';
 
 /** A list that servers have, and the capability under which they declare it. */
 export interface ListKind {
@@ -17,9 +17,9 @@ export const listKinds: readonly ListKind[] = Object.freeze([
   { method: 'prompts/list', member: 'prompts', capability: 'prompts' },
 ]);
 
-interface Listed {
+interface ListingServer {
   readonly name: string;
-  readonly upstream: Upstream;
+  readonly upstream: ServerConnection;
 }
 
 /**
@@ -27,7 +27,7 @@ interface Listed {
  * @param take makes of a server's items what the client sees.
  * @returns undefined for a cursor that is none. @throws what the servers threw, if none has answered.
  */
-export async function joinedPage<Server extends Listed>(
+export async function mergedPage<Server extends ListingServer>(
   servers: readonly Server[],
   { method, member }: ListKind,
   params: RpcParams,

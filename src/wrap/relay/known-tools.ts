@@ -2,24 +2,24 @@ import { type Clock, within } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
-import { shownSchema } from '../policy/filled-arguments.ts';
+import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
-import type { ListedTool, ProxyCall, ProxyUpstream } from '../policy/types.ts';
-import { UpstreamFault } from './link.ts';
+import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
+import { ServerFault } from './link.ts';
 import { isObject } from './message.ts';
-import type { Upstream } from './server-connection.ts';
+import type { ServerConnection } from './server-connection.ts';
 
 /**
  * What is done with a listed tool's calls: the tool that the engine runs, or undefined where they pass.
  * @param shownAs its name for the client, where that is not the server's own.
  */
-export type GuardTool = (listed: ListedTool, upstream: ProxyUpstream, shownAs: string) => Tool | undefined;
+export type MakeGuardedTool = (listed: McpTool, upstream: CallTarget, shownAs: string) => Tool | undefined;
 
-export interface ToolMemoryOptions {
-  readonly upstream: Upstream;
+export interface KnownToolsOptions {
+  readonly upstream: ServerConnection;
   /** Where the guarded tools' calls go. */
-  readonly calls: ProxyUpstream;
-  readonly guard: GuardTool;
+  readonly calls: CallTarget;
+  readonly guard: MakeGuardedTool;
   /** The name that a client sees. Default: the server's own. */
   readonly shownAs?: (name: string) => string;
   readonly clock: Clock;
@@ -27,14 +27,14 @@ export interface ToolMemoryOptions {
 }
 
 /** A tool as it was listed, and what is done with its calls. */
-interface Remembered {
+interface KnownTool {
   /** Undefined for one that is called and not listed. */
-  readonly listed: ListedTool | undefined;
+  readonly listed: McpTool | undefined;
   /** The listed tool as JSON. */
   readonly text: string;
   readonly tool: Tool | undefined;
   /** As the client sees it. */
-  readonly shown: ListedTool;
+  readonly shown: McpTool;
 }
 
 /** How many tools are remembered, how many pages of a list are read, and how often a list that changes. */
@@ -44,18 +44,18 @@ const roundsMax = 3;
 /** How long one page may take, in ms. */
 const pageMs = 30_000;
 
-const anyInput: ListedTool['inputSchema'] = Object.freeze({ type: 'object' });
+const anyInput: McpTool['inputSchema'] = Object.freeze({ type: 'object' });
 
 /** What one upstream has listed, each tool with its decision; read by itself where nobody has asked yet. */
-export class ToolMemory {
-  readonly #options: ToolMemoryOptions;
+export class KnownTools {
+  readonly #options: KnownToolsOptions;
   /** By the server's own name. Those that were listed since the list last changed, and all that ever were. */
-  readonly #fresh = new Map<string, Remembered>();
-  readonly #known = new Map<string, Remembered>();
+  readonly #fresh = new Map<string, KnownTool>();
+  readonly #known = new Map<string, KnownTool>();
   #listing: Promise<void> | undefined;
   #changes = 0;
 
-  constructor(options: ToolMemoryOptions) {
+  constructor(options: KnownToolsOptions) {
     this.#options = options;
   }
 
@@ -76,12 +76,12 @@ export class ToolMemory {
   }
 
   /** A page of the upstream's list as the client sees it. What is no tool stays as it is. */
-  learn(listed: readonly unknown[]): unknown[] {
+  remember(listed: readonly unknown[]): unknown[] {
     return listed.map((each) => (isListed(each) ? this.#remember(each).shown : each));
   }
 
   /** What is done with calls of this name. Undefined when that is not known without asking the upstream. */
-  decided(name: string): { readonly tool: Tool | undefined } | undefined {
+  known(name: string): { readonly tool: Tool | undefined } | undefined {
     return this.#fresh.get(name);
   }
 
@@ -106,7 +106,7 @@ export class ToolMemory {
   }
 
   /** True for one that is called, and that the upstream did not list when it was last asked. */
-  isGone(name: string): boolean {
+  isUnlisted(name: string): boolean {
     const known = this.#known.get(name);
     return known !== undefined && known.listed === undefined;
   }
@@ -115,7 +115,7 @@ export class ToolMemory {
    * Whether a call with an idempotency key may still be sent. Where the upstream has changed meanwhile, and takes no
    * key there any more, it would not recognise a call that it has had. @throws UpstreamFault; nothing was executed.
    */
-  async takesKeyOf({ name, arguments: sent }: ProxyCall): Promise<boolean> {
+  async stillTakesKey({ name, arguments: sent }: ForwardedCall): Promise<boolean> {
     if (!this.#fresh.has(name)) await this.decide(name);
     const listed = this.#fresh.get(name)?.listed;
     const field = listed && findKeyField(listed)?.name;
@@ -123,7 +123,7 @@ export class ToolMemory {
   }
 
   /** True when the upstream's list, read now, does not hold the name. */
-  async isMissing(name: string): Promise<boolean> {
+  async isMissingNow(name: string): Promise<boolean> {
     const listed = new Set<string>();
     await this.#readPages((tools) => {
       for (const each of tools) if (isListed(each)) listed.add(each.name);
@@ -131,7 +131,7 @@ export class ToolMemory {
     return !listed.has(name);
   }
 
-  #remember(listed: ListedTool, isUnlisted = false): Remembered {
+  #remember(listed: McpTool, isUnlisted = false): KnownTool {
     const text = JSON.stringify(listed);
     const before = this.#known.get(listed.name);
     const wasGuarded = before?.tool !== undefined && before.listed !== undefined;
@@ -144,7 +144,7 @@ export class ToolMemory {
   }
 
   /** What a server says only once a tool has been guarded does not let repeats through: a call may be in flight. */
-  #judge(listed: ListedTool, text: string, wasGuarded: boolean): Omit<Remembered, 'listed'> {
+  #judge(listed: McpTool, text: string, wasGuarded: boolean): Omit<KnownTool, 'listed'> {
     const { guard, calls, shownAs = (name) => name, log } = this.#options;
     const name = shownAs(listed.name);
     const renamed = name === listed.name ? listed : { ...listed, name };
@@ -166,7 +166,7 @@ export class ToolMemory {
 
   #listAll(): Promise<void> {
     this.#listing ??= this.#readPages((tools, changes) => {
-      if (changes === this.#changes) this.learn(tools);
+      if (changes === this.#changes) this.remember(tools);
     }).finally(() => {
       this.#listing = undefined;
     });
@@ -183,7 +183,7 @@ export class ToolMemory {
     for (let page = 0; page < pagesMax; page += 1) {
       const asking = upstream.request('tools/list', cursor === undefined ? {} : { cursor });
       const { result, error } = await within(clock, asking, pageMs, late).catch((fault: unknown) => {
-        throw new UpstreamFault('not_executed', `its tools cannot be listed: ${describeError(fault)}`);
+        throw new ServerFault('not_executed', `its tools cannot be listed: ${describeError(fault)}`);
       });
       // One that has no list has no tool to guard: it says so itself when it is called.
       if (error) return;
@@ -194,13 +194,13 @@ export class ToolMemory {
   }
 }
 
-function isListed(value: unknown): value is ListedTool {
+function isListed(value: unknown): value is McpTool {
   return isObject(value) && typeof value.name === 'string' && isObject(value.inputSchema);
 }
 
 /** Only what is different for the client changes; a schema that stays the same stays as it was written. */
-function shownAsGuarded(listed: ListedTool, tool: Tool): ListedTool {
-  const inputSchema = shownSchema(inputSchemaOf(tool)) as ListedTool['inputSchema'];
+function shownAsGuarded(listed: McpTool, tool: Tool): McpTool {
+  const inputSchema = schemaForModel(inputSchemaOf(tool)) as McpTool['inputSchema'];
   if (JSON.stringify(inputSchema) === JSON.stringify(listed.inputSchema)) return listed;
   return { ...listed, inputSchema };
 }

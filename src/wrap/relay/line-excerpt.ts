@@ -5,18 +5,18 @@ const newline = 0x0a;
 const keptBytes = 300;
 
 /** The beginning and the end of a line. */
-interface Ends {
+interface Excerpt {
   readonly head: string;
   readonly tail: string;
 }
 
 /** Keeps the ends of a line that is too long to be kept itself: one of them says whose answer it was. */
-export class LineEnds {
+export class LineExcerpt {
   #head: Buffer = Buffer.alloc(0);
   #tail: Buffer = Buffer.alloc(0);
 
   /** @returns the ends of the line that began before this chunk and ends in it. */
-  push(chunk: Buffer): Ends | undefined {
+  push(chunk: Buffer): Excerpt | undefined {
     const end = chunk.indexOf(newline);
     this.#keep(end === -1 ? chunk : chunk.subarray(0, end));
     if (end === -1) return undefined;
@@ -39,7 +39,7 @@ const first = new RegExp(`^\\s*\\{\\s*"jsonrpc"\\s*:\\s*"2\\.0"\\s*,\\s*"id"\\s*
 const last = new RegExp(`,"id":${id}\\}\\s*$`);
 
 /** The id of a response that is not read, as peers write it: first or last. Undefined where it is neither. */
-export function idOf({ head, tail }: Ends): RpcId | undefined {
+export function responseIdIn({ head, tail }: Excerpt): RpcId | undefined {
   const found = first.exec(head)?.[1] ?? last.exec(tail)?.[1];
   if (found === undefined) return undefined;
   const value: unknown = JSON.parse(found);

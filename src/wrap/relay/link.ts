@@ -13,7 +13,7 @@ export interface Link {
   /** Told the version that `initialize` agreed on. */
   agreed(protocolVersion: string): void;
   /** Reads on, or reads no more for now, where that can be chosen. */
-  reading(on: boolean): void;
+  setReading(on: boolean): void;
   /** Ends the connection; a process within 4 s. Tells `closed` no more. */
   close(): Promise<void>;
 }
@@ -22,17 +22,17 @@ export interface Link {
 export interface LinkEvents {
   message(message: RpcMessage): void;
   /** One request, written before, gets no answer any more; the connection lives on. */
-  lost(id: RpcId, fault: UpstreamFault): void;
+  lost(id: RpcId, fault: ServerFault): void;
   /** The connection has ended by itself: told once. */
   closed(reason: string): void;
   /** Something is not as it should be and does not matter to any request. */
-  odd(what: string): void;
+  warning(what: string): void;
 }
 
 export type OpenLink = (events: LinkEvents) => Link;
 
 /** A request to an upstream has no result, and what is known of its effect. */
-export class UpstreamFault extends Error {
+export class ServerFault extends Error {
   readonly effect: Classification;
   /** The upstream's own error response, where there is one. */
   readonly response: RpcError | undefined;
@@ -53,11 +53,11 @@ export class UpstreamFault extends Error {
 }
 
 /** What an error of a request to an upstream says about the request's effect. */
-export function classifyUpstreamFault(error: unknown): Classification | undefined {
-  return error instanceof UpstreamFault ? error.effect : undefined;
+export function classifyServerFault(error: unknown): Classification | undefined {
+  return error instanceof ServerFault ? error.effect : undefined;
 }
 
 /** The run that a call belongs to has ended, or its claim is no longer fresh, while the call waited to be sent. */
-export function tooLate(name: string): UpstreamFault {
-  return new UpstreamFault('not_executed', `the claim on the operation was lost before ${name} was sent it`);
+export function claimLost(name: string): ServerFault {
+  return new ServerFault('not_executed', `the claim on the operation was lost before ${name} was sent it`);
 }

@@ -1,7 +1,7 @@
 import { isObject, type RpcParams, type RpcResponse } from './message.ts';
 
 /** What a server has said of itself, by its name. */
-export interface Introduced {
+export interface ServerInitialization {
   readonly name: string;
   readonly result: NonNullable<RpcResponse['result']>;
 }
@@ -10,7 +10,7 @@ export interface Introduced {
  * The one answer to `initialize` that stands for several servers: the oldest version that was agreed on, all
  * capabilities but tasks (their ids cannot be told apart yet), and all instructions.
  */
-export function uniteIntroductions(all: readonly Introduced[], version: string): RpcParams {
+export function mergeInitializeResults(all: readonly ServerInitialization[], version: string): RpcParams {
   const versions = all.map(({ result }) => String(result.protocolVersion)).sort();
   const { tasks: _tasks, ...capabilities } = all.reduce(
     (united, { result }) => unite(united, result.capabilities),

@@ -73,7 +73,7 @@ export function isId(value: unknown): value is RpcId {
   return typeof value === 'string' || typeof value === 'number';
 }
 
-export function errorAnswer(id: RpcId, message: string, code: number = proxyErrorCode): RpcResponse {
+export function errorResponse(id: RpcId, message: string, code: number = proxyErrorCode): RpcResponse {
   return { jsonrpc: '2.0', id, error: { code, message } };
 }
 

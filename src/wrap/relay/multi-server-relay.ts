@@ -1,12 +1,13 @@
-import { Asked } from './server-requests.ts';
-import { ClientSide } from './client-connection.ts';
-import { GuardedCalls, sendCall } from './guarded-calls.ts';
+import { ClientConnection } from './client-connection.ts';
+import { GuardedCalls, sendToServer } from './guarded-calls.ts';
 import { listKinds } from './joined-lists.ts';
-import { classifyUpstreamFault, UpstreamFault } from './link.ts';
-import { type Member, MemberLists } from './merged-lists.ts';
+import { KnownTools } from './known-tools.ts';
+import { classifyServerFault, ServerFault } from './link.ts';
+import { mergeInitializeResults } from './merged-initialize.ts';
+import { MergedLists, type RelayedServer } from './merged-lists.ts';
 import {
   cancelledId,
-  errorAnswer,
+  errorResponse,
   invalidParams,
   isNotification,
   isObject,
@@ -18,12 +19,11 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
-import { ServerTokens } from './server-tokens.ts';
-import { lostMessage } from './single-server-relay.ts';
-import { ToolMemory } from './known-tools.ts';
-import { uniteIntroductions } from './merged-initialize.ts';
-import { Upstream } from './server-connection.ts';
+import { listChangedNotifications, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
+import { ServerConnection } from './server-connection.ts';
+import { ServerRequests } from './server-requests.ts';
+import { ServerProgressTokens } from './server-tokens.ts';
+import { lostRequestMessage } from './single-server-relay.ts';
 
 const resourceNotFound = -32_002;
 
@@ -31,8 +31,12 @@ const resourceNotFound = -32_002;
  * Puts the engine between a client and several servers, which look like one: tools and prompts have their
  * server's name before their own, lists are joined, and requests go where what they speak of was listed.
  */
-export function relayToSeveral(servers: readonly WrappedServer[], options: RelayOptions, version: string): Relay {
-  const relay = new SeveralRelay(servers, options, version);
+export function createMultiServerRelay(
+  servers: readonly WrappedServer[],
+  options: RelayOptions,
+  version: string,
+): Relay {
+  const relay = new MultiServerRelay(servers, options, version);
   return {
     catalog: {
       hidden: [],
@@ -51,29 +55,29 @@ export function relayToSeveral(servers: readonly WrappedServer[], options: Relay
   };
 }
 
-class SeveralRelay {
-  readonly members: readonly Member[];
-  readonly lists: MemberLists;
+class MultiServerRelay {
+  readonly members: readonly RelayedServer[];
+  readonly lists: MergedLists;
   readonly #options: RelayOptions;
   readonly #version: string;
-  readonly #client: ClientSide;
+  readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
-  readonly #asked = new Asked<Member>();
-  readonly #tokens = new ServerTokens<Member>();
+  readonly #asked = new ServerRequests<RelayedServer>();
+  readonly #tokens = new ServerProgressTokens<RelayedServer>();
   /** Where the client's requests have gone that have no answer yet; undefined for what is answered here. */
-  readonly #routed = new Map<RpcId, Member | undefined>();
+  readonly #routed = new Map<RpcId, RelayedServer | undefined>();
 
   constructor(servers: readonly WrappedServer[], options: RelayOptions, version: string) {
     const { transport, handle, scope, log } = options;
     this.#options = options;
     this.#version = version;
-    this.lists = new MemberLists(() => this.members, log);
-    this.#client = new ClientSide(transport, log, (on) => {
+    this.lists = new MergedLists(() => this.members, log);
+    this.#client = new ClientConnection(transport, log, (on) => {
       for (const { upstream } of this.members) upstream.reading(on);
     });
     const isGone = (shown: string): boolean => {
       const origin = this.lists.toolNames.find(shown);
-      return origin?.server.tools.isGone(origin.name) === true;
+      return origin?.server.tools.isUnlisted(origin.name) === true;
     };
     this.#calls = new GuardedCalls({ handle, scope, log, isGone, send: this.#client.send });
     this.members = servers.map((server) => this.#member(server));
@@ -84,35 +88,35 @@ class SeveralRelay {
     await Promise.all([...starting, this.#client.start((message) => this.#fromClient(message))]);
   }
 
-  #member({ name, identity, open }: WrappedServer): Member {
+  #member({ name, identity, open }: WrappedServer): RelayedServer {
     const { guard, clock, log, initializeMs } = this.#options;
-    const upstream = new Upstream(
+    const upstream = new ServerConnection(
       { name, open, clock, log, initializeMs },
       {
         message: (message) => this.#fromServer(member, message),
-        lost: (request, fault) => this.#answer(errorAnswer(request.id, lostMessage(request, fault))),
+        lost: (request, fault) => this.#answer(errorResponse(request.id, lostRequestMessage(request, fault))),
         down: () => this.#down(member),
         renewed: () => {
           member.tools.forget();
-          for (const each of changesOf(member.capabilities)) this.#client.send(each);
+          for (const each of listChangedNotifications(member.capabilities)) this.#client.send(each);
         },
         failed: (fault) => log.warn(`left out: ${fault.message}`),
       },
     );
-    const tools: ToolMemory = new ToolMemory({
+    const tools: KnownTools = new KnownTools({
       upstream,
       calls: {
         name,
         upstream: identity,
-        send: (call) => sendCall(upstream, tools, call),
-        classify: classifyUpstreamFault,
+        send: (call) => sendToServer(upstream, tools, call),
+        classify: classifyServerFault,
       },
       guard,
-      shownAs: (own) => this.lists.toolNames.show(member, own),
+      shownAs: (own) => this.lists.toolNames.prefix(member, own),
       clock,
       log,
     });
-    const member: Member = { name, upstream, tools };
+    const member: RelayedServer = { name, upstream, tools };
     return member;
   }
 
@@ -129,7 +133,7 @@ class SeveralRelay {
     this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
-      void this.#calls.take(request, () => this.#routeCall(request, name));
+      void this.#calls.handle(request, () => this.#routeCall(request, name));
       return;
     }
     this.#routed.set(request.id, undefined);
@@ -138,8 +142,8 @@ class SeveralRelay {
         if (answer) this.#answer(answer);
       },
       (error: unknown) => {
-        const fault = error instanceof UpstreamFault ? error : new UpstreamFault('not_executed', String(error));
-        this.#answer(errorAnswer(request.id, lostMessage(request, fault)));
+        const fault = error instanceof ServerFault ? error : new ServerFault('not_executed', String(error));
+        this.#answer(errorResponse(request.id, lostRequestMessage(request, fault)));
       },
     );
   }
@@ -155,7 +159,9 @@ class SeveralRelay {
       case 'ping':
         return { jsonrpc: '2.0', id, result: {} };
       case 'logging/setLevel':
-        await Promise.allSettled(this.lists.having('logging').map(({ upstream }) => upstream.request(method, params)));
+        await Promise.allSettled(
+          this.lists.withCapability('logging').map(({ upstream }) => upstream.request(method, params)),
+        );
         return { jsonrpc: '2.0', id, result: {} };
       case 'prompts/get':
         return this.#toPrompt(request, params.name, (name) => ({ ...params, name }));
@@ -169,7 +175,7 @@ class SeveralRelay {
         return this.#toPrompt(request, ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
       }
       default:
-        return errorAnswer(
+        return errorResponse(
           id,
           `Of several servers none can be told to be meant by ${method.slice(0, 64)}.`,
           methodNotFound,
@@ -181,28 +187,28 @@ class SeveralRelay {
     const answers = await Promise.allSettled(
       this.members.map(async (member) => {
         const { result, error } = await member.upstream.request('initialize', params);
-        if (!result) throw new UpstreamFault('not_executed', `${member.name}: ${error?.message}`);
+        if (!result) throw new ServerFault('not_executed', `${member.name}: ${error?.message}`);
         member.capabilities = isObject(result.capabilities) ? result.capabilities : {};
         return { name: member.name, result };
       }),
     );
     const all = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    if (all.length > 0) return { jsonrpc: '2.0', id, result: uniteIntroductions(all, this.#version) };
+    if (all.length > 0) return { jsonrpc: '2.0', id, result: mergeInitializeResults(all, this.#version) };
     const reasons = answers.map((each) => (each.status === 'rejected' ? String(each.reason.message) : ''));
-    const fault = new UpstreamFault('not_executed', reasons.join('; '));
+    const fault = new ServerFault('not_executed', reasons.join('; '));
     this.#options.onFailed(fault);
-    return errorAnswer(id, fault.message);
+    return errorResponse(id, fault.message);
   }
 
   async #routeCall(request: RpcRequest, shown: string): Promise<string | undefined> {
     const origin = await this.lists.tool(shown);
     if (!origin) {
       const message = `There is no tool ${JSON.stringify(shown.slice(0, 64))}. Nothing was executed. What an earlier call of one did is in the ledger: mcp-once ledger list.`;
-      if (this.#calls.release(request.id)) this.#client.send(errorAnswer(request.id, message, invalidParams));
+      if (this.#calls.release(request.id)) this.#client.send(errorResponse(request.id, message, invalidParams));
       return undefined;
     }
     const { server: member, name } = origin;
-    const { tool } = member.tools.decided(name) ?? (await member.tools.decide(name));
+    const { tool } = member.tools.known(name) ?? (await member.tools.decide(name));
     if (tool) return tool.name;
     if (this.#calls.release(request.id)) this.#pass(member, { ...request, params: { ...request.params, name } });
     return undefined;
@@ -210,7 +216,7 @@ class SeveralRelay {
 
   async #toPrompt(request: RpcRequest, shown: unknown, renamed: (name: string) => RpcRequest['params']) {
     const origin = await this.lists.prompt(shown);
-    if (!origin) return errorAnswer(request.id, 'There is no prompt of this name.', invalidParams);
+    if (!origin) return errorResponse(request.id, 'There is no prompt of this name.', invalidParams);
     const params = renamed(origin.name);
     this.#pass(origin.server, { ...request, ...(params === undefined ? {} : { params }) });
     return undefined;
@@ -223,14 +229,14 @@ class SeveralRelay {
       this.#pass(found, request);
       return undefined;
     }
-    for (const { upstream } of this.lists.having('resources')) {
+    for (const { upstream } of this.lists.withCapability('resources')) {
       const answer = await upstream.request(request.method, request.params).catch(() => undefined);
       if (answer?.result) return { ...answer, id: request.id };
     }
-    return errorAnswer(request.id, 'No server has this resource.', resourceNotFound);
+    return errorResponse(request.id, 'No server has this resource.', resourceNotFound);
   }
 
-  #pass(member: Member, request: RpcRequest): void {
+  #pass(member: RelayedServer, request: RpcRequest): void {
     this.#routed.set(request.id, member);
     member.upstream.forward(request);
   }
@@ -254,7 +260,7 @@ class SeveralRelay {
     else for (const member of this.members) if (member.capabilities) member.upstream.forward(message);
   }
 
-  #fromServer(member: Member, message: RpcMessage): void {
+  #fromServer(member: RelayedServer, message: RpcMessage): void {
     if (isRequest(message)) this.#client.send(this.#asked.add(member, this.#tokens.rename(member, message), true));
     else if (!isNotification(message)) {
       // What was asked of one server no other may answer.
@@ -268,16 +274,16 @@ class SeveralRelay {
         this.#client.send(message);
         return;
       }
-      const requestId = this.#asked.idOf(member, cancelled);
+      const requestId = this.#asked.clientIdOf(member, cancelled);
       if (requestId === undefined) return;
       this.#asked.take(requestId);
       this.#client.send({ ...message, params: { ...message.params, requestId } });
     }
   }
 
-  #down(member: Member): void {
+  #down(member: RelayedServer): void {
     member.tools.forget();
-    for (const requestId of this.#asked.drop(member)) {
+    for (const requestId of this.#asked.dropAll(member)) {
       const params = { requestId, reason: 'the server that asked has ended' };
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }

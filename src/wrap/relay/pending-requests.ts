@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { UpstreamFault } from './link.ts';
+import type { ServerFault } from './link.ts';
 import type { RpcId, RpcParams, RpcRequest, RpcResponse } from './message.ts';
 
 /** A request that has no answer yet. */
@@ -10,20 +10,20 @@ interface PendingRequest {
   /** Of our own requests. */
   readonly own?: {
     readonly resolve: (response: RpcResponse) => void;
-    readonly reject: (fault: UpstreamFault) => void;
+    readonly reject: (fault: ServerFault) => void;
   };
 }
 
 /** The requests to one upstream that have no answer yet: the client's, under its own ids, and this proxy's. */
-export class Pending {
+export class PendingRequests {
   readonly #requests = new Map<RpcId, PendingRequest>();
   /** Of this one's ids. No client can have chosen it: a client may be such a proxy, too. */
   readonly #ownPrefix = `mcp-once:${randomUUID()}:`;
   #count = 0;
-  readonly #onLost: (request: RpcRequest, fault: UpstreamFault) => void;
+  readonly #onLost: (request: RpcRequest, fault: ServerFault) => void;
 
   /** @param onLost told of a request of the client that gets no answer. */
-  constructor(onLost: (request: RpcRequest, fault: UpstreamFault) => void) {
+  constructor(onLost: (request: RpcRequest, fault: ServerFault) => void) {
     this.#onLost = onLost;
   }
 
@@ -62,14 +62,14 @@ export class Pending {
   }
 
   /** @returns true when the answer was one of ours, and is nobody else's business. */
-  answered(response: RpcResponse): boolean {
+  takeResponse(response: RpcResponse): boolean {
     const pending = this.#requests.get(response.id);
     this.#requests.delete(response.id);
     pending?.own?.resolve(response);
     return pending?.own !== undefined || this.#isOwn(response.id);
   }
 
-  lose(id: RpcId, fault: UpstreamFault): void {
+  lose(id: RpcId, fault: ServerFault): void {
     const pending = this.#requests.get(id);
     if (!pending) return;
     this.#requests.delete(id);
@@ -78,7 +78,7 @@ export class Pending {
   }
 
   /** Those that were sent; the others still can be. */
-  loseSent(fault: UpstreamFault): void {
+  loseSent(fault: ServerFault): void {
     for (const [id, { sent }] of [...this.#requests]) if (sent) this.lose(id, fault);
   }
 

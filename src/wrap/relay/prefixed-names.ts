@@ -5,7 +5,7 @@ const charsMax = 64;
 const hashChars = 8;
 
 /** Where a name that a client sees leads. */
-export interface Origin<Server> {
+export interface NameTarget<Server> {
   readonly server: Server;
   /** As the server knows it. */
   readonly name: string;
@@ -17,8 +17,8 @@ export interface Origin<Server> {
  * One that could be that of two servers is that of the one with the longer name, whoever lists it first: a name
  * that a model remembers must not lead to another server after a restart.
  */
-export class ShownNames<Server extends { readonly name: string }> {
-  readonly #origins = new Map<string, Origin<Server>>();
+export class PrefixedNames<Server extends { readonly name: string }> {
+  readonly #origins = new Map<string, NameTarget<Server>>();
   readonly #shown = new Map<Server, Map<string, string>>();
   readonly #servers: () => readonly Server[];
   readonly #warn: (message: string) => void;
@@ -28,7 +28,7 @@ export class ShownNames<Server extends { readonly name: string }> {
     this.#warn = warn;
   }
 
-  show(server: Server, name: string): string {
+  prefix(server: Server, name: string): string {
     const names = this.#shown.get(server) ?? new Map<string, string>();
     this.#shown.set(server, names);
     const known = names.get(name);
@@ -46,7 +46,7 @@ export class ShownNames<Server extends { readonly name: string }> {
     return shown;
   }
 
-  find(shown: string): Origin<Server> | undefined {
+  find(shown: string): NameTarget<Server> | undefined {
     return this.#origins.get(shown);
   }
 
@@ -68,8 +68,8 @@ function hashed(plain: string, parts: readonly string[]): string {
 
 function collision<Server extends { readonly name: string }>(
   shown: string,
-  mine: Origin<Server>,
-  other: Origin<Server>,
+  mine: NameTarget<Server>,
+  other: NameTarget<Server>,
 ): string {
   const both = [mine, other].map(({ server, name }) => `"${name}" of ${server.name}`);
   return `${both.join(' and ')} would have one name: the first is shown as ${shown}`;

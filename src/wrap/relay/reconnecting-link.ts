@@ -1,11 +1,11 @@
 import { type Clock, pause } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import { type Link, type OpenLink, UpstreamFault } from './link.ts';
+import { type Link, type OpenLink, ServerFault } from './link.ts';
 import type { RpcId, RpcMessage } from './message.ts';
-import { Restarts } from './restarts.ts';
+import { RestartSchedule } from './restarts.ts';
 
-export interface ConnectionOptions {
+export interface ReconnectingLinkOptions {
   /** For messages. */
   readonly name: string;
   readonly open: OpenLink;
@@ -16,9 +16,9 @@ export interface ConnectionOptions {
 }
 
 /** What a connection tells and asks whoever sends through it. */
-export interface ConnectionEvents {
+export interface ReconnectingLinkEvents {
   received(link: Link, message: RpcMessage): void;
-  lost(id: RpcId, fault: UpstreamFault): void;
+  lost(id: RpcId, fault: ServerFault): void;
   /** Whether there is anything that could be said to another process or session. */
   isInitialized(): boolean;
   /** Whether `initialize` has been answered at all. */
@@ -26,34 +26,34 @@ export interface ConnectionEvents {
   /** Tells a link that is not up yet what the last one was told. @throws UpstreamFault */
   replay(link: Link): Promise<void>;
   /** What was sent has no answer any more. */
-  ended(fault: UpstreamFault): void;
+  ended(fault: ServerFault): void;
   /** No link is up; what the server had asked needs no answer any more. */
   down(): void;
   renewed(): void;
   /** For good. */
-  failed(fault: UpstreamFault): void;
+  failed(fault: ServerFault): void;
 }
 
-type Taker = (link: Link | UpstreamFault) => void;
+type LinkWaiter = (link: Link | ServerFault) => void;
 
 /** How long the answers of a session that is over are waited for, in ms. */
 const retiredMs = 60_000;
 
 /** The link to one upstream, and the next one when it has ended: later each time, and not for ever. */
-export class Connection {
-  readonly #options: ConnectionOptions;
-  readonly #events: ConnectionEvents;
-  readonly #restarts = new Restarts();
+export class ReconnectingLink {
+  readonly #options: ReconnectingLinkOptions;
+  readonly #events: ReconnectingLinkEvents;
+  readonly #restarts = new RestartSchedule();
   readonly #closing = new AbortController();
   /** Sessions that are over, and may still answer what was sent in them. */
   readonly #retired = new Set<Link>();
   #link: Link | undefined;
   /** `down`: opened again when next it is needed and may be; `dead`: never. */
   #state: 'starting' | 'up' | 'restarting' | 'down' | 'dead' = 'starting';
-  #waiting: Taker[] = [];
+  #waiting: LinkWaiter[] = [];
   #why = '';
 
-  constructor(options: ConnectionOptions, events: ConnectionEvents) {
+  constructor(options: ReconnectingLinkOptions, events: ReconnectingLinkEvents) {
     this.#options = options;
     this.#events = events;
   }
@@ -81,10 +81,10 @@ export class Connection {
     const { clock, name } = this.#options;
     if (this.#state === 'down' && this.#restarts.mayBegin(clock.monotonicMs())) void this.#restart();
     if (this.#state === 'down' || this.#state === 'dead') {
-      return Promise.reject(new UpstreamFault('not_executed', `${name} is down: ${this.#why}`));
+      return Promise.reject(new ServerFault('not_executed', `${name} is down: ${this.#why}`));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push((given) => (given instanceof UpstreamFault ? reject(given) : resolve(given)));
+      this.#waiting.push((given) => (given instanceof ServerFault ? reject(given) : resolve(given)));
     });
   }
 
@@ -107,12 +107,12 @@ export class Connection {
     const { signal } = this.#closing;
     void pause(clock, initializeMs, signal).then(() => {
       if (signal.aborted || this.#events.isAnswered() || link !== this.#link) return;
-      this.die(new UpstreamFault('unknown', this.#silence()));
+      this.die(new ServerFault('unknown', this.#silence()));
     });
   }
 
   /** For good: there is nothing that could be said to another one. */
-  die(fault: UpstreamFault): void {
+  die(fault: ServerFault): void {
     const link = this.#link;
     this.#link = undefined;
     this.#state = 'dead';
@@ -125,7 +125,7 @@ export class Connection {
 
   /** Reads on, or reads no more for now, where that can be chosen. */
   reading(on: boolean): void {
-    this.#link?.reading(on);
+    this.#link?.setReading(on);
   }
 
   async close(): Promise<void> {
@@ -135,7 +135,7 @@ export class Connection {
     this.#link = undefined;
     this.#state = 'dead';
     await link?.close();
-    const fault = new UpstreamFault('unknown', `${this.#options.name} was closed`);
+    const fault = new ServerFault('unknown', `${this.#options.name} was closed`);
     this.#refuseWaiting(fault);
     this.#events.ended(fault);
   }
@@ -148,7 +148,7 @@ export class Connection {
       },
       lost: (id, fault) => this.#events.lost(id, fault),
       closed: (reason) => this.#ended(link, reason),
-      odd: (what) => this.#options.log.warn(`${this.#options.name}: ${what}`),
+      warning: (what) => this.#options.log.warn(`${this.#options.name}: ${what}`),
     });
     this.#link = link;
     return link;
@@ -169,10 +169,10 @@ export class Connection {
     log.warn(`${name}: ${why}`);
     void link.close().catch(() => undefined);
     if (!this.#events.isInitialized()) {
-      this.die(new UpstreamFault('unknown', `${name} did not come up: ${why}`));
+      this.die(new ServerFault('unknown', `${name} did not come up: ${why}`));
       return;
     }
-    this.#events.ended(new UpstreamFault('unknown', `${name}: ${why} before it answered`));
+    this.#events.ended(new ServerFault('unknown', `${name}: ${why} before it answered`));
     if (this.#state === 'up') this.#beginAgain();
   }
 
@@ -189,7 +189,7 @@ export class Connection {
       if (delayMs === undefined) {
         this.#state = 'down';
         this.#why = `it has ended too often within a minute (the last time: ${this.#why})`;
-        this.#refuseWaiting(new UpstreamFault('not_executed', `${name} is down: ${this.#why}`));
+        this.#refuseWaiting(new ServerFault('not_executed', `${name} is down: ${this.#why}`));
         return;
       }
       this.#state = 'restarting';
@@ -213,7 +213,7 @@ export class Connection {
     const { clock, initializeMs } = this.#options;
     const bound = new AbortController();
     const late = pause(clock, initializeMs, bound.signal).then(() => {
-      throw new UpstreamFault('not_executed', this.#silence());
+      throw new ServerFault('not_executed', this.#silence());
     });
     late.catch(() => undefined);
     try {
@@ -226,11 +226,11 @@ export class Connection {
     } finally {
       bound.abort();
     }
-    if (this.#link !== link) throw new UpstreamFault('not_executed', this.#why);
+    if (this.#link !== link) throw new ServerFault('not_executed', this.#why);
     return link;
   }
 
-  #refuseWaiting(fault: UpstreamFault): void {
+  #refuseWaiting(fault: ServerFault): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const take of waiting) take(fault);
@@ -241,8 +241,8 @@ export class Connection {
     return `${name} did not answer initialize within ${initializeMs / 1000} s`;
   }
 
-  #faultOf(error: unknown): UpstreamFault {
-    if (error instanceof UpstreamFault) return error;
-    return new UpstreamFault('not_executed', `${this.#options.name}: ${describeError(error)}`, { cause: error });
+  #faultOf(error: unknown): ServerFault {
+    if (error instanceof ServerFault) return error;
+    return new ServerFault('not_executed', `${this.#options.name}: ${describeError(error)}`, { cause: error });
   }
 }

@@ -3,10 +3,10 @@ import type { Outcome, ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
-import type { OpenLink, UpstreamFault } from './link.ts';
+import type { LoginPrompt } from '../login/log-in.ts';
+import type { MakeGuardedTool } from './known-tools.ts';
+import type { OpenLink, ServerFault } from './link.ts';
 import { isObject, type RpcNotification } from './message.ts';
-import type { Interaction } from '../login/log-in.ts';
-import type { GuardTool } from './known-tools.ts';
 
 /** A server that is wrapped. */
 export interface WrappedServer {
@@ -24,13 +24,13 @@ export interface ServerLogin {
   /** Whether there is one, good or not. */
   isKept(): Promise<boolean>;
   /** @returns false where the server asks for none. @throws McpOnceError `upstream_unavailable` */
-  logIn(interaction: Interaction): Promise<boolean>;
+  logIn(interaction: LoginPrompt): Promise<boolean>;
 }
 
 export interface RelayOptions {
   /** To the client. Not started. */
   readonly transport: Transport;
-  readonly guard: GuardTool;
+  readonly guard: MakeGuardedTool;
   /** The engine over `Relay.catalog`. Called only once a client has called a tool. */
   readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly scope: () => ToolCall['scope'];
@@ -39,7 +39,7 @@ export interface RelayOptions {
   /** How long a server may take to answer `initialize`, in ms. */
   readonly initializeMs: number;
   /** Told once when there is no server to relay to; the client has been told. */
-  readonly onFailed: (fault: UpstreamFault) => void;
+  readonly onFailed: (fault: ServerFault) => void;
 }
 
 /** A client's connection to what is wrapped. */
@@ -52,7 +52,7 @@ export interface Relay {
 }
 
 /** Tells a client that what a server offers may be something else: another process has taken over. */
-export function changesOf(capabilities: unknown): RpcNotification[] {
+export function listChangedNotifications(capabilities: unknown): RpcNotification[] {
   return ['tools', 'resources', 'prompts'].flatMap((kind) => {
     const declared = isObject(capabilities) ? capabilities[kind] : undefined;
     if (!isObject(declared) || declared.listChanged !== true) return [];

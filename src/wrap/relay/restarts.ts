@@ -5,7 +5,7 @@ const delayMinMs = 100;
 const delayMaxMs = 5_000;
 
 /** Says when a connection that has ended may be opened again: later each time, and not for ever. */
-export class Restarts {
+export class RestartSchedule {
   #atMs: number[] = [];
 
   mayBegin(nowMs: number): boolean {

@@ -1,6 +1,5 @@
 import { describeError } from '../../core/errors.ts';
-import { Connection, type ConnectionOptions } from './reconnecting-link.ts';
-import { type Link, type MaySend, tooLate, UpstreamFault } from './link.ts';
+import { claimLost, type Link, type MaySend, ServerFault } from './link.ts';
 import {
   cancelledId,
   isNotification,
@@ -11,47 +10,48 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { Pending } from './pending-requests.ts';
+import { PendingRequests } from './pending-requests.ts';
+import { ReconnectingLink, type ReconnectingLinkOptions } from './reconnecting-link.ts';
 import { SessionState } from './session-state.ts';
 
 /** What an upstream tells whoever relays for it. */
-export interface UpstreamEvents {
+export interface ServerConnectionEvents {
   /** Its own requests and notifications, and the answers of requests that were forwarded. */
   message(message: RpcMessage): void;
   /** A request that was forwarded gets no answer. */
-  lost(request: RpcRequest, fault: UpstreamFault): void;
+  lost(request: RpcRequest, fault: ServerFault): void;
   /** The connection has ended: what it had asked needs no answer any more. */
   down(): void;
   /** Another process or session has taken over: what was remembered of the last one holds no longer. */
   renewed(): void;
   /** It never came to answer `initialize`, and is not started again. */
-  failed(fault: UpstreamFault): void;
+  failed(fault: ServerFault): void;
 }
 
 /**
  * An upstream through all its processes or sessions. What is sent while there is none waits for the next
  * one; one that has ended is started again, and told what the client had told the last one.
  */
-export class Upstream {
+export class ServerConnection {
   readonly name: string;
-  readonly #options: ConnectionOptions;
-  readonly #events: UpstreamEvents;
-  readonly #pending: Pending;
+  readonly #options: ReconnectingLinkOptions;
+  readonly #events: ServerConnectionEvents;
+  readonly #pending: PendingRequests;
   readonly #session = new SessionState();
-  readonly #connection: Connection;
+  readonly #connection: ReconnectingLink;
 
-  constructor(options: ConnectionOptions, events: UpstreamEvents) {
+  constructor(options: ReconnectingLinkOptions, events: ServerConnectionEvents) {
     this.name = options.name;
     this.#options = options;
     this.#events = events;
-    this.#pending = new Pending((request, fault) => events.lost(request, fault));
-    this.#connection = new Connection(options, {
+    this.#pending = new PendingRequests((request, fault) => events.lost(request, fault));
+    this.#connection = new ReconnectingLink(options, {
       received: (link, message) => this.#receive(link, message),
       lost: (id, fault) => this.#pending.lose(id, fault),
       isInitialized: () => this.#session.isInitialized,
       isAnswered: () => this.#session.isAnswered,
       replay: async (link) => {
-        await this.#session.replay((message) => this.#exchange(link, message));
+        await this.#session.restore((message) => this.#exchange(link, message));
       },
       ended: (fault) => this.#pending.loseSent(fault),
       down: () => events.down(),
@@ -116,7 +116,7 @@ export class Upstream {
   #sendBy(link: Link, message: RpcMessage, maySend: MaySend = () => true): Promise<void> {
     if (isRequest(message)) {
       if (!this.#pending.has(message.id)) return Promise.resolve();
-      if (!maySend()) return Promise.reject(tooLate(this.name));
+      if (!maySend()) return Promise.reject(claimLost(this.name));
       this.#pending.noteSent(message.id);
     }
     return link.send(message, maySend);
@@ -131,7 +131,7 @@ export class Upstream {
       this.#session.noteInitialized(message);
       agree(link, message);
     }
-    if (!this.#pending.answered(message)) this.#events.message(message);
+    if (!this.#pending.takeResponse(message)) this.#events.message(message);
   }
 
   /** Sends by a link that is not up yet. */
@@ -149,9 +149,9 @@ export class Upstream {
     return response;
   }
 
-  #faultOf(error: unknown): UpstreamFault {
-    if (error instanceof UpstreamFault) return error;
-    return new UpstreamFault('unknown', `${this.name}: ${describeError(error)}`, { cause: error });
+  #faultOf(error: unknown): ServerFault {
+    if (error instanceof ServerFault) return error;
+    return new ServerFault('unknown', `${this.name}: ${describeError(error)}`, { cause: error });
   }
 }
 

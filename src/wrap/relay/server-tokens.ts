@@ -5,7 +5,7 @@ import { isObject, type RpcRequest } from './message.ts';
 const tokensMax = 10_000;
 
 /** The progress tokens of what several servers ask the client: two servers may use the same. */
-export class ServerTokens<Server> {
+export class ServerProgressTokens<Server> {
   readonly #tokens = new Map<string, { readonly server: Server; readonly token: unknown }>();
 
   /** The request with a token that no other server's has. */

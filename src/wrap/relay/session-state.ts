@@ -1,4 +1,4 @@
-import { UpstreamFault } from './link.ts';
+import { ServerFault } from './link.ts';
 import {
   isRequest,
   type RpcId,
@@ -12,7 +12,7 @@ import {
 const subscriptionsMax = 1_000;
 
 /** Sends one message by a connection that is being opened; resolves with its answer, where it has one. */
-type Exchange = (message: RpcRequest | RpcNotification) => Promise<RpcResponse | undefined>;
+type SendMessage = (message: RpcRequest | RpcNotification) => Promise<RpcResponse | undefined>;
 
 /** What a client has told its server and a new process or session has to be told again. */
 export class SessionState {
@@ -58,11 +58,11 @@ export class SessionState {
   }
 
   /** @throws UpstreamFault when `initialize` is refused. */
-  async replay(exchange: Exchange): Promise<void> {
-    if (!this.#initialize) throw new UpstreamFault('not_executed', 'the client has not initialized');
+  async restore(exchange: SendMessage): Promise<void> {
+    if (!this.#initialize) throw new ServerFault('not_executed', 'the client has not initialized');
     const answer = await exchange(this.#initialize);
     if (answer?.result === undefined) {
-      throw new UpstreamFault('not_executed', `it refused initialize: ${answer?.error?.message}`);
+      throw new ServerFault('not_executed', `it refused initialize: ${answer?.error?.message}`);
     }
     if (this.#initialized) await exchange(this.#initialized);
     // What was asked for besides is better not had than waited for.

@@ -1,10 +1,10 @@
-import { Asked } from './server-requests.ts';
-import { ClientSide } from './client-connection.ts';
-import { GuardedCalls, sendCall } from './guarded-calls.ts';
-import { classifyUpstreamFault, type UpstreamFault } from './link.ts';
+import { ClientConnection } from './client-connection.ts';
+import { GuardedCalls, sendToServer } from './guarded-calls.ts';
+import { KnownTools } from './known-tools.ts';
+import { classifyServerFault, type ServerFault } from './link.ts';
 import {
   cancelledId,
-  errorAnswer,
+  errorResponse,
   isNotification,
   isRequest,
   type RpcId,
@@ -12,17 +12,17 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { changesOf, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
-import { ToolMemory } from './known-tools.ts';
-import { Upstream } from './server-connection.ts';
+import { listChangedNotifications, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
+import { ServerConnection } from './server-connection.ts';
+import { ServerRequests } from './server-requests.ts';
 
 /**
  * Puts the engine between a client and one server. Every message passes as it is and under its own id, but
  * for two: the answer of `tools/list`, where a guarded tool gets its `repeat_token`, and the `tools/call` of
  * a guarded tool, which goes through the engine.
  */
-export function relayToOne(server: WrappedServer, options: RelayOptions): Relay {
-  const relay = new SingleRelay(server, options);
+export function createSingleServerRelay(server: WrappedServer, options: RelayOptions): Relay {
+  const relay = new SingleServerRelay(server, options);
   return {
     catalog: {
       hidden: [],
@@ -36,13 +36,13 @@ export function relayToOne(server: WrappedServer, options: RelayOptions): Relay 
   };
 }
 
-class SingleRelay {
-  readonly upstream: Upstream;
-  readonly tools: ToolMemory;
+class SingleServerRelay {
+  readonly upstream: ServerConnection;
+  readonly tools: KnownTools;
   readonly #options: RelayOptions;
-  readonly #client: ClientSide;
+  readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
-  readonly #asked = new Asked<Upstream>();
+  readonly #asked = new ServerRequests<ServerConnection>();
   /** The client's `tools/list` requests that have no answer yet. */
   readonly #lists = new Set<RpcId>();
   /** Of the client's `initialize`, and what its answer declared. */
@@ -54,8 +54,8 @@ class SingleRelay {
   constructor(server: WrappedServer, options: RelayOptions) {
     const { transport, guard, handle, clock, log, initializeMs } = options;
     this.#options = options;
-    this.#client = new ClientSide(transport, log, (on) => this.upstream.reading(on));
-    this.upstream = new Upstream(
+    this.#client = new ClientConnection(transport, log, (on) => this.upstream.reading(on));
+    this.upstream = new ServerConnection(
       { name: server.name, open: server.open, clock, log, initializeMs },
       {
         message: (message) => this.#fromServer(message),
@@ -65,13 +65,13 @@ class SingleRelay {
         failed: (fault) => options.onFailed(fault),
       },
     );
-    this.tools = new ToolMemory({
+    this.tools = new KnownTools({
       upstream: this.upstream,
       calls: {
         name: server.name,
         upstream: server.identity,
-        send: (call) => sendCall(this.upstream, this.tools, call),
-        classify: classifyUpstreamFault,
+        send: (call) => sendToServer(this.upstream, this.tools, call),
+        classify: classifyServerFault,
       },
       guard,
       clock,
@@ -81,7 +81,7 @@ class SingleRelay {
       handle,
       scope: options.scope,
       log,
-      isGone: (name) => this.tools.isGone(name),
+      isGone: (name) => this.tools.isUnlisted(name),
       send: this.#client.send,
     });
   }
@@ -104,9 +104,9 @@ class SingleRelay {
     this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
-      const decided = this.tools.decided(name);
+      const decided = this.tools.known(name);
       if (!decided || decided.tool) {
-        void this.#calls.take(request, () => this.#route(request, name));
+        void this.#calls.handle(request, () => this.#route(request, name));
         return;
       }
     }
@@ -117,7 +117,7 @@ class SingleRelay {
 
   /** The guarded tool that is called; undefined where the call has been passed on. */
   async #route(request: RpcRequest, name: string): Promise<string | undefined> {
-    const { tool } = this.tools.decided(name) ?? (await this.tools.decide(name));
+    const { tool } = this.tools.known(name) ?? (await this.tools.decide(name));
     if (tool) return tool.name;
     if (this.#calls.release(request.id)) this.upstream.forward(request);
     return undefined;
@@ -150,7 +150,7 @@ class SingleRelay {
   #cancelling<Message extends RpcMessage>(message: Message): RpcMessage {
     if (!isNotification(message)) return message;
     const id = cancelledId(message);
-    const known = id === undefined ? undefined : this.#asked.idOf(this.upstream, id);
+    const known = id === undefined ? undefined : this.#asked.clientIdOf(this.upstream, id);
     if (known === undefined) return message;
     this.#asked.take(known);
     return known === id ? message : { ...message, params: { ...message.params, requestId: known } };
@@ -159,17 +159,17 @@ class SingleRelay {
   #listed(response: RpcResponse): RpcResponse {
     const listed = response.result?.tools;
     if (!Array.isArray(listed)) return response;
-    return { ...response, result: { ...response.result, tools: this.tools.learn(listed) } };
+    return { ...response, result: { ...response.result, tools: this.tools.remember(listed) } };
   }
 
-  #lost(request: RpcRequest, fault: UpstreamFault): void {
+  #lost(request: RpcRequest, fault: ServerFault): void {
     this.#lists.delete(request.id);
-    this.#client.send(errorAnswer(request.id, lostMessage(request, fault)));
+    this.#client.send(errorResponse(request.id, lostRequestMessage(request, fault)));
   }
 
   #down(): void {
     this.tools.forget();
-    for (const requestId of this.#asked.drop(this.upstream)) {
+    for (const requestId of this.#asked.dropAll(this.upstream)) {
       const params = { requestId, reason: 'the server that asked has ended' };
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }
@@ -178,12 +178,12 @@ class SingleRelay {
   #renewed(): void {
     this.#isRenewed = true;
     this.tools.forget();
-    for (const each of changesOf(this.#capabilities)) this.#client.send(each);
+    for (const each of listChangedNotifications(this.#capabilities)) this.#client.send(each);
   }
 }
 
 /** What became of a request that passed through and has no answer. */
-export function lostMessage({ method }: RpcRequest, { message, effect }: UpstreamFault): string {
+export function lostRequestMessage({ method }: RpcRequest, { message, effect }: ServerFault): string {
   if (effect !== 'unknown') return `${message}. Nothing was executed: send it again later.`;
   if (method !== 'tools/call') return `${message}: ${method} has no answer. It is safe to send it again.`;
   return `${message}. Whether the call was executed is not known: check before it is called again.`;

@@ -14,7 +14,7 @@ import { type Cli, errorLine } from '../../../src/cli/cli.ts';
 import { nearest } from '../../../src/core/suggest.ts';
 import { runWrapClients, type WrapClientsOptions } from '../../../src/wrap/clients/command.ts';
 import { clientFiles } from '../../../src/wrap/clients/files.ts';
-import { headersOf } from '../../../src/wrap/clients/headers.ts';
+import { headersFromVariables } from '../../../src/wrap/clients/headers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 /** A person's home with one client's file in it. */
@@ -110,7 +110,7 @@ describe('writing', () => {
       env: { MCP_ONCE_HEADER_1: 'Authorization: Bearer $KEY', MCP_ONCE_HEADER_2: 'X-A: b: c' },
       timeout: 5,
     });
-    expect(headersOf(api.env)).toEqual({ Authorization: 'Bearer $KEY', 'X-A': 'b: c' });
+    expect(headersFromVariables(api.env)).toEqual({ Authorization: 'Bearer $KEY', 'X-A': 'b: c' });
     expect(nearest('HEADER_1', ['CONFIG', 'STORE', 'TENANT', 'SUBJECT', 'SECRET', 'LOG_LEVEL'])).toBeUndefined();
   });
 

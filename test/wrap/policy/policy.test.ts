@@ -1,21 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { decide } from '../../../src/wrap/policy/policy.ts';
+import { decideGuard } from '../../../src/wrap/policy/policy.ts';
 import { guessByName, wordsOf } from '../../../src/wrap/policy/tool-names.ts';
-import type { GuardDecision, ListedTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
+import type { GuardDecision, McpTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
 
 const text = { type: 'string' };
 
-function listed(name: string, more: Partial<ListedTool> & { properties?: Record<string, unknown> } = {}): ListedTool {
+function listed(name: string, more: Partial<McpTool> & { properties?: Record<string, unknown> } = {}): McpTool {
   const { properties = { title: text }, ...rest } = more;
   return { name, inputSchema: { type: 'object', properties }, ...rest };
 }
 
-function decided(
-  tool: ListedTool,
-  tools: Record<string, WrapRule> = {},
-  trustAnnotations: TrustAnnotations = 'readOnly',
-) {
-  return decide(tool, { trustAnnotations, tools });
+function decided(tool: McpTool, tools: Record<string, WrapRule> = {}, trustAnnotations: TrustAnnotations = 'readOnly') {
+  return decideGuard(tool, { trustAnnotations, tools });
 }
 
 function guardOf(...args: Parameters<typeof decided>): GuardDecision {
@@ -224,6 +220,6 @@ describe('the configuration', () => {
 
 test('a schema that is none decides nothing and does not throw', () => {
   for (const inputSchema of [{}, { properties: 5 }, { properties: { idempotency_key: 7 } }, { properties: null }]) {
-    expect(decide({ name: 'pay', inputSchema }, { trustAnnotations: 'all', tools: {} }).type).toBe('guard');
+    expect(decideGuard({ name: 'pay', inputSchema }, { trustAnnotations: 'all', tools: {} }).type).toBe('guard');
   }
 });

@@ -1,32 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { render } from '../../../src/server/render.ts';
-import { shownSchema } from '../../../src/wrap/policy/filled-arguments.ts';
-import { decide } from '../../../src/wrap/policy/policy.ts';
-import { makeProxyTool, proxyClient } from '../../../src/wrap/policy/tool.ts';
-import type {
-  ListedTool,
-  ProxyCall,
-  ProxyUpstream,
-  TrustAnnotations,
-  WrapRule,
-} from '../../../src/wrap/policy/types.ts';
+import { schemaForModel } from '../../../src/wrap/policy/filled-arguments.ts';
+import { decideGuard } from '../../../src/wrap/policy/policy.ts';
+import { clientFor, makeGuardedTool } from '../../../src/wrap/policy/tool.ts';
+import type { CallTarget, ForwardedCall, McpTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
 import { refusalOf, resultOf, testEngine } from '../../support/engine.ts';
 
 const properties = { to: { type: 'string' }, cents: { type: 'integer', minimum: 1 }, note: { type: 'string' } };
-const pay: ListedTool = {
+const pay: McpTool = {
   name: 'pay',
   description: 'Pays.',
   inputSchema: { type: 'object', properties, required: ['to', 'cents'] },
 };
 
-interface Bank extends ProxyUpstream {
+interface Bank extends CallTarget {
   /** What took effect. */
   readonly effects: Readonly<Record<string, unknown>>[];
-  readonly calls: ProxyCall[];
+  readonly calls: ForwardedCall[];
   /** Loses so many answers after their effect. */
   lose: number;
-  answer: (call: ProxyCall) => unknown;
+  answer: (call: ForwardedCall) => unknown;
 }
 
 /** A server's end: effects are counted here. It honours `idempotency_key`. */
@@ -54,21 +48,16 @@ function bank(): Bank {
   return made;
 }
 
-function serve(
-  listed: ListedTool,
-  upstream: Bank,
-  rule: WrapRule = {},
-  trustAnnotations: TrustAnnotations = 'readOnly',
-) {
-  const decision = decide(listed, { trustAnnotations, tools: { [listed.name]: rule } });
+function serve(listed: McpTool, upstream: Bank, rule: WrapRule = {}, trustAnnotations: TrustAnnotations = 'readOnly') {
+  const decision = decideGuard(listed, { trustAnnotations, tools: { [listed.name]: rule } });
   if (decision.type !== 'guard') throw new Error('not guarded');
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
-  const tool = makeProxyTool({ listed, decision, upstream, client: proxyClient(upstream), warn });
+  const tool = makeGuardedTool({ listed, decision, upstream, client: clientFor(upstream), warn });
   return { tool, warnings, ...testEngine({ tools: [tool] }) };
 }
 
-function withField(name: string, listed = pay): ListedTool {
+function withField(name: string, listed = pay): McpTool {
   const schema = { ...properties, [name]: { type: 'string' } };
   return { ...listed, inputSchema: { type: 'object', properties: schema, required: ['to', 'cents', name] } };
 }
@@ -242,7 +231,7 @@ describe('a server that takes an idempotency key', () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call, tool } = serve(withField('idempotency_key'), upstream);
-    expect(shownSchema(tool.input.jsonSchema).properties).toEqual(properties);
+    expect(schemaForModel(tool.input.jsonSchema).properties).toEqual(properties);
     expect(tool.input.jsonSchema.required).toEqual(['to', 'cents']);
     const answer = resultOf(await call('pay', { to: 'a', cents: 5 }));
     expect(answer.recovered).toBe('resend');
@@ -282,7 +271,7 @@ describe('identity', () => {
 });
 
 describe('a tool that its server calls idempotent', () => {
-  const sets: ListedTool = { ...pay, name: 'set_label', annotations: { idempotentHint: true } };
+  const sets: McpTool = { ...pay, name: 'set_label', annotations: { idempotentHint: true } };
 
   test('runs each time, and a lost answer runs again', async () => {
     const upstream = bank();
@@ -312,7 +301,7 @@ describe('a lookup', () => {
   };
   const listed = withField('ref');
 
-  async function lost(change: (upstream: Bank) => void, tool: ListedTool = listed) {
+  async function lost(change: (upstream: Bank) => void, tool: McpTool = listed) {
     const upstream = bank();
     upstream.lose = 1;
     upstream.answer = ({ purpose }) => {
@@ -327,7 +316,7 @@ describe('a lookup', () => {
 
   test('finds the effect by the marker that the model does not see', async () => {
     const { upstream, made, answer } = await lost(() => undefined);
-    expect(shownSchema(made.input.jsonSchema).properties).toEqual(properties);
+    expect(schemaForModel(made.input.jsonSchema).properties).toEqual(properties);
     expect(upstream.effects[0]?.ref).toMatch(/^mcp_once_[0-9a-f]{32}$/);
     expect(upstream.calls[1]).toMatchObject({ name: 'list_payments', arguments: { to: 'a', state: 'any' } });
     expect(resultOf(answer)).toMatchObject({ recovered: 'reconcile' });

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import { Asked } from '../../../src/wrap/relay/server-requests.ts';
 import { ChildLink } from '../../../src/wrap/relay/child-link.ts';
-import { type BodyEnd, watchBody } from '../../../src/wrap/relay/http-body.ts';
-import { idOf, LineEnds } from '../../../src/wrap/relay/line-excerpt.ts';
-import type { UpstreamFault } from '../../../src/wrap/relay/link.ts';
+import { type BodyEnding, watchBody } from '../../../src/wrap/relay/http-body.ts';
+import { LineExcerpt, responseIdIn } from '../../../src/wrap/relay/line-excerpt.ts';
+import type { ServerFault } from '../../../src/wrap/relay/link.ts';
+import { mergeInitializeResults } from '../../../src/wrap/relay/merged-initialize.ts';
 import { messageOf, type RpcId, type RpcMessage } from '../../../src/wrap/relay/message.ts';
-import { Restarts } from '../../../src/wrap/relay/restarts.ts';
+import { PrefixedNames } from '../../../src/wrap/relay/prefixed-names.ts';
+import { RestartSchedule } from '../../../src/wrap/relay/restarts.ts';
+import { ServerConnection } from '../../../src/wrap/relay/server-connection.ts';
+import { ServerRequests } from '../../../src/wrap/relay/server-requests.ts';
 import { commandServer } from '../../../src/wrap/relay/servers.ts';
-import { ShownNames } from '../../../src/wrap/relay/prefixed-names.ts';
-import { uniteIntroductions } from '../../../src/wrap/relay/merged-initialize.ts';
-import { Upstream } from '../../../src/wrap/relay/server-connection.ts';
 
 test('five starts in a minute, each later than the one before; then one more as the minute goes by', () => {
-  const restarts = new Restarts();
+  const restarts = new RestartSchedule();
   expect([0, 1, 2, 3, 4, 5].map((atMs) => restarts.next(atMs))).toEqual([100, 400, 1_600, 5_000, 5_000, undefined]);
   expect(restarts.mayBegin(59_999)).toBe(false);
   expect(restarts.next(60_000)).toBe(5_000);
@@ -21,11 +21,11 @@ test('five starts in a minute, each later than the one before; then one more as 
 
 describe('whose answer a line is that is not read', () => {
   const ends = (line: string, pieceBytes: number) => {
-    const reader = new LineEnds();
+    const reader = new LineExcerpt();
     const bytes = Buffer.from(`${line}\n{"next":1}`);
-    let found: ReturnType<LineEnds['push']>;
+    let found: ReturnType<LineExcerpt['push']>;
     for (let at = 0; at < bytes.length; at += pieceBytes) found ??= reader.push(bytes.subarray(at, at + pieceBytes));
-    return found && idOf(found);
+    return found && responseIdIn(found);
   };
   const long = 'x'.repeat(2_000);
   test.each([
@@ -60,24 +60,24 @@ test('only what has the form of a message is one, and it stays as it was', () =>
 test('names of several servers: whole, cut, and told apart', () => {
   const warned: string[] = [];
   const [a, ab, mine] = [{ name: 'a' }, { name: 'a_b' }, { name: 'my server' }];
-  const names = new ShownNames<{ name: string }>(
+  const names = new PrefixedNames<{ name: string }>(
     () => [a, ab, mine],
     (message) => warned.push(message),
   );
-  const other = names.show(a, 'b_c');
+  const other = names.prefix(a, 'b_c');
   expect(other).toMatch(/^a_b_c_[0-9a-f]{8}$/);
-  expect(names.show(ab, 'c')).toBe('a_b_c');
-  expect(names.show(a, 'b_c')).toBe(other);
+  expect(names.prefix(ab, 'c')).toBe('a_b_c');
+  expect(names.prefix(a, 'b_c')).toBe(other);
   expect(names.find(other)).toEqual({ server: a, name: 'b_c' });
   expect(warned).toEqual([expect.stringMatching(/"b_c" of a .* one of a_b/)]);
-  expect(names.show(mine, 'do.it/now')).toBe('my_server_do_it_now');
-  expect(names.show(mine, 'do/it.now')).toMatch(/^my_server_do_it_now_[0-9a-f]{8}$/);
-  expect(names.show(a, 'x'.repeat(100))).toHaveLength(64);
+  expect(names.prefix(mine, 'do.it/now')).toBe('my_server_do_it_now');
+  expect(names.prefix(mine, 'do/it.now')).toMatch(/^my_server_do_it_now_[0-9a-f]{8}$/);
+  expect(names.prefix(a, 'x'.repeat(100))).toHaveLength(64);
 });
 
 test('several introductions as one', () => {
   const result = (capabilities: object, protocolVersion: string) => ({ protocolVersion, capabilities });
-  const united = uniteIntroductions(
+  const united = mergeInitializeResults(
     [
       {
         name: 'a',
@@ -96,28 +96,28 @@ test('several introductions as one', () => {
 });
 
 test('an answer goes to whoever asked, once, and to nobody when that one has gone', () => {
-  const asked = new Asked<string>();
+  const asked = new ServerRequests<string>();
   const request = { jsonrpc: '2.0', id: 0, method: 'm' } as const;
   expect(asked.add('a', request, false)).toBe(request);
   const second = asked.add('b', request, false);
   expect(second.id).not.toBe(0);
-  expect(asked.idOf('b', 0)).toBe(second.id);
+  expect(asked.clientIdOf('b', 0)).toBe(second.id);
   expect(asked.take(0)).toEqual({ from: 'a', id: 0 });
   expect(asked.take(0)).toBeUndefined();
-  expect(asked.drop('b')).toEqual([second.id]);
+  expect(asked.dropAll('b')).toEqual([second.id]);
   expect(asked.take(second.id)).toBeUndefined();
 });
 
 describe('a body', () => {
   const read = async (chunks: readonly string[], isEventStream: boolean, messageBytesMax: number) => {
-    const ends: BodyEnd[] = [];
+    const ends: BodyEnding[] = [];
     const source = new ReadableStream<Uint8Array>({
       start(controller) {
         for (const chunk of chunks) controller.enqueue(Buffer.from(chunk));
         controller.close();
       },
     });
-    const ended = (how: BodyEnd): void => void ends.push(how);
+    const ended = (how: BodyEnding): void => void ends.push(how);
     const text = await new Response(watchBody(source, { messageBytesMax, isEventStream, ended }))
       .text()
       .catch(() => undefined);
@@ -156,7 +156,7 @@ test('a server’s identity: its name, else command, arguments and folder; never
 });
 
 test('an answer over the bound, its id first: that request is lost, and the process is kept', async () => {
-  const lost: [RpcId, UpstreamFault][] = [];
+  const lost: [RpcId, ServerFault][] = [];
   const heard: RpcMessage[] = [];
   // As servers in Python write: the id before the result.
   const script = `process.stdin.once('data', () => {
@@ -168,7 +168,7 @@ test('an answer over the bound, its id first: that request is lost, and the proc
     message: (message) => heard.push(message),
     lost: (id, fault) => lost.push([id, fault]),
     closed: () => undefined,
-    odd: () => undefined,
+    warning: () => undefined,
   });
   await link.start();
   await link.send({ jsonrpc: '2.0', id: 'big', method: 'm' });
@@ -178,8 +178,8 @@ test('an answer over the bound, its id first: that request is lost, and the proc
 });
 
 test('a process that ended before it was sent anything has executed nothing', async () => {
-  const faults: UpstreamFault[] = [];
-  const upstream = new Upstream(
+  const faults: ServerFault[] = [];
+  const upstream = new ServerConnection(
     {
       name: 's',
       open: (events) => new ChildLink({ name: 's', command: '/nowhere/at-all', args: [], env: {} }, events),
