@@ -10,7 +10,7 @@ import { createApp } from '../src/app.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { createLog } from '../src/core/observe/log.ts';
 import { loadOpenApi } from '../src/openapi/load.ts';
-import type { OpenApiSource } from '../src/openapi/types.ts';
+import type { OpenApiSource } from '../src/openapi/source.ts';
 import { alternate, type Block, block, percentile, ratioOf, typical } from './support/measure.ts';
 import { type BenchContext, microseconds } from './support/report.ts';
 import { connect, ourServer } from './support/servers.ts';

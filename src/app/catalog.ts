@@ -5,7 +5,7 @@ import { clientStates, clientWarnings } from '../core/tool/client-state.ts';
 import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
 import type { Tool, Upstream } from '../core/tool/types.ts';
 import type { OpenApiSettings } from '../openapi/config.ts';
-import type { OpenApiSource } from '../openapi/types.ts';
+import type { OpenApiSource } from '../openapi/source.ts';
 
 /**
  * The tools of a configuration.

@@ -1,6 +1,7 @@
 import { describeError, McpOnceError } from '../core/errors.ts';
 import { sentence } from '../core/suggest.ts';
-import type { ApiDocument, OpenApiSource } from './types.ts';
+import type { ApiDocument } from './document/types.ts';
+import type { OpenApiSource } from './source.ts';
 
 /** How many operations are asked for a server before there is none. */
 const serversAskedMax = 50;

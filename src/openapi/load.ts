@@ -4,16 +4,17 @@ import type { Tool, ToolLog } from '../core/tool/types.ts';
 import { baseUrlOf } from './base-url.ts';
 import { readDocument } from './document/read.ts';
 import { searchIndex } from './document/search.ts';
+import type { OperationHead } from './document/types.ts';
 import { findHead } from './policy/check-said.ts';
 import { documentOverride, mergeOverrides } from './policy/extensions.ts';
 import { chooseProfile } from './policy/profiles.ts';
 import { serveOperations } from './served.ts';
+import type { OpenApiSource } from './source.ts';
 import { apiClient } from './tools/client.ts';
 import { dynamicTools } from './tools/dynamic.ts';
 import { createCompiler } from './tools/input.ts';
 import { makeTool } from './tools/make-tool.ts';
 import { type ApiParts, type ReadyOperation, readyOperation } from './tools/operations.ts';
-import type { OpenApiSource, OperationHead } from './types.ts';
 
 /** How many problems of a document are told one by one. */
 const problemsToldMax = 10;

@@ -2,8 +2,9 @@ import { describeError, McpOnceError } from '../core/errors.ts';
 import { nearest, sentence } from '../core/suggest.ts';
 import { chooseOperations, matchesOperation } from './document/choose.ts';
 import { toolNames } from './document/names.ts';
-import { documentOverride, mergeOverrides } from './policy/extensions.ts';
-import type { ApiDocument, OpenApiSource, OperationHead, OperationOverride } from './types.ts';
+import type { ApiDocument, OperationHead } from './document/types.ts';
+import { documentOverride, mergeOverrides, type OperationOverride } from './policy/extensions.ts';
+import type { OpenApiSource } from './source.ts';
 
 /** Which operations of a document become tools. */
 export interface Served {

@@ -6,7 +6,7 @@ import type { JsonSchema } from '../../src/core/json.ts';
 import { toolNames } from '../../src/openapi/document/names.ts';
 import { toolSchemas } from '../../src/openapi/document/schemas.ts';
 import { searchIndex } from '../../src/openapi/document/search.ts';
-import type { ApiDocument } from '../../src/openapi/types.ts';
+import type { ApiDocument } from '../../src/openapi/document/types.ts';
 import { packageFile, readSource, readText } from '../openapi/documents.ts';
 
 const schemaCharsMax = 61_000;

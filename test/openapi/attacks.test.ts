@@ -9,7 +9,7 @@ import { applyRules, type ToolRule } from '../../src/core/tool/load.ts';
 import { createAuthenticator } from '../../src/openapi/http/auth.ts';
 import { createSender } from '../../src/openapi/http/send.ts';
 import { loadOpenApi } from '../../src/openapi/load.ts';
-import type { OpenApiSource } from '../../src/openapi/types.ts';
+import type { OpenApiSource } from '../../src/openapi/source.ts';
 import { type EngineOptions, refusalOf, resultOf, testEngine } from '../support/engine.ts';
 import { fileOf, keyHeader, sourceOf } from './tools/harness.ts';
 

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { readDocument } from '../../src/openapi/document/read.ts';
-import { toolSchemas } from '../../src/openapi/document/schemas.ts';
-import type { ApiDocument, ApiOperation, ToolSchemas } from '../../src/openapi/types.ts';
+import { type ToolSchemas, toolSchemas } from '../../src/openapi/document/schemas.ts';
+import type { ApiDocument, ApiOperation } from '../../src/openapi/document/types.ts';
 
 /** A file of an installed package. */
 export function packageFile(path: string): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadOpenApi } from '../../src/openapi/load.ts';
-import type { OpenApiSource } from '../../src/openapi/types.ts';
+import type { OpenApiSource } from '../../src/openapi/source.ts';
 import { refusalOf, resultOf } from '../support/engine.ts';
 import { fileOf, jsonOf, ordersDocument, serve, sourceOf, startOrders } from './tools/harness.ts';
 

@@ -1,4 +1,3 @@
-import type { ApiBody, ApiParameter, BodyEncoding } from '../types.ts';
 import { remember } from './converted.ts';
 import { type FlatBody, flattenBody } from './flatten.ts';
 import { isMembers, type Members, membersOf, textOf } from './json.ts';
@@ -6,6 +5,7 @@ import { binarySchema, examplesOf, isBinaryType } from './keywords.ts';
 import { isForm, isJson, isTextual, type MediaType, requestMedia } from './media.ts';
 import type { Found, Resource } from './references.ts';
 import type { SchemaStore } from './schema-store.ts';
+import type { ApiBody, ApiParameter, BodyEncoding } from './types.ts';
 
 const bodyStyles: readonly ApiParameter['style'][] = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'];
 

@@ -1,5 +1,5 @@
 import { matchesGlob } from '../../core/tool/glob.ts';
-import type { OperationHead } from '../types.ts';
+import type { OperationHead } from './types.ts';
 
 /** Which operations are served. */
 export interface OperationPatterns {

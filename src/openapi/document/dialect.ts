@@ -1,8 +1,8 @@
 import { describeError } from '../../core/errors.ts';
-import type { DocumentProblem } from '../types.ts';
 import { DocumentFault, elementsOf, isMembers, type Members, pointerTo } from './json.ts';
 import { documentAdvice } from './parse-text.ts';
 import { readySwagger } from './swagger.ts';
+import type { DocumentProblem } from './types.ts';
 
 /** A document as OpenAPI 3, whatever it was written in. */
 export interface OpenApiRoot {

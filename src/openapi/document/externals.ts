@@ -2,11 +2,11 @@ import { realpath } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeError } from '../../core/errors.ts';
-import type { DocumentProblem } from '../types.ts';
 import { pointerTo } from './json.ts';
 import { parseText } from './parse-text.ts';
 import { type FetchText, readFileText } from './read-bytes.ts';
 import { absoluteUrl, createResource, type Resource } from './references.ts';
+import type { DocumentProblem } from './types.ts';
 
 /** What external references may point to, and how it is got. */
 export interface ExternalRules {

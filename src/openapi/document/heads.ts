@@ -1,7 +1,7 @@
 import { nearest } from '../../core/suggest.ts';
-import type { DocumentProblem, Method, OperationHead } from '../types.ts';
 import { DocumentFault, isMembers, type Members, pointerTo, textOf } from './json.ts';
 import type { References, Resource } from './references.ts';
+import type { DocumentProblem, Method, OperationHead } from './types.ts';
 
 /** An operation as it lies in the document, and what it lies in. */
 export interface RawOperation {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { McpOnceError } from '../../core/errors.ts';
-import type { OperationHead } from '../types.ts';
+import type { OperationHead } from './types.ts';
 
 /** What the names of tools are made with. */
 export interface ToolNameOptions {

@@ -1,6 +1,5 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { sentence } from '../../core/suggest.ts';
-import type { ApiOperation, ApiResponse } from '../types.ts';
 import { readBody } from './body.ts';
 import { remember } from './converted.ts';
 import type { RawOperation } from './heads.ts';
@@ -10,6 +9,7 @@ import { type ParameterContext, readParameters } from './parameters.ts';
 import type { Resource } from './references.ts';
 import { securityOf } from './security.ts';
 import { serversOf } from './servers.ts';
+import type { ApiOperation, ApiResponse } from './types.ts';
 
 /** What is needed to read the operations of a document. */
 export interface OperationContext extends ParameterContext {

@@ -1,10 +1,10 @@
-import type { ApiParameter, ParameterPlace, SecurityScheme } from '../types.ts';
 import { remember } from './converted.ts';
 import { DocumentFault, elementsOf, isMembers, type Members, membersOf, textOf } from './json.ts';
 import { examplesOf } from './keywords.ts';
 import { requestMedia } from './media.ts';
 import type { References, Resource } from './references.ts';
 import type { Converted, SchemaStore } from './schema-store.ts';
+import type { ApiParameter, ParameterPlace, SecurityScheme } from './types.ts';
 
 /** What is needed to read the parameters of a document. */
 export interface ParameterContext {

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
 import { sentence } from '../../core/suggest.ts';
-import type { ApiDocument, DocumentProblem, OperationHead } from '../types.ts';
 import { openApiRoot } from './dialect.ts';
 import { type Externals, readExternals } from './externals.ts';
 import { readOperations } from './heads.ts';
@@ -21,6 +20,7 @@ import { createReferences, createResource, type Resource } from './references.ts
 import { SchemaStore } from './schema-store.ts';
 import { readSecuritySchemes, securityOf, undeclaredSchemes } from './security.ts';
 import { serverProblems } from './servers.ts';
+import type { ApiDocument, DocumentProblem, OperationHead } from './types.ts';
 
 /** What to read, and how far to follow it. */
 export interface ReadDocumentOptions {

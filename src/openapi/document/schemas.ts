@@ -1,9 +1,27 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
-import type { ApiBody, ApiOperation, ArgumentPlace, ToolSchemas } from '../types.ts';
 import { originOf } from './converted.ts';
 import { elementsOf, isMembers, membersOf } from './json.ts';
 import { type Converted, cutDefinition, type Definition, schemaCharsMax } from './schema-store.ts';
+import type { ApiBody, ApiOperation, ApiParameter } from './types.ts';
+
+/** Where one argument of the tool goes. */
+export type ArgumentPlace =
+  | { readonly in: 'parameter'; readonly parameter: ApiParameter }
+  /** A property of a body that is an object. */
+  | { readonly in: 'body'; readonly property: string }
+  /** The whole body, where it is no plain object. */
+  | { readonly in: 'whole-body' };
+
+/** The flat input of a tool, and where each of its arguments goes. */
+export interface ToolSchemas {
+  /** An object schema, self-contained: what it shares lies in its `$defs`. */
+  readonly input: JsonSchema;
+  /** By argument name, in the order of the schema. */
+  readonly places: Readonly<Record<string, ArgumentPlace>>;
+  /** Of the successful answer, where the document gives one in JSON; self-contained. */
+  readonly answer?: JsonSchema;
+}
 
 /** One argument, before it has its final name. */
 interface Argument {

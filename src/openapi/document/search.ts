@@ -1,4 +1,4 @@
-import type { OperationHead } from '../types.ts';
+import type { OperationHead } from './types.ts';
 
 /** Finds operations by words, best first. */
 export type SearchOperations = (query: string, limit: number) => OperationHead[];

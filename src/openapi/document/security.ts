@@ -1,6 +1,6 @@
-import type { ApiOperation, DocumentProblem, SecurityScheme } from '../types.ts';
 import { DocumentFault, elementsOf, isMembers, type Members, membersOf, pointerTo } from './json.ts';
 import type { References } from './references.ts';
+import type { ApiOperation, DocumentProblem, SecurityScheme } from './types.ts';
 
 /** The security schemes of the document, by name; one that cannot be read becomes a problem. */
 export function readSecuritySchemes(

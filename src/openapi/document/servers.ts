@@ -1,5 +1,5 @@
-import type { DocumentProblem } from '../types.ts';
 import { DocumentFault, isMembers, type Members, membersOf, pointerTo } from './json.ts';
+import type { DocumentProblem } from './types.ts';
 
 /**
  * The servers of an operation, by the innermost level that declares any (OpenAPI 3.1, 4.8.10), absolute and without

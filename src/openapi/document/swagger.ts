@@ -1,5 +1,5 @@
-import type { DocumentProblem } from '../types.ts';
 import { elementsOf, isMembers, type Members, membersOf, pointerTo, textOf } from './json.ts';
+import type { DocumentProblem } from './types.ts';
 
 interface PathItem {
   readonly item: Members;

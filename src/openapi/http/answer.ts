@@ -1,9 +1,10 @@
 import type { JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
-import type { HttpResponse, Method } from '../types.ts';
+import type { Method } from '../document/types.ts';
 import { RESULT, UNDOCUMENTED } from './answer-schema.ts';
 import { essenceOf, isJsonType, isRecord } from './encode.ts';
 import { keepFields } from './fields.ts';
+import type { HttpResponse } from './types.ts';
 
 export { answerOutputSchema } from './answer-schema.ts';
 

@@ -1,10 +1,11 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiOperation, HttpRequest, SecurityScheme } from '../types.ts';
+import type { ApiOperation, SecurityScheme } from '../document/types.ts';
 import { type CredentialSettings, isHeaderText, valuesOf, variablesOf } from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
 import { filledHeader, headerVariables } from './header-variables.ts';
 import { missingCredentials, missingHeaderVariables } from './missing.ts';
 import { type AskToken, type Token, TokenSource } from './token.ts';
+import type { HttpRequest } from './types.ts';
 
 type Environment = AuthenticatorOptions['environment'];
 

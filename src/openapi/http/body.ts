@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
-import type { ApiBody } from '../types.ts';
+import type { ApiBody } from '../document/types.ts';
 import { essenceOf, invalidArgument, isJsonType, isRecord, percentEncode, textOf, writing } from './encode.ts';
 import { type BodyKey, decodeFile, type WrittenBody } from './file.ts';
 import { formPairs } from './form.ts';

@@ -1,5 +1,5 @@
-import type { HttpRequest, HttpResponse } from '../types.ts';
 import type { Authenticator } from './auth.ts';
+import type { HttpRequest, HttpResponse } from './types.ts';
 
 /** Headers whose values may be secrets of the configuration. */
 const secretHeader = /auth|key|token|secret|cookie|password|credential|session/i;

@@ -1,4 +1,4 @@
-import type { SecurityScheme } from '../types.ts';
+import type { SecurityScheme } from '../document/types.ts';
 
 type Schemes = Readonly<Record<string, SecurityScheme>>;
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { Classification } from '../../core/tool/types.ts';
-import type { ApiFailureDetails, HttpResponse } from '../types.ts';
 import { isRecord } from './encode.ts';
+import type { ApiFailureDetails, HttpResponse } from './types.ts';
 
 /**
  * One request (all its sends together) that did not succeed. The message says what happened, the API's own words on

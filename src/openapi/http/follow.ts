@@ -1,6 +1,6 @@
-import type { HttpRequest } from '../types.ts';
 import { isPrivateHost } from './addresses.ts';
 import { targetOf } from './meaning.ts';
+import type { HttpRequest } from './types.ts';
 import type { Exchange, ExchangeLimits, Wire } from './wire.ts';
 
 /** The last request of a chain of redirects, and what came of it. */

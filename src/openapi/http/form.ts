@@ -1,4 +1,4 @@
-import type { BodyEncoding } from '../types.ts';
+import type { BodyEncoding } from '../document/types.ts';
 import { essenceOf, isAbsent, isJsonType, percentEncode, reservedEncode } from './encode.ts';
 import { bracketed, type Pair, pairs } from './styles.ts';
 

@@ -1,5 +1,6 @@
 import type { Classification } from '../../core/tool/types.ts';
-import type { HttpRequest, Method } from '../types.ts';
+import type { Method } from '../document/types.ts';
+import type { HttpRequest } from './types.ts';
 import type { Answered, Exchange, Unanswered } from './wire.ts';
 
 /** What one send came to, taken for itself: as if none had gone before it. */

@@ -1,4 +1,4 @@
-import type { ApiOperation } from '../types.ts';
+import type { ApiOperation } from '../document/types.ts';
 import { type CredentialSettings, isHeaderText, variablesOf } from './credentials.ts';
 
 /** What to do about headers of the configuration whose variables are not set. The engine's sentence goes on from it. */

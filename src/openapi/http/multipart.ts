@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonSchema } from '../../core/json.ts';
-import type { ApiBody, BodyEncoding } from '../types.ts';
+import type { ApiBody, BodyEncoding } from '../document/types.ts';
 import { essenceOf, isAbsent, isJsonType, isRecord, textOf, writing } from './encode.ts';
 import { type BodyKey, decodeFile, type WrittenBody } from './file.ts';
 import { isFile, memberSchema, type PlacedProperty } from './place.ts';

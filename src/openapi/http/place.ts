@@ -1,6 +1,7 @@
 import type { JsonSchema } from '../../core/json.ts';
 import { suggestion } from '../../core/suggest.ts';
-import type { ApiParameter, ToolSchemas } from '../types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
+import type { ApiParameter } from '../document/types.ts';
 import { invalidArgument, isAbsent, isRecord } from './encode.ts';
 
 /** A parameter that has a value. */

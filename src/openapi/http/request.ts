@@ -1,10 +1,12 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiOperation, HttpRequest, ToolSchemas } from '../types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
+import type { ApiOperation } from '../document/types.ts';
 import { writeBody } from './body.ts';
 import { isHeaderText } from './credentials.ts';
 import { cookieEncode, invalidArgument, percentEncode, writing } from './encode.ts';
 import { type PlacedParameter, place } from './place.ts';
 import { expand, pairs } from './styles.ts';
+import type { HttpRequest } from './types.ts';
 import { contentText, urlOf } from './url.ts';
 
 /** What a request is made with besides its arguments. */

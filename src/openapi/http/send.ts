@@ -1,12 +1,12 @@
 import { pause as pauseOn, systemClock } from '../../core/clock.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import type { ApiSender, HttpRequest, HttpResponse, SendOptions } from '../types.ts';
 import type { Authenticator, Authorized } from './auth.ts';
 import { concealAnswer, concealerOf } from './conceal.ts';
 import { ApiFailure, excerptOf } from './failure.ts';
 import { follow, type Hop } from './follow.ts';
 import { isRead, type Meaning, meaningOf } from './meaning.ts';
 import { pauseBefore } from './repeat.ts';
+import type { ApiSender, HttpRequest, HttpResponse, SendOptions } from './types.ts';
 import { type Answered, createWire, type Wire } from './wire.ts';
 
 export { ApiFailure, classifyApiError } from './failure.ts';

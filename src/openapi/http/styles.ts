@@ -1,4 +1,4 @@
-import type { ApiParameter } from '../types.ts';
+import type { ApiParameter } from '../document/types.ts';
 import { isAbsent, isRecord, percentEncode, textOf } from './encode.ts';
 
 /** How one value is written: the style of a parameter, or of a property of a form. */

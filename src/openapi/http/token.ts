@@ -1,7 +1,7 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { HttpRequest } from '../types.ts';
 import { isPrivateLiteral } from './addresses.ts';
 import { isRecord, percentEncode } from './encode.ts';
+import type { HttpRequest } from './types.ts';
 import type { Exchange } from './wire.ts';
 
 /** Sends a token request. Neither repeated nor redirected. */

@@ -1,4 +1,4 @@
-import type { ApiOperation, SecurityScheme } from '../types.ts';
+import type { ApiOperation, SecurityScheme } from '../document/types.ts';
 import { variablesOf } from './credentials.ts';
 import { headerVariables } from './header-variables.ts';
 

@@ -1,5 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { ApiOperation, ToolSchemas } from '../types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
+import type { ApiOperation } from '../document/types.ts';
 import { invalidArgument, isJsonType, isRecord, percentEncode, reservedEncode, textOf, writing } from './encode.ts';
 import { formPairs } from './form.ts';
 import type { PlacedParameter } from './place.ts';

@@ -1,8 +1,8 @@
 import type { Agent, Dispatcher } from 'undici';
 import { isErrnoException } from '../../core/errors.ts';
-import type { HttpRequest } from '../types.ts';
 import { isPrivateLiteral, PRIVATE_ADDRESS, publicLookup } from './addresses.ts';
 import { acceptEncoding, type BodyEnd, decompress } from './decompress.ts';
+import type { HttpRequest } from './types.ts';
 
 /** What came of one request on the wire. */
 export type Exchange = Answered | Unanswered;

@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
-import type { ToolSchemas } from '../types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
 
 /** How many references lead from one to the next at the most. */
 const referencesMax = 16;

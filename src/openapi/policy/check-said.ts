@@ -1,11 +1,12 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
-import { toolSchemas } from '../document/schemas.ts';
-import type { ApiDocument, ApiOperation, LookupRule, OperationHead, OperationOverride, ToolSchemas } from '../types.ts';
+import { type ToolSchemas, toolSchemas } from '../document/schemas.ts';
+import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
 import { argumentSchema, itemSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
 import { headPolicy } from './effect.ts';
-import { documentOverride } from './extensions.ts';
+import { documentOverride, type OperationOverride } from './extensions.ts';
+import type { LookupRule } from './lookup.ts';
 
 /** What was said of an operation, and by whom. */
 export interface Said {

@@ -1,6 +1,7 @@
 import { defaultMatch, defaultWindowMs } from '../../core/tool/define-tool.ts';
 import type { Effect, Match } from '../../core/tool/types.ts';
-import type { Method, OperationHead, OperationOverride } from '../types.ts';
+import type { Method, OperationHead } from '../document/types.ts';
+import type { OperationOverride } from './extensions.ts';
 
 /** What is known of an operation's policy without resolving anything. */
 export interface HeadPolicy {

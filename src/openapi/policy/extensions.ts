@@ -1,7 +1,24 @@
 import { z } from 'zod';
 import { McpOnceError } from '../../core/errors.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
-import type { OperationHead, OperationOverride } from '../types.ts';
+import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
+import type { OperationHead } from '../document/types.ts';
+import type { LookupRule } from './lookup.ts';
+
+/** What configuration or `x-mcp-once` says of an operation. */
+export interface OperationOverride {
+  readonly enabled?: boolean;
+  readonly name?: string;
+  readonly effect?: Effect;
+  readonly match?: Match;
+  readonly windowMs?: number;
+  readonly identity?: readonly string[];
+  readonly recovery?: readonly Recovery[];
+  readonly lookup?: LookupRule;
+  readonly clientId?: string;
+  /** JSON pointers of what is kept of an answer. */
+  readonly fields?: readonly string[];
+}
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const durationText = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;

@@ -1,6 +1,15 @@
 import type { JsonSchema } from '../../core/json.ts';
-import type { ApiOperation, ArgumentPlace, HiddenKey, ProviderProfile, ToolSchemas } from '../types.ts';
+import type { ArgumentPlace, ToolSchemas } from '../document/schemas.ts';
+import type { ApiOperation } from '../document/types.ts';
 import { argumentSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
+import type { ProviderProfile } from './profiles.ts';
+
+/** An argument that the model never sees and the derived key fills. */
+export interface HiddenKey {
+  readonly in: 'header' | 'body';
+  /** The header's name, or the property of the body. */
+  readonly name: string;
+}
 
 /** A declared or known place of the idempotency key, and the longest text that it takes. */
 export interface FoundKey extends HiddenKey {

@@ -1,4 +1,4 @@
-import type { OperationPolicy } from '../types.ts';
+import type { OperationPolicy } from './policy.ts';
 
 /**
  * The derived key as the provider takes it: cut to its length where it has to be (a UUID's hyphens go first, 64

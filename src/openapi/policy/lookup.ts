@@ -1,4 +1,16 @@
-import type { HttpResponse, LookupRule } from '../types.ts';
+import type { HttpResponse } from '../http/types.ts';
+
+/** How an effect is found by another operation. */
+export interface LookupRule {
+  /** The `operationId`, or `METHOD /path`, of a read. */
+  readonly operation: string;
+  /** Its arguments: a text, or `$name` for the call's own argument, `$marker` for the marker. */
+  readonly arguments: Readonly<Record<string, string>>;
+  /** JSON pointer to the list in its answer; '' for the answer itself. */
+  readonly items: string;
+  /** The argument or property of the call that carries the marker, and the field of an item that shows it. */
+  readonly marker: { readonly argument: string; readonly field: string };
+}
 
 /** How many items of one answer are looked at. */
 const itemsMax = 10_000;

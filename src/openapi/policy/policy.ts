@@ -1,17 +1,31 @@
 import { recoveryList } from '../../core/tool/define-tool.ts';
-import type { Recovery } from '../../core/tool/types.ts';
-import type {
-  ApiDocument,
-  ApiOperation,
-  OperationOverride,
-  OperationPolicy,
-  ProviderProfile,
-  ToolSchemas,
-} from '../types.ts';
+import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
+import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
 import { checkSaid, type Said, wrong } from './check-said.ts';
 import { type HeadPolicy, headPolicy } from './effect.ts';
-import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides } from './extensions.ts';
-import { type FoundKey, findKey, keyArgument } from './key-argument.ts';
+import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides, type OperationOverride } from './extensions.ts';
+import { type FoundKey, findKey, type HiddenKey, keyArgument } from './key-argument.ts';
+import type { LookupRule } from './lookup.ts';
+import type { ProviderProfile } from './profiles.ts';
+
+/** What an operation is for the engine: by its method, its document, its provider and the configuration. */
+export interface OperationPolicy {
+  readonly effect: Effect;
+  readonly match: Match;
+  readonly windowMs: number;
+  readonly recovery: readonly Recovery[];
+  readonly key?: HiddenKey & Pick<ProviderProfile, 'quoting' | 'keyCharsMax' | 'memoryMs' | 'inUseStatuses'>;
+  /** Names of the arguments that make two calls the same operation; undefined: all of them. */
+  readonly identity?: readonly string[];
+  readonly lookup?: LookupRule;
+  /** The parameter of the path that the client makes up, of a creation by PUT; it is derived from the key. */
+  readonly clientId?: string;
+  /** The argument that carries the entity tag (`If-Match`), where the operation takes one. */
+  readonly etag?: { readonly argument: string; readonly read: OperationHead };
+  /** Why it was decided so, for people: `POST`, `document`, `configuration`, `profile stripe`. */
+  readonly why: readonly string[];
+}
 
 /** What a policy is made of besides the operation. */
 export interface PolicyParts {

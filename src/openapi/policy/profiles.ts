@@ -1,6 +1,28 @@
 import { McpOnceError } from '../../core/errors.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
-import type { ProviderProfile } from '../types.ts';
+import type { Method } from '../document/types.ts';
+
+/** How a provider takes and remembers idempotency keys. */
+export interface ProviderProfile {
+  readonly name: string;
+  /** Hosts that it is for, `*.` standing for any subdomain. */
+  readonly hosts: readonly string[];
+  /** The header that carries the key; undefined where it goes into the body. */
+  readonly header?: string;
+  readonly bodyField?: string;
+  /** `quoted`: a structured-field string, as the IETF draft has it. */
+  readonly quoting: 'bare' | 'quoted';
+  /** Characters. */
+  readonly keyCharsMax: number;
+  /** How long it remembers a key, in ms. */
+  readonly memoryMs: number;
+  /** Statuses that say "this key is in use" or "this key came with other parameters": never a failure. */
+  readonly inUseStatuses: readonly number[];
+  /** Methods whose operations all take the key, although documents do not declare it; undefined: none. */
+  readonly undeclared?: readonly Method[];
+  /** Where the figures come from. */
+  readonly source: string;
+}
 
 const minute = 60_000;
 const hour = 60 * minute;

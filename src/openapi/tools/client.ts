@@ -1,10 +1,10 @@
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ToolLog } from '../../core/tool/types.ts';
+import type { OperationHead } from '../document/types.ts';
 import { createAuthenticator, credentialVariables } from '../http/auth.ts';
 import { headerVariables, splitHeaders } from '../http/header-variables.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
 import { unsetVariables } from '../http/unset.ts';
-import type { OperationHead } from '../types.ts';
 import { Connection } from './connection.ts';
 import type { ApiParts } from './operations.ts';
 import { isFromNetwork, isStranger } from './trust.ts';

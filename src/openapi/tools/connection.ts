@@ -1,4 +1,4 @@
-import type { ApiSender } from '../types.ts';
+import type { ApiSender } from '../http/types.ts';
 
 /** The opened client of an API: one sender for each of its origins, made on first use. */
 export class Connection {

@@ -2,7 +2,7 @@ import { NotExecuted } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
-import type { OperationHead } from '../types.ts';
+import type { OperationHead } from '../document/types.ts';
 import { createCompiler } from './input.ts';
 
 /** What the three tools stand for. */

@@ -1,9 +1,10 @@
 import { NotExecuted } from '../../core/errors.ts';
 import type { ContentResult, LookupAnswer, LookupContext, RunContext } from '../../core/tool/types.ts';
+import type { ApiParameter } from '../document/types.ts';
 import { UNDOCUMENTED } from '../http/answer-schema.ts';
 import { classifyApiError } from '../http/send.ts';
+import type { HttpResponse } from '../http/types.ts';
 import { jsonOf } from '../policy/lookup.ts';
-import type { ApiParameter, HttpResponse } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { FETCH_ETAG } from './hidden.ts';
 import type { ReadyOperation } from './operations.ts';

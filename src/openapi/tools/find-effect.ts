@@ -1,8 +1,8 @@
 import type { LookupAnswer, LookupContext } from '../../core/tool/types.ts';
 import { classifyApiError } from '../http/send.ts';
+import type { HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
-import { findItem, lookupArguments } from '../policy/lookup.ts';
-import type { HttpResponse, LookupRule } from '../types.ts';
+import { findItem, type LookupRule, lookupArguments } from '../policy/lookup.ts';
 import type { Connection } from './connection.ts';
 import type { ReadyOperation } from './operations.ts';
 

@@ -1,11 +1,11 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
-
 import { isContentResult } from '../../core/tool/content.ts';
 import type { Client, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
+import type { ArgumentPlace } from '../document/schemas.ts';
+import type { OperationHead } from '../document/types.ts';
 import { headPolicy } from '../policy/effect.ts';
 import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
 import { withoutStop } from '../texts.ts';
-import type { ArgumentPlace, OperationHead } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { goneResult, settleByEtag } from './etag.ts';
 import { findEffect } from './find-effect.ts';

@@ -2,24 +2,17 @@ import { describeError, McpOnceError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
 import { toolSchemas } from '../document/schemas.ts';
+import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
 import { answerOutputSchema, contentOf } from '../http/answer.ts';
 import { splitHeaders } from '../http/header-variables.ts';
 import { buildRequest } from '../http/request.ts';
+import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
-import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
+import { documentOverride, mergeOverrides, type OperationOverride } from '../policy/extensions.ts';
 import { keyValue } from '../policy/key-value.ts';
-import { policyOf } from '../policy/policy.ts';
-import type {
-  ApiDocument,
-  ApiOperation,
-  HttpRequest,
-  HttpResponse,
-  OpenApiSource,
-  OperationHead,
-  OperationOverride,
-  OperationPolicy,
-  ProviderProfile,
-} from '../types.ts';
+import { type OperationPolicy, policyOf } from '../policy/policy.ts';
+import type { ProviderProfile } from '../policy/profiles.ts';
+import type { OpenApiSource } from '../source.ts';
 import { type ShownSchemas, showSchemas } from './hidden.ts';
 import type { SchemaCompiler } from './input.ts';
 import { isStranger } from './trust.ts';

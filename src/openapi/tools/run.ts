@@ -1,9 +1,9 @@
 import { McpOnceError, NotExecuted } from '../../core/errors.ts';
 import type { ContentResult, Recovery, RunContext } from '../../core/tool/types.ts';
 import { ApiFailure } from '../http/send.ts';
+import type { HttpRequest, HttpResponse, SendOptions } from '../http/types.ts';
 import { clientIdOf } from '../policy/key-value.ts';
 import { withoutStop } from '../texts.ts';
-import type { HttpRequest, HttpResponse, SendOptions } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { readEtag } from './etag.ts';
 import { FETCH_ETAG } from './hidden.ts';

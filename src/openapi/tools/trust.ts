@@ -1,4 +1,4 @@
-import type { OpenApiSource } from '../types.ts';
+import type { OpenApiSource } from '../source.ts';
 
 /** What somebody else wrote may name any server. */
 export function isFromNetwork({ document }: Pick<OpenApiSource, 'document'>): boolean {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { chooseOperations, matchesOperation } from '../../../src/openapi/document/choose.ts';
 import { toolNames } from '../../../src/openapi/document/names.ts';
 import { searchIndex } from '../../../src/openapi/document/search.ts';
-import type { Method, OperationHead } from '../../../src/openapi/types.ts';
+import type { Method, OperationHead } from '../../../src/openapi/document/types.ts';
 
 function head(operation: string, operationId?: string, more: Partial<OperationHead> = {}): OperationHead {
   const [method = '', path = ''] = operation.split(' ');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ApiBody } from '../../../src/openapi/types.ts';
+import type { ApiBody } from '../../../src/openapi/document/types.ts';
 import { only, operationOf, packageFile, read, readSource } from '../documents.ts';
 
 const string = { type: 'string' };

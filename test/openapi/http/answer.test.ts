@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../src/core/json.ts';
 import { answerOutputSchema, type ContentOptions, contentOf } from '../../../src/openapi/http/answer.ts';
-import type { HttpResponse } from '../../../src/openapi/types.ts';
+import type { HttpResponse } from '../../../src/openapi/http/types.ts';
 
 function answerOf(
   body: string | Buffer,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ApiOperation, SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { createAuthenticator, credentialVariables } from '../../../src/openapi/http/auth.ts';
 import { classifyApiError } from '../../../src/openapi/http/send.ts';
-import type { ApiOperation, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
+import type { SendOptions } from '../../../src/openapi/http/types.ts';
 import { failureOf, get, once, repeatable, requestTo, rig, serve } from '../support/http.ts';
 
 const schemes: Record<string, SecurityScheme> = {

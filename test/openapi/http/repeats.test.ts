@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SecurityScheme } from '../../../src/openapi/types.ts';
+import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { failureOf, get, once, repeatable, requestTo, rig, type Seen, serve } from '../support/http.ts';
 
 describe('repeats', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ToolSchemas } from '../../../src/openapi/document/schemas.ts';
+import type { ApiParameter } from '../../../src/openapi/document/types.ts';
 import { buildRequest } from '../../../src/openapi/http/request.ts';
-import type { ApiParameter, ToolSchemas } from '../../../src/openapi/types.ts';
 import { bodyOf, operationOf, parameterOf, refusal, withParameter } from '../support/request.ts';
 
 const array = ['blue', 'black', 'brown'];

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { readDocument } from '../../../src/openapi/document/read.ts';
 import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
+import type { OperationOverride } from '../../../src/openapi/policy/extensions.ts';
 import { policyOf } from '../../../src/openapi/policy/policy.ts';
 import { chooseProfile } from '../../../src/openapi/policy/profiles.ts';
-import type { OperationOverride } from '../../../src/openapi/types.ts';
 import { fileOf } from '../tools/harness.ts';
 
 type Members = Record<string, unknown>;

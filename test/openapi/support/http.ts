@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { afterEach, expect } from 'vitest';
+import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { createAuthenticator } from '../../../src/openapi/http/auth.ts';
 import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
-import type { ApiSender, HttpRequest, SecurityScheme, SendOptions } from '../../../src/openapi/types.ts';
+import type { ApiSender, HttpRequest, SendOptions } from '../../../src/openapi/http/types.ts';
 
 /** What a test leaves open, ended after it. */
 export const ends: (() => unknown)[] = [];

@@ -1,5 +1,6 @@
+import type { ToolSchemas } from '../../../src/openapi/document/schemas.ts';
+import type { ApiBody, ApiOperation, ApiParameter } from '../../../src/openapi/document/types.ts';
 import { buildRequest, type RequestOptions } from '../../../src/openapi/http/request.ts';
-import type { ApiBody, ApiOperation, ApiParameter, ToolSchemas } from '../../../src/openapi/types.ts';
 
 export type Options = Partial<RequestOptions>;
 

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import type { ContentResult } from '../../../src/core/tool/types.ts';
 import { loadOpenApi } from '../../../src/openapi/load.ts';
-import type { OpenApiSource } from '../../../src/openapi/types.ts';
+import type { OpenApiSource } from '../../../src/openapi/source.ts';
 import { testEngine } from '../../support/engine.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 

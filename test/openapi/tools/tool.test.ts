@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import { McpOnceError } from '../../../src/core/errors.ts';
 import { readDocument } from '../../../src/openapi/document/read.ts';
+import type { OperationHead } from '../../../src/openapi/document/types.ts';
 import { createCompiler } from '../../../src/openapi/tools/input.ts';
 import { makeTool, type ToolParts } from '../../../src/openapi/tools/make-tool.ts';
-import type { OperationHead } from '../../../src/openapi/types.ts';
 
 const github = fileURLToPath(
   new URL('../../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url),
