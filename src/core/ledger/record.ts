@@ -166,16 +166,45 @@ export function encodeEntry(value: LedgerEntry): string {
  * `possible`): a ledger may be shared with processes of an earlier version.
  */
 export function storedForm(value: LedgerEntry): object {
-  if (value.kind !== 'operation') return value;
-  const { occurrence, mayHaveTakenEffect } = value;
-  // JSON has no undefined members. One spread is faster than a rest pattern that leaves two members out.
+  return value.kind === 'operation' ? storedOperation(value) : value;
+}
+
+type StoredMember = Exclude<keyof OperationRecord, 'occurrence' | 'mayHaveTakenEffect'> | 'ordinal' | 'possible';
+
+/** Writes every member down, since a spread takes longer than the rest of encoding. JSON omits undefined members. */
+function storedOperation(record: OperationRecord): object {
   return {
-    ...value,
-    ordinal: occurrence,
-    possible: mayHaveTakenEffect,
-    occurrence: undefined,
-    mayHaveTakenEffect: undefined,
-  };
+    v: record.v,
+    kind: record.kind,
+    key: record.key,
+    tool: record.tool,
+    scope: record.scope,
+    upstream: record.upstream,
+    source: record.source,
+    fingerprint: record.fingerprint,
+    arguments: record.arguments,
+    generation: record.generation,
+    attempt: record.attempt,
+    latchKey: record.latchKey,
+    ordinal: record.occurrence,
+    windowMs: record.windowMs,
+    retentionMs: record.retentionMs,
+    token: record.token,
+    leaseMs: record.leaseMs,
+    renewals: record.renewals,
+    renewedAt: record.renewedAt,
+    createdAt: record.createdAt,
+    startedAt: record.startedAt,
+    ranAt: record.ranAt,
+    possible: record.mayHaveTakenEffect,
+    recoveries: record.recoveries,
+    steps: record.steps,
+    inputs: record.inputs,
+    pending: record.pending,
+    forgotten: record.forgotten,
+    previous: record.previous,
+    status: record.status,
+  } satisfies Record<StoredMember, unknown>;
 }
 
 /**
