@@ -1,6 +1,6 @@
+import { isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { remember } from './converted.ts';
 import { type FlatBody, flattenBody } from './flatten.ts';
-import { isMembers, type Members, membersOf, textOf } from './json.ts';
 import { binarySchema, examplesOf, isBinaryType } from './keywords.ts';
 import { isForm, isJson, isTextual, type MediaType, requestMedia } from './media.ts';
 import type { Found, Resource } from './references.ts';
@@ -16,15 +16,15 @@ const bodyStyles: readonly ApiParameter['style'][] = ['form', 'spaceDelimited', 
  */
 export function readBody(store: SchemaStore, requestBody: unknown, from: Resource): ApiBody | undefined {
   const found = store.find(requestBody, from);
-  const body = membersOf(found.value);
+  const body = objectOf(found.value);
   const resolve = (media: unknown) => store.find(media, found.resource).value;
-  const chosen = isMembers(body.content) ? requestMedia(body.content, resolve) : undefined;
+  const chosen = isObject(body.content) ? requestMedia(body.content, resolve) : undefined;
   if (chosen === undefined) return undefined;
   const { contentType, media } = chosen;
-  const description = textOf(body.description);
+  const description = nonBlankText(body.description);
   // Where Swagger 2.0 says how arrays of a form are written.
-  const encodings = membersOf(media.encoding ?? body['x-encoding']);
-  const encoding = Object.entries(encodings).map(([name, value]) => [name, encodingOf(membersOf(value))]);
+  const encodings = objectOf(media.encoding ?? body['x-encoding']);
+  const encoding = Object.entries(encodings).map(([name, value]) => [name, encodingOf(objectOf(value))]);
   return {
     required: body.required === true,
     ...(description !== undefined && { description }),
@@ -42,7 +42,7 @@ function schemaOf(store: SchemaStore, { contentType, media }: MediaType, { resou
     const examples = examplesOf([media.example]);
     return remember(store.convert(at.schema, at.resource, 'sent'), examples && { examples });
   }
-  const description = textOf(membersOf(store.find(media.schema, resource).value).description);
+  const description = nonBlankText(objectOf(store.find(media.schema, resource).value).description);
   if (!isTextual(contentType)) return binarySchema(description);
   const converted = store.convert(media.schema, resource, 'sent');
   if (converted.schema.type === 'string') return remember(converted);
@@ -59,23 +59,23 @@ function flatSchema({ properties, required, description }: FlatBody): ApiBody['s
 }
 
 /** Since 3.1 a part of a form without a type is bytes where its encoding has a binary media type. */
-function withFiles(store: SchemaStore, media: Members, from: Resource): { schema: unknown; resource: Resource } {
-  const names = Object.entries(membersOf(media.encoding)).flatMap(([name, value]) => {
-    const type = textOf(membersOf(value).contentType)?.split(',')[0]?.trim();
+function withFiles(store: SchemaStore, media: JsonObject, from: Resource): { schema: unknown; resource: Resource } {
+  const names = Object.entries(objectOf(media.encoding)).flatMap(([name, value]) => {
+    const type = nonBlankText(objectOf(value).contentType)?.split(',')[0]?.trim();
     return type !== undefined && isBinaryType(type) ? [name] : [];
   });
   const { value, resource } = store.find(media.schema, from);
-  if (!isMembers(value) || !isMembers(value.properties) || names.length === 0)
+  if (!isObject(value) || !isObject(value.properties) || names.length === 0)
     return { schema: media.schema, resource: from };
   const properties = Object.entries(value.properties).map(([name, property]) => {
-    const isBare = isMembers(property) && property.type === undefined && property.$ref === undefined;
+    const isBare = isObject(property) && property.type === undefined && property.$ref === undefined;
     return [name, isBare && names.includes(name) ? { ...property, type: 'string', format: 'binary' } : property];
   });
   return { schema: { ...value, properties: Object.fromEntries(properties) }, resource };
 }
 
-function encodingOf(encoding: Members): BodyEncoding {
-  const contentType = textOf(encoding.contentType);
+function encodingOf(encoding: JsonObject): BodyEncoding {
+  const contentType = nonBlankText(encoding.contentType);
   const style = bodyStyles.find((each) => each === encoding.style);
   return {
     ...(contentType !== undefined && { contentType }),

@@ -1,12 +1,13 @@
 import { describeError } from '../../core/errors.ts';
-import { DocumentFault, elementsOf, isMembers, type Members, pointerTo } from './json.ts';
+import { appendToPointer, arrayOf, isObject, type JsonObject } from '../../core/json.ts';
+import { DocumentFault } from './document-fault.ts';
 import { documentAdvice } from './parse-text.ts';
 import { readySwagger } from './swagger.ts';
 import type { DocumentProblem } from './types.ts';
 
 /** A document as OpenAPI 3, whatever it was written in. */
 export interface OpenApiRoot {
-  readonly root: Members;
+  readonly root: JsonObject;
   /** True for 2.0 and 3.0, where the siblings of a `$ref` mean nothing (OpenAPI 3.0.4, 4.23.1). */
   readonly isOld: boolean;
   readonly problems: readonly DocumentProblem[];
@@ -19,7 +20,7 @@ export interface OpenApiRoot {
  * @throws DocumentFault with a reason whose subject is the document.
  */
 export async function openApiRoot(value: unknown, scheme?: string): Promise<OpenApiRoot> {
-  if (!isMembers(value)) throw new DocumentFault(`it is no OpenAPI document: it is no object: ${documentAdvice}`);
+  if (!isObject(value)) throw new DocumentFault(`it is no OpenAPI document: it is no object: ${documentAdvice}`);
   const { openapi, swagger } = value;
   if (openapi === undefined && swagger === undefined) {
     throw new DocumentFault(
@@ -28,7 +29,7 @@ export async function openApiRoot(value: unknown, scheme?: string): Promise<Open
   }
   // YAML makes a number of a version without quotes.
   const version = String(openapi ?? (swagger === 2 ? '2.0' : swagger)).slice(0, 20);
-  if (!isMembers(value.paths) || Object.keys(value.paths).length === 0) {
+  if (!isObject(value.paths) || Object.keys(value.paths).length === 0) {
     throw new DocumentFault('it has no paths, so there is no operation to serve');
   }
   if (openapi === undefined && /^2\.0(\.|$)/.test(version)) return upgraded(value, value.paths, scheme);
@@ -40,27 +41,27 @@ export async function openApiRoot(value: unknown, scheme?: string): Promise<Open
   );
 }
 
-async function upgraded(value: Members, paths: Members, scheme?: string): Promise<OpenApiRoot> {
+async function upgraded(value: JsonObject, paths: JsonObject, scheme?: string): Promise<OpenApiRoot> {
   const problems: DocumentProblem[] = [];
-  const ready: Record<string, Members> = {};
+  const ready: Record<string, JsonObject> = {};
   const { upgradeFromTwoToThree } = await import('@scalar/openapi-upgrader/2.0-to-3.0');
   for (const [path, item] of Object.entries(paths)) {
-    const pointer = pointerTo('/paths', path);
-    if (isMembers(item)) ready[path] = readySwagger({ item, pointer, document: value, problems });
+    const pointer = appendToPointer('/paths', path);
+    if (isObject(item)) ready[path] = readySwagger({ item, pointer, document: value, problems });
     else if (!path.startsWith('x-')) problems.push({ where: pointer, reason: 'it is no object' });
   }
   try {
     // A produces of the whole document would go before an operation's own, which has it already.
     const { produces: _, ...rest } = value;
     const root = upgradeFromTwoToThree({ ...rest, swagger: '2.0', schemes: schemesOf(value, scheme), paths: ready });
-    return { root: root as Members, isOld: true, problems };
+    return { root: root as JsonObject, isOld: true, problems };
   } catch (error) {
     throw new DocumentFault(`it cannot be upgraded from Swagger 2.0: ${describeError(error)}`, { cause: error });
   }
 }
 
-function schemesOf(value: Members, scheme: string | undefined): readonly unknown[] {
-  const given = elementsOf(value.schemes);
+function schemesOf(value: JsonObject, scheme: string | undefined): readonly unknown[] {
+  const given = arrayOf(value.schemes);
   if (given.length === 0) return [scheme ?? 'https'];
   return [...given].sort((one, other) => Number(other === 'https') - Number(one === 'https'));
 }

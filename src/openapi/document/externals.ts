@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeError } from '../../core/errors.ts';
-import { pointerTo } from './json.ts';
+import { appendToPointer } from '../../core/json.ts';
 import { parseText } from './parse-text.ts';
 import { type FetchText, readFileText } from './read-bytes.ts';
 import { absoluteUrl, createResource, type Resource } from './references.ts';
@@ -109,9 +109,13 @@ function externalReferences(resource: Resource, prefix: string): ExternalReferen
     for (const [name, value] of Object.entries(at.value)) {
       if (name === '$ref' && typeof value === 'string' && !value.startsWith('#')) {
         const url = absoluteUrl(value, resource.url);
-        found.push({ where: `${prefix}${prefix && '#'}${pointerTo(at.pointer, name)}`, reference: value, url });
+        found.push({ where: `${prefix}${prefix && '#'}${appendToPointer(at.pointer, name)}`, reference: value, url });
       } else if (typeof value === 'object' && (at.isNames || !data.has(name))) {
-        waiting.push({ value, pointer: pointerTo(at.pointer, name), isNames: name === 'properties' && !at.isNames });
+        waiting.push({
+          value,
+          pointer: appendToPointer(at.pointer, name),
+          isNames: name === 'properties' && !at.isNames,
+        });
       }
     }
   }

@@ -1,4 +1,4 @@
-import { elementsOf, isMembers, type Members, textOf } from './json.ts';
+import { arrayOf, isObject, type JsonObject, nonBlankText } from '../../core/json.ts';
 import type { Resource } from './references.ts';
 import { isObjectType } from './schema-parts.ts';
 import type { Converted, SchemaStore } from './schema-store.ts';
@@ -38,7 +38,7 @@ export function flattenBody(store: SchemaStore, schema: unknown, resource: Resou
   }
   if (properties.size === 0) return undefined;
   const root = store.find(schema, resource).value;
-  const description = isMembers(root) ? textOf(root.description) : undefined;
+  const description = isObject(root) ? nonBlankText(root.description) : undefined;
   const required = [...flat.required].filter((name) => properties.has(name));
   return { properties, required, ...(description !== undefined && { description }) };
 }
@@ -46,17 +46,17 @@ export function flattenBody(store: SchemaStore, schema: unknown, resource: Resou
 /** False for what is no object by its own words. */
 function collect(store: SchemaStore, schema: unknown, from: Resource, flat: Flat): boolean {
   const { value, resource } = store.find(schema, from);
-  if (!isMembers(value) || !isObjectType(value)) return false;
+  if (!isObject(value) || !isObjectType(value)) return false;
   if (flat.seen.has(value)) return true;
   flat.seen.add(value);
-  if (isMembers(value.properties)) {
+  if (isObject(value.properties)) {
     for (const [name, property] of Object.entries(value.properties)) add(flat, name, property, resource);
   }
-  for (const name of elementsOf(value.required)) if (typeof name === 'string') flat.required.add(name);
-  for (const each of [...elementsOf(value.oneOf), ...elementsOf(value.anyOf)]) {
+  for (const name of arrayOf(value.required)) if (typeof name === 'string') flat.required.add(name);
+  for (const each of [...arrayOf(value.oneOf), ...arrayOf(value.anyOf)]) {
     flat.alternatives.push({ schema: each, resource });
   }
-  const parts = [...elementsOf(value.allOf), ...(typeof value.$ref === 'string' ? [referenceOf(value)] : [])];
+  const parts = [...arrayOf(value.allOf), ...(typeof value.$ref === 'string' ? [referenceOf(value)] : [])];
   return parts.every((part) => collect(store, part, resource, flat));
 }
 
@@ -64,13 +64,13 @@ function collect(store: SchemaStore, schema: unknown, from: Resource, flat: Flat
 function add(flat: Flat, name: string, property: unknown, resource: Resource): void {
   const before = flat.properties.get(name);
   const isOther = before !== undefined && before.schema !== property && before.resource === resource;
-  const both = isOther && isMembers(property) && isMembers(before.schema) ? [before.schema, property] : undefined;
+  const both = isOther && isObject(property) && isObject(before.schema) ? [before.schema, property] : undefined;
   const schema = both
     ? { allOf: both, ...(both.some((each) => each.readOnly === true) && { readOnly: true }) }
     : property;
   flat.properties.set(name, { schema, resource });
 }
 
-function referenceOf(schema: Members): Members {
+function referenceOf(schema: JsonObject): JsonObject {
   return { $ref: schema.$ref };
 }

@@ -1,4 +1,4 @@
-import { elementsOf, isMembers, type Members } from './json.ts';
+import { arrayOf, isObject, type JsonObject } from '../../core/json.ts';
 
 /** How the value of a keyword of JSON Schema is read: undefined leaves it out, since a validator would refuse it. */
 type Read = (value: unknown) => unknown;
@@ -42,7 +42,7 @@ const plainKeywords: Readonly<Record<string, Read>> = {
 };
 
 /** The keywords of a schema that hold no schemas, as JSON Schema 2020-12 has them, whatever dialect it is in. */
-export function convertPlain(schema: Members): Record<string, unknown> {
+export function convertPlain(schema: JsonObject): Record<string, unknown> {
   const converted: Record<string, unknown> = {};
   const type = typeOf(schema.type);
   if (type !== undefined) converted.type = type;
@@ -55,7 +55,7 @@ export function convertPlain(schema: Members): Record<string, unknown> {
   Object.assign(converted, limitsOf(schema, 'maximum', 'exclusiveMaximum'));
   const values = enumOf(schema.enum);
   if (values) converted.enum = values;
-  const examples = examplesOf([schema.example, ...elementsOf(schema.examples)]);
+  const examples = examplesOf([schema.example, ...arrayOf(schema.examples)]);
   if (examples) converted.examples = examples;
   addBinary(schema, converted);
   return converted;
@@ -98,14 +98,12 @@ export function examplesOf(values: readonly unknown[]): unknown[] | undefined {
 function typeOf(type: unknown): string | string[] | undefined {
   if (type === 'file') return 'string';
   if (typeof type === 'string') return types.has(type) ? type : undefined;
-  const known = [
-    ...new Set(elementsOf(type).filter((each) => typeof each === 'string' && types.has(each))),
-  ] as string[];
+  const known = [...new Set(arrayOf(type).filter((each) => typeof each === 'string' && types.has(each)))] as string[];
   return known.length > 0 ? known : undefined;
 }
 
 /** In OpenAPI 3.0 an exclusive limit is a flag beside the limit, since 3.1 a limit of its own. */
-function limitsOf(schema: Members, limit: string, exclusive: string): Record<string, unknown> {
+function limitsOf(schema: JsonObject, limit: string, exclusive: string): Record<string, unknown> {
   const value = number(schema[limit]);
   if (schema[exclusive] === true) return value === undefined ? {} : { [exclusive]: value };
   const other = number(schema[exclusive]);
@@ -113,7 +111,7 @@ function limitsOf(schema: Members, limit: string, exclusive: string): Record<str
 }
 
 function enumOf(values: unknown): unknown[] | undefined {
-  const kept = distinct(elementsOf(values));
+  const kept = distinct(arrayOf(values));
   return kept.length > 0 && kept.length <= enumMax ? kept : undefined;
 }
 
@@ -131,7 +129,7 @@ export function isBinaryType(mediaType: string): boolean {
 }
 
 /** Bytes in a text: OpenAPI 3.0 calls them format binary, 3.1 a media type without an encoding. */
-function addBinary(schema: Members, converted: Record<string, unknown>): void {
+function addBinary(schema: JsonObject, converted: Record<string, unknown>): void {
   const { contentMediaType } = schema;
   const isRaw = typeof contentMediaType === 'string' && isBinaryType(contentMediaType) && !schema.contentEncoding;
   if (schema.format === 'byte' && converted.type === 'string') converted.contentEncoding ??= 'base64';
@@ -175,12 +173,12 @@ export const schemaKeywords: Readonly<Record<string, KeywordKind>> = {
 };
 
 /** True where a schema holds other schemas, or refers to one. */
-export function isComposite(schema: Members): boolean {
+export function isComposite(schema: JsonObject): boolean {
   return (
-    typeof schema.$ref === 'string' || Object.keys(schemaKeywords).some((keyword) => isMembersOrList(schema[keyword]))
+    typeof schema.$ref === 'string' || Object.keys(schemaKeywords).some((keyword) => isObjectOrArray(schema[keyword]))
   );
 }
 
-function isMembersOrList(value: unknown): boolean {
-  return isMembers(value) || Array.isArray(value);
+function isObjectOrArray(value: unknown): boolean {
+  return isObject(value) || Array.isArray(value);
 }

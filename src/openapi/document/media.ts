@@ -1,19 +1,19 @@
-import { isMembers, type Members } from './json.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
 
 /** One media type of a `content`, and what is said of it. */
 export interface MediaType {
   /** Concrete: a wildcard has become what it stands for best. */
   readonly contentType: string;
-  readonly media: Members;
+  readonly media: JsonObject;
 }
 
 /** The one of several media types that a request is best written in. */
-export function requestMedia(content: Members, resolve: (media: unknown) => unknown): MediaType | undefined {
+export function requestMedia(content: JsonObject, resolve: (media: unknown) => unknown): MediaType | undefined {
   return best(content, resolve, requestRank);
 }
 
 /** The first JSON media type, or the first of all. */
-export function responseMedia(content: Members, resolve: (media: unknown) => unknown): MediaType | undefined {
+export function responseMedia(content: JsonObject, resolve: (media: unknown) => unknown): MediaType | undefined {
   return best(content, resolve, (type) => (isJson(type) ? 0 : 1));
 }
 
@@ -35,7 +35,7 @@ export function isTextual(contentType: string): boolean {
 }
 
 function best(
-  content: Members,
+  content: JsonObject,
   resolve: (media: unknown) => unknown,
   rank: (type: string) => number,
 ): MediaType | undefined {
@@ -46,7 +46,7 @@ function best(
   );
   if (chosen === undefined) return undefined;
   const media = resolve(content[chosen]);
-  return { contentType: concrete(chosen), media: isMembers(media) ? media : {} };
+  return { contentType: concrete(chosen), media: isObject(media) ? media : {} };
 }
 
 /** Lists of changes (RFC 6902) come last of JSON: a merge patch is an object with names that say something. */

@@ -1,9 +1,10 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
+import { isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import { readBody } from './body.ts';
 import { remember } from './converted.ts';
+import { DocumentFault } from './document-fault.ts';
 import type { RawOperation } from './heads.ts';
-import { DocumentFault, isMembers, type Members, membersOf, textOf } from './json.ts';
 import { isJson, responseMedia } from './media.ts';
 import { type ParameterContext, readParameters } from './parameters.ts';
 import type { Resource } from './references.ts';
@@ -24,7 +25,7 @@ export interface OperationContext extends ParameterContext {
  */
 export function readOperation(context: OperationContext, raw: RawOperation): ApiOperation {
   const { head, operation, pathItem, resource } = raw;
-  const root = context.references.main.root as Members;
+  const root = context.references.main.root as JsonObject;
   try {
     const shared = bodyParameters(pathItem.parameters);
     const own = bodyParameters(operation.parameters);
@@ -34,7 +35,7 @@ export function readOperation(context: OperationContext, raw: RawOperation): Api
       servers: serversOf([operation.servers, pathItem.servers, root.servers], context.documentUrl),
       parameters: readParameters(context, [shared.parameters, own.parameters], resource, head.path),
       ...(body && { body }),
-      responses: readResponses(context, membersOf(operation.responses), resource),
+      responses: readResponses(context, objectOf(operation.responses), resource),
       security: securityOf([operation.security, root.security], context.securitySchemes),
     };
   } catch (error) {
@@ -47,11 +48,11 @@ export function readOperation(context: OperationContext, raw: RawOperation): Api
 /** Upgraded documents refer to shared bodies from among the parameters. */
 function bodyParameters(value: unknown): { parameters: readonly unknown[]; body: unknown } {
   const list = Array.isArray(value) ? value : [];
-  const isBody = (each: unknown) => isMembers(each) && String(each.$ref).startsWith('#/components/requestBodies/');
+  const isBody = (each: unknown) => isObject(each) && String(each.$ref).startsWith('#/components/requestBodies/');
   return { parameters: list.filter((each) => !isBody(each)), body: list.find(isBody) };
 }
 
-function readResponses(context: OperationContext, declared: Members, from: Resource): ApiOperation['responses'] {
+function readResponses(context: OperationContext, declared: JsonObject, from: Resource): ApiOperation['responses'] {
   let isAnswered = false;
   const responses: [string, ApiResponse][] = [];
   for (const [status, value] of Object.entries(declared)) {
@@ -74,10 +75,10 @@ function readResponse(
 ): { response: ApiResponse; schema: unknown; resource: Resource } {
   try {
     const found = context.store.find(value, from);
-    const response = membersOf(found.value);
+    const response = objectOf(found.value);
     const resolve = (media: unknown) => context.store.find(media, found.resource).value;
-    const chosen = isMembers(response.content) ? responseMedia(response.content, resolve) : undefined;
-    const description = textOf(response.description);
+    const chosen = isObject(response.content) ? responseMedia(response.content, resolve) : undefined;
+    const description = nonBlankText(response.description);
     const read = {
       ...(description !== undefined && { description }),
       ...(chosen && { contentType: chosen.contentType }),

@@ -1,5 +1,6 @@
+import { arrayOf, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { remember } from './converted.ts';
-import { DocumentFault, elementsOf, isMembers, type Members, membersOf, textOf } from './json.ts';
+import { DocumentFault } from './document-fault.ts';
 import { examplesOf } from './keywords.ts';
 import { requestMedia } from './media.ts';
 import type { References, Resource } from './references.ts';
@@ -38,7 +39,7 @@ export function readParameters(
   path: string,
 ): ApiParameter[] {
   const parameters = new Map<string, ApiParameter>();
-  for (const each of lists.flatMap(elementsOf)) {
+  for (const each of lists.flatMap(arrayOf)) {
     const parameter = readParameter(context, each, resource);
     parameters.set(`${parameter.in} ${keyOf(parameter)}`, parameter);
   }
@@ -85,7 +86,7 @@ function undeclared(store: SchemaStore, name: string, resource: Resource): ApiPa
 
 function readParameter(context: ParameterContext, value: unknown, from: Resource): ApiParameter {
   const found = context.store.find(value, from);
-  const parameter = membersOf(found.value);
+  const parameter = objectOf(found.value);
   const before = context.parametersRead.get(parameter);
   if (before) return before;
   const read = parameterOf(context, parameter, found.resource);
@@ -93,16 +94,16 @@ function readParameter(context: ParameterContext, value: unknown, from: Resource
   return read;
 }
 
-function parameterOf(context: ParameterContext, parameter: Members, resource: Resource): ApiParameter {
-  const name = textOf(parameter.name);
+function parameterOf(context: ParameterContext, parameter: JsonObject, resource: Resource): ApiParameter {
+  const name = nonBlankText(parameter.name);
   const place = parameter.in;
   if (name === undefined) throw new DocumentFault('one of its parameters has no name');
   if (!isPlace(place)) throw new DocumentFault(`its parameter ${JSON.stringify(name.slice(0, 80))} has no known "in"`);
   const asked = styles[place].find((style) => style === parameter.style);
   const style = asked ?? styles[place][0] ?? 'form';
-  const description = textOf(parameter.description);
+  const description = nonBlankText(parameter.description);
   const resolve = (media: unknown) => context.store.find(media, resource).value;
-  const content = isMembers(parameter.content) ? requestMedia(parameter.content, resolve) : undefined;
+  const content = isObject(parameter.content) ? requestMedia(parameter.content, resolve) : undefined;
   const schema = content ? content.media.schema : (parameter.schema ?? { type: 'string' });
   const converted = context.store.convert(schema, resource, 'sent');
   return {
@@ -127,16 +128,16 @@ function isPlace(value: unknown): value is ParameterPlace {
 /** What a parameter says itself goes before what its schema says. */
 function notes(
   context: ParameterContext,
-  parameter: Members,
+  parameter: JsonObject,
   { schema }: Converted,
   resource: Resource,
 ): Readonly<Record<string, unknown>> {
-  const description = textOf(parameter.description);
-  const named = Object.values(membersOf(parameter.examples)).map(
-    (each) => membersOf(context.store.find(each, resource).value).value,
+  const description = nonBlankText(parameter.description);
+  const named = Object.values(objectOf(parameter.examples)).map(
+    (each) => objectOf(context.store.find(each, resource).value).value,
   );
   const examples = examplesOf([parameter.example, ...named]);
-  const binaryNote = schema.contentEncoding === 'base64' && textOf(schema.description);
+  const binaryNote = schema.contentEncoding === 'base64' && nonBlankText(schema.description);
   return {
     ...(description !== undefined && { description: binaryNote ? `${description} ${binaryNote}` : description }),
     ...(parameter.deprecated === true && { deprecated: true }),

@@ -1,5 +1,4 @@
-import type { Members } from './json.ts';
-import { isMembers } from './json.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
 
 /** Why a text is neither JSON nor YAML, and where, as far as it is known; both count from 1. */
 export class TextUnparsable extends Error {
@@ -115,17 +114,17 @@ function mergeAndBound(root: unknown, max: number): void {
       throw new TextUnparsable('its aliases stand for themselves or for more values than can be read');
     }
     if (typeof value !== 'object' || value === null) continue;
-    if (isMembers(value)) merge(value);
+    if (isObject(value)) merge(value);
     for (const each of Object.values(value)) waiting.push(each);
   }
 }
 
 /** What is merged may merge in its turn; nobody nests that a hundred deep. */
-function merge(value: Members): void {
+function merge(value: JsonObject): void {
   const target = value as Record<string, unknown>;
   for (let depth = 0; depth < 100 && Object.hasOwn(target, '<<'); depth += 1) {
     const merged = target['<<'];
-    const sources = (Array.isArray(merged) ? merged : [merged]).filter(isMembers);
+    const sources = (Array.isArray(merged) ? merged : [merged]).filter(isObject);
     if (sources.length === 0) return;
     delete target['<<'];
     for (const source of sources) {

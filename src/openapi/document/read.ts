@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
+import { isObject, nonBlankText } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import { openApiRoot } from './dialect.ts';
+import { DocumentFault } from './document-fault.ts';
 import { type Externals, readExternals } from './externals.ts';
 import { readOperations } from './heads.ts';
-import { DocumentFault, isMembers, textOf } from './json.ts';
 import { readOperation } from './operation.ts';
 import { parseText, TextUnparsable } from './parse-text.ts';
 import {
@@ -73,10 +74,10 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   const byPointer = new Map(operations.map((operation) => [operation.head.pointer, operation]));
   const store = new SchemaStore(references, isOld);
   const context = { references, store, securitySchemes, documentUrl, parametersRead: new WeakMap() };
-  const info = isMembers(root.info) ? root.info : {};
+  const info = isObject(root.info) ? root.info : {};
   return Object.freeze({
     source: source.name,
-    title: textOf(info.title) ?? 'API',
+    title: nonBlankText(info.title) ?? 'API',
     version: String(info.version ?? ''),
     heads: Object.freeze(operations.map(({ head }) => head)),
     problems: Object.freeze(found),

@@ -1,5 +1,6 @@
 import type SwaggerParser from '@apidevtools/swagger-parser';
-import { DocumentFault, isMembers, type Members } from './json.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
+import { DocumentFault } from './document-fault.ts';
 
 /** One document: the one that is served, or one that it refers to. */
 export interface Resource {
@@ -35,13 +36,13 @@ export async function createResource(value: unknown, url: string | undefined): P
     SwaggerParser: typeof import('@apidevtools/swagger-parser');
   };
   const parser = new SwaggerParser();
-  const root = isMembers(value) ? { ...value } : { value };
+  const root = isObject(value) ? { ...value } : { value };
   const readable = { ...root, openapi: '3.0.4', info: { title: '', version: '' }, paths: {} };
   await parser.parse('/document.json', readable, {});
   // The parts that were filled in for it are those of the document again.
   const held = parser.api as unknown as Record<string, unknown>;
   for (const name of ['openapi', 'info', 'paths']) {
-    if (Object.hasOwn(root, name)) held[name] = (root as Members)[name];
+    if (Object.hasOwn(root, name)) held[name] = (root as JsonObject)[name];
     else delete held[name];
   }
   return { url, root: value, refs: parser.$refs };
@@ -71,8 +72,8 @@ export function createReferences(
   const follow = (reference: string, from: Resource): Found => {
     let found = lookUp(reference, resourceOf(reference, from));
     for (let hops = 0; hops < hopsMax; hops += 1) {
-      const next = isMembers(found.value) ? found.value.$ref : undefined;
-      const isAlias = typeof next === 'string' && Object.keys(found.value as Members).length === 1;
+      const next = isObject(found.value) ? found.value.$ref : undefined;
+      const isAlias = typeof next === 'string' && Object.keys(found.value as JsonObject).length === 1;
       if (!isAlias) return found;
       found = lookUp(next, resourceOf(next, found.resource));
     }
@@ -118,7 +119,7 @@ function valueAt(resource: Resource, pointer: string, reference: string): unknow
   }
   const isThere = typeof holder === 'object' && holder !== null && Object.hasOwn(holder, last);
   if (!isThere) throw new DocumentFault(`${quoted(reference)} names nothing in the document`);
-  return (holder as Members)[last];
+  return (holder as JsonObject)[last];
 }
 
 function lastToken(encoded: string): string {

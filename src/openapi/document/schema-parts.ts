@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { elementsOf, isMembers, type Members } from './json.ts';
+import { arrayOf, isObject, type JsonObject } from '../../core/json.ts';
 import type { Found, Resource } from './references.ts';
 
 /** Keywords that say something to people and restrict nothing. */
@@ -9,20 +9,24 @@ export const annotations: ReadonlySet<string> = new Set(['title', 'description',
 const oldSiblings = new Set(['title', 'description', 'deprecated', 'default', 'example', 'nullable', 'x-nullable']);
 
 /** What stands beside a `$ref` and counts, or undefined. */
-export function referenceSiblings(schema: Members, isOld: boolean): Members | undefined {
+export function referenceSiblings(schema: JsonObject, isOld: boolean): JsonObject | undefined {
   const { $ref: _, ...siblings } = schema;
   const kept = Object.entries(siblings).filter(([keyword]) => !isOld || oldSiblings.has(keyword));
   return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 /** A converted schema and what was converted from the siblings of its reference, as one. */
-export function withSiblings(base: Members, siblings: Members, notes: ReadonlySet<string>): Record<string, unknown> {
+export function withSiblings(
+  base: JsonObject,
+  siblings: JsonObject,
+  notes: ReadonlySet<string>,
+): Record<string, unknown> {
   const isSafe = Object.keys(siblings).every((keyword) => notes.has(keyword) || !Object.hasOwn(base, keyword));
-  return isSafe ? { ...base, ...siblings } : { ...siblings, allOf: [base, ...elementsOf(siblings.allOf)] };
+  return isSafe ? { ...base, ...siblings } : { ...siblings, allOf: [base, ...arrayOf(siblings.allOf)] };
 }
 
 /** A schema that does not require these properties. */
-export function withoutNames(schema: Members, names: ReadonlySet<string>): Members {
+export function withoutNames(schema: JsonObject, names: ReadonlySet<string>): JsonObject {
   if (!Array.isArray(schema.required)) return schema;
   const { required: _, ...rest } = schema;
   const required = schema.required.filter((name) => !names.has(name));
@@ -49,7 +53,6 @@ export function isTexts(value: unknown): boolean {
 /** True for a schema whose values can only be objects. */
 export function isObjectType(schema: unknown): boolean {
   return (
-    isMembers(schema) &&
-    [schema.type].flat().every((type) => type === undefined || type === 'object' || type === 'null')
+    isObject(schema) && [schema.type].flat().every((type) => type === undefined || type === 'object' || type === 'null')
   );
 }

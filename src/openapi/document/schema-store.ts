@@ -1,5 +1,4 @@
-import type { JsonSchema } from '../../core/json.ts';
-import { elementsOf, isMembers, type Members } from './json.ts';
+import { arrayOf, isObject, type JsonObject, type JsonSchema } from '../../core/json.ts';
 import { convertPlain, isComposite, isPattern, type KeywordKind, makeNullable, schemaKeywords } from './keywords.ts';
 import type { Found, References, Resource } from './references.ts';
 import { annotations, definitionName, isTexts, referenceSiblings, withoutNames, withSiblings } from './schema-parts.ts';
@@ -91,7 +90,7 @@ export class SchemaStore {
 
   /** What a schema's references lead to; the schema itself where it is none. @throws DocumentFault */
   find(schema: unknown, resource: Resource): Found {
-    const isReference = isMembers(schema) && typeof schema.$ref === 'string';
+    const isReference = isObject(schema) && typeof schema.$ref === 'string';
     return isReference
       ? this.#references.follow(String(schema.$ref), resource)
       : { resource, pointer: '', value: schema };
@@ -100,11 +99,11 @@ export class SchemaStore {
   /** True where values of a property do not go that way. */
   isHidden(schema: unknown, resource: Resource, direction: Direction): boolean {
     const keyword = direction === 'sent' ? 'readOnly' : 'writeOnly';
-    if (!isMembers(schema)) return false;
+    if (!isObject(schema)) return false;
     if (schema[keyword] === true) return true;
     if (typeof schema.$ref !== 'string') return false;
     const { value } = this.find(schema, resource);
-    return isMembers(value) && value[keyword] === true;
+    return isObject(value) && value[keyword] === true;
   }
 
   /** Converts what is only referred to, too: a reference that leads nowhere is found here, and not later. */
@@ -128,7 +127,7 @@ export class SchemaStore {
 
   #node(schema: unknown, run: Run, depth: number): Record<string, unknown> {
     if (schema === false) return { not: {} };
-    if (!isMembers(schema)) return {};
+    if (!isObject(schema)) return {};
     if (typeof schema.$ref === 'string') return this.#reference(schema, run, depth);
     if (depth >= run.depthMax && isComposite(schema)) return cut(schema);
     const converted = convertPlain(schema);
@@ -148,10 +147,10 @@ export class SchemaStore {
   #parts(keyword: string, kind: KeywordKind, value: unknown, run: Run, depth: number): unknown {
     if (kind === 'one') return typeof value === 'boolean' ? value : this.#node(value, run, depth);
     if (kind === 'list') {
-      const list = elementsOf(value).map((each) => this.#node(each, run, depth));
+      const list = arrayOf(value).map((each) => this.#node(each, run, depth));
       return list.length > 0 ? list : undefined;
     }
-    if (!isMembers(value)) return undefined;
+    if (!isObject(value)) return undefined;
     const named = Object.entries(value).filter(([name]) => name !== '__proto__');
     if (kind === 'texts') return Object.fromEntries(named.filter(([, names]) => isTexts(names)));
     const isKept = (name: string, each: unknown) => {
@@ -163,29 +162,29 @@ export class SchemaStore {
   }
 
   /** What does not go this way is not required either, wherever in an allOf the one or the other is said. */
-  #setRequired(schema: Members, converted: Record<string, unknown>, run: Run): void {
-    const names = elementsOf(schema.required).filter((name) => typeof name === 'string');
+  #setRequired(schema: JsonObject, converted: Record<string, unknown>, run: Run): void {
+    const names = arrayOf(schema.required).filter((name) => typeof name === 'string');
     if (names.length === 0 && converted.allOf === undefined) return;
     const hidden = new Set(this.#hiddenNames(schema, run.resource, run.direction, new Set()));
     const required = [...new Set(names)].filter((name) => !hidden.has(name));
     if (required.length > 0) converted.required = required;
     if (hidden.size > 0 && Array.isArray(converted.allOf)) {
-      converted.allOf = converted.allOf.map((part: Members) => withoutNames(part, hidden));
+      converted.allOf = converted.allOf.map((part: JsonObject) => withoutNames(part, hidden));
     }
   }
 
   /** @param seen what was looked at already: parts of parts may be the same. */
   #hiddenNames(schema: unknown, from: Resource, direction: Direction, seen: Set<unknown>): string[] {
     const { value, resource } = this.find(schema, from);
-    if (!isMembers(value) || seen.has(value) || seen.size > allOfMax) return [];
+    if (!isObject(value) || seen.has(value) || seen.size > allOfMax) return [];
     seen.add(value);
-    const properties = isMembers(value.properties) ? Object.entries(value.properties) : [];
+    const properties = isObject(value.properties) ? Object.entries(value.properties) : [];
     const own = properties.filter(([, each]) => this.isHidden(each, resource, direction)).map(([name]) => name);
-    const parts = elementsOf(value.allOf).flatMap((each) => this.#hiddenNames(each, resource, direction, seen));
+    const parts = arrayOf(value.allOf).flatMap((each) => this.#hiddenNames(each, resource, direction, seen));
     return [...own, ...parts];
   }
 
-  #reference(schema: Members, run: Run, depth: number): Record<string, unknown> {
+  #reference(schema: JsonObject, run: Run, depth: number): Record<string, unknown> {
     const entry = this.#entry(this.#references.follow(String(schema.$ref), run.resource), run.direction);
     const converted = !entry.isBusy && this.#nested < nestedMax ? entry.converted() : undefined;
     const isSmall = converted && converted.definitions.length === 0 && converted.chars <= inlineCharsMax;
@@ -227,7 +226,7 @@ export class SchemaStore {
   }
 }
 
-function cut(schema: Members): Record<string, unknown> {
+function cut(schema: JsonObject): Record<string, unknown> {
   const said = typeof schema.description === 'string' ? `${schema.description.slice(0, 200).trim()} ` : '';
   return { description: said + cutNote };
 }

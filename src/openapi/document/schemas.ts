@@ -1,7 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { JsonSchema } from '../../core/json.ts';
+import { arrayOf, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { originOf } from './converted.ts';
-import { elementsOf, isMembers, membersOf } from './json.ts';
 import { type Converted, cutDefinition, type Definition, schemaCharsMax } from './schema-store.ts';
 import type { ApiBody, ApiOperation, ApiParameter } from './types.ts';
 
@@ -89,10 +88,10 @@ function argumentsOf({ parameters, body }: ApiOperation): Argument[] {
       { name: 'body', location: 'body', place: { in: 'whole-body' }, schema: described, isRequired: required },
     ];
   }
-  const required = new Set(body.required ? elementsOf(body.schema.required) : []);
-  for (const [name, schema] of Object.entries(membersOf(body.schema.properties))) {
+  const required = new Set(body.required ? arrayOf(body.schema.required) : []);
+  for (const [name, schema] of Object.entries(objectOf(body.schema.properties))) {
     const place = { in: 'body', property: name } as const;
-    list.push({ name, location: 'body', place, schema: membersOf(schema), isRequired: required.has(name) });
+    list.push({ name, location: 'body', place, schema: objectOf(schema), isRequired: required.has(name) });
   }
   return list;
 }
@@ -100,7 +99,7 @@ function argumentsOf({ parameters, body }: ApiOperation): Argument[] {
 /** True for an object that is described by its properties alone. */
 function isFlat(schema: JsonSchema): boolean {
   const isPlain = ['$ref', 'allOf', 'anyOf', 'oneOf', 'not'].every((keyword) => schema[keyword] === undefined);
-  return isPlain && schema.type === 'object' && Object.keys(membersOf(schema.properties)).length > 0;
+  return isPlain && schema.type === 'object' && Object.keys(objectOf(schema.properties)).length > 0;
 }
 
 /** By final name: those that share a name are told apart by location, and all are names that a model may write. */
@@ -137,7 +136,7 @@ function neededTogether(
   named: ReadonlyMap<string, Argument>,
 ): Readonly<Record<string, readonly string[]>> | undefined {
   if (body === undefined || body.required || !isFlat(body.schema)) return undefined;
-  const required = new Set(elementsOf(body.schema.required));
+  const required = new Set(arrayOf(body.schema.required));
   const ofBody = [...named].filter(([, { place }]) => place.in === 'body');
   const needed = ofBody.filter(([, { name }]) => required.has(name)).map(([name]) => name);
   if (needed.length === 0 || ofBody.length < 2) return undefined;
@@ -209,7 +208,7 @@ function definitionsOf(
 
 function answerOf(operation: ApiOperation): JsonSchema | undefined {
   const schema = Object.values(operation.responses).find((response) => response.schema)?.schema;
-  if (!isMembers(schema)) return undefined;
+  if (!isObject(schema)) return undefined;
   const origin = originOf(schema);
   // A reference alone is replaced by what it names: an answer's schema has to say at its root what it is.
   const only = schema.$ref !== undefined && Object.keys(schema).length === 1 ? origin?.definitions[0] : undefined;

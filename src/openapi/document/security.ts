@@ -1,4 +1,5 @@
-import { DocumentFault, elementsOf, isMembers, type Members, membersOf, pointerTo } from './json.ts';
+import { appendToPointer, arrayOf, isObject, type JsonObject, objectOf } from '../../core/json.ts';
+import { DocumentFault } from './document-fault.ts';
 import type { References } from './references.ts';
 import type { ApiOperation, DocumentProblem, SecurityScheme } from './types.ts';
 
@@ -8,16 +9,16 @@ export function readSecuritySchemes(
   documentUrl: string | undefined,
   problems: DocumentProblem[],
 ): Readonly<Record<string, SecurityScheme>> {
-  const declared = membersOf(membersOf((references.main.root as Members).components).securitySchemes);
+  const declared = objectOf(objectOf((references.main.root as JsonObject).components).securitySchemes);
   const schemes: [string, SecurityScheme][] = [];
   for (const [name, value] of Object.entries(declared)) {
     try {
-      const reference = membersOf(value).$ref;
+      const reference = objectOf(value).$ref;
       const found = typeof reference === 'string' ? references.follow(reference, references.main).value : value;
       schemes.push([name, schemeOf(found, documentUrl)]);
     } catch (error) {
       if (!(error instanceof DocumentFault)) throw error;
-      problems.push({ where: pointerTo('/components/securitySchemes', name), reason: error.message });
+      problems.push({ where: appendToPointer('/components/securitySchemes', name), reason: error.message });
     }
   }
   return Object.fromEntries(schemes);
@@ -25,7 +26,7 @@ export function readSecuritySchemes(
 
 /** How a scheme is met: what a person has to sign in for is a bearer token that the operator brings. */
 function schemeOf(scheme: unknown, documentUrl: string | undefined): SecurityScheme {
-  if (!isMembers(scheme)) throw new DocumentFault('it is no object');
+  if (!isObject(scheme)) throw new DocumentFault('it is no object');
   switch (scheme.type) {
     case 'http':
       return httpScheme(String(scheme.scheme).toLowerCase());
@@ -35,7 +36,7 @@ function schemeOf(scheme: unknown, documentUrl: string | undefined): SecuritySch
     case 'apiKey':
       return apiKeyScheme(scheme);
     case 'oauth2':
-      return oauth2Scheme(membersOf(scheme.flows), documentUrl);
+      return oauth2Scheme(objectOf(scheme.flows), documentUrl);
     case 'openIdConnect':
       return { type: 'bearer' };
     case 'mutualTLS':
@@ -50,16 +51,16 @@ function httpScheme(scheme: string): SecurityScheme {
   return { type: 'unsupported', what: `HTTP authentication "${scheme.slice(0, 40)}"` };
 }
 
-function apiKeyScheme(scheme: Members): SecurityScheme {
+function apiKeyScheme(scheme: JsonObject): SecurityScheme {
   const place = scheme.in;
   if (place !== 'header' && place !== 'query' && place !== 'cookie') throw new DocumentFault('its "in" is not known');
   if (typeof scheme.name !== 'string' || scheme.name === '') throw new DocumentFault('it has no name');
   return { type: 'apiKey', in: place, name: scheme.name };
 }
 
-function oauth2Scheme(flows: Members, documentUrl: string | undefined): SecurityScheme {
+function oauth2Scheme(flows: JsonObject, documentUrl: string | undefined): SecurityScheme {
   const flow = flows.clientCredentials;
-  if (!isMembers(flow)) {
+  if (!isObject(flow)) {
     if (Object.keys(flows).some((name) => !name.startsWith('x-'))) return { type: 'bearer' };
     throw new DocumentFault('it has no flows');
   }
@@ -68,7 +69,7 @@ function oauth2Scheme(flows: Members, documentUrl: string | undefined): Security
   if (typeof flow.tokenUrl !== 'string' || (url?.protocol !== 'https:' && url?.protocol !== 'http:')) {
     return { type: 'unsupported', what: 'OAuth 2 client credentials without an absolute token URL' };
   }
-  return { type: 'oauth2', tokenUrl: url.href, scopes: Object.keys(membersOf(flow.scopes)) };
+  return { type: 'oauth2', tokenUrl: url.href, scopes: Object.keys(objectOf(flow.scopes)) };
 }
 
 /**
@@ -79,13 +80,13 @@ export function securityOf(
   levels: readonly unknown[],
   schemes: Readonly<Record<string, SecurityScheme>>,
 ): ApiOperation['security'] {
-  const declared = elementsOf(levels.find((level) => Array.isArray(level))).filter(isMembers);
+  const declared = arrayOf(levels.find((level) => Array.isArray(level))).filter(isObject);
   const known = declared.filter((each) => Object.keys(each).every((name) => Object.hasOwn(schemes, name)));
   return known.map((each) =>
     Object.fromEntries(
       Object.entries(each).map(([name, scopes]) => [
         name,
-        elementsOf(scopes).filter((scope) => typeof scope === 'string'),
+        arrayOf(scopes).filter((scope) => typeof scope === 'string'),
       ]),
     ),
   );
@@ -96,10 +97,10 @@ export function undeclaredSchemes(
   requirements: readonly unknown[],
   schemes: Readonly<Record<string, SecurityScheme>>,
 ): DocumentProblem[] {
-  const names = requirements.flatMap(elementsOf).flatMap((each) => Object.keys(membersOf(each)));
+  const names = requirements.flatMap(arrayOf).flatMap((each) => Object.keys(objectOf(each)));
   const unknown = [...new Set(names)].filter((name) => !Object.hasOwn(schemes, name));
   return unknown.map((name) => ({
-    where: pointerTo('/components/securitySchemes', name),
+    where: appendToPointer('/components/securitySchemes', name),
     reason: 'operations ask for it, and it is not declared: no credentials are sent for it',
   }));
 }

@@ -1,4 +1,5 @@
-import { DocumentFault, isMembers, type Members, membersOf, pointerTo } from './json.ts';
+import { appendToPointer, isObject, type JsonObject, objectOf } from '../../core/json.ts';
+import { DocumentFault } from './document-fault.ts';
 import type { DocumentProblem } from './types.ts';
 
 /**
@@ -21,22 +22,22 @@ export function serversOf(levels: readonly unknown[], documentUrl: string | unde
 }
 
 /** What is wrong with the servers of the whole document. */
-export function serverProblems(root: Members, documentUrl: string | undefined): DocumentProblem[] {
+export function serverProblems(root: JsonObject, documentUrl: string | undefined): DocumentProblem[] {
   const problems: DocumentProblem[] = [];
   for (const [index, server] of (Array.isArray(root.servers) ? root.servers : []).entries()) {
     try {
       serverUrl(server, documentUrl);
     } catch (error) {
       if (!(error instanceof DocumentFault)) throw error;
-      problems.push({ where: pointerTo('/servers', String(index)), reason: error.message });
+      problems.push({ where: appendToPointer('/servers', String(index)), reason: error.message });
     }
   }
   return problems;
 }
 
 function serverUrl(server: unknown, documentUrl: string | undefined): string {
-  if (!isMembers(server) || typeof server.url !== 'string') throw new DocumentFault('it is no server with a "url"');
-  const address = withVariables(server.url, membersOf(server.variables));
+  if (!isObject(server) || typeof server.url !== 'string') throw new DocumentFault('it is no server with a "url"');
+  const address = withVariables(server.url, objectOf(server.variables));
   if (!URL.canParse(address, documentUrl)) {
     throw new DocumentFault('its "url" is relative, and the document did not come from a server: give the base URL');
   }
@@ -47,15 +48,15 @@ function serverUrl(server: unknown, documentUrl: string | undefined): string {
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
-function withVariables(template: string, variables: Members): string {
+function withVariables(template: string, variables: JsonObject): string {
   return template.replace(/\{([^{}]*)\}/g, (_, name: string) => {
     const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    const value = isMembers(variable) ? variable.default : undefined;
+    const value = isObject(variable) ? variable.default : undefined;
     // YAML makes a number of a port without quotes.
     if (typeof value !== 'string' && typeof value !== 'number') {
       throw new DocumentFault(`its variable ${JSON.stringify(name.slice(0, 60))} has no default`);
     }
-    const allowed = isMembers(variable) && Array.isArray(variable.enum) ? variable.enum.map(String) : undefined;
+    const allowed = isObject(variable) && Array.isArray(variable.enum) ? variable.enum.map(String) : undefined;
     if (allowed && !allowed.includes(String(value))) {
       throw new DocumentFault(`the default of its variable ${JSON.stringify(name.slice(0, 60))} is not in its enum`);
     }

@@ -1,5 +1,4 @@
-import type { JsonSchema } from '../../core/json.ts';
-import { isMembers, membersOf } from '../document/json.ts';
+import { isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { type KeywordKind, schemaKeywords } from '../document/keywords.ts';
 
 /**
@@ -12,20 +11,20 @@ export function requiredDefaults(schema: JsonSchema): JsonSchema {
 
 /** Fills in what an optional body needs once it is given at all (`dependentRequired`), where there is a default. */
 export function withNeeded(schema: JsonSchema, given: unknown): unknown {
-  if (!isMembers(given)) return given;
-  const properties = membersOf(schema.properties);
-  const needed = Object.entries(membersOf(schema.dependentRequired)).flatMap(([name, others]) => {
+  if (!isObject(given)) return given;
+  const properties = objectOf(schema.properties);
+  const needed = Object.entries(objectOf(schema.dependentRequired)).flatMap(([name, others]) => {
     return Object.hasOwn(given, name) && Array.isArray(others) ? (others as readonly string[]) : [];
   });
   const missing = needed.flatMap((name) => {
-    const { default: standard } = membersOf(properties[name]);
+    const { default: standard } = objectOf(properties[name]);
     return Object.hasOwn(given, name) || standard === undefined ? [] : [[name, structuredClone(standard)] as const];
   });
   return missing.length === 0 ? given : { ...given, ...Object.fromEntries(missing) };
 }
 
 function pruned(schema: unknown, isRequired: boolean): unknown {
-  if (!isMembers(schema)) return schema;
+  if (!isObject(schema)) return schema;
   const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
   const kept = Object.entries(schema).flatMap(([keyword, value]): [string, unknown][] => {
     if (keyword === 'default') return isRequired ? [[keyword, value]] : [];
@@ -42,7 +41,7 @@ function below(keyword: string, value: unknown, required: readonly unknown[]): u
       return Array.isArray(value) ? value.map((each) => pruned(each, false)) : value;
     case 'named':
     case 'patterns': {
-      const entries = Object.entries(membersOf(value));
+      const entries = Object.entries(objectOf(value));
       const isOwn = keyword === 'properties';
       return Object.fromEntries(entries.map(([name, each]) => [name, pruned(each, isOwn && required.includes(name))]));
     }
