@@ -4,7 +4,6 @@ import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
-import { parseHeader, headersFromVariables as variableHeaders } from './clients/headers.ts';
 import { wrapRulesOf } from './config.ts';
 import { decideGuard } from './policy/policy.ts';
 import { clientFor, makeGuardedTool } from './policy/tool.ts';
@@ -12,7 +11,7 @@ import type { CallTarget } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
-import { withVariables } from './variables.ts';
+import { parseHeader, headersFromVariables as variableHeaders, withVariables } from './variables.ts';
 
 /** What the command line says of the server besides where it is. */
 export interface ServerChoice {

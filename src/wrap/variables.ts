@@ -1,10 +1,11 @@
 import type { Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 
-/** `${NAME}`, `${env:NAME}`, and either with `:-` and what stands for a variable that is not set or empty. */
+/** `${NAME}` or `${env:NAME}`, and either with `:-default` for a variable that is not set or empty. */
 const variable = /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
 
-/** The fields of an entry in which variables are filled in. */
+/** The fields of an entry in which variables are expanded. */
 export interface Expandable {
   readonly command?: string | undefined;
   readonly args?: readonly string[] | undefined;
@@ -14,31 +15,58 @@ export interface Expandable {
 }
 
 /**
- * Fills in the variables of an entry of `mcpServers`, as MCP clients do (Claude Code: `${NAME}`, `${NAME:-else}`;
- * Cursor and VS Code: `${env:NAME}`). What has another form stays as it is.
- * @throws McpOnceError `configuration_invalid` that names server, place and variable, and no value.
+ * Expands the variables in an entry of `mcpServers`, as MCP clients do (Claude Code: `${NAME}`, `${NAME:-default}`;
+ * Cursor and VS Code: `${env:NAME}`). Leaves text of any other form unchanged.
+ *
+ * @throws McpOnceError `configuration_invalid` that names server, field and variable, but no value.
  */
 export function withVariables<Entry extends Expandable>(server: string, entry: Entry, environment: Environment): Entry {
-  const expand = (text: string, place: string): string =>
-    text.replace(variable, (_, name: string, otherwise?: string) => {
+  const expand = (text: string, field: string): string =>
+    text.replace(variable, (_, name: string, fallback?: string) => {
       const value = environment[name];
-      if (otherwise !== undefined) return value || otherwise;
+      if (fallback !== undefined) return value || fallback;
       if (value !== undefined) return value;
-      const where = `Configuration: mcpServers[${JSON.stringify(server)}].${place}`;
+      const where = `Configuration: mcpServers[${JSON.stringify(server)}].${field}`;
       throw new McpOnceError(
         'configuration_invalid',
-        `${where}: the variable ${name} is not set, or is one of mcp-once's own. Nothing was started: set it and start again.`,
+        `${where}: the variable ${name} is not set, or is reserved for mcp-once. Nothing was started. Set the variable and start again.`,
       );
     });
-  const all = (texts: Readonly<Record<string, string>>, place: string): Record<string, string> =>
-    Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, expand(text, `${place}.${name}`)]));
+  const all = (texts: Readonly<Record<string, string>>, field: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, expand(text, `${field}.${name}`)]));
   const { command, args, env, url, headers } = entry;
   return {
     ...entry,
-    ...(command === undefined ? {} : { command: expand(command, 'command') }),
-    ...(args === undefined ? {} : { args: args.map((each, index) => expand(each, `args[${index}]`)) }),
-    ...(env === undefined ? {} : { env: all(env, 'env') }),
-    ...(url === undefined ? {} : { url: expand(url, 'url') }),
-    ...(headers === undefined ? {} : { headers: all(headers, 'headers') }),
+    ...defined({
+      command: command === undefined ? undefined : expand(command, 'command'),
+      args: args?.map((each, index) => expand(each, `args[${index}]`)),
+      env: env && all(env, 'env'),
+      url: url === undefined ? undefined : expand(url, 'url'),
+      headers: headers && all(headers, 'headers'),
+    }),
   };
+}
+
+/** Begins variables that carry one header each, as `Name: value`. On a command line, other users could read it. */
+const headerVariablePrefix = 'MCP_ONCE_HEADER_';
+
+/** The variable of one header. @param number counts from 1. */
+export function headerVariable(number: number): string {
+  return `${headerVariablePrefix}${number}`;
+}
+
+export function isHeaderVariable(name: string): boolean {
+  return name.startsWith(headerVariablePrefix);
+}
+
+/** Parses `Name: value`. Returns undefined for anything else. */
+export function parseHeader(text: string): readonly [name: string, value: string] | undefined {
+  const found = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\r\n\0]*)$/.exec(text);
+  return found?.[1] === undefined || found[2] === undefined ? undefined : [found[1], found[2].trimEnd()];
+}
+
+/** Reads the headers that a client's rewritten file passes to `mcp-once wrap URL`. Ignores invalid ones. */
+export function headersFromVariables(environment: Environment): Readonly<Record<string, string>> {
+  const texts = Object.entries(environment).flatMap(([name, text]) => (isHeaderVariable(name) && text ? [text] : []));
+  return Object.fromEntries(texts.map(parseHeader).filter((each) => each !== undefined));
 }

@@ -4,41 +4,41 @@ import { basename, dirname, join } from 'node:path';
 import { refuse } from '../../cli/cli.ts';
 import { isErrnoException } from '../../core/errors.ts';
 
-/** A larger file is none of a client's settings, in bytes. */
+/** No client's settings are larger, in bytes. */
 const fileBytesMax = 64 * 1_024 * 1_024;
 
-/** A client's file as it was read. */
+/** A client's file and its content. */
 export interface ClientFile {
-  /** Of the file itself, where what was named is a link to it. */
+  /** The path of the file itself, with symbolic links resolved. */
   readonly path: string;
   readonly bytes: Buffer;
   readonly mode: number;
   readonly owner: { readonly uid: number; readonly gid: number };
 }
 
-/** A copy of a file as it was before it was rewritten. */
+/** A copy of a file from before it was rewritten. */
 export interface Backup {
   readonly path: string;
   readonly number: number;
-  /** The beginning of the hash of what was then written. */
+  /** The beginning of the hash of the content that replaced it. */
   readonly writtenHash: string;
 }
 
-/** @throws McpOnceError `invalid_input` when it cannot be read. */
+/** Reads a client's file. @throws McpOnceError `invalid_input` when it cannot be read. */
 export async function readClientFile(named: string): Promise<ClientFile> {
   try {
     const path = await realpath(named);
     const { size, mode, uid, gid } = await stat(path);
-    if (size > fileBytesMax) refuse(`${named}: it is larger than ${fileBytesMax} bytes. Nothing was changed.`);
+    if (size > fileBytesMax) refuse(`${named}: the file is larger than ${fileBytesMax} bytes. Nothing was changed.`);
     return { path, bytes: await readFile(path), mode: mode & 0o7777, owner: { uid, gid } };
   } catch (error) {
     if (!isErrnoException(error)) throw error;
-    const why = error.code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${error.code})`;
+    const why = error.code === 'ENOENT' ? 'the file does not exist' : `the file cannot be read (${error.code})`;
     return refuse(`${named}: ${why}. Nothing was changed.`);
   }
 }
 
-/** The backups of a file, the newest first. */
+/** Lists the backups of a file, newest first. */
 export async function backupsOf(path: string): Promise<readonly Backup[]> {
   const start = `${basename(path)}.mcp-once-`;
   const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
@@ -51,7 +51,8 @@ export async function backupsOf(path: string): Promise<readonly Backup[]> {
 }
 
 /**
- * Keeps a copy beside the file, never over another one, and then replaces the file.
+ * Copies the file to a new name beside it, and then replaces the file.
+ *
  * @returns the path of the copy.
  * @throws McpOnceError `invalid_input`
  */
@@ -68,14 +69,15 @@ export async function replaceWithBackup(file: ClientFile, next: Buffer): Promise
   return path;
 }
 
-/** Whether the file is still what was written when this backup was kept. */
+/** Whether the file still has the content that was written when this backup was made. */
 export function isUnchangedSince(backup: Backup, { bytes }: ClientFile): boolean {
   return backup.writtenHash === hashOf(bytes);
 }
 
 /**
- * Replaces a file in one step, with the mode that it has. Refuses when it is no longer what was read: its client
- * may write it at any time.
+ * Replaces a file atomically and keeps its mode. Refuses when the file has changed since it was read, because its
+ * client may write it at any time.
+ *
  * @throws McpOnceError `invalid_input`
  */
 export async function replaceFile(file: ClientFile, next: Buffer): Promise<void> {
@@ -84,7 +86,7 @@ export async function replaceFile(file: ClientFile, next: Buffer): Promise<void>
     try {
       await writeNew(temporary, next, file);
       if (!(await readFile(file.path)).equals(file.bytes)) {
-        refuse(`${file.path} was changed meanwhile. Nothing was written: close its client, and try again.`);
+        refuse(`${file.path}: another program changed the file. Nothing was written. Close its client and try again.`);
       }
       await rename(temporary, file.path);
     } finally {
@@ -98,14 +100,14 @@ async function orRefuse(path: string, write: () => Promise<void>): Promise<void>
     await write();
   } catch (error) {
     if (!isErrnoException(error)) throw error;
-    refuse(`${path} cannot be written (${error.code}). Nothing was changed.`);
+    refuse(`${path}: the file cannot be written (${error.code}). Nothing was changed.`);
   }
 }
 
 async function writeNew(path: string, bytes: Buffer, { mode, owner }: ClientFile): Promise<void> {
   const handle = await open(path, 'wx', mode);
   try {
-    // What the mask of the process took away.
+    // The umask may have removed bits.
     await handle.chmod(mode);
     await handle.writeFile(bytes);
     await handle.sync();

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join, win32 } from 'node:path';
 import type { Environment } from '../../config/config.ts';
 
-/** The clients whose files are known. */
+/** The clients whose files mcp-once can find and rewrite. */
 export const clientNames = ['claude-desktop', 'claude-code', 'cursor', 'vscode'] as const;
 export type ClientName = (typeof clientNames)[number];
 
-/** Where files are looked for. */
+/** The folders and the platform that decide where a client keeps its files. */
 export interface Places {
   readonly platform: NodeJS.Platform;
   readonly home: string;
-  /** The working directory: a project's own files lie in it. */
+  /** The working directory, which may hold the files of a project. */
   readonly folder: string;
   readonly environment: Environment;
 }
 
 /**
- * Where a client keeps its servers: the user's file first, then that of the project in the working directory.
- * As their documentation says: Claude Desktop (modelcontextprotocol.io, "Connect to local servers"), Claude Code
+ * Lists the files where a client keeps its servers: the user's file first, then the project's.
+ * The paths come from the documentation of Claude Desktop (modelcontextprotocol.io, "Connect to local servers"), Claude Code
  * (code.claude.com/docs/en/mcp), Cursor (cursor.com/docs/mcp), VS Code (docs/copilot/reference/mcp-configuration).
  */
 export function clientFiles(client: ClientName, places: Places): readonly string[] {
@@ -34,7 +34,7 @@ export function clientFiles(client: ClientName, places: Places): readonly string
   }
 }
 
-/** The folder of a project that a file belongs to; undefined for a file of the user's own. */
+/** The folder of the project that a file belongs to; undefined for a file of the user. */
 export function projectOf(file: string, home: string): string | undefined {
   const folder = dirname(file);
   if (basename(file) === '.mcp.json') return folder;
@@ -43,8 +43,8 @@ export function projectOf(file: string, home: string): string | undefined {
 }
 
 /**
- * What begins the id under which a server's operations are kept. Servers of one name in two projects are two, and
- * must never be answered from one another's operations.
+ * Derives the beginning of the id that is part of a server's idempotency keys. Two projects may use one name for
+ * different servers, and a call to one must never replay an operation of the other.
  */
 export function serverIdOf(name: string, project: string | undefined): string {
   if (project === undefined) return name;

@@ -14,10 +14,10 @@ import { type Cli, errorLine } from '../../../src/cli/cli.ts';
 import { nearest } from '../../../src/core/suggest.ts';
 import { runWrapClients, type WrapClientsOptions } from '../../../src/wrap/clients/command.ts';
 import { clientFiles } from '../../../src/wrap/clients/files.ts';
-import { headersFromVariables } from '../../../src/wrap/clients/headers.ts';
+import { headersFromVariables } from '../../../src/wrap/variables.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-/** A person's home with one client's file in it. */
+/** Makes a home folder with one client's file. */
 function home(source: string | Buffer, name = 'claude_desktop_config.json') {
   const folder = temporaryFolder();
   const file = join(folder, name);
@@ -57,8 +57,8 @@ const twoServers = `{
 }
 `;
 
-describe('writing', () => {
-  test('puts mcp-once before each command, and leaves all else to the byte', async () => {
+describe('wrap --write', () => {
+  test('puts mcp-once before each command, and keeps all other bytes', async () => {
     const { run, text, backups, folder } = home(twoServers);
     const { printed, failed } = await run();
     expect(failed).toBeUndefined();
@@ -90,14 +90,14 @@ describe('writing', () => {
     expect(printed).not.toContain('s3cret');
   });
 
-  test('without --write it only says what it would do', async () => {
+  test('only prints the changes without --write', async () => {
     const { run, text, backups, file } = home(twoServers);
-    expect((await run({ config: file })).printed).toMatch(/Nothing was changed: with --write 2 servers/);
+    expect((await run({ config: file })).printed).toMatch(/Nothing was changed\. With --write, 2 servers/);
     expect(text()).toBe(twoServers);
     expect(backups()).toEqual([]);
   });
 
-  test('a URL is reached through mcp-once, its headers as variables and not on a command line', async () => {
+  test('replaces a URL by a command, and its headers by variables', async () => {
     const { run, json } = home(
       `{"mcpServers":{"api":{"type":"http","url":"https://x/mcp","headers":{"Authorization":"Bearer $KEY","X-A":"b: c"},"timeout":5}}}`,
     );
@@ -114,7 +114,7 @@ describe('writing', () => {
     expect(nearest('HEADER_1', ['CONFIG', 'STORE', 'TENANT', 'SUBJECT', 'SECRET', 'LOG_LEVEL'])).toBeUndefined();
   });
 
-  test('comments, trailing commas and line ends of VS Code stay', async () => {
+  test('keeps comments, trailing commas and line ends of VS Code', async () => {
     const source =
       '// mine\r\n{\r\n\t"inputs": [],\r\n\t"servers": {\r\n\t\t"a": { // first\r\n\t\t\t"type": "stdio",\r\n\t\t\t"command": "node", /* here */\r\n\t\t\t"args": [ /* none */ "s.js", ],\r\n\t\t},\r\n\t},\r\n}';
     const { run, text } = home(source, 'work/.vscode/mcp.json');
@@ -126,7 +126,7 @@ describe('writing', () => {
     );
   });
 
-  test('servers of two clients share an id only where they are called and started alike; after an undo it is the same', async () => {
+  test('gives servers of two clients one id only if name and command are equal, and keeps it after an undo', async () => {
     const idIn = async (command: string, args: readonly string[]) => {
       const { run, json, file } = home(JSON.stringify({ mcpServers: { db: { command, args } } }));
       const id = async (): Promise<string> => {
@@ -144,7 +144,7 @@ describe('writing', () => {
     expect(ids[2]).not.toBe(ids[0]);
   });
 
-  test("servers of Claude Code's projects get ids of their own: two of one name are two", async () => {
+  test('gives servers of one name in two projects of Claude Code different ids', async () => {
     const server = { type: 'stdio', command: 'db', args: [] };
     const { run, json } = home(
       JSON.stringify({
@@ -163,32 +163,32 @@ describe('writing', () => {
   });
 
   test.each([
-    ['guarded already', { command: 'mcp-once', args: ['wrap', '--id', 'x', '--', 'y'] }],
-    ['guarded already', { command: 'npx', args: ['-y', 'mcp-once@1', 'wrap', 'https://x'] }],
+    ['already guarded', { command: 'mcp-once', args: ['wrap', '--id', 'x', '--', 'y'] }],
+    ['already guarded', { command: 'npx', args: ['-y', 'mcp-once@1', 'wrap', 'https://x'] }],
     ['mcp-once itself', { command: 'mcp-once', args: ['serve'] }],
     ['mcp-once itself', { command: 'C:\\\\bin\\\\mcp-once.cmd' }],
     ['mcp-once itself', { command: 'node', args: ['/x/node_modules/mcp-once/dist/src/cli/main.js'] }],
     ['signs in', { url: 'https://x', oauth: { clientId: 'a' } }],
-    ['not one of HTTP', { url: 'unix:///tmp/s' }],
+    ['not an HTTP URL', { url: 'unix:///tmp/s' }],
     ['sandbox', { command: 'x', sandboxEnabled: true }],
-    ['no list of texts', { command: 'x', args: [1] }],
+    ['not a list of strings', { command: 'x', args: [1] }],
     ['neither command nor url', {}],
-    ['no entry', 'x'],
-  ])('left alone: %s', async (why, entry) => {
+    ['not an object', 'x'],
+  ])('leaves an entry unchanged: %s', async (why, entry) => {
     const { run, text, backups } = home(JSON.stringify({ mcpServers: { x: entry } }));
     const before = text();
-    expect((await run()).printed).toMatch(new RegExp(`left alone: .*${why}`));
+    expect((await run()).printed).toMatch(new RegExp(`unchanged: .*${why}`));
     expect(text()).toBe(before);
     expect(backups()).toEqual([]);
   });
 
-  test('a program whose argument is called mcp-once is not taken for it', async () => {
+  test('does not mistake an argument called mcp-once for the program', async () => {
     const { run, json } = home(JSON.stringify({ mcpServers: { x: { command: 'tool', args: ['mcp-once', 'wrap'] } } }));
     await run();
     expect(json().mcpServers.x.args).toEqual(['wrap', '--id', 'x-8d3242b5', '--', 'tool', 'mcp-once', 'wrap']);
   });
 
-  test('twice changes nothing the second time; a server added between is guarded, with a backup of its own', async () => {
+  test('changes nothing the second time, and guards a server that was added later with another backup', async () => {
     const { run, text, json, file, backups } = home(twoServers);
     await run();
     const once = text();
@@ -202,7 +202,7 @@ describe('writing', () => {
     expect(backups()).toHaveLength(2);
   });
 
-  test('keeps mode and link of the file, and gives its backup the same mode', async () => {
+  test('keeps mode and symbolic link of the file, and gives the backup the same mode', async () => {
     const { run, file, folder, backups } = home(twoServers, 'dotfiles/real.json');
     chmodSync(file, 0o600);
     const link = join(folder, 'link.json');
@@ -215,8 +215,8 @@ describe('writing', () => {
   });
 });
 
-describe('undo', () => {
-  test('gives back the very bytes, and keeps the backup', async () => {
+describe('wrap --undo', () => {
+  test('restores all bytes, and keeps the backup', async () => {
     const source = Buffer.from(`\uFEFF${twoServers}// end`);
     const { run, file, backups } = home(source);
     await run();
@@ -224,10 +224,10 @@ describe('undo', () => {
     await run({ config: file, undo: true });
     expect(readFileSync(file).equals(source)).toBe(true);
     expect(backups()).toHaveLength(1);
-    expect((await run({ config: file, undo: true })).printed).toMatch(/no server in it is guarded/);
+    expect((await run({ config: file, undo: true })).printed).toMatch(/no server in the file is guarded/);
   });
 
-  test('refuses where the file was changed since; by force it takes out its own part alone', async () => {
+  test('refuses a file that has changed, and removes only mcp-once with --force', async () => {
     const source = `{"mcpServers":{"a":{"command":"x","args":["1"]},"u":{"type":"sse","url":"https://x","headers":{"A":"b"}}}}`;
     const { run, file, json } = home(source);
     await run();
@@ -235,13 +235,13 @@ describe('undo', () => {
     changed.theme = 'dark';
     writeFileSync(file, JSON.stringify(changed));
     const { failed } = await run({ config: file, undo: true });
-    expect(failed).toMatch(/changed since.*Nothing was changed.*--force.*backup is/);
+    expect(failed).toMatch(/has changed since.*Nothing was changed.*--force.*backup is/);
     expect(json()).toEqual(changed);
     await run({ config: file, undo: true, force: true });
     expect(json()).toEqual({ ...JSON.parse(source), theme: 'dark' });
   });
 
-  test('of two writes goes back one after the other', async () => {
+  test('undoes two writes one after the other', async () => {
     const { run, file, text, json } = home(twoServers);
     await run();
     const once = text();
@@ -258,15 +258,15 @@ describe('undo', () => {
   });
 });
 
-describe('what cannot be done', () => {
+describe('wrap of an unusable file', () => {
   test.each([
     ['{"mcpServers": {"a": {"command": "s3cret" "x"}}}', /line 1, column 43/],
-    ['{"mcpServers": ', /not valid JSON/],
-    ['[]', /no JSON object/],
-    ['{"a": "\\x"}', /not valid JSON/],
-    [`${'['.repeat(1_000)}`, /not valid JSON/],
-    ['', /not valid JSON/],
-  ])('%s is refused, and nothing written', async (source, why) => {
+    ['{"mcpServers": ', /invalid JSON/],
+    ['[]', /not a JSON object/],
+    ['{"a": "\\x"}', /invalid JSON/],
+    [`${'['.repeat(1_000)}`, /invalid JSON/],
+    ['', /invalid JSON/],
+  ])('refuses %s and writes nothing', async (source, why) => {
     const { run, text, backups } = home(source);
     const { failed } = await run();
     expect(failed).toMatch(why);
@@ -275,22 +275,22 @@ describe('what cannot be done', () => {
     expect(backups()).toEqual([]);
   });
 
-  test('bytes that are no UTF-8 are refused: they could not be put back', async () => {
+  test('refuses bytes that are not UTF-8', async () => {
     const { run } = home(Buffer.from([0x7b, 0xff, 0x7d]));
     expect((await run()).failed).toMatch(/not UTF-8/);
   });
 
-  test('a file that is not there, and a client without one, are named', async () => {
+  test('names a missing file, and a client without a file', async () => {
     const { run, folder } = home('{}');
     expect((await run({ config: join(folder, 'none.json'), write: true })).failed).toMatch(
-      /none\.json: it does not exist/,
+      /none\.json: the file does not exist/,
     );
-    expect((await run({ client: 'cursor', write: true })).failed).toMatch(/no file of cursor.*\.cursor/);
+    expect((await run({ client: 'cursor', write: true })).failed).toMatch(/No file of cursor.*\.cursor/);
     expect((await run({})).failed).toMatch(/--config FILE or --client NAME/);
   });
 });
 
-test('where clients keep their files, on each platform', () => {
+test('clientFiles returns the paths of each platform', () => {
   const places = { home: '/h', folder: '/w', environment: { APPDATA: '/roaming' } };
   const of = (client: Parameters<typeof clientFiles>[0], platform: NodeJS.Platform) =>
     clientFiles(client, { ...places, platform });
