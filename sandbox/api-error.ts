@@ -23,8 +23,6 @@ export interface Answer {
   readonly status: number;
   readonly body: object;
   readonly effects: 'kept' | 'undone' | 'none';
-  /** Properties of the body to replace by the objects that they name. */
-  readonly expand?: readonly string[];
 }
 
 /** Success, with what was written. */

@@ -1,15 +1,14 @@
 import { describeError } from '../src/core/errors.ts';
-import { foreignAccount } from './accounts.ts';
 import { type Answer, ApiError, invalidParameter, serverError } from './api-error.ts';
 import { atomically, isBusy } from './database.ts';
 import { type FaultRule, SandboxClosed } from './faults.ts';
 import { decodeForm, type FormHash } from './form.ts';
-import { apiKeyOf, type ReceivedRequest, type Reply, unauthorized } from './http.ts';
+import { apiKeyOf, foreignAccount, type ReceivedRequest, type Reply, unauthorized } from './http.ts';
 import type { Outcome } from './idempotency.ts';
 import { accountOf, newId } from './ids.ts';
 import { limits } from './limits.ts';
 import { clockMs, makeCall, type Parts } from './parts.ts';
-import { route, withExpansions } from './routes.ts';
+import { route } from './routes.ts';
 
 type Strike = { id: string; rule: FaultRule } | undefined;
 
@@ -101,7 +100,6 @@ function prepare(parts: Parts, request: ReceivedRequest, requestId: string, stri
   const params = decodeForm(request.method === 'POST' ? formBody(request) : request.query);
   const key = fault === 'ignore_idempotency_keys' ? undefined : idempotencyKeyOf(request);
   const livemode = /^[sr]k_live_/.test(apiKey);
-  const searchLagMs = strike?.rule.fault === 'search_lag' ? strike.rule.ms : 0;
   return {
     account,
     method: request.method,
@@ -111,8 +109,8 @@ function prepare(parts: Parts, request: ReceivedRequest, requestId: string, stri
     key,
     run() {
       const begin = found.endpoint.prepare(params, found.id);
-      const call = makeCall(parts, { account, livemode, requestId, key, searchLagMs });
-      return struckAnswer(strike, () => withExpansions(call, begin(call)));
+      const call = makeCall(parts, { account, livemode, requestId, key });
+      return struckAnswer(strike, () => begin(call));
     },
   };
 }

@@ -145,7 +145,7 @@ function invoicePage(parts: Parts, id: string): Reply {
 }
 
 function callFor(parts: Parts, account: string): Call {
-  return makeCall(parts, { account, livemode: false, requestId: '', key: undefined, searchLagMs: 0 });
+  return makeCall(parts, { account, livemode: false, requestId: '', key: undefined });
 }
 
 function misbehaving<S extends z.ZodType>(

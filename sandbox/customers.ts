@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
+import { defined } from '../src/core/json.ts';
+import { type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import { invoicePrefixOf } from './ids.ts';
 import type { Kind } from './objects.ts';
 import { clearableEmail, clearableText, mergeMetadata, metadata, paging } from './params.ts';
@@ -65,17 +66,6 @@ const fields = {
 };
 
 export const customerEndpoints: readonly Endpoint[] = [
-  searchEndpoint(
-    '/v1/customers/search',
-    customers,
-    {
-      email: { path: 'email', type: 'text' },
-      name: { path: 'name', type: 'text' },
-      phone: { path: 'phone', type: 'text' },
-      created: { path: 'created', type: 'number' },
-    },
-    (_, record) => toCustomer(record),
-  ),
   endpoint('POST', '/v1/customers', fields, (call, params) => {
     const id = call.newId('cus');
     const record = withFields(
@@ -99,7 +89,7 @@ export const customerEndpoints: readonly Endpoint[] = [
     return toCustomer(record);
   }),
   endpoint('GET', '/v1/customers', { ...paging, email: z.string().max(512).optional() }, (call, params) => {
-    const filter = params.email === undefined ? {} : { email: params.email };
+    const filter = defined({ email: params.email });
     return pageOf('/v1/customers', call.objects.page(customers, filter, params), (record) => toCustomer(record));
   }),
   endpoint('GET', '/v1/customers/:id', {}, (call, _, id) => toCustomer(call.objects.load(customers, id))),

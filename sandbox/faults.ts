@@ -46,12 +46,6 @@ export const faultRule = z.discriminatedUnion('fault', [
   z.strictObject({ fault: z.literal('ignore_idempotency_keys'), match: match.optional() }),
   z.strictObject({ fault: z.literal('rate_limit'), match: match.optional() }),
   z.strictObject({ fault: z.literal('unauthorized'), match: match.optional() }),
-  /** Search does not see what is younger than `ms`, by the sandbox's clock. */
-  z.strictObject({
-    fault: z.literal('search_lag'),
-    match: match.optional(),
-    ms: z.number().int().min(0).max(limits.faultDelayMsMax),
-  }),
 ]);
 
 /** A fault to come, and the requests that it strikes. */

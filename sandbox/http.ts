@@ -94,6 +94,19 @@ export function unauthorized(message: string): ApiError {
   return new ApiError(401, { type: 'invalid_request_error', message }, 'none');
 }
 
+/** Returns the refusal of an account, named by the `Stripe-Account` header, that is not the key's own. */
+export function foreignAccount(id: string): ApiError {
+  return new ApiError(
+    403,
+    {
+      type: 'invalid_request_error',
+      code: 'account_invalid',
+      message: `The provided key does not have access to account '${id.slice(0, 100)}' (or that account does not exist).`,
+    },
+    'none',
+  );
+}
+
 /** A page that a browser was lured to must not reach us: neither by a name of its own, nor across origins. */
 function isLocal(request: IncomingMessage): boolean {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');

@@ -1,9 +1,10 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
 import { type Call, type Endpoint, endpoint, pageOf, type Wire } from './endpoint.ts';
-import { editable, type InvoiceRecord, invoices } from './invoice-record.ts';
+import { invoices, refuseUnlessDraft } from './invoice-record.ts';
 import type { Kind } from './objects.ts';
 import {
   amountMax,
@@ -56,8 +57,7 @@ const priceData = z.strictObject({
   unit_amount_decimal: decimal.optional(),
 });
 
-/** What an item and a line of `add_lines` have in common. */
-export const pricedFields = {
+const pricedFields = {
   amount: integer(-amountMax, amountMax).optional(),
   quantity: integer(0, 1_000_000).optional(),
   price_data: priceData.optional(),
@@ -76,7 +76,7 @@ export const itemEndpoints: readonly Endpoint[] = [
     {
       ...pricedFields,
       customer: text().optional(),
-      invoice: text().optional(),
+      invoice: text(),
       currency: currency.optional(),
       unit_amount_decimal: decimal.optional(),
     },
@@ -85,56 +85,27 @@ export const itemEndpoints: readonly Endpoint[] = [
   endpoint(
     'GET',
     '/v1/invoiceitems',
-    { ...paging, customer: text().optional(), invoice: text().optional(), pending: boolean.optional() },
+    { ...paging, customer: text().optional(), invoice: text().optional() },
     (call, params) => {
-      if (params.pending === true && params.invoice !== undefined) {
-        throw refused('Pending items belong to no invoice: give either invoice or pending.', 'pending');
-      }
-      const filter = {
-        ...(params.customer === undefined ? {} : { customer: params.customer }),
-        ...(params.invoice === undefined ? {} : { parent: params.invoice }),
-        ...(params.pending === true ? { parent: null } : {}),
-      };
+      const filter = defined({ customer: params.customer, parent: params.invoice });
       return pageOf('/v1/invoiceitems', call.objects.page(items, filter, params), toItem);
     },
   ),
-  endpoint('GET', '/v1/invoiceitems/:id', {}, (call, _, id) => toItem(call.objects.load(items, id))),
-  endpoint('DELETE', '/v1/invoiceitems/:id', {}, (call, _, id) => {
-    const item = call.objects.load(items, id);
-    if (item.invoice !== null) editable(call.objects.load(invoices, item.invoice));
-    call.objects.remove(items, id);
-    call.effect('invoice_item.deleted', id);
-    return { id, object: 'invoiceitem', deleted: true } satisfies Stripe.DeletedInvoiceItem;
-  }),
 ];
 
 function createItem(
   call: Call,
-  params: Priced & { customer?: string | undefined; invoice?: string | undefined; currency?: string | undefined },
+  params: Priced & { customer?: string | undefined; invoice: string; currency?: string | undefined },
 ): ItemRecord {
-  const invoice = params.invoice === undefined ? undefined : call.objects.load(invoices, params.invoice, 'invoice');
-  const customer = params.customer ?? invoice?.customer;
-  if (customer === undefined) {
-    throw invalidParameter('Missing required param: customer.', 'customer', 'parameter_missing');
-  }
+  const invoice = call.objects.load(invoices, params.invoice, 'invoice');
+  const customer = params.customer ?? invoice.customer;
   call.objects.load(customers, customer, 'customer');
-  if (invoice !== undefined && invoice.customer !== customer) {
+  if (invoice.customer !== customer) {
     throw refused('The customer of the invoice and of the invoice item must be the same.', 'customer');
   }
-  return addItem(call, customer, invoice, params, params.currency);
-}
-
-/** Adds an item to a draft invoice, or to what is pending for the customer. */
-export function addItem(
-  call: Call,
-  customer: string,
-  invoice: InvoiceRecord | undefined,
-  params: Priced,
-  givenCurrency: string | undefined,
-): ItemRecord {
-  if (invoice !== undefined) editable(invoice);
-  const itemCurrency = params.price_data?.currency ?? givenCurrency ?? invoice?.currency ?? 'usd';
-  if (invoice !== undefined && invoice.currency !== itemCurrency) {
+  refuseUnlessDraft(invoice);
+  const itemCurrency = params.price_data?.currency ?? params.currency ?? invoice.currency;
+  if (invoice.currency !== itemCurrency) {
     throw refused(
       `The currency of the invoice item (${itemCurrency}) must match the currency of the invoice (${invoice.currency}).`,
       'currency',
@@ -147,7 +118,7 @@ export function addItem(
     created: call.now,
     livemode: call.livemode,
     customer,
-    invoice: invoice?.id ?? null,
+    invoice: invoice.id,
     currency: itemCurrency,
     ...price,
     product: params.price_data?.product ?? null,
@@ -268,9 +239,11 @@ export function toLine(record: ItemRecord): Wire<Stripe.InvoiceLineItem> {
 function pricingOf(record: ItemRecord) {
   return {
     type: 'price_details' as const,
-    ...(record.product === null
-      ? {}
-      : { price_details: { price: `price_${record.lineId.slice(3)}`, product: record.product } }),
+    ...defined({ price_details: detailsOf(record) }),
     unit_amount_decimal: record.unitAmount,
   };
+}
+
+function detailsOf({ product, lineId }: ItemRecord) {
+  return product === null ? undefined : { price: `price_${lineId.slice(3)}`, product };
 }

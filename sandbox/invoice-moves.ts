@@ -4,8 +4,7 @@ import { type Call, type Endpoint, endpoint } from './endpoint.ts';
 import { invoicePrefixOf } from './ids.ts';
 import { type InvoiceRecord, invoices, sentEmails } from './invoice-record.ts';
 import { linesOf, toInvoice, totalsOf } from './invoice-view.ts';
-import { boolean, text } from './params.ts';
-import { charge, declined } from './payments.ts';
+import { boolean } from './params.ts';
 
 /**
  * The invoice's life: draft -> open -> paid, void or uncollectible; an uncollectible one can still be
@@ -31,44 +30,6 @@ export const moveEndpoints: readonly Endpoint[] = [
     const invoice = from(call.objects.load(invoices, id), ['open', 'uncollectible'], 'voided');
     return move(call, { ...invoice, status: 'void', voidedAt: call.now, autoAdvance: false }, 'invoice.voided');
   }),
-  endpoint('POST', '/v1/invoices/:id/mark_uncollectible', {}, (call, _, id) => {
-    const invoice = from(call.objects.load(invoices, id), ['open'], 'marked uncollectible');
-    return move(
-      call,
-      { ...invoice, status: 'uncollectible', uncollectibleAt: call.now, autoAdvance: false },
-      'invoice.marked_uncollectible',
-    );
-  }),
-  endpoint(
-    'POST',
-    '/v1/invoices/:id/pay',
-    { paid_out_of_band: boolean.optional(), payment_method: text().optional(), off_session: boolean.optional() },
-    (call, params, id) => {
-      const invoice = from(call.objects.load(invoices, id), ['open', 'uncollectible'], 'paid');
-      const { due } = totalsOf(invoice, linesOf(call, invoice));
-      const paid: InvoiceRecord = { ...invoice, status: 'paid', paidAt: call.now, autoAdvance: false };
-      if (params.paid_out_of_band === true) return move(call, { ...paid, amountPaidOffStripe: due }, 'invoice.paid');
-      if (params.payment_method === undefined) {
-        throw refused(
-          'There is no default payment method set on this customer. Give payment_method or paid_out_of_band.',
-          'payment_method',
-        );
-      }
-      const attemptCount = invoice.attemptCount + 1;
-      const intent = charge(call, {
-        amount: due,
-        currency: invoice.currency,
-        customer: invoice.customer,
-        paymentMethod: params.payment_method,
-        description: `Payment for Invoice ${invoice.number ?? invoice.id}`,
-      });
-      if (intent.lastError !== null) {
-        call.objects.save(invoices, { ...invoice, attemptCount });
-        return declined(intent);
-      }
-      return move(call, { ...paid, attemptCount, amountPaid: due }, 'invoice.paid');
-    },
-  ),
 ];
 
 function finalize(call: Call, draft: InvoiceRecord): InvoiceRecord {

@@ -54,7 +54,7 @@ export const sentEmails: Kind<z.output<typeof sentEmailRecord>> = {
 };
 
 /** @throws ApiError when the invoice's lines can no longer change. */
-export function editable(invoice: InvoiceRecord): void {
+export function refuseUnlessDraft(invoice: InvoiceRecord): void {
   if (invoice.status === 'draft') return;
   throw refused(
     `Invoice ${invoice.id} is no longer editable: its status is ${invoice.status}, and only a draft can change.`,

@@ -1,11 +1,11 @@
-import type Stripe from 'stripe';
 import { z } from 'zod';
+import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
-import { type Call, type Endpoint, endpoint, listOf, pageOf, searchEndpoint } from './endpoint.ts';
-import { addItem, items, pricedFields, toLine } from './invoice-items.ts';
+import { type Call, type Endpoint, endpoint, listOf, pageOf } from './endpoint.ts';
+import { toLine } from './invoice-items.ts';
 import { moveEndpoints } from './invoice-moves.ts';
-import { editable, type InvoiceRecord, invoices } from './invoice-record.ts';
+import { type InvoiceRecord, invoices } from './invoice-record.ts';
 import { linesOf, toInvoice } from './invoice-view.ts';
 import {
   boolean,
@@ -22,7 +22,11 @@ import {
 
 const collectionMethod = z.enum(['charge_automatically', 'send_invoice']);
 
-const editableFields = {
+const createFields = {
+  customer: text(),
+  currency: currency.optional(),
+  // Pending items do not exist here.
+  pending_invoice_items_behavior: z.literal('exclude').optional(),
   auto_advance: boolean.optional(),
   collection_method: collectionMethod.optional(),
   days_until_due: integer(0, 1_000).optional(),
@@ -37,29 +41,9 @@ const editableFields = {
     .optional(),
 };
 
-const createFields = {
-  ...editableFields,
-  customer: text(),
-  currency: currency.optional(),
-  pending_invoice_items_behavior: z.enum(['include', 'exclude']).optional(),
-};
-
-type EditableFields = z.output<z.ZodObject<typeof editableFields>>;
 type CreateFields = z.output<z.ZodObject<typeof createFields>>;
 
 export const invoiceEndpoints: readonly Endpoint[] = [
-  searchEndpoint(
-    '/v1/invoices/search',
-    invoices,
-    {
-      currency: { path: 'currency', type: 'text' },
-      customer: { path: 'customer', type: 'text' },
-      number: { path: 'number', type: 'text' },
-      status: { path: 'status', type: 'text' },
-      created: { path: 'created', type: 'number' },
-    },
-    toInvoice,
-  ),
   endpoint('POST', '/v1/invoices', createFields, createInvoice),
   endpoint(
     'GET',
@@ -70,34 +54,18 @@ export const invoiceEndpoints: readonly Endpoint[] = [
       status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).optional(),
     },
     (call, params) => {
-      const filter = {
-        ...(params.customer === undefined ? {} : { customer: params.customer }),
-        ...(params.status === undefined ? {} : { status: params.status }),
-      };
+      const filter = defined({ customer: params.customer, status: params.status });
       return pageOf('/v1/invoices', call.objects.page(invoices, filter, params), (record) => toInvoice(call, record));
     },
   ),
   endpoint('GET', '/v1/invoices/:id', {}, (call, _, id) => toInvoice(call, call.objects.load(invoices, id))),
-  endpoint('POST', '/v1/invoices/:id', editableFields, updateInvoice),
-  endpoint('DELETE', '/v1/invoices/:id', {}, deleteInvoice),
   endpoint('GET', '/v1/invoices/:id/lines', { limit: paging.limit, starting_after: paging.starting_after }, listLines),
-  endpoint(
-    'POST',
-    '/v1/invoices/:id/add_lines',
-    { lines: list(z.strictObject(pricedFields), 250), invoice_metadata: metadata.optional() },
-    (call, params, id) => {
-      const invoice = call.objects.load(invoices, id);
-      for (const line of params.lines) addItem(call, invoice.customer, invoice, line, undefined);
-      const merged = { ...invoice, metadata: mergeMetadata(invoice.metadata, params.invoice_metadata) };
-      return toInvoice(call, call.objects.save(invoices, merged));
-    },
-  ),
   ...moveEndpoints,
 ];
 
 function createInvoice(call: Call, params: CreateFields) {
   const collectionMethod = params.collection_method ?? 'charge_automatically';
-  const due = dueOf(collectionMethod, params, call.now, { daysUntilDue: null, dueDate: null });
+  const due = dueOf(collectionMethod, params, call.now);
   const customer = call.objects.load(customers, params.customer, 'customer');
   const record: InvoiceRecord = {
     id: call.newId('in'),
@@ -127,53 +95,7 @@ function createInvoice(call: Call, params: CreateFields) {
   call.objects.insert(invoices, record, call.nowMs);
   call.effect('invoice.created', record.id);
   if (customer.currency === null) call.objects.save(customers, { ...customer, currency: record.currency });
-  if (params.pending_invoice_items_behavior === 'include') takePending(call, record);
   return toInvoice(call, record);
-}
-
-/** Pending items in another currency stay pending. */
-function takePending(call: Call, invoice: InvoiceRecord): void {
-  const pending = call.objects.page(items, { customer: invoice.customer, parent: null }, { limit: 250 });
-  for (const item of pending.records) {
-    if (item.currency === invoice.currency) call.objects.save(items, { ...item, invoice: invoice.id });
-  }
-}
-
-function updateInvoice(call: Call, params: EditableFields, id: string) {
-  const invoice = call.objects.load(invoices, id);
-  const { metadata: patch, auto_advance: autoAdvance, ...draftOnly } = params;
-  if (Object.values(draftOnly).some((value) => value !== undefined)) editable(invoice);
-  const collectionMethod = params.collection_method ?? invoice.collectionMethod;
-  const record: InvoiceRecord = {
-    ...invoice,
-    collectionMethod,
-    autoAdvance: autoAdvance ?? invoice.autoAdvance,
-    ...dueOf(collectionMethod, params, invoice.created, invoice),
-    description: params.description === undefined ? invoice.description : params.description,
-    footer: params.footer === undefined ? invoice.footer : params.footer,
-    statementDescriptor:
-      params.statement_descriptor === undefined ? invoice.statementDescriptor : params.statement_descriptor,
-    customFields: params.custom_fields === undefined ? invoice.customFields : params.custom_fields,
-    number: params.number === undefined ? invoice.number : params.number,
-    metadata: mergeMetadata(invoice.metadata, patch),
-  };
-  call.effect('invoice.updated', id);
-  return toInvoice(call, call.objects.save(invoices, record));
-}
-
-function deleteInvoice(call: Call, _: object, id: string) {
-  const invoice = call.objects.load(invoices, id);
-  if (invoice.status !== 'draft') {
-    throw refused(
-      `You can only delete draft invoices; this one is ${invoice.status}. Void it instead.`,
-      undefined,
-      'invoice_not_editable',
-    );
-  }
-  for (const item of linesOf(call, invoice)) call.objects.remove(items, item.id);
-  call.objects.remove(invoices, id);
-  call.effect('invoice.deleted', id);
-  return { id, object: 'invoice', deleted: true } satisfies Stripe.DeletedInvoice;
 }
 
 function listLines(
@@ -192,12 +114,11 @@ function listLines(
   return listOf(`/v1/invoices/${id}/lines`, page.map(toLine), lines.length > start + limit);
 }
 
-/** When an invoice is due: one that is sent by a date given or kept, one that is charged never. */
+/** Tells when an invoice is due. One that is charged automatically has no date. */
 function dueOf(
   method: InvoiceRecord['collectionMethod'],
-  params: EditableFields,
+  params: CreateFields,
   from: number,
-  current: Pick<InvoiceRecord, 'daysUntilDue' | 'dueDate'>,
 ): Pick<InvoiceRecord, 'daysUntilDue' | 'dueDate'> {
   const { days_until_due: days, due_date: date } = params;
   if (days !== undefined && date !== undefined) {
@@ -210,7 +131,6 @@ function dueOf(
   }
   if (days !== undefined) return { daysUntilDue: days, dueDate: from + days * 86_400 };
   if (date !== undefined) return { daysUntilDue: null, dueDate: date };
-  if (current.dueDate !== null) return { daysUntilDue: current.daysUntilDue, dueDate: current.dueDate };
   throw invalidParameter(
     'If an invoice has a collection_method of send_invoice, you must specify days_until_due or due_date.',
     'days_until_due',

@@ -1,7 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { z } from 'zod';
 import { invalidParameter, noSuch } from './api-error.ts';
-import type { SearchCondition } from './search.ts';
 
 /** A kind of object: how its records are named, checked and found. */
 export interface Kind<T extends { id: string }> {
@@ -76,10 +75,6 @@ export class Objects {
     return record;
   }
 
-  remove<T extends { id: string }>(kind: Kind<T>, id: string): void {
-    this.#db.prepare('DELETE FROM objects WHERE id = ? AND account = ? AND kind = ?').run(id, this.#account, kind.name);
-  }
-
   find<T extends { id: string }>(kind: Kind<T>, id: string): T | undefined {
     const row = this.#row(kind, id);
     return row === undefined ? undefined : read(kind, row);
@@ -138,26 +133,6 @@ export class Objects {
       .all(...values);
     const records = rows.slice(0, limit).map((row) => read(kind, row));
     return { records: backwards ? records.reverse() : records, hasMore: rows.length > limit };
-  }
-
-  /** Records that match, newest first, from before `beforeSeq`; with the place to go on from. */
-  search<T extends { id: string }>(
-    kind: Kind<T>,
-    condition: SearchCondition,
-    options: { limit: number; beforeSeq: number; createdByMs: number },
-  ): Page<T> & { lastSeq: number } {
-    const rows = this.#db
-      .prepare<(string | number)[], Row>(
-        `SELECT seq, body FROM objects WHERE kind = ? AND account = ? AND seq < ? AND created_ms <= ? AND (${condition.sql})
-         ORDER BY seq DESC LIMIT ${options.limit + 1}`,
-      )
-      .all(kind.name, this.#account, options.beforeSeq, options.createdByMs, ...condition.values);
-    const kept = rows.slice(0, options.limit);
-    return {
-      records: kept.map((row) => read(kind, row)),
-      hasMore: rows.length > options.limit,
-      lastSeq: kept.at(-1)?.seq ?? 0,
-    };
   }
 
   #row<T extends { id: string }>(kind: Kind<T>, id: string): Row | undefined {

@@ -30,7 +30,7 @@ export function clockMs(parts: Pick<Parts, 'db' | 'now'>): number {
 /** What an endpoint has at hand, for a request of this account. */
 export function makeCall(
   parts: Parts,
-  request: { account: string; livemode: boolean; requestId: string; key: string | undefined; searchLagMs: number },
+  request: { account: string; livemode: boolean; requestId: string; key: string | undefined },
 ): Call {
   const nowMs = clockMs(parts);
   return {
@@ -40,7 +40,6 @@ export function makeCall(
     nowMs,
     now: Math.floor(nowMs / 1000),
     origin: parts.origin,
-    searchLagMs: request.searchLagMs,
     newId,
     effect(action, objectId) {
       parts.journal.effect({

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { defined } from '../src/core/json.ts';
 import { type Answer, ApiError, type ErrorBody, invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
-import { type Call, type Endpoint, endpoint, pageOf, searchEndpoint } from './endpoint.ts';
+import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import {
   amountMax,
   boolean,
@@ -15,18 +16,14 @@ import {
   paging,
   text,
 } from './params.ts';
-import { type ChargeRecord, charges, type PaymentRecord, payments, toCharge, toPayment } from './payment-record.ts';
+import { type ChargeRecord, charges, type PaymentRecord, payments, toPayment } from './payment-record.ts';
 import { type TestCard, testCard } from './test-cards.ts';
 
-const confirmFields = {
+const createFields = {
   payment_method: text().optional(),
   return_url: text().optional(),
   off_session: boolean.optional(),
   receipt_email: clearableEmail.optional(),
-};
-
-const createFields = {
-  ...confirmFields,
   amount: integer(1, amountMax),
   currency,
   confirm: boolean.optional(),
@@ -46,67 +43,12 @@ const createFields = {
 type CreateParams = z.output<z.ZodObject<typeof createFields>>;
 
 export const paymentEndpoints: readonly Endpoint[] = [
-  searchEndpoint(
-    '/v1/payment_intents/search',
-    payments,
-    {
-      amount: { path: 'amount', type: 'number' },
-      created: { path: 'created', type: 'number' },
-      currency: { path: 'currency', type: 'text' },
-      customer: { path: 'customer', type: 'text' },
-      status: { path: 'status', type: 'text' },
-    },
-    (_, record) => toPayment(record),
-  ),
   endpoint('POST', '/v1/payment_intents', createFields, createPayment),
   endpoint('GET', '/v1/payment_intents', { ...paging, customer: text().optional() }, (call, params) => {
-    const filter = params.customer === undefined ? {} : { customer: params.customer };
+    const filter = defined({ customer: params.customer });
     return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), toPayment);
   }),
   endpoint('GET', '/v1/payment_intents/:id', {}, (call, _, id) => toPayment(call.objects.load(payments, id))),
-  endpoint('POST', '/v1/payment_intents/:id/confirm', confirmFields, (call, params, id) => {
-    const intent = call.objects.load(payments, id);
-    if (intent.status !== 'requires_confirmation' && intent.status !== 'requires_payment_method') {
-      throw unexpectedState(`You cannot confirm this PaymentIntent because its status is ${intent.status}.`);
-    }
-    const receiptEmail = params.receipt_email === undefined ? intent.receiptEmail : params.receipt_email;
-    const redirects = intent.allowRedirects === 'always';
-    return confirm(
-      call,
-      { ...intent, receiptEmail },
-      params.payment_method,
-      redirects && params.return_url === undefined,
-    );
-  }),
-  endpoint(
-    'POST',
-    '/v1/payment_intents/:id/cancel',
-    { cancellation_reason: z.enum(['duplicate', 'fraudulent', 'requested_by_customer', 'abandoned']).optional() },
-    (call, params, id) => {
-      const intent = call.objects.load(payments, id);
-      if (intent.status === 'succeeded' || intent.status === 'canceled') {
-        throw unexpectedState(`You cannot cancel this PaymentIntent because its status is ${intent.status}.`);
-      }
-      call.effect('payment_intent.canceled', id);
-      const cancellationReason = params.cancellation_reason ?? null;
-      return toPayment(
-        call.objects.save(payments, { ...intent, status: 'canceled', canceledAt: call.now, cancellationReason }),
-      );
-    },
-  ),
-  endpoint(
-    'GET',
-    '/v1/charges',
-    { ...paging, payment_intent: text().optional(), customer: text().optional() },
-    (call, params) => {
-      const filter = {
-        ...(params.payment_intent === undefined ? {} : { parent: params.payment_intent }),
-        ...(params.customer === undefined ? {} : { customer: params.customer }),
-      };
-      return pageOf('/v1/charges', call.objects.page(charges, filter, params), toCharge);
-    },
-  ),
-  endpoint('GET', '/v1/charges/:id', {}, (call, _, id) => toCharge(call.objects.load(charges, id))),
 ];
 
 function createPayment(call: Call, params: CreateParams): Answer | object {
@@ -142,27 +84,7 @@ function createPayment(call: Call, params: CreateParams): Answer | object {
     setupFutureUsage: params.setup_future_usage ?? null,
   });
   if (params.confirm !== true) return toPayment(draft);
-  return confirm(call, draft, undefined, allowRedirects === 'always' && params.return_url === undefined);
-}
-
-/** A payment intent of our own making, confirmed at once: how an invoice is paid. */
-export function charge(
-  call: Call,
-  payment: { amount: number; currency: string; customer: string; paymentMethod: string; description: string },
-): PaymentRecord {
-  const card = cardOf(payment.paymentMethod);
-  const draft = newPayment(call, {
-    ...payment,
-    metadata: {},
-    status: 'requires_confirmation',
-    methodTypes: ['card'],
-    allowRedirects: null,
-    receiptEmail: null,
-    statementDescriptor: null,
-    statementDescriptorSuffix: null,
-    setupFutureUsage: null,
-  });
-  return attempt(call, draft, card);
+  return confirm(call, draft, allowRedirects === 'always' && params.return_url === undefined);
 }
 
 type NewPayment = Omit<
@@ -188,16 +110,13 @@ function newPayment(call: Call, fields: NewPayment): PaymentRecord {
   return record;
 }
 
-function confirm(
-  call: Call,
-  intent: PaymentRecord,
-  method: string | undefined,
-  lacksReturnUrl: boolean,
-): Answer | object {
-  const name = method ?? intent.paymentMethod;
+function confirm(call: Call, intent: PaymentRecord, lacksReturnUrl: boolean): Answer | object {
+  const name = intent.paymentMethod;
   if (name === null) {
-    throw unexpectedState(
+    throw refused(
       "You cannot confirm this PaymentIntent because it's missing a payment method. Give payment_method, such as pm_card_visa.",
+      undefined,
+      'payment_intent_unexpected_state',
     );
   }
   if (lacksReturnUrl) {
@@ -243,7 +162,7 @@ function attempt(call: Call, intent: PaymentRecord, card: TestCard): PaymentReco
 }
 
 /** A declined card: 402, and what was written stays, as at Stripe. */
-export function declined(intent: PaymentRecord): Answer {
+function declined(intent: PaymentRecord): Answer {
   const error: ErrorBody = {
     type: 'card_error',
     code: intent.lastError?.code ?? 'card_declined',
@@ -265,8 +184,4 @@ function cardOf(name: string): TestCard {
     param: 'payment_method',
     message: `No such PaymentMethod: '${name.slice(0, 100)}' (the sandbox has Stripe's test cards, such as pm_card_visa and pm_card_chargeDeclined)`,
   });
-}
-
-function unexpectedState(message: string): ApiError {
-  return refused(message, undefined, 'payment_intent_unexpected_state');
 }

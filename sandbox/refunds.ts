@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import type { Kind } from './objects.ts';
@@ -65,21 +66,10 @@ export const refundEndpoints: readonly Endpoint[] = [
     '/v1/refunds',
     { ...paging, payment_intent: text().optional(), charge: text().optional() },
     (call, params) => {
-      const filter = {
-        ...(params.payment_intent === undefined ? {} : { parent: params.payment_intent }),
-        ...(params.charge === undefined ? {} : { status: params.charge }),
-      };
+      const filter = defined({ parent: params.payment_intent, status: params.charge });
       return pageOf('/v1/refunds', call.objects.page(refunds, filter, params), toRefund);
     },
   ),
-  endpoint('GET', '/v1/refunds/:id', {}, (call, _, id) => toRefund(call.objects.load(refunds, id))),
-  endpoint('POST', '/v1/refunds/:id', { metadata: metadata.optional() }, (call, params, id) => {
-    const refund = call.objects.load(refunds, id);
-    call.effect('refund.updated', id);
-    return toRefund(
-      call.objects.save(refunds, { ...refund, metadata: mergeMetadata(refund.metadata, params.metadata) }),
-    );
-  }),
 ];
 
 /** The charge that the parameters name. @throws ApiError when there is none to refund. */

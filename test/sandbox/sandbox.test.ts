@@ -42,45 +42,23 @@ describe('customers', () => {
     expect(listed.data.map((one) => one.id)).toEqual([created.id]);
   });
 
-  test('merge metadata on update: given keys are set or unset, others stay', async () => {
+  test('merge metadata on update: set or unset the given keys, keep the others', async () => {
     const { id } = await stripe.customers.create({ metadata: { a: '1', b: '2', c: '3' } });
     const merged = await stripe.customers.update(id, { metadata: { b: '', c: 'new', d: '4' } });
     expect(merged.metadata).toEqual({ a: '1', c: 'new', d: '4' });
     expect((await stripe.customers.update(id, { metadata: '' })).metadata).toEqual({});
   });
 
-  test('metadata out of bounds is refused', async () => {
+  test('are refused with metadata out of bounds', async () => {
     const tooMany = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`key${index}`, 'x']));
     for (const metadata of [{ ['k'.repeat(41)]: 'x' }, { key: 'x'.repeat(501) }, tooMany]) {
       await expectError(stripe.customers.create({ metadata }), { statusCode: 400, rawType: 'invalid_request_error' });
     }
   });
-
-  test('are searched by metadata and fields, without regard to case, page by page', async () => {
-    for (let index = 0; index < 5; index += 1) {
-      await stripe.customers.create({
-        name: `Number ${index}`,
-        email: `n${index}@example.com`,
-        metadata: { "it's.a key": index < 3 ? 'Yes "so"' : 'no' },
-      });
-    }
-    const query = `metadata['it\\'s.a key']:"yes \\"so\\""`;
-    const found = await stripe.customers.search({ query, limit: 2 }).autoPagingToArray({ limit: 100 });
-    expect(found.map((one) => one.name)).toEqual(['Number 2', 'Number 1', 'Number 0']);
-    const names = async (q: string) => (await stripe.customers.search({ query: q })).data.map((one) => one.name);
-    expect(await names(`name~"umber" AND -metadata["it's.a key"]:"no" AND email:"N1@example.com"`)).toEqual([
-      'Number 1',
-    ]);
-    expect(await names("email:'n0@example.com' OR email:'n4@example.com'")).toEqual(['Number 4', 'Number 0']);
-    expect(await names("phone:null metadata['absent']:null created>0 email:'n3@example.com'")).toEqual(['Number 3']);
-    for (const wrong of ['shoe:"9"', "email:'a' AND", 'email:"a" OR email:"b" AND email:"c"', "name~'ab'", 'x']) {
-      await expectError(stripe.customers.search({ query: wrong }), { statusCode: 400, param: 'query' });
-    }
-  });
 });
 
 describe('an invoice', () => {
-  test('goes from draft to open to paid, with its lines, totals, number and page', async () => {
+  test('goes from draft to open, with its lines, totals, number and page', async () => {
     const { customer, invoice } = await draft({ description: 'March', metadata: { order: '7' } });
     expect(invoice).toMatchObject({ status: 'draft', number: null, hosted_invoice_url: null, total: 0 });
     const item = await stripe.invoiceItems.create({
@@ -110,14 +88,12 @@ describe('an invoice', () => {
 
     const sent = await stripe.invoices.sendInvoice(invoice.id);
     expect(sent).toMatchObject({ status: 'open', number: open.number });
-    const paid = await stripe.invoices.pay(invoice.id, { paid_out_of_band: true });
-    expect(paid).toMatchObject({ status: 'paid', amount_remaining: 0, amount_paid_off_stripe: 3700 });
     expect((await effects()).counts).toMatchObject({ invoices: 1, invoice_items: 2, sent_emails: 1 });
   });
 
-  test('sent as a draft is finalized; numbers count up per customer', async () => {
+  test('is finalized when it is sent as a draft, with numbers that count up per customer', async () => {
     const { customer, invoice } = await draft();
-    await stripe.invoices.addLines(invoice.id, { lines: [{ amount: 5, description: 'A' }, { amount: 7 }] });
+    await addLines(invoice, 5, 7);
     const sent = await stripe.invoices.sendInvoice(invoice.id);
     expect(sent).toMatchObject({ status: 'open', total: 12 });
     const second = await draft({}, customer);
@@ -126,48 +102,32 @@ describe('an invoice', () => {
     expect(finalized.number).toBe(sent.number?.replace('0001', '0002'));
   });
 
-  test('is paid by card; a declined card leaves it open', async () => {
-    const { invoice } = await draft();
-    await stripe.invoices.addLines(invoice.id, { lines: [{ amount: 900 }] });
-    await stripe.invoices.finalizeInvoice(invoice.id);
-    const declined = stripe.invoices.pay(invoice.id, { payment_method: 'pm_card_chargeDeclinedInsufficientFunds' });
-    await expectError(declined, { statusCode: 402, code: 'card_declined', decline_code: 'insufficient_funds' });
-    expect(await stripe.invoices.retrieve(invoice.id)).toMatchObject({ status: 'open', attempt_count: 1 });
-    const paid = await stripe.invoices.pay(invoice.id, { payment_method: 'pm_card_visa' });
-    expect(paid).toMatchObject({ status: 'paid', amount_paid: 900, attempt_count: 2 });
-  });
-
-  test('moves only as it may: every other move is refused and changes nothing', async () => {
+  test('makes the allowed moves, and refuses every other one without a change', async () => {
     type Move = (id: string) => Promise<unknown>;
+    const { customer } = await draft();
     const moves: Record<string, Move> = {
       finalize: (id) => stripe.invoices.finalizeInvoice(id),
       send: (id) => stripe.invoices.sendInvoice(id),
-      pay: (id) => stripe.invoices.pay(id, { paid_out_of_band: true }),
       void: (id) => stripe.invoices.voidInvoice(id),
-      write_off: (id) => stripe.invoices.markUncollectible(id),
-      delete: (id) => stripe.invoices.del(id),
-      describe: (id) => stripe.invoices.update(id, { description: 'new' }),
-      add: (id) => stripe.invoices.addLines(id, { lines: [{ amount: 1 }] }),
+      add: (id) => stripe.invoiceItems.create({ customer, invoice: id, amount: 1 }),
     };
     const allowed: Record<string, readonly string[]> = {
-      draft: ['finalize', 'send', 'delete', 'describe', 'add'],
-      open: ['send', 'pay', 'void', 'write_off'],
+      draft: ['finalize', 'send', 'add'],
+      open: ['send', 'void'],
       paid: ['send'],
       void: [],
-      uncollectible: ['pay', 'void'],
     };
     const way: Record<string, readonly string[]> = {
       draft: [],
       open: ['finalize'],
-      paid: ['finalize', 'pay'],
+      paid: ['finalize'],
       void: ['finalize', 'void'],
-      uncollectible: ['finalize', 'write_off'],
     };
-    const { customer } = await draft();
     for (const [status, steps] of Object.entries(way)) {
       for (const [name, move] of Object.entries(moves)) {
         const { invoice } = await draft({}, customer);
-        await stripe.invoices.addLines(invoice.id, { lines: [{ amount: 10 }] });
+        // An invoice without anything due is paid when it is finalized.
+        await addLines(invoice, status === 'paid' ? 0 : 10);
         for (const step of steps) await moves[step]?.(invoice.id);
         const before = await stripe.invoices.retrieve(invoice.id);
         expect(before.status).toBe(status);
@@ -181,7 +141,7 @@ describe('an invoice', () => {
     }
   });
 
-  test('has a page once it is finalized, not as a draft', async () => {
+  test('has a page once it is finalized, and none as a draft', async () => {
     const { invoice } = await draft({ number: 'OWN-1' });
     const page = () => fetch(`${stage.sandbox.url}/_sandbox/invoices/${invoice.id}`);
     expect((await page()).status).toBe(404);
@@ -189,20 +149,19 @@ describe('an invoice', () => {
     expect(await (await page()).text()).toContain('Invoice OWN-1');
   });
 
-  test('is due as long as it is sent: one that is charged is not, and one that is sent needs a date', async () => {
-    const { invoice } = await draft();
-    const update = (params: Stripe.InvoiceUpdateParams) => stripe.invoices.update(invoice.id, params);
-    expect((await update({ description: 'kept' })).due_date).toBe(invoice.due_date);
-    expect((await update({ due_date: 2_000_000_000 })).due_date).toBe(2_000_000_000);
-    await expectError(update({ due_date: 2_000_000_000, days_until_due: 3 }), { code: 'parameters_exclusive' });
-    expect((await update({ collection_method: 'charge_automatically' })).due_date).toBeNull();
-    await expectError(update({ days_until_due: 3 }), { param: 'days_until_due' });
-    await expectError(update({ collection_method: 'send_invoice' }), { code: 'parameter_missing' });
-    const sent = await update({ collection_method: 'send_invoice', days_until_due: 3 });
-    expect(sent.due_date).toBe(invoice.created + 3 * 86_400);
+  test('has a due date if it is sent, and none if it is charged', async () => {
+    const customer = (await stripe.customers.create({})).id;
+    const sent = { customer, collection_method: 'send_invoice' } as const;
+    const onDate = { ...sent, due_date: 2_000_000_000 };
+    const inDays = await stripe.invoices.create({ ...sent, days_until_due: 3 });
+    expect(inDays.due_date).toBe(inDays.created + 3 * 86_400);
+    expect((await stripe.invoices.create(onDate)).due_date).toBe(2_000_000_000);
+    await expectError(stripe.invoices.create({ ...onDate, days_until_due: 3 }), { code: 'parameters_exclusive' });
+    expect((await stripe.invoices.create({ customer })).due_date).toBeNull();
+    await expectError(stripe.invoices.create(sent), { code: 'parameter_missing' });
   });
 
-  test('keeps the customer of the time when it was finalized', async () => {
+  test('keeps the customer details of the time when it was finalized', async () => {
     const { customer, invoice } = await draft();
     await stripe.customers.update(customer, { name: 'Ada', email: 'lovelace@example.com' });
     expect(await stripe.invoices.retrieve(invoice.id)).toMatchObject({ customer_email: 'lovelace@example.com' });
@@ -212,33 +171,7 @@ describe('an invoice', () => {
     expect(await stripe.invoices.retrieve(invoice.id)).toMatchObject(kept);
   });
 
-  test('deleted as a draft is gone; metadata of an open one can still change', async () => {
-    const { invoice } = await draft();
-    expect(await stripe.invoices.del(invoice.id)).toMatchObject({ id: invoice.id, deleted: true });
-    await expectError(stripe.invoices.retrieve(invoice.id), { statusCode: 404, code: 'resource_missing' });
-    const other = await draft();
-    await stripe.invoices.finalizeInvoice(other.invoice.id);
-    const updated = await stripe.invoices.update(other.invoice.id, { metadata: { seen: 'yes' } });
-    expect(updated.metadata).toEqual({ seen: 'yes' });
-  });
-
-  test('takes pending items when asked to', async () => {
-    const { id: customer } = await stripe.customers.create({});
-    await stripe.invoiceItems.create({ customer, amount: 40, currency: 'usd' });
-    expect((await draft({}, customer)).invoice.total).toBe(0);
-    expect((await draft({ pending_invoice_items_behavior: 'include' }, customer)).invoice.total).toBe(40);
-    expect((await stripe.invoiceItems.list({ customer, pending: true })).data).toEqual([]);
-  });
-
-  test('is found by the marker in its metadata', async () => {
-    const { invoice, customer } = await draft({ metadata: { 'mcp-once': 'marker-1' } });
-    await draft({ metadata: { 'mcp-once': 'marker-2' } }, customer);
-    const found = await stripe.invoices.search({ query: "metadata['mcp-once']:'marker-1'" });
-    expect(found.data.map((one) => one.id)).toEqual([invoice.id]);
-    expect(found).toMatchObject({ object: 'search_result', has_more: false, next_page: null });
-  });
-
-  test('wrong parameters are refused in the words and codes of Stripe', async () => {
+  test('refuses wrong parameters with the words and codes of Stripe', async () => {
     const { customer, invoice } = await draft();
     const due = { collection_method: 'send_invoice' } as const;
     await expectError(post('/v1/invoices', ''), { status: 400, code: 'parameter_missing', param: 'customer' });
@@ -253,16 +186,16 @@ describe('an invoice', () => {
       code: 'parameter_unknown',
       param: 'shoe',
     });
-    await expectError(post(`/v1/invoices/${invoice.id}/add_lines`, 'lines[0][amount]=1.5'), {
+    await expectError(post('/v1/invoiceitems', `invoice=${invoice.id}&amount=1.5`), {
       code: 'parameter_invalid_integer',
-      param: 'lines[0][amount]',
+      param: 'amount',
     });
     const eur = { customer, invoice: invoice.id, amount: 1, currency: 'eur' };
     await expectError(stripe.invoiceItems.create(eur), { param: 'currency' });
-    await expectError(stripe.invoiceItems.create({ customer, amount: 1, quantity: 2 }), {
+    await expectError(stripe.invoiceItems.create({ ...eur, currency: 'usd', quantity: 2 }), {
       code: 'parameters_exclusive',
     });
-    const twoPrices = `customer=${customer}&unit_amount_decimal=1&price_data[currency]=usd&price_data[product]=p&price_data[unit_amount]=2`;
+    const twoPrices = `invoice=${invoice.id}&unit_amount_decimal=1&price_data[currency]=usd&price_data[product]=p&price_data[unit_amount]=2`;
     await expectError(post('/v1/invoiceitems', twoPrices), { code: 'parameters_exclusive' });
     expect((await effects()).counts).toMatchObject({ invoices: 1, invoice_items: 0 });
   });
@@ -273,9 +206,9 @@ describe('lists', () => {
     const { customer } = await draft();
     const ids: string[] = [];
     for (let index = 0; index < 7; index += 1) ids.unshift((await draft({}, customer)).invoice.id);
-    const other = (await draft()).invoice.id;
-    await stripe.invoices.addLines(other, { lines: [{ amount: 1 }] });
-    await stripe.invoices.finalizeInvoice(other);
+    const other = (await draft()).invoice;
+    await addLines(other, 1);
+    await stripe.invoices.finalizeInvoice(other.id);
 
     const paged = await stripe.invoices.list({ customer, limit: 3 }).autoPagingToArray({ limit: 100 });
     expect(paged.map((one) => one.id).slice(0, 7)).toEqual(ids);
@@ -283,28 +216,29 @@ describe('lists', () => {
     expect(first).toMatchObject({ object: 'list', has_more: true, url: '/v1/invoices' });
     const before = await stripe.invoices.list({ limit: 3, ending_before: ids[4] ?? '' });
     expect(before.data.map((one) => one.id)).toEqual(ids.slice(1, 4));
-    expect((await stripe.invoices.list({ status: 'open' })).data.map((one) => one.id)).toEqual([other]);
+    expect((await stripe.invoices.list({ status: 'open' })).data.map((one) => one.id)).toEqual([other.id]);
     expect((await stripe.invoices.list({ created: { lt: 1_000 } })).data).toEqual([]);
-    const both = stripe.invoices.list({ starting_after: other, ending_before: other });
+    const both = stripe.invoices.list({ starting_after: other.id, ending_before: other.id });
     await expectError(both, { statusCode: 400, code: 'parameters_exclusive' });
     const wrongCursor = stripe.invoices.list({ starting_after: 'in_none' });
     await expectError(wrongCursor, { statusCode: 400, code: 'resource_missing', param: 'starting_after' });
     await expectError(stripe.invoices.list({ limit: 101 }), { statusCode: 400, param: 'limit' });
   });
 
-  test('of lines are paged too', async () => {
+  test('page the lines of an invoice', async () => {
     const { invoice } = await draft();
-    const lines = Array.from({ length: 25 }, (_, index) => ({ amount: index + 1 }));
-    const filled = await stripe.invoices.addLines(invoice.id, { lines });
+    const amounts = Array.from({ length: 25 }, (_, index) => index + 1);
+    await addLines(invoice, ...amounts);
+    const filled = await stripe.invoices.retrieve(invoice.id);
     expect(filled.lines.data).toHaveLength(10);
     expect(filled).toMatchObject({ total: 325, lines: { has_more: true } });
     const all = await stripe.invoices.listLineItems(invoice.id, { limit: 10 }).autoPagingToArray({ limit: 100 });
-    expect(all.map((line) => line.amount)).toEqual(lines.map((line) => line.amount));
+    expect(all.map((line) => line.amount)).toEqual(amounts);
   });
 });
 
 describe('payments', () => {
-  test('succeed with a test card, are retrieved, listed, searched and expanded', async () => {
+  test('succeed with a test card, and are retrieved and listed', async () => {
     const { id: customer } = await stripe.customers.create({});
     const paid = await pay({ customer, metadata: { order: '9' } });
     expect(paid).toMatchObject({ status: 'succeeded', amount_received: 2_000, livemode: false });
@@ -312,15 +246,9 @@ describe('payments', () => {
     expect(paid.latest_charge).toMatch(/^ch_/);
     expect(await stripe.paymentIntents.retrieve(paid.id)).toEqual(paid);
     expect((await stripe.paymentIntents.list({ customer })).data).toEqual([paid]);
-    const query = "metadata['order']:'9' AND amount>1999 AND status:'succeeded'";
-    expect((await stripe.paymentIntents.search({ query })).data).toEqual([paid]);
-    const expanded = await stripe.paymentIntents.retrieve(paid.id, { expand: ['latest_charge', 'customer'] });
-    expect(expanded).toMatchObject({ latest_charge: { object: 'charge', paid: true }, customer: { id: customer } });
-    const wrong = stripe.paymentIntents.retrieve(paid.id, { expand: ['shoe'] });
-    await expectError(wrong, { statusCode: 400, param: 'expand' });
   });
 
-  test('declined answer 402, and what was written stays', async () => {
+  test('answer 402 when they are declined, and stay on record', async () => {
     const error = await failureOf(pay({ payment_method: 'pm_card_chargeDeclined' }));
     expect(error).toBeInstanceOf(Stripe.errors.StripeCardError);
     expect(error).toMatchObject({
@@ -332,11 +260,9 @@ describe('payments', () => {
     });
     const listed = await stripe.paymentIntents.list({});
     expect(listed.data).toMatchObject([{ status: 'requires_payment_method', amount_received: 0 }]);
-    const confirmed = await stripe.paymentIntents.confirm(listed.data[0]?.id ?? '', { payment_method: 'pm_card_visa' });
-    expect(confirmed.status).toBe('succeeded');
   });
 
-  test('are refused without a card, with an unknown one, or without a way back from a redirect', async () => {
+  test('are refused without a card, with an unknown card, or without a return_url for a redirect', async () => {
     await expectError(pay({ payment_method: undefined }), { code: 'payment_intent_unexpected_state' });
     await expectError(pay({ payment_method: 'pm_none' }), { code: 'resource_missing', param: 'payment_method' });
     const redirecting = stripe.paymentIntents.create({
@@ -349,24 +275,10 @@ describe('payments', () => {
     await expectError(pay({ amount: 0 }), { param: 'amount' });
     expect((await effects()).counts).toMatchObject({ payment_intents: 0, charges: 0 });
   });
-
-  test('send their receipt nowhere once the address is unset', async () => {
-    const waiting = await stripe.paymentIntents.create({ amount: 5, currency: 'eur', receipt_email: 'a@example.com' });
-    const confirm = { payment_method: 'pm_card_visa', receipt_email: '', return_url: 'https://example.com' };
-    expect((await stripe.paymentIntents.confirm(waiting.id, confirm)).receipt_email).toBeNull();
-  });
-
-  test('can be cancelled before they succeed, not after', async () => {
-    const waiting = await stripe.paymentIntents.create({ amount: 5, currency: 'eur' });
-    expect(waiting.status).toBe('requires_payment_method');
-    expect(await stripe.paymentIntents.cancel(waiting.id)).toMatchObject({ status: 'canceled' });
-    const paid = await pay();
-    await expectError(stripe.paymentIntents.cancel(paid.id), { code: 'payment_intent_unexpected_state' });
-  });
 });
 
 describe('refunds', () => {
-  test('are partial until nothing is left; too much is refused', async () => {
+  test('may be partial until nothing is left, and never exceed the payment', async () => {
     const paid = await pay();
     const first = await stripe.refunds.create({ payment_intent: paid.id, amount: 700, reason: 'duplicate' });
     expect(first).toMatchObject({ object: 'refund', amount: 700, status: 'succeeded', charge: paid.latest_charge });
@@ -375,13 +287,8 @@ describe('refunds', () => {
     const rest = await stripe.refunds.create({ charge: String(paid.latest_charge) });
     expect(rest.amount).toBe(1_300);
     await expectError(stripe.refunds.create({ payment_intent: paid.id }), { code: 'charge_already_refunded' });
-    expect(await stripe.charges.retrieve(String(paid.latest_charge))).toMatchObject({
-      amount_refunded: 2_000,
-      refunded: true,
-    });
     const listed = await stripe.refunds.list({ payment_intent: paid.id });
     expect(listed.data.map((one) => one.id)).toEqual([rest.id, first.id]);
-    expect(await stripe.refunds.retrieve(first.id)).toEqual(first);
     expect((await effects()).actions).toMatchObject({ 'refund.created': 2 });
   });
 
@@ -392,17 +299,17 @@ describe('refunds', () => {
   });
 });
 
-describe('the door', () => {
-  test('401 without a key; Bearer and Basic are both taken; each key is an account of its own', async () => {
-    await expectError(fetch(`${stage.sandbox.url}/v1/account`), { status: 401 });
-    await expectError(fetch(`${stage.sandbox.url}/v1/account`, { headers: { authorization: 'Bearer x' } }), {
-      status: 401,
-    });
+describe('the sandbox', () => {
+  test('answers 401 without a key, takes Bearer and Basic, and gives each key its own account', async () => {
+    const list = (authorization?: string) =>
+      fetch(`${stage.sandbox.url}/v1/customers`, authorization === undefined ? {} : { headers: { authorization } });
+    await expectError(list(), { status: 401 });
+    await expectError(list('Bearer x'), { status: 401 });
+    const mine = await stripe.customers.create({});
     const basic = `Basic ${Buffer.from('sk_test_sandbox:').toString('base64')}`;
-    const byBasic = await fetch(`${stage.sandbox.url}/v1/account`, { headers: { authorization: basic } });
+    const byBasic = await list(basic);
     expect(byBasic.headers.get('request-id')).toMatch(/^req_/);
-    const account = await stripe.accounts.retrieveCurrent();
-    expect(await byBasic.json()).toMatchObject({ id: account.id, object: 'account' });
+    expect(await byBasic.json()).toMatchObject({ object: 'list', data: [{ id: mine.id }] });
 
     const other = sdkFor(stage.sandbox, 'sk_live_other');
     const theirs = await other.customers.create({});
@@ -412,7 +319,7 @@ describe('the door', () => {
     await expectError(acting, { statusCode: 403, code: 'account_invalid' });
   });
 
-  test('unknown addresses, foreign hosts and origins, JSON and large bodies are refused', async () => {
+  test('refuses unknown paths, foreign hosts and origins, JSON and large bodies', async () => {
     await expectError(stripe.products.list(), { statusCode: 404 });
     expect(await statusWithHeaders({ host: 'evil.example' })).toBe(403);
     expect(await statusWithHeaders({ origin: 'http://evil.example' })).toBe(403);
@@ -430,7 +337,7 @@ describe('the door', () => {
     expect((await effects()).counts).toMatchObject({ customers: 0 });
   });
 
-  test('a wrong data file, a taken port and wrong options are told in one sentence', async () => {
+  test('does not start with an unusable data file, a taken port or wrong options', async () => {
     const missing = startSandbox({ dataFile: join(stage.folder, 'none', 'data.sqlite') });
     await expect(missing).rejects.toMatchObject({ code: 'upstream_unavailable' });
     const text = join(stage.folder, 'text');
@@ -442,7 +349,7 @@ describe('the door', () => {
     await expect(wrong).rejects.toMatchObject({ code: 'configuration_invalid' });
   });
 
-  test('data outlives the process that wrote it', async () => {
+  test('keeps its data and saved answers after a restart', async () => {
     const created = await stripe.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
     await stage.sandbox.close();
     const again = sdkFor(await stage.open());
@@ -460,6 +367,12 @@ async function draft(params: Partial<Stripe.InvoiceCreateParams> = {}, customer?
     ...params,
   });
   return { customer: owner, invoice };
+}
+
+/** One line of each amount. */
+async function addLines(invoice: Stripe.Invoice, ...amounts: number[]): Promise<void> {
+  for (const amount of amounts)
+    await stripe.invoiceItems.create({ customer: String(invoice.customer), invoice: invoice.id, amount });
 }
 
 function pay(
