@@ -11,13 +11,11 @@ const loadMs = 60_000;
 export interface InUse {
   readonly catalog: ReplaceableCatalog;
   readonly clients: ClientPool;
-  /** The calls that have no answer yet. */
-  readonly answering: ReadonlySet<Promise<unknown>>;
-  /** What is executing, which may outlive its call. */
-  readonly running: ReadonlySet<Promise<unknown>>;
   /** The clients that no tool has any more and that are not closed yet, and the first catalog without each. */
   readonly leaving: Map<Client, Catalog>;
   readonly clock: Clock;
+  /** Resolves when every call that has begun by now, and everything that such calls execute, has ended. */
+  settled(): Promise<unknown>;
 }
 
 /**
@@ -27,7 +25,7 @@ export interface InUse {
  * @throws what loading throws, McpOnceError `tool_invalid` where it takes too long, what `ready` throws: nothing is replaced.
  */
 export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, ready: (loaded: Catalog) => void) {
-  const { catalog, clients, answering, running, leaving, clock } = inUse;
+  const { catalog, clients, leaving, clock } = inUse;
   const loaded = await within(clock, loading, loadMs, () => {
     throw new McpOnceError('tool_invalid', `Loading the tools took longer than ${loadMs / 1_000} s.`);
   });
@@ -38,14 +36,12 @@ export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, read
   catalog.replace(loaded, altered);
   for (const client of after) leaving.delete(client);
   for (const client of before) if (!after.has(client)) leaving.set(client, loaded);
-  void Promise.all(answering)
-    .then(() => Promise.all(running))
-    .then(() => {
-      // One that came back and has left again is in use by what began in between: that is waited for by who took it away.
-      const unused = [...leaving].filter(([, since]) => since === loaded).map(([client]) => client);
-      for (const client of unused) leaving.delete(client);
-      return clients.retire(unused);
-    });
+  void inUse.settled().then(() => {
+    // One that came back and has left again is in use by what began in between: that is waited for by who took it away.
+    const unused = [...leaving].filter(([, since]) => since === loaded).map(([client]) => client);
+    for (const client of unused) leaving.delete(client);
+    return clients.retire(unused);
+  });
 }
 
 function clientsOf({ tools, hidden }: Catalog): ReadonlySet<Client> {

@@ -1,19 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
-import type { Keyv } from 'keyv';
-import { drain, readableOnUse } from '../app.ts';
 import { defaults } from '../config/defaults.ts';
-import { handleCall } from '../core/call/handle-call.ts';
 import type { Engine, RefusalOutcome, ResultOutcome, ToolCall } from '../core/call/types.ts';
-import { systemClock } from '../core/clock.ts';
-import { describeError, LedgerUnavailable, McpOnceError } from '../core/errors.ts';
-import { codecFor } from '../core/ledger/codec.ts';
-import { Ledger } from '../core/ledger/ledger.ts';
-import { storeFromKeyv } from '../core/ledger/stores/keyv.ts';
-import { openStore } from '../core/ledger/stores/open.ts';
-import type { Store } from '../core/ledger/stores/store.ts';
-import { createLog, type Log, logEvents } from '../core/observe/log.ts';
-import { shared, tracked } from '../core/promises.ts';
+import { createEngine, type LedgerSource, openLedger } from '../core/engine.ts';
+import { createLog, type Log } from '../core/observe/log.ts';
+import { shared } from '../core/promises.ts';
+import { createCatalog } from '../core/tool/catalog.ts';
 import { ClientPool } from '../core/tool/client-pool.ts';
 import type { RunContext, Tool } from '../core/tool/types.ts';
 import type { GuardSettings } from './options.ts';
@@ -48,60 +38,36 @@ export interface GuardEngine {
  * @throws LedgerUnavailable when it cannot be opened. Redis is connected to on first use.
  */
 export async function openGuardEngine(settings: GuardSettings): Promise<GuardEngine> {
-  const store = await opened(settings);
-  const clock = systemClock;
   const log = createLog({ level: settings.logLevel });
-  const { leaseMs, waitMs, maxRunMs, resultBytesMax, drainMs } = settings;
+  const { leaseMs, waitMs, maxRunMs, resultBytesMax, encryptionKeys } = settings;
   const { unresolvedRetention: unresolvedRetentionMs, recordRetention: recordRetentionMs } = defaults;
   const { hostKeys, conversationScope } = defaults;
-  const kept = new Ledger({
-    store,
-    codec: codecFor(settings.encryptionKeys),
-    clock,
-    randomId: randomUUID,
-    settings: { leaseMs, unresolvedRetentionMs },
+  const ledger = await openLedger({
+    store: storeOf(settings),
+    createFolder: settings.storeIsDefault,
+    leaseMs,
+    unresolvedRetentionMs,
+    encryptionKeys,
   });
-  const closing = new AbortController();
-  const ending = new AbortController();
-  // Every execution listens to it.
-  setMaxListeners(0, ending.signal);
-  const stopLogging = logEvents(log);
-  const open = async (): Promise<Ledger> => {
-    if (ending.signal.aborted) throw new LedgerUnavailable('the guard is closed');
-    return kept;
-  };
-  const { ledger, repeatSecret } = readableOnUse(open, settings.secret, log);
-  const engine: Engine = {
-    catalog: { tools: [], hidden: [], find: () => undefined },
+  const engine = createEngine({
+    catalog: createCatalog([]),
     clients: clientsOfOneCall(),
-    clock,
     settings: { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
     ledger,
-    repeatSecret,
-    randomId: randomUUID,
+    secret: settings.secret,
     log,
-    running: new Set(),
-    closing: closing.signal,
-    ending: ending.signal,
-  };
-  const answering = new Set<Promise<unknown>>();
-  const closeParts = async (): Promise<void> => {
-    closing.abort();
-    ending.abort();
-    await store.close();
-    stopLogging();
-  };
-  const closed = shared(() => drain({ engine, answering, closing, ending, close: closeParts, log }, drainMs));
+  });
+  await engine.load();
+  const drained = shared(() => engine.drain(settings.drainMs));
   return {
-    shared: store.shared,
+    shared: ledger.store.shared,
     log,
     handle: async (call) => {
-      const handling = handleCall({ ...engine, clients: clientsOfOneCall(), catalog: catalogOf(call) }, call);
-      const answer = await tracked(answering, handling);
-      if (answer.type === 'input_required') throw new Error('a guard asks nothing');
-      return answer;
+      const outcome = await engine.handle(call, { catalog: catalogOf(call), clients: clientsOfOneCall() });
+      if (outcome.type === 'input_required') throw new Error('a guard asks nothing');
+      return outcome;
     },
-    close: async () => void (await closed.get()),
+    close: async () => void (await drained.get()),
   };
 }
 
@@ -119,12 +85,7 @@ function catalogOf(call: GuardCall): Engine['catalog'] {
   return { tools: [], hidden: [], find };
 }
 
-async function opened({ store, storeIsDefault, singleProcess }: GuardSettings): Promise<Store> {
-  try {
-    if (typeof store === 'string') return await openStore(store, { createFolder: storeIsDefault });
-    return await storeFromKeyv(store satisfies Keyv, { singleProcess });
-  } catch (error) {
-    if (error instanceof McpOnceError) throw error;
-    throw new LedgerUnavailable(describeError(error), { cause: error });
-  }
+function storeOf({ store, singleProcess }: GuardSettings): LedgerSource['store'] {
+  if (typeof store === 'string') return store;
+  return async () => (await import('../core/ledger/stores/keyv.ts')).storeFromKeyv(store, { singleProcess });
 }

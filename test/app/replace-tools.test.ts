@@ -30,7 +30,8 @@ function stage() {
   const clients = new ClientPool({});
   const catalog = new ReplaceableCatalog(createCatalog(tools));
   const answering = new Set<Promise<unknown>>();
-  const inUse: InUse = { catalog, clients, answering, running: new Set(), leaving: new Map(), clock: systemClock };
+  const settled = () => Promise.all(answering);
+  const inUse: InUse = { catalog, clients, leaving: new Map(), clock: systemClock, settled };
   /** A call that uses the client until it is told to end. */
   const begin = async (): Promise<() => void> => {
     let end = (): void => {};
