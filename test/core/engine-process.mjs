@@ -24,7 +24,7 @@ const [store] = process.argv.slice(2);
 const ledgerSettings = { leaseMs: 1_000, unresolvedRetentionMs: 86_400_000, encryptionKeys: [] };
 const engine = createEngine({
   catalog: createCatalog([tool]),
-  clients: new ClientPool({}, {}),
+  clients: new ClientPool({}),
   settings: { ...settings, hostKeys: true, conversationScope: false },
   ledger: () => openLedger({ store, ...ledgerSettings }),
 });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import type { Answer, ToolCall } from '../../src/core/call/types.ts';
+import type { Outcome, ToolCall } from '../../src/core/call/types.ts';
 import { createEngine, openLedger } from '../../src/core/engine.ts';
 import { createCatalog } from '../../src/core/tool/catalog.ts';
 import { ClientPool } from '../../src/core/tool/client-pool.ts';
@@ -30,7 +30,7 @@ function engineOver(store: string, run: Run) {
   const opened = { count: 0 };
   const engine = createEngine({
     catalog: createCatalog([tool]),
-    clients: new ClientPool({}, { sandbox: () => Promise.reject(new Error('no sandbox')) }),
+    clients: new ClientPool({}),
     settings: {
       waitMs: 5_000,
       maxRunMs: minute,
@@ -45,7 +45,7 @@ function engineOver(store: string, run: Run) {
     },
   });
   onTestFinished(() => engine.close());
-  const call = (args: object): Promise<Answer> => {
+  const call = (args: object): Promise<Outcome> => {
     const scope = { tenant: 'default', subject: 'ada' };
     const signal = new AbortController().signal;
     return engine.handle({ tool: 'create_thing', arguments: args, scope, meta: {}, signal } satisfies ToolCall);
