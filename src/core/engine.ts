@@ -100,20 +100,8 @@ export function createEngine(options: EngineOptions): RunningEngine {
   const loaded = shared(async () => {
     const { handleCall } = await import('./call/handle-call.ts');
     quota = await openQuota(options, ledger, clock);
-    const signals = { closing: closing.signal, ending: ending.signal };
-    const parts = {
-      catalog,
-      clients,
-      clock,
-      settings,
-      ledger,
-      repeatSecret,
-      quota,
-      randomId: randomUUID,
-      log,
-      running,
-    };
-    const engine: Engine = { ...parts, ...signals };
+    const state = { ledger, repeatSecret, quota, running, closing: closing.signal, ending: ending.signal };
+    const engine: Engine = { catalog, clients, clock, settings, log, randomId: randomUUID, ...state };
     answer = (call, tools) => handleCall(tools ? { ...engine, ...tools } : engine, call);
     return answer;
   });
