@@ -1,5 +1,6 @@
 /** The library's public names. Tools see these and nothing else. */
 export { z } from 'zod';
+export type { Duration } from './core/duration.ts';
 export { McpOnceError, NotExecuted } from './core/errors.ts';
 export type { ClientDefinition } from './core/tool/define-client.ts';
 export { defineClient } from './core/tool/define-client.ts';
@@ -22,7 +23,6 @@ export type {
 export { guard } from './guard/guard.ts';
 export type {
   ContentAnswer,
-  Duration,
   Guard,
   GuardedTool,
   GuardOptions,

@@ -3,7 +3,7 @@ import { stripe } from './clients/stripe.ts';
 import { invoiceOutput, toInvoice } from './parts/answers.ts';
 import { invoiceId } from './parts/fields.ts';
 
-const windowMs = 24 * 3_600_000;
+const window = '24h';
 
 export const voidInvoice = defineTool({
   name: 'void_invoice',
@@ -16,7 +16,7 @@ export const voidInvoice = defineTool({
   client: stripe,
   resource: ({ invoice }) => `invoice:${invoice}`,
   // Nothing leaves "void", so the first result stays true for as long as it is kept.
-  windowMs,
+  window,
   recovery: ['resend', 'reconcile'],
   /**
    * No marker, unlike elsewhere: "void" is an end state that is reached at most once, so an invoice that

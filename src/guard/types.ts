@@ -1,9 +1,7 @@
 import type { Keyv } from 'keyv';
 import type { OutcomeCode } from '../core/call/types.ts';
+import type { Duration } from '../core/duration.ts';
 import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../core/tool/types.ts';
-
-/** A duration: milliseconds as a number, or a text such as `"90s"`, `"15m"`, `"24h"`, `"7d"`. */
-export type Duration = number | string;
 
 /** Whose operation it is. Two subjects never share one. 1 to 200 characters each. */
 export interface GuardScope {

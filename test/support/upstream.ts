@@ -106,14 +106,14 @@ function fail(message: string, classification: Classification): never {
   throw new UpstreamError(message, classification);
 }
 
-/** A client of that upstream; `memoryMs` 0 for one that takes no keys. */
+/** A client of that upstream; `memoryMs` is 0 for one that takes no keys. */
 export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000, origin = 'test') {
   return defineClient({
     name: 'upstream',
     env: z.object({ ACCOUNT: z.string().default('a') }),
     open: () => upstream,
     upstream: (env) => ({ origin, mode: 'test', account: env.ACCOUNT }),
-    memoryMs,
+    memory: memoryMs,
     classify: (error) => (error instanceof UpstreamError ? error.classification : undefined),
   });
 }

@@ -12,7 +12,7 @@ const smtpEnvironment = z.object({
 
 /**
  * A mail server, reached by SMTP. It takes no idempotency keys and cannot be asked what it has sent
- * (`memoryMs` 0): what is not known about a message stays unknown.
+ * (`memory` 0): what is not known about a message stays unknown.
  */
 export const smtp = defineClient({
   name: 'smtp',

@@ -6,7 +6,7 @@ import { classifyStripeError } from './stripe-errors.ts';
 /** How long one request may stay silent, in ms: under the 45 s for which identical calls wait. */
 const timeoutMs = 20_000;
 /** How long Stripe keeps a key at the least, in ms (https://docs.stripe.com/api/idempotent_requests). */
-const memoryMs = 24 * 3_600_000;
+const memory = '24h';
 
 /** Stripe, or another server of its API at STRIPE_API_BASE. */
 export const stripe = defineClient({
@@ -14,7 +14,7 @@ export const stripe = defineClient({
   env: stripeEnvironment,
   open: openStripe,
   upstream: stripeUpstream,
-  memoryMs,
+  memory,
   classify: classifyStripeError,
 });
 

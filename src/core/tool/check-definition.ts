@@ -1,3 +1,4 @@
+import { parseDuration } from '../duration.ts';
 import { McpOnceError } from '../errors.ts';
 import { sentence, suggestion } from '../suggest.ts';
 import type { ToolDefinition } from './types.ts';
@@ -15,17 +16,56 @@ const kinds: Readonly<Record<Part, Kind>> = {
   output: 'schema',
   client: 'any',
   match: 'any',
-  windowMs: 'any',
+  window: 'any',
   onDuplicate: 'any',
   identity: 'function',
   resource: 'function',
   recovery: 'any',
-  lookupLagMs: 'any',
+  lookupLag: 'any',
   lookup: 'function',
   gone: 'function',
   run: 'function',
 };
 const required: readonly Part[] = ['name', 'title', 'description', 'effect', 'input', 'output', 'run'];
+
+/** Names that a definition had in earlier versions, with the present ones. */
+const renamed: Readonly<Record<string, string>> = { windowMs: 'window', lookupLagMs: 'lookupLag', memoryMs: 'memory' };
+
+/** Completes "window ..." in a message about a value that is not a `Duration`. */
+const notADuration = 'must be a number of milliseconds, 0 or more, or a text such as "90s" or "24h"';
+
+/** Returns the error for a tool that is not valid: its name, and what is wrong. */
+export function invalidTool(name: unknown, problem: string): McpOnceError {
+  return new McpOnceError('tool_invalid', sentence(`Tool ${JSON.stringify(name)}: ${problem}`));
+}
+
+/**
+ * Returns a duration of a definition in ms; undefined where the definition leaves it out.
+ * @throws McpOnceError `tool_invalid`
+ */
+export function toolDuration(name: unknown, part: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = parseDuration(value);
+  if (ms === undefined) throw invalidTool(name, `${part} ${notADuration}`);
+  return ms;
+}
+
+/**
+ * Returns how long the upstream of a client remembers an idempotency key, in ms.
+ * @throws McpOnceError `tool_invalid` for a value that is not a duration, and for the earlier name `memoryMs`.
+ */
+export function clientMemory(definition: { readonly name: string; readonly memory?: unknown }): number {
+  const refuse = (why: string): never => {
+    throw new McpOnceError('tool_invalid', sentence(`The client ${JSON.stringify(definition.name)}: ${why}`));
+  };
+  if ('memoryMs' in definition) refuse(newName('memoryMs'));
+  const ms = parseDuration(definition.memory ?? 0);
+  return ms ?? refuse(`memory ${notADuration}`);
+}
+
+function newName(part: string): string {
+  return `${JSON.stringify(part)} is now called ${JSON.stringify(renamed[part])}`;
+}
 
 /**
  * Refuses what the compiler refuses, for tools that are not compiled: a misspelt `identity`, passed over,
@@ -35,9 +75,10 @@ const required: readonly Part[] = ['name', 'title', 'description', 'effect', 'in
 export function checkDefinition(definition: object): void {
   const parts = definition as Readonly<Record<string, unknown>>;
   const refuse = (why: string): never => {
-    throw new McpOnceError('tool_invalid', sentence(`Tool ${JSON.stringify(parts.name)}: ${why}`));
+    throw invalidTool(parts.name, why);
   };
   for (const part of Object.keys(parts)) {
+    if (Object.hasOwn(renamed, part)) refuse(newName(part));
     if (!Object.hasOwn(kinds, part)) {
       refuse(`${JSON.stringify(part)} is no part of a tool${suggestion(part, Object.keys(kinds))}`);
     }

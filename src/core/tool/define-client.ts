@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import type { Duration } from '../duration.ts';
 import { McpOnceError } from '../errors.ts';
+import { clientMemory } from './check-definition.ts';
 import { classifyNodeError } from './classify.ts';
 import type { Classification, Client, Upstream } from './types.ts';
 
@@ -15,8 +17,12 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
   readonly close?: (opened: Opened) => void | Promise<void>;
   /** Where effects happen; must be the same in every process that means the same place. */
   readonly upstream: (env: z.infer<Environment>) => Upstream;
-  /** How long the provider remembers an idempotency key, in ms. Default 0: it takes none. */
-  readonly memoryMs?: number;
+  /**
+   * How long the provider remembers an idempotency key.
+   * @defaultValue 0: the provider takes no keys.
+   * @example '24h'
+   */
+  readonly memory?: Duration;
   /**
    * What an error says about its request's effect, by the provider's documentation. Undefined
    * leaves it to the default: connection errors from before sending are `not_executed`, all else `unknown`.
@@ -31,7 +37,7 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
   return Object.freeze({
     name: definition.name,
     variables: Object.freeze(Object.keys(definition.env.shape)),
-    memoryMs: definition.memoryMs ?? 0,
+    memoryMs: clientMemory(definition),
     classify: (error: unknown) => classify(definition.classify, error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => {
       const env = readEnvironment(definition, environment);

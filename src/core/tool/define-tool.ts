@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { McpOnceError } from '../errors.ts';
-import { sentence, suggestion } from '../suggest.ts';
-import { checkDefinition } from './check-definition.ts';
+import { suggestion } from '../suggest.ts';
+import { checkDefinition, invalidTool, toolDuration } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
 import type { Effect, Match, OnDuplicate, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
 
@@ -25,9 +24,10 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
 ): Tool {
   checkDefinition(definition);
   const match = definition.match ?? defaultMatch(definition.effect, definition.resource !== undefined);
-  const windowMs = definition.windowMs ?? defaultWindowMs(match);
+  const windowMs = toolDuration(definition.name, 'window', definition.window) ?? defaultWindowMs(match);
+  const lookupLagMs = toolDuration(definition.name, 'lookupLag', definition.lookupLag) ?? minute;
   const recovery = recoveryList(definition.recovery);
-  const { name, effect, onDuplicate, lookupLagMs = minute, resource, lookup, gone } = definition;
+  const { name, effect, onDuplicate, resource, lookup, gone } = definition;
   const memoryMs = definition.client?.memoryMs ?? 0;
   checkTool({ name, effect, match, windowMs, onDuplicate, lookupLagMs, recovery, memoryMs, resource, lookup, gone });
   const jsonSchema = jsonSchemaOf(definition.input);
@@ -96,7 +96,7 @@ export function recoveryList(recovery: Recovery | readonly Recovery[] | undefine
  */
 export function checkTool(tool: CheckedParts): void {
   const refuse = (why: string): never => {
-    throw new McpOnceError('tool_invalid', sentence(`Tool ${JSON.stringify(tool.name)}: ${why}`));
+    throw invalidTool(tool.name, why);
   };
   const oneOf = (what: string, value: unknown, known: readonly string[]): void => {
     if (known.some((each) => each === value)) return;
@@ -123,7 +123,7 @@ export function checkTool(tool: CheckedParts): void {
     refuse('recovery "natural" of a delete needs gone(input)');
   }
   if (tool.recovery.includes('resend') && tool.memoryMs === 0) {
-    refuse('recovery "resend" needs a client whose memoryMs is over 0');
+    refuse('recovery "resend" needs a client whose memory is over 0');
   }
 }
 

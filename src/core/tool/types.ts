@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Duration } from '../duration.ts';
 
 /** What a tool does to its upstream. Reads are never in the ledger. */
 export type Effect = 'read' | 'create' | 'update' | 'replace' | 'delete';
@@ -235,7 +236,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    * How long identical arguments mean the same operation, in ms from its settling. Default by match:
    * `identical` 24 h, `latest` 2 min, `same-call` 10 min.
    */
-  readonly windowMs?: number;
+  readonly window?: Duration;
   /** What a repeat of a success gets, of `identical`: its result, or first a question to the person. Default `replay`. */
   readonly onDuplicate?: OnDuplicate;
   /** The business key: what makes two inputs the same operation. No free text. */
@@ -245,7 +246,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   /** Default `refuse`. */
   readonly recovery?: Recovery | readonly Recovery[];
   /** How long an effect may take to show in `lookup`, in ms. Default 1 min. */
-  readonly lookupLagMs?: number;
+  readonly lookupLag?: Duration;
   /** Asks the upstream for the effect, by its marker; needed for `reconcile`. */
   readonly lookup?: (input: z.infer<Input>, context: LookupContext<Opened>) => Promise<LookupAnswer<z.infer<Output>>>;
   /** The answer of a delete whose thing is already gone; needed for `natural` on a delete. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
@@ -20,17 +21,9 @@ export interface OperationOverride {
   readonly fields?: readonly string[];
 }
 
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const durationText = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 /** The longest window, in ms. */
 const windowMsMax = 366 * 86_400_000;
 const namesMax = 50;
-
-const windowError = 'must be a whole number of milliseconds or a text such as "90s", "15m", "24h" or "7d", up to 366d';
-const windowSchema = z
-  .union([z.int(windowError), z.string().regex(durationText, windowError)], { error: windowError })
-  .transform((value) => (typeof value === 'number' ? value : millisecondsOf(value)))
-  .refine((ms) => ms >= 0 && ms <= windowMsMax, windowError);
 
 const recoverySchema = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 const textSchema = z.string().min(1).max(500);
@@ -53,7 +46,7 @@ const extensionSchema = z.strictObject({
     .optional(),
   effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
   match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
-  window: windowSchema.optional(),
+  window: duration({ minMs: 0, maxMs: windowMsMax }).optional(),
   identity: z.array(textSchema).min(1).max(namesMax).optional(),
   recovery: z
     .union([recoverySchema.transform((one) => [one]), z.array(recoverySchema).max(4)], {
@@ -115,11 +108,6 @@ export function forbidsRetries(head: OperationHead, root: Readonly<Record<string
 function headerOf(each: unknown): string | undefined {
   if (typeof each !== 'object' || each === null || !('header' in each)) return undefined;
   return typeof each.header === 'string' ? each.header : undefined;
-}
-
-function millisecondsOf(text: string): number {
-  const [, count = '', unit = ''] = durationText.exec(text) ?? [];
-  return Math.round(Number(count) * (unitsMs[unit] ?? Number.NaN));
 }
 
 /** Names the member and never shows its value. */

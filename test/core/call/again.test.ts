@@ -212,7 +212,7 @@ describe('a requestState that is none of this call', () => {
   });
 
   test('one that has expired asks anew, so that a yes does not count again when its window is over', async () => {
-    const { call, upstream, clock } = asked({ windowMs: hour / 2 });
+    const { call, upstream, clock } = asked({ window: hour / 2 });
     resultOf(await call());
     const { requestState } = questionOf(await call());
     resultOf(await call(answering(requestState)));
@@ -229,7 +229,7 @@ describe('a requestState that is none of this call', () => {
     const minute = 60_000;
     const upstream = new Upstream();
     const store = openMemoryStore({ now: Date.now });
-    const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask', windowMs: minute })];
+    const tools = [createThing(upstream, 'resend', { onDuplicate: 'ask', window: minute })];
     const [right, behind] = [new ManualClock(), new ManualClock(Date.UTC(2026, 0, 1) - 10_000)];
     const [one, other] = [testEngine({ clock: right, store, tools }), testEngine({ clock: behind, store, tools })];
     resultOf(await one.call('create_thing', args, { questionChannel: rounds }));
@@ -274,7 +274,7 @@ describe('a requestState that is none of this call', () => {
   );
 
   test('a no executes nothing, though the window of what was asked about is over by then', async () => {
-    const { call, upstream, clock, ledger, records } = asked({ windowMs: hour });
+    const { call, upstream, clock, ledger, records } = asked({ window: hour });
     const first = resultOf(await call());
     await clock.advance(hour - 1_000);
     const { requestState } = questionOf(await call());

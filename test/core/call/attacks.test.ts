@@ -348,7 +348,7 @@ describe('retention', () => {
   test('what is not resolved is kept for its window at the least', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock(startMs);
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { windowMs: 60 * day })], clock });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { window: 60 * day })], clock });
     upstream.next('drop_answer');
     expect(refusalOf(await call('create_thing', { item: 'x' })).code).toBe('outcome_unknown');
     clock.jumpWall(31 * day);

@@ -15,7 +15,7 @@ test('one that is opened anew is kept and closed, though opening the one before 
     open: () => opening.shift() ?? Promise.reject(new Error('opened once too often')),
     close: (opened) => void closed.push(opened),
     upstream: () => ({ origin: 'test', mode: 'test', account: 'a' }),
-    memoryMs: 0,
+    memory: 0,
   });
   const pool = new ClientPool({});
   const early = pool.open(client);

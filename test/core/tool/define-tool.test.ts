@@ -31,8 +31,9 @@ function problemOf(changes: Readonly<Record<string, unknown>>): string {
 describe('a definition that is not right is refused, with the part named', () => {
   test.each([
     [{ identiy: () => 1 }, 'Tool "create_thing": "identiy" is no part of a tool; did you mean "identity"?'],
-    [{ windowMS: 5 }, 'did you mean "windowMs"?'],
-    [{ window: '24h' }, '"window" is no part of a tool'],
+    [{ windowMS: 5 }, 'did you mean "window"?'],
+    [{ windowMs: 5 }, '"windowMs" is now called "window".'],
+    [{ lookupLagMs: 5 }, '"lookupLagMs" is now called "lookupLag".'],
     [{ title: undefined }, 'it needs title'],
     [{ run: undefined }, 'it needs run'],
     [{ identity: 'what' }, 'identity must be a function'],
@@ -43,19 +44,26 @@ describe('a definition that is not right is refused, with the part named', () =>
     [{ recovery: ['resnd'] }, 'recovery must be one of resend, natural, reconcile, refuse; did you mean "resend"?'],
     [{ onDuplicate: 'aks' }, 'onDuplicate must be one of replay, ask; did you mean "ask"?'],
     [{ onDuplicate: 'ask', match: 'same-call' }, 'onDuplicate "ask" needs match "identical".'],
-    [{ windowMs: '24h' }, 'windowMs must be a number of milliseconds, 0 or more.'],
-    [{ windowMs: Number.NaN }, 'windowMs must be'],
-    [{ windowMs: -1 }, 'windowMs must be'],
-    [{ lookupLagMs: Infinity }, 'lookupLagMs must be'],
+    [{ window: '24 h' }, 'window must be a number of milliseconds, 0 or more, or a text such as "90s" or "24h".'],
+    [{ window: Number.NaN }, 'window must be'],
+    [{ window: -1 }, 'window must be'],
+    [{ lookupLag: Infinity }, 'lookupLag must be'],
   ])('%j', (changes, expected) => {
     expect(problemOf(changes)).toContain(expected);
   });
 
-  test("a client's memory that is no number", () => {
-    const env = z.object({});
+  test.each([
+    [{ memory: Number.NaN }, 'The client "c": memory must be a number of milliseconds, 0 or more'],
+    [{ memoryMs: 0 }, 'The client "c": "memoryMs" is now called "memory".'],
+  ])('defineClient refuses %j', (changes, expected) => {
     const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
-    const client = defineClient({ name: 'c', env, upstream, open: () => ({}), memoryMs: Number.NaN });
-    expect(problemOf({ client, recovery: 'resend' })).toContain("its client's memoryMs must be");
+    const definition = { name: 'c', env: z.object({}), upstream, open: () => ({}), ...changes };
+    expect(() => defineClient(definition)).toThrow(expect.objectContaining({ code: 'tool_invalid' }));
+    expect(() => defineClient(definition)).toThrow(expected);
+  });
+
+  test('takes durations as texts', () => {
+    expect(define({ window: '1.5h', lookupLag: '90s' })).toMatchObject({ windowMs: 5_400_000, lookupLagMs: 90_000 });
   });
 });
 

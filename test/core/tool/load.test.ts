@@ -173,7 +173,7 @@ const resource = ({ id }: { id: string }) => id;
 describe('rules', () => {
   const tools = [
     tool('create_a'),
-    tool('create_b', { windowMs: 5 }),
+    tool('create_b', { window: 5 }),
     tool('list_a', { effect: 'read' }),
     tool('set_a', { effect: 'update', resource }),
   ];
@@ -208,7 +208,7 @@ describe('rules', () => {
   test('a rule that asks what a tool cannot do is refused, with the tool named', () => {
     const act = () => applyRules(tools, { create_a: { match: 'latest' } });
     expect(act).toThrow(/tools: Tool "create_a": match "latest" needs resource/);
-    expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memoryMs/);
+    expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memory/);
   });
 
   test('a rule has duplicates asked about, of tools that have any', () => {

@@ -43,7 +43,7 @@ function askingTool(name, questions) {
     for (const [about, question] of Object.entries(questions)) replies[about] = await ask(about, question);
     return replies;
   };
-  return tool(name, run, { windowMs: 1 });
+  return tool(name, run, { window: 1 });
 }
 
 /** One of several texts, each shown by its title (SEP-1330): `oneOf` for a choice, `anyOf` for one of several. */
@@ -111,7 +111,7 @@ export const tools = [
   }),
   tool('test_elicitation', async ({ message }, { ask }) => ask('user', { message, schema: user }), {
     input: z.strictObject({ message: z.string() }),
-    windowMs: 1,
+    window: 1,
   }),
   askingTool('test_elicitation_sep1034_defaults', {
     defaults: {
@@ -144,7 +144,7 @@ export const tools = [
     throw new NotExecuted('This tool intentionally returns an error for testing');
   }),
   // Until it is told to end: meanwhile a second call of it waits, and is told of its progress.
-  tool('test_tool_with_progress', async (_input, { signal }) => released(signal), { windowMs: 1 }),
+  tool('test_tool_with_progress', async (_input, { signal }) => released(signal), { window: 1 }),
   tool('test_custom_header', async ({ region }) => region, {
     input: z.strictObject({ region: z.string().meta({ 'x-mcp-header': 'Region' }) }),
   }),
