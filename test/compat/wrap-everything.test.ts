@@ -51,16 +51,21 @@ async function surveyed(args: readonly string[] | Transport): Promise<Surveyed> 
   return { client, asked, updated, progress: progressOf(client) };
 }
 
-/** Collects every progress notification, also one that arrives after its answer: the client would drop that one. */
+/**
+ * Collects the distinct progress notifications. The client itself drops one that arrives after its answer, and over HTTP
+ * it gets those again that a resumed stream repeats.
+ */
 function progressOf(client: Client): unknown[] {
   const progress: unknown[] = [];
+  const seen = new Set<string>();
   const { transport } = client;
   const receive = transport?.onmessage;
   if (!transport || !receive) throw new Error('the client is not connected');
   transport.onmessage = (message, extra) => {
     if ('method' in message && message.method === 'notifications/progress') {
       const { progressToken: _, ...rest } = message.params ?? {};
-      progress.push(rest);
+      if (!seen.has(JSON.stringify(message.params))) progress.push(rest);
+      seen.add(JSON.stringify(message.params));
     }
     receive(message, extra);
   };
@@ -145,8 +150,9 @@ async function survey({ client, asked, updated, progress }: Surveyed) {
     { onprogress: () => undefined },
   );
   // Over HTTP a notification and the answer travel on different streams: either may come first.
-  await expect.poll(() => progress.length, { timeout: 10_000 }).toBe(3);
+  await expect.poll(() => progress.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
   found.task = await aTask(client);
+  expect(progress).toHaveLength(3);
   return plain({ ...found, asked: questionsOf(asked), progress });
 }
 
@@ -169,7 +175,6 @@ describe('all that server-everything offers is the same through the proxy as dir
     const { store } = stage();
     const [straight, through] = await Promise.all([surveyed([everything]), surveyed(wrapArgs(store, [everything]))]);
     const [expected, found] = await Promise.all([survey(straight), survey(through)]);
-    expect(found.progress).toHaveLength(3);
     expect(found).toEqual(expected);
   }, 60_000);
 
