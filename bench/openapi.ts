@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ListToolsResultSchema } from '@modelcontextprotocol/sdk/types.js';
-import { createApp } from '../src/app.ts';
+import { createApp, sections } from '../src/app.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { createLog } from '../src/core/observe/log.ts';
 import { loadOpenApi } from '../src/openapi/load.ts';
@@ -130,7 +130,7 @@ async function measureCalls({ quick, folder, report }: BenchContext): Promise<vo
   const configFile = join(folder, 'orders-config.json');
   const store = `sqlite:${join(folder, 'openapi.sqlite')}`;
   writeFileSync(configFile, JSON.stringify({ store, bundledTools: false, openapi: [{ document: file, baseUrl }] }));
-  const config = await loadConfig({ environment: {}, overrides: { config: configFile, logLevel: 'silent' } });
+  const config = await loadConfig({ sections, environment: {}, overrides: { config: configFile, logLevel: 'silent' } });
   const app = await createApp(config, { environment: {} });
   let count = 0;
   const call = async (item: string, replayed: boolean): Promise<void> => {

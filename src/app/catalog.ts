@@ -1,11 +1,10 @@
+import type { Feature } from '../command/program.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { type Catalog, createCatalog } from '../core/tool/catalog.ts';
 import { clientStates, clientWarnings } from '../core/tool/client-state.ts';
 import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
-import type { Tool, Upstream } from '../core/tool/types.ts';
-import type { OpenApiSettings } from '../openapi/config.ts';
-import type { OpenApiSource } from '../openapi/source.ts';
+import type { Upstream } from '../core/tool/types.ts';
 
 /**
  * The tools of a configuration.
@@ -15,12 +14,14 @@ import type { OpenApiSource } from '../openapi/source.ts';
  */
 export async function loadCatalog(
   config: Config,
+  features: readonly Feature[],
   warn: (message: string) => void = () => {},
   load?: LoadModule,
 ): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
-  const [own, apis] = await Promise.all([loadTools(folders, warn, load), loadApis(config, warn)]);
-  const loaded = [...own, ...apis.listed];
+  const made = features.flatMap((feature) => feature.tools?.(config, warn) ?? []);
+  const [own, ...others] = await Promise.all([loadTools(folders, warn, load), ...made]);
+  const loaded = [...own, ...others.flatMap(({ listed }) => listed)];
   const { tools, unmatched } = applyRules(loaded, config.tools);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
@@ -33,29 +34,10 @@ export async function loadCatalog(
   }
   for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
   if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
-  return createCatalog(tools, apis.hidden);
-}
-
-/** The tools of OpenAPI documents. Their modules are loaded where there is one. */
-async function loadApis({ openapi }: Config, warn: (message: string) => void): Promise<ApiTools> {
-  if (openapi.length === 0) return { listed: [], hidden: [] };
-  const { loadOpenApi } = await import('../openapi/load.ts');
-  const loaded = await Promise.all(openapi.map((source) => loadOpenApi(sourceOf(source), { warn })));
-  return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
-}
-
-interface ApiTools {
-  readonly listed: readonly Tool[];
-  /** Reached through a listed one. */
-  readonly hidden: readonly Tool[];
-}
-
-function sourceOf({ operations, ...source }: OpenApiSettings): OpenApiSource {
-  const overrides = Object.entries(operations).map(([pattern, { window, recovery, ...rest }]) => {
-    const list = recovery === undefined ? {} : { recovery: typeof recovery === 'string' ? [recovery] : recovery };
-    return [pattern, { ...rest, ...(window === undefined ? {} : { windowMs: window }), ...list }];
-  });
-  return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
+  return createCatalog(
+    tools,
+    others.flatMap(({ hidden }) => hidden),
+  );
 }
 
 /** Returns where the effects of the tools happen, each client once. @param warn told of clients that are set up wrong */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Cli, errorLine, exitCodeOf, exitCodes } from './cli.ts';
+import { type Cli, errorLine, exitCodeOf, exitCodes } from '../command/cli.ts';
 
 /** Runs the command that the command line names, and gives its exit code. */
 async function main(): Promise<number> {
@@ -18,7 +18,7 @@ async function main(): Promise<number> {
   try {
     const args = process.argv.slice(2);
     // What a client starts has most often nothing to parse: then its start does not wait for a parser.
-    if (isPlainServe(cli, args)) return await (await import('./serve.ts')).runServe(cli, {});
+    if (isPlainServe(cli, args)) return await (await import('./host.ts')).programOf(cli).serve({});
     const { runCommandLine } = await import('./program.ts');
     return await runCommandLine(cli, args);
   } catch (error) {

@@ -1,61 +1,22 @@
-import type { App } from '../app.ts';
+import { errorLine, warner } from '../command/cli.ts';
+import type { ConfigOptions, Program, Reloadable } from '../command/program.ts';
 import type { Config } from '../config/config.ts';
-import type { Log } from '../core/observe/log.ts';
 import { sentence } from '../core/suggest.ts';
-import { type Cli, type ConfigOptions, configOf, errorLine, warner } from './cli.ts';
 import { tellOfSandbox } from './sandbox.ts';
 
-/** One after another: those who ask while one is under way are served together by the next. */
-export class Reloads {
-  #reload: (() => Promise<void>) | undefined;
-  #isAsked = false;
-  #isRunning = false;
-
-  readonly ask = (): void => {
-    this.#isAsked = true;
-    void this.#run();
-  };
-
-  /** Serves who asks from now on, and who has asked already. @param reload never rejects */
-  begin(reload: () => Promise<void>): void {
-    this.#reload = reload;
-    void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    if (!this.#reload || this.#isRunning) return;
-    this.#isRunning = true;
-    while (this.#isAsked) {
-      this.#isAsked = false;
-      await this.#reload();
-    }
-    this.#isRunning = false;
-  }
-}
-
-interface Serving {
-  readonly app: App;
-  /** What it was started with. */
-  readonly config: Config;
-  readonly log: Log;
-  /** What the configuration is read for. */
-  readonly purpose?: 'serve' | 'http';
-  /** Called when others have come in place of the tools. */
-  readonly onRead?: () => void;
-}
-
-/** Takes from the configuration, as it is now, what decides the tools. Never rejects: what is wrong is told. */
-export async function readToolsAgain(cli: Cli, options: ConfigOptions, serving: Serving): Promise<void> {
-  const { app, config, log, purpose = 'serve', onRead } = serving;
+/** Replaces the tools by those of the configuration as it is now. Never rejects: it prints what is wrong. */
+export async function reloadTools(program: Program, options: ConfigOptions, served: Reloadable): Promise<void> {
+  const { app, config, purpose = 'serve', onReloaded } = served;
+  const { cli } = program;
   const before = app.upstreams;
   try {
-    const next = await configOf(cli, options, purpose);
+    const next = await program.config(options, purpose);
     await app.reload(next);
     tellOfSandbox(cli, app, before);
-    onRead?.();
+    onReloaded?.();
     const others = changedBesides(config, next);
     if (others.length > 0) warner(cli)(`changed, and not in effect before a restart: ${others.join(', ')}.`);
-    log.info('the tools were read again', { tools: app.catalog.tools.length });
+    app.log.info('the tools were reloaded', { tools: app.catalog.tools.length });
   } catch (error) {
     cli.tell(`${sentence(errorLine(error))} The tools stay as they were.`);
   }

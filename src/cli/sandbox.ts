@@ -1,10 +1,10 @@
 import { dirname, join, resolve } from 'node:path';
-import type { App } from '../app.ts';
+import { type Cli, exitCodes } from '../command/cli.ts';
+import type { App } from '../command/program.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Log } from '../core/observe/log.ts';
 import type { Upstream } from '../core/tool/types.ts';
-import { type Cli, exitCodes } from './cli.ts';
 
 export interface SandboxCommandOptions {
   readonly port: number;
@@ -74,7 +74,7 @@ export async function shownClientVariables(environment: Environment, config: Con
 }
 
 /** Tells the person who starts a server that nothing real is billed, where that is so and was not so `before`. */
-export function tellOfSandbox(cli: Cli, { upstreams }: App, before: readonly Upstream[] = []): void {
+export function tellOfSandbox(cli: Cli, { upstreams }: Pick<App, 'upstreams'>, before: readonly Upstream[] = []): void {
   if (cli.environment.STRIPE_SECRET_KEY || !upstreams.some(isLocalApi) || before.some(isLocalApi)) return;
   cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
 }

@@ -1,21 +1,18 @@
-import { createApp } from '../app.ts';
+import { exitCodes, warner } from '../command/cli.ts';
+import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
+import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
 import { createLog } from '../core/observe/log.ts';
-import { type Cli, configOf, exitCodes, type ServeOptions, warner } from './cli.ts';
-import { stopper, untilDrained, watchFaults } from './lifetime.ts';
-import { Reloads, readToolsAgain } from './reload.ts';
-import { openClientVariables, tellOfSandbox } from './sandbox.ts';
-import { serviceOf } from './service.ts';
 
 /**
- * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. SIGHUP has them read again.
+ * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. On SIGHUP it reloads the tools.
  * @param command what a client has to start, for a person who started it by hand.
  */
-export async function runServe(
-  cli: Cli,
+export async function serveStdio(
+  program: Program,
   options: ServeOptions,
   command: readonly string[] = ['serve'],
 ): Promise<number> {
-  if (options.http !== undefined) return (await import('../http/command.ts')).runServeHttp(cli, options);
+  const { cli } = program;
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
   // All that is needed is read from the disk at once.
@@ -27,14 +24,11 @@ export async function runServe(
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before anybody's tools are loaded: what they print is not protocol.
   keepStdoutForProtocol();
-  const config = await configOf(cli, options);
+  const config = await program.config(options);
   const log = createLog({ level: config.logLevel });
   // Before the tools are loaded: a promise that one of them forgets may be rejected at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const variables = await openClientVariables(cli.environment, config, log);
-  const { environment, note } = variables;
-  const app = await createApp(config, { environment, note, log, warn: warner(cli) });
-  tellOfSandbox(cli, app);
+  const app = await program.app(config, { log, warn: warner(cli) });
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const [{ createMcpServer, tellOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);
@@ -46,9 +40,8 @@ export async function runServe(
     modern: async (side) => (await import('../server/stdio-modern.ts')).serveModern(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
-  const close = async (): Promise<void> => void (await Promise.all([server.close(), variables.close()]));
-  reloads.begin(() => readToolsAgain(cli, options, { app, config, log }));
-  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close });
+  reloads.begin(() => program.reloadTools(options, { app, config }));
+  await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 

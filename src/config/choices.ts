@@ -1,5 +1,4 @@
 import { McpOnceError } from '../core/errors.ts';
-import { type OpenApiChoice, type OpenApiSettings, openApiSchema } from '../openapi/config.ts';
 import { problemsOf } from './file.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
@@ -26,14 +25,4 @@ export function checkChoices(choices: Readonly<Partial<Record<ChoiceKey, Choice>
     checked[key] = parsed.data;
   }
   return checked as Choices;
-}
-
-/** Checks what the command line says of an API, and adds the defaults. @throws McpOnceError `configuration_invalid` */
-export function checkOpenApi(choice: OpenApiChoice): OpenApiSettings {
-  const parsed = openApiSchema.safeParse(choice);
-  if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error).map((problem) =>
-    problem.replace(/^baseUrl:/, '--base-url:').replace(/^prefix:/, '--prefix:'),
-  );
-  throw new McpOnceError('configuration_invalid', `Configuration: ${problems.join('; ')}.`);
 }

@@ -2,23 +2,18 @@ import { dirname, resolve } from 'node:path';
 import { McpOnceError } from '../core/errors.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
-import type { FileAccess } from '../http/access/config.ts';
-import { shownAccess } from '../http/access/shown-access.ts';
-import type { HttpSettings } from '../http/config.ts';
-import type { OpenApiChoice, OpenApiSettings } from '../openapi/config.ts';
-import type { McpServerSettings, WrapSettings } from '../wrap/config.ts';
-import { shownServers } from '../wrap/shown-servers.ts';
 import type { Choice, Choices } from './choices.ts';
 import { defaults, type LogLevel } from './defaults.ts';
 import type { FileSettings, ToolRuleSettings } from './schema.ts';
-
-/** What a configuration is read for. Over HTTP each call may say by its token whose it is. */
-type Purpose = 'serve' | 'http' | 'operate';
+import type { Section } from './section.ts';
 
 /** Variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Everything that is configured, checked and frozen. Durations in ms, paths absolute. */
+/**
+ * The configuration that is in effect, checked and frozen. Durations in ms, paths absolute. Each feature's settings stand
+ * beside these options; its `Section` reads them.
+ */
 export interface Config {
   /** The file that was read; undefined when there is none. */
   readonly file: string | undefined;
@@ -43,18 +38,8 @@ export interface Config {
   readonly toolsDirs: readonly string[];
   readonly bundledTools: boolean;
   readonly drainMs: number;
-  /** Who may come in over HTTP. `accessSettings` of `config/access.ts` fills in the secrets of the environment. */
-  readonly access: FileAccess;
   /** Whether the local invoicing API is started while no Stripe key is set. */
   readonly sandbox: boolean;
-  /** How the tools are served over HTTP. */
-  readonly http: HttpSettings;
-  /** APIs whose operations become tools. */
-  readonly openapi: readonly OpenApiSettings[];
-  /** MCP servers to guard, by name. Folders are absolute. */
-  readonly mcpServers: Readonly<Record<string, McpServerSettings>>;
-  /** What holds for the tools of all of them. */
-  readonly wrap: WrapSettings;
   readonly tools: Readonly<Record<string, ToolRuleSettings>>;
 }
 
@@ -65,8 +50,10 @@ export interface Overrides {
   readonly logLevel?: string | undefined;
   /** Added to those of the file. */
   readonly toolsDirs?: readonly string[] | undefined;
-  /** One API, and nothing else, instead of what the file says is served. */
-  readonly openapi?: OpenApiChoice | undefined;
+  /** Sections that replace those of the file, by key. Checked by the feature that sets them. */
+  readonly sections?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the shipped tools are served, instead of what the file says. */
+  readonly bundledTools?: boolean | undefined;
 }
 
 /** Where a configuration is read from. */
@@ -75,8 +62,13 @@ export interface ConfigSources {
   readonly overrides?: Overrides;
   /** What relative paths of the environment and the command line start from. Default: the working directory. */
   readonly folder?: string;
-  /** Looking after a ledger is done for all subjects: then a shared store needs none. Default `serve`. */
-  readonly purpose?: Purpose;
+  /** The sections that features add to the file. Default: none. */
+  readonly sections?: readonly Section[];
+  /**
+   * Whether a shared store needs a configured subject. It needs none where each call names its subject, and none for the
+   * commands that look after a ledger. Default: it does.
+   */
+  readonly needsSubject?: (config: Config) => boolean;
 }
 
 const variables = [
@@ -96,9 +88,6 @@ const withoutFile: FileSettings = {
   ...defaults,
   subject: undefined,
   toolsDirs: [...defaults.toolsDirs],
-  http: { ...defaults.http, allowedHosts: [], allowedOrigins: [] },
-  openapi: [...defaults.openapi],
-  access: { ...defaults.access, tokens: [] },
 };
 
 /**
@@ -106,26 +95,27 @@ const withoutFile: FileSettings = {
  * @throws McpOnceError `configuration_invalid` that names file or variable, key and reason, and never a secret.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
-  const { environment, overrides = {}, purpose = 'serve' } = sources;
+  const { environment, overrides = {}, sections = [], needsSubject = () => true } = sources;
   const folder = sources.folder ?? process.cwd();
   await refuseMisspelt(environment);
   refuseEmpty(overrides);
   const named = overrides.config ?? variable(environment, 'MCP_ONCE_CONFIG');
   const file = named === undefined ? undefined : resolve(folder, named);
-  const settings = file === undefined ? withoutFile : await (await import('./file.ts')).readSettings(file);
+  const settings = file === undefined ? withoutFile : await (await import('./file.ts')).readSettings(file, sections);
   const fileFolder = file === undefined ? folder : dirname(file);
   const chosen = await choicesOf(environment, overrides);
   const configuredStore =
     chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
   const store = configuredStore ?? defaultStoreUrl(environment);
   const { recordRetention, unresolvedRetention, $schema: _, ...same } = settings;
-  return freeze({
+  const config: Config = {
     ...same,
+    ...sectionSettings(sections, settings, overrides, fileFolder),
     file,
     store,
     storeIsDefault: configuredStore === undefined,
     tenant: chosen.tenant ?? settings.tenant,
-    subject: subjectFor(store, chosen.subject ?? settings.subject, namesCallers(purpose, settings.access)),
+    subject: chosen.subject ?? settings.subject ?? defaults.subject,
     secret: secretOf(environment),
     encryptionKeys: await keysOf(environment),
     recordRetentionMs: recordRetention,
@@ -135,56 +125,43 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
       ...settings.toolsDirs.map((each) => resolve(fileFolder, each)),
       ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
     ],
-    ...(await served(settings, overrides, { file: fileFolder, options: folder })),
-    mcpServers: withFolders(settings.mcpServers, fileFolder),
-  });
-}
-
-/** Which tools there are besides those of folders. Documents that are files get absolute paths. */
-async function served(settings: FileSettings, { openapi }: Overrides, folders: { file: string; options: string }) {
-  if (openapi !== undefined) {
-    const { checkOpenApi } = await import('./choices.ts');
-    const { document, ...rest } = checkOpenApi(openapi);
-    return { bundledTools: false, openapi: [{ ...rest, document: documentOf(document, folders.options) }] };
-  }
-  return {
-    openapi: settings.openapi.map((each) => ({ ...each, document: documentOf(each.document, folders.file) })),
+    bundledTools: overrides.bundledTools ?? settings.bundledTools,
   };
+  if ((chosen.subject ?? settings.subject) === undefined) refuseSharedStore(config, needsSubject);
+  return freeze(config);
 }
 
-function withFolders(servers: FileSettings['mcpServers'], folder: string): FileSettings['mcpServers'] {
-  const absolute = Object.entries(servers).map(([name, server]) => {
-    return [name, server.cwd === undefined ? server : { ...server, cwd: resolve(folder, server.cwd) }] as const;
+/** The settings of the features' sections, by key: the command line's, else the file's, else the defaults. */
+function sectionSettings(
+  sections: readonly Section[],
+  settings: FileSettings,
+  overrides: Overrides,
+  folder: string,
+): Record<string, unknown> {
+  const entries = sections.map(({ key, defaults: initial, resolve: absolute }) => {
+    const override = overrides.sections?.[key];
+    if (override !== undefined) return [key, override];
+    const own = (settings as Record<string, unknown>)[key] ?? structuredClone(initial);
+    return [key, absolute ? absolute(own, folder) : own];
   });
-  return Object.fromEntries(absolute);
+  return Object.fromEntries(entries);
 }
 
-/** A URL, `-` for stdin, or an absolute path. */
-function documentOf(document: string, folder: string): string {
-  return document === '-' || /^https?:\/\//i.test(document) ? document : resolve(folder, document);
-}
-
-/** The configuration as it may be shown: no secret, no password. */
-export function shownConfig(config: Config): Record<string, unknown> {
-  const { secret, encryptionKeys, store, file, openapi, mcpServers, access, ...rest } = config;
+/** Returns the configuration as it may be printed: no secret, no password. */
+export function shownConfig(config: Config, sections: readonly Section[] = []): Record<string, unknown> {
+  const { secret, encryptionKeys, store, file, ...rest } = config;
+  const shownSections = sections.map((section) => [
+    section.key,
+    section.shown?.(section.of(config)) ?? section.of(config),
+  ]);
   return {
     file: file ?? null,
     store: withoutPassword(store),
     ...rest,
-    openapi: openapi.map((api) => ({ ...api, headers: shownHeaders(api.headers) })),
-    mcpServers: shownServers(mcpServers),
-    access: shownAccess(access),
+    ...Object.fromEntries(shownSections),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
     encryptionKeys: encryptionKeys.map(({ id }) => id),
   };
-}
-
-/** A header that is written with a variable shows its name; one that may be a secret as it stands shows nothing. */
-function shownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const isSecret = (name: string, value: string) => /auth|key|token|secret|cookie/i.test(name) && !value.includes('${');
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? '***' : value]),
-  );
 }
 
 /** True for a store that processes of other machines or people may use, too. */
@@ -255,19 +232,12 @@ async function keysOf(environment: Environment): Promise<readonly EncryptionKey[
   return text === undefined ? [] : (await import('./encryption-keys.ts')).encryptionKeysOf(text);
 }
 
-/** Whether there is no call, or each says whose it is. */
-function namesCallers(purpose: Purpose, { tokens, oauth }: FileAccess): boolean {
-  return purpose === 'operate' || (purpose === 'http' && (tokens.length > 0 || oauth !== undefined));
-}
-
-/** On a store that is shared, calls of different people must not be taken for repeats of one another. */
-function subjectFor(store: string, subject: string | undefined, isNamed: boolean): string {
-  if (subject === undefined && isSharedStore(store) && !isNamed) {
-    throw invalid(
-      'a Redis store is shared, so that it must be known whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
-    );
-  }
-  return subject ?? defaults.subject;
+/** On a shared store, calls of different people must not be taken for repeats of one another. */
+function refuseSharedStore(config: Config, needsSubject: (config: Config) => boolean): void {
+  if (!isSharedStore(config.store) || !needsSubject(config)) return;
+  throw invalid(
+    'a Redis store is shared, so the server must know whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
+  );
 }
 
 function absoluteStore(store: string | undefined, folder: string): string | undefined {

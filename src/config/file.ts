@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { McpOnceError } from '../core/errors.ts';
 import { readText } from '../core/read-text.ts';
 import { sentence, suggestion } from '../core/suggest.ts';
-import { type FileSettings, fileSchema, knownKeys } from './schema.ts';
+import { type FileSettings, fileSchemaOf } from './schema.ts';
+import type { Section } from './section.ts';
 
 const fileBytesMax = 1024 * 1024;
 const problemsMax = 10;
@@ -11,25 +12,29 @@ const problemsMax = 10;
  * Reads and checks a configuration file.
  * @throws McpOnceError `configuration_invalid` that names the file, the keys and what is wrong with them.
  */
-export async function readSettings(file: string): Promise<FileSettings> {
+export async function readSettings(file: string, sections: readonly Section[]): Promise<FileSettings> {
   const read = await readText(file, fileBytesMax);
   if (!read.ok) throw invalid(file, read.why, read.cause);
-  const parsed = fileSchema.safeParse(parseJson(file, read.text));
-  if (!parsed.success) throw invalid(file, problemsOf(parsed.error).join('; '));
+  const { schema, keysAt } = await fileSchemaOf(sections);
+  const parsed = schema.safeParse(parseJson(file, read.text));
+  if (!parsed.success) throw invalid(file, problemsOf(parsed.error, keysAt).join('; '));
   const { leaseMs, waitMs } = parsed.data;
   if (leaseMs >= waitMs) throw invalid(file, 'leaseMs must be shorter than waitMs, or no caller can wait for a lapse');
   return parsed.data;
 }
 
 /** What is wrong, one text a problem: the key, the reason, and the name that was probably meant. Never a value. */
-export function problemsOf(error: z.ZodError): string[] {
+export function problemsOf(
+  error: z.ZodError,
+  keysAt: (place: readonly PropertyKey[]) => readonly string[] = () => [],
+): string[] {
   const problems = error.issues.flatMap((issue) => {
     const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
     if (isMissing) return [`${placeOf(issue.path)}it is missing`];
     if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issue.message}`];
     return issue.keys.map((key) => {
       const place = placeOf([...issue.path, key]).slice(0, -2);
-      return `${place} is not known${suggestion(key, knownKeys(issue.path))}`;
+      return `${place} is not known${suggestion(key, keysAt(issue.path))}`;
     });
   });
   return problems.slice(0, problemsMax);

@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
-import { accessKeys, accessSchema } from '../http/access/config.ts';
-import { httpSchema } from '../http/config.ts';
-import { openApiSchema, operationSchema } from '../openapi/config.ts';
-import { mcpServersSchema, serverRulesSchema, wrapRuleSchema, wrapSchema } from '../wrap/config.ts';
 import { defaults, logLevels } from './defaults.ts';
 import { recoveries } from './parts.ts';
+import type { Section, SectionSchema } from './section.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -116,27 +113,12 @@ export const fileSchema = z.strictObject({
   drainMs: duration({ minMs: 0, maxMs: 10 * minute })
     .prefault(defaults.drainMs)
     .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
-  access: accessSchema
-    .prefault({ ...defaults.access, tokens: [] })
-    .describe('Who may come in over HTTP: bearer tokens of this file, OAuth, and how many calls at once.'),
   sandbox: z
     .boolean({ error: ({ input }) => (isObject(input) ? sandboxProblem : undefined) })
     .prefault(defaults.sandbox)
     .describe(
       'Whether the local invoicing API is started while neither STRIPE_SECRET_KEY nor STRIPE_API_BASE is set. Nothing real is billed there. Default true.',
     ),
-  http: httpSchema.prefault({}).describe('How the tools are served over HTTP (serve --http).'),
-  openapi: z
-    .array(openApiSchema)
-    .max(100)
-    .prefault([...defaults.openapi])
-    .describe('APIs whose operations become tools.'),
-  mcpServers: mcpServersSchema
-    .prefault({ ...defaults.mcpServers })
-    .describe('MCP servers to guard, by name: the same entries as in the files of MCP clients.'),
-  wrap: wrapSchema
-    .prefault({ ...defaults.wrap, tools: {} })
-    .describe('How the tools of all wrapped servers are guarded; what an entry says itself comes first.'),
   tools: z
     .record(z.string().min(1).max(100), toolRuleSchema)
     .prefault({ ...defaults.tools })
@@ -148,26 +130,34 @@ export const fileSchema = z.strictObject({
 export type FileSettings = z.infer<typeof fileSchema>;
 export type ToolRuleSettings = z.infer<typeof toolRuleSchema>;
 
-/** The names that are known at a place in the file, for suggestions. */
-export function knownKeys(place: readonly PropertyKey[]): readonly string[] {
-  if (place[0] === 'access') return accessKeys(place.slice(1));
-  if (place[0] === 'http') return Object.keys(httpSchema.shape);
-  if (place[0] === 'tools' && place.length > 1) return Object.keys(toolRuleSchema.shape);
-  if (place[0] === 'openapi' && place.length > 1) {
-    return Object.keys((place[2] === 'operations' ? operationSchema : openApiSchema).shape);
+/** The whole file: these options and the sections of the features. */
+export interface FileSchema {
+  readonly schema: z.ZodType<FileSettings>;
+  /** Returns the option names that are known at a place in the file, for suggestions. */
+  keysAt(place: readonly PropertyKey[]): readonly string[];
+}
+
+/** Loads the schema of the file, with the sections of the features. */
+export async function fileSchemaOf(sections: readonly Section[]): Promise<FileSchema> {
+  const loaded = new Map<PropertyKey, SectionSchema<unknown>>();
+  await Promise.all(sections.map(async (section) => loaded.set(section.key, await section.loadSchema())));
+  const shape: Record<string, z.ZodType> = {};
+  for (const { key, defaults: initial, description } of sections) {
+    const schema = loaded.get(key)?.schema;
+    if (schema) shape[key] = schema.prefault(structuredClone(initial) as never).describe(description);
   }
-  if (place[0] === 'wrap' && place.length > 1) return wrapKeys(place.slice(1));
-  if (place[0] === 'mcpServers' && place[2] === 'mcpOnce') return wrapKeys(place.slice(3));
-  return Object.keys(fileSchema.shape);
+  const schema = fileSchema.extend(shape);
+  const keysAt: FileSchema['keysAt'] = ([first, ...rest]) => {
+    const section = first === undefined ? undefined : loaded.get(first);
+    if (section) return section.keysAt(rest);
+    if (first === 'tools' && rest.length > 0) return Object.keys(toolRuleSchema.shape);
+    return Object.keys(schema.shape);
+  };
+  return { schema: schema as unknown as z.ZodType<FileSettings>, keysAt };
 }
 
-/** Within what is said of the tools of wrapped servers. */
-function wrapKeys(place: readonly PropertyKey[]): readonly string[] {
-  return Object.keys((place[0] === 'tools' && place.length > 1 ? wrapRuleSchema : serverRulesSchema).shape);
-}
-
-/** The JSON Schema of the configuration file, as it is shipped. */
-export function configJsonSchema(): Record<string, unknown> {
-  const { $schema, ...schema } = z.toJSONSchema(fileSchema, { io: 'input' });
+/** Returns the JSON Schema of the configuration file, as it is shipped. */
+export async function configJsonSchema(sections: readonly Section[]): Promise<Record<string, unknown>> {
+  const { $schema, ...schema } = z.toJSONSchema((await fileSchemaOf(sections)).schema, { io: 'input' });
   return { $schema, title: 'Configuration of mcp-once', ...schema };
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { defaults } from '../config/defaults.ts';
 import { duration } from '../core/duration.ts';
+import { httpDefaults } from './defaults.ts';
 
 const second = 1_000;
 const hour = 3_600 * second;
 const kibibyte = 1_024;
-const initial = defaults.http;
+const initial = httpDefaults;
 
 /** `HOST:PORT`, a port, or `[IPv6]:PORT`. */
 const listenPattern = /^(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$/;
@@ -99,4 +99,4 @@ export const httpSchema = z
     message: 'must be at least headersTimeout, which is a part of it',
   });
 
-export type HttpSettings = z.infer<typeof httpSchema>;
+export type HttpConfig = Readonly<z.infer<typeof httpSchema>>;

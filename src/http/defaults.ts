@@ -1,3 +1,25 @@
+const second = 1_000;
+const minute = 60 * second;
+
+/** The settings of the section `http` where nothing is configured. Durations in ms. */
+export const httpDefaults = Object.freeze({
+  listen: '127.0.0.1:3000',
+  allowedHosts: [] as string[],
+  allowedOrigins: [] as string[],
+  bodyBytesMax: 4 * 1_024 * 1_024,
+  headerBytesMax: 16 * 1_024,
+  headersTimeout: 10 * second,
+  requestTimeout: 30 * second,
+  connectionsMax: 20_000,
+  sessionsMax: 10_000,
+  sessionIdle: 30 * minute,
+  inFlightMax: 256,
+  eventsMax: 100,
+  eventBytesMax: 256 * 1_024,
+  eventBytesTotalMax: 64 * 1_024 * 1_024,
+  subscriptionsMax: 1_024,
+});
+
 /** How many calls may be in flight and sessions open at once in one process, and how many records the ledger holds. */
 export const accessLimits = Object.freeze({
   callsPerSubjectMax: 64,
@@ -8,3 +30,6 @@ export const accessLimits = Object.freeze({
   recordsPerSubjectMax: 100_000,
   recordsPerTenantMax: 1_000_000,
 });
+
+/** The settings of the section `access` where nothing is configured. */
+export const accessDefaults = Object.freeze({ tokens: [], ...accessLimits });

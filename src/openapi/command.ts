@@ -1,11 +1,15 @@
 import { resolve } from 'node:path';
-import { loadCatalog } from '../app/catalog.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, plain, UsageError, warner } from '../cli/cli.ts';
-import { runServe } from '../cli/serve.ts';
-import { tableOf } from '../cli/table.ts';
+import { exitCodes, plain, UsageError } from '../command/cli.ts';
+import type { ConfigOptions, Program } from '../command/program.ts';
+import { tableOf } from '../command/table.ts';
+import { problemsOf } from '../config/file.ts';
+import { McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import type { Tool } from '../core/tool/types.ts';
-import type { OpenApiChoice } from './config.ts';
+import { type OpenApiChoice, type OpenApiConfig, openApiSchema } from './config.ts';
+import { absoluteDocument } from './section.ts';
 
+/** The options of the command `openapi`. */
 export interface OpenApiOptions extends ConfigOptions {
   readonly baseUrl?: string;
   readonly prefix?: string;
@@ -18,33 +22,41 @@ export interface OpenApiOptions extends ConfigOptions {
 }
 
 /** Serves an API's operations over stdin and stdout, or prints how each is guarded. */
-export async function runOpenApi(cli: Cli, document: string, options: OpenApiOptions): Promise<number> {
-  const served = { ...options, openapi: choiceOf(document, options) };
-  if (options.list) return list(cli, served);
+export async function runOpenApi(program: Program, document: string, options: OpenApiOptions): Promise<number> {
+  // This API is served instead of everything that the file configures.
+  const api = checkedApi(choiceOf(document, options), process.cwd());
+  const served = { ...options, bundledTools: false, sections: { openapi: [api] } };
+  if (options.list) return list(program, served);
   if (options.json) throw new UsageError('--json goes with --list');
   if (document === '-') {
     throw new UsageError('stdin carries the protocol while a server runs: name a file or a URL, or add --list');
   }
   const absolute = /^[a-z]+:/i.test(document) ? document : resolve(document);
-  return runServe(cli, served, ['openapi', absolute]);
+  return program.serve({ ...served }, ['openapi', absolute]);
 }
 
 function choiceOf(document: string, options: OpenApiOptions): OpenApiChoice {
   const { baseUrl, prefix, include, exclude, dynamic, allowPrivate } = options;
-  return {
-    document,
-    include,
-    exclude,
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(dynamic === undefined ? {} : { dynamic }),
-    ...(allowPrivate === undefined ? {} : { allowPrivate }),
-  };
+  return { document, include, exclude, ...defined({ baseUrl, prefix, dynamic, allowPrivate }) };
 }
 
-async function list(cli: Cli, options: OpenApiOptions): Promise<number> {
-  const config = await configOf(cli, options, 'operate');
-  const { tools, hidden } = await loadCatalog(config, warner(cli));
+/**
+ * Checks an API of the command line, and adds the defaults. A path starts from `folder`.
+ * @throws McpOnceError `configuration_invalid`
+ */
+function checkedApi(choice: OpenApiChoice, folder: string): OpenApiConfig {
+  const parsed = openApiSchema.safeParse(choice);
+  if (parsed.success) return { ...parsed.data, document: absoluteDocument(parsed.data.document, folder) };
+  const problems = problemsOf(parsed.error).map((problem) =>
+    problem.replace(/^baseUrl:/, '--base-url:').replace(/^prefix:/, '--prefix:'),
+  );
+  throw new McpOnceError('configuration_invalid', `Configuration: ${problems.join('; ')}.`);
+}
+
+async function list(program: Program, options: OpenApiOptions): Promise<number> {
+  const { cli } = program;
+  const config = await program.config(options, 'operate');
+  const { tools, hidden } = await program.catalog(config);
   // What stands for others is of no interest here: each of them keeps its own guard.
   const operations = [...tools.filter(({ route, client }) => !route && client), ...hidden];
   if (options.json) {

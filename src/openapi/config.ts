@@ -119,7 +119,10 @@ export const openApiSchema = z.strictObject({
     .describe('By operationId or "METHOD /path", with *; a later one wins.'),
 });
 
-export type OpenApiSettings = z.infer<typeof openApiSchema>;
+export type OpenApiConfig = z.infer<typeof openApiSchema>;
 
-/** What the command line says of an API; the rest is by default. */
-export type OpenApiChoice = Partial<OpenApiSettings> & Pick<OpenApiSettings, 'document'>;
+/** The APIs whose operations become tools. */
+export const openApisSchema = z.array(openApiSchema).max(100);
+
+/** What the command line says about an API; the rest has its default. */
+export type OpenApiChoice = Partial<OpenApiConfig> & Pick<OpenApiConfig, 'document'>;

@@ -1,7 +1,6 @@
-import type { App } from '../app.ts';
-import { createApp } from '../app.ts';
-import { type Cli, type ConfigOptions, configOf, exitCodes, packageVersion, plain, UsageError } from '../cli/cli.ts';
-import { stopper, untilDrained, watchFaults } from '../cli/lifetime.ts';
+import { exitCodes, packageVersion, plain, UsageError } from '../command/cli.ts';
+import { stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
+import type { App, ConfigOptions, Program } from '../command/program.ts';
 import type { Config } from '../config/config.ts';
 import type { ToolCall } from '../core/call/types.ts';
 import { systemClock } from '../core/clock.ts';
@@ -33,14 +32,15 @@ const lineBytesMax = 64 * 1024 * 1024;
 const tellMs = 500;
 
 /** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
-export async function runWrap(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+export async function runWrap(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
+  const { cli } = program;
   const { client, write, undo, force, explain, login, json = false } = options;
   if (client !== undefined || write || undo || force) {
     if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
     return (await import('./clients/command.ts')).runWrapClients(cli, options);
   }
-  if (!explain && !login) return serveWrapped(cli, target, options);
-  const config = await configOf(cli, options, 'operate');
+  if (!explain && !login) return serveWrapped(program, target, options);
+  const config = await program.config(options, 'operate');
   const servers = serversOf(await wrappedServers(cli, config, target, options));
   const logins = await import('./login/command.ts');
   if (login) return logins.loginToWrapped(cli, servers, options);
@@ -50,18 +50,19 @@ export async function runWrap(cli: Cli, target: readonly string[], options: Wrap
 }
 
 /** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
-async function serveWrapped(cli: Cli, target: readonly string[], options: WrapOptions): Promise<number> {
+async function serveWrapped(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
+  const { cli } = program;
   const stop = stopper();
   const { StdioTransport, keepStdoutForProtocol } = await import('../server/stdio.ts');
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
   keepStdoutForProtocol();
-  const config = await configOf(cli, options);
+  const config = await program.config(options);
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
   if (cli.isTerminal) await (await import('./login/command.ts')).loginWherePossible(cli, servers, options);
   let failure: ServerFault | undefined;
-  const wrapped = await wrap(cli, config, servers, {
+  const wrapped = await wireRelay(program, config, servers, {
     transport,
     log,
     initializeMs: options.initializeTimeout * 1_000,
@@ -91,7 +92,7 @@ interface Wrapped {
 type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
 
 /** The relay, and the engine over what it has seen listed. */
-async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
+async function wireRelay(program: Program, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
   const { log } = wiring;
   let app: App | undefined;
   const engine = (): App => {
@@ -109,7 +110,7 @@ async function wrap(cli: Cli, config: Config, servers: Servers, wiring: Wiring):
     servers.length === 1
       ? (await import('./relay/single-server-relay.ts')).createSingleServerRelay(servers[0], options)
       : (await import('./relay/multi-server-relay.ts')).createMultiServerRelay(servers, options, packageVersion());
-  app = await createApp(config, { environment: cli.environment, log, catalog: relay.catalog });
+  app = await program.app(config, { log, catalog: relay.catalog });
   return { relay, app };
 }
 

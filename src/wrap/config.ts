@@ -119,12 +119,12 @@ export const mcpServersSchema = z.record(
   serverSchema,
 );
 
-export type McpServerSettings = z.infer<typeof serverSchema>;
-export type WrapSettings = z.infer<typeof wrapSchema>;
+export type McpServerConfig = z.infer<typeof serverSchema>;
+export type WrapConfig = z.infer<typeof wrapSchema>;
 type RuleSettings = z.infer<typeof wrapRuleSchema>;
 
 /** The rules for one server: those for all, then its own, so that its own win. Durations in ms. */
-export function wrapRulesOf(all: Partial<WrapSettings>, own: Partial<WrapSettings> = {}): WrapRules {
+export function wrapRulesOf(all: Partial<WrapConfig>, own: Partial<WrapConfig> = {}): WrapRules {
   const tools = [...Object.entries(all.tools ?? {}), ...Object.entries(own.tools ?? {})];
   const merged = new Map<string, RuleSettings>();
   for (const [pattern, rule] of tools) {
@@ -146,4 +146,9 @@ function ruleOf({ window, lookupLag, recovery: said, ...rest }: RuleSettings): W
     ...(lookupLag === undefined ? {} : { lookupLagMs: lookupLag }),
     ...(said === undefined ? {} : { recovery: typeof said === 'string' ? [said] : said }),
   };
+}
+
+/** Returns the option names that are known at a place within the rules for a server's tools, for suggestions. */
+export function wrapKeysAt(place: readonly PropertyKey[]): readonly string[] {
+  return Object.keys((place[0] === 'tools' && place.length > 1 ? wrapRuleSchema : serverRulesSchema).shape);
 }

@@ -1,16 +1,17 @@
 import { dirname, join, resolve } from 'node:path';
-import { type Cli, UsageError } from '../cli/cli.ts';
+import { type Cli, UsageError } from '../command/cli.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
-import { wrapRulesOf } from './config.ts';
+import { type McpServerConfig, wrapRulesOf } from './config.ts';
 import { decideGuard } from './policy/policy.ts';
 import { clientFor, makeGuardedTool } from './policy/tool.ts';
 import type { CallTarget } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
+import { mcpServersSection, wrapSection } from './sections.ts';
 import { parseHeader, headersFromVariables as variableHeaders, withVariables } from './variables.ts';
 
 /** What the command line says of the server besides where it is. */
@@ -35,7 +36,7 @@ export async function wrappedServers(
   const [first, ...args] = target;
   if (first === undefined) {
     refuseChoice(choice);
-    const enabled = Object.entries(config.mcpServers).filter(([, { disabled }]) => disabled !== true);
+    const enabled = Object.entries(mcpServersSection.of(config)).filter(([, { disabled }]) => disabled !== true);
     return Promise.all(enabled.map(([id, server]) => configured(cli, id, server)));
   }
   // A path may hold a colon; what begins like another scheme is no command.
@@ -54,9 +55,7 @@ export async function wrappedServers(
   return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }))];
 }
 
-type Configured = Config['mcpServers'][string];
-
-async function configured(cli: Cli, id: string, written: Configured): Promise<WrappedServer> {
+async function configured(cli: Cli, id: string, written: McpServerConfig): Promise<WrappedServer> {
   const theirs = environmentFor(cli.environment);
   const server = withVariables(id, written, theirs);
   const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
@@ -78,9 +77,8 @@ export function guardsFor(
   servers: readonly WrappedServer[],
   warn: (message: string) => void,
 ): MakeGuardedTool {
-  const rulesOf = new Map(
-    servers.map(({ name }) => [name, wrapRulesOf(config.wrap, config.mcpServers[name]?.mcpOnce)] as const),
-  );
+  const [all, own] = [wrapSection.of(config), mcpServersSection.of(config)];
+  const rulesOf = new Map(servers.map(({ name }) => [name, wrapRulesOf(all, own[name]?.mcpOnce)] as const));
   const clients = new WeakMap<CallTarget, Client>();
   const clientOf = (upstream: CallTarget): Client => {
     const client = clients.get(upstream) ?? clientFor(upstream);
@@ -88,7 +86,7 @@ export function guardsFor(
     return client;
   };
   return (listed, upstream, shownAs) => {
-    const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(config.wrap));
+    const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(all));
     if (decision.type === 'pass') return undefined;
     return makeGuardedTool({ listed, decision, upstream, client: clientOf(upstream), name: shownAs, warn });
   };

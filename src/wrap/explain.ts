@@ -1,5 +1,5 @@
-import { type Cli, exitCodes, plain } from '../cli/cli.ts';
-import { tableOf } from '../cli/table.ts';
+import { type Cli, exitCodes, plain } from '../command/cli.ts';
+import { tableOf } from '../command/table.ts';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../core/errors.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
@@ -9,6 +9,7 @@ import { toPointer } from './policy/path.ts';
 import { decideGuard } from './policy/policy.ts';
 import type { Decision, McpTool, WrapRules } from './policy/types.ts';
 import type { WrappedServer } from './relay/relay.ts';
+import { mcpServersSection, wrapSection } from './sections.ts';
 
 /** What `wrap --explain` is asked with besides its servers. */
 export interface ExplainOptions {
@@ -20,12 +21,13 @@ export interface ExplainOptions {
 /** Asks each server for its tools, in a connection of its own, and prints what is done with them. */
 export function explainWrapped(
   cli: Cli,
-  { wrap, mcpServers }: Pick<Config, 'wrap' | 'mcpServers'>,
+  config: Config,
   servers: readonly WrappedServer[],
   { json = false, answerMs }: ExplainOptions,
 ): Promise<number> {
+  const [all, own] = [wrapSection.of(config), mcpServersSection.of(config)];
   const explained = servers.map(({ name, open }) => {
-    return { name, rules: wrapRulesOf(wrap, mcpServers[name]?.mcpOnce), list: () => listTools({ open, answerMs }) };
+    return { name, rules: wrapRulesOf(all, own[name]?.mcpOnce), list: () => listTools({ open, answerMs }) };
   });
   return runWrapExplain(cli, explained, { json });
 }

@@ -1,4 +1,4 @@
-import { packageVersion } from '../cli/cli.ts';
+import { packageVersion } from '../command/cli.ts';
 import { systemClock, within } from '../core/clock.ts';
 import type { McpTool } from './policy/types.ts';
 import { type Link, type OpenLink, ServerFault } from './relay/link.ts';

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createApp, openLedger } from '../../src/app.ts';
+import { createApp, openLedger, sections } from '../../src/app.ts';
 import { openClientVariables } from '../../src/cli/sandbox.ts';
 import { type Environment, loadConfig } from '../../src/config/config.ts';
 import type { Outcome, ToolCall } from '../../src/core/call/types.ts';
@@ -17,14 +17,11 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 async function appIn(folder: string, environment: Environment = {}, file?: string) {
   const all = { HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...environment };
-  const config = await loadConfig({ environment: all, overrides: { logLevel: 'silent', config: file } });
+  const config = await loadConfig({ sections, environment: all, overrides: { logLevel: 'silent', config: file } });
   const log = createLog({ level: 'silent' });
   const variables = await openClientVariables(all, config, log);
   const app = await createApp(config, { ...variables, log });
-  onTestFinished(async () => {
-    await app.close();
-    await variables.close();
-  });
+  onTestFinished(() => app.close());
   const call = (args: unknown, tool = 'create_customer'): Promise<Outcome> => {
     const { scope } = app;
     return app.handle({

@@ -119,13 +119,13 @@ describe('what executes is drained', () => {
     const { url, arrived, release } = await slowUpstream();
     const served = await Served.start(folder, debug);
     served.child.kill('SIGHUP');
-    await served.until(() => served.stderr.includes('the tools were read again'));
+    await served.until(() => served.stderr.includes('the tools were reloaded'));
     const answer = served.call('slow', { url });
     await arrived;
     stop(served);
     await served.until(() => served.stderr.includes('draining'));
     served.child.kill('SIGHUP');
-    await served.until(() => served.stderr.split('the tools were read again').length === 3);
+    await served.until(() => served.stderr.split('the tools were reloaded').length === 3);
     release();
     expect((await answer).structuredContent).toEqual({ text: 'made' });
     expect(await served.exited).toEqual({ code: 0, signal: null });

@@ -46,7 +46,7 @@ interface Reloadable {
   signal(signal: NodeJS.Signals): void;
 }
 
-const ends = /the tools were read again|The tools stay as they were/g;
+const ends = /the tools were reloaded|The tools stay as they were/g;
 const endsIn = ({ stderr }: Reloadable) => stderr.match(ends)?.length ?? 0;
 
 /** Resolves when the tools have been read again, or could not be. */
@@ -400,7 +400,7 @@ describe.runIf(hasScript)('in a terminal', () => {
       }
     });
     process.kill(pid, 'SIGHUP');
-    await until(() => terminal.printed().includes('the tools were read again'));
+    await until(() => terminal.printed().includes('the tools were reloaded'));
     expect(await isServing(url)).toBe(true);
     await terminal.close();
     await until(async () => !(await isServing(url)));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { createApp } from '../../src/app.ts';
+import { createApp, sections } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { createLog } from '../../src/core/observe/log.ts';
@@ -58,7 +58,7 @@ const limits: HttpLimits = {
 export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTest> {
   const upstream = new Upstream();
   const environment = { MCP_ONCE_STORE: options.store ?? 'memory:' };
-  const config = await loadConfig({ environment, overrides: { logLevel: 'silent' } });
+  const config = await loadConfig({ sections, environment, overrides: { logLevel: 'silent' } });
   const log = createLog({ level: 'silent' });
   const own = options.tools?.(upstream) ?? [];
   const usual = [createThing(upstream, 'resend'), setThing(upstream)];

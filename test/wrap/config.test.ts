@@ -2,9 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { sections } from '../../src/app.ts';
 import { loadConfig, shownConfig } from '../../src/config/config.ts';
 import { describeError } from '../../src/core/errors.ts';
 import { wrapRulesOf } from '../../src/wrap/config.ts';
+import { mcpServersSection, wrapSection } from '../../src/wrap/sections.ts';
 import { withVariables } from '../../src/wrap/variables.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -12,7 +14,7 @@ function load(settings: unknown) {
   const folder = temporaryFolder();
   const file = join(folder, 'mcp-once.json');
   writeFileSync(file, JSON.stringify(settings));
-  return { folder, loading: loadConfig({ environment: { HOME: folder }, overrides: { config: file } }) };
+  return { folder, loading: loadConfig({ sections, environment: { HOME: folder }, overrides: { config: file } }) };
 }
 
 async function problemOf(settings: unknown): Promise<string> {
@@ -47,7 +49,7 @@ describe('variables of entries', () => {
 
   test('a URL that holds one is taken, and shown without it', async () => {
     const { loading } = load({ mcpServers: { a: { url: 'https://${HOST}/mcp' }, b: { url: '${URL}' } } });
-    const { mcpServers } = shownConfig(await loading);
+    const { mcpServers } = shownConfig(await loading, sections);
     expect(mcpServers).toMatchObject({ a: { url: '(with variables)' }, b: { url: '(with variables)' } });
   });
 });
@@ -60,7 +62,7 @@ describe('mcpServers', () => {
         remote: { type: 'http', url: 'https://x/mcp', headers: { A: 'b' }, mcpOnce: { account: 'work' } },
       },
     });
-    const { mcpServers } = await loading;
+    const mcpServers = mcpServersSection.of(await loading);
     expect(mcpServers.files).toMatchObject({
       command: 'npx',
       args: ['-y', 'x'],
@@ -90,7 +92,7 @@ describe('mcpServers', () => {
         b: { url: 'https://u:s3cret@x/mcp?key=s3cret', headers: { Authorization: 's3cret' } },
       },
     });
-    const shown = JSON.stringify(shownConfig(await loading));
+    const shown = JSON.stringify(shownConfig(await loading, sections));
     expect(shown).not.toContain('s3cret');
     expect(shown).toMatch(/"KEY".*https:\/\/x\/mcp\?\.\.\..*"Authorization"/);
   });
@@ -101,7 +103,8 @@ test("a server's own rules come after those for all, and its trust before it", a
     wrap: { trustAnnotations: 'none', tools: { pay: { window: '5m', match: 'identical' }, 'x*': { match: 'off' } } },
     mcpServers: { bank: { command: 'x', mcpOnce: { trustAnnotations: 'all', tools: { pay: { window: '1h' } } } } },
   });
-  const { wrap, mcpServers } = await loading;
+  const config = await loading;
+  const [wrap, mcpServers] = [wrapSection.of(config), mcpServersSection.of(config)];
   expect(wrapRulesOf(wrap)).toMatchObject({ trustAnnotations: 'none' });
   const rules = wrapRulesOf(wrap, mcpServers.bank?.mcpOnce);
   expect(rules.trustAnnotations).toBe('all');

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import type { Cli } from '../../src/cli/cli.ts';
+import type { Cli } from '../../src/command/cli.ts';
 import { type ExplainedServer, runWrapExplain } from '../../src/wrap/explain.ts';
 import { listTools } from '../../src/wrap/list-tools.ts';
 import type { McpTool, WrapRules } from '../../src/wrap/policy/types.ts';

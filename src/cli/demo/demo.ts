@@ -1,7 +1,7 @@
+import type { Cli } from '../../command/cli.ts';
+import { exitCodes } from '../../command/cli.ts';
+import { tableOf } from '../../command/table.ts';
 import { describeError } from '../../core/errors.ts';
-import type { Cli } from '../cli.ts';
-import { exitCodes } from '../cli.ts';
-import { tableOf } from '../table.ts';
 import { type Heard, type Scene, scenes } from './scenes.ts';
 import { Stage } from './stage.ts';
 

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
+import { type Cli, exitCodes, UsageError } from '../../command/cli.ts';
+import type { Program } from '../../command/program.ts';
 import { forgetOperation } from '../../core/ledger/operator.ts';
-import { type Cli, exitCodes, UsageError } from '../cli.ts';
 import { jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
 
 export interface LedgerForgetOptions extends LedgerOptions {
@@ -11,13 +12,14 @@ export interface LedgerForgetOptions extends LedgerOptions {
 const warning = 'the same call will then execute again, under new idempotency keys, even if it took effect before.';
 
 /** Deletes what is kept of an operation, after a warning. @returns 1 when the person thought better of it. */
-export async function runLedgerForget(cli: Cli, key: string, options: LedgerForgetOptions): Promise<number> {
+export async function runLedgerForget(program: Program, key: string, options: LedgerForgetOptions): Promise<number> {
+  const { cli } = program;
   if (options.yes) cli.tell(`mcp-once: forgetting ${key}: ${warning}`);
   else if (!(await confirmed(cli, key))) {
     cli.tell('mcp-once: nothing was forgotten.');
     return exitCodes.failure;
   }
-  const record = await withLedger(cli, options, (operator) => forgetOperation(operator, key, options.force));
+  const record = await withLedger(program, options, (operator) => forgetOperation(operator, key, options.force));
   if (options.json) cli.print(jsonOf({ operation: key, forgotten: true }));
   else cli.print(`Operation ${key}${record ? ` (${record.tool})` : ''} is forgotten.`);
   return exitCodes.ok;

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { openLedger } from '../../app.ts';
+import type { ConfigOptions, Program } from '../../command/program.ts';
 import { type Config, withoutPassword } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
 import { LedgerUnavailable } from '../../core/errors.ts';
 import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
 import type { Listed, Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
-import { type Cli, type ConfigOptions, configOf } from '../cli.ts';
 
 /** What every ledger command takes. */
 export interface LedgerOptions extends ConfigOptions {
@@ -20,8 +20,13 @@ export interface OpenOperator extends Operator {
 }
 
 /** Opens the ledger, works on it, and closes it whatever comes. @throws LedgerUnavailable */
-export async function withLedger<T>(cli: Cli, options: LedgerOptions, work: (operator: OpenOperator) => Promise<T>) {
-  const config = await configOf(cli, options, 'operate');
+export async function withLedger<T>(
+  program: Program,
+  options: LedgerOptions,
+  work: (operator: OpenOperator) => Promise<T>,
+) {
+  const { cli } = program;
+  const config = await program.config(options, 'operate');
   refuseNoLedger(config);
   const ledger = await openLedger(config);
   let told = false;

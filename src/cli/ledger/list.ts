@@ -1,14 +1,16 @@
+import { exitCodes } from '../../command/cli.ts';
+import type { Program } from '../../command/program.ts';
+import { tableOf } from '../../command/table.ts';
 import { type Listed, type ListFilter, listOperations } from '../../core/ledger/operator.ts';
-import { type Cli, exitCodes } from '../cli.ts';
-import { tableOf } from '../table.ts';
 import { ageOf, jsonOf, type LedgerOptions, listedSummary, withLedger } from './ledger.ts';
 
 export type LedgerListOptions = LedgerOptions & ListFilter;
 
 /** Prints the newest operations that match. */
-export async function runLedgerList(cli: Cli, options: LedgerListOptions): Promise<number> {
+export async function runLedgerList(program: Program, options: LedgerListOptions): Promise<number> {
+  const { cli } = program;
   const { state, tool, limit } = options;
-  const listed = await withLedger(cli, options, ({ ledger }) => listOperations(ledger, { state, tool, limit }));
+  const listed = await withLedger(program, options, ({ ledger }) => listOperations(ledger, { state, tool, limit }));
   if (options.json) cli.print(jsonOf(listed.map(listedSummary)));
   else cli.print(listed.length === 0 ? 'No operations.' : table(listed));
   if (listed.length === limit) cli.tell(`mcp-once: the newest ${limit} are shown; --limit shows more.`);

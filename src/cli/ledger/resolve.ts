@@ -1,11 +1,11 @@
-import { loadCatalog } from '../../app/catalog.ts';
+import { exitCodes, refuse, UsageError } from '../../command/cli.ts';
+import type { Program } from '../../command/program.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../core/errors.ts';
 import { type Found, resolveOperation, showOperation } from '../../core/ledger/operator.ts';
 import type { OperationRecord } from '../../core/ledger/record.ts';
 import { readText } from '../../core/read-text.ts';
 import { contentOfValue, isContentResult } from '../../core/tool/content.ts';
-import { type Cli, exitCodes, refuse, UsageError } from '../cli.ts';
 import { jsonOf, type LedgerOptions, summaryOf, withLedger } from './ledger.ts';
 
 export interface LedgerResolveOptions extends LedgerOptions {
@@ -19,7 +19,8 @@ export interface LedgerResolveOptions extends LedgerOptions {
 const messageCharsMax = 500;
 
 /** Ends an operation whose outcome is not known, by what a person has found at the upstream. */
-export async function runLedgerResolve(cli: Cli, key: string, options: LedgerResolveOptions): Promise<number> {
+export async function runLedgerResolve(program: Program, key: string, options: LedgerResolveOptions): Promise<number> {
+  const { cli } = program;
   if ((options.succeeded === undefined) === (options.failed !== true)) {
     throw new UsageError('ledger resolve needs either --succeeded [FILE] or --failed');
   }
@@ -29,33 +30,43 @@ export async function runLedgerResolve(cli: Cli, key: string, options: LedgerRes
   if ((options.message?.length ?? 0) > messageCharsMax) {
     throw new UsageError(`--message may have up to ${messageCharsMax} characters`);
   }
-  const resolved = await withLedger(cli, options, async (operator) => {
+  const resolved = await withLedger(program, options, async (operator) => {
     const { record } = await showOperation(operator.ledger, key);
-    const found = await foundOf(operator.config, record, options);
+    const found = await foundOf(program, operator.config, record, options);
     return resolveOperation(operator, key, found);
   });
   cli.print(options.json ? jsonOf(summaryOf(resolved)) : resolvedLine(resolved));
   return exitCodes.ok;
 }
 
-async function foundOf(config: Config, record: OperationRecord, options: LedgerResolveOptions): Promise<Found> {
+async function foundOf(
+  program: Program,
+  config: Config,
+  record: OperationRecord,
+  options: LedgerResolveOptions,
+): Promise<Found> {
   const { succeeded, message, force } = options;
   if (succeeded === undefined) return { state: 'failed', message, undone: force };
   if (succeeded === true) return { state: 'succeeded' };
   const result = await readResult(succeeded, config.resultBytesMax);
-  return { state: 'succeeded', result: force === true ? result : await checkedResult(config, record.tool, result) };
+  return {
+    state: 'succeeded',
+    result: force === true ? result : await checkedResult(program, config, record.tool, result),
+  };
 }
 
 /**
  * What is stored is what every repeat gets: it has to be what the tool says that it returns. Of a tool whose results are
  * content a person has what the API answered, which is made into such a result.
  */
-async function checkedResult(config: Config, name: string, given: unknown): Promise<unknown> {
-  const catalog = await loadCatalog(config).catch((error: unknown) =>
-    refuse(
-      `The result cannot be checked, since the tools do not load: ${describeError(error)} (--force takes it as it is).`,
-    ),
-  );
+async function checkedResult(program: Program, config: Config, name: string, given: unknown): Promise<unknown> {
+  const catalog = await program
+    .catalog(config)
+    .catch((error: unknown) =>
+      refuse(
+        `The result cannot be checked, since the tools do not load: ${describeError(error)} (--force takes it as it is).`,
+      ),
+    );
   const tool = catalog.find(name);
   if (!tool) {
     refuse(

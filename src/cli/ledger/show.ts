@@ -1,5 +1,6 @@
+import { exitCodes, plain } from '../../command/cli.ts';
+import type { Program } from '../../command/program.ts';
 import { showOperation } from '../../core/ledger/operator.ts';
-import { type Cli, exitCodes, plain } from '../cli.ts';
 import { detailsOf, jsonOf, type LedgerOptions, stepKeyOf, withLedger } from './ledger.ts';
 
 export interface LedgerShowOptions extends LedgerOptions {
@@ -8,8 +9,9 @@ export interface LedgerShowOptions extends LedgerOptions {
 }
 
 /** Prints all that is kept of one operation; values only if they are asked for. */
-export async function runLedgerShow(cli: Cli, key: string, options: LedgerShowOptions): Promise<number> {
-  const { record } = await withLedger(cli, options, ({ ledger }) => showOperation(ledger, key));
+export async function runLedgerShow(program: Program, key: string, options: LedgerShowOptions): Promise<number> {
+  const { cli } = program;
+  const { record } = await withLedger(program, options, ({ ledger }) => showOperation(ledger, key));
   const details = { ...detailsOf(record, options.arguments === true), ...stepKeyOf(record, options.step) };
   cli.print(options.json ? jsonOf(details) : linesOf(details));
   return exitCodes.ok;

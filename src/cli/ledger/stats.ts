@@ -1,11 +1,13 @@
+import { exitCodes } from '../../command/cli.ts';
+import type { Program } from '../../command/program.ts';
+import { tableOf } from '../../command/table.ts';
 import { ledgerStats } from '../../core/ledger/operator.ts';
-import { type Cli, exitCodes } from '../cli.ts';
-import { tableOf } from '../table.ts';
 import { isoOf, jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
 
 /** Prints how many operations there are. */
-export async function runLedgerStats(cli: Cli, options: LedgerOptions): Promise<number> {
-  const stats = await withLedger(cli, options, ({ ledger }) => ledgerStats(ledger));
+export async function runLedgerStats(program: Program, options: LedgerOptions): Promise<number> {
+  const { cli } = program;
+  const stats = await withLedger(program, options, ({ ledger }) => ledgerStats(ledger));
   const { oldestUnknownAt, ...counts } = stats;
   const oldest = oldestUnknownAt === undefined ? undefined : isoOf(oldestUnknownAt);
   if (options.json) {

@@ -1,8 +1,11 @@
-import { UsageError } from '../../cli/cli.ts';
+import type { Cli } from '../../command/cli.ts';
+import { UsageError } from '../../command/cli.ts';
 import type { Config } from '../../config/config.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
 import { isLoopbackName } from '../host-origin.ts';
+import { accessSection, httpSection, isOpen } from '../sections.ts';
+import { type AccessConfig, accessSettings } from './config.ts';
 
 /** @throws UsageError for what is no address */
 export function addressOf(listen: string): { readonly host: string; readonly port: number } {
@@ -12,19 +15,14 @@ export function addressOf(listen: string): { readonly host: string; readonly por
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** True when everybody who reaches the server comes in. */
-export function isOpenDoor({ access }: Pick<Config, 'access'>): boolean {
-  return access.tokens.length === 0 && access.oauth === undefined;
-}
-
 /** Why an address is not served; undefined when it is. */
-export function refusedAddress(config: Pick<Config, 'access'>, host: string): string | undefined {
-  if (!isOpenDoor(config) || isLoopbackName(host)) return undefined;
+export function refusedAddress(access: AccessConfig, host: string): string | undefined {
+  if (!isOpen(access) || isLoopbackName(host)) return undefined;
   return `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`;
 }
 
 /** What is probably not as it was meant: patterns under which nobody may call anything. */
-export function accessWarnings({ access }: Pick<Config, 'access'>, { tools, hidden }: Catalog): readonly string[] {
+export function accessWarnings(access: AccessConfig, { tools, hidden }: Catalog): readonly string[] {
   const names = [...tools, ...hidden].map(({ name }) => name);
   const given = [
     ...access.tokens.flatMap(({ tenant, subject, tools }) =>
@@ -39,4 +37,20 @@ export function accessWarnings({ access }: Pick<Config, 'access'>, { tools, hidd
     const unmatched = patterns.filter((pattern) => !names.some((name) => matchesGlob(pattern, name)));
     return unmatched.map((pattern) => `${where}: no tool matches ${JSON.stringify(pattern)}`);
   });
+}
+
+/**
+ * Returns warnings about `access` and `http`.
+ * @throws McpOnceError, UsageError for what `serve --http` could not start with.
+ */
+export async function checkAccess(
+  config: Config,
+  catalog: Catalog,
+  environment: Cli['environment'],
+): Promise<readonly string[]> {
+  const access = accessSection.of(config);
+  if (!isOpen(access)) accessSettings(access, environment);
+  const refused = refusedAddress(access, addressOf(httpSection.of(config).listen).host);
+  const warnings = accessWarnings(access, catalog);
+  return refused === undefined ? warnings : [`http.listen: ${refused}`, ...warnings];
 }

@@ -197,7 +197,7 @@ export const accessSchema = z
     });
   });
 
-export type FileAccess = z.infer<typeof accessSchema>;
+export type AccessConfig = z.infer<typeof accessSchema>;
 type FileIssuer = z.infer<typeof issuerSchema>;
 
 /** The names that are known at a place within `access`, for suggestions. */
@@ -214,14 +214,14 @@ export function accessKeys(place: readonly PropertyKey[]): readonly string[] {
  * @throws McpOnceError `configuration_invalid` that names the variable which is not set.
  */
 export function accessSettings(
-  { tokens, oauth }: FileAccess,
+  { tokens, oauth }: AccessConfig,
   environment: Readonly<Record<string, string | undefined>>,
 ): AccessSettings {
   return { tokens, ...(oauth === undefined ? {} : { oauth: oauthOf(oauth, environment) }) };
 }
 
 function oauthOf(
-  { issuers, ...rest }: NonNullable<FileAccess['oauth']>,
+  { issuers, ...rest }: NonNullable<AccessConfig['oauth']>,
   environment: Readonly<Record<string, string | undefined>>,
 ): OAuthSettings {
   return { ...rest, issuers: issuers.map((each) => issuerOf(each, rest.resource, environment)) };

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chown, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { refuse } from '../../cli/cli.ts';
+import { refuse } from '../../command/cli.ts';
 import { isErrnoException } from '../../core/errors.ts';
 
 /** No client's settings are larger, in bytes. */

@@ -3,8 +3,8 @@ import { access, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { applyEdits } from 'jsonc-parser';
-import { type Cli, exitCodes, plain, refuse, UsageError } from '../../cli/cli.ts';
-import { tableOf } from '../../cli/table.ts';
+import { type Cli, exitCodes, plain, refuse, UsageError } from '../../command/cli.ts';
+import { tableOf } from '../../command/table.ts';
 import {
   type Backup,
   backupsOf,

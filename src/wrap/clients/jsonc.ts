@@ -1,5 +1,5 @@
 import { type Node, parseTree, visit } from 'jsonc-parser';
-import { refuse } from '../../cli/cli.ts';
+import { refuse } from '../../command/cli.ts';
 
 /** A value in a JSON text, with its `offset` and `length` there, in UTF-16 units. */
 export type JsonNode = Node;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { type Cli, exitCodes, plain, refuse } from '../../cli/cli.ts';
+import { type Cli, exitCodes, plain, refuse } from '../../command/cli.ts';
 import type { WrappedServer } from '../relay/relay.ts';
 import type { LoginPrompt } from './log-in.ts';
 

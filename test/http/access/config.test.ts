@@ -2,10 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { sections } from '../../../src/app.ts';
 import { loadConfig, shownConfig } from '../../../src/config/config.ts';
 import { accessSchema, accessSettings } from '../../../src/http/access/config.ts';
 import { resourceMetadata } from '../../../src/http/access/metadata.ts';
 import { createToken } from '../../../src/http/access/static-tokens.ts';
+import { accessSection } from '../../../src/http/sections.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const issuer = {
@@ -20,7 +22,7 @@ const asking = { issuer: 'https://asked.example.com', tenant: 'asked', introspec
 function load(access: unknown) {
   const file = join(temporaryFolder(), 'config.json');
   writeFileSync(file, JSON.stringify({ access }));
-  return loadConfig({ environment: { HOME: tmpdir() }, overrides: { config: file } });
+  return loadConfig({ environment: { HOME: tmpdir() }, overrides: { config: file }, sections });
 }
 
 async function problemOf(access: unknown): Promise<string> {
@@ -32,13 +34,13 @@ async function problemOf(access: unknown): Promise<string> {
 
 describe('what the configuration says of access', () => {
   test('is, without a word, that there are no tokens and no issuers', async () => {
-    const { access } = await loadConfig({ environment: { HOME: tmpdir() } });
+    const access = accessSection.of(await loadConfig({ environment: { HOME: tmpdir() }, sections }));
     expect(access).toEqual(accessSchema.parse({}));
     expect(accessSettings(access, {})).toEqual({ tokens: [] });
   });
 
   test('gives settings with every default', async () => {
-    const { access } = await load({ oauth });
+    const access = accessSection.of(await load({ oauth }));
     expect(accessSettings(access, {}).oauth?.issuers).toEqual([
       {
         issuer: 'https://auth.example.com',
@@ -133,7 +135,7 @@ describe('what the configuration says of access', () => {
   });
 
   test('names the variable of a secret, and the secret is of the environment', async () => {
-    const { access } = await load({ oauth: { ...oauth, issuers: [asking] } });
+    const access = accessSection.of(await load({ oauth: { ...oauth, issuers: [asking] } }));
     expect(() => accessSettings(access, {})).toThrow('THE_SECRET is not set');
     const { oauth: settings } = accessSettings(access, { THE_SECRET: 'hunter2' });
     expect(settings?.issuers[0]?.verify).toMatchObject({ type: 'introspection', clientSecret: 'hunter2' });
@@ -141,7 +143,7 @@ describe('what the configuration says of access', () => {
 
   test('is shown with no more of a hash than tells it from others', async () => {
     const config = await load({ tokens: [token], oauth });
-    const shown = shownConfig(config);
+    const shown = shownConfig(config, sections);
     expect(JSON.stringify(shown)).not.toContain(token.hash.slice(7));
     expect(shown).toMatchObject({ access: { tokens: [{ hash: `${token.hash.slice(0, 15)}***`, subject: 'alice' }] } });
   });

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Cli, errorLine } from '../../../src/cli/cli.ts';
+import { type Cli, errorLine } from '../../../src/command/cli.ts';
 import { nearest } from '../../../src/core/suggest.ts';
 import { runWrapClients, type WrapClientsOptions } from '../../../src/wrap/clients/command.ts';
 import { clientFiles } from '../../../src/wrap/clients/files.ts';

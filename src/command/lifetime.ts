@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import type { App } from '../app.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/observe/log.ts';
@@ -9,7 +8,7 @@ import { exitCodes } from './cli.ts';
 const flushMs = 1_000;
 
 interface Served {
-  readonly app: App;
+  readonly app: { drain(withinMs: number): Promise<number> };
   /** Tells when each request has its answer. */
   readonly transport: { settled(): Promise<void> };
   readonly stop: Stopper;
@@ -31,6 +30,34 @@ export async function untilDrained({ app, transport, stop, log, drainMs, close }
   await app.drain(Math.max(0, drainMs - (systemClock.monotonicMs() - drainingAtMs)));
   await Promise.race([transport.settled(), bound(flushMs)]);
   await close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
+}
+
+/** Runs reloads one after another. Requests that come while one is under way share the next one. */
+export class Reloads {
+  #reload: (() => Promise<void>) | undefined;
+  #isAsked = false;
+  #isRunning = false;
+
+  readonly ask = (): void => {
+    this.#isAsked = true;
+    void this.#run();
+  };
+
+  /** Runs the reload for each request from now on, and for one that came before. @param reload never rejects */
+  begin(reload: () => Promise<void>): void {
+    this.#reload = reload;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (!this.#reload || this.#isRunning) return;
+    this.#isRunning = true;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      await this.#reload();
+    }
+    this.#isRunning = false;
+  }
 }
 
 /** What ends a server. */

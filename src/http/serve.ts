@@ -1,53 +1,51 @@
-import { createApp } from '../app.ts';
-import { type Cli, configOf, exitCodes, refuse, type ServeOptions, warner } from '../cli/cli.ts';
-import { stopper, untilDrained, watchFaults } from '../cli/lifetime.ts';
-import { Reloads, readToolsAgain } from '../cli/reload.ts';
-import { openClientVariables, tellOfSandbox } from '../cli/sandbox.ts';
-import { serviceOf } from '../cli/service.ts';
+import { type Cli, exitCodes, refuse, warner } from '../command/cli.ts';
+import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
+import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
-import { accessWarnings, addressOf, isOpenDoor, refusedAddress } from './access/check.ts';
+import { accessWarnings, addressOf, refusedAddress } from './access/check.ts';
 import { createLimits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
 import type { Admission, Admit } from './access/types.ts';
+import type { HttpConfig } from './config.ts';
 import type { HttpLimits } from './http-server.ts';
+import { accessSection, httpSection, isOpen } from './sections.ts';
 
-/** Serves the tools over HTTP until a signal comes; then drains. SIGHUP has them read again. Prints the URL when it listens. */
-export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<number> {
+/** Serves the tools over HTTP until a signal comes, then drains. On SIGHUP it reloads them. Prints the URL when it listens. */
+export async function serveHttp(program: Program, options: ServeOptions): Promise<number> {
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
-  const config = await configOf(cli, options, 'http');
+  const { cli } = program;
+  const config = await program.config(options, 'network');
+  const [http, access] = [httpSection.of(config), accessSection.of(config)];
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const { host, port } = addressOf(typeof options.http === 'string' ? options.http : config.http.listen);
+  const { host, port } = addressOf(typeof options.http === 'string' ? options.http : http.listen);
   const door = await doorOf(cli, config, log);
-  const refused = options.insecure ? undefined : refusedAddress(config, host);
+  const refused = options.insecure ? undefined : refusedAddress(access, host);
   if (refused !== undefined) refuse(refused);
-  const { recordsPerSubjectMax, recordsPerTenantMax } = config.access;
+  const { recordsPerSubjectMax, recordsPerTenantMax } = access;
   const recordLimits = { perSubject: recordsPerSubjectMax, perTenant: recordsPerTenantMax };
   const warn = warner(cli);
-  const variables = await openClientVariables(cli.environment, config, log);
-  const { environment, note } = variables;
-  const app = await createApp(config, { environment, note, log, recordLimits, warn });
-  const tellOfAccess = (): void => {
-    for (const message of accessWarnings(config, app.catalog)) warn(message);
+  const app = await program.app(config, { log, recordLimits, warn });
+  const warnOfAccess = (): void => {
+    for (const message of accessWarnings(access, app.catalog)) warn(message);
   };
-  tellOfAccess();
-  tellOfSandbox(cli, app);
+  warnOfAccess();
   const { startHttpServer } = await import('./http-server.ts');
-  const { allowedHosts, allowedOrigins } = config.http;
-  const resource = config.access.oauth?.resource;
-  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = config.access;
-  const { sessionsPerSubjectMax, subscriptionsPerSubjectMax } = config.access;
+  const { allowedHosts, allowedOrigins } = http;
+  const resource = access.oauth?.resource;
+  const { callsPerSubjectMax, callsPerTenantMax, callsMax } = access;
+  const { sessionsPerSubjectMax, subscriptionsPerSubjectMax } = access;
   const callLimits = { perSubject: callsPerSubjectMax, perTenant: callsPerTenantMax, total: callsMax };
   const server = await startHttpServer({
     service: serviceOf(app),
     clock: systemClock,
     host,
     port,
-    limits: limitsOf(config),
+    limits: limitsOf(http),
     // Clients know this server by the name in its metadata.
     allowedHosts: resource === undefined ? allowedHosts : [...allowedHosts, new URL(resource).hostname],
     allowedOrigins,
@@ -56,14 +54,13 @@ export async function runServeHttp(cli: Cli, options: ServeOptions): Promise<num
     calls: createLimits(callLimits),
     held: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
     // Where everybody is one subject, nobody has to be kept from another's share.
-    ...(isOpenDoor(config) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
+    ...(isOpen(access) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
-  reloads.begin(() => readToolsAgain(cli, options, { app, config, log, purpose: 'http', onRead: tellOfAccess }));
+  reloads.begin(() => program.reloadTools(options, { app, config, purpose: 'network', onReloaded: warnOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
-  const close = async (): Promise<void> => void (await Promise.all([server.close(), variables.close()]));
-  await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close });
+  await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
@@ -74,8 +71,9 @@ interface Door {
 
 /** Who comes in. Without tokens and issuers every request is that of the configuration's subject. */
 async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
-  const { tenant, subject, access } = config;
-  if (isOpenDoor(config)) {
+  const { tenant, subject } = config;
+  const access = accessSection.of(config);
+  if (isOpen(access)) {
     const admitted: Admission = Object.freeze({ type: 'admitted', principal: Object.freeze({ tenant, subject }) });
     return { admit: async () => admitted, metadata: undefined };
   }
@@ -89,7 +87,7 @@ async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
   return { admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
 }
 
-function limitsOf({ http }: Config): HttpLimits {
+function limitsOf(http: HttpConfig): HttpLimits {
   const { headersTimeout, requestTimeout, sessionIdle, ...same } = http;
   return { ...same, headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout, sessionIdleMs: sessionIdle };
 }

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
-import { type Config, type Environment, loadConfig } from '../config/config.ts';
+import type { Environment } from '../config/config.ts';
 import { describeError, McpOnceError } from '../core/errors.ts';
-import type { OpenApiChoice } from '../openapi/config.ts';
 
 /** What a command has of the world around it. */
 export interface Cli {
@@ -24,38 +23,6 @@ export function packageVersion(): string {
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {}
-
-/** The options that choose a configuration. */
-export interface ConfigOptions {
-  readonly config?: string;
-  readonly store?: string;
-  readonly tools?: readonly string[];
-  readonly logLevel?: string;
-  /** Of the command `openapi`: the API that is served, and nothing else. */
-  readonly openapi?: OpenApiChoice;
-}
-
-/** The options of `serve`. */
-export interface ServeOptions extends ConfigOptions {
-  /** Over HTTP instead: where to listen, or true for where the configuration says. */
-  readonly http?: string | true;
-  /** Lets everybody in who reaches an address that is not loopback. */
-  readonly insecure?: boolean;
-}
-
-/** The configuration that a command's options choose. @throws McpOnceError `configuration_invalid` */
-export function configOf(
-  cli: Cli,
-  options: ConfigOptions,
-  purpose: 'serve' | 'http' | 'operate' = 'serve',
-): Promise<Config> {
-  const { config, store, logLevel, tools, openapi } = options;
-  return loadConfig({
-    environment: cli.environment,
-    purpose,
-    overrides: { config, store, logLevel, toolsDirs: tools, openapi },
-  });
-}
 
 /** One line for a person: what is wrong, and no stack. Messages of our own are told whole. */
 export function errorLine(error: unknown): string {

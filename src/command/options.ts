@@ -1,0 +1,33 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { logLevels } from '../config/defaults.ts';
+
+/** Adds the options of every command that reads the configuration. */
+export function withConfig(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file (or MCP_ONCE_CONFIG)')
+    .option('--store <url>', 'where operations are kept: sqlite:PATH, redis://..., memory: (or MCP_ONCE_STORE)');
+}
+
+/** Adds the option for folders with tools. */
+export function withTools(command: Command): Command {
+  return command.option('--tools <folder>', 'folder with tools of your own; may be given several times', collect, []);
+}
+
+/** Adds the option for the log level. */
+export function withLogLevel(command: Command): Command {
+  return command.addOption(new Option('--log-level <level>', 'what is logged to stderr').choices(logLevels));
+}
+
+/** Collects the values of an option that may be given several times. */
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+/** Makes a parser for whole numbers within bounds. */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}

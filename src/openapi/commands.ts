@@ -1,0 +1,20 @@
+import { collect, withConfig, withLogLevel } from '../command/options.ts';
+import type { AddCommands } from '../command/program.ts';
+
+/** Adds the command `openapi`. */
+export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
+  withLogLevel(withConfig(commandLine.command('openapi')))
+    .description("serve an HTTP API's operations as tools, by its OpenAPI document")
+    .argument('<document>', 'a path, a URL, or - for stdin (with --list)')
+    .option('--base-url <url>', "where the API is, if not at the document's server")
+    .option('--prefix <name>', "put before each tool's name and each variable's")
+    .option('--include <pattern>', 'serve only these: tag:NAME, "METHOD /path", operationId, with *', collect, [])
+    .option('--exclude <pattern>', 'do not serve these', collect, [])
+    .option('--dynamic', 'three tools (search, describe, call) instead of one for each operation')
+    .option('--allow-private', 'let a document from the network name a server on a private address')
+    .option('--list', 'print each operation and how it is guarded, and serve nothing')
+    .option('--json', 'with --list: JSON, for programs')
+    .action(async (document, options) =>
+      end(await (await import('./command.ts')).runOpenApi(program, document, options)),
+    );
+};
