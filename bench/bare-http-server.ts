@@ -1,7 +1,7 @@
 /**
- * The other side of the HTTP bench: the same tools on the bare SDK of one era, with no ledger and no checks of its own.
+ * The baseline of the HTTP bench: the same tools on the bare SDK of one era, without ledger and further checks.
  *
- * argv: `2025` (SDK 1, sessions) or `2026` (SDK 2, stateless), and a JSON file of what is served. Prints its URL.
+ * argv: `2025` (SDK 1, sessions) or `2026` (SDK 2, stateless), and a JSON file with the tools to serve. Prints its URL.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,8 +1,8 @@
 /**
- * The other side of the stdio benches: the same tools on the SDK alone, with no ledger.
+ * The baseline of the stdio benches: the same tools on the SDK alone, without a ledger.
  *
  * argv: `low` (its low-level Server, which checks nothing) or `high` (its McpServer, which validates arguments
- * and results with zod, as most servers do), and a JSON file of what is served.
+ * and results with zod, as most servers do), and a JSON file with the tools to serve.
  */
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { bareInfo, servedIn } from './support/bare.ts';

@@ -15,7 +15,7 @@ const sessions = 2_000;
 
 type Call = (args: unknown) => Promise<void>;
 
-/** A replay over HTTP, in each era, against the same tool on the bare SDK of that era; three replicas; sessions. */
+/** Measures replays over HTTP against the bare SDK of each era, three replicas, and the memory of sessions. */
 export async function run(context: BenchContext): Promise<void> {
   const { folder } = context;
   const config = join(folder, 'config.json');
@@ -74,7 +74,7 @@ async function againstBare({ quick, folder, report }: BenchContext, era: Era, co
   await Promise.all([ours.end(), bare.end()]);
 }
 
-/** On a machine of two cores three replicas share them: what one Redis costs, not what three machines give. */
+/** On two cores, three replicas show the cost of one Redis, not the gain of three machines. */
 async function replicas({ quick, folder, redisUrl, report }: BenchContext, config: string): Promise<void> {
   const env = { MCP_ONCE_STORE: redisUrl, MCP_ONCE_SUBJECT: 'bench' };
   const sides = await Promise.all([1, 2, 3].map(() => HttpSide.start(ourHttp(folder, config, env))));
@@ -108,7 +108,7 @@ async function replicas({ quick, folder, redisUrl, report }: BenchContext, confi
 
 async function idleSessions({ folder, report }: BenchContext, config: string): Promise<void> {
   const side = await HttpSide.start(ourHttp(folder, config, { MCP_ONCE_STORE: 'memory:' }));
-  // What the first sessions load and grow is none of what each one takes.
+  // The first sessions load code, which is not part of the memory of each.
   for (let count = 0; count < 200; count += 1) await side.openSession();
   const before = side.residentBytes();
   for (let count = 0; count < sessions; count += 1) await side.openSession();

@@ -29,7 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
 
 const usage = `Usage: npm run bench -- [--quick] [NAME ...]\nBenches: ${Object.keys(benches).join(', ')}`;
 
-/** Each bench runs in a process of its own, one after the other: none inherits another's heap or compiled code. */
+/** Runs each bench in a separate process, one after the other, so that heap and compiled code are not shared. */
 async function runAll(names: readonly string[], quick: boolean): Promise<number> {
   const startedMs = performance.now();
   const redis = await startRedis(process.env.REDIS_URL);
@@ -66,7 +66,7 @@ async function runOne(name: string, redisUrl: string, quick: boolean): Promise<v
 }
 
 const args = process.argv.slice(2);
-// So that the servers which were started end with this process, too.
+// Started servers must end with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const quick = args.includes('--quick');
 const names = args.filter((arg) => arg !== '--quick');

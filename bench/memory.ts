@@ -18,7 +18,7 @@ import { type BenchContext, microseconds } from './support/report.ts';
 
 const firstCall = 'a first call of one step through the engine, memory store';
 
-/** What a call costs of this process's own time: no disk and no network. */
+/** Measures the CPU time of a call, without disk and network. */
 export async function run({ quick, report }: BenchContext): Promise<void> {
   const ledger = ledgerOver(openMemoryStore());
   const engine = engineOver(ledger);
@@ -53,7 +53,7 @@ export async function run({ quick, report }: BenchContext): Promise<void> {
   for (const [name, each] of means) {
     const spread = `blocks p10 ${microseconds(percentile(each, 10))}, p90 ${microseconds(percentile(each, 90))}`;
     report.value(name, percentile(each, 50), `µs (${spread})`);
-    // What a call leaves behind for the next ones shows here.
+    // Effects of earlier calls on later ones show here.
     if (name === firstCall) {
       const third = Math.ceil(each.length / 3);
       const growth = percentile(each.slice(-third), 50) / percentile(each.slice(0, third), 50);

@@ -21,12 +21,12 @@ const upstreamMs = 1;
 const document = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json');
 
 /**
- * A folder whose node_modules hold `openapi-mcp-generator`, for comparison. It wants zod 3, and so cannot be
- * installed beside mcp-once: `npm install --prefix FOLDER openapi-mcp-generator`.
+ * A folder with `openapi-mcp-generator` in its node_modules, for comparison. It needs zod 3 and cannot be installed
+ * beside mcp-once: `npm install --prefix FOLDER openapi-mcp-generator`.
  */
 const peersFolder = process.env.BENCH_PEERS;
 
-/** GitHub's document: load, tools/list, memory. Then one call against a bare `fetch` of the same request. */
+/** Measures load, tools/list and memory for GitHub's document, then one call against a bare `fetch`. */
 export async function run(context: BenchContext): Promise<void> {
   await measureLoad(context);
   await measureCalls(context);
@@ -78,7 +78,7 @@ async function measureLoad({ quick, folder, report }: BenchContext): Promise<voi
   for (let round = 0; round < rounds; round += 1) {
     const startedMs = performance.now();
     const client = await connect(ourServer(folder, { MCP_ONCE_CONFIG: config }));
-    // Not `listTools`: the client would then compile every output schema, which takes it as long again.
+    // Not `listTools`: the client would compile every output schema, which doubles the time.
     await client.request({ method: 'tools/list' }, ListToolsResultSchema);
     startMs.push(performance.now() - startedMs);
     await client.close();
@@ -88,7 +88,7 @@ async function measureLoad({ quick, folder, report }: BenchContext): Promise<voi
   });
 }
 
-/** The other generator makes all its tools at once, ours are made when they are listed. */
+/** The other generator makes all tools at once; mcp-once makes them when they are listed. */
 async function measurePeer(
   rounds: number,
   loadMs: number,

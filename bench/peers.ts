@@ -19,11 +19,11 @@ import { bareClient, removeKeys } from './support/redis-server.ts';
 import { type BenchContext, microseconds, type Report, rate } from './support/report.ts';
 
 type Order = ReturnType<typeof orderArguments>;
-/** One library, called with these arguments; a second call with the same is a replay. */
+/** One library. A second call with the same arguments is a replay. */
 type Peer = (order: Order) => Promise<unknown>;
 type Blocks = Record<string, Block[]>;
 
-/** The whole way of a call, hashing and key included, beside two libraries on the same Redis. */
+/** Measures a whole call, including hashing and key, against two libraries on the same Redis. */
 export async function run({ quick, redisUrl, report }: BenchContext): Promise<void> {
   const prefix = `bench-${randomUUID()}`;
   const store = openRedisStore(redisUrl, { namespace: prefix });
@@ -89,7 +89,7 @@ export async function run({ quick, redisUrl, report }: BenchContext): Promise<vo
 function powertoolsPeer(client: Awaited<ReturnType<typeof bareClient>>, prefix: string): Peer {
   const persistenceStore = new CachePersistenceLayer({ client: client as never });
   const config = new IdempotencyConfig({});
-  // Outside Lambda it would print a warning for every call.
+  // Outside Lambda the library would print a warning for every call.
   config.registerLambdaContext({ getRemainingTimeInMillis: () => 30_000 } as never);
   return makeIdempotent(async (_order: Order) => orderResult, { persistenceStore, config, keyPrefix: prefix });
 }
@@ -99,7 +99,7 @@ async function nodeIdempotencyPeer(url: string, prefix: string) {
   await storage.connect();
   const idempotency = new Idempotency(storage, { cacheKeyPrefix: prefix });
   const call: Peer = async (order) => {
-    // The caller brings the key: the customer's id, which no other order has.
+    // The caller chooses the key: the customer's id, unique to each order.
     const request = { headers: { 'Idempotency-Key': order.customer }, path: '/orders', method: 'POST', body: order };
     const known = await idempotency.onRequest(request);
     if (known !== undefined) return known.body;

@@ -1,5 +1,5 @@
 /**
- * The floor of the proxy bench: a process between client and server that only hands bytes on.
+ * The floor of the proxy bench: a process between client and server that only forwards bytes.
  *
  * argv: the server's program and its arguments.
  */

@@ -1,5 +1,5 @@
 /**
- * The server that the proxy bench wraps: the SDK's low-level Server, whose tools take the time that they are told.
+ * The server that the proxy bench wraps: the SDK's low-level Server. Each tool takes the time its argument names.
  *
  * argv: `stdio`, or `http` (Streamable HTTP on a free port of the loopback interface; its first line on stdout is
  * the URL).

@@ -21,7 +21,7 @@ const pipe = fileURLToPath(new URL('./proxy-pipe.js', import.meta.url));
 const warmUpCalls = 2_000;
 const atOnce = 64;
 
-/** An upstream through `mcp-once wrap` against the same upstream directly, with the official client. */
+/** Measures an upstream through `mcp-once wrap` against the same upstream directly, with the official client. */
 export async function run({ quick, folder, report }: BenchContext): Promise<void> {
   const rounds = quick ? 10 : 30;
   await readsOfFiles(folder, rounds, report);
@@ -45,14 +45,14 @@ export async function run({ quick, folder, report }: BenchContext): Promise<void
 interface Sides {
   readonly direct: Client;
   readonly through: Client;
-  /** Through a process that only hands bytes on: as little as any proxy on stdio takes. */
+  /** Measures a process that only forwards bytes: the minimum for any proxy on stdio. */
   readonly piped?: Client;
 }
 
 interface Read {
   readonly tool: string;
   readonly args: Arguments;
-  /** Calls of a block, and before the first. */
+  /** Calls in a block, and warm-up calls. */
   readonly calls?: number;
   readonly warmUp?: number;
 }
@@ -73,7 +73,7 @@ async function reads(name: string, read: Read, rounds: number, sides: Sides, rep
   report.ratio(`the same through such a process / directly, ${name}`, ratioOf(blocks.piped, blocks.direct), bytes);
 }
 
-/** A read of a server that others wrote and use. */
+/** Measures a read of a widely used third-party server. */
 async function readsOfFiles(folder: string, rounds: number, report: Report): Promise<void> {
   const packageFile = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json');
   const files = [join(dirname(packageFile), 'dist/index.js'), folder];
@@ -119,8 +119,8 @@ async function guarded(
 }
 
 /**
- * So many calls at once, the longest first: each should take as long as it takes alone. Where one waited for those
- * before it, the shortest would be later by as much as the longest takes.
+ * Measures concurrent calls, the longest first. Each should take as long as it takes alone. If calls waited for each
+ * other, the shortest would be late by the time of the longest.
  */
 async function together(name: string, tool: string, client: Client, report: Report): Promise<void> {
   const durations = Array.from({ length: atOnce }, (_, index) => (atOnce - index) * 10);
@@ -156,7 +156,7 @@ async function overHttp(folder: string, rounds: number, report: Report): Promise
     await direct.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);
     const through = await connect(wrapping(folder, [url]));
     await Promise.all([direct.listTools(), through.listTools()]);
-    // Fewer: Node's fetch warns of more than 1,500 listeners on the one signal of the SDK's client.
+    // Fewer calls, since Node's fetch warns above 1,500 listeners on the signal of the SDK's client.
     const read = { tool: 'get_order', args: orderArguments(), calls: 25, warmUp: 300 };
     await reads('over Streamable HTTP, a read with no work', read, rounds, { direct, through }, report);
     await Promise.all([direct.close(), through.close()]);
@@ -166,7 +166,7 @@ async function overHttp(folder: string, rounds: number, report: Report): Promise
   }
 }
 
-/** What one more upstream costs the proxy, besides the server's own process. */
+/** Measures the memory of one more upstream in the proxy, without the server's own process. */
 async function memory(folder: string, report: Report): Promise<void> {
   if (!existsSync('/proc/self/status')) {
     report.note('memory: only where there is /proc');
@@ -187,7 +187,7 @@ async function memory(folder: string, report: Report): Promise<void> {
   report.value(`memory of each upstream more, of ${upstreams} (RSS)`, (several - one) / (upstreams - 1), 'MiB');
 }
 
-/** The resident memory of a process that has listed its tools and answered some calls. */
+/** Returns the resident memory of a process after tools/list and some calls. */
 async function residentMiB(command: Command): Promise<number> {
   const client = await connect(command);
   const { tools } = await client.listTools();
@@ -206,7 +206,7 @@ function bare(args: readonly string[]): Command {
 
 let stores = 0;
 
-/** `mcp-once wrap` with a store of its own. */
+/** Starts `mcp-once wrap` with its own store. */
 function wrapping(folder: string, args: readonly string[]): Command {
   const { args: serve, env } = ourServer(folder);
   stores += 1;

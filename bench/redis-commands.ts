@@ -8,14 +8,14 @@ import type { BenchContext } from './support/report.ts';
 
 const calls = 100;
 
-/** How many commands a call through the engine sends, counted at the client and told by the server. */
+/** Counts the commands of a call through the engine, at the client and at the server. */
 export async function run({ redisUrl, report }: BenchContext): Promise<void> {
   const prefix = `bench-${randomUUID()}`;
   const store = openRedisStore(redisUrl, { namespace: prefix });
   const engine = engineOver(ledgerOver(store));
   const observer = await bareClient(redisUrl);
   const all = Array.from({ length: calls }, orderArguments);
-  // The first call of all connects and sends the script's source.
+  // The very first call connects and sends the script's source.
   await callOrder(engine, orderArguments(), 'executed');
   const sent = countCommands(store);
   for (const expected of ['executed', 'replayed'] as const) {
@@ -35,7 +35,7 @@ export async function run({ redisUrl, report }: BenchContext): Promise<void> {
   await store.close();
 }
 
-/** Counts what the ledger's own client sends from now on, by name. */
+/** Counts the commands of the ledger's client from now on, by name. */
 function countCommands(store: Store): Map<string, number> {
   const counts = new Map<string, number>();
   const { client } = store.keyv.store as { client: BareClient };

@@ -13,7 +13,7 @@ const levels = [
 
 const retentionMs = 7 * 86_400_000;
 
-/** Claim and settle against two bare SETs of the same bytes; a replay against one bare GET. */
+/** Measures claim and settle against two bare SETs of the same bytes, and a replay against one bare GET. */
 export async function run({ quick, redisUrl, report }: BenchContext): Promise<void> {
   const prefix = `bench-${randomUUID()}`;
   const store = openRedisStore(redisUrl, { namespace: prefix });

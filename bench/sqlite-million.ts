@@ -13,16 +13,16 @@ import { type BenchContext, microseconds } from './support/report.ts';
 
 const fewRecords = 1_000;
 const throughLedger = 20_000;
-/** Settled evenly over this time and kept 7 days: a fifth has expired. */
+/** Records are settled evenly over this time and kept for 7 days, so that a fifth has expired. */
 const spanMs = 8.75 * dayMs;
 const expiredShare = 0.2;
-/** By itself it must not sweep while something else is measured. */
+/** The store must not sweep by itself during other measurements. */
 const neverMs = 2 ** 30;
 const blockMs = 600;
-/** Far less than the store leaves between two of its own. */
+/** Far less than the store's own interval between sweeps. */
 const betweenSweepsMs = 20;
 
-/** A ledger of a million records: its size, its replays, and its sweep. */
+/** Measures a ledger of a million records: its size, its replays and its sweep. */
 export async function run(context: BenchContext): Promise<void> {
   const { quick, folder, report } = context;
   const count = quick ? 100_000 : 1_000_000;
@@ -45,7 +45,7 @@ export async function run(context: BenchContext): Promise<void> {
   await many.close();
 }
 
-/** After a checkpoint the file is all there is. The same through the ledger itself shows that the filling is fair. */
+/** Measures the file after a checkpoint. The same size through the ledger itself shows that the filling is fair. */
 async function size({ folder, report }: BenchContext, path: string, filled: Filled, count: number): Promise<void> {
   const onDisk = statSync(path).size;
   const name = `bytes on disk for a byte stored, ${count.toLocaleString('en-US')} records`;
@@ -78,7 +78,7 @@ async function replays(
   like: ClaimRequest | object,
   count: number,
 ): Promise<void> {
-  // And some more, for the time that filling took.
+  // Plus some, for the time that filling took.
   const alive = Math.ceil(count * (expiredShare + 0.01));
   const anyOf = (from: number, to: number): ClaimRequest => {
     const key = keyOf(from + Math.floor(Math.random() * (to - from)));
@@ -99,7 +99,7 @@ async function replays(
   );
 }
 
-/** What the event loop has to wait while expired records go, with calls coming in; and the same calls without a sweep. */
+/** Measures event loop delays with incoming calls, during a sweep and without one. */
 async function sweeps({ quick, report }: BenchContext, store: Store, nextRequest: () => ClaimRequest): Promise<void> {
   const ledger = ledgerOver(store);
   const pauses = { sweeping: [] as number[], calm: [] as number[] };
@@ -126,7 +126,7 @@ async function sweeps({ quick, report }: BenchContext, store: Store, nextRequest
       stop.abort();
       await calls;
       removed += found;
-      // When all that had expired is gone there is no sweep to measure.
+      // Without expired records there is no sweep to measure.
       if (kind === 'calm' || found > 0) pauses[kind].push(monitor.max / 1e6);
     }
   }

@@ -8,7 +8,7 @@ import { alternate, type Block, block, ratioOf, typical } from './support/measur
 import { type BenchContext, microseconds, rate } from './support/report.ts';
 
 const dayMs = 86_400_000;
-/** The magic number of tmpfs, Linux statfs(2): there a sync costs nothing. */
+/** The magic number of tmpfs (Linux statfs(2)), where a sync costs nothing. */
 const tmpfs = 0x01021994;
 
 /** Claim and settle, durable, against the same two statements in bare better-sqlite3. */

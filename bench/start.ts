@@ -2,7 +2,7 @@ import { percentile, spread } from './support/measure.ts';
 import type { BenchContext } from './support/report.ts';
 import { bareServer, type Command, connect, ourServer } from './support/servers.ts';
 
-/** From starting the process to the first answer to tools/list, against the bare SDK with the same tools. */
+/** Measures the time from process start to the first tools/list answer, against the bare SDK with the same tools. */
 export async function run({ quick, folder, report }: BenchContext): Promise<void> {
   const command = ourServer(folder);
   const client = await connect(command);

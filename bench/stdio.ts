@@ -10,7 +10,7 @@ import { createOrder } from './tools/create-order.ts';
 
 const warmUpCalls = 3_000;
 
-/** A replay over stdio with the official client against the call of the same tool on the bare SDK. */
+/** Measures a replay over stdio against a call of the same tool on the bare SDK, with the official client. */
 export async function run({ quick, folder, report }: BenchContext): Promise<void> {
   const config = join(folder, 'config.json');
   const toolsDirs = [dirname(fileURLToPath(new URL('./tools/create-order.js', import.meta.url)))];
@@ -19,14 +19,14 @@ export async function run({ quick, folder, report }: BenchContext): Promise<void
   const { tools } = await ours.listTools();
   const low = await connect(bareServer(folder, 'low', tools, orderResult));
   const high = await connect(bareServer(folder, 'high', tools, orderResult));
-  // A client that has listed the tools checks every result against its schema.
+  // After tools/list the client checks every result against its schema.
   await Promise.all([low.listTools(), high.listTools()]);
 
   const kept = Array.from({ length: 50 }, orderArguments);
   for (const args of kept) await call(ours, args);
   let turn = 0;
   const next = (): unknown => kept[turn++ % kept.length];
-  // A server idles between calls, so that its code takes long to be compiled.
+  // A server idles between calls, so that its code is optimised late.
   for (const server of [ours, low, high]) await block(1, warmUpCalls, () => call(server, next()));
   const blocks = await alternate(quick ? 10 : 30, {
     ours: () => block(1, 200, () => call(ours, next(), true)),

@@ -1,4 +1,4 @@
-/** The other process of the wake bench: calls what it is told to, and says when it was answered. argv: the store. */
+/** The other process of the wake bench: makes the requested calls and reports when they were answered. argv: the store. */
 import { handleCall } from '../src/core/call/handle-call.ts';
 import { openStore } from '../src/core/ledger/stores/open.ts';
 import { engineOver, ledgerOver, orderCall } from './support/engine.ts';

@@ -10,10 +10,10 @@ import { orderArguments, orderResult } from './support/orders.ts';
 import { type BenchContext, print } from './support/report.ts';
 import { createOrder } from './tools/create-order.ts';
 
-/** How long the waiter in the other process is given to wait for the call in flight, in ms. */
+/** How long the waiter in the other process has before the call in flight ends, in ms. */
 const beforeMs = 60;
 
-/** From the end of a tool's run in one process to the answer of an identical call that waits in another. */
+/** Measures the time from the end of a run to the answer of an identical call that waits in another process. */
 export async function run({ quick, redisUrl, folder, report }: BenchContext): Promise<void> {
   const stores = [
     { name: 'Redis', url: redisUrl, atMost: 50 },
@@ -62,7 +62,7 @@ async function settles(url: string, count: number): Promise<number[]> {
   return latenciesMs;
 }
 
-/** The monotonic clock of the system is one for all processes. */
+/** All processes share the system's monotonic clock. */
 async function answer(waiter: ChildProcess): Promise<{ atNs: string; replayed: boolean }> {
   const [message] = await once(waiter, 'message');
   return message as { atNs: string; replayed: boolean };

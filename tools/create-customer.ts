@@ -25,7 +25,7 @@ export const createCustomer = defineTool({
   identity: ({ name, email }) => (email === undefined ? { name: name?.toLowerCase() } : { email }),
   recovery: ['resend', 'reconcile'],
   async lookup(_, { client, marker, sinceMs }) {
-    // Not by e-mail: that may have been changed since.
+    // Not by e-mail address, which may have been changed since.
     const found = await findMarked(client.customers.list({ created: since(sinceMs), limit: pageSize }), marker);
     return found.status === 'found' ? { status: 'found', result: toCustomer(found.object) } : found;
   },

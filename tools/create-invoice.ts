@@ -20,7 +20,7 @@ export const createInvoice = defineTool({
   name: 'create_invoice',
   title: 'Create invoice',
   description:
-    'Creates an invoice for a customer, who is named by id, or by name and e-mail address (then found by the address, or created). With action "draft" it can still be changed and nobody is told; "finalize" gives it its number and the page where it is paid; "send" also e-mails it to the customer. A repeat with the same customer, currency, amounts, quantities and due date within 24 hours bills nothing more: it returns the first result, or, if the wording, the memo or the action differs, a conflict that names the field and encloses the first result. A second identical invoice that is really meant needs the repeat_token of that answer.',
+    'Creates an invoice for a customer, who is named by id, or by name and e-mail address (then found by the address, or created). With action "draft" it can still be changed and nothing is sent; "finalize" gives it its number and the page where it is paid; "send" also e-mails it to the customer. A repeat with the same customer, currency, amounts, quantities and due date within 24 hours bills nothing more: it returns the first result, or, if the wording, the memo or the action differs, a conflict that names the field and encloses the first result. A second identical invoice that is really meant needs the repeat_token of that answer.',
   effect: 'create',
   input: z
     .strictObject({
@@ -32,7 +32,7 @@ export const createInvoice = defineTool({
       action: z
         .enum(['draft', 'finalize', 'send'])
         .default('draft')
-        .describe('What becomes of it: "draft" (default), "finalize", or "send" (finalize and e-mail it).'),
+        .describe('What to do with it: "draft" (default), "finalize", or "send" (finalize and e-mail it).'),
     })
     .refine(({ lines }) => lines.reduce((sum, each) => sum + each.unit_amount * each.quantity, 0) <= amountMax, {
       path: ['lines'],
@@ -41,9 +41,9 @@ export const createInvoice = defineTool({
   output: invoiceOutput,
   client: stripe,
   /**
-   * What is billed to whom, and when it is due: what a second invoice would charge twice. Words are not
-   * part of it, since a model words them anew when it tries again, nor is the order of lines, nor what
-   * becomes of the invoice. They are in the fingerprint, so that another one is a conflict.
+   * The customer, the amounts and the due date: what a second invoice would charge twice. Free text, the order of
+   * lines and the action are left out, since a model rewrites them when it retries. They are in the fingerprint, so
+   * that a difference is a conflict.
    */
   identity: ({ customer, currency, lines, due_days }) => ({
     customer: customer.id ?? customer.email,
@@ -65,7 +65,7 @@ export const createInvoice = defineTool({
         currency,
         collection_method: 'send_invoice',
         days_until_due: due_days,
-        // Nothing happens to it but what is asked for here: no later finalizing, no reminders.
+        // Stripe must not finalize the invoice later or send reminders.
         auto_advance: false,
         pending_invoice_items_behavior: 'exclude',
         metadata: marked(marker),

@@ -17,12 +17,12 @@ export const createPayment = defineTool({
       'What is charged, such as "pm_123"; in the sandbox a test card, such as "pm_card_visa".',
     ),
     customer: customerId.optional().describe('Customer id. Needed when the payment method belongs to a customer.'),
-    description: z.string().trim().min(1).max(1_000).optional().describe('What it is for; shown in the dashboard.'),
+    description: z.string().trim().min(1).max(1_000).optional().describe('The purpose, shown in the dashboard.'),
     receipt_email: email.optional().describe('Where Stripe sends a receipt to.'),
   }),
   output: paymentOutput,
   client: stripe,
-  // Another card for the same customer and amount is a second try of one payment, not a second payment.
+  // The same customer and amount with another card is a second try of one payment.
   identity: ({ amount, currency, customer, payment_method }) => ({
     amount,
     currency,
@@ -45,7 +45,7 @@ export const createPayment = defineTool({
       currency,
       payment_method,
       confirm: true,
-      // The payer is not here to be redirected.
+      // The payer is not present and cannot be redirected.
       automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
       metadata: marked(marker),
       ...given({ customer, description, receipt_email }),
@@ -56,8 +56,8 @@ export const createPayment = defineTool({
 });
 
 /**
- * A declined payment stays at Stripe without a charge (`requires_payment_method`), one for each attempt
- * that failed, and so does one that was canceled: none of these is the effect.
+ * Returns whether a payment intent is the effect. Declined (`requires_payment_method`) and canceled intents stay
+ * at Stripe without a charge.
  */
 function isCharge({ status }: { readonly status: string }): boolean {
   return status !== 'requires_payment_method' && status !== 'canceled';

@@ -3,7 +3,7 @@ import { stripe } from './clients/stripe.ts';
 import { invoiceOutput, toInvoice, toLine } from './parts/answers.ts';
 import { invoiceId } from './parts/fields.ts';
 
-/** More lines than this are left out, and said to be. */
+/** How many lines are returned; `has_more_lines` says that there are more. */
 const linesMax = 100;
 
 export const getInvoice = defineTool({
@@ -18,7 +18,7 @@ export const getInvoice = defineTool({
       z.object({
         description: z.string().nullable(),
         quantity: z.number().nullable(),
-        amount: z.int().describe('Of the whole line, in minor units of the currency.'),
+        amount: z.int().describe('Amount of the whole line, in minor units of the currency.'),
       }),
     ),
     has_more_lines: z.boolean(),

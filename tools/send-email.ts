@@ -30,7 +30,7 @@ export const sendEmail = defineTool({
     response: z.string().describe("The mail server's last reply."),
   }),
   client: smtp,
-  // To whom, and about what. Spelling is evened out, the order of recipients too; the text is not part of it.
+  // Case, spacing and the order of recipients do not matter. The text is not part of the identity.
   identity: ({ from, to, cc = [], bcc = [], subject }) => ({
     from: from.toLowerCase(),
     to: sorted(to),
@@ -48,7 +48,7 @@ export const sendEmail = defineTool({
       subject,
       text,
       messageId,
-      // What a message refers to is text here, never a file or an address to load.
+      // The message must not load files or URLs.
       disableFileAccess: true,
       disableUrlAccess: true,
       ...given({ cc, replyTo: reply_to }),

@@ -30,7 +30,7 @@ export const updateCustomer = defineTool({
   output: customerOutput,
   client: stripe,
   resource: ({ customer }) => `customer:${customer}`,
-  // Setting the same fields again changes nothing more, as long as no later write stands in between.
+  // Setting the same fields again is harmless while no later write came in between.
   recovery: ['resend', 'natural'],
   async run({ customer, clear = [], ...fields }, { client, upstreamKey }) {
     // Stripe empties a field that is set to an empty string.

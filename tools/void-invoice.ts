@@ -15,12 +15,12 @@ export const voidInvoice = defineTool({
   output: invoiceOutput,
   client: stripe,
   resource: ({ invoice }) => `invoice:${invoice}`,
-  // Nothing leaves "void", so the first result stays true for as long as it is kept.
+  // "void" is a final state, so the first result stays valid.
   window,
   recovery: ['resend', 'reconcile'],
   /**
-   * No marker, unlike elsewhere: "void" is an end state that is reached at most once, so an invoice that
-   * is void has this operation's whole effect, whoever brought it about; and one that is not has none of it.
+   * Needs no marker: "void" is a final state that is reached at most once. A void invoice has the whole effect of
+   * this operation, and any other invoice has none.
    */
   async lookup({ invoice }, { client }) {
     const found = toInvoice(await client.invoices.retrieve(invoice));

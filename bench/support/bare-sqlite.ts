@@ -9,8 +9,8 @@ interface BareSqlite {
 }
 
 /**
- * The two statements of a claim and its settling in bare better-sqlite3: the ledger's own table and pragmas
- * (WAL, synchronous FULL), a commit for each statement, nothing around them.
+ * Runs the two statements of claim and settle in bare better-sqlite3: the ledger's table and pragmas (WAL,
+ * synchronous FULL), one commit per statement.
  */
 export async function openBareSqlite(path: string): Promise<BareSqlite> {
   const { database } = await openSqliteFile({ path, createFolder: false, lockTimeoutMs: 5_000 });

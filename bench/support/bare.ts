@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
 
-/** What a bare server serves, and how it answers every call: from the file that its command line names. */
+/** Reads the tools of a bare server, and the result of every call, from the file that its command line names. */
 export interface Served {
   readonly tools: Tool[];
   readonly answer: () => CallToolResult;
@@ -9,7 +9,7 @@ export interface Served {
 
 export const bareInfo = { name: 'bare', version: '1.0.0' };
 
-/** @param file a JSON file: `tools`, and the `result` of each of them. */
+/** @param file a JSON file with `tools` and the `result` of each call. */
 export function servedIn(file: string): Served {
   const { tools, result } = JSON.parse(readFileSync(file, 'utf8')) as { tools: Tool[]; result: unknown };
   const answer = (): CallToolResult => ({

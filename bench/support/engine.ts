@@ -17,7 +17,7 @@ import { orderArguments, orderResult } from './orders.ts';
 
 const settings = { leaseMs: defaults.leaseMs, unresolvedRetentionMs: defaults.unresolvedRetention };
 
-/** A ledger whose records are encrypted, under a key of its own. */
+/** Returns a ledger whose records are encrypted with a new key. */
 export function sealedLedgerOver(store: Store): Ledger {
   return ledgerOver(store, codecFor([{ id: 'bench', secret: createSecretKey(randomBytes(32)) }]));
 }
@@ -26,7 +26,7 @@ export function ledgerOver(store: Store, codec = plainCodec): Ledger {
   return new Ledger({ store, codec, clock: systemClock, randomId: randomUUID, settings });
 }
 
-/** An engine as a server has it, over a store, with its defaults. */
+/** Returns an engine like a server's, with default settings. */
 export function engineOver(ledger: Ledger, tool: Tool = createOrder): Engine {
   const { waitMs, maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
   return {
@@ -56,7 +56,7 @@ export function orderCall(args: unknown = orderArguments()): ToolCall {
   return { tool: createOrder.name, arguments: args, scope, meta: {}, signal: new AbortController().signal };
 }
 
-/** One call through the engine. @throws when it is not answered as it should be. */
+/** Runs one call through the engine. @throws Error for an unexpected outcome. */
 export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Outcome> {
   const answer = await handleCall(engine, orderCall(args));
   if (answer.type !== 'result') throw new Error(`not ${expected}: ${JSON.stringify(answer)}`);
@@ -64,7 +64,7 @@ export async function callOrder(engine: Engine, args: unknown, expected: 'execut
   return answer;
 }
 
-/** What `claim` is asked for such a call: prepared once by the engine, under a key of its own each time. */
+/** Returns claim requests for such a call: prepared once by the engine, each with a new key. */
 export async function orderRequests(ledger: Ledger): Promise<() => ClaimRequest> {
   const prepared = await prepare(engineOver(ledger), orderCall());
   if (prepared.type !== 'guarded') throw new Error(`the call is ${prepared.type}`);
@@ -92,7 +92,7 @@ export async function replay(ledger: Ledger, request: ClaimRequest): Promise<voi
   if (answer.type !== 'replay') throw new Error(`the claim is answered ${answer.type}`);
 }
 
-/** The bytes that a claim and its settling put into the store: the payload of the bare sides. */
+/** Returns the bytes that claim and settle write into the store: the payload of the bare sides. */
 export async function recordBytes(ledger: Ledger, request: ClaimRequest) {
   const claim = await claimed(ledger, request);
   const first = await ledger.store.get(request.key);

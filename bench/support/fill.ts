@@ -14,10 +14,10 @@ const atOnce = 64;
 const perCommit = 16_384;
 const prefix = 'mcp-once::';
 
-/** A result that makes the settled record 1 KB, as it is encoded. */
+/** A result that makes the encoded settled record 1 KB. */
 export const smallResult = { id: 'ord_1QK2f8GswQrCh', status: 'open', total: 128_400, currency: 'eur' };
 
-/** The key of the nth operation: as random as the real ones, and known. */
+/** Returns the key of the nth operation: distributed like real keys, and reproducible. */
 export function keyOf(index: number): string {
   const hex = createHash('sha256').update(String(index)).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -28,7 +28,7 @@ export interface Templates {
   readonly settled: OperationRecord;
 }
 
-/** The records of one claim and its settling, made by the ledger. */
+/** Returns the records of one claim and its settlement, made by the ledger. */
 export async function templates(ledger: Ledger, request: ClaimRequest): Promise<Templates> {
   const claim = await claimed(ledger, request);
   const first = claim.record;
@@ -37,15 +37,15 @@ export async function templates(ledger: Ledger, request: ClaimRequest): Promise<
 }
 
 export interface Filled {
-  /** Of keys and values. */
+  /** The bytes of keys and values. */
   readonly bytesStored: number;
   readonly bytesOfValues: number;
 }
 
 /**
- * Fills a ledger file as so many operations would have, evenly over the last `spanMs`: the ledger's own
- * records, encoded by it, each inserted as claimed and then updated as settled, 64 in flight at a time. Only
- * that thousands of statements share a commit. What was settled more than 7 days ago has expired.
+ * Fills a ledger file with operations spread evenly over the last `spanMs`. Records are made and encoded by the
+ * ledger, inserted as claimed and then updated as settled, 64 in flight at a time. Unlike real calls, thousands of
+ * statements share a commit. Records settled more than 7 days ago have expired.
  */
 export async function fillSqlite(path: string, count: number, records: Templates, spanMs: number): Promise<Filled> {
   const { database, claim, settle } = await openBareSqlite(path);
@@ -77,7 +77,7 @@ export async function fillSqlite(path: string, count: number, records: Templates
   }
   database.pragma('wal_checkpoint(TRUNCATE)');
   database.close();
-  // Else the first checkpoint that comes would have to sync all of it.
+  // Otherwise the next checkpoint would have to sync all of it.
   const file = openSync(path, 'r+');
   fsyncSync(file);
   closeSync(file);

@@ -10,7 +10,7 @@ export type Era = '2025' | '2026';
 const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 const info = { name: 'bench', version: '1.0.0' };
 
-/** A server's process that serves over HTTP, and connections to it that stay open. */
+/** A server process over HTTP, with keep-alive connections to it. */
 export class HttpSide {
   readonly #child: ChildProcess;
   readonly #url: string;
@@ -30,7 +30,7 @@ export class HttpSide {
     return new HttpSide(child, url);
   }
 
-  /** What a client of an era sends calls with; a session of its own in 2025. */
+  /** Returns the headers that a client of an era sends with calls; in 2025 from its own session. */
   async client(era: Era): Promise<(name: string, args: unknown) => Promise<Told>> {
     const headers = era === '2025' ? await this.openSession() : { 'mcp-protocol-version': '2026-07-28' };
     let id = 0;
@@ -42,14 +42,14 @@ export class HttpSide {
     };
   }
 
-  /** A session of MCP 2025-11-25. @returns the headers of its further requests. */
+  /** Opens a session of MCP 2025-11-25. @returns the headers of its further requests. */
   async openSession(): Promise<Record<string, string>> {
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: info };
     const { headers } = await this.#post({ jsonrpc: '2.0', id: 0, method: 'initialize', params }, {});
     return { 'mcp-session-id': String(headers['mcp-session-id']), 'mcp-protocol-version': '2025-11-25' };
   }
 
-  /** Resident memory, in bytes (Linux). */
+  /** Returns resident memory in bytes (Linux). */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024;
@@ -77,7 +77,7 @@ export class HttpSide {
 
 export interface Told {
   readonly headers: Readonly<Record<string, unknown>>;
-  /** The body: JSON, or the events of a stream. */
+  /** Reads the body: JSON, or the events of a stream. */
   readonly text: string;
 }
 

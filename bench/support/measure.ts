@@ -1,20 +1,20 @@
-/** One block of one side: what its calls took. */
+/** The times of the calls in one block of one side. */
 export interface Block {
   readonly p50Us: number;
   readonly perSecond: number;
 }
 
-/** What the blocks of two sides come to: the median of the ratios, block by block, and how far they spread. */
+/** Compares the blocks of two sides: the median of the ratios, block by block, and their spread. */
 export interface Ratio {
   readonly median: number;
   readonly p10: number;
   readonly p90: number;
 }
 
-/** How many rounds warm up code, connections and caches before the first that counts. */
+/** How many warm-up rounds precede the measured rounds. */
 const warmUpRounds = 2;
 
-/** Times one block: `calls` calls, so many at once. A call may be synchronous. */
+/** Times one block of `calls` calls, `concurrency` at a time. A call may be synchronous. */
 export async function block(concurrency: number, calls: number, call: () => unknown): Promise<Block> {
   const latenciesMs = new Float64Array(calls);
   let next = 0;
@@ -34,8 +34,8 @@ export async function block(concurrency: number, calls: number, call: () => unkn
 }
 
 /**
- * Runs one block of every side in each round, in turns A B, B A, A B: what else the machine does, and what
- * one block leaves to the next, then falls on all of them alike.
+ * Runs one block of every side in each round, alternating A B, B A, A B, so that other load and effects of earlier
+ * blocks affect all sides equally.
  */
 export async function alternate<Name extends string>(
   rounds: number,
@@ -52,7 +52,7 @@ export async function alternate<Name extends string>(
   return blocks;
 }
 
-/** How `ours` compares with `theirs`, block by block of the same round. */
+/** Compares `ours` with `theirs`, block by block of the same round. */
 export function ratioOf(ours: readonly Block[], theirs: readonly Block[], of: keyof Block = 'p50Us'): Ratio {
   return spread(ours.map((each, round) => each[of] / (theirs[round]?.[of] ?? Number.NaN)));
 }
@@ -61,7 +61,7 @@ export function spread(values: readonly number[]): Ratio {
   return { median: percentile(values, 50), p10: percentile(values, 10), p90: percentile(values, 90) };
 }
 
-/** The median over a side's blocks. */
+/** Returns the median over a side's blocks. */
 export function typical(blocks: readonly Block[], of: keyof Block): number {
   return percentile(
     blocks.map((each) => each[of]),

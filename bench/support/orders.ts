@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** What the tool of the benches answers: JSON of 1 KB. */
+/** The result of the bench tool: 1 KB of JSON. */
 export const orderResult = {
   id: 'ord_1QK2f8GswQrCh',
   status: 'open',
@@ -15,7 +15,7 @@ export const orderResult = {
   url: 'https://orders.example.com/ord_1QK2f8GswQrCh',
 };
 
-/** Arguments that no call had before. */
+/** Returns arguments that no earlier call used. */
 export function orderArguments() {
   return {
     customer: `cus_${randomUUID()}`,

@@ -8,7 +8,7 @@ import { createClient } from '@keyv/redis';
 
 export interface BenchRedis {
   readonly url: string;
-  /** One sentence: which server this is. */
+  /** Describes the server in one sentence. */
   readonly about: string;
   stop(): Promise<void>;
 }
@@ -16,9 +16,8 @@ export interface BenchRedis {
 const startTimeoutMs = 20_000;
 
 /**
- * A redis-server of this run's own on a free port of the loopback interface, or the one of `sharedUrl`.
- * Without append-only file and snapshots: both sides of every ratio write the same bytes, and what differs
- * between them is not the disk.
+ * Starts a redis-server for this run on a free loopback port, or uses `sharedUrl`. It has no append-only file and no
+ * snapshots: both sides of every ratio write the same bytes, so the disk does not make the difference.
  */
 export async function startRedis(sharedUrl: string | undefined): Promise<BenchRedis> {
   if (sharedUrl) return { url: sharedUrl, about: 'the server of REDIS_URL, as it is configured', stop: async () => {} };
@@ -27,7 +26,7 @@ export async function startRedis(sharedUrl: string | undefined): Promise<BenchRe
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
   const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  // Whatever ends this process must not leave a server behind.
+  // The server must not outlive this process.
   const kill = (): void => {
     child.kill('SIGKILL');
     remove();
@@ -84,7 +83,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** The client library that the ledger uses, on a connection of its own. */
+/** Opens a separate connection with the client library that the ledger uses. */
 export async function bareClient(url: string) {
   const client = createClient({ url });
   client.on('error', () => undefined);
@@ -94,7 +93,7 @@ export async function bareClient(url: string) {
 
 export type BareClient = Awaited<ReturnType<typeof bareClient>>;
 
-/** Removes what a bench has put there: the server may be somebody's own. */
+/** Removes the bench's keys, since the server may be shared. */
 export async function removeKeys(client: BareClient, prefix: string): Promise<void> {
   let cursor = '0';
   do {

@@ -1,6 +1,6 @@
 import type { Ratio } from './measure.ts';
 
-/** What a figure should be. Nothing is asserted: it is printed whether it is. */
+/** The target of a figure. It is printed whether the figure meets it; nothing is asserted. */
 export interface Target {
   readonly atMost?: number;
   readonly atLeast?: number;
@@ -11,11 +11,11 @@ export interface Figure {
   readonly name: string;
   readonly shown: string;
   readonly target: string;
-  /** Undefined where there is no target. */
+  /** Undefined without a target. */
   readonly reached: boolean | undefined;
 }
 
-/** What one bench is given. */
+/** The environment of one bench. */
 export interface BenchContext {
   readonly quick: boolean;
   /** A Redis that the run started, or REDIS_URL. */
@@ -25,7 +25,7 @@ export interface BenchContext {
   readonly report: Report;
 }
 
-/** Prints figures as they come, and keeps them for the table at the end. */
+/** Prints figures as they arrive and keeps them for the final table. */
 export class Report {
   readonly figures: Figure[] = [];
   readonly #bench: string;
@@ -34,7 +34,7 @@ export class Report {
     this.#bench = bench;
   }
 
-  /** A ratio of two sides, with its spread over the blocks, and the raw figures below. */
+  /** Prints a ratio of two sides with its spread over the blocks, and the raw figures below. */
   ratio(name: string, ratio: Ratio, raw: readonly string[], target: Target = {}): void {
     const shown = `${ratio.median.toFixed(2)} x (p10 ${ratio.p10.toFixed(2)}, p90 ${ratio.p90.toFixed(2)})`;
     this.#add(name, ratio.median, shown, 'x', target);
@@ -62,7 +62,7 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** All figures that have a target, one a line. */
+/** Returns all figures with a target, one per line. */
 export function printTable(figures: readonly Figure[]): void {
   const rows = figures.filter(({ reached }) => reached !== undefined);
   if (rows.length === 0) return;

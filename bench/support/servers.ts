@@ -5,13 +5,13 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 
-/** A server as a client starts it. */
+/** A server's command line. */
 export interface Command {
   readonly args: string[];
   readonly env: Record<string, string>;
 }
 
-/** Our server, with the variables given and its data in a folder of its own. */
+/** Returns mcp-once's command line, with these variables and its own data folder. */
 export function ourServer(folder: string, environment: Readonly<Record<string, string>> = {}): Command {
   const data = join(folder, 'data');
   mkdirSync(data, { recursive: true });
@@ -22,7 +22,7 @@ export function ourServer(folder: string, environment: Readonly<Record<string, s
   };
 }
 
-/** The same tools on the bare SDK. */
+/** Returns the command line of the same tools on the bare SDK. */
 export function bareServer(folder: string, kind: 'low' | 'high', tools: readonly Tool[], result: unknown): Command {
   const file = join(folder, 'served.json');
   writeFileSync(file, JSON.stringify({ tools, result }));

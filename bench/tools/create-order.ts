@@ -1,7 +1,7 @@
 import { defineTool, z } from '../../src/index.ts';
 import { orderResult } from '../support/orders.ts';
 
-/** The tool that the benches call: one step, a result of 1 KB, no time of its own. */
+/** The tool that the benches call: one step, a result of 1 KB, no delay. */
 export const createOrder = defineTool({
   name: 'create_order',
   title: 'Create order',

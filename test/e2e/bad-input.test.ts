@@ -9,7 +9,7 @@ const stage = useStage();
 
 const payments = (description: string) => stage.sandbox.described('payment_intents', description);
 
-/** A value within so many containers. */
+/** Returns a value nested in `depth` containers. */
 function nested(depth: number): unknown {
   let value: unknown = 1;
   for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? [value] : { a: value };
@@ -86,7 +86,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** The server takes the call when nothing is wrong with it, and then the count rises. */
+/** Checks that the server accepts the valid call and that the count rises. */
 async function expectWorks(server: ServerProcess, args: Arguments): Promise<void> {
   expect(await server.heard('create_payment', args)).toBe('executed');
   expect(await payments(String(args.description))).toHaveLength(1);
@@ -96,7 +96,7 @@ describe.each([
   ['guarded', true],
   ['control: without the ledger, too', false],
 ])('%s', (_, guarded) => {
-  test('arguments that are not right are refused with the field and why; nothing is executed, and nothing said of values', async () => {
+  test('refuses wrong arguments with field and reason, executes nothing and shows no value', async () => {
     const server = await stage.server({ guarded });
     const before = await stage.sandbox.newest();
     for (const { name, tool = 'create_payment', spoil, code, says } of cases) {
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-/** A server on this stage, spoken to in lines: what the official client would not send or take. */
+/** Starts a server on this stage and talks to it in lines, for input that the official client would not send. */
 function rawServer(args: readonly string[] = [], env: Record<string, string> = {}): Promise<Served> {
   return Served.start(stage.path('.'), args, {
     MCP_ONCE_STORE: `sqlite:${stage.ledgerFile}`,
@@ -121,7 +121,7 @@ function rawServer(args: readonly string[] = [], env: Record<string, string> = {
   });
 }
 
-/** The answer to what was written last: the newest line. */
+/** Returns the answer to the latest write: the newest line. */
 async function answerTo(served: Served, bytes: string): Promise<unknown> {
   const lines = served.lines.length;
   served.child.stdin.write(bytes);
@@ -129,11 +129,11 @@ async function answerTo(served: Served, bytes: string): Promise<unknown> {
   return JSON.parse(served.lines.at(-1) ?? '');
 }
 
-describe('a line that is no call', () => {
+describe('an invalid line on stdin', () => {
   const call = (args: string) =>
     `{"jsonrpc":"2.0","id":77,"method":"tools/call","params":{"name":"create_payment","arguments":${args}}}`;
 
-  test('is answered with an error, and the server lives on', async () => {
+  test('gets an error, and the server continues', async () => {
     const served = await rawServer();
     const before = await stage.sandbox.newest();
     const args = paymentOf(unique('raw'));
@@ -155,7 +155,7 @@ describe('a line that is no call', () => {
     expect(await stage.sandbox.newest()).toBe(before);
     expect(await answerTo(served, `${call(good)}\n`)).toMatchObject({ id: 77, result: { structuredContent: {} } });
     expect(await payments(String(args.description))).toHaveLength(1);
-    // The control of all of these: nothing wrong with it, and no ledger.
+    // The control for all of these: a valid call without a ledger.
     const control = await stage.server({ guarded: false });
     expect(await control.heard('create_payment', args)).toBe('executed');
     expect(await payments(String(args.description))).toHaveLength(2);
@@ -165,7 +165,7 @@ describe('a line that is no call', () => {
 test.each([
   ['', 1],
   [' (control: without the ledger)', 20],
-])('stdout carries protocol only, whatever tools print, and each line is one message%s', async (_, effects) => {
+])('stdout carries one protocol message a line and nothing that tools print%s', async (_, effects) => {
   const upstream = await FixtureUpstream.start();
   onTestFinished(() => upstream.close());
   const off = stage.path('off.json');

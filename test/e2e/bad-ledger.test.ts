@@ -20,8 +20,8 @@ function setVersion(file: string, version: number): void {
 }
 
 describe('a ledger file that cannot be used', () => {
-  test('refuses each call and executes nothing, whatever is wrong with it; mended, the same server goes on', async () => {
-    // Others than root have to come as far as the file.
+  test('refuses each call and executes nothing until it is fixed, whereupon the same server executes', async () => {
+    // Users other than root must reach the file.
     chmodSync(stage.path('.'), 0o755);
     const folder = stage.path('ledgers');
     const file = join(folder, 'ledger.sqlite');
@@ -67,7 +67,7 @@ describe('a ledger file that cannot be used', () => {
     for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o666);
     expect(await server.heard('create_payment', args)).toBe('executed');
     expect(await payments(args)).toHaveLength(1);
-    // Nothing that was in the ledger was lost on the way.
+    // Nothing in the ledger was lost.
     expect(await server.heard('create_payment', known)).toBe('replayed');
     expect(await payments(known)).toHaveLength(1);
   });
@@ -83,7 +83,7 @@ describe('a stored record that does not parse', () => {
   const newer = JSON.stringify({ value: { v: 2, kind: 'operation' } });
   const halved = JSON.stringify({ value: { v: 1, kind: 'operation', key: 'k' } });
 
-  /** Writes something else into the entry of an operation. @returns what puts it back. */
+  /** Overwrites the entry of an operation. @returns a function that restores it. */
   const spoil = (operation: string, bytes: string): (() => void) => {
     const database = new Database(stage.ledgerFile, { timeout: 5_000 });
     const read = database.prepare<[string], { key: string; value: string }>('SELECT * FROM entries WHERE key LIKE ?');
@@ -101,7 +101,7 @@ describe('a stored record that does not parse', () => {
     ['junk', 'junk', /not valid JSON/],
     ['a newer format', newer, /format 2/],
     ['half a record', halved, /does not parse/],
-  ])('(%s) refuses the call and executes nothing, in every server', async (_, bytes, why) => {
+  ])('refuses the call and executes nothing in every server (%s)', async (_, bytes, why) => {
     const args = paymentOf(unique('unreadable'));
     const server = await stage.server();
     const { outcome, result } = await server.call('create_payment', args);
@@ -122,7 +122,7 @@ describe('a stored record that does not parse', () => {
     expect(await payments(args)).toHaveLength(1);
   };
 
-  test('control: without the ledger the call is executed', async () => {
+  test('control: without the ledger, executes the call', async () => {
     const args = paymentOf(unique('unreadable'));
     const server = await stage.server();
     const { outcome } = await server.call('create_payment', args);
@@ -133,7 +133,7 @@ describe('a stored record that does not parse', () => {
   });
 });
 
-describe('a start that cannot be right', () => {
+describe('a start with a wrong configuration', () => {
   const tool = (name: string) => `
     import { defineTool, z } from 'mcp-once';
     export const tool = defineTool({
@@ -154,7 +154,7 @@ describe('a start that cannot be right', () => {
       { file: tool('another'), config: { tools: { create_paymant: { match: 'off' } } } },
       /did you mean "create_payment"\?/,
     ],
-  ])('%s ends it with one sentence on stderr and nothing on stdout', async (_, { file, config = {} }, why) => {
+  ])('ends with one sentence on stderr and nothing on stdout for %s', async (_, { file, config = {} }, why) => {
     const folder = stage.path(unique('tools'));
     mkdirSync(folder);
     if (file !== undefined) writeFileSync(join(folder, 'tool.mjs'), file);
@@ -166,7 +166,7 @@ describe('a start that cannot be right', () => {
     expect(error.message).toMatch(why);
     expect(error.message.trim().split('\n')).toHaveLength(1);
     expect(await stage.sandbox.newest()).toBe(before);
-    // With that mended, it starts and serves.
+    // With the problem fixed, it starts and serves.
     writeFileSync(join(folder, 'tool.mjs'), tool('another'));
     const server = await stage.server({ args: ['--tools', folder] });
     const { tools } = await server.client.listTools();

@@ -3,7 +3,7 @@ import type { Arguments, ServerProcess } from './support/server.ts';
 import { fixtureTools, invoiceFor, testKey, unique, until, useStage } from './support/stage.ts';
 import { FixtureUpstream } from './support/upstream.ts';
 
-// The lease is the default: whoever repeats a call learns of its outcome because it is settled, not because it lapsed.
+// With the default lease, a repeat gets the outcome because it is settled, not because the lease lapsed.
 const stage = useStage({ args: ['--tools', fixtureTools] });
 
 const invoicePath = '^/v1/invoices$';
@@ -16,13 +16,13 @@ beforeAll(async () => {
 });
 afterAll(() => upstream.close());
 
-/** How a caller is lost in the middle of its call. */
+/** A way to lose the caller in the middle of its call. */
 interface Way {
   readonly name: string;
   lose(server: ServerProcess, caller: AbortController): Promise<unknown>;
-  /** Resolves when the server, released, has done all that it will. */
+  /** Resolves when the released server has finished. */
   end(server: ServerProcess): Promise<unknown>;
-  /** What the caller heard. */
+  /** What the caller received. */
   readonly heard: string;
 }
 
@@ -34,7 +34,7 @@ const ways: readonly Way[] = [
     heard: 'no answer',
     lose: async (server, caller) => {
       caller.abort();
-      // What was sent before is taken in before this is answered: the notification, too.
+      // The server reads everything sent before, including the notification, before it answers this.
       await server.ping();
     },
     end: (server) => server.ping(),
@@ -68,7 +68,7 @@ const ways: readonly Way[] = [
   },
 ];
 
-/** Calls, loses the caller when the invoice is made and its answer withheld, and lets the answer go. */
+/** Calls, loses the caller while the invoice's answer is withheld, and then releases the answer. */
 async function loseCaller(server: ServerProcess, args: Arguments, way: Way): Promise<string> {
   const since = await stage.sandbox.newest();
   await stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
@@ -81,10 +81,10 @@ async function loseCaller(server: ServerProcess, args: Arguments, way: Way): Pro
   return calling;
 }
 
-describe.each(ways)('a call in the middle, $name', (way) => {
+describe.each(ways)('a call in progress, $name', (way) => {
   const debug = { MCP_ONCE_LOG_LEVEL: 'debug' };
 
-  test('runs to its end and is settled: the repeat through another server is a replay', async () => {
+  test('is finished and settled, and its repeat through another server is a replay', async () => {
     const args = invoiceFor(customer, unique(way.name));
     const [server, other] = [await stage.server({ env: debug }), await stage.server()];
     expect(await loseCaller(server, args, way)).toBe(way.heard);
@@ -94,7 +94,7 @@ describe.each(ways)('a call in the middle, $name', (way) => {
     expect(told.result.total).toBeGreaterThan(0);
   });
 
-  test('control: without the ledger the repeat makes a second invoice', async () => {
+  test('control: without the ledger, makes a second invoice when repeated', async () => {
     const args = invoiceFor(customer, unique(way.name));
     const [server, other] = await Promise.all([
       stage.server({ guarded: false, env: debug }),
@@ -107,7 +107,7 @@ describe.each(ways)('a call in the middle, $name', (way) => {
 });
 
 describe('a call cancelled before anything was sent', () => {
-  /** Cancels while the client of the upstream is still being opened. */
+  /** Cancels while the upstream client is still opening. */
   const cancelEarly = async (server: ServerProcess, name: string): Promise<void> => {
     upstream.closeGate();
     const caller = new AbortController();
@@ -120,7 +120,7 @@ describe('a call cancelled before anything was sent', () => {
   };
   const env = () => ({ DOCUMENTS_URL: upstream.url });
 
-  test('executes nothing, and the repeat is executed', async () => {
+  test('executes nothing, and its repeat executes', async () => {
     const name = unique('early');
     const [server, other] = await stage.servers(2, { env: env() });
     if (!server || !other) throw new Error('no servers');
@@ -130,7 +130,7 @@ describe('a call cancelled before anything was sent', () => {
     expect(upstream.writes.filter((write) => write.name === name)).toHaveLength(1);
   });
 
-  test('control: without the ledger it is executed, and the repeat, too', async () => {
+  test('control: without the ledger, executes, and so does its repeat', async () => {
     const name = unique('early');
     const server = await stage.server({ guarded: false, env: env() });
     await cancelEarly(server, name);
@@ -140,7 +140,7 @@ describe('a call cancelled before anything was sent', () => {
   });
 });
 
-describe('a client that gave up, and called again', () => {
+describe('a client that gave up and calls again', () => {
   const giveUp = async (guarded: boolean) => {
     const args = invoiceFor(customer, unique('time-out'));
     const server = await stage.server({ guarded });
@@ -152,13 +152,13 @@ describe('a client that gave up, and called again', () => {
     return { heard: [first, await calling], made: await stage.sandbox.described('invoices', String(args.memo)) };
   };
 
-  test('waits for the call that is still under way, and is told of its invoice', async () => {
+  test('waits for the call in progress and gets its invoice', async () => {
     const { heard, made } = await giveUp(true);
     expect(heard).toEqual(['no answer', 'replayed']);
     expect(made).toHaveLength(1);
   });
 
-  test('control: without the ledger there are two', async () => {
+  test('control: without the ledger, makes two invoices', async () => {
     const { heard, made } = await giveUp(false);
     expect(heard).toEqual(['no answer', 'executed']);
     expect(made).toHaveLength(2);

@@ -11,17 +11,17 @@ function pay(server: ServerProcess, args: Arguments, options?: CallOptions) {
 }
 
 const hostKeyMeta = 'mcp-once/idempotency-key';
-/** The two places where a host program's own key may stand. */
+/** The two places for a host program's own key. */
 const inMeta = (key: unknown): CallOptions => ({ meta: { [hostKeyMeta]: key } });
 const inParams = (key: unknown): CallOptions => ({ params: { idempotencyKey: key } });
 
-describe('an identical call that is really meant', () => {
-  test('passes the token of a replay, once for each further operation; used again, it replays', async () => {
+describe('an identical call that is meant twice', () => {
+  test('executes once for each token of a replay, and replays a token that is used again', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
     const [server, other] = [await stage.server(), await stage.server()];
     const first = await pay(server, args);
-    // Only who has seen a replay knows a token.
+    // Only a caller that has seen a replay knows a token.
     expect(first.outcome.repeatToken).toBeUndefined();
     const replay = await pay(server, args);
     const { repeatToken: token } = replay.outcome;
@@ -36,12 +36,12 @@ describe('an identical call that is really meant', () => {
     const third = await pay(other, { ...args, repeat_token: again.outcome.repeatToken });
     expect(third.words).toBe('executed');
     expect(await payments(description)).toEqual([first.result.id, second.result.id, third.result.id]);
-    // Without a token it is still the first one that is meant.
+    // Without a token the call still means the first operation.
     expect((await pay(other, args)).result).toEqual(first.result);
     expect(await payments(description)).toHaveLength(3);
   });
 
-  test('at once in two processes with one token: one further operation', async () => {
+  test('executes once for one token in two processes at the same time', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
     const [server, other] = [await stage.server(), await stage.server()];
@@ -54,7 +54,7 @@ describe('an identical call that is really meant', () => {
     expect(await payments(description)).toHaveLength(2);
   });
 
-  test('a token that is made up, changed, or of another operation is refused, and nothing is executed', async () => {
+  test('is refused without execution for a token that is invented, changed or from another operation', async () => {
     const [description, elsewhere] = [unique('meant'), unique('meant')];
     const [args, others] = [paymentOf(description), paymentOf(elsewhere)];
     const server = await stage.server();
@@ -78,7 +78,7 @@ describe('an identical call that is really meant', () => {
     expect((await pay(server, { ...args, repeat_token: token })).words).toBe('executed');
   });
 
-  test('control: without the ledger each of four calls charges', async () => {
+  test('control: without the ledger, charges with each of four calls', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
     const server = await stage.server({ guarded: false });
@@ -91,7 +91,7 @@ describe("the host program's own key", () => {
   test.each([
     ['in _meta', inMeta],
     ['in params.idempotencyKey', inParams],
-  ])('%s names the operation: one key, one effect; two keys, two', async (_, withKey) => {
+  ])('names the operation by %s: one effect for one key, two for two keys', async (_, withKey) => {
     const description = unique('host key');
     const args = paymentOf(description);
     const [server, other] = [await stage.server(), await stage.server()];
@@ -105,12 +105,12 @@ describe("the host program's own key", () => {
     ];
     expect(told.map(({ words }) => words)).toEqual(['executed', 'replayed', 'executed', 'replayed', 'executed']);
     expect(told[1]?.result).toEqual(told[0]?.result);
-    // A host that means a second one sends another key: no token is handed out.
+    // A host sends another key to mean a second operation, so it gets no token.
     expect(told[1]?.outcome.repeatToken).toBeUndefined();
     expect(await payments(description)).toEqual([told[0]?.result.id, told[2]?.result.id, told[4]?.result.id]);
   });
 
-  test('is one key, wherever it stands', async () => {
+  test('has one meaning wherever it stands', async () => {
     const description = unique('host key');
     const args = paymentOf(description);
     const server = await stage.server();
@@ -120,7 +120,7 @@ describe("the host program's own key", () => {
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test('with other arguments is a conflict that names them, with the first result', async () => {
+  test('answers other arguments with a conflict that names them and encloses the first result', async () => {
     const [description, otherwise] = [unique('host key'), unique('host key')];
     const args = paymentOf(description);
     const server = await stage.server();
@@ -140,7 +140,7 @@ describe("the host program's own key", () => {
     ['a number', 5, /not a string/],
     ['null', null, /not a string/],
     ['with a line break', 'a\nb', /control character/],
-  ])('%s is refused, and nothing is executed', async (_, key, why) => {
+  ])('is refused without execution: %s', async (_, key, why) => {
     const description = unique('bad key');
     const args = paymentOf(description);
     const server = await stage.server();
@@ -155,7 +155,7 @@ describe("the host program's own key", () => {
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test('control: where keys and ledger are off, one key charges twice', async () => {
+  test('control: without keys and ledger, charges twice for one key', async () => {
     const description = unique('host key');
     const args = paymentOf(description);
     const server = await stage.server({ guarded: false });

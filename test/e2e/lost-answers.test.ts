@@ -10,7 +10,7 @@ const itemPath = '^/v1/invoiceitems$';
 
 const payments = (description: string) => stage.sandbox.described('payment_intents', description);
 
-/** The idempotency keys of the POSTs to a path since a request. */
+/** Returns the idempotency keys of the POSTs to a path since a request. */
 async function keysSince(seq: number, path: string): Promise<(string | null)[]> {
   const requests = await stage.sandbox.requests('POST', new RegExp(path), seq);
   return requests.map((request) => request.idempotency_key);
@@ -20,11 +20,11 @@ async function heardTwice(server: ServerProcess, tool: string, args: Arguments):
   return [await server.heard(tool, args), await server.heard(tool, args)];
 }
 
-describe('the upstream did it, and its answer was lost', () => {
+describe('an effect whose answer was lost', () => {
   const lose = () =>
     stage.sandbox.fault({ fault: 'drop_answer', match: { method: 'POST', path: invoicePath, count: 2 } });
 
-  test('it is sent again under the same key: one invoice, and the caller is told of it', async () => {
+  test('is sent again under the same key: the caller gets the one invoice', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('lost'));
     const server = await stage.server();
@@ -37,7 +37,7 @@ describe('the upstream did it, and its answer was lost', () => {
     expect(new Set(keys).size).toBe(1);
   });
 
-  test('control: without the ledger the caller does not know, and calling again makes a second one', async () => {
+  test('control: without the ledger, leaves the caller uncertain, and another call makes a second invoice', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('lost'));
     const server = await stage.server({ guarded: false });
@@ -47,10 +47,10 @@ describe('the upstream did it, and its answer was lost', () => {
   });
 });
 
-describe('the upstream did it, and answered 500', () => {
+describe('an effect that was answered with 500', () => {
   const fail = () => stage.sandbox.fault({ fault: 'error_after_effect', match: { method: 'POST', path: paymentPath } });
 
-  test('the 500 is saved under the key, so that sending again tells nothing: the upstream is asked', async () => {
+  test('is looked up at the upstream, since the 500 is saved under the key', async () => {
     const description = unique('saved 500');
     const server = await stage.server();
     const since = await stage.sandbox.newest();
@@ -67,7 +67,7 @@ describe('the upstream did it, and answered 500', () => {
     expect(new Set(requests.map((request) => request.idempotency_key)).size).toBe(1);
   });
 
-  test('control: without the ledger calling again charges a second time', async () => {
+  test('control: without the ledger, charges a second time when called again', async () => {
     const description = unique('saved 500');
     const server = await stage.server({ guarded: false });
     await fail();
@@ -76,14 +76,14 @@ describe('the upstream did it, and answered 500', () => {
   });
 });
 
-describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer, and then refusals (%s)', (fault) => {
-  /** The first request takes effect and loses its answer; those after it are refused before anything is looked up. */
+describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer followed by refusals (%s)', (fault) => {
+  /** Executes the first request without an answer, and refuses the next ones before any lookup. */
   const loseAndRefuse = async (): Promise<void> => {
     await stage.sandbox.fault({ fault: 'drop_answer', match: { method: 'POST', path: paymentPath } });
     await stage.sandbox.fault({ fault, match: { method: 'POST', path: paymentPath, nth: 2, count: 2 } });
   };
 
-  test('a refusal settles nothing: nothing is sent under another key, and the outcome stays unknown until it is told', async () => {
+  test('stays unknown until it is recovered, and nothing is sent under another key', async () => {
     const description = unique(fault);
     const args = paymentOf(description);
     const server = await stage.server({ config: { tools: { create_payment: { recovery: 'resend' } } } });
@@ -100,7 +100,7 @@ describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer, and then 
     expect(new Set(keys).size).toBe(1);
   });
 
-  test('with the shipped recoveries the caller is told at once: the payment is found upstream', async () => {
+  test('is recovered at once by the shipped recoveries, which find the payment upstream', async () => {
     const description = unique(fault);
     const server = await stage.server();
     const since = await stage.sandbox.newest();
@@ -113,14 +113,14 @@ describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer, and then 
     expect(new Set(await keysSince(since, paymentPath)).size).toBe(1);
   });
 
-  test('control: without the ledger calling again charges a second time', async () => {
+  test('control: without the ledger, charges a second time when called again', async () => {
     const description = unique(fault);
     const server = await stage.server({ guarded: false });
     await stage.sandbox.fault({ fault: 'drop_answer', match: { method: 'POST', path: paymentPath } });
     await stage.sandbox.fault({ fault, match: { method: 'POST', path: paymentPath, nth: 2 } });
     const args = paymentOf(description);
     expect(await heardTwice(server, 'create_payment', args)).toEqual(['outcome_unknown', 'operation_failed']);
-    // A refusal says that it is safe to call again; here it is not.
+    // The refusal claims that calling again is safe, which is wrong here.
     expect(await server.heard('create_payment', args)).toBe('executed');
     expect(await payments(description)).toHaveLength(2);
   });
@@ -129,7 +129,7 @@ describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer, and then 
 describe('a step that fails after others took effect', () => {
   const refuseLine = () => stage.sandbox.fault({ fault: 'rate_limit', match: { method: 'POST', path: itemPath } });
 
-  test('is incomplete and names them; the same call goes on from there, another one is a conflict', async () => {
+  test('is incomplete and names them: the same call continues from there, another call is a conflict', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('incomplete'));
     const [server, other] = [await stage.server(), await stage.server()];
@@ -154,7 +154,7 @@ describe('a step that fails after others took effect', () => {
     expect(new Set(await keysSince(since, itemPath)).size).toBe(2);
   });
 
-  test('control: without the ledger calling again makes a second invoice', async () => {
+  test('control: without the ledger, makes a second invoice when called again', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('incomplete'));
     const server = await stage.server({ guarded: false });
@@ -164,14 +164,14 @@ describe('a step that fails after others took effect', () => {
   });
 });
 
-describe('a call in other words after a crash', () => {
-  test('the first words are carried out, and the second are a conflict that names the field', async () => {
+describe('a reworded call after a crash', () => {
+  test('finishes the first wording, and gets a conflict that names the field', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('first words'));
     const [first, second] = [await stage.server({ strike: { at: 'mcp-once:answer' } }), await stage.server()];
     expect(await first.heard('create_invoice', args)).toBe('no answer');
     expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
-    // A conflict from the beginning; with the first result as soon as the dead server's lease has lapsed.
+    // A conflict from the start, which encloses the first result once the dead server's lease has lapsed.
     const told: Told[] = [];
     await until(async () => {
       told.push(await second.call('create_invoice', { ...args, memo: 'second words' }));
@@ -184,7 +184,7 @@ describe('a call in other words after a crash', () => {
     expect(await second.heard('create_invoice', args)).toBe('replayed');
   });
 
-  test('control: without the ledger there are two invoices', async () => {
+  test('control: without the ledger, makes two invoices', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('first words'));
     const first = await stage.server({ guarded: false, strike: { at: 'mcp-once:answered' } });

@@ -17,7 +17,7 @@ const invoices = (memo: string) => stage.sandbox.described('invoices', memo);
 const on = (redis: TestRedis, options: ServerOptions = {}) =>
   stage.server({ ...options, env: { ...options.env, MCP_ONCE_STORE: redis.url, MCP_ONCE_SUBJECT: 'e2e' } });
 
-/** The next invoice is made, and its answer withheld. */
+/** Withholds the answer of the next invoice. */
 const withhold = () =>
   stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
 
@@ -35,7 +35,7 @@ describe('servers that share a Redis', () => {
     return Promise.all(calls);
   };
 
-  test('called at once in three processes: one effect, and all are told the same', async () => {
+  test('execute concurrent calls in three processes once and give all of them the result', async () => {
     const memo = unique('redis');
     const told = await atOnce(true, memo);
     const words = told.map((each) => each.words).sort();
@@ -45,15 +45,15 @@ describe('servers that share a Redis', () => {
     expect(new Set(told.map(({ result }) => result.id))).toEqual(new Set([made]));
   });
 
-  test('control: without the ledger there are 15', async () => {
+  test('control: without the ledger, execute all 15', async () => {
     const memo = unique('redis');
     await atOnce(false, memo);
     expect(await invoices(memo)).toHaveLength(15);
   });
 
   test.each([
-    ['one of them killed in the middle (SIGKILL): another one recovers', true],
-    ['control: without the ledger, one of them killed in the middle, there are two', false],
+    ['recover the operation of a server that is killed in the middle (SIGKILL)', true],
+    ['control: without the ledger, make two invoices after a kill in the middle', false],
   ])('%s', async (_, guarded) => {
     const memo = unique('redis');
     const args = invoiceFor(customer, memo);
@@ -80,7 +80,7 @@ describe.skipIf(!hasRedisServer)('a Redis that fails', () => {
   });
   afterAll(() => redis.stop());
 
-  test('killed in the middle and started again: the operation is settled, and its repeat replayed', async () => {
+  test('lets the operation settle and its repeat replay after a kill and restart in the middle', async () => {
     const memo = unique('redis');
     const args = invoiceFor(customer, memo);
     const [first, second] = await Promise.all([on(redis), on(redis)]);
@@ -101,7 +101,7 @@ describe.skipIf(!hasRedisServer)('a Redis that fails', () => {
     expect(told.result.total).toBeGreaterThan(0);
   });
 
-  test('control: without the ledger a Redis that is gone keeps nobody from a second invoice', async () => {
+  test('control: without the ledger, prevents no second invoice', async () => {
     const memo = unique('redis');
     const args = invoiceFor(customer, memo);
     const server = await on(redis, { guarded: false });
@@ -114,7 +114,7 @@ describe.skipIf(!hasRedisServer)('a Redis that fails', () => {
     await redis.restart();
   });
 
-  test('down at the start: nothing is executed, the server lives on, and works when it is up', async () => {
+  test('prevents execution while it is down at the start, and the server works once it is up', async () => {
     const memo = unique('redis');
     const args = invoiceFor(customer, memo);
     await redis.kill();
@@ -134,7 +134,7 @@ describe.skipIf(!hasRedisServer)('a Redis that fails', () => {
   });
 });
 
-/** Calls again while the ledger is not available, as the answer bids. */
+/** Calls again while the ledger is unavailable, as the answer asks. */
 async function callUntilKnown(server: Awaited<ReturnType<typeof on>>, args: Parameters<typeof server.call>[1]) {
   let told = await server.call('create_invoice', args);
   await until(async () => {

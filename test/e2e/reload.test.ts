@@ -14,14 +14,14 @@ import { until } from './support/stage.ts';
 
 const eras = ['2025', '2026'] as const;
 
-/** A configuration, a folder of tools, and what they act on. */
+/** A configuration, a folder of tools, and their upstream. */
 async function stage(config: object = {}) {
   const folder = temporaryFolder();
   const tools = temporaryFolder();
   const upstream = await CountingUpstream.start();
   const env = { PATH: process.env.PATH ?? '', HOME: folder, XDG_DATA_HOME: folder, MCP_ONCE_LOG_LEVEL: 'info' };
   const file = join(folder, 'config.json');
-  // As a whole, at once: a server may be reading.
+  // Replace the file atomically, since a server may be reading it.
   const write = (path: string, text: string) => {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
@@ -40,7 +40,7 @@ async function stage(config: object = {}) {
   return { folder, upstream, env, configure, tool, broken, remove, args: [mainFile, 'serve', '--config', file] };
 }
 
-/** A server that can be told to read its tools again. */
+/** A server that can be asked to reload. */
 interface Reloadable {
   readonly stderr: string;
   signal(signal: NodeJS.Signals): void;
@@ -49,7 +49,7 @@ interface Reloadable {
 const ends = /the tools were reloaded|The tools stay as they were/g;
 const endsIn = ({ stderr }: Reloadable) => stderr.match(ends)?.length ?? 0;
 
-/** Resolves when the tools have been read again, or could not be. */
+/** Resolves when a reload has succeeded or failed. */
 async function reload(server: Reloadable): Promise<void> {
   const before = endsIn(server);
   server.signal('SIGHUP');
@@ -65,7 +65,7 @@ async function startHttp({ args, env }: { args: string[]; env: Record<string, st
 const heard = (listeners: readonly Listener[], times: number) =>
   vi.waitFor(() => expect(listeners.map((each) => each.told())).toEqual(listeners.map(() => times)), 20_000);
 
-describe('over HTTP', () => {
+describe('a reload over HTTP', () => {
   async function listening() {
     const on = await stage();
     const server = await startHttp(on);
@@ -73,7 +73,7 @@ describe('over HTTP', () => {
     return { ...on, server, listeners };
   }
 
-  test('a tool more: clients of both eras are told, list it, and call it', async () => {
+  test('notifies clients of both eras of a new tool, which they list and call', async () => {
     const { server, listeners, tool, upstream } = await listening();
     for (const each of listeners) {
       expect(each.capability()).toEqual({ listChanged: true });
@@ -89,7 +89,7 @@ describe('over HTTP', () => {
     expect(upstream.count('a')).toBe(1);
   });
 
-  test('what is wrong is told on stderr, the old tools stay, and nobody is told before it is mended', async () => {
+  test('reports an error on stderr, keeps the old tools, and notifies nobody until the error is fixed', async () => {
     const { server, listeners, tool, broken, configure } = await listening();
     tool('send_three');
     broken('send_two');
@@ -114,14 +114,14 @@ describe('over HTTP', () => {
     for (const each of listeners) expect(await each.tools()).toEqual(['send_one', 'send_three', 'send_two']);
   });
 
-  test('of what looks the same in the list nobody is told; of what looks otherwise, once', async () => {
+  test('notifies nobody of an unchanged list, and once of a changed list', async () => {
     const { server, listeners, tool, configure, upstream } = await listening();
     for (const each of listeners) await each.call('send_one', { item: 'a' });
     await reload(server);
     for (const each of listeners) await each.call('send_one', { item: 'b' });
-    // What is the same file is the same module, and keeps its client.
+    // An unchanged file is the same module and keeps its client.
     expect(upstream.arrived).toEqual(['a', 'b']);
-    // It does something else now, which no list shows.
+    // Its code changed, which no list shows.
     tool('send_one', { version: 2 });
     configure({ tools: { send_two: { window: '1h' } }, leaseMs: 5_000 });
     await reload(server);
@@ -135,7 +135,7 @@ describe('over HTTP', () => {
     expect(listeners.map((each) => each.told())).toEqual([1, 1]);
   });
 
-  test.each(eras)('a repeat across it is a replay: one effect; what is new runs the new code (%s)', async (era) => {
+  test.each(eras)('replays a repeat across it, and runs the new code for a new call (%s)', async (era) => {
     const on = await stage();
     const server = await startHttp(on);
     const client = await httpListener(era, server.url);
@@ -146,17 +146,17 @@ describe('over HTTP', () => {
     await reload(server);
     expect(await client.call('send_one', { item: 'a' })).toMatchObject({ words: 'replayed', result: { version: 1 } });
     expect(on.upstream.count('a')).toBe(1);
-    // The control: with another identity there is another effect, by the tool that was loaded anew.
+    // The control: another identity has another effect, by the reloaded tool.
     expect(await client.call('send_one', { item: 'b' })).toMatchObject({ words: 'executed', result: { version: 2 } });
     expect(on.upstream.count('b')).toBe(1);
   });
 
-  test('what an earlier tool left unknown is recovered by the one that has its name now', async () => {
+  test('recovers the unknown outcome of an earlier tool with the tool that has its name now', async () => {
     const { server, listeners, tool, upstream } = await listening();
     const [older, newer] = listeners as [Listener, Listener];
     const codeOf = async (client: Listener) => (await client.call('send_one', { item: 'lost' })).outcome.code;
     expect(await codeOf(older)).toBe('outcome_unknown');
-    // The control: the same tool still cannot tell.
+    // The control: the same tool still cannot recover it.
     await reload(server);
     expect(await codeOf(newer)).toBe('outcome_unknown');
     const lookup = "async () => ({ status: 'found', result: { version: 2 } })";
@@ -168,7 +168,7 @@ describe('over HTTP', () => {
     expect(upstream.count('lost')).toBe(1);
   });
 
-  test('a call in flight goes on with the tool it began with, and its client is closed after it', async () => {
+  test('finishes a call in flight with the tool it began with, then closes the client of that tool', async () => {
     const { server, listeners, tool, upstream } = await listening();
     const [older, newer] = listeners as [Listener, Listener];
     upstream.hold('a');
@@ -187,7 +187,7 @@ describe('over HTTP', () => {
     expect(upstream.count('a')).toBe(1);
   });
 
-  test('a tool that was removed while it ran answers its caller; then it is not there', async () => {
+  test('answers the caller of a tool that is removed while it runs, and then lists it no longer', async () => {
     const { server, listeners, remove, upstream } = await listening();
     const [older] = listeners as [Listener, Listener];
     upstream.hold('a');
@@ -205,7 +205,7 @@ describe('over HTTP', () => {
     expect(upstream.count('a')).toBe(1);
   });
 
-  test('asked several times while it is under way, those are served together, and the last content counts', async () => {
+  test('serves several requests during one reload together, with the last content', async () => {
     const { server, listeners, tool, upstream, configure } = await listening();
     upstream.hold('loading');
     const top = `await fetch('${upstream.url}', { method: 'POST', body: '{"item":"loading"}' });`;
@@ -215,7 +215,7 @@ describe('over HTTP', () => {
     for (const window of ['1h', '2h']) {
       configure({ tools: { send_two: { window } } });
       server.signal('SIGHUP');
-      // Each is taken in before the next comes: the system may merge two that wait.
+      // Wait for each signal to arrive, since the system may merge pending signals.
       expect((await fetch(new URL('/healthz', server.url))).status).toBe(200);
     }
     configure({ tools: { send_two: { enabled: false } } });
@@ -226,12 +226,12 @@ describe('over HTTP', () => {
     await heard(listeners, 1);
     await until(() => endsIn(server) >= 2);
     for (const each of listeners) expect(await each.tools()).toEqual(['send_one']);
-    // Four have asked; the last may have been heard of only when the others were being served.
+    // Of four requests, the last may have arrived only while the others were served.
     expect(endsIn(server)).toBeLessThan(4);
     expect(upstream.count('loading')).toBe(1);
   });
 
-  test('whoever may see a part is told of that part alone', async () => {
+  test('notifies a caller only of the tools that it may see', async () => {
     const part = createToken();
     const whole = createToken();
     const who = { tenant: 'acme', subject: 'alice' };
@@ -266,7 +266,7 @@ describe('over HTTP', () => {
   });
 });
 
-test('a session is told of what the token shows that came last', async () => {
+test('notifies a session by the latest token it used', async () => {
   const [part, whole] = [createToken(), createToken()];
   const who = { tenant: 'acme', subject: 'alice' };
   const tokens = [
@@ -301,7 +301,7 @@ test('a session is told of what the token shows that came last', async () => {
   await until(() => received.includes('notifications/tools/list_changed'));
 });
 
-describe('over stdio', () => {
+describe('a reload over stdio', () => {
   async function start(era: (typeof eras)[number], args: string[], env: Record<string, string>) {
     const [command, stderr] = [process.execPath, 'pipe'] as const;
     const transport =
@@ -318,7 +318,7 @@ describe('over stdio', () => {
     return { server, client: await listener(era, transport) };
   }
 
-  test.each(eras)('a client is told once what looks otherwise, and of nothing else (%s)', async (era) => {
+  test.each(eras)('notifies the client once of a changed list, and of nothing else (%s)', async (era) => {
     const { args, env, tool, broken, upstream } = await stage();
     const { server, client } = await start(era, args, env);
     expect(client.capability()).toEqual({ listChanged: true });
@@ -336,7 +336,7 @@ describe('over stdio', () => {
     expect(upstream.count('a')).toBe(1);
   });
 
-  test('the document of an API is read again', async () => {
+  test('reads the document of an API again', async () => {
     const { folder, env } = await stage();
     const file = join(folder, 'api.json');
     const document = (...operations: string[]) => {
@@ -361,7 +361,7 @@ describe('over stdio', () => {
 
 const hasScript = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
 
-/** Serves in a terminal of its own. @returns what it printed, and what closes the terminal. */
+/** Serves in a new terminal. @returns its output and a function that closes the terminal. */
 async function inTerminal(command: readonly string[], env: Record<string, string>) {
   const terminal = spawn('script', ['-qec', command.join(' '), '/dev/null'], { env: { ...env, SHELL: '/bin/sh' } });
   const closed = new Promise((resolve) => terminal.once('close', resolve));
@@ -377,14 +377,14 @@ async function inTerminal(command: readonly string[], env: Record<string, string
   return { printed: () => printed, close };
 }
 
-describe.runIf(hasScript)('in a terminal', () => {
+describe.runIf(hasScript)('a server in a terminal', () => {
   const isServing = (url: string) =>
     fetch(new URL('/healthz', url)).then(
       ({ ok }) => ok,
       () => false,
     );
 
-  test('SIGHUP has the tools read again; when the terminal is gone, the server is, too', async () => {
+  test('reloads its tools on SIGHUP, and ends when the terminal is gone', async () => {
     const { args, env, folder } = await stage();
     const pidFile = join(folder, 'pid');
     const serve = [process.execPath, ...args, '--http', '127.0.0.1:0'];

@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 const invoices = (memo: string) => stage.sandbox.described('invoices', memo);
 
-/** The same call as a model writes it the next time: keys in another order, null for what it leaves out. */
+/** Returns the same call as a model may write it again: keys in another order, null for omitted fields. */
 function rewritten(args: Arguments): Arguments {
   const reversed = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(reversed);
@@ -26,14 +26,14 @@ function rewritten(args: Arguments): Arguments {
   return { repeat_token: null, ...rest, customer: { email: null, ...who, name: null } };
 }
 
-/** How many heard each words. */
+/** Counts the callers by what they heard. */
 function tally(told: readonly Told[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { words } of told) counts[words] = (counts[words] ?? 0) + 1;
   return counts;
 }
 
-/** All were told the same, and of the one invoice that there is. */
+/** Checks that all callers got the one existing invoice. */
 async function expectOneInvoice(memo: string, told: readonly Told[]): Promise<void> {
   const made = await invoices(memo);
   expect(made).toHaveLength(1);
@@ -41,12 +41,12 @@ async function expectOneInvoice(memo: string, told: readonly Told[]): Promise<vo
   expect(told[0]?.result.id).toBe(made[0]);
 }
 
-describe('called again', () => {
-  test('with keys in another order and nulls added: one invoice, and the replay is as the schema has it', async () => {
+describe('a repeated call', () => {
+  test('makes one invoice with reordered keys and added nulls, and its replay matches the schema', async () => {
     const memo = unique('again');
     const args = invoiceFor(customer, memo);
     const server = await stage.server();
-    // From here on the client itself checks each result against the tool's output schema.
+    // After this the client checks each result against the tool's output schema.
     await server.client.listTools();
     const told = [await server.call('create_invoice', args), await server.call('create_invoice', rewritten(args))];
     expect(told.map(({ words }) => words)).toEqual(['executed', 'replayed']);
@@ -54,7 +54,7 @@ describe('called again', () => {
     expect(told[1]?.outcome).toMatchObject({ operation: told[0]?.outcome.operation, generation: 1, attempt: 1 });
   });
 
-  test('through a server that was started later: replayed from the ledger', async () => {
+  test('is replayed from the ledger by a server that was started later', async () => {
     const memo = unique('later');
     const args = invoiceFor(customer, memo);
     const first = await stage.server();
@@ -65,7 +65,7 @@ describe('called again', () => {
     await expectOneInvoice(memo, told);
   });
 
-  test('control: without the ledger there are two', async () => {
+  test('control: without the ledger, makes two invoices', async () => {
     const memo = unique('again');
     const args = invoiceFor(customer, memo);
     const server = await stage.server({ guarded: false });
@@ -83,14 +83,14 @@ describe('50 calls at once in one process', () => {
     return Promise.all(Array.from({ length: 50 }, (_, index) => call(index)));
   };
 
-  test('have one effect, and all are told the same', async () => {
+  test('have one effect and all get its result', async () => {
     const memo = unique('fifty');
     const told = await atOnce(true, memo);
     expect(tally(told)).toEqual({ executed: 1, replayed: 49 });
     await expectOneInvoice(memo, told);
   });
 
-  test('control: without the ledger they have 50', async () => {
+  test('control: without the ledger, have 50 effects', async () => {
     const memo = unique('fifty');
     expect(tally(await atOnce(false, memo))).toEqual({ executed: 50 });
     expect(await invoices(memo)).toHaveLength(50);
@@ -105,14 +105,14 @@ describe('five calls at once in each of three processes', () => {
     return Promise.all(calls);
   };
 
-  test('have one effect, and all are told the same', async () => {
+  test('have one effect and all get its result', async () => {
     const memo = unique('three');
     const told = await atOnce(true, memo);
     expect(tally(told)).toEqual({ executed: 1, replayed: 14 });
     await expectOneInvoice(memo, told);
   });
 
-  test('control: without the ledger they have 15', async () => {
+  test('control: without the ledger, have 15 effects', async () => {
     const memo = unique('three');
     expect(tally(await atOnce(false, memo))).toEqual({ executed: 15 });
     expect(await invoices(memo)).toHaveLength(15);

@@ -6,8 +6,8 @@ const stage = useStage();
 
 const payments = (description: string) => stage.sandbox.described('payment_intents', description);
 
-describe('the same arguments of somebody else, or for somewhere else', () => {
-  /** Servers on one ledger, each of which means operations of its own. */
+describe('the same arguments of another subject or for another upstream', () => {
+  /** Starts servers on one ledger whose operations are separate. */
   const elsewhere: readonly (readonly [string, Record<string, string>])[] = [
     ['the first tenant', {}],
     ['another tenant', { MCP_ONCE_TENANT: 'acme' }],
@@ -27,19 +27,19 @@ describe('the same arguments of somebody else, or for somewhere else', () => {
     return Promise.all(servers.map(each));
   };
 
-  test('are separate operations, and each is repeated by itself', async () => {
+  test('are separate operations, each with its own repeats', async () => {
     const description = unique('separate');
     expect(await callEach(true, description)).toEqual(elsewhere.map(() => ['executed', 'replayed']));
     expect(await payments(description)).toHaveLength(elsewhere.length);
   });
 
-  test('control: without the ledger each call has its effect', async () => {
+  test('control: without the ledger, each have an effect', async () => {
     const description = unique('separate');
     expect(await callEach(false, description)).toEqual(elsewhere.map(() => ['executed', 'executed']));
     expect(await payments(description)).toHaveLength(2 * elsewhere.length);
   });
 
-  test('whether the environment or the file says whose they are makes no difference', async () => {
+  test('have the same subject from the environment and from the file', async () => {
     const description = unique('separate');
     const args = paymentOf(description);
     const env = { MCP_ONCE_TENANT: 'acme', MCP_ONCE_SUBJECT: 'grace', MCP_ONCE_LOG_LEVEL: 'error' };
@@ -56,7 +56,7 @@ describe('the same arguments of somebody else, or for somewhere else', () => {
 describe('update_customer', () => {
   const setNames = async (guarded: boolean, names: readonly string[]) => {
     const customer = await stage.sandbox.customer(testKey);
-    // Alternating servers: which write was the latest is for the ledger to know, not for a process.
+    // Servers alternate, since the ledger and not a process must know the latest write.
     const servers = await stage.servers(2, { guarded });
     const heard: (string | undefined)[] = [];
     for (const [index, name] of names.entries()) {
@@ -66,29 +66,29 @@ describe('update_customer', () => {
     return { heard, updates: effects.filter((action) => action === 'customer.updated').length };
   };
 
-  test('A, B, A executes three times', async () => {
+  test('executes A, B, A three times', async () => {
     expect(await setNames(true, ['A', 'B', 'A'])).toEqual({ heard: ['executed', 'executed', 'executed'], updates: 3 });
   });
 
-  test('A, A executes once', async () => {
+  test('executes A, A once', async () => {
     expect(await setNames(true, ['A', 'A'])).toEqual({ heard: ['executed', 'replayed'], updates: 1 });
   });
 
-  test('A, B, B, A executes three times: a repeat is a repeat of the latest only', async () => {
+  test('executes A, B, B, A three times, since only the latest call can be repeated', async () => {
     const { heard, updates } = await setNames(true, ['A', 'B', 'B', 'A']);
     expect(heard).toEqual(['executed', 'executed', 'replayed', 'executed']);
     expect(updates).toBe(3);
   });
 
-  test('control: without the ledger A, A executes twice', async () => {
+  test('control: without the ledger, executes A, A twice', async () => {
     expect(await setNames(false, ['A', 'A'])).toEqual({ heard: ['executed', 'executed'], updates: 2 });
   });
 });
 
-describe('a window that ends', () => {
+describe('the end of a window', () => {
   const config = { tools: { create_payment: { window: '2s' } } };
 
-  test('the same call is another operation then, under another key upstream', async () => {
+  test('makes the same call another operation, under another upstream key', async () => {
     const description = unique('window');
     const args = paymentOf(description);
     const server = await stage.server({ config });
@@ -109,7 +109,7 @@ describe('a window that ends', () => {
     expect(requests).toHaveLength(2);
   });
 
-  test('control: without the ledger the second call needs no window to end', async () => {
+  test('control: without the ledger, is not needed for a second effect', async () => {
     const description = unique('window');
     const args = paymentOf(description);
     const server = await stage.server({ guarded: false });

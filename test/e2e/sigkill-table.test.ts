@@ -6,15 +6,15 @@ import { fixtureTools, invoiceFor, paymentOf, type Strike, testKey, useStage } f
 import { FixtureUpstream } from './support/upstream.ts';
 
 /**
- * A server is killed with SIGKILL at five points of a call's way, for each of the four recoveries; then the
- * same call is made through another server on the same ledger. The control does the same without the ledger.
+ * Kills a server with SIGKILL at five points of a call, for each of the four recoveries, and then makes the same
+ * call through another server on the same ledger. The control does the same without the ledger.
  */
 const stage = useStage({
   args: ['--tools', fixtureTools],
   config: {
     leaseMs: '1s',
     waitMs: '20s',
-    // What `reconcile` waits for before it says that nothing can arrive any more.
+    // `reconcile` waits this long before it concludes that nothing can arrive any more.
     maxRunMs: '3s',
     tools: {
       create_invoice: { recovery: 'resend' },
@@ -27,15 +27,15 @@ const stage = useStage({
 const recoveries = ['resend', 'natural', 'reconcile', 'refuse'] as const;
 type RecoveryName = (typeof recoveries)[number];
 
-/** One recovery alone, by a tool that has no other, and how its effects are counted and withheld upstream. */
+/** A tool with one recovery only, and how its effects are counted and withheld upstream. */
 interface Column {
   readonly tool: string;
   args(cell: string): Arguments;
-  /** The ids of what the calls of a cell brought about. */
+  /** Returns the ids of the effects of a cell's calls. */
   effects(cell: string): readonly string[] | Promise<readonly string[]>;
-  /** The id that a result names. */
+  /** Returns the id in a result. */
   named(result: { readonly id: string; readonly message_id: string }): string;
-  /** Lets the next effect happen with its answer withheld. @returns what lets the answer go. */
+  /** Withholds the answer of the next effect. @returns a function that releases it. */
   withhold(cell: string): Promise<() => unknown>;
 }
 
@@ -94,10 +94,10 @@ async function withheldAtSandbox(path: string): Promise<() => unknown> {
   return () => stage.sandbox.release(id);
 }
 
-/** What must come of one cell. */
+/** The expected result of one cell. */
 interface Expected {
   readonly effects: number;
-  /** What the second caller hears, until nothing bids it ask again. */
+  /** What the second caller hears until no answer asks it to call again. */
   readonly second: readonly string[];
   readonly control: number;
 }
@@ -105,7 +105,7 @@ interface Expected {
 interface Point {
   readonly name: string;
   readonly at: string;
-  /** The control emits no events of an operation: it is killed where it has come as far. */
+  /** The control emits no operation events, so it is killed at an equivalent point. */
   readonly controlAt: string;
   /** True when the kill must wait until the effect has happened, with its answer withheld. */
   readonly afterEffect?: boolean;
@@ -138,9 +138,9 @@ const points: readonly Point[] = [
     expected: {
       resend: recovered('resend', 1),
       natural: recovered('natural', 1),
-      // Nothing is there, but until maxRunMs has passed it could still arrive.
+      // Nothing exists, but until maxRunMs has passed a request could still arrive.
       reconcile: { effects: 1, second: ['outcome_unknown', 'recovered (reconcile)'], control: 1 },
-      // Nothing was sent, but nobody can know: honest, and not sent again.
+      // Nothing was sent, but the server cannot know: the outcome stays unknown and nothing is sent again.
       refuse: { effects: 0, second: ['outcome_unknown'], control: 1 },
     },
   },
@@ -160,7 +160,7 @@ const points: readonly Point[] = [
   },
 ];
 
-/** What came of one call that lost its server and was made again. */
+/** The result of a call that lost its server and was made again. */
 interface Played {
   readonly signal: NodeJS.Signals | null;
   readonly first: string;
@@ -217,7 +217,7 @@ async function play(
   const { heard, result } = await callUntilSettled(await second, tool, args);
   await release();
   const effects = await column.effects(cell);
-  // Whoever is told of an effect is told of one that is there.
+  // Every reported effect exists.
   if (result !== undefined) expect(effects, cell).toContain(column.named(result));
   return { signal, first, second: heard, effects: effects.length };
 }
@@ -226,7 +226,7 @@ function mailAndDocuments(): Record<string, string> {
   return { DOCUMENTS_URL: upstream.url, SMTP_URL: mail.url };
 }
 
-/** Calls again as long as an answer bids it, when it bids it. The same words twice in a row count once. */
+/** Calls again when and as long as an answer asks for it. Equal words in a row count once. */
 async function callUntilSettled(server: ServerProcess, tool: string, args: Arguments) {
   const heard: string[] = [];
   for (let calls = 0; calls < 10; calls += 1) {

@@ -14,7 +14,7 @@ interface Case {
   readonly name: string;
   readonly at: string;
   readonly step?: string;
-  /** The POSTs of the owner that may still arrive once it is woken: what it had handed over before it stood still. */
+  /** How many POSTs of the owner may still arrive when it wakes, because they were sent before it was suspended. */
   readonly late: number;
 }
 
@@ -24,7 +24,7 @@ const cases: readonly Case[] = [
   { name: 'when the first request was answered', at: 'mcp-once:answer', late: 0 },
 ];
 
-/** Calls through an owner that suspends itself; resolves when it stands still. */
+/** Calls through an owner that suspends itself. Resolves when it is suspended. */
 async function suspendedOwner(guarded: boolean, where: Pick<Strike, 'at' | 'step'>, memo: string) {
   const strike: Strike = { ...where, signal: 'SIGSTOP' };
   const [owner, other] = await Promise.all([stage.server({ guarded, strike }), stage.server({ guarded })]);
@@ -41,7 +41,7 @@ function standsStill(server: ServerProcess): boolean {
 const posts = (since: number) => stage.sandbox.requests('POST', /^\/v1\//, since);
 
 test.each(cases)(
-  'an owner suspended past its lease $name, and woken, dispatches nothing more',
+  'an owner suspended past its lease $name dispatches nothing more when it wakes',
   async ({ late, name: _, ...where }) => {
     const memo = unique('suspended');
     const { owner, other, args, calling } = await suspendedOwner(true, where, memo);
@@ -52,17 +52,17 @@ test.each(cases)(
     const woken = await calling;
     expect(woken.words).toBe('replayed');
     expect(woken.result).toEqual(recovered.result);
-    // One that was already on its way goes under the same key, and is answered from what is saved.
+    // A request that was already sent carries the same key and gets the saved answer.
     expect((await posts(since)).map(({ replayed }) => replayed)).toEqual(Array.from({ length: late }, () => true));
     expect(await stage.sandbox.described('invoices', memo)).toEqual([recovered.result.id]);
     expect(recovered.result.total).toBeGreaterThan(0);
     expect(await stage.sandbox.effectsOn(recovered.result.id)).toEqual(['invoice.created']);
-    // It lives on, and serves.
+    // It continues to serve.
     expect(await owner.heard('create_invoice', args)).toBe('replayed');
   },
 );
 
-test('control: without the ledger both make an invoice', async () => {
+test('control: without the ledger, both servers make an invoice', async () => {
   const memo = unique('suspended');
   const { owner, other, args, calling } = await suspendedOwner(false, { at: 'mcp-once:answered' }, memo);
   expect(await other.heard('create_invoice', args)).toBe('executed');

@@ -12,7 +12,7 @@ import type { FaultRule, Sandbox, SandboxOptions } from '../../sandbox/start.ts'
 import { control as controlOf, effectsOf, failureOf, openStage, type Stage, sdkFor, send } from './harness.ts';
 
 let stage: Stage;
-/** The sandbox that is asked where none is named. */
+/** The default sandbox of the helpers. */
 let sandbox: Sandbox;
 let stripe: Stripe;
 const hour = 3_600_000;
@@ -367,7 +367,7 @@ describe('several sandboxes on one data file', () => {
       const { child, stripe: theirs } = await spawnSandbox([{ fault: 'hang' }]);
       const lost = failureOf(theirs.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' }));
       await arrived('/v1/customers', 1);
-      // It is written down before its key is in use.
+      // The journal has the request before its key is in use.
       await until(async () => (isInUse('k') ? true : undefined));
       expect((await post('/v1/customers', 'name=Ada', 'k')).status).toBe(409);
       child.kill('SIGKILL');
@@ -382,7 +382,7 @@ describe('several sandboxes on one data file', () => {
       const { child, url, stripe: theirs } = await spawnSandbox([{ fault: 'hang' }]);
       const first = theirs.customers.create({ name: 'Ada' }, { idempotencyKey: 'k' });
       await arrived('/v1/customers', 1);
-      // Once the key is in use it writes no more for a second: a process stopped in a write would hold the file.
+      // With the key in use it writes nothing for a second. A process stopped in a write would lock the file.
       await until(async () => (isInUse('k') ? true : undefined));
       child.kill('SIGSTOP');
       const taken = await until(async () => {
@@ -456,7 +456,7 @@ function post(path: string, body: string, key?: string): Promise<Response> {
   return send(sandbox, 'POST', path, body, key === undefined ? {} : { 'idempotency-key': key });
 }
 
-/** Tries until there is a result, for at most ten seconds; the requests themselves are the pace. */
+/** Tries until there is a result, for at most ten seconds, without pauses. */
 async function until<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   const endMs = performance.now() + 10_000;
   while (performance.now() < endMs) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Stripe from 'stripe';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/start.ts';
 
-/** What `GET /_sandbox/effects` tells. */
+/** The response of `GET /_sandbox/effects`. */
 export interface Effects {
   readonly counts: Readonly<Record<string, number>>;
   readonly actions: Readonly<Record<string, number>>;
@@ -20,7 +20,7 @@ export interface Effects {
   }[];
 }
 
-/** A sandbox on a data file of its own, in a folder that goes with it; more of them can be opened on that file. */
+/** Opens a sandbox on a new data file in a temporary folder. More sandboxes can be opened on that file. */
 export async function openStage() {
   const folder = await mkdtemp(join(tmpdir(), 'sandbox-'));
   const dataFile = join(folder, 'data.sqlite');
@@ -46,7 +46,7 @@ export async function openStage() {
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
-/** The official SDK on a sandbox; of its own accord it sends nothing twice but after a closed connection. */
+/** Returns the official SDK for a sandbox. It retries only after a closed connection. */
 export function sdkFor(one: { readonly port: number }, key = 'sk_test_sandbox'): Stripe {
   return new Stripe(key, {
     host: '127.0.0.1',
@@ -57,7 +57,7 @@ export function sdkFor(one: { readonly port: number }, key = 'sk_test_sandbox'):
   });
 }
 
-/** An endpoint of `/_sandbox`. @throws Error with the status where it refuses. */
+/** Calls an endpoint of `/_sandbox`. @throws Error with the status of a refusal. */
 export async function control(
   one: { readonly url: string },
   method: string,
@@ -75,7 +75,7 @@ export async function effectsOf(one: { readonly url: string }): Promise<Effects>
   return (await control(one, 'GET', 'effects')) as Effects;
 }
 
-/** A request of the API without the SDK, for what the SDK hides: headers, raw bodies, wrong ones. */
+/** Sends a request without the SDK, for headers and raw or wrong bodies. */
 export function send(
   one: { readonly url: string },
   method: string,
@@ -88,7 +88,7 @@ export function send(
   return fetch(`${one.url}${path}`, { method, headers: all, ...(body === undefined ? {} : { body }) });
 }
 
-/** What a promise is rejected with. @throws Error when it is not. */
+/** Returns the reason of a rejected promise. @throws Error when it is fulfilled. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;

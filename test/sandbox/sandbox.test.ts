@@ -369,7 +369,7 @@ async function draft(params: Partial<Stripe.InvoiceCreateParams> = {}, customer?
   return { customer: owner, invoice };
 }
 
-/** One line of each amount. */
+/** Adds one line per amount. */
 async function addLines(invoice: Stripe.Invoice, ...amounts: number[]): Promise<void> {
   for (const amount of amounts)
     await stripe.invoiceItems.create({ customer: String(invoice.customer), invoice: invoice.id, amount });
@@ -404,7 +404,7 @@ function statusWithHeaders(headers: Record<string, string>): Promise<number | un
   });
 }
 
-/** An SDK call that fails so, or a raw answer with an error envelope. */
+/** Expects an SDK call to fail, or a raw response to carry an error envelope. */
 async function expectError(work: Promise<unknown>, expected: Record<string, unknown>): Promise<void> {
   const result = await work.catch((error: unknown) => error);
   if (result instanceof Response) {

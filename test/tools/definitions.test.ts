@@ -54,7 +54,7 @@ function fieldsOf(schema: Readonly<Record<string, unknown>>, path = ''): [string
   });
 }
 
-describe('input', () => {
+describe('the input of a tool', () => {
   test.each([
     ['create_invoice', { ...invoice, customer: {} }],
     ['create_invoice', { ...invoice, customer: { name: 'Ada' } }],
@@ -92,7 +92,7 @@ describe('input', () => {
     expect(find(name).input.parse(value).ok).toBe(false);
   });
 
-  test('null for what is left out means left out, and case of currency and e-mail does not matter', () => {
+  test('treats null as left out and ignores the case of currency and e-mail', () => {
     const prepare = (value: unknown) => prepareArguments(value, find('create_invoice').input);
     const plain = prepare({ ...invoice, customer: { name: 'Ada', email: 'ada@example.com' } });
     const filled = prepare({
@@ -107,19 +107,19 @@ describe('input', () => {
     expect(plain.ok && filled.ok && [plain.forHash]).toEqual(filled.ok && [filled.forHash]);
   });
 
-  test('identities hold no free text', () => {
+  test('keeps free text out of the identity', () => {
     const parsed = find('create_invoice').input.parse({ ...invoice, memo: 'free text', lines: [line] });
     const identity = parsed.ok ? find('create_invoice').identity?.(parsed.value) : undefined;
     expect(identity).toEqual({ customer: 'cus_1', currency: 'usd', lines: [[100, 1]], due_days: 30 });
   });
 });
 
-describe('where effects happen', () => {
+describe('the upstream of a client', () => {
   const upstream = (environment: Record<string, string>) => stripe.configure(environment).upstream;
   const account = '1EceeUCZ6qsJgndJ';
   const longKey = (mode: string, rest: string) => `sk_${mode}_5${account}${rest.repeat(83)}`;
 
-  test('stay in the local invoicing API for its own key, named by its data and not by its port', () => {
+  test('is the local invoicing API for its own key, named by its data and not by its port', () => {
     const at = (dataFile: string, port: number) =>
       upstream({ STRIPE_SECRET_KEY: localKeyOf(dataFile), STRIPE_API_BASE: `http://127.0.0.1:${port}` });
     expect(at('/data/a', 1)).toMatchObject({ origin: 'mcp-once-sandbox', mode: 'sandbox' });
@@ -127,19 +127,19 @@ describe('where effects happen', () => {
     expect(at('/data/b', 1).account).not.toBe(at('/data/a', 1).account);
   });
 
-  test('need a key', () => {
+  test('needs a key', () => {
     expect(() => upstream({ STRIPE_SECRET_KEY: '' })).toThrow('STRIPE_SECRET_KEY (must be set');
     expect(() => upstream({ STRIPE_API_BASE: 'http://127.0.0.1:1' })).toThrow('STRIPE_SECRET_KEY (must be set');
   });
 
-  test('with a key at Stripe, or where STRIPE_API_BASE points to', () => {
+  test('is Stripe, or the server at STRIPE_API_BASE', () => {
     const key = { STRIPE_SECRET_KEY: 'sk_test_123' };
     expect(upstream(key)).toMatchObject({ origin: 'https://api.stripe.com', mode: 'test' });
     expect(upstream({ ...key, STRIPE_API_BASE: 'http://127.0.0.1:12111/' }).origin).toBe('http://127.0.0.1:12111');
     expect(upstream({ STRIPE_SECRET_KEY: 'rk_live_123' }).mode).toBe('live');
   });
 
-  test('the account outlives a rolled key, and no secret is part of it', () => {
+  test('keeps its account when a key is rolled, and holds no secret', () => {
     const one = upstream({ STRIPE_SECRET_KEY: longKey('live', 'a') });
     expect(one.account).toBe(`acct_${account}`);
     expect(upstream({ STRIPE_SECRET_KEY: longKey('live', 'b') })).toEqual(one);
@@ -150,7 +150,7 @@ describe('where effects happen', () => {
     expect(upstream({ STRIPE_SECRET_KEY: 'sk_test_a', STRIPE_ACCOUNT: 'acct_x' }).account).toBe('acct_x');
   });
 
-  test('mail: the server and the account, never the password', () => {
+  test('is server and account for mail, never the password', () => {
     const url = 'smtps://us%40er:secret@Mail.example.com';
     const expected = { origin: 'smtp://mail.example.com:465', mode: 'live', account: 'us@er' };
     expect(smtp.configure({ SMTP_URL: url }).upstream).toEqual(expected);
@@ -164,13 +164,13 @@ describe('where effects happen', () => {
     [{ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: 'http://secret@h/v1?x' }, 'STRIPE_API_BASE'],
     [{ STRIPE_SECRET_KEY: 'sk_live_1', STRIPE_API_BASE: 'http://stripe.example.com' }, 'STRIPE_API_BASE'],
     [{ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_ACCOUNT: 'secret' }, 'STRIPE_ACCOUNT'],
-  ])('%j is refused, naming the variable and not its value', (environment, name) => {
+  ])('refuses %j with the name of the variable and not its value', (environment, name) => {
     const configure = () => stripe.configure(environment);
     expect(configure).toThrow(name);
     expect(configure).not.toThrow(/secret(?!_key| or restricted)/);
   });
 
-  test.each(['', 'secret', 'http://secret@h', 'smtp://', 'smtp://%E0%A4%A@h'])('SMTP_URL %j is refused', (url) => {
+  test.each(['', 'secret', 'http://secret@h', 'smtp://', 'smtp://%E0%A4%A@h'])('refuses SMTP_URL %j', (url) => {
     const configure = () => smtp.configure({ SMTP_URL: url });
     expect(configure).toThrow('SMTP_URL');
     expect(configure).not.toThrow('secret@');

@@ -19,7 +19,7 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-/** A mail server that takes messages over, and whatever else a test makes of it. */
+/** Starts a mail server that accepts messages; a test may change its behaviour. */
 async function mailServer(options: SMTPServerOptions = {}) {
   const received: Received[] = [];
   const server = new SMTPServer({
@@ -39,7 +39,7 @@ async function mailServer(options: SMTPServerOptions = {}) {
   return { received, url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}` };
 }
 
-/** A server of another kind: it follows a script, one reply for each command, and counts the messages it saw whole. */
+/** Starts a scripted server: one reply per command. It counts complete messages. */
 async function scriptedServer(reply: (command: string, socket: Socket) => string | undefined) {
   const messages: string[] = [];
   const closed: Promise<unknown>[] = [];
@@ -67,7 +67,7 @@ async function scriptedServer(reply: (command: string, socket: Socket) => string
   await once(server, 'listening');
   closers.push(() => server.close());
   const { port } = server.address() as AddressInfo;
-  /** Resolves when every connection has ended: what was to come over them has come. */
+  /** Resolves when every connection has ended, so that nothing more can arrive. */
   const quiet = () => Promise.all(closed);
   return { messages, quiet, url: `smtp://127.0.0.1:${port}` };
 }
@@ -87,7 +87,7 @@ const mail = {
 const header = (message: string, name: string) => new RegExp(`^${name}: (.*)$`, 'mi').exec(message)?.[1]?.trim();
 
 describe('send_email', () => {
-  test('sends once, with a Message-ID made from the key; a repeat is told the same', async () => {
+  test('sends once, with a Message-ID made from the key, and gives a repeat the same result', async () => {
     const server = await mailServer();
     const { call } = engineFor(server.url);
     const first = resultOf(
@@ -107,7 +107,7 @@ describe('send_email', () => {
     expect(server.received[0]?.recipients).toContain('hidden@example.com');
   });
 
-  test('of 20 at once one is sent; in another order or spelling it is the same mail, another subject is not', async () => {
+  test('sends one of 20 concurrent mails, also in another order or spelling, and another subject separately', async () => {
     const server = await mailServer();
     const { call } = engineFor(server.url);
     await Promise.all(Array.from({ length: 20 }, () => call('send_email', mail)));
@@ -118,7 +118,7 @@ describe('send_email', () => {
     expect(server.received).toHaveLength(2);
   });
 
-  test('another text is a conflict that names it, and is sent with the repeat token', async () => {
+  test('answers another text with a conflict that names it, and sends it with the repeat token', async () => {
     const server = await mailServer();
     const { call } = engineFor(server.url);
     resultOf(await call('send_email', mail));
@@ -130,7 +130,7 @@ describe('send_email', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  test('some recipients refused: it is sent to the others, and says to whom not', async () => {
+  test('sends to the accepted recipients and names the refused ones', async () => {
     const server = await mailServer({
       onRcptTo: ({ address }, _, callback) => callback(address.startsWith('ada') ? refusal(550, 'no such user') : null),
     });
@@ -144,7 +144,7 @@ function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
 
-describe('a refusal is definite, and the same call may be tried again', () => {
+describe('a definite refusal allows the same call again', () => {
   const cases: [string, SMTPServerOptions][] = [
     ['the sender', { onMailFrom: (_, __, callback) => callback(refusal(553, 'not yours')) }],
     ['all recipients', { onRcptTo: (_, __, callback) => callback(refusal(550, 'no such user')) }],
@@ -159,7 +159,7 @@ describe('a refusal is definite, and the same call may be tried again', () => {
     ],
   ];
 
-  test.each(cases)('of %s', async (_, options) => {
+  test.each(cases)('for %s', async (_, options) => {
     const server = await mailServer(options);
     const { call } = engineFor(server.url);
     const first = refusalOf(await call('send_email', mail));
@@ -169,7 +169,7 @@ describe('a refusal is definite, and the same call may be tried again', () => {
     expect(server.received).toHaveLength(0);
   });
 
-  test('of the password; and one that would leave this machine in clear is not sent at all', async () => {
+  test('for a wrong password, and for a password that would leave this machine in clear', async () => {
     const tried: unknown[] = [];
     const server = await mailServer({
       disabledCommands: ['STARTTLS'],
@@ -183,18 +183,18 @@ describe('a refusal is definite, and the same call may be tried again', () => {
     const refused = refusalOf(await engineFor(here).call('send_email', mail));
     expect(refused.code).toBe('operation_failed');
     expect(refused.message).not.toContain('secret');
-    // Reaches the same server, by an address that is not this machine's loopback.
+    // Reaches the same server by an address that is not loopback.
     const elsewhere = here.replace('127.0.0.1', '0.0.0.0');
     expect(refusalOf(await engineFor(elsewhere).call('send_email', mail)).code).toBe('operation_failed');
     expect(tried).toEqual(['user']);
   });
 
-  test('of the connection, by a server that is not there', async () => {
+  test('for a refused connection', async () => {
     const { call } = engineFor('smtp://127.0.0.1:1');
     expect(refusalOf(await call('send_email', mail)).code).toBe('operation_failed');
   });
 
-  test.each(['EHLO', 'MAIL', 'RCPT', 'DATA'])('a connection lost at %s has sent nothing', async (at) => {
+  test.each(['EHLO', 'MAIL', 'RCPT', 'DATA'])('for a connection lost at %s, with nothing sent', async (at) => {
     const server = await scriptedServer((command, socket) => {
       if (!command.startsWith(at)) return usual(command);
       socket.destroy();
@@ -207,7 +207,7 @@ describe('a refusal is definite, and the same call may be tried again', () => {
 });
 
 describe('a run that is cut off', () => {
-  test('before the message has sent nothing, and sends nothing later', async () => {
+  test('sends nothing before the message, and nothing later', async () => {
     let answerLater = () => {};
     const cutOff = new AbortController();
     const server = await scriptedServer((command, socket) => {
@@ -232,7 +232,7 @@ describe('a connection lost after the message', () => {
     ['with a reset', (socket: Socket) => void socket.resetAndDestroy()],
     ['with a goodbye', (socket: Socket) => void socket.end('421 shutting down\r\n')],
     ['with a reply that is none', (socket: Socket) => void socket.end('hello\r\n')],
-  ])('%s: unknown, and never sent again', async (_, lose) => {
+  ])('is unknown and never sent again: %s', async (_, lose) => {
     const server = await scriptedServer((command, socket) => {
       if (command !== 'END') return usual(command);
       lose(socket);
@@ -249,8 +249,8 @@ describe('a connection lost after the message', () => {
   });
 });
 
-describe('without SMTP_URL', () => {
-  test('the call says which variable is missing, and nothing else fails', async () => {
+describe('send_email without SMTP_URL', () => {
+  test('names the missing variable, and fails nothing else', async () => {
     const { call } = testEngine({ tools: [sendEmail] });
     const refused = refusalOf(await call('send_email', mail));
     expect(refused).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('SMTP_URL') });

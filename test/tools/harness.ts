@@ -28,7 +28,7 @@ export const shippedTools = [
   voidInvoice,
 ];
 
-/** The sandbox, the official SDK on it for what tests do by hand, and engines whose tools call it. */
+/** Opens the sandbox, the official SDK on it, and engines whose tools call it. */
 export async function openWorld(options: { now?: () => number } = {}) {
   const sandbox: Sandbox = await startSandbox({ port: 0, dataFile: ':memory:', faults: true, ...options });
   const look = () => effectsOf(sandbox);
@@ -36,9 +36,9 @@ export async function openWorld(options: { now?: () => number } = {}) {
     sandbox,
     stripe: sdkFor(sandbox),
     look,
-    /** How often an action took effect at the sandbox. */
+    /** Returns how often an action took effect at the sandbox. */
     count: async (action: string): Promise<number> => (await look()).actions[action] ?? 0,
-    /** Whether the request that arrived last has had its effect. */
+    /** Returns whether the latest request has had its effect. */
     lastTookEffect: async (): Promise<boolean> => {
       const { requests, effects } = await look();
       const last = requests.at(-1)?.idempotency_key;
@@ -60,7 +60,7 @@ export async function openWorld(options: { now?: () => number } = {}) {
 
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
-/** Lets a manual clock run, in steps of a second with real time for real requests between them, until there is an answer. */
+/** Advances a manual clock in steps of a second until there is an answer, with real time for real requests between. */
 export async function running<T>(clock: ManualClock, answer: Promise<T>): Promise<T> {
   let isOver = false;
   const over = answer.finally(() => {

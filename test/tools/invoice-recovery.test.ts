@@ -12,7 +12,7 @@ const hour = 3_600_000;
 const startMs = Date.UTC(2026, 0, 1);
 
 let world: World;
-/** The sandbox's time, moved along with the engines'. */
+/** The sandbox's time, which moves together with the engines' time. */
 let nowMs: number;
 
 beforeEach(async () => {
@@ -39,26 +39,29 @@ const endpoints = [
 ] as const;
 
 describe('a lost answer', () => {
-  test.each(endpoints)('to %s is found out with the same key: nothing is done twice', async (_, path, nth) => {
+  test.each(endpoints)('to %s is recovered with the same key, and nothing is done twice', async (_, path, nth) => {
     await world.fault({ fault: 'drop_answer', match: { method: 'POST', path, nth } });
     const { call } = world.engine();
     const answer = resultOf(await call('create_invoice', invoice));
     expect(answer).toMatchObject({ recovered: 'resend', result: { status: 'open', total: 600 } });
     const { actions, requests } = await world.look();
     expect(actions).toEqual(whole);
-    // One request more than there are steps: the SDK sent nothing again by itself.
+    // One request more than there are steps: the SDK retried nothing by itself.
     expect(requests.filter(({ method }) => method === 'POST')).toHaveLength(7);
     expect(requests.filter(({ replayed }) => replayed)).toHaveLength(1);
   });
 
-  test.each(endpoints)('a connection that closed before %s took effect is no different', async (_, path, nth) => {
-    await world.fault({ fault: 'refuse', match: { method: 'POST', path, nth } });
-    const { call } = world.engine();
-    expect(resultOf(await call('create_invoice', invoice))).toMatchObject({ recovered: 'resend' });
-    expect((await world.look()).actions).toEqual(whole);
-  });
+  test.each(endpoints)(
+    'is handled the same way where the connection closed before %s took effect',
+    async (_, path, nth) => {
+      await world.fault({ fault: 'refuse', match: { method: 'POST', path, nth } });
+      const { call } = world.engine();
+      expect(resultOf(await call('create_invoice', invoice))).toMatchObject({ recovered: 'resend' });
+      expect((await world.look()).actions).toEqual(whole);
+    },
+  );
 
-  test('control: a client that repeats with new keys bills twice', async () => {
+  test('control: bills twice with a client that repeats under new keys', async () => {
     await world.fault({ fault: 'drop_answer', match: { method: 'POST', path: '^/v1/invoices$' } });
     const { call } = world.engine();
     await call('create_invoice', invoice, { hostKey: 'one' });
@@ -67,7 +70,7 @@ describe('a lost answer', () => {
   });
 });
 
-/** A process dies in the middle of a request; another one gets the same call when Stripe has forgotten the keys. */
+/** Kills a process in the middle of a request. Another gets the same call when Stripe has forgotten the keys. */
 async function dieThenRepeat(path: string, nth: number, when: 'before_effect' | 'after_effect', input = invoice) {
   const store: Store = openMemoryStore({ now: () => nowMs });
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path, nth } });
@@ -81,20 +84,20 @@ async function dieThenRepeat(path: string, nth: number, when: 'before_effect' | 
   return running(clock, world.engine({ store, clock }).call('create_invoice', input));
 }
 
-describe('a death that is noticed after Stripe has forgotten the keys', () => {
-  test.each(endpoints)('after %s: what is there is found by its marker, and the rest is done', async (_, path, nth) => {
+describe('recovery after Stripe has forgotten the keys', () => {
+  test.each(endpoints)('finds what exists by its marker and does the rest, after %s', async (_, path, nth) => {
     const answer = resultOf(await dieThenRepeat(path, nth, 'after_effect'));
     expect(answer).toMatchObject({ recovered: 'reconcile', result: { status: 'open', total: 600 } });
     expect((await world.look()).actions).toEqual(whole);
   });
 
-  test.each(endpoints)('before %s: what is not there is done', async (_, path, nth) => {
+  test.each(endpoints)('does what is missing, before %s', async (_, path, nth) => {
     const answer = resultOf(await dieThenRepeat(path, nth, 'before_effect'));
     expect(answer).toMatchObject({ recovered: 'reconcile', result: { status: 'open', total: 600 } });
     expect((await world.look()).actions).toEqual(whole);
   });
 
-  test('whether a finalized invoice was e-mailed cannot be told: it is not sent again', async () => {
+  test('does not send a finalized invoice again, since whether it was e-mailed is unknown', async () => {
     const path = '^/v1/invoices/\\w+/send$';
     const refused = refusalOf(await dieThenRepeat(path, 1, 'after_effect', { ...invoice, action: 'send' }));
     expect(refused.code).toBe('outcome_unknown');
@@ -103,7 +106,7 @@ describe('a death that is noticed after Stripe has forgotten the keys', () => {
   });
 });
 
-describe('looking an invoice up', () => {
+describe('the lookup of an invoice', () => {
   const marker = 'mcp_once_0123456789abcdef';
   const input = {
     ...invoice,
@@ -139,7 +142,7 @@ describe('looking an invoice up', () => {
     return made.id;
   };
 
-  test('nothing there is absent, also when an invoice looks the same but carries another marker or none', async () => {
+  test('answers absent where nothing exists, and where a similar invoice carries another marker or none', async () => {
     expect(await lookUp()).toEqual({ status: 'absent' });
     const { id } = await world.stripe.customers.create(ada);
     await draft(id, 3, {});
@@ -148,12 +151,12 @@ describe('looking an invoice up', () => {
     expect(await lookUp({ customer: { id } })).toEqual({ status: 'absent' });
   });
 
-  test('the customer alone is partial, under the names of both steps', async () => {
+  test('answers partial for the customer alone, under the names of both steps', async () => {
     const { id } = await world.stripe.customers.create({ ...ada, metadata: marked(marker) });
     expect(await lookUp()).toEqual({ status: 'partial', steps: { 'find customer': { id }, customer: { id } } });
   });
 
-  test('a draft with some of its lines is partial, under the names of the steps', async () => {
+  test('answers partial for a draft with some of its lines, under the names of the steps', async () => {
     const { id } = await world.stripe.customers.create(ada);
     const found = await draft(id, 2);
     const line = { id: expect.stringMatching(/^ii_/) };
@@ -163,7 +166,7 @@ describe('looking an invoice up', () => {
     });
   });
 
-  test('a whole draft is found where a draft was meant, and partial where more was', async () => {
+  test('answers found for a whole draft where a draft was meant, and partial where more was meant', async () => {
     const { id } = await world.stripe.customers.create(ada);
     const found = await draft(id, 3);
     expect(await lookUp({ action: 'draft' })).toMatchObject({
@@ -173,7 +176,7 @@ describe('looking an invoice up', () => {
     expect(await lookUp({ action: 'send' })).toMatchObject({ status: 'partial' });
   });
 
-  test('a finalized one is found; without all its lines somebody else had a hand in it', async () => {
+  test('answers found for a finalized invoice, and unclear if lines are missing', async () => {
     const { id } = await world.stripe.customers.create(ada);
     const found = await draft(id, 3);
     await world.stripe.invoices.finalizeInvoice(found);
@@ -181,7 +184,7 @@ describe('looking an invoice up', () => {
     expect(await lookUp({ lines: [...input.lines, ...input.lines] })).toMatchObject({ status: 'unclear' });
   });
 
-  test('a finalized one that was to be sent is partial while its finalizing is not kept, and unclear after', async () => {
+  test('answers partial for a finalized invoice to be sent while its finalizing is not kept, and unclear afterwards', async () => {
     const { id } = await world.stripe.customers.create(ada);
     const found = await draft(id, 3);
     await world.stripe.invoices.finalizeInvoice(found);
@@ -190,7 +193,7 @@ describe('looking an invoice up', () => {
     expect(await lookUp({ action: 'send' }, { finalize: { id: found } })).toMatchObject({ status: 'unclear' });
   });
 
-  test('a line that is there twice is unclear: it would be billed twice', async () => {
+  test('answers unclear for a line that exists twice, since it would be billed twice', async () => {
     const { id: customer } = await world.stripe.customers.create(ada);
     const found = await draft(customer, 3);
     const second = { customer, invoice: found, amount: 200, currency: 'usd', metadata: marked(marker, 2) };
@@ -201,7 +204,7 @@ describe('looking an invoice up', () => {
     expect(await lookUp()).toMatchObject(unclear);
   });
 
-  test('two with one marker are unclear', async () => {
+  test('answers unclear for two invoices with one marker', async () => {
     const { id } = await world.stripe.customers.create(ada);
     await draft(id, 3);
     await draft(id, 3);

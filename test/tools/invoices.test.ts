@@ -20,7 +20,7 @@ const lines = [
 const invoice = { customer: ada, currency: 'usd', lines, due_days: 14, memo: 'Thank you', action: 'finalize' };
 
 describe('create_invoice', () => {
-  test('makes customer, invoice and lines, finalizes, and tells what became of it', async () => {
+  test('creates customer, invoice and lines, finalizes, and returns the invoice', async () => {
     const { result } = resultOf(await call('create_invoice', invoice));
     expect(result).toMatchObject({
       status: 'open',
@@ -50,7 +50,7 @@ describe('create_invoice', () => {
     });
   });
 
-  test('each request has a key of its own, and none is sent twice', async () => {
+  test('gives each request its own key and sends each once', async () => {
     await call('create_invoice', { ...invoice, action: 'send' });
     const posts = (await world.look()).requests.filter(({ method }) => method === 'POST');
     expect(posts).toHaveLength(6);
@@ -58,14 +58,14 @@ describe('create_invoice', () => {
     expect(await world.count('invoice.sent')).toBe(1);
   });
 
-  test('a draft is left as it is, and nobody is told', async () => {
+  test('leaves a draft as it is and sends nothing', async () => {
     const { action: _, ...draft } = invoice;
     const { result } = resultOf(await call('create_invoice', draft));
     expect(result).toMatchObject({ status: 'draft', number: null, hosted_url: null, total: 104_200 });
     expect(await world.count('invoice.finalized')).toBe(0);
   });
 
-  test('a repeat replays, however it is written; of 20 at once one executes', async () => {
+  test('replays a repeat in any notation, and executes one of 20 concurrent calls', async () => {
     const rewritten = {
       memo: 'Thank you',
       action: 'finalize',
@@ -88,15 +88,18 @@ describe('create_invoice', () => {
     ['the order of lines', { lines: [...lines].reverse() }, expect.arrayContaining(['lines[0].unit_amount'])],
     ['the name', { customer: { ...ada, name: 'Ada King' } }, ['customer.name']],
     ['what becomes of it', { action: 'send' }, ['action']],
-  ])('another wording of %s is a conflict that names it and hands over the first result', async (_, change, fields) => {
-    const first = resultOf(await call('create_invoice', invoice));
-    const refused = refusalOf(await call('create_invoice', { ...invoice, ...change }));
-    expect(refused).toMatchObject({ code: 'idempotency_conflict', fields, firstResult: first.result });
-    expect(await world.count('invoice.created')).toBe(1);
-    const meant = await call('create_invoice', { ...invoice, ...change, repeat_token: refused.repeatToken });
-    expect(resultOf(meant).replayed).toBe(false);
-    expect(await world.count('invoice.created')).toBe(2);
-  });
+  ])(
+    'answers another wording of %s with a conflict that names it and encloses the first result',
+    async (_, change, fields) => {
+      const first = resultOf(await call('create_invoice', invoice));
+      const refused = refusalOf(await call('create_invoice', { ...invoice, ...change }));
+      expect(refused).toMatchObject({ code: 'idempotency_conflict', fields, firstResult: first.result });
+      expect(await world.count('invoice.created')).toBe(1);
+      const meant = await call('create_invoice', { ...invoice, ...change, repeat_token: refused.repeatToken });
+      expect(resultOf(meant).replayed).toBe(false);
+      expect(await world.count('invoice.created')).toBe(2);
+    },
+  );
 
   test.each([
     ['amounts', { lines: [{ ...lines[0], unit_amount: 12_501 }, lines[1]] }],
@@ -104,7 +107,7 @@ describe('create_invoice', () => {
     ['currency', { currency: 'eur' }],
     ['due date', { due_days: 30 }],
     ['customer', { customer: { name: 'Ada Lovelace', email: 'ada.lovelace@example.com' } }],
-  ])('another %s is another invoice', async (_, change) => {
+  ])('creates another invoice for another %s', async (_, change) => {
     await call('create_invoice', invoice);
     resultOf(await call('create_invoice', { ...invoice, ...change }));
     expect(await world.count('invoice.created')).toBe(2);
@@ -126,7 +129,7 @@ describe('the customer of an invoice', () => {
     expect(await world.count('customer.created')).toBe(1);
   });
 
-  test('is told by name among those of one address; if that does not tell, nobody is billed', async () => {
+  test('is chosen by name among customers of one address, and nobody is billed if the name is ambiguous', async () => {
     await world.stripe.customers.create({ name: 'Charles', email: ada.email });
     const { id } = await world.stripe.customers.create({ name: 'ada lovelace', email: ada.email });
     expect(resultOf(await call('create_invoice', invoice)).result).toMatchObject({ customer: id });
@@ -137,14 +140,14 @@ describe('the customer of an invoice', () => {
     expect(await world.count('invoice.created')).toBe(1);
   });
 
-  test('who does not exist is a definite failure, and the same call runs again', async () => {
+  test('fails definitely if it does not exist, and the same call runs again', async () => {
     const unknown = { ...invoice, customer: { id: 'cus_missing' } };
     expect(refusalOf(await call('create_invoice', unknown)).code).toBe('operation_failed');
     expect(refusalOf(await call('create_invoice', unknown)).operation?.attempt).toBe(2);
     expect(await world.count('invoice.created')).toBe(0);
   });
 
-  test('without an address cannot be sent one: incomplete, with the steps that took effect', async () => {
+  test('cannot be sent an invoice without an address: incomplete, with the steps that took effect', async () => {
     const { id } = await world.stripe.customers.create({ name: 'Grace' });
     const sent = { ...invoice, customer: { id }, action: 'send' };
     const refused = refusalOf(await call('create_invoice', sent));

@@ -42,30 +42,30 @@ const charge = (card: string, idempotencyKey: string) =>
     { idempotencyKey },
   );
 
-describe('what an answer of Stripe says about the effect', () => {
-  test('a declined card is final, the first time and replayed', async () => {
+describe('the classification of an answer from Stripe', () => {
+  test('is failed for a declined card, first and replayed', async () => {
     expect(await classified(charge('pm_card_chargeDeclined', 'k'))).toBe('failed');
     expect(await classified(charge('pm_card_chargeDeclined', 'k'))).toBe('failed');
   });
 
-  test('a refusal is no effect of this request; replayed it is final for the key', async () => {
+  test('is not_executed for a refusal, and failed for its replay', async () => {
     const refund = () => client.refunds.create({ payment_intent: 'pi_missing' }, { idempotencyKey: 'k' });
     expect(await classified(refund())).toBe('not_executed');
     expect(await classified(refund())).toBe('failed');
   });
 
-  test('parameters that do not validate are never saved, so the repeat is not final either', async () => {
+  test('is not_executed for invalid parameters, also when repeated', async () => {
     const create = () => client.customers.create({ email: 'nobody' }, { idempotencyKey: 'k' });
     expect(await classified(create())).toBe('not_executed');
     expect(await classified(create())).toBe('not_executed');
   });
 
-  test('what is not there is gone', async () => {
+  test('is gone for a missing object', async () => {
     expect(await classified(client.invoices.voidInvoice('in_missing'))).toBe('gone');
     expect(await classified(client.customers.update('cus_missing', { name: 'A' }))).toBe('gone');
   });
 
-  test('another account, a bad key, a rate limit: not executed', async () => {
+  test('is not_executed for another account, a bad key and a rate limit', async () => {
     const environment = { STRIPE_SECRET_KEY: 'sk_test_sandbox', STRIPE_API_BASE: world.sandbox.url };
     const foreign = await opened({ ...environment, STRIPE_ACCOUNT: 'acct_another' });
     expect(await classified(foreign.customers.create({ name: 'A' }))).toBe('not_executed');
@@ -76,7 +76,7 @@ describe('what an answer of Stripe says about the effect', () => {
     expect(await world.count('customer.created')).toBe(0);
   });
 
-  test('a key in use, or used with other parameters, says nothing', async () => {
+  test('is unknown for a key in use or used with other parameters', async () => {
     await world.fault({ fault: 'hang', match: { path: '/v1/customers' } });
     const first = client.customers.create({ name: 'A' }, { idempotencyKey: 'k' }).catch(() => undefined);
     await world.arrived('/v1/customers', 1);
@@ -86,7 +86,7 @@ describe('what an answer of Stripe says about the effect', () => {
     await first;
   });
 
-  test('a 500 is unknown, with the effect or without, first or replayed; so is a 503', async () => {
+  test('is unknown for a 500 with or without an effect, first or replayed, and for a 503', async () => {
     const create = (idempotencyKey: string) => classified(client.customers.create({ name: 'A' }, { idempotencyKey }));
     await world.fault({ fault: 'error_after_effect' });
     expect([await create('k'), await create('k')]).toEqual(['unknown', 'unknown']);
@@ -97,11 +97,11 @@ describe('what an answer of Stripe says about the effect', () => {
   });
 });
 
-describe('what happens below HTTP', () => {
+describe('the classification of a failure below HTTP', () => {
   const create = (how: object = {}) => client.customers.create({ name: 'A' }, { idempotencyKey: 'k', ...how });
 
   test.each(['before_head', 'in_body'] as const)(
-    'an answer lost %s is unknown, and nothing is sent again',
+    'is unknown for an answer lost %s, and nothing is sent again',
     async (cut) => {
       await world.fault({ fault: 'drop_answer', cut });
       expect(await classified(create())).toBe('unknown');
@@ -109,31 +109,31 @@ describe('what happens below HTTP', () => {
     },
   );
 
-  test('so is a connection closed before the effect', async () => {
+  test('is unknown for a connection closed before the effect', async () => {
     await world.fault({ fault: 'refuse' });
     expect(await classified(create())).toBe('unknown');
     expect((await world.look()).requests).toHaveLength(1);
   });
 
-  test('a read is sent again once when its connection was closed', async () => {
+  test('allows one retry of a read whose connection was closed', async () => {
     await world.fault({ fault: 'refuse' });
     expect((await client.customers.list()).data).toEqual([]);
     expect((await world.look()).requests).toHaveLength(2);
   });
 
-  test('a time-out is unknown', async () => {
+  test('is unknown for a time-out', async () => {
     await world.fault({ fault: 'delay', ms: 5_000 });
     expect(await classified(create({ timeout: 100 }))).toBe('unknown');
   });
 
-  test('a refused connection, and a host that does not resolve, were never sent to', async () => {
+  test('is not_executed for a refused connection and an unresolved host', async () => {
     await world.close();
     expect(await classified(create())).toBe('not_executed');
     const nowhere = await opened({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: 'http://stripe.invalid' });
     expect(await classified(nowhere.customers.create({ name: 'A' }))).toBe('not_executed');
   });
 
-  test('a certificate that is refused: never sent to', async () => {
+  test('is not_executed for a refused certificate', async () => {
     const server = new SMTPServer({ secure: true, logger: false });
     server.on('error', () => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -145,7 +145,7 @@ describe('what happens below HTTP', () => {
   });
 });
 
-describe('what is not Stripe', () => {
+describe('an answer that is not from Stripe', () => {
   let server: Server;
   let answer: { status: number; body: string };
   let stranger: Stripe;
@@ -166,18 +166,21 @@ describe('what is not Stripe', () => {
     server.close();
   });
 
-  test.each([404, 408, 409, 418, 424, 425, 499, 502])('%i in an envelope of Stripe', async (status) => {
-    answer = { status, body: JSON.stringify({ error: { type: 'api_error', message: 'no' } }) };
-    const said = await classified(stranger.customers.create({ name: 'A' }));
-    expect(said).toBe(status === 404 ? 'not_executed' : 'unknown');
-  });
+  test.each([404, 408, 409, 418, 424, 425, 499, 502])(
+    'is unknown for %i in an error envelope of Stripe',
+    async (status) => {
+      answer = { status, body: JSON.stringify({ error: { type: 'api_error', message: 'no' } }) };
+      const said = await classified(stranger.customers.create({ name: 'A' }));
+      expect(said).toBe(status === 404 ? 'not_executed' : 'unknown');
+    },
+  );
 
-  test('text instead of JSON is unknown', async () => {
+  test('is unknown for text instead of JSON', async () => {
     answer = { status: 403, body: '<h1>Forbidden</h1>' };
     expect(await classified(stranger.customers.create({ name: 'A' }))).toBe('unknown');
   });
 
-  test('an invoice without a customer, as the types of Stripe allow, is read', async () => {
+  test('may be an invoice without a customer, as the types of Stripe allow', async () => {
     const invoice = { id: 'in_1', status: 'open', customer: null, currency: 'usd', due_date: null };
     const amounts = { subtotal: 1, total: 1, amount_due: 1 };
     answer = { status: 200, body: JSON.stringify({ data: [{ ...invoice, ...amounts }], has_more: false }) };
@@ -186,7 +189,7 @@ describe('what is not Stripe', () => {
     expect(result).toMatchObject({ invoices: [{ id: 'in_1', customer: null }], next: null });
   });
 
-  test.each([200, 502])('%i with JSON of another shape is no result: the effect is unknown', async (status) => {
+  test.each([200, 502])('is unknown for %i with JSON of another shape', async (status) => {
     answer = { status, body: '{"message":"hello"}' };
     const environment = { STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_BASE: base };
     const { call } = world.engine({ environment });

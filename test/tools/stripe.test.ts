@@ -21,12 +21,12 @@ beforeEach(async () => {
 
 afterEach(() => world.close());
 
-/** A call by a process of its own over the one ledger. */
+/** Calls a tool through a new engine on the shared ledger. */
 function call(tool: string, args: unknown) {
   return running(clock, world.engine({ store, clock }).call(tool, args));
 }
 
-/** A process dies when its request has taken effect (or not); Stripe forgets its keys. */
+/** Kills a process before or after the effect of its request, and lets Stripe forget its keys. */
 async function dieIn(tool: string, args: unknown, path: string, when: 'before_effect' | 'after_effect') {
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
   void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
@@ -57,7 +57,7 @@ async function openInvoice(): Promise<string> {
 }
 
 describe('create_customer', () => {
-  test('creates once for an e-mail, and another name for it is a conflict', async () => {
+  test('creates once for an e-mail address, and answers another name with a conflict', async () => {
     const first = resultOf(await call('create_customer', { name: 'Ada', email: 'Ada@Example.com' }));
     expect(first.result).toMatchObject({ name: 'Ada', email: 'ada@example.com', phone: null });
     expect(resultOf(await call('create_customer', { email: 'ada@example.com', name: 'Ada' })).replayed).toBe(true);
@@ -66,7 +66,7 @@ describe('create_customer', () => {
     expect(await world.count('customer.created')).toBe(1);
   });
 
-  test.each(['before_effect', 'after_effect'] as const)('one customer after a death %s', async (when) => {
+  test.each(['before_effect', 'after_effect'] as const)('creates one customer when killed %s', async (when) => {
     await dieIn('create_customer', { name: 'Ada' }, '/v1/customers', when);
     expect(resultOf(await call('create_customer', { name: 'Ada' })).recovered).toBe('reconcile');
     expect(await world.count('customer.created')).toBe(1);
@@ -76,14 +76,14 @@ describe('create_customer', () => {
 describe('create_payment', () => {
   const payment = { amount: 1_250, currency: 'usd', payment_method: 'pm_card_visa' };
 
-  test('charges once; a repeat replays', async () => {
+  test('charges once and replays a repeat', async () => {
     const first = resultOf(await call('create_payment', payment));
     expect(first.result).toMatchObject({ status: 'succeeded', amount: 1_250, charge: expect.stringMatching(/^ch_/) });
     expect(resultOf(await call('create_payment', payment)).replayed).toBe(true);
     expect(await world.count('charge.succeeded')).toBe(1);
   });
 
-  test('a decline is definite: the same call tries again with a new key, and another card goes through', async () => {
+  test('allows the same call under a new key after a decline, and another card', async () => {
     const { id: customer } = await world.stripe.customers.create({ name: 'Ada' });
     const declined = { ...payment, customer, payment_method: 'pm_card_chargeDeclined' };
     const refused = refusalOf(await call('create_payment', declined));
@@ -98,14 +98,14 @@ describe('create_payment', () => {
     expect(await world.count('charge.succeeded')).toBe(1);
   });
 
-  test('a decline whose answer was lost is learned with the same key, and charges nothing', async () => {
+  test('recovers the lost answer of a decline with the same key, and charges nothing', async () => {
     await world.fault({ fault: 'drop_answer', match: { method: 'POST', path: '/v1/payment_intents' } });
     const refused = refusalOf(await call('create_payment', { ...payment, payment_method: 'pm_card_chargeDeclined' }));
     expect(refused.code).toBe('operation_failed');
     expect((await world.look()).actions).toEqual({ 'payment_intent.created': 1, 'charge.failed': 1 });
   });
 
-  test('a 500 that Stripe saved settles nothing: the charge is found by its marker, not made again', async () => {
+  test('finds the charge by its marker after a saved 500, and does not charge again', async () => {
     await world.fault({ fault: 'error_after_effect', match: { method: 'POST', path: '/v1/payment_intents' } });
     expect(resultOf(await call('create_payment', payment))).toMatchObject({
       recovered: 'reconcile',
@@ -114,13 +114,13 @@ describe('create_payment', () => {
     expect(await world.count('charge.succeeded')).toBe(1);
   });
 
-  test.each(['before_effect', 'after_effect'] as const)('one charge after a death %s', async (when) => {
+  test.each(['before_effect', 'after_effect'] as const)('charges once when killed %s', async (when) => {
     await dieIn('create_payment', payment, '/v1/payment_intents', when);
     expect(resultOf(await call('create_payment', payment)).recovered).toBe('reconcile');
     expect(await world.count('charge.succeeded')).toBe(1);
   });
 
-  test('a declined payment that is found by its marker is no charge', async () => {
+  test('does not take a declined payment with its marker for a charge', async () => {
     const declined = { ...payment, payment_method: 'pm_card_chargeDeclined' };
     await dieIn('create_payment', declined, '/v1/payment_intents', 'after_effect');
     expect(refusalOf(await call('create_payment', declined)).code).toBe('operation_failed');
@@ -132,7 +132,7 @@ describe('refund_payment', () => {
   const paid = async () =>
     idOf(resultOf(await call('create_payment', { amount: 1_000, currency: 'usd', payment_method: 'pm_card_visa' })));
 
-  test('refunds a part once, another part besides, and never more than is left', async () => {
+  test('refunds a part once, another part separately, and never more than is left', async () => {
     const payment = await paid();
     expect(resultOf(await call('refund_payment', { payment, amount: 300 })).result).toMatchObject({
       amount: 300,
@@ -145,7 +145,7 @@ describe('refund_payment', () => {
     expect(await world.count('refund.created')).toBe(2);
   });
 
-  test('of a charge; another reason for the same refund is a conflict', async () => {
+  test('refunds a charge, and answers another reason for the same refund with a conflict', async () => {
     const intent = await world.stripe.paymentIntents.retrieve(await paid());
     const refund = { payment: String(intent.latest_charge), amount: 100 };
     resultOf(await call('refund_payment', refund));
@@ -154,14 +154,14 @@ describe('refund_payment', () => {
     expect(await world.count('refund.created')).toBe(1);
   });
 
-  test('of something else is refused, and the message says which ids there are', async () => {
+  test('refuses another id and names the valid forms', async () => {
     const refused = refusalOf(await call('refund_payment', { payment: 'in_1' }));
     expect(refused).toMatchObject({ code: 'invalid_input', message: expect.stringContaining('pi_... or ch_...') });
   });
 
-  test.each(['before_effect', 'after_effect'] as const)('one refund after a death %s', async (when) => {
+  test.each(['before_effect', 'after_effect'] as const)('refunds once when killed %s', async (when) => {
     const refund = { payment: await paid(), amount: 300 };
-    // Alike, but without the marker: not the one that is looked for.
+    // A similar refund without the marker must not be found.
     await world.stripe.refunds.create({ payment_intent: refund.payment, amount: 300 });
     await dieIn('refund_payment', refund, '/v1/refunds', when);
     expect(resultOf(await call('refund_payment', refund)).recovered).toBe('reconcile');
@@ -170,7 +170,7 @@ describe('refund_payment', () => {
 });
 
 describe('update_customer', () => {
-  test('A, B, A is three updates, A, A is one, and what is cleared is emptied', async () => {
+  test('executes A, B, A three times and A, A once, and empties cleared fields', async () => {
     const { id: customer } = await world.stripe.customers.create({ name: 'Ada', phone: '+44 1' });
     for (const name of ['A', 'B', 'A']) resultOf(await call('update_customer', { customer, name }));
     expect(await world.count('customer.updated')).toBe(3);
@@ -180,21 +180,21 @@ describe('update_customer', () => {
     expect(result).toMatchObject({ id: customer, name: 'A', phone: null, email: 'a@example.com' });
   });
 
-  test('after a death, once Stripe has forgotten the key, it is set again: the same by nature', async () => {
+  test('sets the fields again when Stripe has forgotten the key of a killed run', async () => {
     const { id: customer } = await world.stripe.customers.create({ name: 'Ada' });
     await dieIn('update_customer', { customer, name: 'A' }, `/v1/customers/${customer}`, 'after_effect');
     expect(resultOf(await call('update_customer', { customer, name: 'A' })).recovered).toBe('natural');
     expect((await world.stripe.customers.retrieve(customer)) as object).toMatchObject({ name: 'A' });
   });
 
-  test('a customer who does not exist is a definite failure', async () => {
+  test('fails definitely for a customer who does not exist', async () => {
     const refused = refusalOf(await call('update_customer', { customer: 'cus_missing', name: 'A' }));
     expect(refused).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('No such customer') });
   });
 });
 
 describe('void_invoice', () => {
-  test('voids once; a repeat replays for a day, then Stripe refuses', async () => {
+  test('voids once and replays a repeat for a day, after which Stripe refuses it', async () => {
     const invoice = await openInvoice();
     expect(resultOf(await call('void_invoice', { invoice })).result).toMatchObject({ id: invoice, status: 'void' });
     pass(23 * hour);
@@ -204,14 +204,14 @@ describe('void_invoice', () => {
     expect(await world.count('invoice.voided')).toBe(1);
   });
 
-  test('a lost answer is learned with the same key', async () => {
+  test('recovers a lost answer with the same key', async () => {
     const invoice = await openInvoice();
     await world.fault({ fault: 'drop_answer', match: { method: 'POST', path: '^/v1/invoices/\\w+/void$' } });
     expect(resultOf(await call('void_invoice', { invoice })).recovered).toBe('resend');
     expect(await world.count('invoice.voided')).toBe(1);
   });
 
-  test.each(['before_effect', 'after_effect'] as const)('voided once after a death %s', async (when) => {
+  test.each(['before_effect', 'after_effect'] as const)('voids once when killed %s', async (when) => {
     const invoice = await openInvoice();
     await dieIn('void_invoice', { invoice }, `/v1/invoices/${invoice}/void`, when);
     expect(resultOf(await call('void_invoice', { invoice }))).toMatchObject({
@@ -222,8 +222,8 @@ describe('void_invoice', () => {
   });
 });
 
-describe('reads', () => {
-  test('get_invoice tells the lines, list_invoices and list_customers go page by page', async () => {
+describe('the read tools', () => {
+  test('return the lines of an invoice, and page invoices and customers', async () => {
     const invoices = [await openInvoice(), await openInvoice(), await openInvoice()];
     const got = resultOf(await call('get_invoice', { invoice: invoices[0] })).result;
     expect(got).toMatchObject({
@@ -241,7 +241,7 @@ describe('reads', () => {
     expect((found as { customers: unknown[] }).customers).toHaveLength(3);
   });
 
-  test('of what does not exist says so, and that it only reads', async () => {
+  test('say that an object does not exist and that they only read', async () => {
     const refused = refusalOf(await call('get_invoice', { invoice: 'in_missing' }));
     expect(refused.message).toMatch(/No such invoice.*only reads/);
   });

@@ -1,13 +1,13 @@
 import type { Classification } from 'mcp-once';
 
-/** How far the sending of a message had come when it failed. */
+/** How far a message had been sent when sending failed. */
 export type MailStage =
   /** Connecting, logging in, sender, recipients: no byte of the message was sent. */
   | 'before_message'
-  /** The message was on its way, whole or in part. */
+  /** A part or all of the message had been sent. */
   | 'message';
 
-/** A message was not sent, or it is not known whether it was. */
+/** Sending failed, before the message or with an unknown outcome. */
 export class MailError extends Error {
   readonly stage: MailStage;
   /** The server's reply code, where the failure is a reply; 0 otherwise. */
@@ -21,14 +21,13 @@ export class MailError extends Error {
   }
 }
 
-/** "Shutting down": may come in place of any reply, also when the message was taken over just before. */
+/** "Shutting down": may replace any reply, even just after the server accepted the message. */
 const shuttingDown = 421;
 
 /**
- * What an error says about a message. A server has taken a message over when it replies 2yz to its end, and
- * must not deliver one whose end never came (RFC 5321, 4.1.1.4 and 4.2.5). So before the message
- * nothing took effect; a reply 4yz or 5yz to its end refuses it; anything else on the way (a reset, a
- * time-out, a shutdown) may have come after the server took it.
+ * Classifies a mail error. A server accepts a message with a 2yz reply to its end, and must not deliver a message
+ * whose end never came (RFC 5321, 4.1.1.4 and 4.2.5). Before the message, nothing took effect. A 4yz or 5yz reply
+ * to its end refuses it. After any other failure (reset, time-out, shutdown) the server may have accepted it.
  */
 export function classifyMailError(error: unknown): Classification | undefined {
   if (!(error instanceof MailError)) return undefined;

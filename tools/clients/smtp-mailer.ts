@@ -4,12 +4,12 @@ import type Mail from 'nodemailer/lib/mailer';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { MailError, type MailStage } from './smtp-errors.ts';
 
-/** Time-outs in ms, each for one stretch of silence; under the 45 s for which identical calls wait. */
+/** Idle time-outs in ms, below the 45 s for which identical calls wait. */
 const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, dnsTimeout: 5_000, socketTimeout: 20_000 };
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
 
-/** A message that the server has taken over, and for whom. */
+/** A message that the server accepted, and its recipients. */
 export interface Sent {
   readonly accepted: readonly string[];
   readonly rejected: readonly string[];
@@ -25,11 +25,10 @@ interface Parts {
 }
 
 /**
- * Sends messages over one connection each, and knows how far each one came.
+ * Sends each message over its own connection and tracks how far it came.
  *
- * Not through nodemailer's transport: its errors say the same (`ECONNECTION`, `ESOCKET`, `ETIMEDOUT`) of
- * a connection that broke before the message and of one that broke after it, and that is the difference
- * between "safe to send again" and "unknown".
+ * It does not use nodemailer's transport, whose errors (`ECONNECTION`, `ESOCKET`, `ETIMEDOUT`) are the same for a
+ * connection that broke before the message and after it. The first is safe to send again, the second is unknown.
  */
 export class Mailer {
   readonly #parts: Parts;
@@ -48,7 +47,7 @@ export class Mailer {
     const given = createTransport(url).options as SMTPConnection.Options & { auth?: SMTPConnection.Credentials };
     const { auth: credentials, ...options } = given;
     const isPlain = options.secure !== true && !loopback.has(options.host ?? '');
-    // A password goes out under TLS only, unless the URL says otherwise.
+    // Send a password only over TLS, unless the URL allows otherwise.
     const requireTLS = options.requireTLS ?? (credentials !== undefined && isPlain && options.ignoreTLS !== true);
     return new Mailer({
       Connection,
@@ -59,7 +58,8 @@ export class Mailer {
   }
 
   /**
-   * An aborted `signal` ends what has not begun to send the message; a message on its way is left to find out.
+   * Sends a message. Aborting `signal` stops it before the message begins; once begun, it is finished.
+   *
    * @throws MailError that knows how far the message came; NotExecuted when `signal` had aborted.
    */
   async send(mail: Mail.Options, envelope: SMTPConnection.Envelope, signal: AbortSignal): Promise<Sent> {
@@ -68,7 +68,7 @@ export class Mailer {
     if (signal.aborted) throw new NotExecuted('it was cut off before it was sent');
     const connection = new Connection(options);
     let stage: MailStage = 'before_message';
-    // nodemailer reads it when the server has said that it may come (354), and not before.
+    // nodemailer reads the body only after the server's 354 reply.
     const body = new Readable({
       read() {
         stage = 'message';
@@ -101,7 +101,7 @@ export class Mailer {
   }
 }
 
-/** The code of the server's reply to the end of the message; 0 when the failure is something else. */
+/** Returns the reply code to the end of the message, or 0 for another failure. */
 function replyToMessage(error: Error): number {
   const { code, command, responseCode } = error as SMTPConnection.SMTPError;
   return code === 'EMESSAGE' && command === 'DATA' ? (responseCode ?? 0) : 0;

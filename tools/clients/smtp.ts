@@ -11,8 +11,8 @@ const smtpEnvironment = z.object({
 });
 
 /**
- * A mail server, reached by SMTP. It takes no idempotency keys and cannot be asked what it has sent
- * (`memory` 0): what is not known about a message stays unknown.
+ * A mail server, reached by SMTP. It takes no idempotency keys (`memory` 0) and cannot report which messages it
+ * sent, so an unknown outcome stays unknown.
  */
 export const smtp = defineClient({
   name: 'smtp',

@@ -24,8 +24,8 @@ export const stripeEnvironment = z
 export type StripeEnvironment = z.infer<typeof stripeEnvironment>;
 
 /**
- * Tells where effects happen, in the same words in every process that means the same place. A key of the local
- * invoicing API names its data, since the port of that API changes with each start.
+ * Returns where effects happen, with equal values in every process that uses the same account. A key of the local
+ * invoicing API names its data file, since the port of that API changes with each start.
  */
 export function stripeUpstream(env: StripeEnvironment): Upstream {
   const key = env.STRIPE_SECRET_KEY;
@@ -38,7 +38,7 @@ export function stripeUpstream(env: StripeEnvironment): Upstream {
   };
 }
 
-/** Host, port and protocol as the SDK takes them. */
+/** Splits an origin into the SDK's host, port and protocol options. */
 export function addressOf(origin: string): { host: string; port: string; protocol: 'http' | 'https' } {
   const url = new URL(origin);
   const protocol = url.protocol === 'http:' ? 'http' : 'https';
@@ -47,11 +47,11 @@ export function addressOf(origin: string): { host: string; port: string; protoco
 }
 
 /**
- * The account of a key, so that a rolled key still means the same operations.
+ * Returns the account of a key, so that a rolled key still names the same operations.
  *
- * Keys of about a hundred characters carry their account's id after a 5: `sk_live_51Abc...` belongs to
- * `acct_1Abc...`. That is seen, not documented, and nothing rests on it: were it otherwise, these 16
- * characters would still tell keys apart. Any other key is named by a short hash.
+ * Keys of about a hundred characters contain their account's id after a 5: `sk_live_51Abc...` belongs to
+ * `acct_1Abc...`. This is observed, not documented. If it were wrong, these 16 characters would still distinguish
+ * keys. Any other key is named by a short hash.
  */
 function accountOfKey(key: string): string {
   const embedded = /^(?:sk|rk)_(?:test|live)_5(1[A-Za-z0-9]{15})[A-Za-z0-9]{60,}$/.exec(key)?.[1];

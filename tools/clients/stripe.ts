@@ -1,11 +1,12 @@
 import { defineClient } from 'mcp-once';
 import type Stripe from 'stripe';
+import { given } from '../parts/fields.ts';
 import { addressOf, type StripeEnvironment, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
 import { classifyStripeError } from './stripe-errors.ts';
 
-/** How long one request may stay silent, in ms: under the 45 s for which identical calls wait. */
+/** Idle time-out of one request in ms, below the 45 s for which identical calls wait. */
 const timeoutMs = 20_000;
-/** How long Stripe keeps a key at the least, in ms (https://docs.stripe.com/api/idempotent_requests). */
+/** How long Stripe keeps an idempotency key at least (https://docs.stripe.com/api/idempotent_requests). */
 const memory = '24h';
 
 /** Stripe, or another server of its API at STRIPE_API_BASE. */
@@ -23,7 +24,7 @@ async function openStripe(env: StripeEnvironment): Promise<Stripe> {
   const { default: StripeSdk } = await import('stripe');
   return new StripeSdk(key, {
     ...(origin === undefined ? {} : addressOf(origin)),
-    ...(account === undefined ? {} : { stripeAccount: account }),
+    ...given({ stripeAccount: account }),
     httpClient: await sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
     maxNetworkRetries: 0,
     timeout: timeoutMs,
@@ -33,9 +34,9 @@ async function openStripe(env: StripeEnvironment): Promise<Stripe> {
 }
 
 /**
- * Node's HTTP for the SDK, without the SDK's last retry: stripe 23 sends again once whenever a connection
- * was closed (ECONNRESET, EPIPE), `maxNetworkRetries: 0` or not. It finds such errors by their code, so
- * they travel as the cause of one that has none. A read may be sent again.
+ * Returns Node's HTTP client for the SDK without its hidden retry. After a closed connection (ECONNRESET, EPIPE)
+ * stripe 23 sends once more even with `maxNetworkRetries: 0`. It recognises such errors by their code, so this
+ * client wraps them in an error without a code. Reads may be retried.
  */
 async function sendingOnce(StripeSdk: typeof Stripe, isPlain: boolean) {
   const { Agent } = await (isPlain ? import('node:http') : import('node:https'));

@@ -1,8 +1,8 @@
 import { z } from 'mcp-once';
 
 /**
- * The fields of Stripe's answers that the tools hand on. What comes from upstream is checked: an
- * answer of another shape (a proxy's, say) is an error, and its effect unknown.
+ * The fields of Stripe's responses that the tools return. An upstream response of another shape, such as a
+ * proxy's, is an error with an unknown effect.
  */
 
 const time = z.string().describe('ISO 8601, UTC.');
@@ -133,7 +133,7 @@ export function toRefund(answer: unknown): RefundOutput {
   return { ...refund, payment };
 }
 
-/** What a step keeps of an object of which only the id matters later. @throws Error when there is none. */
+/** Keeps only the id, for a step whose other fields are not needed later. @throws Error when there is no id. */
 export function toId(answer: unknown): { id: string } {
   return checked('an object with an id', z.object({ id: z.string() }), answer);
 }

@@ -18,7 +18,7 @@ export const email = z.email().max(254).toLowerCase();
 export const customerId = idOf('a customer', 'cus').describe('Customer id, such as "cus_123".');
 export const invoiceId = idOf('an invoice', 'in').describe('Invoice id, such as "in_123" (not its number).');
 
-/** The id of one of Stripe's objects, by what it begins with. Bounded to what can stand in a path. */
+/** Returns a schema for ids of Stripe objects with these prefixes. It accepts only characters that are safe in a path. */
 export function idOf(what: string, ...prefixes: readonly [string, ...string[]]) {
   const prefix = prefixes.length === 1 ? prefixes[0] : `(${prefixes.join('|')})`;
   const examples = prefixes.map((each) => `${each}_...`).join(' or ');
@@ -28,7 +28,7 @@ export function idOf(what: string, ...prefixes: readonly [string, ...string[]]) 
     .regex(new RegExp(`^${prefix}_[A-Za-z0-9_]+$`), `must be the id of ${what}: ${examples}`);
 }
 
-/** The fields that are given: Stripe's parameters are absent or set, never undefined. */
+/** Drops undefined fields: Stripe's parameters are either absent or set. */
 export function given<T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
@@ -45,7 +45,7 @@ export const nextOutput = z
   .nullable()
   .describe('Pass it as "after" to get the next page; null when this is the last.');
 
-/** The id to go on from; null when there is nothing more. */
+/** Returns the id that the next page starts after, or null on the last page. */
 export function nextOf(list: { readonly data: readonly { readonly id: string }[]; readonly has_more: boolean }) {
   return list.has_more ? (list.data.at(-1)?.id ?? null) : null;
 }

@@ -4,15 +4,15 @@ import { toId } from './answers.ts';
 import { customerId, email } from './fields.ts';
 import { marked } from './marker.ts';
 
-/** The names of the steps, for the lookup that hands their results back. */
+/** Step names, shared with the lookup that returns their results. */
 export const customerSteps = { find: 'find customer', create: 'customer' } as const;
 
-/** How many customers of one address are looked at. */
+/** How many customers with one e-mail address are compared. */
 const namesakesMax = 100;
 
 /**
- * Who is billed. One object with optional fields rather than a choice of two: models fill it better, and
- * some write null for what they leave out.
+ * The customer to bill. One object with optional fields instead of a union, since models fill it more reliably and
+ * some write null for omitted fields.
  */
 export const invoiceCustomer = z
   .strictObject({
@@ -32,7 +32,7 @@ export const invoiceCustomer = z
 
 export type InvoiceCustomer = z.infer<typeof invoiceCustomer>;
 
-/** The id of who is billed: as given, or found by e-mail, or created. */
+/** Returns the id of the customer to bill: as given, found by e-mail address, or created. */
 export async function resolveCustomer(given: InvoiceCustomer, ctx: RunContext<Stripe>): Promise<string> {
   const { id, name, email } = given;
   if (id !== undefined) return id;
@@ -45,7 +45,7 @@ export async function resolveCustomer(given: InvoiceCustomer, ctx: RunContext<St
   return created.id;
 }
 
-/** Stripe lets several customers share an address: then the name decides, and if it does not, nobody is billed. */
+/** Finds a customer by e-mail address. Among several, the name decides; if it is ambiguous, nobody is billed. */
 async function findCustomer(client: Stripe, name: string, email: string): Promise<{ id: string } | null> {
   const { data, has_more: hasMore } = await client.customers.list({ email, limit: namesakesMax });
   const [only] = data;

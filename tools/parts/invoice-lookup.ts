@@ -1,6 +1,7 @@
 import type { LookupAnswer, LookupContext } from 'mcp-once';
 import type Stripe from 'stripe';
 import { type InvoiceOutput, toId, toInvoice } from './answers.ts';
+import { given } from './fields.ts';
 import { customerSteps, type InvoiceCustomer } from './invoice-customer.ts';
 import { findMarked, hasMarker, lineOf, pageSize, since } from './marker.ts';
 
@@ -14,21 +15,23 @@ interface InvoiceInput {
 const itemsMax = 300;
 
 /**
- * Looks for what an earlier run of `create_invoice` made, by the marker in its metadata: the invoice
- * whole, or the steps that are there, or nothing. An invoice without the marker is somebody else's, however
- * alike it looks.
+ * Looks for the objects that an earlier run of `create_invoice` made, by the marker in their metadata: the whole
+ * invoice, some of its steps, or nothing. An invoice without the marker is not from this operation, however
+ * similar it is.
  *
- * Whether a finalized invoice was also e-mailed cannot be read off it: once "send" may have begun, it is
- * unclear.
+ * A finalized invoice does not show whether it was e-mailed. Once "send" may have begun, the answer is unclear.
  */
 export async function lookUpInvoice(
   input: InvoiceInput,
   context: LookupContext<Stripe>,
 ): Promise<LookupAnswer<InvoiceOutput>> {
   const { client, marker, sinceMs } = context;
-  // Without an id, all invoices since then: the customer's address may have been changed meanwhile.
-  const ofCustomer = input.customer.id === undefined ? {} : { customer: input.customer.id };
-  const list = client.invoices.list({ ...ofCustomer, created: since(sinceMs), limit: pageSize });
+  // Without an id, all invoices since then, since the customer's address may have changed.
+  const list = client.invoices.list({
+    ...given({ customer: input.customer.id }),
+    created: since(sinceMs),
+    limit: pageSize,
+  });
   const found = await findMarked(list, marker);
   if (found.status === 'unclear') return found;
   if (found.status === 'absent') return lookUpCustomer(input, context);
@@ -43,17 +46,17 @@ export async function lookUpInvoice(
   }
   if (!isWhole) return { status: 'unclear', reason: 'its invoice was finalized before all lines were there' };
   if (input.action === 'send' && context.steps.finalize === undefined) {
-    // Its finalizing is not kept, so that its sending cannot have begun.
+    // The finalize step is not stored, so "send" cannot have begun.
     const steps = { invoice: toId(invoice), ...lines, finalize: invoice };
     return { status: 'partial', steps: { ...customerMade(input, invoice.customer), ...steps } };
   }
   if (input.action === 'send') {
-    return { status: 'unclear', reason: 'its invoice is finalized, but whether it was e-mailed cannot be told' };
+    return { status: 'unclear', reason: 'its invoice is finalized, but it is not known whether it was e-mailed' };
   }
   return { status: 'found', result: invoice };
 }
 
-/** No invoice, but perhaps the customer that was created for it. */
+/** Looks for the customer that was created for an invoice which does not exist. */
 async function lookUpCustomer(
   input: InvoiceInput,
   { client, marker, sinceMs }: LookupContext<Stripe>,
@@ -64,7 +67,7 @@ async function lookUpCustomer(
   return { status: 'partial', steps: customerMade(input, found.object.id) };
 }
 
-/** Under both names, so that a later run takes this customer, whatever it finds by e-mail then. */
+/** Returns the customer under both step names, so that a later run uses it whatever it would find by e-mail. */
 function customerMade(input: InvoiceInput, id: string | null): Record<string, { id: string }> {
   if (input.customer.id !== undefined || id === null) return {};
   return { [customerSteps.find]: { id }, [customerSteps.create]: { id } };
@@ -74,7 +77,7 @@ type LinesMade =
   | { readonly status: 'clear'; readonly lines: Readonly<Record<string, { id: string }>> }
   | { readonly status: 'unclear'; readonly reason: string };
 
-/** The lines that carry the marker, by the names of their steps. One that is there twice would be billed twice. */
+/** Returns the lines that carry the marker, by step name. A duplicate line is unclear: it would be billed twice. */
 async function linesMade(client: Stripe, invoice: string, marker: string): Promise<LinesMade> {
   const lines: Record<string, { id: string }> = {};
   let seen = 0;

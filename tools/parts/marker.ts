@@ -1,48 +1,47 @@
-/** The key under which the marker of the operation stands in the metadata of what it made. */
+/** The metadata key that holds the operation's marker. */
 const markerKey = 'mcp_once';
-/** Of an invoice item: which line it is, counted from 1. */
+/** The metadata key of an invoice item that holds its line number, from 1. */
 const lineKey = 'mcp_once_line';
 
-/** How many objects a lookup goes through before it says that it cannot tell. */
+/** How many objects a lookup reads before its answer is `unclear`. */
 const scannedMax = 1_000;
-/** How many one request lists. */
+/** How many objects one list request returns. */
 export const pageSize = 100;
 
 interface Marked {
   readonly metadata: Readonly<Record<string, string>> | null;
 }
 
-/** What looking through a list came to. */
+/** The result of a search for a marked object. */
 export type Found<T> =
   | { readonly status: 'found'; readonly object: T }
   | { readonly status: 'absent' }
   | { readonly status: 'unclear'; readonly reason: string };
 
-/** The metadata that marks an object as made by an operation, or an invoice item as one of its lines. */
+/** Returns metadata that marks an object, or an invoice item with its line number, as made by an operation. */
 export function marked(marker: string, line?: number): Record<string, string> {
   return { [markerKey]: marker, ...(line === undefined ? {} : { [lineKey]: String(line) }) };
 }
 
-/** Whether an object was made by the operation of this marker. */
+/** Returns whether the operation with this marker made the object. */
 export function hasMarker(object: Marked, marker: string): boolean {
   return object.metadata?.[markerKey] === marker;
 }
 
-/** Which line of its invoice an item is; undefined when it does not say. */
+/** Returns the line number of an invoice item, or undefined if it carries none. */
 export function lineOf(object: Marked): number | undefined {
   const line = Number(object.metadata?.[lineKey]);
   return Number.isInteger(line) && line > 0 ? line : undefined;
 }
 
-/** Stripe's filter for what was created since then; its times are whole seconds. */
+/** Returns Stripe's `created` filter, in whole seconds. */
 export function since(sinceMs: number): { gte: number } {
   return { gte: Math.max(0, Math.floor(sinceMs / 1_000)) };
 }
 
 /**
- * The one object of a list that carries the marker and is an effect (a declined payment is none). Lists
- * are read-after-write at Stripe; its search is not, so it is not asked. Of a list too long to go through
- * whole nothing is concluded.
+ * Finds the object of a list that carries the marker and is an effect, which a declined payment is not. Stripe's
+ * lists are read-after-write and its search is not. A list that is too long to read completely is `unclear`.
  */
 export async function findMarked<T extends Marked>(
   list: AsyncIterable<T>,

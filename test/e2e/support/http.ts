@@ -96,7 +96,7 @@ async function connect2026(url: URL, headers: Record<string, string>): Promise<E
   };
 }
 
-/** Sends a call without waiting for its answer. @returns what cuts its connection. */
+/** Sends a call without waiting for its answer. @returns a function that cuts its connection. */
 export async function fetchCall(url: string, era: Era, name: string, args: Arguments): Promise<() => void> {
   const caller = new AbortController();
   const sent =

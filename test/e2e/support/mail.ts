@@ -7,7 +7,7 @@ interface Message {
   readonly id: string;
 }
 
-/** A real SMTP server. A message has taken effect when it has it whole: from then on it is the server's to deliver. */
+/** A real SMTP server. A message takes effect when the server has received all of it. */
 export class MailServer {
   readonly url: string;
   readonly #server: SMTPServer;
@@ -51,12 +51,12 @@ export class MailServer {
     return new MailServer(server, messages, toHold, held);
   }
 
-  /** The Message-IDs of the messages with a subject that were taken over. */
+  /** Returns the Message-IDs of accepted messages with a subject. */
   received(subject: string): string[] {
     return this.#messages.filter((each) => each.subject === subject).map(({ id }) => id);
   }
 
-  /** The next message with this subject is taken over, but the reply that says so is withheld until released. */
+  /** Accepts the next message with this subject, but withholds the reply until it is released. */
   hold(subject: string): void {
     this.#toHold.add(subject);
   }

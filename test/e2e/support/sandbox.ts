@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FaultRule } from '../../../sandbox/start.ts';
 
-/** The compiled command: what is shipped is what is tested. Run `npm run build` first. */
+/** The compiled command, as shipped. Run `npm run build` first. */
 export const mainFile = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
 
-/** A request as the sandbox's journal has it. */
+/** A request in the sandbox's journal. */
 export interface JournalRequest {
   readonly seq: number;
   readonly method: string;
@@ -40,8 +40,8 @@ interface Effects {
 }
 
 /**
- * The sandbox in a process of its own, as an upstream that many servers share. Whatever happened there is
- * counted there.
+ * The sandbox in a separate process, as an upstream that many servers share. Its journal counts requests and
+ * effects.
  */
 export class SandboxProcess {
   readonly url: string;
@@ -69,12 +69,12 @@ export class SandboxProcess {
     return this.#control<Effects>('GET', 'effects?rows=10000');
   }
 
-  /** How often an action such as `invoice.created` took effect, in all accounts. */
+  /** Returns how often an action such as `invoice.created` took effect, in all accounts. */
   async count(action: string): Promise<number> {
     return (await this.effects()).actions[action] ?? 0;
   }
 
-  /** The objects of a kind (`invoices`, `payment_intents`) that carry a description, in all accounts. */
+  /** Returns the objects of a kind (`invoices`, `payment_intents`) with a description, in all accounts. */
   async described(kind: string, description: string): Promise<string[]> {
     const { rows } = await this.effects();
     return (rows[kind] ?? []).filter((row) => row.description === description).map(({ id }) => id);
@@ -85,23 +85,23 @@ export class SandboxProcess {
     return ((await this.effects()).rows.invoices ?? []).filter((row) => row.customer === customer);
   }
 
-  /** What took effect on one object, in order. */
+  /** Returns the effects on one object, in order. */
   async effectsOn(object: string): Promise<string[]> {
     return (await this.effects()).effects.filter((each) => each.object === object).map(({ action }) => action);
   }
 
-  /** The requests of a method whose path fits, in the order of their arrival, after a request. */
+  /** Returns the requests with a method and path after request number `since`, in order of arrival. */
   async requests(method: string, path: RegExp, afterSeq = 0): Promise<JournalRequest[]> {
     const { requests } = await this.effects();
     return requests.filter((each) => each.seq > afterSeq && each.method === method && path.test(each.path));
   }
 
-  /** The number of the newest request. */
+  /** Returns the number of the newest request. */
   async newest(): Promise<number> {
     return (await this.effects()).requests.at(-1)?.seq ?? 0;
   }
 
-  /** Resolves when so many further requests to a path have arrived. */
+  /** Resolves when `count` further requests to a path have arrived. */
   async arrival(path: string, since: number, count = 1): Promise<void> {
     await this.#control('GET', `await?path=${encodeURIComponent(path)}&since=${since}&count=${count}`);
   }
@@ -116,12 +116,12 @@ export class SandboxProcess {
     await this.release();
   }
 
-  /** Lets go what a rule holds up, or what any rule does. @returns how many requests that were. */
+  /** Releases the requests that one rule, or any rule, holds. @returns how many. */
   async release(id?: string): Promise<number> {
     return (await this.#control<{ released: number }>('POST', 'release', id === undefined ? {} : { id })).released;
   }
 
-  /** A customer that somebody else made. @returns its id. */
+  /** Creates a customer with a separate request. @returns its id. */
   async customer(apiKey: string): Promise<string> {
     const response = await fetch(`${this.url}/v1/customers`, {
       method: 'POST',

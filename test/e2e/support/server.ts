@@ -7,7 +7,7 @@ import type { OutcomeMeta } from '../../../src/server/render.ts';
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
-/** What a caller was told. */
+/** What a caller received. */
 export interface Told {
   readonly outcome: OutcomeMeta;
   /** The tool's result, where there is one. */
@@ -55,7 +55,7 @@ export class ServerProcess {
   static async start(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
     const transport = new StdioClientTransport({ command: process.execPath, args: [...args], env, stderr: 'pipe' });
     const client = new Client({ name: 'e2e', version: '1.0.0' });
-    // The transport tells neither exit code nor signal; its process does.
+    // The transport reports neither exit code nor signal, but its process does.
     const start = transport.start.bind(transport);
     let server: ServerProcess | undefined;
     transport.start = async () => {
@@ -85,14 +85,14 @@ export class ServerProcess {
       params: { ...params, name, arguments: { ...args }, ...(meta ? { _meta: { ...meta } } : {}) },
     };
     const how = { timeout: timeoutMs, ...(signal ? { signal } : {}) };
-    // callTool's own schema would take off the fields that it does not know.
+    // The schema of callTool would remove unknown fields.
     const result = params
       ? await this.client.request(request, looseResult, how)
       : await this.client.callTool(request.params as Parameters<Client['callTool']>[0], undefined, how);
     return toldOf(result as CallToolResult);
   }
 
-  /** What the caller heard, in words; "no answer" where there was none. */
+  /** Calls a tool and returns the words of the outcome, or "no answer". */
   async heard(name: string, args: Arguments, options?: CallOptions): Promise<string> {
     return this.call(name, args, options).then(
       ({ words }) => words,
@@ -100,7 +100,7 @@ export class ServerProcess {
     );
   }
 
-  /** Resolves when everything that was sent before has been taken in. */
+  /** Resolves when the server has read everything sent before. */
   async ping(): Promise<void> {
     await this.client.ping();
   }
@@ -109,25 +109,25 @@ export class ServerProcess {
     process.kill(this.pid, signal);
   }
 
-  /** What a client does that needs its server no more: the end of stdin. */
+  /** Ends stdin, as a client does that no longer needs its server. */
   endInput(): void {
     this.#child.stdin?.end();
   }
 
-  /** What is left of a client that is gone: its ends of stdin and stdout are closed. */
+  /** Closes stdin and stdout, as after the death of a client. */
   breakPipes(): void {
     this.#child.stdout?.destroy();
     this.#child.stdin?.destroy();
   }
 
-  /** Ends the process at once; a suspended one, too. */
+  /** Kills the process, even if it is suspended. */
   async kill(): Promise<Exit> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
     return this.exited;
   }
 }
 
-/** What a result tells its caller. */
+/** Returns what a result says to its caller. */
 export function toldOf(answer: CallToolResult): Told {
   const outcome = answer._meta?.['mcp-once/outcome'] as OutcomeMeta;
   const [first] = answer.content;

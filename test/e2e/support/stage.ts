@@ -8,14 +8,14 @@ import { mainFile, SandboxProcess } from './sandbox.ts';
 import { type Arguments, ServerProcess } from './server.ts';
 
 const preload = new URL('../fixtures/preload.mjs', import.meta.url).href;
-/** Tools of the tests' own, whose upstream is `FixtureUpstream`. */
+/** The folder of test tools, whose upstream is `FixtureUpstream`. */
 export const fixtureTools = fileURLToPath(new URL('../fixtures/tools', import.meta.url));
 
-/** Where a server strikes itself: a diagnostics channel, and what else must have come about. */
+/** The point where a server signals itself: a diagnostics channel and further conditions. */
 export interface Strike {
   readonly at: string;
   readonly step?: string;
-  /** A URL that answers when the time has come. */
+  /** A URL that answers when the condition holds. */
   readonly when?: string;
   /** Default SIGKILL. */
   readonly signal?: 'SIGKILL' | 'SIGSTOP';
@@ -24,12 +24,12 @@ export interface Strike {
 export interface ServerOptions {
   /** False for the control: the same server with every tool's guard off. Default true. */
   readonly guarded?: boolean;
-  /** Goes over the configuration of the stage. */
+  /** Overrides the configuration of the stage. */
   readonly config?: Arguments;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly strike?: Strike;
-  /** True for a server that becomes another user than root when it is sent SIGUSR2. */
+  /** True for a server that drops root on SIGUSR2. */
   readonly mayBecomeNobody?: boolean;
 }
 
@@ -41,7 +41,7 @@ export interface StageOptions {
 
 export const testKey = 'sk_test_e2e';
 
-/** What one test file plays on: a folder, a sandbox in a process of its own, and servers on one ledger. */
+/** The stage of one test file: a folder, a sandbox process, and servers on one ledger. */
 export class Stage {
   readonly #options: StageOptions;
   readonly #servers: { kill(): Promise<unknown> }[] = [];
@@ -73,7 +73,7 @@ export class Stage {
     return this.path('ledger.sqlite');
   }
 
-  /** Nothing of the settings of this machine: no keys, no configuration. */
+  /** Returns an environment without this machine's keys and configuration. */
   environment(): Record<string, string> {
     const { PATH = '' } = process.env;
     return { PATH, HOME: this.path('.'), XDG_DATA_HOME: this.path('.') };
@@ -94,7 +94,7 @@ export class Stage {
     return server;
   }
 
-  /** What starts a server over stdio, for a client of a test's own. */
+  /** Returns the command line of a server over stdio, for a test's own client. */
   async command(
     options: ServerOptions = {},
   ): Promise<{ command: string; args: string[]; env: Record<string, string> }> {
@@ -124,7 +124,7 @@ export class Stage {
     return Promise.all(Array.from({ length: count }, () => this.server(options)));
   }
 
-  /** Ends all servers that a test started, and takes its faults away. */
+  /** Ends all servers that a test started and removes its faults. */
   async reset(): Promise<void> {
     await Promise.all(this.#servers.splice(0).map((server) => server.kill()));
     await this.sandbox.clearFaults();
@@ -156,7 +156,7 @@ function strikeEnvironment(strike: Strike | undefined): Record<string, string> {
   };
 }
 
-/** A stage for the tests of one file; whatever a test started has ended when the next one begins. */
+/** Opens a stage for the tests of one file and ends a test's servers before the next test. */
 export function useStage(options: StageOptions = {}): Stage {
   const stage = new Stage(options);
   beforeAll(() => stage.open());
@@ -167,13 +167,13 @@ export function useStage(options: StageOptions = {}): Stage {
 
 let made = 0;
 
-/** A name that no other test has. */
+/** Returns a name that no other test uses. */
 export function unique(what: string): string {
   made += 1;
   return `${what} ${made}`;
 }
 
-/** An invoice for a customer, told apart from others by its memo and its amount. */
+/** Returns arguments of an invoice with a unique amount. */
 export function invoiceFor(customer: string, memo: string): Arguments {
   made += 1;
   return {
@@ -186,13 +186,13 @@ export function invoiceFor(customer: string, memo: string): Arguments {
   };
 }
 
-/** A payment, told apart from others by its description and its amount. */
+/** Returns arguments of a payment with a unique amount. */
 export function paymentOf(description: string): Arguments {
   made += 1;
   return { amount: 10_000 + made, currency: 'usd', payment_method: 'pm_card_visa', description };
 }
 
-/** Polls until something is so, for at most 20 s. */
+/** Polls until a condition holds, for at most 20 s. */
 export function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   return vi.waitFor(async () => expect(await holds()).toBe(true), { timeout: 20_000, interval: 20 });
 }

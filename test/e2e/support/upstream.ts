@@ -9,9 +9,8 @@ interface Document {
 }
 
 /**
- * A small HTTP API that takes no idempotency keys: `PUT /documents/ID` makes the document of that id or
- * writes it again, by HTTP's own rules (RFC 9110, 9.2.2). It also answers `GET /when/...` once what a
- * test waits for has come about, and holds `GET /gate` until it is opened.
+ * A small HTTP API without idempotency keys: `PUT /documents/ID` creates or replaces a document (RFC 9110, 9.2.2).
+ * It also answers `GET /when/...` once a test's condition holds, and `GET /gate` once the gate is open.
  */
 export class FixtureUpstream {
   readonly url: string;
@@ -39,12 +38,12 @@ export class FixtureUpstream {
     return new FixtureUpstream(server);
   }
 
-  /** The ids of the documents of a name. */
+  /** Returns the ids of the documents with a name. */
   named(name: string): string[] {
     return [...this.#documents.values()].filter((document) => document.name === name).map(({ id }) => id);
   }
 
-  /** The next write of a document of this name takes effect, but is not answered until released. */
+  /** Executes the next write of a document with this name, but withholds the answer until it is released. */
   hold(name: string): void {
     this.#toHold.add(name);
   }
@@ -63,7 +62,7 @@ export class FixtureUpstream {
     this.#gate = [];
   }
 
-  /** How many wait before the gate. */
+  /** How many requests wait at the gate. */
   get atGate(): number {
     return this.#gate?.length ?? 0;
   }
