@@ -16,7 +16,7 @@ export async function serveStdio(
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
   // All that is needed is read from the disk at once.
-  const loading = Promise.all([import('../server/server.ts'), import('../server/tool-list.ts')]);
+  const loading = Promise.all([import('../server/server-2025.ts'), import('../server/tool-list.ts')]);
   const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
     import('../server/stdio.ts'),
     import('../server/stdio-eras.ts'),
@@ -30,14 +30,14 @@ export async function serveStdio(
   const faults = watchFaults(log, () => stop.now('a fault'));
   const app = await program.app(config, { log, warn: warner(cli) });
   if (cli.isTerminal) cli.tell(terminalHelp(command));
-  const [{ createMcpServer, tellOfChanges }, { toolList }] = await loading;
+  const [{ createServer2025: createMcpServer, notifyOfChanges: tellOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);
   const served = { ...serviceOf(app), list };
   const server = createMcpServer({ ...served, scope: app.scope });
   tellOfChanges(server, list, log);
   await connectEras(transport, {
-    earlier: (side) => server.connect(side),
-    modern: async (side) => (await import('../server/stdio-modern.ts')).serveModern(side, served, app.scope),
+    connect2025: (side) => server.connect(side),
+    connect2026: async (side) => (await import('../server/stdio-modern.ts')).serveStdio2026(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => program.reloadTools(options, { app, config }));

@@ -1,7 +1,7 @@
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { ToolLog } from '../core/tool/types.ts';
-import { progressTeller } from '../server/progress.ts';
+import { progressNotifier } from '../server/progress.ts';
 import { hostKeyOf } from '../server/tool-requests.ts';
 import { signalOf } from './operations.ts';
 
@@ -62,7 +62,7 @@ function progressOf(meta: Fields, extra: object, log: ToolLog): ((waitedMs: numb
   const { sendNotification, mcpReq } = extra as SdkExtra;
   const notify = sendNotification ?? mcpReq?.notify;
   if (progressToken === undefined || typeof notify !== 'function') return undefined;
-  return progressTeller(progressToken as string | number, (notification) => {
+  return progressNotifier(progressToken as string | number, (notification) => {
     notify(notification).catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
   });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** What became of reading a body. */
-export type Body =
+export type RequestBody =
   | { readonly type: 'json'; readonly value: unknown }
   | { readonly type: 'refused'; readonly status: number; readonly code: number; readonly message: string }
   /** The caller went away. */
@@ -12,7 +12,7 @@ const parseError = -32_700;
 const invalidRequest = -32_600;
 
 /** Reads a body that holds one JSON value, which is an object. Never rejects. The listener bounds its time. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Body> {
+export async function readJsonObject(request: IncomingMessage, bytesMax: number): Promise<RequestBody> {
   const tooLarge = refused(413, invalidRequest, `The body has more than the ${bytesMax} bytes that are read.`);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return tooLarge;
   const chunks: Buffer[] = [];
@@ -29,7 +29,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return parse(Buffer.concat(chunks, bytes));
 }
 
-function parse(bytes: Uint8Array): Body {
+function parse(bytes: Uint8Array): RequestBody {
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(bytes));
@@ -43,6 +43,6 @@ function parse(bytes: Uint8Array): Body {
   return { type: 'json', value };
 }
 
-function refused(status: number, code: number, message: string): Body {
+function refused(status: number, code: number, message: string): RequestBody {
   return { type: 'refused', status, code, message: `${message} Nothing was executed.` };
 }

@@ -7,13 +7,13 @@ import type { ToolService } from '../server/tool-requests.ts';
 import { createLimits, type Limits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
 import type { Admission, Admit, Principal, Refusal, StepUp } from './access/types.ts';
-import { readBody } from './body.ts';
+import { readJsonObject } from './body.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { endWithConnection, errorAnswer, webRequest, writeAnswer } from './exchange.ts';
-import { type HeldLimits, heldToTheEnd } from './held-calls.ts';
+import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
+import { type CallSlotLimits, withCallSlots } from './call-slots.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
-import { Modern } from './modern.ts';
-import { isAllowed, servedTools } from './principal.ts';
+import { Endpoint2026 } from './endpoint-2026.ts';
+import { isAllowed, toolsByPrincipal } from './visible-tools.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
 import { withoutInternals } from './without-internals.ts';
@@ -30,7 +30,7 @@ export interface HttpServerOptions {
   /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
   readonly calls?: Limits | undefined;
   /** The same of what calls execute and ask, which goes on when a caller leaves. Default: as many as come. */
-  readonly held?: HeldLimits | undefined;
+  readonly held?: CallSlotLimits | undefined;
   /** How many sessions one subject may have. Default: as many as there may be. */
   readonly sessionsPerSubjectMax?: number | undefined;
   /** The same of streams of MCP 2026-07-28. */
@@ -86,7 +86,7 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #allowed: AllowedNames;
   readonly #sessions: Sessions;
-  readonly #modern: Modern;
+  readonly #modern: Endpoint2026;
   readonly #refusals: RefusalLog;
   /** The calls that have no answer yet; not the streams that last. */
   readonly #answering = new Set<Promise<void>>();
@@ -102,14 +102,14 @@ export class HttpServer {
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     const refusals = new RefusalLog(service.log, clock);
     this.#refusals = refusals;
-    const told = withoutInternals(held ? heldToTheEnd(service, held) : service, refusals);
-    const served = servedTools(told);
+    const told = withoutInternals(held ? withCallSlots(service, held) : service, refusals);
+    const served = toolsByPrincipal(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;
     const { subscriptionsPerSubjectMax: perSubject = limits.subscriptionsMax } = options;
     this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax, refusals });
     const { subscriptionsMax: total } = limits;
-    this.#modern = new Modern({
+    this.#modern = new Endpoint2026({
       served,
       subscriptions: createLimits({ perSubject, perTenant: total, total }),
       refusals,
@@ -142,16 +142,16 @@ export class HttpServer {
     // A connection that breaks is the end of this exchange, and of nothing else.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    endWithConnection(request, response);
+    closeWithConnection(request, response);
     this.#answer(request, response, over).then(
       (answer) => {
         // Whoever keeps the connection would find nobody on it.
         if (this.#draining) response.setHeader('connection', 'close');
-        return writeAnswer(response, answer);
+        return writeResponse(response, answer);
       },
       (error: unknown) => {
         this.#options.service.log.warn(`http: internal fault: ${describeError(error)}`);
-        return writeAnswer(response, errorAnswer(500, -32_603, 'An internal fault of mcp-once.'));
+        return writeResponse(response, httpError(500, -32_603, 'An internal fault of mcp-once.'));
       },
     );
   }
@@ -169,21 +169,21 @@ export class HttpServer {
       return new Response(null, { status: 204, headers: preflightHeaders(headers['access-control-request-headers']) });
     }
     if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
-    if (path !== '/mcp') return errorAnswer(404, serverError, 'MCP is served at /mcp.');
+    if (path !== '/mcp') return httpError(404, serverError, 'MCP is served at /mcp.');
     const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
     if (refused !== undefined) return this.#refuse(request, { status: 403, message: refused });
     if (this.#draining) {
       const why = 'This server is about to end. Nothing was executed: send the request again.';
-      return errorAnswer(503, serverError, why, { 'retry-after': '1' });
+      return httpError(503, serverError, why, { 'retry-after': '1' });
     }
     // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
     const admission = await this.#options.admit(request.headersDistinct);
     if (admission.type === 'refused') return this.#refuse(request, admission);
     if (method === 'POST') return this.#post(request, response, admission, over);
     if (method !== 'GET' && method !== 'DELETE') {
-      return errorAnswer(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
+      return httpError(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
     }
-    return this.#route(webRequest(request, response), admission.principal, undefined, over);
+    return this.#route(toWebRequest(request, response), admission.principal, undefined, over);
   }
 
   /** Whoever asks meanwhile shares the answer: nobody is asked for a name here. */
@@ -202,14 +202,14 @@ export class HttpServer {
   ): Promise<Response> {
     const type = request.headers['content-type'] ?? '';
     if (!/^application\/json\s*(;|$)/i.test(type)) {
-      return errorAnswer(415, serverError, 'The Content-Type has to be application/json. Nothing was executed.');
+      return httpError(415, serverError, 'The Content-Type has to be application/json. Nothing was executed.');
     }
-    const body = await readBody(request, this.#options.limits.bodyBytesMax);
+    const body = await readJsonObject(request, this.#options.limits.bodyBytesMax);
     if (body.type === 'left') return new Response(null, { status: 400 });
     if (body.type === 'refused') {
       // What is left of a body that is too large is not read: the connection ends with the answer.
       const headers: Record<string, string> = body.status === 413 ? { connection: 'close' } : {};
-      return errorAnswer(body.status, body.code, body.message, headers);
+      return httpError(body.status, body.code, body.message, headers);
     }
     const lacking = stepUp && this.#lacking(stepUp, body.value, request);
     if (lacking) return this.#refuse(request, lacking, { ...principal, tool: lacking.tool });
@@ -224,7 +224,7 @@ export class HttpServer {
       this.#answering.add(over);
       void over.then(() => this.#answering.delete(over));
     }
-    return this.#route(webRequest(request, response), principal, body.value as object, over);
+    return this.#route(toWebRequest(request, response), principal, body.value as object, over);
   }
 
   #refuse(
@@ -234,8 +234,8 @@ export class HttpServer {
   ): Response {
     const whose = tenant === undefined || subject === undefined ? {} : { tenant, subject };
     const what = tool === undefined ? {} : { tool };
-    this.#refusals.refused({ status, why: detail, ...whose, ...what }, socket.remoteAddress);
-    return errorAnswer(status, serverError, message, headers);
+    this.#refusals.logRefusal({ status, why: detail, ...whose, ...what }, socket.remoteAddress);
+    return httpError(status, serverError, message, headers);
   }
 
   /** What does not exist needs no scope. */

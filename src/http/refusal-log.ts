@@ -7,7 +7,7 @@ const everyMs = 10_000;
 const kindsMax = 1_000;
 
 /** Why something was refused: fixed text. Whose it was, as far as that is known. */
-export interface Refused {
+export interface RefusalEntry {
   readonly status?: number;
   readonly why: string;
   readonly tenant?: string;
@@ -28,16 +28,16 @@ export class RefusalLog {
   }
 
   /** @param peer from which address it came; not told apart by it */
-  refused(refused: Refused, peer?: string): void {
+  logRefusal(refused: RefusalEntry, peer?: string): void {
     this.#tell('info', 'http: refused', refused, peer);
   }
 
   /** Something of the server's own is not as it has to be, which its callers are told without the reason. */
-  fault(fault: Refused): void {
+  logFault(fault: RefusalEntry): void {
     this.#tell('warn', 'http: a call could not be served', fault);
   }
 
-  #tell(level: 'info' | 'warn', message: string, fields: Refused, peer?: string): void {
+  #tell(level: 'info' | 'warn', message: string, fields: RefusalEntry, peer?: string): void {
     const name = JSON.stringify([message, fields]);
     const nowMs = this.#clock.monotonicMs();
     const kind = this.#kinds.get(name);

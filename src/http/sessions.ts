@@ -3,15 +3,15 @@ import { isInitializeRequest, type JSONRPCMessage } from '@modelcontextprotocol/
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { readMessage } from '../server/incoming.ts';
-import { createMcpServer, tellOfChanges } from '../server/server.ts';
+import { createServer2025, notifyOfChanges } from '../server/server-2025.ts';
 import type { ServedTools } from '../server/tool-requests.ts';
 import { createLimits, type Limits } from './access/limits.ts';
 import type { Principal } from './access/types.ts';
 import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
-import { errorAnswer } from './exchange.ts';
-import { isSameSubject } from './principal.ts';
+import { httpError } from './node-http.ts';
+import { isSameSubject } from './visible-tools.ts';
 import type { RefusalLog } from './refusal-log.ts';
-import { SessionTransport } from './session.ts';
+import { SessionTransport } from './session-transport.ts';
 
 export interface SessionsOptions {
   readonly served: (principal: Principal) => ServedTools;
@@ -83,13 +83,13 @@ export class Sessions {
   ): Promise<Response> {
     const incoming = body === undefined ? undefined : readMessage(body);
     if (incoming?.type === 'refused') return Response.json(incoming.response, { status: 400 });
-    if (incoming?.type === 'ignored') return errorAnswer(400, -32_600, `Refused: ${incoming.reason}.`);
+    if (incoming?.type === 'ignored') return httpError(400, -32_600, `Refused: ${incoming.reason}.`);
     const id = request.headers.get('mcp-session-id');
     if (id === null) return this.#begin(request, principal, incoming?.message, over);
     const session = this.#sessions.get(id);
     // Whether it is somebody else's is not told.
     if (!session || !isSameSubject(session.principal, principal)) {
-      return errorAnswer(404, sessionNotFound, 'There is no such session (any more): begin one with initialize.');
+      return httpError(404, sessionNotFound, 'There is no such session (any more): begin one with initialize.');
     }
     return this.#within(session, request, principal, incoming?.message, over);
   }
@@ -106,14 +106,14 @@ export class Sessions {
     over: Promise<void>,
   ): Promise<Response> {
     if (message === undefined || !isInitializeRequest(message)) {
-      return errorAnswer(400, serverError, 'The header Mcp-Session-Id is missing: begin a session with initialize.');
+      return httpError(400, serverError, 'The header Mcp-Session-Id is missing: begin a session with initialize.');
     }
     const place = this.#enter(principal);
     if (place.type === 'refused') {
       const { tenant, subject } = principal;
       const why = 'There are too many sessions with requests or streams. Nothing was executed: try again later.';
-      this.#options.refusals.refused({ status: place.status, why, tenant, subject });
-      return errorAnswer(place.status, serverError, why, { 'retry-after': '5' });
+      this.#options.refusals.logRefusal({ status: place.status, why, tenant, subject });
+      return httpError(place.status, serverError, why, { 'retry-after': '5' });
     }
     const session = await this.#open(principal, place.release);
     const answer = await this.#within(session, request, principal, message, over);
@@ -127,7 +127,7 @@ export class Sessions {
     const tools = served(principal);
     const { list, log } = tools;
     const { tenant, subject } = principal;
-    const server = createMcpServer({
+    const server = createServer2025({
       ...tools,
       scope: Object.freeze({ tenant, subject }),
       part: ({ requestId }) => served(transport.principalOf(requestId) ?? principal),
@@ -142,12 +142,12 @@ export class Sessions {
     });
     const close = (): Promise<void> =>
       server.close().catch((error: unknown) => log.debug(`closing a session: ${describeError(error)}`));
-    let telling = { list, stop: tellOfChanges(server, list, log) };
+    let telling = { list, stop: notifyOfChanges(server, list, log) };
     const tellAs = (whoever: Principal): void => {
       const { list } = served(whoever);
       if (list === telling.list) return;
       telling.stop();
-      telling = { list, stop: tellOfChanges(server, list, log) };
+      telling = { list, stop: notifyOfChanges(server, list, log) };
     };
     const session: Session = { transport, principal, usedMs: clock.monotonicMs(), open: 0, release, tellAs, close };
     server.onclose = () => {

@@ -8,7 +8,7 @@ export function withoutInternals(service: ToolService, refusals: RefusalLog): To
     if (answer.type !== 'refusal' || answer.ledgerFault === undefined) return answer;
     const { ledgerFault, message, ...rest } = answer;
     const { tenant, subject } = call.scope;
-    refusals.fault({ why: message, tenant, subject, tool: call.tool });
+    refusals.logFault({ why: message, tenant, subject, tool: call.tool });
     return { ...rest, message: message.replace(` (${ledgerFault})`, '') };
   };
   return { ...service, handle };

@@ -18,7 +18,7 @@ export const formCapability = { elicitation: { form: {} } } as const;
  * Whether a client has declared that it can put a form to a person. `{}` means forms, as it did before there
  * were modes (MCP 2025-11-25 and 2026-07-28, elicitation, capabilities).
  */
-export function takesForms(capabilities: unknown): boolean {
+export function acceptsForms(capabilities: unknown): boolean {
   const { elicitation } = (capabilities ?? {}) as { elicitation?: unknown };
   if (typeof elicitation !== 'object' || elicitation === null) return false;
   return 'form' in elicitation || !('url' in elicitation);

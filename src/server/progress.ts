@@ -8,7 +8,7 @@ export interface ProgressNotification {
  * Tells a caller that its call waits for another one.
  * @param send hands the notification over; a fault is its own to deal with.
  */
-export function progressTeller(
+export function progressNotifier(
   progressToken: string | number,
   send: (notification: ProgressNotification) => void,
 ): (waitedMs: number) => void {

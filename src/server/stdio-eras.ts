@@ -10,9 +10,9 @@ type Connect = (transport: Transport) => Promise<void>;
 
 export interface EraOptions {
   /** Connects the server of MCP 2025-11-25 and earlier. */
-  readonly earlier: Connect;
+  readonly connect2025: Connect;
   /** Loads and connects that of MCP 2026-07-28, when the first message of that era comes. */
-  readonly modern: Connect;
+  readonly connect2026: Connect;
   readonly onFault: (message: string) => void;
 }
 
@@ -31,7 +31,7 @@ export async function connectEras(transport: Transport, options: EraOptions): Pr
       sides.earlier.onmessage?.(message);
       return;
     }
-    modern ??= options.modern(sides.modern);
+    modern ??= options.connect2026(sides.modern);
     // In the order of their arrival, also while the server is being loaded.
     modern.then(
       () => sides.modern.onmessage?.(message),
@@ -43,7 +43,7 @@ export async function connectEras(transport: Transport, options: EraOptions): Pr
     sides.modern.onclose?.();
   };
   transport.onerror = (error) => (chosen === 'modern' ? sides.modern : sides.earlier).onerror?.(error);
-  await options.earlier(sides.earlier);
+  await options.connect2025(sides.earlier);
   await transport.start();
 }
 

@@ -3,7 +3,7 @@ import type { Outcome, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import type { ToolLog } from '../core/tool/types.ts';
-import { type ProgressNotification, progressTeller } from './progress.ts';
+import { type ProgressNotification, progressNotifier } from './progress.ts';
 import { render, renderFault } from './render.ts';
 import type { ToolList, ToolPage } from './tool-list.ts';
 
@@ -116,7 +116,7 @@ export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Reado
 function progressOf(log: ToolLog, { meta, notify }: ToolRequest): ((waitedMs: number) => void) | undefined {
   const { progressToken } = meta;
   if (typeof progressToken !== 'string' && typeof progressToken !== 'number') return undefined;
-  return progressTeller(progressToken, (notification) => {
+  return progressNotifier(progressToken, (notification) => {
     notify(notification).catch((error: unknown) => log.debug(`progress: ${describeError(error)}`));
   });
 }

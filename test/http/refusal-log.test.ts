@@ -6,15 +6,15 @@ test('each kind of refusal is told at once, and then seldom, with how often it c
   const lines: unknown[] = [];
   const clock = new ManualClock();
   const log = new RefusalLog({ info: (_, fields) => lines.push(fields), warn: () => undefined }, clock);
-  for (let count = 0; count < 5; count += 1) log.refused({ status: 401, why: 'no token' }, `127.0.0.${count}`);
-  log.refused({ status: 403, why: 'no scope', subject: 'ann' });
-  log.refused({ status: 403, why: 'no scope', subject: 'eve' });
+  for (let count = 0; count < 5; count += 1) log.logRefusal({ status: 401, why: 'no token' }, `127.0.0.${count}`);
+  log.logRefusal({ status: 403, why: 'no scope', subject: 'ann' });
+  log.logRefusal({ status: 403, why: 'no scope', subject: 'eve' });
   expect(lines).toEqual([
     { status: 401, why: 'no token', peer: '127.0.0.0' },
     { status: 403, why: 'no scope', subject: 'ann' },
     { status: 403, why: 'no scope', subject: 'eve' },
   ]);
   await clock.advance(10_000);
-  log.refused({ status: 401, why: 'no token' });
+  log.logRefusal({ status: 401, why: 'no token' });
   expect(lines.slice(3)).toEqual([{ status: 401, why: 'no token', untold: 4 }]);
 });

@@ -11,7 +11,7 @@ import type { ToolCall } from '../../src/core/call/types.ts';
 import { createCatalog } from '../../src/core/tool/catalog.ts';
 import type { Effect, Match, Tool } from '../../src/core/tool/types.ts';
 import { type defineClient, defineTool, z } from '../../src/index.ts';
-import { createMcpServer, type McpServerOptions } from '../../src/server/server.ts';
+import { createServer2025, type Server2025Options } from '../../src/server/server-2025.ts';
 import { objectSchemaOf } from '../../src/server/tool-list.ts';
 import { hostKeyOf } from '../../src/server/tool-requests.ts';
 import { testEngine } from '../support/engine.ts';
@@ -41,10 +41,10 @@ function plainTool(
 }
 
 async function connect(
-  options: Pick<McpServerOptions, 'catalog' | 'handle'> & Partial<McpServerOptions>,
+  options: Pick<Server2025Options, 'catalog' | 'handle'> & Partial<Server2025Options>,
   capabilities: ClientCapabilities = {},
 ) {
-  const server = createMcpServer({ name: 'test', version: '1.2.3', scope, log: silent, ...options });
+  const server = createServer2025({ name: 'test', version: '1.2.3', scope, log: silent, ...options });
   const client = new Client({ name: 'a client', version: '1' }, { capabilities });
   const [here, there] = InMemoryTransport.createLinkedPair();
   await Promise.all([server.connect(there), client.connect(here)]);

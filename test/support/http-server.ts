@@ -10,7 +10,7 @@ import type { Tool } from '../../src/core/tool/types.ts';
 import type { Limits } from '../../src/http/access/limits.ts';
 import type { ResourceMetadata } from '../../src/http/access/metadata.ts';
 import type { Admit } from '../../src/http/access/types.ts';
-import type { HeldLimits } from '../../src/http/held-calls.ts';
+import type { CallSlotLimits } from '../../src/http/call-slots.ts';
 import { type HttpLimits, type HttpServer, startHttpServer } from '../../src/http/http-server.ts';
 import { createThing, setThing } from './tools.ts';
 import { Upstream } from './upstream.ts';
@@ -19,7 +19,7 @@ export interface HttpTestOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly admit?: Admit;
   readonly calls?: Limits;
-  readonly held?: HeldLimits;
+  readonly held?: CallSlotLimits;
   readonly sessionsPerSubjectMax?: number;
   readonly subscriptionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;

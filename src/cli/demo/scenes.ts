@@ -1,4 +1,4 @@
-import type { ConnectedClient, Told } from '../../server/client.ts';
+import type { ConnectedClient, Told } from './client.ts';
 import type { Stage } from './stage.ts';
 
 /** What one caller was told, in words ("executed", "no answer"), and the invoice that was named. */

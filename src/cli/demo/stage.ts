@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Environment } from '../../config/config.ts';
-import { type ConnectedClient, connectClient } from '../../server/client.ts';
+import { type ConnectedClient, connectClient } from './client.ts';
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url));
 

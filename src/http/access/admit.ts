@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import { bearerOf } from './bearer.ts';
 import { principalOf } from './claims.ts';
-import type { Fetch } from './get-json.ts';
+import type { FetchFunction } from './get-json.ts';
 import { Introspection } from './introspection.ts';
 import { createJwtVerifier, namedIssuer } from './jwt.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
-import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, Verdict } from './settings.ts';
+import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, TokenVerdict } from './settings.ts';
 import { createTokenLookup, isOwnToken } from './static-tokens.ts';
 import type { Admission, Admit, StepUp } from './types.ts';
 
@@ -14,12 +14,12 @@ export interface AdmitParts {
   readonly clock: Clock;
   readonly log: AccessLog;
   /** Default: the global one. */
-  readonly fetch?: Fetch;
+  readonly fetch?: FetchFunction;
 }
 
 interface Issuer {
   readonly settings: IssuerSettings;
-  readonly verify: (token: string) => Promise<Verdict>;
+  readonly verify: (token: string) => Promise<TokenVerdict>;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 /** More than any key set or introspection answer needs. */
 const bodyBytesMax = 512 * 1_024;
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface JsonRequest {
   readonly url: string;
@@ -11,13 +11,13 @@ export interface JsonRequest {
   readonly init?: RequestInit;
 }
 
-export type JsonAnswer =
+export type JsonResult =
   | { readonly ok: true; readonly value: unknown }
   /** `why` is a text of ours: it quotes nothing of request or answer. */
   | { readonly ok: false; readonly why: string };
 
 /** A JSON document within a time and a size. Follows no redirect. Never rejects. */
-export async function getJson(request: JsonRequest, fetch: Fetch, clock: Clock): Promise<JsonAnswer> {
+export async function getJson(request: JsonRequest, fetch: FetchFunction, clock: Clock): Promise<JsonResult> {
   const { url, timeoutMs, init } = request;
   const controller = new AbortController();
   const cancel = clock.after(timeoutMs, () => controller.abort());

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import { type Fetch, getJson } from './get-json.ts';
-import type { AccessLog, IntrospectionSettings, IssuerSettings, Verdict } from './settings.ts';
+import { type FetchFunction, getJson } from './get-json.ts';
+import type { AccessLog, IntrospectionSettings, IssuerSettings, TokenVerdict } from './settings.ts';
 
 /** Verdicts that are kept; good and bad ones apart, so that no flood of bad tokens drives out the good. */
 const keptMax = 10_000;
@@ -11,8 +11,8 @@ const invalidMaxMs = 5_000;
 const askedMax = 64;
 const warnEveryMs = 10_000;
 
-interface Kept {
-  readonly verdict: Verdict;
+interface CachedVerdict {
+  readonly verdict: TokenVerdict;
   readonly untilMs: number;
 }
 
@@ -24,17 +24,17 @@ export class Introspection {
   readonly #issuer: IssuerSettings;
   readonly #settings: IntrospectionSettings;
   readonly #clock: Clock;
-  readonly #fetch: Fetch;
+  readonly #fetch: FetchFunction;
   readonly #log: AccessLog;
-  readonly #good = new Map<string, Kept>();
-  readonly #bad = new Map<string, Kept>();
-  readonly #asked = new Map<string, Promise<Verdict>>();
+  readonly #good = new Map<string, CachedVerdict>();
+  readonly #bad = new Map<string, CachedVerdict>();
+  readonly #asked = new Map<string, Promise<TokenVerdict>>();
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     issuer: IssuerSettings,
     settings: IntrospectionSettings,
-    parts: { clock: Clock; fetch: Fetch; log: AccessLog },
+    parts: { clock: Clock; fetch: FetchFunction; log: AccessLog },
   ) {
     this.#issuer = issuer;
     this.#settings = settings;
@@ -43,7 +43,7 @@ export class Introspection {
     this.#log = parts.log;
   }
 
-  async verify(token: string): Promise<Verdict> {
+  async verify(token: string): Promise<TokenVerdict> {
     const hash = createHash('sha256').update(token).digest('base64');
     const kept = this.#kept(this.#good, hash) ?? this.#kept(this.#bad, hash);
     if (kept !== undefined) return kept;
@@ -55,7 +55,7 @@ export class Introspection {
     return asking;
   }
 
-  async #ask(token: string, hash: string): Promise<Verdict> {
+  async #ask(token: string, hash: string): Promise<TokenVerdict> {
     const { url } = this.#settings;
     const init = requestFor(token, this.#settings);
     const answer = await getJson({ url, timeoutMs: this.#issuer.timeoutMs, init }, this.#fetch, this.#clock);
@@ -68,7 +68,7 @@ export class Introspection {
   }
 
   /** A verdict that is still good: by our own time, and for a token by its end. */
-  #kept(map: Map<string, Kept>, hash: string): Verdict | undefined {
+  #kept(map: Map<string, CachedVerdict>, hash: string): TokenVerdict | undefined {
     const kept = map.get(hash);
     if (kept === undefined) return undefined;
     const { verdict } = kept;
@@ -78,7 +78,7 @@ export class Introspection {
     return undefined;
   }
 
-  #keep(hash: string, verdict: Verdict): void {
+  #keep(hash: string, verdict: TokenVerdict): void {
     const map = verdict.type === 'verified' ? this.#good : this.#bad;
     const { cacheMs } = this.#settings;
     const forMs = verdict.type === 'verified' ? cacheMs : Math.min(cacheMs, invalidMaxMs);
@@ -88,7 +88,7 @@ export class Introspection {
     map.set(hash, { verdict, untilMs: this.#clock.monotonicMs() + forMs });
   }
 
-  #unavailable(why: string): Verdict {
+  #unavailable(why: string): TokenVerdict {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#warnedAtMs >= warnEveryMs) {
       this.#warnedAtMs = nowMs;
@@ -119,7 +119,7 @@ function formEncoded(value: string): string {
   return new URLSearchParams({ v: value }).toString().slice('v='.length);
 }
 
-function verdictOf(claims: Record<string, unknown>, issuer: IssuerSettings, wallMs: number): Verdict {
+function verdictOf(claims: Record<string, unknown>, issuer: IssuerSettings, wallMs: number): TokenVerdict {
   if (claims.active !== true) return { type: 'invalid', why: 'the token is not active' };
   const audiences: readonly unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   const isForUs = audiences.some((each) => typeof each === 'string' && issuer.audiences.includes(each));

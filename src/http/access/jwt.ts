@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import { McpOnceError } from '../../core/errors.ts';
-import type { Fetch } from './get-json.ts';
+import type { FetchFunction } from './get-json.ts';
 import { KeySet } from './key-set.ts';
-import type { AccessLog, IssuerSettings, JwtSettings, Verdict } from './settings.ts';
+import type { AccessLog, IssuerSettings, JwtSettings, TokenVerdict } from './settings.ts';
 
 type Jose = typeof import('jose');
 
@@ -28,8 +28,8 @@ export async function namedIssuer(token: string): Promise<string | undefined> {
 export function createJwtVerifier(
   issuer: IssuerSettings,
   settings: JwtSettings,
-  parts: { clock: Clock; fetch: Fetch; log: AccessLog },
-): (token: string) => Promise<Verdict> {
+  parts: { clock: Clock; fetch: FetchFunction; log: AccessLog },
+): (token: string) => Promise<TokenVerdict> {
   const keySet = new KeySet(
     {
       url: settings.jwksUrl,

@@ -1,7 +1,7 @@
 import type { createLocalJWKSet, JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 import { McpOnceError } from '../../core/errors.ts';
-import { type Fetch, getJson } from './get-json.ts';
+import { type FetchFunction, getJson } from './get-json.ts';
 import type { AccessLog } from './settings.ts';
 
 type Jose = typeof import('jose');
@@ -28,13 +28,13 @@ export interface KeySetOptions {
 export class KeySet {
   readonly #options: KeySetOptions;
   readonly #clock: Clock;
-  readonly #fetch: Fetch;
+  readonly #fetch: FetchFunction;
   readonly #log: AccessLog;
   #held: { readonly keys: Keys; readonly atMs: number } | undefined;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #loading: Promise<Keys> | undefined;
 
-  constructor(options: KeySetOptions, parts: { clock: Clock; fetch: Fetch; log: AccessLog }) {
+  constructor(options: KeySetOptions, parts: { clock: Clock; fetch: FetchFunction; log: AccessLog }) {
     this.#options = options;
     this.#clock = parts.clock;
     this.#fetch = parts.fetch;

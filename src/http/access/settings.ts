@@ -64,7 +64,7 @@ export interface AccessLog {
 }
 
 /** What one issuer says of a token. `why` is fixed text: it goes to the caller. `detail` is, too, and goes to the log. */
-export type Verdict =
+export type TokenVerdict =
   | { readonly type: 'verified'; readonly claims: Readonly<Record<string, unknown>> }
   | { readonly type: 'invalid'; readonly why: string; readonly detail?: string }
   | { readonly type: 'unavailable' };

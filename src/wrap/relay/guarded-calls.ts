@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Outcome, OutcomeCode, ToolCall } from '../../core/call/types.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import { progressTeller } from '../../server/progress.ts';
+import { progressNotifier } from '../../server/progress.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
 import type { ForwardedCall } from '../policy/types.ts';
 import type { KnownTools } from './known-tools.ts';
@@ -194,7 +194,7 @@ export class GuardedCalls {
         ...(hostKey === undefined ? {} : { hostKey }),
         ...(progressToken === undefined
           ? {}
-          : { onWait: progressTeller(progressToken as string | number, (told) => send({ jsonrpc: '2.0', ...told })) }),
+          : { onWait: progressNotifier(progressToken as string | number, (told) => send({ jsonrpc: '2.0', ...told })) }),
       }),
     );
     log.debug(`${tool}: answered`);

@@ -2,7 +2,7 @@ import { CLIENT_CAPABILITIES_META_KEY, Server } from '@modelcontextprotocol/serv
 import { z } from 'zod';
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
-import { takesForms } from './elicitation.ts';
+import { acceptsForms } from './elicitation.ts';
 import { answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
 
 /** How long a list may be taken for what it is, in ms. Whoever listens is told of a change before that. */
@@ -19,16 +19,16 @@ const noValidator = {
 };
 
 /** Whose requests a server answers. */
-export interface ModernCaller {
+export interface Server2026Options {
   readonly scope: ToolCall['scope'];
   /** Of the HTTP header `Idempotency-Key`, where there is one. */
   readonly headerKey?: unknown;
 }
 
 /** An MCP server over the catalog for MCP 2026-07-28: for one request over HTTP, or one connection. */
-export function createModernServer(tools: ServedTools, { scope, headerKey }: ModernCaller): Server {
+export function createServer2026(tools: ServedTools, { scope, headerKey }: Server2026Options): Server {
   const { name, version, title, instructions, log, list, catalog } = tools;
-  const server = new ToolServer(
+  const server = new ToolServer2026(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
       capabilities: { tools: toolsCapability(catalog) },
@@ -51,7 +51,7 @@ export function createModernServer(tools: ServedTools, { scope, headerKey }: Mod
       signal: mcpReq.signal,
       headerKey,
       notify: (notification) => mcpReq.notify(notification),
-      questionChannel: takesForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
+      questionChannel: acceptsForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
       input: { responses: mcpReq.inputResponses, state: mcpReq.requestState() },
       faults: 'errors',
     });
@@ -67,7 +67,7 @@ function capabilitiesOf(envelope: object | undefined): unknown {
 
 type WrapHandler = Server['_wrapHandler'];
 
-class ToolServer extends Server {
+class ToolServer2026 extends Server {
   /**
    * The SDK checks the result of a tool after it has run, and would tell the caller that the call was wrong
    * where it does not like it: a replay has to keep its bytes, whatever they are.

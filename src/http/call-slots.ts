@@ -3,10 +3,10 @@ import type { ToolService } from '../server/tool-requests.ts';
 import type { Limits } from './access/limits.ts';
 import type { Refusal } from './access/types.ts';
 
-const askAgainMs = 1_000;
+const retryAfterMs = 1_000;
 
 /** How much a caller may have under way, whether it is still there or not. */
-export interface HeldLimits {
+export interface CallSlotLimits {
   /** What executes. */
   readonly executions: Limits;
   /** What waits for a person, which may take an hour. */
@@ -18,15 +18,15 @@ export interface HeldLimits {
  * while the operation goes on. One that waits for a person has a place of another kind meanwhile, so that no number
  * of questions keeps a subject, or its tenant, from executing anything.
  */
-export function heldToTheEnd(service: ToolService, limits: HeldLimits): ToolService {
+export function withCallSlots(service: ToolService, limits: CallSlotLimits): ToolService {
   return {
     ...service,
     handle: async (call) => {
-      const place = new Place(call.scope, limits);
+      const place = new CallSlot(call.scope, limits);
       const refused = place.enter();
       if (refused) {
         const message = `${call.tool}: ${refused.message} Ask again in a second with the same arguments.`;
-        return { type: 'refusal', code: 'too_many_calls', message, retryAfterMs: askAgainMs };
+        return { type: 'refusal', code: 'too_many_calls', message, retryAfterMs: retryAfterMs };
       }
       const running: Promise<unknown>[] = [];
       const { questionChannel } = call;
@@ -42,14 +42,14 @@ export function heldToTheEnd(service: ToolService, limits: HeldLimits): ToolServ
   };
 }
 
-class Place {
+class CallSlot {
   readonly #scope: ToolCall['scope'];
-  readonly #limits: HeldLimits;
+  readonly #limits: CallSlotLimits;
   #questions = 0;
   #hasLeft = false;
   #release = (): void => undefined;
 
-  constructor(scope: ToolCall['scope'], limits: HeldLimits) {
+  constructor(scope: ToolCall['scope'], limits: CallSlotLimits) {
     this.#scope = scope;
     this.#limits = limits;
   }

@@ -61,7 +61,7 @@ class ReadRequest {
  * A request as the SDKs take it. One of fetch takes 45 µs to make, an eighth of a replay, for a body and much else that
  * nobody looks at.
  */
-export function webRequest(request: IncomingMessage, response: ServerResponse): Request {
+export function toWebRequest(request: IncomingMessage, response: ServerResponse): Request {
   return new ReadRequest(request, response) as unknown as Request;
 }
 
@@ -76,7 +76,7 @@ function leaving(response: ServerResponse): AbortSignal {
 }
 
 /** A JSON-RPC error that is not about a certain request. */
-export function errorAnswer(
+export function httpError(
   status: number,
   code: number,
   message: string,
@@ -93,7 +93,7 @@ const behind = new WeakMap<Socket, Set<ServerResponse>>();
  * (requests sent without waiting for answers) would never end, and nor would what is held for it. Who sends very
  * many so is cut off: each takes memory, also before it is known who sends it.
  */
-export function endWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
+export function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
   if (response.socket) return;
   const waiting = behind.get(socket) ?? waitingOn(socket);
   waiting.add(response);
@@ -114,7 +114,7 @@ function waitingOn(socket: Socket): Set<ServerResponse> {
 }
 
 /** Writes an answer, a stream as it comes. Resolves when all is written, or the caller is gone. Never rejects. */
-export async function writeAnswer(response: ServerResponse, answer: Response): Promise<void> {
+export async function writeResponse(response: ServerResponse, answer: Response): Promise<void> {
   if (response.destroyed || response.headersSent) {
     await answer.body?.cancel().catch(() => undefined);
     return;
@@ -130,7 +130,7 @@ export async function writeAnswer(response: ServerResponse, answer: Response): P
   const reader = answer.body.getReader();
   const stop = (): void => void reader.cancel().catch(() => undefined);
   response.once('close', stop);
-  const together = new Together(response);
+  const together = new WriteBatch(response);
   together.begin();
   try {
     for (;;) {
@@ -152,7 +152,7 @@ export async function writeAnswer(response: ServerResponse, answer: Response): P
  * What one turn of the event loop writes leaves in one packet: head, events and end of most answers. Each by itself
  * costs as much as all that is done for a replay. A stream that has nothing to say yet has its head at the turn's end.
  */
-class Together {
+class WriteBatch {
   readonly #response: ServerResponse;
   #turn: NodeJS.Immediate | undefined;
   #isHeadSent = false;

@@ -7,14 +7,14 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import { errorResponse } from '../server/incoming.ts';
-import { createModernServer } from '../server/modern-server.ts';
+import { createServer2026 } from '../server/server-2026.ts';
 import type { ServedTools } from '../server/tool-requests.ts';
 import type { Limits } from './access/limits.ts';
 import type { Principal } from './access/types.ts';
 import { paramHeaderFault } from './param-headers.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
-export interface ModernOptions {
+export interface Endpoint2026Options {
   readonly served: (principal: Principal) => ServedTools;
   /** How many streams of subscriptions there may be. */
   readonly subscriptions: Limits;
@@ -22,7 +22,7 @@ export interface ModernOptions {
 }
 
 /** One request, and what became of it before a server had it. */
-interface Exchange {
+interface PendingRequest {
   readonly principal: Principal;
   readonly body: object | undefined;
   refused?: Response;
@@ -33,18 +33,18 @@ const modernVersion = '2026-07-28';
 const headerMismatch = -32_020;
 const serverError = -32_000;
 
-type Handler = ReturnType<typeof createMcpHandler>;
+type SdkHandler = ReturnType<typeof createMcpHandler>;
 
 /** MCP 2026-07-28: each request by itself, with no session. */
-export class Modern {
-  readonly #options: ModernOptions;
-  readonly #handler: Handler;
+export class Endpoint2026 {
+  readonly #options: Endpoint2026Options;
+  readonly #handler: SdkHandler;
   /** Those of `subscriptions/listen`: their streams last. */
-  readonly #listening = new Set<Handler>();
+  readonly #listening = new Set<SdkHandler>();
   /** The SDK hands the request on as it is. */
-  readonly #exchanges = new WeakMap<Request, Exchange>();
+  readonly #exchanges = new WeakMap<Request, PendingRequest>();
 
-  constructor(options: ModernOptions) {
+  constructor(options: Endpoint2026Options) {
     this.#options = options;
     this.#handler = createMcpHandler(this.#connect, { legacy: 'reject' });
   }
@@ -57,12 +57,12 @@ export class Modern {
     const fault = callFault(tools, exchange.body, requestInfo.headers);
     if (fault !== undefined) {
       const message = `Headers and body disagree: ${fault}. Nothing was executed.`;
-      exchange.refused = refusal(exchange.body, headerMismatch, message, { status: 400 });
+      exchange.refused = errorFor(exchange.body, headerMismatch, message, { status: 400 });
       throw new Error(fault);
     }
     const { tenant, subject } = exchange.principal;
     const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
-    return createModernServer(tools, { scope: { tenant, subject }, headerKey });
+    return createServer2026(tools, { scope: { tenant, subject }, headerKey });
   };
 
   /** Whether a request is one of this era, right or wrong. @param body of a POST; undefined otherwise. */
@@ -71,7 +71,7 @@ export class Modern {
   }
 
   async answer(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
-    const exchange: Exchange = { principal, body };
+    const exchange: PendingRequest = { principal, body };
     this.#exchanges.set(request, exchange);
     if ((body as { method?: unknown } | undefined)?.method === 'subscriptions/listen') {
       return this.#listen(request, principal, body);
@@ -105,8 +105,8 @@ export class Modern {
     if (place.type === 'refused') {
       const { tenant, subject } = principal;
       const why = 'There are too many subscriptions. Nothing was opened: try again later.';
-      refusals.refused({ status: place.status, why, tenant, subject });
-      return refusal(body, serverError, why, { status: place.status, headers: { 'retry-after': '5' } });
+      refusals.logRefusal({ status: place.status, why, tenant, subject });
+      return errorFor(body, serverError, why, { status: place.status, headers: { 'retry-after': '5' } });
     }
     const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions: 1 });
     const end = (): void => {
@@ -145,7 +145,7 @@ function callFault({ catalog }: ServedTools, body: object | undefined, headers: 
   return paramHeaderFault(tool, params.arguments, headers);
 }
 
-function refusal(body: object | undefined, code: number, message: string, init: ResponseInit): Response {
+function errorFor(body: object | undefined, code: number, message: string, init: ResponseInit): Response {
   const { id } = (body ?? {}) as { id?: unknown };
   return Response.json(
     errorResponse(typeof id === 'string' || typeof id === 'number' ? id : null, code, message),

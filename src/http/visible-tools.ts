@@ -15,12 +15,12 @@ export function isSameSubject(one: Principal, other: Principal): boolean {
 }
 
 /** Whether one token of a caller gives all the tools that another one of its does, pattern by pattern. */
-export function givesAsMuch({ tools }: Principal, other: Principal): boolean {
+export function grantsAtLeast({ tools }: Principal, other: Principal): boolean {
   return tools === undefined || (other.tools?.every((pattern) => tools.includes(pattern)) ?? false);
 }
 
 /** Gives each principal its part of a service. What it may not call does not exist for it. */
-export function servedTools(service: ToolService): (principal: Principal) => ServedTools {
+export function toolsByPrincipal(service: ToolService): (principal: Principal) => ServedTools {
   const remembered = new Map<string, ServedTools>();
   return (principal) => {
     const patterns = patternsOf(principal);

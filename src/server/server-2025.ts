@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
-import { elicitationChannel, takesForms } from './elicitation.ts';
+import { elicitationChannel, acceptsForms } from './elicitation.ts';
 import { type ToolList, toolList } from './tool-list.ts';
 import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
 
@@ -17,7 +17,7 @@ import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type CallScope = ToolCall['scope'];
 
-export interface McpServerOptions extends ToolService {
+export interface Server2025Options extends ToolService {
   /** Whose calls these are; a function where each request has to say it. */
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
   /** That of the catalog, where several connections share it. */
@@ -50,9 +50,9 @@ const elicitMs = 2 * 3_600_000;
  * An MCP server over the catalog for MCP 2025-11-25 and earlier, for any transport: connect it, and
  * close it to end the connection. One server serves one connection.
  */
-export function createMcpServer(options: McpServerOptions): Server {
+export function createServer2025(options: Server2025Options): Server {
   const { name, version, title, instructions, scope } = options;
-  const server = new ToolServer(
+  const server = new ToolServer2025(
     { name, version, ...(title === undefined ? {} : { title }) },
     {
       capabilities: { tools: toolsCapability(options.catalog) },
@@ -71,7 +71,7 @@ export function createMcpServer(options: McpServerOptions): Server {
       signal: extra.signal,
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
-      questionChannel: takesForms(server.getClientCapabilities()) ? questionChannelOf(extra) : undefined,
+      questionChannel: acceptsForms(server.getClientCapabilities()) ? questionChannelOf(extra) : undefined,
       faults: 'results',
     });
   });
@@ -80,7 +80,7 @@ export function createMcpServer(options: McpServerOptions): Server {
 }
 
 /** Has a client told whenever its list becomes another. Before it has initialized it has seen none. @returns what ends that */
-export function tellOfChanges(server: Server, list: ToolList, log: ToolService['log']): () => void {
+export function notifyOfChanges(server: Server, list: ToolList, log: ToolService['log']): () => void {
   return list.onChange(() => {
     if (server.getClientCapabilities() === undefined) return;
     server.sendToolListChanged().catch((error: unknown) => log.debug(`list_changed: ${describeError(error)}`));
@@ -93,7 +93,7 @@ function questionChannelOf(extra: RequestExtra): QuestionChannel {
   });
 }
 
-class ToolServer extends Server {
+class ToolServer2025 extends Server {
   /**
    * Goes around the `tools/call` wrapper of the SDK's Server. That one checks the result only after
    * the tool has run and answers -32602 where it does not like it, so that a caller would take for

@@ -6,8 +6,8 @@ import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextpro
 import { errorResponse } from '../server/incoming.ts';
 import type { Principal } from './access/types.ts';
 import type { BoundedEvents } from './event-store.ts';
-import { errorAnswer } from './exchange.ts';
-import { givesAsMuch } from './principal.ts';
+import { httpError } from './node-http.ts';
+import { grantsAtLeast } from './visible-tools.ts';
 
 interface SessionTransportOptions extends WebStandardStreamableHTTPServerTransportOptions {
   readonly inFlightMax: number;
@@ -61,7 +61,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     if (!('method' in message) && !this.#mayAnswer(principal, message.id)) {
       const why =
         'What is answered was asked by a call of a token that gives more than this one. It can still be answered.';
-      return errorAnswer(403, ErrorCode.InvalidRequest, why);
+      return httpError(403, ErrorCode.InvalidRequest, why);
     }
     const cancelled =
       'method' in message && message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
@@ -111,7 +111,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   /** A yes has its call executed: it takes the right to call it. */
   #mayAnswer(principal: Principal, id: RequestId | undefined): boolean {
     const uses = [...this.#inFlight.values()].filter(({ asked }) => asked.has(Number(id)));
-    return uses.every((use) => givesAsMuch(principal, use.principal));
+    return uses.every((use) => grantsAtLeast(principal, use.principal));
   }
 
   /**

@@ -1,6 +1,6 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { OUTCOME_META, type OutcomeMeta } from './render.ts';
+import { OUTCOME_META, type OutcomeMeta } from '../../server/render.ts';
 
 export interface ClientOptions {
   readonly command: string;
