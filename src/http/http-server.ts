@@ -8,14 +8,14 @@ import { createLimits, type Limits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
 import type { Admission, Admit, Principal, Refusal, StepUp } from './access/types.ts';
 import { readJsonObject } from './body.ts';
-import { corsHeaders, preflightHeaders } from './cors.ts';
-import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
 import { type CallSlotLimits, withCallSlots } from './call-slots.ts';
-import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
 import { Endpoint2026 } from './endpoint-2026.ts';
-import { isAllowed, toolsByPrincipal } from './visible-tools.ts';
+import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
+import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
+import { isAllowed, toolsByPrincipal } from './visible-tools.ts';
 import { withoutInternals } from './without-internals.ts';
 
 export interface HttpServerOptions {

@@ -9,9 +9,9 @@ import { createLimits, type Limits } from './access/limits.ts';
 import type { Principal } from './access/types.ts';
 import { BoundedEvents, type EventBounds, EventPool } from './event-store.ts';
 import { httpError } from './node-http.ts';
-import { isSameSubject } from './visible-tools.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import { SessionTransport } from './session-transport.ts';
+import { isSameSubject } from './visible-tools.ts';
 
 export interface SessionsOptions {
   readonly served: (principal: Principal) => ServedTools;

@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
-import { elicitationChannel, acceptsForms } from './elicitation.ts';
+import { acceptsForms, elicitationChannel } from './elicitation.ts';
 import { type ToolList, toolList } from './tool-list.ts';
 import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
 

@@ -6,7 +6,11 @@ import { createServer2026, type Server2026Options } from './server-2026.ts';
 import type { ServedTools } from './tool-requests.ts';
 
 /** Serves MCP 2026-07-28, and nothing earlier, on a connection that is open already. Loaded when a client asks for it. */
-export function serveStdio2026(transport: EarlierTransport, tools: ServedTools, scope: Server2026Options['scope']): void {
+export function serveStdio2026(
+  transport: EarlierTransport,
+  tools: ServedTools,
+  scope: Server2026Options['scope'],
+): void {
   const { list, log } = tools;
   const connect = (): ReturnType<typeof createServer2026> => {
     const server = createServer2026(tools, { scope });

@@ -194,7 +194,9 @@ export class GuardedCalls {
         ...(hostKey === undefined ? {} : { hostKey }),
         ...(progressToken === undefined
           ? {}
-          : { onWait: progressNotifier(progressToken as string | number, (told) => send({ jsonrpc: '2.0', ...told })) }),
+          : {
+              onWait: progressNotifier(progressToken as string | number, (told) => send({ jsonrpc: '2.0', ...told })),
+            }),
       }),
     );
     log.debug(`${tool}: answered`);
