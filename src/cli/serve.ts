@@ -37,7 +37,7 @@ export async function serveStdio(
   tellOfChanges(server, list, log);
   await connectEras(transport, {
     connect2025: (side) => server.connect(side),
-    connect2026: async (side) => (await import('../server/stdio-modern.ts')).serveStdio2026(side, served, app.scope),
+    connect2026: async (side) => (await import('../server/server-2026.ts')).serveStdio2026(side, served, app.scope),
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => program.reloadTools(options, { app, config }));

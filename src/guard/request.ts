@@ -1,8 +1,7 @@
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { ToolLog } from '../core/tool/types.ts';
-import { progressNotifier } from '../server/progress.ts';
-import { hostKeyOf } from '../server/tool-requests.ts';
+import { hostKeyOf, progressNotifier } from '../server/tool-requests.ts';
 import { signalOf } from './operations.ts';
 
 /** A `tools/call` or `tools/list` request as an SDK hands it to a handler. */

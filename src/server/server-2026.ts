@@ -1,4 +1,6 @@
-import { CLIENT_CAPABILITIES_META_KEY, Server } from '@modelcontextprotocol/server';
+import type { Transport as Transport2025 } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { CLIENT_CAPABILITIES_META_KEY, Server, type Transport as Transport2026 } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
@@ -58,6 +60,25 @@ export function createServer2026(tools: ServedTools, { scope, headerKey }: Serve
   });
   server.onerror = (error) => log.debug(`mcp: ${describeError(error)}`);
   return server;
+}
+
+/** Serves MCP 2026-07-28, and nothing earlier, on a connection that is open already. Loaded when a client asks for it. */
+export function serveStdio2026(transport: Transport2025, tools: ServedTools, scope: Server2026Options['scope']): void {
+  const { list, log } = tools;
+  const connect = (): ReturnType<typeof createServer2026> => {
+    const server = createServer2026(tools, { scope });
+    // The SDK hands it to those who listen, and to nobody else.
+    list.onChange(() => {
+      server.sendToolListChanged().catch((error: unknown) => log.debug(`list_changed: ${describeError(error)}`));
+    });
+    return server;
+  };
+  serveStdio(connect, {
+    legacy: 'reject',
+    // Both SDKs mean the same by a transport; only their schemas of messages differ.
+    transport: transport as unknown as Transport2026,
+    onerror: (error) => log.debug(`mcp: ${describeError(error)}`),
+  });
 }
 
 /** Each request says what its client can do: there is no connection that would remember it. */
