@@ -1,18 +1,18 @@
 import { matchesGlob } from '../../core/tool/glob.ts';
 import type { OperationHead } from './types.ts';
 
-/** Which operations are served. */
+/** Patterns that select the operations to serve. */
 export interface OperationPatterns {
-  /** Empty: all. */
+  /** An empty list includes all operations. */
   readonly include: readonly string[];
-  /** Goes before include. */
+  /** Takes precedence over `include`. */
   readonly exclude: readonly string[];
 }
 
 /**
- * The operations that are included and not excluded, in the order of the document, and the patterns that match
- * none at all, which are misspelt most likely.
- * @param namesOf the names of an operation's tool
+ * Selects the operations that are included and not excluded, in the order of the document. Also returns the patterns
+ * that match no operation, which are probably misspelt.
+ * @param namesOf returns the names of an operation's tool.
  */
 export function chooseOperations(
   heads: readonly OperationHead[],
@@ -30,8 +30,11 @@ export function chooseOperations(
 }
 
 /**
- * Whether a pattern means an operation: `tag:NAME`, `METHOD /path`, `/path` of any method, an `operationId`, or a name
- * of its tool. `*` stands for any characters; the path is that of the template, such as `/orders/{id}`.
+ * Tests whether a pattern matches an operation. A pattern is `tag:NAME`, `METHOD /path`, `/path` for any method, an
+ * `operationId` or the name of a tool. `*` stands for any characters, and the path is the template.
+ *
+ * @example
+ * matchesOperation(operation, 'GET /orders/*') // true for GET /orders/{id}
  */
 export function matchesOperation(head: OperationHead, pattern: string, names: readonly string[] = []): boolean {
   const text = pattern.trim();

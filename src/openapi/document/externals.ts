@@ -8,23 +8,24 @@ import { type FetchText, readFileText } from './read-bytes.ts';
 import { absoluteUrl, createResource, type Resource } from './references.ts';
 import type { DocumentProblem } from './types.ts';
 
-/** What external references may point to, and how it is got. */
-export interface ExternalRules {
-  /** Hosts, with or without a port; `file` for files in the folder of a document that is a file itself. */
+/** Limits on external references, and how to fetch them. */
+export interface ExternalReferenceRules {
+  /** Allowed hosts, with or without a port. `file` allows files in the folder of a document that is a file. */
   readonly refHosts: readonly string[];
   readonly fetchText: FetchText;
   readonly bytesMax: number;
 }
 
-/** The documents that references point to, by URL, and why others were not read. */
-export interface Externals {
-  readonly resources: ReadonlyMap<string, Resource>;
+/** The other documents that a document refers to, by URL without fragment. */
+export interface ExternalDocuments {
+  readonly loaded: ReadonlyMap<string, Resource>;
+  /** Why a document was not loaded. */
   readonly refused: ReadonlyMap<string, string>;
   readonly problems: readonly DocumentProblem[];
 }
 
 interface ExternalReference {
-  /** JSON pointer, after the URL where it is not the main document's. */
+  /** JSON pointer; in another document than the main one its URL comes first. */
   readonly where: string;
   readonly reference: string;
   readonly url: string | undefined;
@@ -33,37 +34,38 @@ interface ExternalReference {
 const documentsMax = 100;
 
 /**
- * Reads what is referred to outside of the document, and outside of that: at most 100 documents, which together
- * are bounded as one is. What is not allowed or cannot be read becomes a problem.
+ * Loads the documents that references lead to, directly or through each other: at most 100, with `bytesMax` for all of
+ * them. A reference that is not allowed or cannot be loaded becomes a problem.
  */
-export async function readExternals(main: Resource, rules: ExternalRules): Promise<Externals> {
-  const resources = new Map<string, Resource>();
+export async function loadExternalDocuments(main: Resource, rules: ExternalReferenceRules): Promise<ExternalDocuments> {
+  const loaded = new Map<string, Resource>();
   const refused = new Map<string, string>();
   const problems: DocumentProblem[] = [];
-  const waiting = externalReferences(main, '');
+  const waiting = findExternalReferences(main, '');
   let bytesLeft = rules.bytesMax;
   for (let each = waiting.shift(); each !== undefined; each = waiting.shift()) {
     const { url, reference, where } = each;
-    if (url !== undefined && (resources.has(url) || url === main.url)) continue;
+    if (url !== undefined && (loaded.has(url) || url === main.url)) continue;
     const key = url ?? reference.split('#', 1)[0] ?? '';
-    let reason = refused.get(key) ?? (await whyNot(url, main, rules.refHosts));
-    if (reason === undefined && resources.size >= documentsMax) reason = `more than ${documentsMax} are referred to`;
+    let reason = refused.get(key) ?? (await refusalOf(url, main, rules.refHosts));
+    if (reason === undefined && loaded.size >= documentsMax)
+      reason = `more than ${documentsMax} documents are referenced`;
     if (reason === undefined && url !== undefined) {
       try {
         const text = await textAt(url, rules.fetchText, bytesLeft);
         bytesLeft -= text.length;
         const resource = await createResource(await parseText(text), url);
-        resources.set(url, resource);
-        waiting.push(...externalReferences(resource, url));
+        loaded.set(url, resource);
+        waiting.push(...findExternalReferences(resource, url));
         continue;
       } catch (error) {
         reason = describeError(error);
       }
     }
-    refused.set(key, reason ?? 'it has no address');
-    problems.push({ where, reason: `${JSON.stringify(reference.slice(0, 200))} is not read: ${reason}` });
+    refused.set(key, reason ?? 'it has no URL');
+    problems.push({ where, reason: `${JSON.stringify(reference.slice(0, 200))} was not loaded: ${reason}` });
   }
-  return { resources, refused, problems };
+  return { loaded, refused, problems };
 }
 
 async function textAt(url: string, fetchText: FetchText, bytesMax: number): Promise<string> {
@@ -71,35 +73,35 @@ async function textAt(url: string, fetchText: FetchText, bytesMax: number): Prom
   return (await fetchText(new URL(url), bytesMax)).text;
 }
 
-/** Why a reference is not allowed, or undefined. */
-async function whyNot(
+/** Returns why a reference is not allowed, or undefined. */
+async function refusalOf(
   url: string | undefined,
   main: Resource,
   allowed: readonly string[],
 ): Promise<string | undefined> {
-  if (url === undefined) return 'it is relative, and the document has no address';
+  if (url === undefined) return 'it is relative, and the document has no URL';
   const { protocol, host, hostname } = new URL(url);
-  if (protocol === 'file:') return whyNotFile(url, main, allowed);
-  if (protocol !== 'http:' && protocol !== 'https:') return 'only http, https and files are read';
+  if (protocol === 'file:') return refusalOfFile(url, main, allowed);
+  if (protocol !== 'http:' && protocol !== 'https:') return 'only http, https and file references are supported';
   if (allowed.includes(host) || allowed.includes(hostname)) return undefined;
-  return `external references to ${host} are not allowed (refHosts)`;
+  return `external references to ${host} are not allowed: add the host to refHosts`;
 }
 
-async function whyNotFile(url: string, main: Resource, allowed: readonly string[]): Promise<string | undefined> {
-  if (!main.url?.startsWith('file:')) return 'a document that is no file may not refer to files';
-  if (!allowed.includes('file')) return 'external references to files are not allowed ("file" in refHosts)';
+async function refusalOfFile(url: string, main: Resource, allowed: readonly string[]): Promise<string | undefined> {
+  if (!main.url?.startsWith('file:')) return 'only a document that is a file may refer to files';
+  if (!allowed.includes('file')) return 'external references to files are not allowed: add "file" to refHosts';
   const folder = await realpath(dirname(fileURLToPath(main.url)));
   const path = await realpath(fileURLToPath(url)).catch(() => undefined);
   if (path === undefined) return 'it does not exist';
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
     ? undefined
-    : 'it is outside of the folder of the document';
+    : 'it is outside the folder of the document';
 }
 
-/** Members whose values are data of the API, where `$ref` is a name like any other. */
-const data = new Set(['example', 'examples', 'default', 'enum', 'const']);
+/** Members whose values are data of the API. In them `$ref` is an ordinary name. */
+const dataMembers = new Set(['example', 'examples', 'default', 'enum', 'const']);
 
-function externalReferences(resource: Resource, prefix: string): ExternalReference[] {
+function findExternalReferences(resource: Resource, prefix: string): ExternalReference[] {
   const found: ExternalReference[] = [];
   const waiting: { value: unknown; pointer: string; isNames: boolean }[] = [
     { value: resource.root, pointer: '', isNames: false },
@@ -110,7 +112,7 @@ function externalReferences(resource: Resource, prefix: string): ExternalReferen
       if (name === '$ref' && typeof value === 'string' && !value.startsWith('#')) {
         const url = absoluteUrl(value, resource.url);
         found.push({ where: `${prefix}${prefix && '#'}${appendToPointer(at.pointer, name)}`, reference: value, url });
-      } else if (typeof value === 'object' && (at.isNames || !data.has(name))) {
+      } else if (typeof value === 'object' && (at.isNames || !dataMembers.has(name))) {
         waiting.push({
           value,
           pointer: appendToPointer(at.pointer, name),

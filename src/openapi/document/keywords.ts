@@ -1,6 +1,6 @@
-import { arrayOf, isObject, type JsonObject } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonObject } from '../../core/json.ts';
 
-/** How the value of a keyword of JSON Schema is read: undefined leaves it out, since a validator would refuse it. */
+/** Reads the value of a JSON Schema keyword. Undefined leaves out a value that a validator would reject. */
 type Read = (value: unknown) => unknown;
 
 const types = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
@@ -18,7 +18,7 @@ const positive: Read = (value) =>
 const pattern: Read = (value) => (typeof value === 'string' && isPattern(value) ? value : undefined);
 const anything: Read = (value) => value;
 
-/** Keywords without schemas in them (JSON Schema 2020-12, validation and meta-data vocabularies). */
+/** Keywords that contain no schemas (JSON Schema 2020-12, validation and meta-data vocabularies). */
 const plainKeywords: Readonly<Record<string, Read>> = {
   title: text,
   description: text,
@@ -41,8 +41,8 @@ const plainKeywords: Readonly<Record<string, Read>> = {
   const: anything,
 };
 
-/** The keywords of a schema that hold no schemas, as JSON Schema 2020-12 has them, whatever dialect it is in. */
-export function convertPlain(schema: JsonObject): Record<string, unknown> {
+/** Converts the keywords that contain no schemas from any dialect to JSON Schema 2020-12. */
+export function convertPlainKeywords(schema: JsonObject): Record<string, unknown> {
   const converted: Record<string, unknown> = {};
   const type = typeOf(schema.type);
   if (type !== undefined) converted.type = type;
@@ -61,7 +61,7 @@ export function convertPlain(schema: JsonObject): Record<string, unknown> {
   return converted;
 }
 
-/** Adds `null` to what a schema of OpenAPI 3.0 (or Swagger 2.0, by custom) calls nullable. */
+/** Allows `null` in a schema that is `nullable` (OpenAPI 3.0) or `x-nullable` (a Swagger 2.0 convention). */
 export function makeNullable(converted: Record<string, unknown>): Record<string, unknown> {
   const { type } = converted;
   if (typeof type === 'string' || Array.isArray(type)) {
@@ -77,7 +77,7 @@ export function makeNullable(converted: Record<string, unknown>): Record<string,
   return { ...Object.fromEntries(kept), anyOf: [rest, { type: 'null' }] };
 }
 
-/** True for a regular expression that a validator can compile. */
+/** Tests whether a validator can compile a regular expression. */
 export function isPattern(value: string): boolean {
   try {
     new RegExp(value, 'u');
@@ -87,14 +87,14 @@ export function isPattern(value: string): boolean {
   }
 }
 
-/** Up to three examples that are short enough to help, or undefined. */
+/** Keeps up to three short examples. Returns undefined if there are none. */
 export function examplesOf(values: readonly unknown[]): unknown[] | undefined {
   const fitting = values.filter((value) => value !== undefined && JSON.stringify(value).length <= exampleCharsMax);
   const kept = distinct(fitting).slice(0, examplesMax);
   return kept.length > 0 ? kept : undefined;
 }
 
-/** In Swagger 2.0 `file` is a type; what is none of JSON's types says nothing. */
+/** Keeps the types that JSON Schema knows. `file` is a type of Swagger 2.0. */
 function typeOf(type: unknown): string | string[] | undefined {
   if (type === 'file') return 'string';
   if (typeof type === 'string') return types.has(type) ? type : undefined;
@@ -102,12 +102,12 @@ function typeOf(type: unknown): string | string[] | undefined {
   return known.length > 0 ? known : undefined;
 }
 
-/** In OpenAPI 3.0 an exclusive limit is a flag beside the limit, since 3.1 a limit of its own. */
+/** Reads a limit. An exclusive limit is a flag beside the limit in OpenAPI 3.0, and a number of its own since 3.1. */
 function limitsOf(schema: JsonObject, limit: string, exclusive: string): Record<string, unknown> {
   const value = number(schema[limit]);
   if (schema[exclusive] === true) return value === undefined ? {} : { [exclusive]: value };
   const other = number(schema[exclusive]);
-  return { ...(value !== undefined && { [limit]: value }), ...(other !== undefined && { [exclusive]: other }) };
+  return defined({ [limit]: value, [exclusive]: other });
 }
 
 function enumOf(values: unknown): unknown[] | undefined {
@@ -118,17 +118,17 @@ function enumOf(values: unknown): unknown[] | undefined {
 function distinct(values: readonly unknown[]): unknown[] {
   const seen = new Set<string>();
   return values.filter((value) => {
-    const written = JSON.stringify(value);
-    return seen.has(written) ? false : seen.add(written);
+    const text = JSON.stringify(value);
+    return seen.has(text) ? false : seen.add(text);
   });
 }
 
-/** A media type whose content no text of JSON can hold as it is. */
+/** Tests for media types whose content a JSON string cannot hold unencoded. */
 export function isBinaryType(mediaType: string): boolean {
   return /^(image|audio|video|font)\/|^application\/(octet-stream|pdf|zip|gzip|x-tar)/i.test(mediaType);
 }
 
-/** Bytes in a text: OpenAPI 3.0 calls them format binary, 3.1 a media type without an encoding. */
+/** Describes bytes as base64. OpenAPI 3.0 marks bytes by the format `binary`, 3.1 by a media type without an encoding. */
 function addBinary(schema: JsonObject, converted: Record<string, unknown>): void {
   const { contentMediaType } = schema;
   const isRaw = typeof contentMediaType === 'string' && isBinaryType(contentMediaType) && !schema.contentEncoding;
@@ -139,17 +139,17 @@ function addBinary(schema: JsonObject, converted: Record<string, unknown>): void
   delete converted.format;
 }
 
-/** A schema of bytes: base64, since JSON has none. */
+/** Returns the schema of bytes, which JSON transports as base64. */
 export function binarySchema(description?: unknown): Record<string, unknown> {
-  const said = typeof description === 'string' ? `${description.trim()} ` : '';
+  const own = typeof description === 'string' ? `${description.trim()} ` : '';
   const note = 'The content, as base64 text.';
-  return { type: 'string', contentEncoding: 'base64', description: said.includes(note) ? said.trim() : said + note };
+  return { type: 'string', contentEncoding: 'base64', description: own.includes(note) ? own.trim() : own + note };
 }
 
-/** How schemas lie in a keyword: one, a list, or by name. */
-export type KeywordKind = 'one' | 'list' | 'named' | 'patterns' | 'texts';
+/** What a keyword contains: one schema, a list, schemas by name or by pattern, or lists of names. */
+export type KeywordKind = 'one' | 'list' | 'named' | 'patterns' | 'names';
 
-/** Where a keyword holds schemas, and how. */
+/** The keywords that contain schemas or names of properties. */
 export const schemaKeywords: Readonly<Record<string, KeywordKind>> = {
   properties: 'named',
   patternProperties: 'patterns',
@@ -169,10 +169,10 @@ export const schemaKeywords: Readonly<Record<string, KeywordKind>> = {
   then: 'one',
   else: 'one',
   dependentSchemas: 'named',
-  dependentRequired: 'texts',
+  dependentRequired: 'names',
 };
 
-/** True where a schema holds other schemas, or refers to one. */
+/** Tests whether a schema contains other schemas or refers to one. */
 export function isComposite(schema: JsonObject): boolean {
   return (
     typeof schema.$ref === 'string' || Object.keys(schemaKeywords).some((keyword) => isObjectOrArray(schema[keyword]))

@@ -1,33 +1,33 @@
-import { isObject, type JsonObject } from '../../core/json.ts';
+import { type JsonObject, objectOf } from '../../core/json.ts';
 
-/** One media type of a `content`, and what is said of it. */
+/** One entry of a `content` object. */
 export interface MediaType {
-  /** Concrete: a wildcard has become what it stands for best. */
+  /** Without wildcards: `application/*` becomes `application/json`. */
   readonly contentType: string;
   readonly media: JsonObject;
 }
 
-/** The one of several media types that a request is best written in. */
+/** Chooses the media type that a request is easiest to write in: JSON, then forms, then text, then bytes. */
 export function requestMedia(content: JsonObject, resolve: (media: unknown) => unknown): MediaType | undefined {
   return best(content, resolve, requestRank);
 }
 
-/** The first JSON media type, or the first of all. */
+/** Chooses the first JSON media type, or else the first. */
 export function responseMedia(content: JsonObject, resolve: (media: unknown) => unknown): MediaType | undefined {
   return best(content, resolve, (type) => (isJson(type) ? 0 : 1));
 }
 
-/** True for JSON and what is written in it (RFC 6839, section 3.1), and for any type. */
+/** Tests for JSON, types with the suffix `+json` (RFC 6839, section 3.1), and wildcards that include JSON. */
 export function isJson(contentType: string): boolean {
   return /^(application|text)\/(json|[\w.*+-]+\+json)\s*(;|$)|^\*\/\*|^application\/\*/i.test(contentType);
 }
 
-/** True for the two types of HTML's forms. */
+/** Tests for the two media types of HTML forms. */
 export function isForm(contentType: string): boolean {
   return /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType);
 }
 
-/** True for what can be given as a text: plain, XML, YAML and the like. */
+/** Tests for media types that are text, such as plain text, XML and YAML. */
 export function isTextual(contentType: string): boolean {
   return /^text\/|^application\/([\w.-]+\+)?(xml|yaml|x-yaml|javascript|graphql|sql|x-ndjson|jsonl)\b/i.test(
     contentType,
@@ -46,10 +46,10 @@ function best(
   );
   if (chosen === undefined) return undefined;
   const media = resolve(content[chosen]);
-  return { contentType: concrete(chosen), media: isObject(media) ? media : {} };
+  return { contentType: withoutWildcard(chosen), media: objectOf(media) };
 }
 
-/** Lists of changes (RFC 6902) come last of JSON: a merge patch is an object with names that say something. */
+/** Ranks JSON Patch (RFC 6902) last among JSON: in a merge patch, the properties have names that explain them. */
 function requestRank(type: string): number {
   if (/^application\/json\s*(;|$)/i.test(type)) return 0;
   if (/^application\/merge-patch\+json\s*(;|$)/i.test(type)) return 1;
@@ -61,7 +61,7 @@ function requestRank(type: string): number {
   return isTextual(type) ? 7 : 8;
 }
 
-function concrete(type: string): string {
+function withoutWildcard(type: string): string {
   if (!type.includes('*')) return type;
   if (isJson(type)) return 'application/json';
   return type.startsWith('text/') ? 'text/plain' : 'application/octet-stream';

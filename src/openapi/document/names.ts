@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { McpOnceError } from '../../core/errors.ts';
 import type { OperationHead } from './types.ts';
 
-/** What the names of tools are made with. */
+/** Options for the names of tools. */
 export interface ToolNameOptions {
-  /** Put before every name, with an underscore. */
+  /** Comes before every name, followed by an underscore. 1 to 32 letters, digits, underscores and hyphens. */
   readonly prefix?: string;
-  /** Names that the configuration gives. */
+  /** Names that the document or the configuration sets, without the prefix. */
   readonly names?: ReadonlyMap<OperationHead, string>;
 }
 
@@ -14,10 +14,13 @@ const nameCharsMax = 64;
 const hashChars = 8;
 
 /**
- * A name for each operation, of at most 64 of `[A-Za-z0-9_-]`: its `operationId` in snake case, or method and path.
- * Names that are alike or too long end in a hash of method and path, so that each is the same in every run.
- * @param heads all of the document, not only those that are served: else a name would depend on which ones are.
- * @throws McpOnceError `configuration_invalid` where a given name or the prefix cannot be one, or is given twice.
+ * Names each operation with at most 64 of `[A-Za-z0-9_-]`: its `operationId` in snake case, or else method and path.
+ * Equal and overlong names end in a hash of method and path, which is the same in every run.
+ * @param heads all operations of the document. With only the served ones, a name would depend on the selection.
+ * @throws McpOnceError `configuration_invalid` if a given name or the prefix is not valid, or a name is given twice.
+ *
+ * @example
+ * toolNames(document.heads, { prefix: 'shop' }) // GET /orders/{id} without operationId: shop_get_orders_by_id
  */
 export function toolNames(
   heads: readonly OperationHead[],
@@ -32,7 +35,8 @@ export function toolNames(
     if (name === undefined) continue;
     const full = prefix + name;
     if (!/^[A-Za-z0-9_-]+$/.test(name) || full.length > nameCharsMax) throw wrongName(head, full);
-    if (taken.has(full)) throw invalid(`Two operations are named ${JSON.stringify(full)}: names must differ.`);
+    if (taken.has(full))
+      throw invalid(`Two operations have the tool name ${JSON.stringify(full)}. Give each its own name.`);
     taken.add(full);
     names.set(head, full);
   }
@@ -46,7 +50,7 @@ export function toolNames(
     names.set(head, name);
   }
   for (const { head, name } of others) if (!names.has(head)) names.set(head, hashed(head, name, taken));
-  // In the order of the document, whatever was named first.
+  // Restores the order of the document.
   return new Map(heads.map((head) => [head, names.get(head) ?? baseName(head)]));
 }
 
@@ -85,12 +89,12 @@ function hashed(head: OperationHead, name: string, taken: Set<string>): string {
     taken.add(full);
     return full;
   }
-  throw invalid(`No name is left for ${head.method} ${head.path}: give it one.`);
+  throw invalid(`No tool name is left for ${head.method} ${head.path}. Set one in the configuration.`);
 }
 
 function wrongName(head: OperationHead, full: string): McpOnceError {
-  const what = `The name ${JSON.stringify(full.slice(0, 100))} for ${head.method} ${head.path}`;
-  return invalid(`${what} is none for a tool: use up to ${nameCharsMax} letters, digits, underscores and hyphens.`);
+  const what = `The tool name ${JSON.stringify(full.slice(0, 100))} for ${head.method} ${head.path}`;
+  return invalid(`${what} is not valid. Use up to ${nameCharsMax} letters, digits, underscores and hyphens.`);
 }
 
 function invalid(message: string): McpOnceError {

@@ -1,35 +1,35 @@
-import { arrayOf, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
-import { remember } from './converted.ts';
+import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
 import { examplesOf } from './keywords.ts';
 import { requestMedia } from './media.ts';
 import type { References, Resource } from './references.ts';
-import type { Converted, SchemaStore } from './schema-store.ts';
-import type { ApiParameter, ParameterPlace, SecurityScheme } from './types.ts';
+import { type ConvertedSchema, type SchemaStore, schemaOf } from './schema-store.ts';
+import type { ApiParameter, ParameterLocation, SecurityScheme } from './types.ts';
 
-/** What is needed to read the parameters of a document. */
+/** What the parameters of one document share while they are resolved. */
 export interface ParameterContext {
   readonly references: References;
   readonly store: SchemaStore;
   readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
-  /** By what lies in the document: most parameters are shared by many operations. */
+  /** Parameters that were read, by their object in the document. Most are shared by many operations. */
   readonly parametersRead: WeakMap<object, ApiParameter>;
 }
 
-const places = new Set<unknown>(['path', 'query', 'querystring', 'header', 'cookie'] satisfies ParameterPlace[]);
-const styles: Readonly<Record<ParameterPlace, readonly ApiParameter['style'][]>> = {
+const locations = new Set<unknown>(['path', 'query', 'querystring', 'header', 'cookie'] satisfies ParameterLocation[]);
+const styles: Readonly<Record<ParameterLocation, readonly ApiParameter['style'][]>> = {
   path: ['simple', 'matrix', 'label'],
   header: ['simple'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
   querystring: ['form'],
   cookie: ['form'],
 };
-/** Their definitions shall be ignored (OpenAPI 3.1, 4.8.12.2.1). */
+/** OpenAPI ignores definitions of these headers (OpenAPI 3.1, 4.8.12.2.1). */
 const ignoredHeaders = new Set(['accept', 'content-type', 'authorization']);
 
 /**
- * The parameters of an operation, those of its path first; the operation's own go before. Left out are the
- * headers that OpenAPI wants ignored, what a security scheme fills, and path parameters that the template lacks.
+ * Reads the parameters of an operation, those of its path item first. The operation's own replace those of the same name
+ * and location. It leaves out headers that OpenAPI ignores, parameters that a security scheme fills, and path parameters
+ * that the path template does not contain.
  * @throws DocumentFault
  */
 export function readParameters(
@@ -45,7 +45,8 @@ export function readParameters(
   }
   const inTemplate = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
   for (const name of inTemplate) {
-    if (!parameters.has(`path ${name}`)) parameters.set(`path ${name}`, undeclared(context.store, name, resource));
+    if (!parameters.has(`path ${name}`))
+      parameters.set(`path ${name}`, undeclaredPathParameter(context.store, name, resource));
   }
   return [...parameters.values()].filter((each) => {
     if (each.in === 'path') return inTemplate.includes(each.name);
@@ -69,8 +70,8 @@ function isFilled(parameter: ApiParameter, schemes: ParameterContext['securitySc
   );
 }
 
-/** Many documents forget to declare what their templates hold. */
-function undeclared(store: SchemaStore, name: string, resource: Resource): ApiParameter {
+/** Stands for a parameter that a path template contains but nothing declares, as happens in many documents. */
+function undeclaredPathParameter(store: SchemaStore, name: string, resource: Resource): ApiParameter {
   return {
     name,
     in: 'path',
@@ -80,7 +81,7 @@ function undeclared(store: SchemaStore, name: string, resource: Resource): ApiPa
     allowReserved: false,
     allowEmptyValue: false,
     deprecated: false,
-    schema: remember(store.convert({ type: 'string' }, resource, 'sent')),
+    schema: schemaOf(store.convert({ type: 'string' }, resource, 'sent')),
   };
 }
 
@@ -98,10 +99,10 @@ function parameterOf(context: ParameterContext, parameter: JsonObject, resource:
   const name = nonBlankText(parameter.name);
   const place = parameter.in;
   if (name === undefined) throw new DocumentFault('one of its parameters has no name');
-  if (!isPlace(place)) throw new DocumentFault(`its parameter ${JSON.stringify(name.slice(0, 80))} has no known "in"`);
-  const asked = styles[place].find((style) => style === parameter.style);
-  const style = asked ?? styles[place][0] ?? 'form';
-  const description = nonBlankText(parameter.description);
+  if (!isLocation(place))
+    throw new DocumentFault(`its parameter ${JSON.stringify(name.slice(0, 80))} has an unknown "in"`);
+  const declared = styles[place].find((style) => style === parameter.style);
+  const style = declared ?? styles[place][0] ?? 'form';
   const resolve = (media: unknown) => context.store.find(media, resource).value;
   const content = isObject(parameter.content) ? requestMedia(parameter.content, resolve) : undefined;
   const schema = content ? content.media.schema : (parameter.schema ?? { type: 'string' });
@@ -110,26 +111,25 @@ function parameterOf(context: ParameterContext, parameter: JsonObject, resource:
     name,
     in: place,
     required: place === 'path' || parameter.required === true,
-    ...(description !== undefined && { description }),
+    ...defined({ description: nonBlankText(parameter.description), contentType: content?.contentType }),
     style,
     explode: typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form',
     allowReserved: parameter.allowReserved === true,
     allowEmptyValue: parameter.allowEmptyValue === true,
     deprecated: parameter.deprecated === true,
-    schema: remember(converted, notes(context, parameter, converted, resource)),
-    ...(content && { contentType: content.contentType }),
+    schema: schemaOf(converted, annotationsOf(context, parameter, converted, resource)),
   };
 }
 
-function isPlace(value: unknown): value is ParameterPlace {
-  return places.has(value);
+function isLocation(value: unknown): value is ParameterLocation {
+  return locations.has(value);
 }
 
-/** What a parameter says itself goes before what its schema says. */
-function notes(
+/** Returns the parameter's own annotations, which replace those of its schema. */
+function annotationsOf(
   context: ParameterContext,
   parameter: JsonObject,
-  { schema }: Converted,
+  { schema }: ConvertedSchema,
   resource: Resource,
 ): Readonly<Record<string, unknown>> {
   const description = nonBlankText(parameter.description);
@@ -138,9 +138,9 @@ function notes(
   );
   const examples = examplesOf([parameter.example, ...named]);
   const binaryNote = schema.contentEncoding === 'base64' && nonBlankText(schema.description);
-  return {
-    ...(description !== undefined && { description: binaryNote ? `${description} ${binaryNote}` : description }),
-    ...(parameter.deprecated === true && { deprecated: true }),
-    ...(examples && { examples }),
-  };
+  return defined({
+    description: description !== undefined && binaryNote ? `${description} ${binaryNote}` : description,
+    deprecated: parameter.deprecated === true ? true : undefined,
+    examples,
+  });
 }

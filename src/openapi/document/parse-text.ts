@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from '../../core/json.ts';
 
-/** Why a text is neither JSON nor YAML, and where, as far as it is known; both count from 1. */
+/** A text is neither JSON nor YAML. Line and column count from 1 and are undefined where the parser gives none. */
 export class TextUnparsable extends Error {
   readonly line: number | undefined;
   readonly column: number | undefined;
@@ -12,24 +12,25 @@ export class TextUnparsable extends Error {
   }
 }
 
-/** What to do about what is no document at all. */
-export const documentAdvice = 'give the path or URL of an OpenAPI or Swagger document itself, in JSON or YAML';
+/** The next step after a source that is not an OpenAPI document. */
+export const documentAdvice = 'give the path or URL of an OpenAPI or Swagger document in JSON or YAML';
 
-/** So many values may be made out of one text's aliases, where it has fewer characters. */
+/** Limit on the values that a text with YAML aliases expands to. A text with more characters may have as many values. */
 const valuesMax = 2_000_000;
 
 /**
- * The value that a text of JSON or YAML holds. JSON is told by its first characters, and goes through the
- * engine's own parser, which is 50 times as fast; the other one is loaded only when it is needed.
+ * Parses JSON or YAML. A text that begins like JSON goes to `JSON.parse`, which is 50 times faster; the YAML parser is
+ * loaded only for other texts.
  * @throws TextUnparsable
  */
 export async function parseText(text: string): Promise<unknown> {
-  // A byte order mark is what some editors on Windows write.
+  // Some editors on Windows write a byte order mark.
   const start = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   if (!/\S/.test(start)) throw new TextUnparsable(`it is empty: ${documentAdvice}`);
-  if (/^\s*<[!?a-z]/i.test(start))
-    throw new TextUnparsable(`it is no OpenAPI document but a page of HTML or XML: ${documentAdvice}`);
-  // A flow mapping of YAML begins like JSON, but for the quotes.
+  if (/^\s*<[!?a-z]/i.test(start)) {
+    throw new TextUnparsable(`it is an HTML or XML page, not an OpenAPI document: ${documentAdvice}`);
+  }
+  // A YAML flow mapping begins like JSON, except that its names need no quotes.
   if (!/^\s*(\{\s*["}]|\[)/.test(start)) return parseYaml(start);
   try {
     return JSON.parse(start);
@@ -38,14 +39,14 @@ export async function parseText(text: string): Promise<unknown> {
   }
 }
 
-/** The engine's message may quote the text: only the place is told. */
+/** Reports only line and column, since the parser's message may quote the text. */
 function jsonFault(text: string, error: unknown): TextUnparsable {
-  const at = faultPosition(text, error) ?? lastGoodPosition(text);
+  const at = faultPosition(text, error) ?? longestValidPrefix(text);
   const lines = text.slice(0, at).split('\n');
   return new TextUnparsable('it is not valid JSON', lines.length, (lines.at(-1) ?? '').length + 1);
 }
 
-/** Where the engine says that it stopped; of some faults it does not. */
+/** Reads the position from the message of `JSON.parse`. Some of its messages have none. */
 function faultPosition(text: string, error: unknown): number | undefined {
   const message = error instanceof Error ? error.message : '';
   if (message.includes('end of JSON input')) return text.length;
@@ -53,19 +54,19 @@ function faultPosition(text: string, error: unknown): number | undefined {
   return position === undefined ? undefined : Number(position);
 }
 
-/** The longest beginning that lacks nothing but its end, by halving. */
-function lastGoodPosition(text: string): number {
+/** Finds the longest prefix of the text that is valid up to its end, by bisection. */
+function longestValidPrefix(text: string): number {
   let good = 0;
   let bad = text.length;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    if (isBeginning(text.slice(0, middle))) good = middle;
+    if (isValidPrefix(text.slice(0, middle))) good = middle;
     else bad = middle;
   }
   return good;
 }
 
-function isBeginning(text: string): boolean {
+function isValidPrefix(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
@@ -85,33 +86,33 @@ async function parseYaml(text: string): Promise<unknown> {
       parse: { json: false, text: false, binary: false },
     });
   } catch (error) {
-    // It also refuses versions that it does not know; what it read is there all the same.
+    // The library also rejects unknown versions, after it has parsed the text.
     if (parser.api === null || parser.api === undefined) throw yamlFault(error);
   }
   const value: unknown = parser.api;
-  mergeAndBound(value, Math.max(valuesMax, text.length));
+  applyMergeKeys(value, Math.max(valuesMax, text.length));
   return value;
 }
 
-/** js-yaml says "reason (line:column)" and quotes the text after it. */
+/** Keeps the first line of a js-yaml message, "reason (line:column)". The following lines quote the text. */
 function yamlFault(error: unknown): TextUnparsable {
   const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
-  // The library names the file that it believes to read.
+  // The library adds the name of the file that it was told to read.
   const found = /^(?:Error parsing \S+: )?(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
-  if (found === null) return new TextUnparsable(`it is no OpenAPI document but a plain text: ${documentAdvice}`);
-  return new TextUnparsable(`it is not valid YAML, ${found[1]}`, Number(found[2]), Number(found[3]));
+  if (found === null) return new TextUnparsable(`it is plain text, not an OpenAPI document: ${documentAdvice}`);
+  return new TextUnparsable(`it is not valid YAML: ${found[1]}`, Number(found[2]), Number(found[3]));
 }
 
 /**
- * Merges `<<`, which JSON's schema of YAML leaves as it is, and refuses aliases that stand for too much: every
- * later reader may then walk the value as a tree.
+ * Applies merge keys (`<<`), which the parser's JSON schema leaves alone, and bounds what aliases expand to. After that
+ * every reader may walk the value as a tree.
  */
-function mergeAndBound(root: unknown, max: number): void {
+function applyMergeKeys(root: unknown, max: number): void {
   const waiting: unknown[] = [root];
   for (let values = 0; waiting.length > 0; values += 1) {
     const value = waiting.pop();
     if (values + waiting.length > max) {
-      throw new TextUnparsable('its aliases stand for themselves or for more values than can be read');
+      throw new TextUnparsable('its YAML aliases are circular or expand to too many values');
     }
     if (typeof value !== 'object' || value === null) continue;
     if (isObject(value)) merge(value);
@@ -119,7 +120,7 @@ function mergeAndBound(root: unknown, max: number): void {
   }
 }
 
-/** What is merged may merge in its turn; nobody nests that a hundred deep. */
+/** A merged object may have a merge key of its own, so this repeats, at most 100 times. */
 function merge(value: JsonObject): void {
   const target = value as Record<string, unknown>;
   for (let depth = 0; depth < 100 && Object.hasOwn(target, '<<'); depth += 1) {

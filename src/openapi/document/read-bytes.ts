@@ -2,35 +2,35 @@ import { createReadStream } from 'node:fs';
 import { describeError, isErrnoException } from '../../core/errors.ts';
 import { isPrivateHost } from '../http/addresses.ts';
 
-/** A text that was read, and the address that it came from in the end. */
+/** A downloaded text and where it came from. */
 interface FetchedText {
   readonly text: string;
-  /** After redirects. */
+  /** The URL after redirects, without credentials. */
   readonly url: string;
 }
 
-/** Gets one text of at most `bytesMax` bytes over HTTP. @throws TextUnread */
+/** Downloads one text of at most `bytesMax` bytes. @throws TextUnread */
 export type FetchText = (url: URL, bytesMax: number) => Promise<FetchedText>;
 
-/** Why a text could not be read, in words whose subject is the text: "it does not exist". */
+/** A text could not be read. The subject of the message is the text: "it does not exist". */
 export class TextUnread extends Error {}
 
 const redirectsMax = 5;
 const fetchMs = 30_000;
 
-/** The text of a file. @throws TextUnread */
+/** Reads a file as UTF-8. @throws TextUnread */
 export async function readFileText(path: string, bytesMax: number): Promise<string> {
   try {
     return await readStream(createReadStream(path, { highWaterMark: 1024 * 1024 }), bytesMax);
   } catch (error) {
     if (!isErrnoException(error) || error instanceof TextUnread) throw error;
     if (error.code === 'ENOENT') throw new TextUnread('it does not exist: check its path', { cause: error });
-    if (error.code === 'EISDIR') throw new TextUnread('it is a folder: name the document in it', { cause: error });
+    if (error.code === 'EISDIR') throw new TextUnread('it is a folder: give the path of a file', { cause: error });
     throw new TextUnread(`it cannot be read (${error.code})`, { cause: error });
   }
 }
 
-/** All that a stream gives, as UTF-8; stops reading past the bound. @throws TextUnread */
+/** Reads a stream to its end as UTF-8, and stops once it is longer than `bytesMax`. @throws TextUnread */
 export async function readStream(stream: AsyncIterable<Uint8Array | string>, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -45,26 +45,27 @@ export async function readStream(stream: AsyncIterable<Uint8Array | string>, byt
 }
 
 /**
- * Makes the way over HTTP: up to five redirects, never from https to http, never to a host that `mayFollow`
- * refuses, and to a private address only where the first one was of the same host or `allowPrivate` is set.
- * Credentials in the address become a header, which another origin does not get. 30 s for all of it.
+ * Creates a function that downloads texts within 30 s. It follows up to five redirects, never from https to http, never
+ * to a host that `mayFollow` rejects, and to a private address on another host only if `allowPrivate` is set. User name
+ * and password in the URL become a header that only the URL's own origin gets.
  */
 export function createFetchText(allowPrivate: boolean, mayFollow: (url: URL) => boolean = () => true): FetchText {
   return async (first, bytesMax) => {
     const signal = AbortSignal.timeout(fetchMs);
     let url = first;
     for (let redirects = 0; redirects <= redirectsMax; redirects += 1) {
-      const answer = await get(url, url.origin === first.origin ? first : undefined, signal);
-      const location = answer.status >= 300 && answer.status < 400 ? answer.headers.get('location') : null;
-      if (location === null) return { url: withoutCredentials(url).href, text: await textOf(answer, bytesMax, signal) };
-      await answer.body?.cancel();
-      url = await next(url, location, { first, allowPrivate, mayFollow });
+      const response = await get(url, url.origin === first.origin ? first : undefined, signal);
+      const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+      if (location === null)
+        return { url: withoutCredentials(url).href, text: await textOf(response, bytesMax, signal) };
+      await response.body?.cancel();
+      url = await redirectTarget(url, location, { first, allowPrivate, mayFollow });
     }
-    throw new TextUnread(`it is redirected more than ${redirectsMax} times`);
+    throw new TextUnread(`it redirects more than ${redirectsMax} times`);
   };
 }
 
-/** The same address without user name and password. */
+/** Returns the URL without user name and password. */
 export function withoutCredentials(url: URL): URL {
   const clean = new URL(url);
   clean.username = '';
@@ -85,13 +86,13 @@ async function get(url: URL, credentials: URL | undefined, signal: AbortSignal):
   }
 }
 
-async function textOf(answer: Response, bytesMax: number, signal: AbortSignal): Promise<string> {
-  if (!answer.ok) {
-    await answer.body?.cancel();
-    throw new TextUnread(`its server answers ${answer.status}: ${adviceFor(answer.status)}`);
+async function textOf(response: Response, bytesMax: number, signal: AbortSignal): Promise<string> {
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new TextUnread(`the server answered ${response.status}: ${adviceFor(response.status)}`);
   }
   try {
-    return answer.body === null ? '' : await readStream(answer.body, bytesMax);
+    return response.body === null ? '' : await readStream(response.body, bytesMax);
   } catch (error) {
     if (error instanceof TextUnread) throw error;
     throw unreachable(error, signal);
@@ -99,30 +100,32 @@ async function textOf(answer: Response, bytesMax: number, signal: AbortSignal): 
 }
 
 function unreachable(error: unknown, signal: AbortSignal): TextUnread {
-  if (signal.aborted) return new TextUnread(`it did not come within ${fetchMs / 1000} s`, { cause: error });
+  if (signal.aborted) return new TextUnread(`the download did not finish within ${fetchMs / 1000} s`, { cause: error });
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = isErrnoException(cause) ? String(cause.code) : describeError(cause);
   const reason = Object.hasOwn(reasons, code) ? reasons[code] : undefined;
-  return new TextUnread(reason ? `${reason} (${code})` : `it cannot be fetched (${code})`, { cause: error });
+  return new TextUnread(reason ? `${reason} (${code})` : `the download failed (${code})`, { cause: error });
 }
 
-/** By the code or the message of the fault. */
+/** By the code of the error, or by its message where it has no code. */
 const reasons: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'the host in its address is not known: check the address',
-  EAI_AGAIN: 'the host in its address cannot be looked up now: check the address and the network',
-  ECONNREFUSED: 'its server takes no connection: check the address, and that the server runs',
-  ECONNRESET: 'its server broke the connection off: try again',
-  // Of the list of ports that no browser fetches from (WHATWG Fetch, "port blocking").
-  'bad port': 'the port in its address is one that HTTP must not use: check the address, or save it as a file',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of its server is not trusted: set NODE_EXTRA_CA_CERTS to its file',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of its server is not trusted: set NODE_EXTRA_CA_CERTS to its file',
+  ENOTFOUND: 'the host is unknown: check the URL',
+  EAI_AGAIN: 'the host could not be looked up: check the URL and the network',
+  ECONNREFUSED: 'the server refused the connection: check the URL, and that the server is running',
+  ECONNRESET: 'the server closed the connection: try again',
+  // `fetch` blocks some ports (WHATWG Fetch, "port blocking").
+  'bad port': 'the port in the URL is blocked for HTTP: check the URL, or save the document as a file',
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'the certificate of the server is not trusted: set NODE_EXTRA_CA_CERTS to the file of its CA certificate',
+  SELF_SIGNED_CERT_IN_CHAIN:
+    'the certificate of the server is not trusted: set NODE_EXTRA_CA_CERTS to the file of its CA certificate',
 };
 
 function adviceFor(status: number): string {
   if (status === 401 || status === 403) {
-    return 'put user and password into the address (https://user:password@host/...), or save the document as a file';
+    return 'put the user name and password into the URL (https://user:password@host/...), or save the document as a file';
   }
-  return status < 500 ? 'check the address' : 'try again later, or save the document as a file';
+  return status < 500 ? 'check the URL' : 'try again later, or save the document as a file';
 }
 
 interface RedirectRules {
@@ -131,13 +134,13 @@ interface RedirectRules {
   readonly mayFollow: (url: URL) => boolean;
 }
 
-async function next(from: URL, location: string, rules: RedirectRules): Promise<URL> {
+async function redirectTarget(from: URL, location: string, rules: RedirectRules): Promise<URL> {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const isSafer = to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:');
-  if (to === undefined || !isSafer) throw new TextUnread('it is redirected to an address that is no https URL');
-  if (!rules.mayFollow(to)) throw new TextUnread('it is redirected to a host that is not allowed');
+  if (to === undefined || !isSafer) throw new TextUnread('it redirects to an address that is not an https URL');
+  if (!rules.mayFollow(to)) throw new TextUnread('it redirects to a host that is not allowed');
   if (to.hostname !== rules.first.hostname && !rules.allowPrivate && (await isPrivateHost(to.hostname, 'some'))) {
-    throw new TextUnread('it is redirected to a private address, which is not allowed');
+    throw new TextUnread('it redirects to a private address, which is not allowed');
   }
   return to;
 }

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
-import { isObject, nonBlankText } from '../../core/json.ts';
+import { nonBlankText, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
-import { openApiRoot } from './dialect.ts';
+import { toOpenApi3 } from './dialect.ts';
 import { DocumentFault } from './document-fault.ts';
-import { type Externals, readExternals } from './externals.ts';
-import { readOperations } from './heads.ts';
+import { type ExternalDocuments, loadExternalDocuments } from './externals.ts';
+import { extensionsOf, listOperations } from './heads.ts';
 import { readOperation } from './operation.ts';
 import { parseText, TextUnparsable } from './parse-text.ts';
 import {
@@ -23,66 +23,76 @@ import { readSecuritySchemes, securityOf, undeclaredSchemes } from './security.t
 import { serverProblems } from './servers.ts';
 import type { ApiDocument, DocumentProblem, OperationHead } from './types.ts';
 
-/** What to read, and how far to follow it. */
+/** A document to read and limits on what it may refer to. */
 export interface ReadDocumentOptions {
-  /** A path, an http or https URL (user and password in it are sent to its origin only), or `-` for stdin. */
+  /**
+   * A path, a file URL, an http or https URL, or `-` for stdin. User name and password in a URL are sent to its origin only.
+   *
+   * @example 'https://api.example.com/openapi.json'
+   */
   readonly source: string;
-  /** Hosts that external references may point to; `file`: files in the folder of a document that is a file. */
+  /** Hosts that external references may point to. `file` allows files in the folder of a document that is a file. */
   readonly refHosts: readonly string[];
-  /** True lets a redirect lead from the document's host to a private address. */
+  /** Whether a redirect may lead from the document's host to a private address. */
   readonly allowPrivate: boolean;
-  /** Gets what lies on the network; by default `fetch`, within 30 s and five redirects. */
+  /** Downloads from the network. @defaultValue `fetch` within 30 s and five redirects */
   readonly fetchText?: FetchText;
-  /** What `-` stands for; by default the one of the process. */
+  /** Where `-` reads from. @defaultValue `process.stdin` */
   readonly stdin?: NodeJS.ReadableStream;
 }
 
-/** Of a document and, together, of all that it refers to. */
+/** Limit on the bytes of a document, and again on those of all external documents together. */
 const bytesMax = 64 * 1024 * 1024;
-/** Whether there is an external reference is asked of the text: walking the value costs ten times as much. */
+/** Detects an external reference in the text. Walking the parsed value would cost ten times as much. */
 const externalReference = /\$ref["']?\s*:\s*["']?[^#"'\s]/;
 
 interface SourceText {
-  /** For messages. */
+  /** Names the document in messages. */
   readonly name: string;
   readonly text: string;
-  /** What relative addresses are relative to. */
+  /** The base of relative URLs. */
   readonly url: string | undefined;
 }
 
 /**
- * Reads an API's document: OpenAPI 3.0 to 3.2, or Swagger 2.0, as JSON or YAML of at most 64 MiB. Only the heads of
- * its operations are looked at; an operation is resolved when it is asked for, and nothing is ever dereferenced as a
- * whole. What cannot be served is in `problems`.
- * @throws McpOnceError `configuration_invalid` with one sentence where nothing of it can be served.
+ * Reads an API document: OpenAPI 3.0 to 3.2 or Swagger 2.0, JSON or YAML, at most 64 MiB. Operations are only listed;
+ * `operation()` resolves a single one. Parts that cannot be served are in `problems`.
+ * @throws McpOnceError `configuration_invalid` if nothing of the document can be served.
  */
 export async function readDocument(options: ReadDocumentOptions): Promise<ApiDocument> {
   const source = await readSource(options);
   const value = await parseSource(source);
   const documentUrl = source.url?.startsWith('http') ? source.url : undefined;
-  const { root, isOld, problems } = await openApiRoot(value, documentUrl?.split(':', 1)[0]).catch((error: unknown) => {
+  const upgraded = await toOpenApi3(value, documentUrl?.split(':', 1)[0]).catch((error: unknown) => {
     throw error instanceof DocumentFault ? invalid(source.name, error.message, error) : error;
   });
+  const { root } = upgraded;
   const main = await createResource(root, source.url);
-  const externals = await readExternalsOf(main, source.text, options);
-  const references = createReferences(main, externals.resources, externals.refused);
-  const found: DocumentProblem[] = [...problems, ...externals.problems, ...serverProblems(root, documentUrl)];
-  const securitySchemes = readSecuritySchemes(references, documentUrl, found);
-  const operations = readOperations(references, found);
+  const external = await loadExternals(main, source.text, options);
+  const references = createReferences(main, external.loaded, external.refused);
+  const { schemes: securitySchemes, problems: schemeProblems } = readSecuritySchemes(references, documentUrl);
+  const { operations, problems: operationProblems } = listOperations(references);
   const requirements = [root.security, ...operations.map(({ operation }) => operation.security)];
-  found.push(...undeclaredSchemes(requirements, securitySchemes));
+  const problems: DocumentProblem[] = [
+    ...upgraded.problems,
+    ...external.problems,
+    ...serverProblems(root, documentUrl),
+    ...schemeProblems,
+    ...operationProblems,
+    ...undeclaredSchemes(requirements, securitySchemes),
+  ];
   const byPointer = new Map(operations.map((operation) => [operation.head.pointer, operation]));
-  const store = new SchemaStore(references, isOld);
+  const store = new SchemaStore(references, upgraded.ignoresRefSiblings);
   const context = { references, store, securitySchemes, documentUrl, parametersRead: new WeakMap() };
-  const info = isObject(root.info) ? root.info : {};
+  const info = objectOf(root.info);
   return Object.freeze({
     source: source.name,
     title: nonBlankText(info.title) ?? 'API',
     version: String(info.version ?? ''),
     heads: Object.freeze(operations.map(({ head }) => head)),
-    problems: Object.freeze(found),
+    problems: Object.freeze(problems),
     securitySchemes,
-    extensions: Object.fromEntries(Object.entries(root).filter(([name]) => name.startsWith('x-'))),
+    extensions: extensionsOf(root),
     operation: (head: OperationHead) => {
       const raw = byPointer.get(head.pointer);
       if (raw) return readOperation(context, raw);
@@ -101,7 +111,7 @@ async function readSource(options: ReadDocumentOptions): Promise<SourceText> {
       const text = await readStream((options.stdin ?? process.stdin) as AsyncIterable<Uint8Array | string>, bytesMax);
       return { name, text, url: undefined };
     }
-    const unsupported = unsupportedAddress(source);
+    const unsupported = unsupportedUrl(source);
     if (unsupported !== undefined) throw new TextUnread(unsupported);
     if (isWebUrl(source)) {
       const fetchText = options.fetchText ?? createFetchText(options.allowPrivate);
@@ -115,25 +125,25 @@ async function readSource(options: ReadDocumentOptions): Promise<SourceText> {
   }
 }
 
-/** Why an address is none that can be read; undefined for a path, and for one that can. */
-function unsupportedAddress(source: string): string | undefined {
+/** Returns why a URL cannot be read, or undefined for a readable URL or a path. */
+function unsupportedUrl(source: string): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source)?.[1]?.toLowerCase();
   if (scheme === undefined) return undefined;
-  if (scheme === 'http' || scheme === 'https') return isWebUrl(source) ? undefined : 'its address is no valid URL';
+  if (scheme === 'http' || scheme === 'https') return isWebUrl(source) ? undefined : 'its URL is not valid';
   const isFile = scheme === 'file' && URL.canParse(source) && ['', 'localhost'].includes(new URL(source).host);
   if (isFile) return undefined;
-  if (scheme === 'file') return 'its address names no file on this machine';
-  return `the scheme "${scheme}" of its address is not supported: give a path, or a URL of http, https or file`;
+  if (scheme === 'file') return 'its URL does not name a file on this machine';
+  return `the scheme "${scheme}" is not supported: give a path, or an http, https or file URL`;
 }
 
 function isWebUrl(source: string): boolean {
   return /^https?:\/\//i.test(source) && URL.canParse(source);
 }
 
-/** Neither a password nor a token in the query is shown. */
+/** Names a source without passwords and without the query, which may hold a token. */
 function nameOf(source: string): string {
   if (source === '-') return 'stdin';
-  // An address that is none may hold a password all the same.
+  // A malformed URL may contain a password, too.
   if (!isWebUrl(source)) return source.replace(/^([a-z][a-z0-9+.-]+:\/\/)[^/]*@/i, '$1');
   const url = withoutCredentials(new URL(source));
   url.search = '';
@@ -152,14 +162,16 @@ async function parseSource({ name, text }: SourceText): Promise<unknown> {
   }
 }
 
-async function readExternalsOf(main: Resource, text: string, options: ReadDocumentOptions): Promise<Externals> {
-  if (!externalReference.test(text)) return { resources: new Map(), refused: new Map(), problems: [] };
+async function loadExternals(main: Resource, text: string, options: ReadDocumentOptions): Promise<ExternalDocuments> {
+  if (!externalReference.test(text)) return { loaded: new Map(), refused: new Map(), problems: [] };
   const { refHosts, allowPrivate } = options;
   const isAllowed = ({ host, hostname }: URL) => refHosts.includes(host) || refHosts.includes(hostname);
   const fetchText = options.fetchText ?? createFetchText(allowPrivate, isAllowed);
-  return readExternals(main, { refHosts, fetchText, bytesMax });
+  return loadExternalDocuments(main, { refHosts, fetchText, bytesMax });
 }
 
 function invalid(name: string, reason: string, cause: unknown): McpOnceError {
-  return new McpOnceError('configuration_invalid', sentence(`The API document ${name}: ${reason}`), { cause });
+  return new McpOnceError('configuration_invalid', sentence(`Cannot read the API document ${name}: ${reason}`), {
+    cause,
+  });
 }

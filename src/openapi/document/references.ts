@@ -1,35 +1,35 @@
 import type SwaggerParser from '@apidevtools/swagger-parser';
-import { isObject, type JsonObject } from '../../core/json.ts';
+import { isObject, type JsonObject, unescapePointerToken } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
 
-/** One document: the one that is served, or one that it refers to. */
+/** One parsed document: the main one, or one that it refers to. */
 export interface Resource {
-  /** What its relative references are relative to; undefined for a document from stdin. */
+  /** The base of its relative references; undefined for a document from stdin. */
   readonly url: string | undefined;
   readonly root: unknown;
   readonly refs: SwaggerParser['$refs'];
 }
 
-/** A value, and where it lies. */
-export interface Found {
+/** A value and where it is. */
+export interface LocatedValue {
   readonly resource: Resource;
-  /** As it stands in the reference, without `#`. */
+  /** The fragment of the reference, without `#`. */
   readonly pointer: string;
   readonly value: unknown;
 }
 
-/** Follows references, one at a time and only when somebody asks. */
+/** Follows single references on demand. */
 export interface References {
   readonly main: Resource;
-  /** What a reference names, through references that are nothing else. @throws DocumentFault */
-  follow(reference: string, from: Resource): Found;
+  /** Finds the value of a reference. Follows a value that is only another reference. @throws DocumentFault */
+  follow(reference: string, from: Resource): LocatedValue;
 }
 
 const hopsMax = 32;
 
 /**
- * Makes a value one that can be referred into. The library is handed the value as if it were of version 3.0: it
- * refuses 3.2, and walks all of a 3.1 document for `$id`, which no reference of an API needs.
+ * Prepares a parsed document for references into it. The library gets the document as version 3.0: it rejects 3.2, and
+ * it searches all of a 3.1 document for `$id`, which references of an API do not need.
  */
 export async function createResource(value: unknown, url: string | undefined): Promise<Resource> {
   const { SwaggerParser } = (await import('@apidevtools/swagger-parser')).default as unknown as {
@@ -39,25 +39,26 @@ export async function createResource(value: unknown, url: string | undefined): P
   const root = isObject(value) ? { ...value } : { value };
   const readable = { ...root, openapi: '3.0.4', info: { title: '', version: '' }, paths: {} };
   await parser.parse('/document.json', readable, {});
-  // The parts that were filled in for it are those of the document again.
-  const held = parser.api as unknown as Record<string, unknown>;
+  // The members that the library needed get the document's own values again.
+  const parsed = parser.api as unknown as Record<string, unknown>;
   for (const name of ['openapi', 'info', 'paths']) {
-    if (Object.hasOwn(root, name)) held[name] = (root as JsonObject)[name];
-    else delete held[name];
+    if (Object.hasOwn(root, name)) parsed[name] = (root as JsonObject)[name];
+    else delete parsed[name];
   }
   return { url, root: value, refs: parser.$refs };
 }
 
 /**
- * @param others by URL without fragment: what was loaded beforehand.
- * @param refused by URL without fragment: why it was not.
+ * Creates the references of a document.
+ * @param others the loaded external documents, by URL without fragment.
+ * @param refused why other documents were not loaded, by URL without fragment.
  */
 export function createReferences(
   main: Resource,
   others: ReadonlyMap<string, Resource>,
   refused: ReadonlyMap<string, string>,
 ): References {
-  const known = new WeakMap<Resource, Map<string, Found>>();
+  const known = new WeakMap<Resource, Map<string, LocatedValue>>();
 
   const resourceOf = (reference: string, from: Resource): Resource => {
     const address = reference.split('#', 1)[0] ?? '';
@@ -66,10 +67,10 @@ export function createReferences(
     if (url !== undefined && url === main.url) return main;
     const other = url === undefined ? undefined : others.get(url);
     if (other) return other;
-    throw new DocumentFault(`${quoted(reference)} is not read: ${refused.get(url ?? address) ?? 'it has no address'}`);
+    throw new DocumentFault(`${quoted(reference)} was not loaded: ${refused.get(url ?? address) ?? 'it has no URL'}`);
   };
 
-  const follow = (reference: string, from: Resource): Found => {
+  const follow = (reference: string, from: Resource): LocatedValue => {
     let found = lookUp(reference, resourceOf(reference, from));
     for (let hops = 0; hops < hopsMax; hops += 1) {
       const next = isObject(found.value) ? found.value.$ref : undefined;
@@ -77,11 +78,11 @@ export function createReferences(
       if (!isAlias) return found;
       found = lookUp(next, resourceOf(next, found.resource));
     }
-    throw new DocumentFault(`${quoted(reference)} leads through more than ${hopsMax} references, or to itself`);
+    throw new DocumentFault(`${quoted(reference)} is circular or leads through more than ${hopsMax} references`);
   };
 
-  const lookUp = (reference: string, resource: Resource): Found => {
-    const cache = known.get(resource) ?? new Map<string, Found>();
+  const lookUp = (reference: string, resource: Resource): LocatedValue => {
+    const cache = known.get(resource) ?? new Map<string, LocatedValue>();
     known.set(resource, cache);
     const hash = reference.indexOf('#');
     const pointer = hash < 0 ? '' : reference.slice(hash + 1);
@@ -94,7 +95,7 @@ export function createReferences(
   return { main, follow };
 }
 
-/** An absolute URL without fragment, or undefined where there is nothing that it could be relative to. */
+/** Returns an absolute URL without its fragment, or undefined if a relative one has no base. */
 export function absoluteUrl(address: string, base: string | undefined): string | undefined {
   if (!URL.canParse(address, base)) return undefined;
   const url = new URL(address, base);
@@ -103,33 +104,33 @@ export function absoluteUrl(address: string, base: string | undefined): string |
 }
 
 /**
- * The library follows a reference to its end and does not tell where that is, which circles and the references
- * within it depend on: so it is asked for what holds the value.
+ * Reads the value at a pointer. The library does not report where a chain of references ends, which relative references
+ * and the detection of circles need. So it resolves only the parent of the value.
  */
 function valueAt(resource: Resource, pointer: string, reference: string): unknown {
   if (pointer === '') return resource.root;
-  if (!pointer.startsWith('/')) throw new DocumentFault(`${quoted(reference)} is no JSON pointer`);
+  if (!pointer.startsWith('/')) throw new DocumentFault(`${quoted(reference)} is not a JSON pointer`);
   const cut = pointer.lastIndexOf('/');
-  const last = lastToken(pointer.slice(cut + 1));
-  let holder: unknown;
+  const last = decodeToken(pointer.slice(cut + 1));
+  let parent: unknown;
   try {
-    holder = cut === 0 ? resource.root : resource.refs.get(`#${pointer.slice(0, cut)}`);
+    parent = cut === 0 ? resource.root : resource.refs.get(`#${pointer.slice(0, cut)}`);
   } catch {
-    holder = undefined;
+    parent = undefined;
   }
-  const isThere = typeof holder === 'object' && holder !== null && Object.hasOwn(holder, last);
-  if (!isThere) throw new DocumentFault(`${quoted(reference)} names nothing in the document`);
-  return (holder as JsonObject)[last];
+  const isThere = typeof parent === 'object' && parent !== null && Object.hasOwn(parent, last);
+  if (!isThere) throw new DocumentFault(`${quoted(reference)} points to nothing in the document`);
+  return (parent as JsonObject)[last];
 }
 
-function lastToken(encoded: string): string {
+function decodeToken(encoded: string): string {
   let decoded = encoded;
   try {
     decoded = decodeURIComponent(encoded);
   } catch {
-    // A percent sign that nobody encoded stands for itself.
+    // A bare percent sign stands for itself.
   }
-  return decoded.replaceAll('~1', '/').replaceAll('~0', '~');
+  return unescapePointerToken(decoded);
 }
 
 function quoted(reference: string): string {

@@ -1,76 +1,99 @@
 import { arrayOf, isObject, type JsonObject, type JsonSchema } from '../../core/json.ts';
-import { convertPlain, isComposite, isPattern, type KeywordKind, makeNullable, schemaKeywords } from './keywords.ts';
-import type { Found, References, Resource } from './references.ts';
-import { annotations, definitionName, isTexts, referenceSiblings, withoutNames, withSiblings } from './schema-parts.ts';
+import {
+  convertPlainKeywords,
+  isComposite,
+  isPattern,
+  type KeywordKind,
+  makeNullable,
+  schemaKeywords,
+} from './keywords.ts';
+import type { LocatedValue, References, Resource } from './references.ts';
+import { definitionName, isDistinctNames, referenceSiblings, withoutRequired, withSiblings } from './schema-parts.ts';
 
-/** Which way a schema's values go: what is read-only is not sent, what is write-only does not come back. */
+/** The direction of a schema's values. Read-only properties are not sent, write-only ones are not received. */
 export type Direction = 'sent' | 'received';
 
-/** A schema that others refer to, converted once for all operations of a document, when somebody asks. */
+/** A schema that others refer to. It is converted once, on demand, for all operations of a document. */
 export interface Definition {
-  /** In `$defs`. */
+  /** Its name in `$defs`. */
   readonly name: string;
-  converted(): Converted;
+  converted(): ConvertedSchema;
 }
 
-/** A schema as JSON Schema 2020-12, whose references are `#/$defs/NAME` of the definitions given. */
-export interface Converted {
+/** A schema as JSON Schema 2020-12. Its references are `#/$defs/NAME`, the names of its `definitions`. */
+export interface ConvertedSchema {
   readonly schema: JsonSchema;
   readonly definitions: readonly Definition[];
-  /** Its length as JSON, without definitions. */
+  /** The length of the schema as JSON, without definitions. */
   readonly chars: number;
-  /** The same with nothing nested deeper than that many schemas. */
-  shallow(depthMax: number): Converted;
+  /** Converts the same schema again with at most this many nested levels. */
+  shallow(depthMax: number): ConvertedSchema;
 }
 
-/** Characters of JSON that one tool's schema may have. */
+/** The conversions that schemas of operations came from. */
+const conversions = new WeakMap<JsonSchema, ConvertedSchema>();
+
+/** Returns the schema of a conversion, with changes. `conversionOf` finds the conversion and its definitions again. */
+export function schemaOf(converted: ConvertedSchema, changes?: JsonObject): JsonSchema {
+  const schema: JsonSchema = changes === undefined ? converted.schema : { ...converted.schema, ...changes };
+  conversions.set(schema, converted);
+  return schema;
+}
+
+/** Returns the conversion that a schema of an operation came from; undefined for other schemas. */
+export function conversionOf(schema: JsonSchema): ConvertedSchema | undefined {
+  return conversions.get(schema);
+}
+
+/** Limit on the characters of one tool's schema as JSON. */
 export const schemaCharsMax = 60_000;
-/** A definition up to this length that refers to nothing takes the place of its reference: models read it better. */
+/** A definition without references and up to this length is inlined: models understand it better. */
 const inlineCharsMax = 400;
 const depthMax = 48;
+/** Depths that are tried one after the other until a schema fits. */
 const depths = [depthMax, 12, 8, 6, 4, 3, 2, 1, 0];
-/** References within references that are converted at once; what lies deeper waits until it is asked for. */
+/** References within references that are converted at once. Deeper ones are converted on demand. */
 const nestedMax = 60;
-/** How many parts of an allOf, and parts of parts, are searched for properties that do not go this way. */
+/** Limit on the parts of an `allOf`, nested ones included, that are searched for hidden properties. */
 const allOfMax = 500;
-const cutNote = 'Its parts are left out, since the schema would be too long: see the documentation of the API.';
+const cutNote = 'Its parts are left out because the schema would be too long. See the documentation of the API.';
 
-/** One conversion: what it has met so far. */
-interface Run {
+/** The state of one conversion. */
+interface Conversion {
   readonly resource: Resource;
   readonly direction: Direction;
   readonly depthMax: number;
   readonly definitions: Set<Definition>;
-  /** Bounds what aliases of YAML can blow up. */
+  /** Counts characters, since YAML aliases can expand a schema to any size. */
   chars: number;
 }
 
-interface Entry extends Definition {
-  /** Undefined while it is being converted, and before. */
-  done: Converted | undefined;
+interface StoredDefinition extends Definition {
+  /** Undefined until the conversion is complete. */
+  done: ConvertedSchema | undefined;
   isBusy: boolean;
 }
 
-class TooLong extends Error {}
+class SchemaTooLong extends Error {}
 
-/** Converts the schemas of one document; definitions are converted once. */
+/** Converts the schemas of one document. Each definition is converted once. */
 export class SchemaStore {
   readonly #references: References;
-  readonly #isOld: boolean;
-  readonly #entries = { sent: new Map<string, Entry>(), received: new Map<string, Entry>() };
-  /** Definitions that were converted with all that they lead to. */
+  readonly #ignoresRefSiblings: boolean;
+  readonly #stored = { sent: new Map<string, StoredDefinition>(), received: new Map<string, StoredDefinition>() };
+  /** Definitions that were converted together with everything they refer to. */
   readonly #complete = new WeakSet<Definition>();
   #nested = 0;
 
-  /** @param isOld Swagger 2.0 and OpenAPI 3.0: siblings of `$ref` do not count, but for what they tell people. */
-  constructor(references: References, isOld: boolean) {
+  /** @param ignoresRefSiblings true for Swagger 2.0 and OpenAPI 3.0, where only annotations count beside a `$ref`. */
+  constructor(references: References, ignoresRefSiblings: boolean) {
     this.#references = references;
-    this.#isOld = isOld;
+    this.#ignoresRefSiblings = ignoresRefSiblings;
   }
 
-  /** @throws DocumentFault naming a reference that cannot be followed. */
-  convert(schema: unknown, resource: Resource, direction: Direction): Converted {
-    const shallow = (most: number): Converted => {
+  /** Converts a schema, as deep as it fits. @throws DocumentFault if a reference cannot be followed. */
+  convert(schema: unknown, resource: Resource, direction: Direction): ConvertedSchema {
+    const shallow = (most: number): ConvertedSchema => {
       for (const depth of depths.filter((each) => each <= most)) {
         const converted = this.#attempt(schema, {
           resource,
@@ -88,15 +111,15 @@ export class SchemaStore {
     return converted;
   }
 
-  /** What a schema's references lead to; the schema itself where it is none. @throws DocumentFault */
-  find(schema: unknown, resource: Resource): Found {
+  /** Follows a reference. Returns any other value itself. @throws DocumentFault */
+  find(schema: unknown, resource: Resource): LocatedValue {
     const isReference = isObject(schema) && typeof schema.$ref === 'string';
     return isReference
       ? this.#references.follow(String(schema.$ref), resource)
       : { resource, pointer: '', value: schema };
   }
 
-  /** True where values of a property do not go that way. */
+  /** Tests for a property whose values do not go in this direction. */
   isHidden(schema: unknown, resource: Resource, direction: Direction): boolean {
     const keyword = direction === 'sent' ? 'readOnly' : 'writeOnly';
     if (!isObject(schema)) return false;
@@ -106,7 +129,7 @@ export class SchemaStore {
     return isObject(value) && value[keyword] === true;
   }
 
-  /** Converts what is only referred to, too: a reference that leads nowhere is found here, and not later. */
+  /** Converts all definitions that these refer to, so that a broken reference is found now and not later. */
   #completeAll(definitions: readonly Definition[]): void {
     const waiting = new Set(definitions.filter((each) => !this.#complete.has(each)));
     for (const definition of waiting) {
@@ -115,24 +138,24 @@ export class SchemaStore {
     for (const definition of waiting) this.#complete.add(definition);
   }
 
-  #attempt(schema: unknown, run: Run): Omit<Converted, 'shallow'> | undefined {
+  #attempt(schema: unknown, run: Conversion): Omit<ConvertedSchema, 'shallow'> | undefined {
     try {
       const converted = this.#node(schema, run, 0);
       return { schema: converted, definitions: [...run.definitions], chars: JSON.stringify(converted).length };
     } catch (error) {
-      if (error instanceof TooLong) return undefined;
+      if (error instanceof SchemaTooLong) return undefined;
       throw error;
     }
   }
 
-  #node(schema: unknown, run: Run, depth: number): Record<string, unknown> {
+  #node(schema: unknown, run: Conversion, depth: number): Record<string, unknown> {
     if (schema === false) return { not: {} };
     if (!isObject(schema)) return {};
     if (typeof schema.$ref === 'string') return this.#reference(schema, run, depth);
     if (depth >= run.depthMax && isComposite(schema)) return cut(schema);
-    const converted = convertPlain(schema);
+    const converted = convertPlainKeywords(schema);
     run.chars += 20 + String(converted.description ?? '').length;
-    if (run.chars > schemaCharsMax * 2) throw new TooLong();
+    if (run.chars > schemaCharsMax * 2) throw new SchemaTooLong();
     for (const [keyword, kind] of Object.entries(schemaKeywords)) {
       const value = schema[keyword];
       if (value === undefined || value === null) continue;
@@ -144,7 +167,7 @@ export class SchemaStore {
     return schema.nullable === true || schema['x-nullable'] === true ? makeNullable(converted) : converted;
   }
 
-  #parts(keyword: string, kind: KeywordKind, value: unknown, run: Run, depth: number): unknown {
+  #parts(keyword: string, kind: KeywordKind, value: unknown, run: Conversion, depth: number): unknown {
     if (kind === 'one') return typeof value === 'boolean' ? value : this.#node(value, run, depth);
     if (kind === 'list') {
       const list = arrayOf(value).map((each) => this.#node(each, run, depth));
@@ -152,7 +175,7 @@ export class SchemaStore {
     }
     if (!isObject(value)) return undefined;
     const named = Object.entries(value).filter(([name]) => name !== '__proto__');
-    if (kind === 'texts') return Object.fromEntries(named.filter(([, names]) => isTexts(names)));
+    if (kind === 'names') return Object.fromEntries(named.filter(([, names]) => isDistinctNames(names)));
     const isKept = (name: string, each: unknown) => {
       if (kind === 'patterns') return isPattern(name);
       return keyword !== 'properties' || !this.isHidden(each, run.resource, run.direction);
@@ -161,19 +184,19 @@ export class SchemaStore {
     return Object.fromEntries(kept.map(([name, each]) => [name, this.#node(each, run, depth)]));
   }
 
-  /** What does not go this way is not required either, wherever in an allOf the one or the other is said. */
-  #setRequired(schema: JsonObject, converted: Record<string, unknown>, run: Run): void {
+  /** Sets `required` without hidden properties, also where another part of an `allOf` hides or requires them. */
+  #setRequired(schema: JsonObject, converted: Record<string, unknown>, run: Conversion): void {
     const names = arrayOf(schema.required).filter((name) => typeof name === 'string');
     if (names.length === 0 && converted.allOf === undefined) return;
     const hidden = new Set(this.#hiddenNames(schema, run.resource, run.direction, new Set()));
     const required = [...new Set(names)].filter((name) => !hidden.has(name));
     if (required.length > 0) converted.required = required;
     if (hidden.size > 0 && Array.isArray(converted.allOf)) {
-      converted.allOf = converted.allOf.map((part: JsonObject) => withoutNames(part, hidden));
+      converted.allOf = converted.allOf.map((part: JsonObject) => withoutRequired(part, hidden));
     }
   }
 
-  /** @param seen what was looked at already: parts of parts may be the same. */
+  /** @param seen the parts that were already searched, since one part may occur several times. */
   #hiddenNames(schema: unknown, from: Resource, direction: Direction, seen: Set<unknown>): string[] {
     const { value, resource } = this.find(schema, from);
     if (!isObject(value) || seen.has(value) || seen.size > allOfMax) return [];
@@ -184,52 +207,52 @@ export class SchemaStore {
     return [...own, ...parts];
   }
 
-  #reference(schema: JsonObject, run: Run, depth: number): Record<string, unknown> {
-    const entry = this.#entry(this.#references.follow(String(schema.$ref), run.resource), run.direction);
-    const converted = !entry.isBusy && this.#nested < nestedMax ? entry.converted() : undefined;
+  #reference(schema: JsonObject, run: Conversion, depth: number): Record<string, unknown> {
+    const definition = this.#definition(this.#references.follow(String(schema.$ref), run.resource), run.direction);
+    const converted = !definition.isBusy && this.#nested < nestedMax ? definition.converted() : undefined;
     const isSmall = converted && converted.definitions.length === 0 && converted.chars <= inlineCharsMax;
     if (!isSmall && depth >= run.depthMax) return cut(schema);
-    if (!isSmall) run.definitions.add(entry);
-    const base = isSmall ? { ...converted.schema } : { $ref: `#/$defs/${entry.name}` };
+    if (!isSmall) run.definitions.add(definition);
+    const base = isSmall ? { ...converted.schema } : { $ref: `#/$defs/${definition.name}` };
     run.chars += isSmall ? converted.chars : 30;
-    const siblings = referenceSiblings(schema, this.#isOld);
-    return siblings === undefined ? base : withSiblings(base, this.#node(siblings, run, depth), annotations);
+    const siblings = referenceSiblings(schema, this.#ignoresRefSiblings);
+    return siblings === undefined ? base : withSiblings(base, this.#node(siblings, run, depth));
   }
 
-  #entry(found: Found, direction: Direction): Entry {
-    const entries = this.#entries[direction];
+  #definition(found: LocatedValue, direction: Direction): StoredDefinition {
+    const stored = this.#stored[direction];
     const key = `${found.resource.url}#${found.pointer}`;
-    const before = entries.get(key);
+    const before = stored.get(key);
     if (before) return before;
     const name = definitionName(found, this.#references.main);
-    const entry: Entry = {
+    const definition: StoredDefinition = {
       name,
       done: undefined,
       isBusy: false,
-      converted: () => this.#define(entry, found, direction),
+      converted: () => this.#define(definition, found, direction),
     };
-    entries.set(key, entry);
-    return entry;
+    stored.set(key, definition);
+    return definition;
   }
 
-  #define(entry: Entry, found: Found, direction: Direction): Converted {
-    if (entry.done) return entry.done;
-    entry.isBusy = true;
+  #define(definition: StoredDefinition, found: LocatedValue, direction: Direction): ConvertedSchema {
+    if (definition.done) return definition.done;
+    definition.isBusy = true;
     this.#nested += 1;
     try {
-      entry.done = this.convert(found.value, found.resource, direction);
-      return entry.done;
+      definition.done = this.convert(found.value, found.resource, direction);
+      return definition.done;
     } finally {
       this.#nested -= 1;
-      entry.isBusy = false;
+      definition.isBusy = false;
     }
   }
 }
 
 function cut(schema: JsonObject): Record<string, unknown> {
-  const said = typeof schema.description === 'string' ? `${schema.description.slice(0, 200).trim()} ` : '';
-  return { description: said + cutNote };
+  const own = typeof schema.description === 'string' ? `${schema.description.slice(0, 200).trim()} ` : '';
+  return { description: own + cutNote };
 }
 
-/** What stands for a definition that there is no room for. */
+/** Replaces a definition that does not fit. */
 export const cutDefinition: JsonSchema = Object.freeze({ description: cutNote });

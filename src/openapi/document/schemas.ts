@@ -1,74 +1,72 @@
 import { McpOnceError } from '../../core/errors.ts';
-import { arrayOf, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
-import { originOf } from './converted.ts';
-import { type Converted, cutDefinition, type Definition, schemaCharsMax } from './schema-store.ts';
+import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
+import { type ConvertedSchema, conversionOf, cutDefinition, type Definition, schemaCharsMax } from './schema-store.ts';
 import type { ApiBody, ApiOperation, ApiParameter } from './types.ts';
 
-/** Where one argument of the tool goes. */
+/** Where the value of one argument goes in the request. */
 export type ArgumentPlace =
   | { readonly in: 'parameter'; readonly parameter: ApiParameter }
-  /** A property of a body that is an object. */
+  /** A property of the body, which is an object. */
   | { readonly in: 'body'; readonly property: string }
-  /** The whole body, where it is no plain object. */
+  /** The whole body, if its properties cannot be separate arguments. */
   | { readonly in: 'whole-body' };
 
-/** The flat input of a tool, and where each of its arguments goes. */
+/** The schemas of a tool and where its arguments go. */
 export interface ToolSchemas {
-  /** An object schema, self-contained: what it shares lies in its `$defs`. */
+  /** The schema of the arguments: a self-contained object schema with its own `$defs`. */
   readonly input: JsonSchema;
-  /** By argument name, in the order of the schema. */
+  /** Where each argument goes, in the order of the schema. */
   readonly places: Readonly<Record<string, ArgumentPlace>>;
-  /** Of the successful answer, where the document gives one in JSON; self-contained. */
+  /** The self-contained schema of the successful response, if the document has one in JSON. */
   readonly answer?: JsonSchema;
 }
 
-/** One argument, before it has its final name. */
+/** An argument before it gets its final name. */
 interface Argument {
-  /** As the API knows it. */
+  /** The name in the API. */
   readonly name: string;
-  /** Put before the name where two have the same. */
+  /** Comes before the name if two arguments have the same one. */
   readonly location: string;
   readonly place: ArgumentPlace;
   readonly schema: JsonSchema;
   readonly isRequired: boolean;
 }
 
-/** An argument of the engine's own, and a name that no object can have. */
+/** An argument that the engine adds itself, and a name that is unsafe as a property. */
 const reservedNames = ['repeat_token', '__proto__'];
 const nameCharsMax = 64;
-/** Of a definition that is cut, with the punctuation around its name. */
+/** Characters of a cut definition, with the punctuation around its name. */
 const cutChars = JSON.stringify(cutDefinition).length + 4;
-/** What is tried, one after the other, where the arguments alone are too long. */
+/** Depths that are tried one after the other if the arguments alone are too long. */
 const depths = [6, 4, 3, 2, 1, 0];
 
 /**
- * The flat input of a tool and the schema of its answer, each an object schema of JSON Schema 2020-12 that holds all
- * that it refers to, and of at most 60,000 characters: what lies deepest is left out, and says so.
- * @param operation from a document's `operation()`, or a copy of it with the same schemas.
- * @throws McpOnceError `tool_invalid` where even its bare arguments are longer than that.
+ * Builds the flat input schema of a tool and the schema of its response. Each is self-contained JSON Schema 2020-12 with
+ * at most 60,000 characters. The deepest parts that do not fit are replaced by a note.
+ * @param operation from a document's `operation()`, or a copy with the same schemas.
+ * @throws McpOnceError `tool_invalid` if even the arguments alone do not fit.
  */
 export function toolSchemas(operation: ApiOperation): ToolSchemas {
   const inOrder = argumentsOf(operation);
-  const { schemas, definitions, chars } = fitting(
+  const { schemas, definitions, chars } = fitSchemas(
     operation,
     inOrder.map(({ schema }) => schema),
   );
   const named = nameArguments(inOrder);
   const names = [...named.keys()];
   const required = [...named].filter(([, { isRequired }]) => isRequired).map(([name]) => name);
-  const needed = neededTogether(operation.body, named);
+  const needed = requiredTogether(operation.body, named);
   const $defs = definitionsOf(definitions, schemaCharsMax - chars);
   const input = {
     type: 'object',
     properties: Object.fromEntries(names.map((name, index) => [name, schemas[index] ?? {}])),
-    ...(required.length > 0 && { required }),
-    ...(needed && { dependentRequired: needed }),
+    ...defined({ required: required.length > 0 ? required : undefined, dependentRequired: needed }),
     additionalProperties: false,
-    ...($defs && { $defs }),
+    ...defined({ $defs }),
   };
   const answer = answerOf(operation);
   const places = Object.fromEntries([...named].map(([name, { place }]) => [name, place]));
-  return { input, places, ...(answer && { answer }) };
+  return { input, places, ...defined({ answer }) };
 }
 
 function argumentsOf({ parameters, body }: ApiOperation): Argument[] {
@@ -96,21 +94,22 @@ function argumentsOf({ parameters, body }: ApiOperation): Argument[] {
   return list;
 }
 
-/** True for an object that is described by its properties alone. */
+/** Tests for an object schema whose properties can be separate arguments. */
 function isFlat(schema: JsonSchema): boolean {
   const isPlain = ['$ref', 'allOf', 'anyOf', 'oneOf', 'not'].every((keyword) => schema[keyword] === undefined);
   return isPlain && schema.type === 'object' && Object.keys(objectOf(schema.properties)).length > 0;
 }
 
-/** By final name: those that share a name are told apart by location, and all are names that a model may write. */
+/** Gives arguments their final names. Equal names get their location as a prefix, and unsafe characters are replaced. */
 function nameArguments(list: readonly Argument[]): Map<string, Argument> {
   const named = new Map<string, Argument>();
   const isShared = (name: string) => list.filter((each) => each.name === name).length > 1;
-  // What keeps its own name goes first, so that a changed one never takes it.
-  const isKept = ({ name }: Argument) => wellFormed(name) === name && !isShared(name) && !reservedNames.includes(name);
-  const kept = new Set(list.filter(isKept).map(({ name }) => name));
+  // Unchanged names are reserved first, so that a changed name never takes one.
+  const keepsName = ({ name }: Argument) =>
+    wellFormed(name) === name && !isShared(name) && !reservedNames.includes(name);
+  const kept = new Set(list.filter(keepsName).map(({ name }) => name));
   for (const argument of list) {
-    if (isKept(argument)) {
+    if (keepsName(argument)) {
       named.set(argument.name, argument);
       continue;
     }
@@ -130,32 +129,32 @@ function wellFormed(name: string): string {
   return name.replace(/[^A-Za-z0-9_.-]/g, '_').slice(0, nameCharsMax) || '_';
 }
 
-/** An optional body that is given at all must be whole: each of its arguments needs the required ones. */
-function neededTogether(
+/** Makes each argument of an optional body require the body's required ones: a body is sent completely or not at all. */
+function requiredTogether(
   body: ApiBody | undefined,
   named: ReadonlyMap<string, Argument>,
 ): Readonly<Record<string, readonly string[]>> | undefined {
   if (body === undefined || body.required || !isFlat(body.schema)) return undefined;
   const required = new Set(arrayOf(body.schema.required));
-  const ofBody = [...named].filter(([, { place }]) => place.in === 'body');
-  const needed = ofBody.filter(([, { name }]) => required.has(name)).map(([name]) => name);
-  if (needed.length === 0 || ofBody.length < 2) return undefined;
-  const others = ofBody.map(([name]) => [name, needed.filter((each) => each !== name)] as const);
+  const fromBody = [...named].filter(([, { place }]) => place.in === 'body');
+  const needed = fromBody.filter(([, { name }]) => required.has(name)).map(([name]) => name);
+  if (needed.length === 0 || fromBody.length < 2) return undefined;
+  const others = fromBody.map(([name]) => [name, needed.filter((each) => each !== name)] as const);
   return Object.fromEntries(others.filter(([, names]) => names.length > 0));
 }
 
-interface Fitting {
+interface FittedSchemas {
   readonly schemas: readonly JsonSchema[];
   readonly definitions: readonly Definition[];
   readonly chars: number;
 }
 
-/** The arguments' schemas, as deep as they fit. */
-function fitting(operation: ApiOperation, schemas: readonly JsonSchema[]): Fitting {
-  // So many names alone are too long.
+/** Keeps the arguments' schemas as deep as they fit. */
+function fitSchemas(operation: ApiOperation, schemas: readonly JsonSchema[]): FittedSchemas {
+  // With so many arguments even the names do not fit.
   const isHopeless = schemas.length * nameCharsMax > schemaCharsMax;
   if (!isHopeless) {
-    const whole = measured(schemas.map((schema) => ({ schema, definitions: originOf(schema)?.definitions ?? [] })));
+    const whole = measured(schemas.map((schema) => ({ schema, definitions: conversionOf(schema)?.definitions ?? [] })));
     if (whole.chars <= schemaCharsMax) return whole;
   }
   for (const depth of isHopeless ? [] : depths) {
@@ -168,51 +167,51 @@ function fitting(operation: ApiOperation, schemas: readonly JsonSchema[]): Fitti
   );
 }
 
-function measured(parts: readonly Pick<Converted, 'schema' | 'definitions'>[]): Fitting {
+function measured(parts: readonly Pick<ConvertedSchema, 'schema' | 'definitions'>[]): FittedSchemas {
   const schemas = parts.map(({ schema }) => schema);
   const definitions = [...new Set(parts.flatMap((part) => part.definitions))];
   return { schemas, definitions, chars: JSON.stringify(schemas).length + parts.length * nameCharsMax };
 }
 
-/** What a parameter says itself stays. */
-function cutAt(schema: JsonSchema, depth: number): Pick<Converted, 'schema' | 'definitions'> {
-  const shallow = originOf(schema)?.shallow(depth);
+/** Cuts a schema at a depth, but keeps the parameter's own description. */
+function cutAt(schema: JsonSchema, depth: number): Pick<ConvertedSchema, 'schema' | 'definitions'> {
+  const shallow = conversionOf(schema)?.shallow(depth);
   if (shallow === undefined) return { schema, definitions: [] };
   const description = typeof schema.description === 'string' ? schema.description.slice(0, 300) : undefined;
   return { ...shallow, schema: { ...(description !== undefined && { description }), ...shallow.schema } };
 }
 
-/** The definitions that are needed, nearest first, as far as there is room; the others say that they are cut. */
+/** Collects the referenced definitions, nearest first. A definition that does not fit is replaced by a note. */
 function definitionsOf(
   roots: readonly Definition[],
   charsMax: number,
 ): Readonly<Record<string, JsonSchema>> | undefined {
-  const known = new Map<string, JsonSchema>();
-  const asked = new Set<Definition>();
-  // Whatever is asked for has at least the room to say that it is cut.
+  const collected = new Map<string, JsonSchema>();
+  const wanted = new Set<Definition>();
+  // Reserves room for the note of each wanted definition.
   const roomFor = (definitions: readonly Definition[]) =>
-    definitions.reduce((chars, each) => (asked.has(each) ? chars : chars + each.name.length + cutChars), 0);
+    definitions.reduce((chars, each) => (wanted.has(each) ? chars : chars + each.name.length + cutChars), 0);
   let left = charsMax - roomFor(roots);
-  for (const root of roots) asked.add(root);
-  for (const definition of asked) {
+  for (const root of roots) wanted.add(root);
+  for (const definition of wanted) {
     const converted = definition.converted();
     const chars = converted.chars - cutChars + roomFor(converted.definitions);
     const isRoom = chars <= left;
-    known.set(definition.name, isRoom ? converted.schema : cutDefinition);
+    collected.set(definition.name, isRoom ? converted.schema : cutDefinition);
     if (!isRoom) continue;
     left -= chars;
-    for (const each of converted.definitions) asked.add(each);
+    for (const each of converted.definitions) wanted.add(each);
   }
-  return known.size === 0 ? undefined : Object.fromEntries(known);
+  return collected.size === 0 ? undefined : Object.fromEntries(collected);
 }
 
 function answerOf(operation: ApiOperation): JsonSchema | undefined {
   const schema = Object.values(operation.responses).find((response) => response.schema)?.schema;
   if (!isObject(schema)) return undefined;
-  const origin = originOf(schema);
-  // A reference alone is replaced by what it names: an answer's schema has to say at its root what it is.
-  const only = schema.$ref !== undefined && Object.keys(schema).length === 1 ? origin?.definitions[0] : undefined;
-  const root = only?.converted() ?? origin;
+  const conversion = conversionOf(schema);
+  // Replaces a mere reference by its target, since the root of an output schema must be an object schema.
+  const only = schema.$ref !== undefined && Object.keys(schema).length === 1 ? conversion?.definitions[0] : undefined;
+  const root = only?.converted() ?? conversion;
   if (root === undefined) return schema;
   const $defs = definitionsOf(root.definitions, schemaCharsMax - root.chars);
   return $defs ? { ...root.schema, $defs } : root.schema;

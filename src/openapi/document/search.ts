@@ -1,9 +1,9 @@
 import type { OperationHead } from './types.ts';
 
-/** Finds operations by words, best first. */
+/** Finds up to `limit` operations by words, best match first. */
 export type SearchOperations = (query: string, limit: number) => OperationHead[];
 
-/** What a word counts, by where it stands. */
+/** The weight of a word by the field it occurs in. */
 const weights = { name: 6, path: 4, tags: 4, summary: 3, description: 1 } as const;
 const prefixFactor = 0.5;
 const queryCharsMax = 500;
@@ -12,14 +12,14 @@ const descriptionCharsMax = 2000;
 const prefixCharsMin = 3;
 
 interface Index {
-  /** By word: how much it counts for each operation, by its position among the heads. */
+  /** By word: its weight in each operation, by the operation's position. */
   readonly words: ReadonlyMap<string, ReadonlyMap<number, number>>;
   readonly sorted: readonly string[];
 }
 
 /**
- * A search over names, paths, tags, summaries and descriptions. Words count by where they stand and by how few
- * operations have them; the beginning of a word counts half. The index is made by the first search.
+ * Creates a search over names, paths, tags, summaries and descriptions. A match counts by the field it is in and by how
+ * rare the word is. A match of only the beginning of a word counts half. The first search builds the index.
  */
 export function searchIndex(
   heads: readonly OperationHead[],
@@ -29,8 +29,8 @@ export function searchIndex(
   return (query, limit) => {
     index ??= indexOf(heads, names);
     const scores = new Map<number, number>();
-    const asked = [...new Set(wordsOf(query.slice(0, queryCharsMax)))].slice(0, queryWordsMax);
-    for (const word of asked) {
+    const queried = [...new Set(wordsOf(query.slice(0, queryCharsMax)))].slice(0, queryWordsMax);
+    for (const word of queried) {
       for (const [position, score] of scoresOf(index, word, heads.length)) {
         scores.set(position, (scores.get(position) ?? 0) + score);
       }
@@ -62,7 +62,7 @@ function indexOf(heads: readonly OperationHead[], names: ReadonlyMap<OperationHe
   return { words, sorted: [...words.keys()].sort() };
 }
 
-/** For one word of a query: the best of the word itself and of those that it begins. */
+/** Scores operations for one word of a query, which may also be the beginning of an indexed word. */
 function scoresOf({ words, sorted }: Index, word: string, total: number): Map<number, number> {
   const scores = new Map<number, number>();
   for (let at = firstFrom(sorted, word); at < sorted.length; at += 1) {
@@ -89,7 +89,7 @@ function firstFrom(sorted: readonly string[], word: string): number {
   return low;
 }
 
-/** Lower case, camel case taken apart, without the plural's s. */
+/** Splits a text into lower-case words. Camel case is split, and a plural "s" is dropped. */
 function wordsOf(text: string): string[] {
   const parts = text
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')

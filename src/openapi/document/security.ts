@@ -3,14 +3,14 @@ import { DocumentFault } from './document-fault.ts';
 import type { References } from './references.ts';
 import type { ApiOperation, DocumentProblem, SecurityScheme } from './types.ts';
 
-/** The security schemes of the document, by name; one that cannot be read becomes a problem. */
+/** Reads the security schemes of the document by name. A malformed scheme becomes a problem. */
 export function readSecuritySchemes(
   references: References,
   documentUrl: string | undefined,
-  problems: DocumentProblem[],
-): Readonly<Record<string, SecurityScheme>> {
+): { schemes: Readonly<Record<string, SecurityScheme>>; problems: readonly DocumentProblem[] } {
   const declared = objectOf(objectOf((references.main.root as JsonObject).components).securitySchemes);
   const schemes: [string, SecurityScheme][] = [];
+  const problems: DocumentProblem[] = [];
   for (const [name, value] of Object.entries(declared)) {
     try {
       const reference = objectOf(value).$ref;
@@ -21,16 +21,16 @@ export function readSecuritySchemes(
       problems.push({ where: appendToPointer('/components/securitySchemes', name), reason: error.message });
     }
   }
-  return Object.fromEntries(schemes);
+  return { schemes: Object.fromEntries(schemes), problems };
 }
 
-/** How a scheme is met: what a person has to sign in for is a bearer token that the operator brings. */
+/** Reads one scheme. Schemes that need a person to sign in become bearer tokens, which the operator provides. */
 function schemeOf(scheme: unknown, documentUrl: string | undefined): SecurityScheme {
-  if (!isObject(scheme)) throw new DocumentFault('it is no object');
+  if (!isObject(scheme)) throw new DocumentFault('it is not an object');
   switch (scheme.type) {
     case 'http':
       return httpScheme(String(scheme.scheme).toLowerCase());
-    // Swagger 2.0 has it as a type.
+    // In Swagger 2.0 `basic` is a type of its own.
     case 'basic':
       return { type: 'basic' };
     case 'apiKey':
@@ -42,7 +42,7 @@ function schemeOf(scheme: unknown, documentUrl: string | undefined): SecuritySch
     case 'mutualTLS':
       return { type: 'unsupported', what: 'mutual TLS' };
     default:
-      throw new DocumentFault('its type is none that OpenAPI knows');
+      throw new DocumentFault('its type is not one of OpenAPI');
   }
 }
 
@@ -53,7 +53,7 @@ function httpScheme(scheme: string): SecurityScheme {
 
 function apiKeyScheme(scheme: JsonObject): SecurityScheme {
   const place = scheme.in;
-  if (place !== 'header' && place !== 'query' && place !== 'cookie') throw new DocumentFault('its "in" is not known');
+  if (place !== 'header' && place !== 'query' && place !== 'cookie') throw new DocumentFault('its "in" is unknown');
   if (typeof scheme.name !== 'string' || scheme.name === '') throw new DocumentFault('it has no name');
   return { type: 'apiKey', in: place, name: scheme.name };
 }
@@ -73,8 +73,8 @@ function oauth2Scheme(flows: JsonObject, documentUrl: string | undefined): Secur
 }
 
 /**
- * The alternatives of an operation, or of the document where it has none of its own. Those that name a
- * scheme that is not declared cannot be met and are left out.
+ * Returns the security alternatives of the innermost level that has any: the operation's or else the document's.
+ * Alternatives with an undeclared scheme cannot be satisfied and are left out.
  */
 export function securityOf(
   levels: readonly unknown[],
@@ -92,7 +92,7 @@ export function securityOf(
   );
 }
 
-/** Schemes that are asked for and not declared, each once: nothing is sent for them. */
+/** Reports each scheme that is required but not declared. */
 export function undeclaredSchemes(
   requirements: readonly unknown[],
   schemes: Readonly<Record<string, SecurityScheme>>,
@@ -101,6 +101,6 @@ export function undeclaredSchemes(
   const unknown = [...new Set(names)].filter((name) => !Object.hasOwn(schemes, name));
   return unknown.map((name) => ({
     where: appendToPointer('/components/securitySchemes', name),
-    reason: 'operations ask for it, and it is not declared: no credentials are sent for it',
+    reason: 'operations require it, but it is not declared: no credentials are sent for it',
   }));
 }

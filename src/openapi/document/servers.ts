@@ -3,9 +3,9 @@ import { DocumentFault } from './document-fault.ts';
 import type { DocumentProblem } from './types.ts';
 
 /**
- * The servers of an operation, by the innermost level that declares any (OpenAPI 3.1, 4.8.10), absolute and without
- * a final slash. None declared means the root of the server that the document came from. What cannot be
- * called over HTTP is left out; `serverProblems` tells why.
+ * Returns the servers of the innermost level that declares any (OpenAPI 3.1, 4.8.10) as absolute URLs without a final
+ * slash. If no level does, that is the root of the server that the document came from. Servers that cannot be called
+ * over HTTP are left out, and `serverProblems` reports them.
  * @param documentUrl undefined for a document that did not come over HTTP.
  */
 export function serversOf(levels: readonly unknown[], documentUrl: string | undefined): string[] {
@@ -21,7 +21,7 @@ export function serversOf(levels: readonly unknown[], documentUrl: string | unde
   });
 }
 
-/** What is wrong with the servers of the whole document. */
+/** Reports the servers of the document's top level that cannot be called. */
 export function serverProblems(root: JsonObject, documentUrl: string | undefined): DocumentProblem[] {
   const problems: DocumentProblem[] = [];
   for (const [index, server] of (Array.isArray(root.servers) ? root.servers : []).entries()) {
@@ -36,14 +36,14 @@ export function serverProblems(root: JsonObject, documentUrl: string | undefined
 }
 
 function serverUrl(server: unknown, documentUrl: string | undefined): string {
-  if (!isObject(server) || typeof server.url !== 'string') throw new DocumentFault('it is no server with a "url"');
+  if (!isObject(server) || typeof server.url !== 'string') throw new DocumentFault('it has no "url"');
   const address = withVariables(server.url, objectOf(server.variables));
   if (!URL.canParse(address, documentUrl)) {
     throw new DocumentFault('its "url" is relative, and the document did not come from a server: give the base URL');
   }
   const url = new URL(address, documentUrl);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new DocumentFault(`its scheme "${url.protocol.slice(0, 20)}" is not supported: http and https are`);
+    throw new DocumentFault(`its scheme "${url.protocol.slice(0, 20)}" is not supported: use http or https`);
   }
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
@@ -52,7 +52,7 @@ function withVariables(template: string, variables: JsonObject): string {
   return template.replace(/\{([^{}]*)\}/g, (_, name: string) => {
     const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
     const value = isObject(variable) ? variable.default : undefined;
-    // YAML makes a number of a port without quotes.
+    // YAML parses a port without quotes as a number.
     if (typeof value !== 'string' && typeof value !== 'number') {
       throw new DocumentFault(`its variable ${JSON.stringify(name.slice(0, 60))} has no default`);
     }

@@ -1,84 +1,95 @@
-import { appendToPointer, arrayOf, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
+import {
+  appendToPointer,
+  arrayOf,
+  isObject,
+  type JsonObject,
+  nonBlankText,
+  objectOf,
+  unescapePointerToken,
+} from '../../core/json.ts';
 import type { DocumentProblem } from './types.ts';
 
-interface PathItem {
+interface SwaggerPath {
   readonly item: JsonObject;
   readonly pointer: string;
   readonly document: JsonObject;
-  /** Gets what keeps an operation from being upgraded. */
-  readonly problems: DocumentProblem[];
 }
+
+/** A part of a document that is prepared for the upgrader, or the reason why it cannot be. */
+type Prepared<Part> = { readonly part: Part } | { readonly problem: DocumentProblem };
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
 const formTypes = ['application/x-www-form-urlencoded', 'multipart/form-data'];
-/** Of a parameter, what is no part of its schema (Swagger 2.0, Parameter Object). */
-const notSchema = new Set(['name', 'in', 'required', 'collectionFormat', 'allowEmptyValue']);
+/** Members of a Swagger 2.0 parameter that do not belong to its schema. */
+const parameterMembers = new Set(['name', 'in', 'required', 'collectionFormat', 'allowEmptyValue']);
 
 /**
- * Readies one path item of Swagger 2.0 for the upgrader, which forgets items, enums and defaults of form
- * parameters, whether they are required, and shared bodies, and ends where one operation is malformed: bodies and
- * forms become one body parameter of the operation; what is malformed is taken out and told.
+ * Prepares one path item of Swagger 2.0 for the upgrader. The upgrader loses items, enums, defaults and `required` of
+ * form parameters and drops shared bodies, so body and form parameters become one body parameter of the operation. It
+ * also throws if one operation is malformed, so malformed operations are removed and become problems.
  */
-export function readySwagger(path: PathItem): JsonObject {
-  const shared = readParameters(path, path.item.parameters, `${path.pointer}/parameters`);
-  const ready: Record<string, unknown> = { ...path.item };
-  delete ready.parameters;
-  if (shared === undefined)
-    return Object.fromEntries(Object.entries(ready).filter(([name]) => !methods.includes(name)));
+export function prepareSwaggerPath(path: SwaggerPath): { item: JsonObject; problems: readonly DocumentProblem[] } {
+  const { parameters: _, ...members } = path.item;
+  const others = Object.entries(members).filter(([name]) => !methods.includes(name));
+  const shared = resolveParameters(path, path.item.parameters, `${path.pointer}/parameters`);
+  if ('problem' in shared) return { item: Object.fromEntries(others), problems: [shared.problem] };
+  const operations: [string, JsonObject][] = [];
+  const problems: DocumentProblem[] = [];
   for (const method of methods) {
     if (!Object.hasOwn(path.item, method)) continue;
-    delete ready[method];
-    const operation = readyOperation(path, path.item[method], appendToPointer(path.pointer, method), shared);
-    if (operation) ready[method] = operation;
+    const pointer = appendToPointer(path.pointer, method);
+    const operation = prepareOperation(path, path.item[method], pointer, shared.part);
+    if ('problem' in operation) problems.push(operation.problem);
+    else operations.push([method, operation.part]);
   }
-  return ready;
+  return { item: Object.fromEntries([...others, ...operations]), problems };
 }
 
-function readyOperation(
-  path: PathItem,
+function prepareOperation(
+  path: SwaggerPath,
   operation: unknown,
   pointer: string,
   shared: readonly JsonObject[],
-): JsonObject | undefined {
-  const refuse = (reason: string): undefined => void path.problems.push({ where: pointer, reason });
-  if (!isObject(operation)) return refuse('it is no object');
-  const own = readParameters(path, operation.parameters, `${pointer}/parameters`);
-  if (own === undefined) return undefined;
-  for (const response of Object.values(objectOf(operation.responses))) {
-    if (!isObject(response)) return refuse('one of its responses is no object');
+): Prepared<JsonObject> {
+  if (!isObject(operation)) return { problem: { where: pointer, reason: 'it is not an object' } };
+  const resolved = resolveParameters(path, operation.parameters, `${pointer}/parameters`);
+  if ('problem' in resolved) return resolved;
+  if (!Object.values(objectOf(operation.responses)).every(isObject)) {
+    return { problem: { where: pointer, reason: 'one of its responses is not an object' } };
   }
+  const own = resolved.part;
   const parameters = [...shared.filter((one) => !own.some((other) => isSame(one, other))), ...own];
   const isBody = (each: JsonObject) => each.in === 'body' || each.in === 'formData';
   const form = parameters.filter((each) => each.in === 'formData');
   const body = parameters.find((each) => each.in === 'body') ?? (form.length > 0 ? formBody(form) : undefined);
   const consumes = textsOf(operation.consumes) ?? textsOf(path.document.consumes) ?? ['application/json'];
-  return {
+  const part = {
     ...operation,
     responses: objectOf(operation.responses),
     produces: textsOf(operation.produces) ?? textsOf(path.document.produces) ?? ['application/json'],
     consumes: form.length > 0 ? formConsumes(form, consumes) : consumes,
     parameters: [...parameters.filter((each) => !isBody(each)), ...(body ? [body] : [])],
   };
+  return { part };
 }
 
-/** Undefined where one of them is malformed, which is told. */
-function readParameters(path: PathItem, value: unknown, pointer: string): readonly JsonObject[] | undefined {
+/** Follows references to shared parameters. The first malformed parameter is the problem. */
+function resolveParameters(path: SwaggerPath, value: unknown, pointer: string): Prepared<readonly JsonObject[]> {
   if (value !== undefined && !Array.isArray(value)) {
-    path.problems.push({ where: pointer, reason: 'it is no array' });
-    return undefined;
+    return { problem: { where: pointer, reason: 'it is not an array' } };
   }
   const parameters: JsonObject[] = [];
   for (const [index, each] of arrayOf(value).entries()) {
-    const name = /^#\/parameters\/([^/]+)$/.exec(String(objectOf(each).$ref))?.[1]?.replaceAll('~1', '/');
-    const found = name === undefined ? each : objectOf(path.document.parameters)[name.replaceAll('~0', '~')];
+    const token = /^#\/parameters\/([^/]+)$/.exec(String(objectOf(each).$ref))?.[1];
+    const shared = objectOf(path.document.parameters);
+    const found = token === undefined ? each : shared[unescapePointerToken(token)];
     const isKnown = isObject(found) && (typeof found.$ref === 'string' || nonBlankText(found.in) !== undefined);
     if (!isKnown) {
-      path.problems.push({ where: `${pointer}/${index}`, reason: 'it is no parameter: it has no "in"' });
-      return undefined;
+      return { problem: { where: `${pointer}/${index}`, reason: 'it is not a parameter: it has no "in"' } };
     }
     parameters.push({ ...found });
   }
-  return parameters;
+  return { part: parameters };
 }
 
 function isSame(one: JsonObject, other: JsonObject): boolean {
@@ -89,10 +100,10 @@ function isSame(one: JsonObject, other: JsonObject): boolean {
 function formBody(form: readonly JsonObject[]): JsonObject {
   const properties = form.map((each) => [
     String(each.name),
-    Object.fromEntries(Object.entries(each).filter(([keyword]) => !notSchema.has(keyword))),
+    Object.fromEntries(Object.entries(each).filter(([keyword]) => !parameterMembers.has(keyword))),
   ]);
   const required = form.filter((each) => each.required === true).map((each) => String(each.name));
-  // `multi` is what OpenAPI 3 calls form, exploded; all others stand for one text.
+  // `multi` is style form, exploded, in OpenAPI 3. The other formats write the array as one text.
   const arrays = form.filter((each) => each.type === 'array');
   const encoding = arrays.map((each) => [
     String(each.name),

@@ -1,30 +1,31 @@
 import type { JsonSchema } from '../../core/json.ts';
 
+/** The HTTP methods of OpenAPI 3.2. */
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'HEAD' | 'PATCH' | 'TRACE' | 'QUERY';
 
-/** A document that was read. Nothing of an operation but its head is looked at before somebody asks. */
+/** An API document. Its operations are listed without being resolved; `operation()` resolves one. */
 export interface ApiDocument {
-  /** Where it came from, for messages: a path, a URL without credentials, `stdin`. */
+  /** Where the document came from, for messages: a path, a URL without credentials, or `stdin`. */
   readonly source: string;
   readonly title: string;
   readonly version: string;
-  /** In the order of the document. */
+  /** All well-formed operations, in the order of the document. */
   readonly heads: readonly OperationHead[];
-  /** What is wrong with it; the operations that are not named here are served. */
+  /** The malformed parts. Operations that are not named here can be served. */
   readonly problems: readonly DocumentProblem[];
   readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
-  /** Every member of the document's root that begins with `x-`. */
+  /** The specification extensions of the document: its top-level members that begin with `x-`. */
   readonly extensions?: Readonly<Record<string, unknown>>;
-  /** @throws McpOnceError `tool_invalid` naming pointer and reason when the operation cannot be served. */
+  /** Resolves an operation. @throws McpOnceError `tool_invalid` with pointer and reason if it cannot be served. */
   operation(head: OperationHead): ApiOperation;
-  /** As `ApiOperation.security`, without resolving anything else of the operation. */
+  /** Returns `ApiOperation.security` without resolving the rest of the operation. */
   securityOf(head: OperationHead): ApiOperation['security'];
 }
 
-/** What is known of an operation without resolving anything. */
+/** An operation as listed, before its references are resolved. */
 export interface OperationHead {
   readonly method: Method;
-  /** The template, such as `/orders/{id}`. */
+  /** The path template, such as `/orders/{id}`. */
   readonly path: string;
   /** JSON pointer (RFC 6901) of the operation in the document. */
   readonly pointer: string;
@@ -33,34 +34,37 @@ export interface OperationHead {
   readonly description?: string;
   readonly tags: readonly string[];
   readonly deprecated: boolean;
-  /** Every member that begins with `x-`. */
+  /** The specification extensions of the operation and its path item: members that begin with `x-`. */
   readonly extensions: Readonly<Record<string, unknown>>;
 }
 
+/** A part of a document that cannot be served. */
 export interface DocumentProblem {
-  /** JSON pointer, or `file:line:column` where the text does not parse. */
+  /** JSON pointer of the part. The URL of another document comes first. */
   readonly where: string;
   readonly reason: string;
 }
 
-/** An operation with everything that is needed to call it: references resolved, path-level members merged in. */
+/** An operation that is ready to be called. References are resolved, and members of the path item are merged in. */
 export interface ApiOperation extends OperationHead {
-  /** Absolute URLs without a final slash, server variables at their defaults; the first one is used. */
+  /** Absolute URLs without a final slash, with server variables at their defaults. The first one is used. */
   readonly servers: readonly string[];
   readonly parameters: readonly ApiParameter[];
   readonly body?: ApiBody;
   /** By status: `200`, `2XX`, `default`. */
   readonly responses: Readonly<Record<string, ApiResponse>>;
-  /** Alternatives; each names the schemes that are all needed. Empty: no authentication. */
+  /** Alternatives. Each names schemes that are all needed, with their scopes. Empty: no authentication. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
-export type ParameterPlace = 'path' | 'query' | 'querystring' | 'header' | 'cookie';
+/** The values of `in` (OpenAPI 3.2, 4.12.1). */
+export type ParameterLocation = 'path' | 'query' | 'querystring' | 'header' | 'cookie';
 
+/** A parameter, with the defaults of OpenAPI filled in. */
 export interface ApiParameter {
-  /** As the API knows it. */
+  /** The name in the API. */
   readonly name: string;
-  readonly in: ParameterPlace;
+  readonly in: ParameterLocation;
   readonly required: boolean;
   readonly description?: string;
   readonly style: 'matrix' | 'label' | 'form' | 'simple' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject';
@@ -68,22 +72,23 @@ export interface ApiParameter {
   readonly allowReserved: boolean;
   readonly allowEmptyValue: boolean;
   readonly deprecated: boolean;
-  /** Self-contained but for `#/$defs/...` of `ToolSchemas.input`. */
+  /** May refer to `#/$defs/...` of `ToolSchemas.input`, and to nothing else. */
   readonly schema: JsonSchema;
-  /** A parameter with `content` is written as this media type (`application/json`), whatever its style. */
+  /** The media type of a parameter with `content`. It replaces the style. */
   readonly contentType?: string;
 }
 
-/** A request body, in the one media type that was chosen. */
+/** A request body in the media type that was chosen for it. */
 export interface ApiBody {
   readonly required: boolean;
   readonly description?: string;
   readonly contentType: string;
   readonly schema: JsonSchema;
-  /** Of form bodies, by property: how it is written. */
+  /** How each property of a form is written. */
   readonly encoding: Readonly<Record<string, BodyEncoding>>;
 }
 
+/** The Encoding Object of one property of a form (OpenAPI 3.2, 4.15). */
 export interface BodyEncoding {
   readonly contentType?: string;
   readonly style?: ApiParameter['style'];
@@ -91,16 +96,19 @@ export interface BodyEncoding {
   readonly allowReserved?: boolean;
 }
 
+/** A documented response. */
 export interface ApiResponse {
   readonly description?: string;
-  /** The first JSON media type that it declares, or the first of all. */
+  /** The first JSON media type, or else the first one. */
   readonly contentType?: string;
+  /** Only the first successful response in JSON has its schema. */
   readonly schema?: JsonSchema;
 }
 
+/** A security scheme by what the client has to send. */
 export type SecurityScheme =
   | { readonly type: 'bearer' | 'basic' }
   | { readonly type: 'apiKey'; readonly in: 'header' | 'query' | 'cookie'; readonly name: string }
   | { readonly type: 'oauth2'; readonly tokenUrl: string; readonly scopes: readonly string[] }
-  /** Known, and nothing that can be used without a person or a certificate. */
+  /** A known scheme that this client cannot use, such as mutual TLS. */
   | { readonly type: 'unsupported'; readonly what: string };

@@ -12,7 +12,7 @@ function head(operation: string, operationId?: string, more: Partial<OperationHe
 
 const nameOf = (operation: string, operationId?: string) => [...toolNames([head(operation, operationId)]).values()][0];
 
-describe('a tool’s name', () => {
+describe('the name of a tool', () => {
   test.each([
     ['getPetById', 'get_pet_by_id'],
     ['repos/list-for-org', 'repos_list_for_org'],
@@ -21,7 +21,7 @@ describe('a tool’s name', () => {
     ['Créer une commande', 'creer_une_commande'],
     ['__private__', 'private'],
     ['списокЗаказов', 'get_a'],
-  ])('of the operationId %s is %s', (operationId, name) => {
+  ])('turns the operationId %s into %s', (operationId, name) => {
     expect(nameOf('GET /a', operationId)).toBe(name);
   });
 
@@ -29,11 +29,11 @@ describe('a tool’s name', () => {
     ['GET /orders/{id}', 'get_orders_by_id'],
     ['POST /', 'post_root'],
     ['DELETE /v1/orders/{orderId}/lines/{line-no}.json', 'delete_v1_orders_by_order_id_lines_by_line_no_json'],
-  ])('of %s without one is %s', (operation, name) => {
+  ])('turns %s without an operationId into %s', (operation, name) => {
     expect(nameOf(operation)).toBe(name);
   });
 
-  test('that is too long is cut and ends in a hash of method and path', () => {
+  test('is cut and ends in a hash of method and path if it is too long', () => {
     const id = 'a'.repeat(100);
     const names = [...toolNames([head('GET /a', id), head('GET /b', `${id}b`)]).values()];
     for (const name of names) expect(name).toMatch(/^a{55}_[0-9a-f]{8}$/);
@@ -41,7 +41,7 @@ describe('a tool’s name', () => {
     expect(nameOf('GET /a', id)).toBe(names[0]);
   });
 
-  test('that two would have is hashed for both, whatever their order', () => {
+  test('ends in a hash for both operations that would share it, in any order', () => {
     const heads = [head('GET /a', 'get-a'), head('GET /b', 'getA'), head('GET /c', 'other')];
     const names = toolNames(heads);
     expect([...names.values()]).toEqual([
@@ -54,7 +54,7 @@ describe('a tool’s name', () => {
     expect([...turned.keys()]).toEqual(heads.toReversed());
   });
 
-  test('has the prefix in front, within 64 characters', () => {
+  test('begins with the prefix and stays within 64 characters', () => {
     const heads = [head('GET /a', 'getA'), head('GET /b', 'b'.repeat(62))];
     const [first, second] = toolNames(heads, { prefix: 'shop' }).values();
     expect(first).toBe('shop_get_a');
@@ -63,7 +63,7 @@ describe('a tool’s name', () => {
     expect(() => toolNames(heads, { prefix: 'no space' })).toThrow(/prefix/);
   });
 
-  test('may be given, and then goes before others; not twice, and not anything', () => {
+  test('can be configured and wins over derived names, but must be valid and unique', () => {
     const [a, b] = [head('GET /a', 'getA'), head('GET /b', 'getB')];
     const names = toolNames([a, b], { names: new Map([[b, 'get_a']]) });
     expect(names.get(b)).toBe('get_a');
@@ -72,14 +72,14 @@ describe('a tool’s name', () => {
       [a, 'x'],
       [b, 'x'],
     ]);
-    expect(() => toolNames([a, b], { names: twice })).toThrow(/Two operations are named "x"/);
+    expect(() => toolNames([a, b], { names: twice })).toThrow(/Two operations have the tool name "x"/);
     expect(() => toolNames([a], { names: new Map([[a, 'no space']]) })).toThrow(
-      /"no space" for GET \/a is none for a tool/,
+      /tool name "no space" for GET \/a is not valid/,
     );
   });
 });
 
-describe('choosing operations', () => {
+describe('a selection of operations', () => {
   const heads = [
     head('GET /orders', 'orders/list', { tags: ['orders', 'read'] }),
     head('POST /orders', 'orders/create', { tags: ['orders'] }),
@@ -104,18 +104,18 @@ describe('choosing operations', () => {
     [['GET *'], 2],
     [['orders'], 0],
     [['tag:order'], 0],
-  ])('%j includes %i', (include, count) => {
+  ])('includes with %j %i operations', (include, count) => {
     expect(chosen(include)).toHaveLength(count);
   });
 
-  test('exclude goes before include, and what matches nothing is told', () => {
+  test('applies exclude before include and returns patterns that match nothing', () => {
     expect(chosen(['tag:orders', '/users/*'], ['GET *'])).toEqual(['POST /orders', 'DELETE /users/{id}']);
     expect(chosen([], ['tag:orders'])).toEqual(['DELETE /users/{id}']);
     const found = chooseOperations(heads, { include: ['tag:ordres', 'tag:orders'], exclude: ['PUT *', 'PUT *'] });
     expect(found.unmatched).toEqual({ include: ['tag:ordres'], exclude: ['PUT *'] });
   });
 
-  test('stars between parts match in order and do not overlap', () => {
+  test('matches the parts between stars in order and without overlap', () => {
     const operation = head('GET /a', 'abcabc');
     for (const pattern of ['a*c', '*b*b*', 'abc*abc', '***', 'a*b*c*'])
       expect(matchesOperation(operation, pattern)).toBe(true);
@@ -124,7 +124,7 @@ describe('choosing operations', () => {
   });
 });
 
-describe('searching operations', () => {
+describe('the search for operations', () => {
   const heads = [
     head('GET /repos/{owner}/issues', 'issues/list', { summary: 'List repository issues', tags: ['issues'] }),
     head('POST /repos/{owner}/issues', 'issues/create', { summary: 'Create an issue', tags: ['issues'] }),
@@ -142,11 +142,11 @@ describe('searching operations', () => {
     ['emoji', 'emojis_get'],
     ['emo', 'emojis_get'],
     ['post', 'issues_create'],
-  ])('%s finds %s first', (query, name) => {
+  ])('finds for %j %s first', (query, name) => {
     expect(found(query)[0]).toBe(name);
   });
 
-  test('a word in a name counts more than in a description; nothing is found for nothing', () => {
+  test('ranks words in names above words in descriptions and finds nothing for an empty query', () => {
     expect(found('issue')).toEqual(['issues_list', 'issues_create', 'users_list']);
     expect(found('issue', 1)).toEqual(['issues_list']);
     expect(found('')).toEqual([]);

@@ -9,7 +9,7 @@ async function bodyOf(content: Readonly<Record<string, unknown>>): Promise<ApiBo
 }
 
 describe('parameters', () => {
-  test('of the path are replaced by those of the operation with the same name and place', async () => {
+  test('of an operation replace those of its path with the same name and location', async () => {
     const operation = await only({
       paths: {
         '/a': {
@@ -48,13 +48,13 @@ describe('parameters', () => {
     ['query', { style: 'pipeDelimited' }, 'pipeDelimited', false],
     ['header', { style: 'form' }, 'simple', false],
     ['cookie', {}, 'form', true],
-  ])('in %s with %j are written in style %s, explode %s', async (place, said, style, explode) => {
-    const parameters = [{ name: 'x', in: place, schema: string, ...said }];
+  ])('in %s with %j have the style %s and explode %s', async (place, declared, style, explode) => {
+    const parameters = [{ name: 'x', in: place, schema: string, ...declared }];
     const operation = await only({ paths: { '/a/{x}': { get: { parameters } } } });
     expect(operation.parameters.find((each) => each.in === place)).toMatchObject({ style, explode });
   });
 
-  test('with content are written as its media type; one without schema is a text', async () => {
+  test('use the media type of their content, and are strings without a schema', async () => {
     const parameters = [
       { name: 'filter', in: 'query', content: { 'application/json': { schema: { type: 'object' } } } },
       {
@@ -73,7 +73,7 @@ describe('parameters', () => {
     expect(operation.parameters[2]?.contentType).toBeUndefined();
   });
 
-  test('that the template holds and nobody declared are texts', async () => {
+  test('are strings if only the path template declares them', async () => {
     const operation = await only({ paths: { '/a/{b}/{c}.json': { get: {} } } });
     expect(operation.parameters).toMatchObject(
       ['b', 'c'].map((name) => ({ name, in: 'path', required: true, schema: string })),
@@ -81,7 +81,7 @@ describe('parameters', () => {
   });
 });
 
-describe('of several media types a body is written in', () => {
+describe('the media type of a body', () => {
   test.each([
     [['text/plain', 'application/json'], 'application/json'],
     [['multipart/form-data', 'application/vnd.a+json'], 'application/vnd.a+json'],
@@ -94,18 +94,18 @@ describe('of several media types a body is written in', () => {
     [['*/*'], 'application/json'],
     [['image/*'], 'application/octet-stream'],
     [['text/*'], 'text/plain'],
-  ])('%j: %s', async (types, expected) => {
+  ])('is of %j %s', async (types, expected) => {
     const body = await bodyOf(Object.fromEntries(types.map((type) => [type, { schema: {} }])));
     expect(body?.contentType).toBe(expected);
   });
 
-  test('none, where there is no content', async () => {
+  test('is undefined without content', async () => {
     expect(await bodyOf({})).toBeUndefined();
   });
 });
 
 describe('a body', () => {
-  test('of text is a text, of bytes base64, whatever its schema', async () => {
+  test('is a string if it is text and base64 if it is binary, regardless of its schema', async () => {
     expect((await bodyOf({ 'text/csv': { schema: { type: 'object' } } }))?.schema).toEqual({
       type: 'string',
       description: 'The text, as text/csv.',
@@ -121,7 +121,7 @@ describe('a body', () => {
     );
   });
 
-  test('of a form tells how its parts are written, and which ones are bytes', async () => {
+  test('has the encodings and binary properties of a form', async () => {
     const body = await bodyOf({
       'multipart/form-data': {
         schema: {
@@ -149,7 +149,7 @@ describe('a body', () => {
     expect(body?.schema.properties).toMatchObject({ old: bytes, photo: bytes, meta: { type: 'object' } });
   });
 
-  test('and a response may be shared, and a media type of 3.2 too', async () => {
+  test('can be shared, like responses and the media types of OpenAPI 3.2', async () => {
     const schema = { type: 'object', properties: { a: string } };
     const operation = await only({
       openapi: '3.2.0',
@@ -174,7 +174,7 @@ describe('a body', () => {
   });
 });
 
-test('of responses the first successful one in JSON has a schema; broken errors harm nobody', async () => {
+test('only the first successful JSON response has a schema, and malformed error responses are tolerated', async () => {
   const json = (type: string) => ({ content: { 'text/html': {}, 'application/json': { schema: { type } } } });
   const responses = {
     '201': { description: 'made', content: { 'text/plain': { schema: string } } },
@@ -195,13 +195,13 @@ test('of responses the first successful one in JSON has a schema; broken errors 
   const broken = await read({
     paths: { '/a': { get: { responses: { 200: { $ref: '#/components/responses/None' } } } } },
   });
-  expect(() => operationOf(broken, 'GET /a')).toThrow(/names nothing in the document/);
+  expect(() => operationOf(broken, 'GET /a')).toThrow(/points to nothing in the document/);
 });
 
-test('a reference that leads nowhere refuses every operation that meets it, whichever is asked for first', async () => {
+test('a broken reference rejects every operation that leads to it, in any order', async () => {
   const to = (name: string) => ({ $ref: `#/components/schemas/${name}` });
   const using = (name: string) => ({ get: { parameters: [{ name: 'q', in: 'query', schema: to(name) }] } });
-  // Longer chains than are converted at once.
+  // More references in a row than are converted at once.
   const chain = Array.from({ length: 200 }, (_, at) => [`C${at}`, { properties: { next: to(`C${at + 1}`) } }]);
   const schemas = {
     A: { properties: { b: to('B') } },
@@ -212,12 +212,12 @@ test('a reference that leads nowhere refuses every operation that meets it, whic
   const paths = { '/b': using('B'), '/a': using('A'), '/chain': using('C0'), '/good': using('Good') };
   const document = await read({ paths, components: { schemas } });
   for (const path of ['/b', '/a', '/chain', '/a', '/b']) {
-    expect(() => operationOf(document, `GET ${path}`)).toThrow(/names nothing in the document/);
+    expect(() => operationOf(document, `GET ${path}`)).toThrow(/points to nothing in the document/);
   }
   expect(operationOf(document, 'GET /good').parameters).toHaveLength(1);
 });
 
-test('the shared path item of another operation, and circular paths, are followed', async () => {
+test('circular references between path items are resolved', async () => {
   const document = await readSource(packageFile('@readme/oas-examples/3.0/json/circular-paths.json'));
   const served = document.heads.map((head) => document.operation(head).path);
   expect(served.length).toBeGreaterThan(0);

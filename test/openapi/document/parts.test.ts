@@ -6,11 +6,11 @@ const info = { title: 'Test', version: '1' };
 describe('servers', () => {
   const paths = { '/a': { get: {} } };
   const serversOf = async (document: Readonly<Record<string, unknown>>) => {
-    const read_ = await read({ paths, ...document });
-    return { servers: operationOf(read_, 'GET /a').servers, problems: read_.problems };
+    const result = await read({ paths, ...document });
+    return { servers: operationOf(result, 'GET /a').servers, problems: result.problems };
   };
 
-  test('of the operation go before those of the path, and these before the document’s', async () => {
+  test('of the operation replace those of the path, which replace those of the document', async () => {
     const [root, path, own] = ['root', 'path', 'own'].map((name) => [{ url: `https://${name}.example/v1/` }]);
     const at = async (item: object) => (await serversOf({ servers: root, paths: { '/a': item } })).servers;
     expect(await at({ get: {} })).toEqual(['https://root.example/v1']);
@@ -18,7 +18,7 @@ describe('servers', () => {
     expect(await at({ servers: path, get: { servers: own } })).toEqual(['https://own.example/v1']);
   });
 
-  test('have their variables at the defaults, which must be among the allowed', async () => {
+  test('use the defaults of their variables, which must be in the enum', async () => {
     const url = 'https://{region}.example:{port}/{base}';
     const variables = {
       region: { default: 'eu', enum: ['eu', 'us'] },
@@ -35,19 +35,19 @@ describe('servers', () => {
     );
   });
 
-  test('of another scheme than http, or relative to nothing, are named', async () => {
+  test('become problems with an unsupported scheme or a URL relative to nothing', async () => {
     const found = await serversOf({ servers: [{ url: 'ftp://a.example' }, { url: '/v1' }, {}] });
     expect(found.servers).toEqual([]);
     expect(found.problems.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('"ftp:" is not supported'),
       expect.stringContaining('give the base URL'),
-      expect.stringContaining('no server'),
+      expect.stringContaining('it has no "url"'),
     ]);
     expect((await serversOf({})).servers).toEqual([]);
   });
 });
 
-test('security schemes are told by how they are met', async () => {
+test('security schemes are read by what the client has to send', async () => {
   const flow = {
     authorizationUrl: 'https://a.example',
     tokenUrl: 'https://t.example/token',
@@ -90,10 +90,10 @@ test('security schemes are told by how they are met', async () => {
   expect(operationOf(document, 'GET /b').security).toEqual([{ machine: ['read'] }]);
 });
 
-describe('Swagger 2.0', () => {
+describe('a Swagger 2.0 document', () => {
   const swagger = (document: object) => readText(JSON.stringify({ swagger: '2.0', info, ...document }));
 
-  test('has its host, base path and schemes as servers, https first', async () => {
+  test('has servers made of host, base path and schemes, https first', async () => {
     const document = await swagger({
       host: 'a.example',
       basePath: '/v1',
@@ -103,7 +103,7 @@ describe('Swagger 2.0', () => {
     expect(operationOf(document, 'GET /a').servers).toEqual(['https://a.example/v1', 'http://a.example/v1']);
   });
 
-  test('has bodies and forms, shared ones and those of the path too, as bodies', async () => {
+  test('gets request bodies from body and form parameters, also shared and path-level ones', async () => {
     const thing = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
     const document = await swagger({
       consumes: ['application/json'],
@@ -159,7 +159,7 @@ describe('Swagger 2.0', () => {
     });
   });
 
-  test('has one malformed operation named, and its neighbours served', async () => {
+  test('reports malformed operations and serves the others', async () => {
     const document = await swagger({
       paths: {
         '/a': { get: { parameters: [{ name: 'x' }] }, post: 'text', put: {} },

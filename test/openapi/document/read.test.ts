@@ -16,32 +16,29 @@ async function faultOf(reading: Promise<unknown>): Promise<McpOnceError> {
     (reason: unknown) => reason,
   );
   if (error instanceof McpOnceError) return error;
-  throw new Error(`no fault of ours: ${String(error)}`);
+  throw new Error(`not a McpOnceError: ${String(error)}`);
 }
 
-describe('a document that cannot be read is refused in one sentence', () => {
+describe('an unreadable document', () => {
   test.each([
     ['{"openapi": "3.1.0",\n  "info": }', /stdin: it is not valid JSON \(line 2, column 11\)\.$/],
     ['{"openapi": "3.1.0",\n', /it is not valid JSON \(line 2, column 1\)\.$/],
-    ['openapi: 3.1.0\npaths:\n  a: [1, 2\n', /it is not valid YAML, .*\(line 4, column 1\)\.$/],
-    ['openapi: 3.1.0\npaths:\n  a: 1\n b: 2\n', /it is not valid YAML, .*\(line 4, column/],
-    ['openapi: 3.1.0\nopenapi: 3.1.0\n', /it is not valid YAML, duplicated mapping key \(line 2, column 1\)\.$/],
-    ['', /stdin: it is empty: give the path or URL of an OpenAPI or Swagger document itself, in JSON or YAML\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: [1, 2\n', /it is not valid YAML: .*\(line 4, column 1\)\.$/],
+    ['openapi: 3.1.0\npaths:\n  a: 1\n b: 2\n', /it is not valid YAML: .*\(line 4, column/],
+    ['openapi: 3.1.0\nopenapi: 3.1.0\n', /it is not valid YAML: duplicated mapping key \(line 2, column 1\)\.$/],
+    ['', /stdin: it is empty: give the path or URL of an OpenAPI or Swagger document in JSON or YAML\.$/],
     ['  \n', /it is empty/],
-    ['just text', /it is no OpenAPI document but a plain text: give the path/],
-    ['<html><body>Not here</body></html>', /it is no OpenAPI document but a page of HTML or XML: give the path/],
-    ['\n<!doctype html>\n<html lang="en">: x', /a page of HTML/],
-    ['[1, 2]', /it is no OpenAPI document: it is no object/],
-    ['{"hello": "world"}', /neither a member "openapi" nor "swagger": give the path/],
+    ['just text', /it is plain text, not an OpenAPI document: give the path/],
+    ['<html><body>Not here</body></html>', /it is an HTML or XML page, not an OpenAPI document: give the path/],
+    ['\n<!doctype html>\n<html lang="en">: x', /an HTML or XML page/],
+    ['[1, 2]', /it is not an OpenAPI document \(its top level is not an object\)/],
+    ['{"hello": "world"}', /neither "openapi" nor "swagger" at its top level\): give the path/],
     ['{"openapi": "3.1.0", "info": {}}', /it has no paths/],
     ['{"openapi": "3.1.0", "info": {}, "paths": {}}', /it has no paths/],
     ['{"openapi": "3.1.0", "paths": [1]}', /it has no paths/],
-    [
-      '{"openapi": "4.0.0", "paths": {"/a": {}}}',
-      /version "4\.0\.0", which is not supported: 2\.0, 3\.0, 3\.1 and 3\.2 are/,
-    ],
-    ['{"swagger": "1.2", "paths": {"/a": {}}}', /version "1\.2", which is not supported/],
-  ])('%j', async (text, message) => {
+    ['{"openapi": "4.0.0", "paths": {"/a": {}}}', /version "4\.0\.0" is not supported: use 2\.0, 3\.0, 3\.1 or 3\.2/],
+    ['{"swagger": "1.2", "paths": {"/a": {}}}', /version "1\.2" is not supported/],
+  ])('is rejected in one sentence: %j', async (text, message) => {
     const fault = await faultOf(readText(text));
     expect(fault.message).toMatch(message);
     expect(fault.message).not.toMatch(/document\.(yaml|json)/);
@@ -51,29 +48,29 @@ describe('a document that cannot be read is refused in one sentence', () => {
   test.each([
     [
       'ftp://ann:secret@a.example/api.json',
-      /document ftp:\/\/a.example\/api.json: the scheme "ftp" .*http, https or file/,
+      /document ftp:\/\/a.example\/api.json: the scheme "ftp" .*http, https or file URL/,
     ],
-    ['s3://bucket/api.json', /the scheme "s3" of its address is not supported/],
-    ['http://a.example:99999/api.json', /its address is no valid URL/],
-    ['http://a.example:x@/api.json', /its address is no valid URL/],
-    ['file://other.example/api.json', /its address names no file on this machine/],
-  ])('an address that cannot be read: %s', async (source, message) => {
+    ['s3://bucket/api.json', /the scheme "s3" is not supported/],
+    ['http://a.example:99999/api.json', /its URL is not valid/],
+    ['http://a.example:x@/api.json', /its URL is not valid/],
+    ['file://other.example/api.json', /its URL does not name a file on this machine/],
+  ])('is rejected by its URL: %s', async (source, message) => {
     const fault = await faultOf(readSource(source));
     expect(fault.message).toMatch(message);
     expect(fault.message).not.toMatch(/secret/);
     expect(fault.code).toBe('configuration_invalid');
   });
 
-  test('a file that does not exist, and a folder', async () => {
+  test('is rejected if its file is missing or a folder', async () => {
     const folder = temporaryFolder();
     const missing = await faultOf(readSource(join(folder, 'missing.json')));
     expect(missing.message).toBe(
-      `The API document ${join(folder, 'missing.json')}: it does not exist: check its path.`,
+      `Cannot read the API document ${join(folder, 'missing.json')}: it does not exist: check its path.`,
     );
-    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder: name the document in it\.$/);
+    expect((await faultOf(readSource(folder))).message).toMatch(/it is a folder: give the path of a file\.$/);
   });
 
-  test('more than 64 MiB: no more is read than that', async () => {
+  test('is read no further than 64 MiB', async () => {
     let given = 0;
     const chunk = Buffer.alloc(1024 * 1024, ' ');
     async function* endless(): AsyncGenerator<Buffer> {
@@ -84,24 +81,24 @@ describe('a document that cannot be read is refused in one sentence', () => {
     }
     const stdin = endless() as unknown as NodeJS.ReadableStream;
     const fault = await faultOf(readDocument({ source: '-', refHosts: [], allowPrivate: false, stdin }));
-    expect(fault.message).toBe('The API document stdin: it is larger than 64 MiB.');
+    expect(fault.message).toBe('Cannot read the API document stdin: it is larger than 64 MiB.');
     expect(given).toBe(65);
   });
 
-  test('aliases of YAML that stand for a billion values, and for themselves', async () => {
+  test('is rejected if its YAML aliases are circular or expand to a billion values', async () => {
     const lines = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
     for (let letter = 1; letter < 10; letter += 1) {
       const [name, before] = [letter, letter - 1].map((at) => 'abcdefghij'[at]);
       lines.push(`${name}: &${name} [${Array(10).fill(`*${before}`).join(', ')}]`);
     }
     const bomb = `openapi: 3.1.0\npaths: {/a: {}}\n${lines.join('\n')}\n`;
-    expect((await faultOf(readText(bomb))).message).toMatch(/its aliases stand for/);
+    expect((await faultOf(readText(bomb))).message).toMatch(/its YAML aliases are circular or expand/);
     const circle = 'openapi: 3.1.0\npaths: &p\n  /a: *p\n';
-    expect((await faultOf(readText(circle))).message).toMatch(/its aliases stand for/);
+    expect((await faultOf(readText(circle))).message).toMatch(/its YAML aliases are circular or expand/);
   });
 });
 
-describe('what may be read', () => {
+describe('a readable document', () => {
   test.each([
     '2.0/{}/petstore',
     '2.0/{}/schema-circular',
@@ -110,7 +107,7 @@ describe('what may be read', () => {
     '3.0/{}/parameters-style',
     '3.1/{}/petstore',
     '3.1/{}/schema-types',
-  ])('%s is the same in JSON and in YAML', async (path) => {
+  ])('is the same in JSON and in YAML: %s', async (path) => {
     const all = await Promise.all(
       ['json', 'yaml'].map(async (kind) => {
         const source = packageFile(`@readme/oas-examples/${path.replace('{}', kind)}.${kind}`);
@@ -124,7 +121,7 @@ describe('what may be read', () => {
     expect(all[1]).toEqual(all[0]);
   });
 
-  test('a byte order mark, versions without quotes, merged keys, a flow mapping of YAML', async () => {
+  test('can have a byte order mark, unquoted versions, YAML merge keys and flow mappings', async () => {
     const marked = await readText(`\uFEFF${JSON.stringify({ openapi: '3.0.3', info, paths: { '/a': { get: {} } } })}`);
     expect(marked.heads).toHaveLength(1);
     const unquoted = await readText(
@@ -139,7 +136,7 @@ describe('what may be read', () => {
     expect(merged.heads[0]).toMatchObject({ summary: 'own', deprecated: true });
   });
 
-  test('a folder’s file by relative path and by file URL', async () => {
+  test('can be given as a path or a file URL', async () => {
     const file = join(temporaryFolder(), 'api with space.json');
     writeFileSync(file, JSON.stringify({ openapi: '3.2.0', info, paths: { '/a': { query: {} } } }));
     const document = await readSource(file);
@@ -150,8 +147,8 @@ describe('what may be read', () => {
   });
 });
 
-describe('heads', () => {
-  test('are in the order of the document, with tags, extensions of the path, and without webhooks', async () => {
+describe('listed operations', () => {
+  test('keep the order of the document, with tags and extensions, without webhooks', async () => {
     const document = await read({
       webhooks: { created: { post: {} } },
       paths: {
@@ -171,7 +168,7 @@ describe('heads', () => {
     expect(document.problems).toEqual([]);
   });
 
-  test('of what is malformed are problems; the rest is served', async () => {
+  test('do not include malformed ones, which become problems', async () => {
     const document = await read({
       paths: {
         '/good': { get: {}, post: 'text', put: null, patch: { parameters: {} }, delete: { requestBody: [] } },
@@ -199,7 +196,7 @@ describe('heads', () => {
     for (const { reason } of document.problems) expect(reason).toMatch(/^\S.{10,}/);
   });
 
-  test('an operation whose references lead nowhere is refused by pointer; its neighbours are served', async () => {
+  test('are rejected with their pointer if a reference is broken, and the others are served', async () => {
     const broken = (ref: string) => ({ get: { parameters: [{ $ref: ref }] } });
     const document = await read({
       paths: {
@@ -223,17 +220,17 @@ describe('heads', () => {
       }
     });
     expect(reasons).toEqual([
-      'the reference "#/components/parameters/None" names nothing in the document.',
-      'the reference "#/components/parameters/Loop" leads through more than 32 references, or to itself.',
-      'the reference "#anchor" is no JSON pointer.',
+      'the reference "#/components/parameters/None" points to nothing in the document.',
+      'the reference "#/components/parameters/Loop" is circular or leads through more than 32 references.',
+      'the reference "#anchor" is not a JSON pointer.',
       'one of its parameters has no name.',
-      'its parameter "a" has no known "in".',
+      'its parameter "a" has an unknown "in".',
       'served',
     ]);
   });
 });
 
-test('files may be referred to within the folder of the document, where that is allowed', async () => {
+test('references to files are loaded only from the folder of the document and only if allowed', async () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'api'));
   const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
@@ -251,15 +248,15 @@ test('files may be referred to within the folder of the document, where that is 
 
   const allowed = await readSource(join(folder, 'api/api.json'), ['file']);
   expect(allowed.problems.map(({ where }) => where)).toEqual(['/paths/~1out/get/parameters/0/schema/$ref']);
-  expect(allowed.problems[0]?.reason).toMatch(/outside of the folder/);
+  expect(allowed.problems[0]?.reason).toMatch(/outside the folder/);
   expect(operationOf(allowed, 'GET /in').parameters[0]?.schema).toEqual({ type: 'integer' });
   const tree = toolSchemas(operationOf(allowed, 'GET /tree')).input;
   const name = Object.keys(tree.$defs as object)[0];
   expect(tree.$defs).toEqual({ [`${name}`]: { properties: { next: { $ref: `#/$defs/${name}` } } } });
-  expect(() => operationOf(allowed, 'GET /out')).toThrow(/\/paths\/~1out\/get.*outside of the folder/);
+  expect(() => operationOf(allowed, 'GET /out')).toThrow(/\/paths\/~1out\/get.*outside the folder/);
 
   const refused = await readSource(join(folder, 'api/api.json'));
   expect(refused.problems).toHaveLength(3);
-  expect(() => operationOf(refused, 'GET /in')).toThrow(/"file" in refHosts/);
+  expect(() => operationOf(refused, 'GET /in')).toThrow(/add "file" to refHosts/);
   expect(operationOf(refused, 'GET /ok').parameters).toEqual([]);
 });

@@ -5,7 +5,7 @@ const string = { type: 'string' };
 const properties = (schemas: { readonly input: Readonly<Record<string, unknown>> }) =>
   schemas.input.properties as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-describe('dialects become JSON Schema 2020-12', () => {
+describe('a schema of any dialect', () => {
   test.each([
     [{ type: 'string', nullable: true }, { type: ['string', 'null'] }],
     [
@@ -52,7 +52,7 @@ describe('dialects become JSON Schema 2020-12', () => {
       { type: 'string', enum: ['a', 'a'] },
       { type: 'string', enum: ['a'] },
     ],
-  ])('%j is %j', async (schema, expected) => {
+  ])('becomes JSON Schema 2020-12: %j is %j', async (schema, expected) => {
     expect(properties(await bodySchemas({ properties: { x: schema } })).x).toEqual(expected);
   });
 
@@ -60,13 +60,13 @@ describe('dialects become JSON Schema 2020-12', () => {
     [{ type: 'string', format: 'binary', description: 'A photo.' }, 'A photo. The content, as base64 text.'],
     [{ type: 'file' }, 'The content, as base64 text.'],
     [{ type: 'string', contentMediaType: 'image/png' }, 'The content, as base64 text.'],
-  ])('bytes are base64 text: %j', async (schema, description) => {
+  ])('describes bytes as base64: %j', async (schema, description) => {
     const { x } = properties(await bodySchemas({ properties: { x: schema } }));
     expect(x).toMatchObject({ type: 'string', contentEncoding: 'base64', description });
     expect(x?.format).toBeUndefined();
   });
 
-  test('siblings of a reference count since 3.1; before, only what they tell people', async () => {
+  test('keeps the siblings of a reference since 3.1, and before that only annotations', async () => {
     const schema = { properties: { x: { $ref: '#/components/schemas/Long', maxLength: 3, description: 'd' } } };
     const components = { schemas: { Long: { type: 'string' } } };
     expect(properties(await bodySchemas(schema, { components })).x).toEqual({
@@ -79,9 +79,9 @@ describe('dialects become JSON Schema 2020-12', () => {
   });
 });
 
-describe('a schema stays bounded', () => {
+describe('the size of a schema', () => {
   const text = 'word '.repeat(40);
-  /** Levels of five properties each, which lead to one another. */
+  /** Definitions of five properties each that refer to one another. */
   const levels = (count: number) =>
     Object.fromEntries(
       Array.from({ length: count }, (_, level) => [
@@ -99,7 +99,7 @@ describe('a schema stays bounded', () => {
       ]),
     );
 
-  test('definitions that do not fit say so; those that are nearer are kept', async () => {
+  test('is limited by replacing the farthest definitions with a note', async () => {
     const { input } = await bodySchemas({ $ref: '#/components/schemas/L0' }, { components: { schemas: levels(1000) } });
     expect(JSON.stringify(input).length).toBeLessThan(61_000);
     const defs = input.$defs as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -108,7 +108,7 @@ describe('a schema stays bounded', () => {
     expect(Object.values(defs).at(-1)?.description).toMatch(/left out/);
   });
 
-  test('what is nested too deep and too long is cut where it is deepest', async () => {
+  test('is limited by cutting the deepest parts of a nested schema', async () => {
     const nest = (depth: number): unknown =>
       depth === 0
         ? string
@@ -123,7 +123,7 @@ describe('a schema stays bounded', () => {
     expect(JSON.stringify(input)).toMatch(/left out/);
   });
 
-  test('many arguments of which each fits are cut together', async () => {
+  test('is limited for all arguments together', async () => {
     const wide = {
       type: 'object',
       properties: Object.fromEntries(
@@ -135,7 +135,7 @@ describe('a schema stays bounded', () => {
     expect(Object.keys(properties({ input }))).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('an operation with more arguments than fit is refused', async () => {
+  test('rejects an operation whose arguments alone do not fit', async () => {
     const many = Object.fromEntries(
       Array.from({ length: 3000 }, (_, at) => [`p${at}`, { ...string, description: text }]),
     );

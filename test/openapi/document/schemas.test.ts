@@ -7,7 +7,7 @@ const properties = (schemas: { readonly input: Readonly<Record<string, unknown>>
   schemas.input.properties as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 describe('the arguments of a tool', () => {
-  test('are its parameters and the properties of its body, each with its place', async () => {
+  test('are its parameters and the properties of its body, with their places', async () => {
     const operation = await only({
       paths: {
         '/orders/{id}': {
@@ -47,7 +47,7 @@ describe('the arguments of a tool', () => {
     expect(places['X-Rate']).toMatchObject({ in: 'parameter', parameter: { name: 'X-Rate', in: 'header' } });
   });
 
-  test('that share a name are all told apart by location; the places keep the API’s names', async () => {
+  test('get their location as a prefix if they share a name, and their places keep the API’s names', async () => {
     const at = (place: string) => ({ name: 'id', in: place, required: true, schema: string });
     const body = { content: { 'application/json': { schema: { properties: { id: string, other: string } } } } };
     const operation = await only({
@@ -66,7 +66,7 @@ describe('the arguments of a tool', () => {
     expect(places.body_id).toEqual({ in: 'body', property: 'id' });
   });
 
-  test('have names that a model may write, each only once, and none of the engine’s', async () => {
+  test('have safe, unique names that differ from the engine’s own argument', async () => {
     const long = 'x'.repeat(80);
     const names = [
       'X-Rate',
@@ -96,7 +96,7 @@ describe('the arguments of a tool', () => {
     expect(first).toMatchObject({ parameter: { name: 'filter[name]' } });
   });
 
-  test('lack what OpenAPI wants ignored, what security fills, and what the template does not hold', async () => {
+  test('leave out ignored headers, credentials, and path parameters that the template does not contain', async () => {
     const parameters = [
       ...['Accept', 'content-type', 'AUTHORIZATION', 'x-api-key', 'X-Other'].map((name) => ({ name, in: 'header' })),
       ...['session', 'theme'].map((name) => ({ name, in: 'cookie' })),
@@ -111,7 +111,7 @@ describe('the arguments of a tool', () => {
     expect(schemas.input.required).toEqual(['id']);
   });
 
-  test('of an optional body are needed together', async () => {
+  test('of an optional body require each other', async () => {
     const schema = { properties: { a: string, b: string, c: string }, required: ['a', 'b'] };
     const operation = await only({
       paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema } } } } } },
@@ -138,13 +138,13 @@ describe('a body', () => {
     },
   };
 
-  test('is taken apart through references and allOf', async () => {
+  test('becomes separate arguments through references and allOf', async () => {
     const schemas = await bodySchemas({ $ref: '#/components/schemas/Sub' }, { components });
     expect(properties(schemas)).toEqual({ name: string, size: { type: 'integer' } });
     expect(schemas.input.required).toEqual(['name', 'size']);
   });
 
-  test('whose alternatives only say what is required is taken apart; one whose alternatives differ is not', async () => {
+  test('becomes separate arguments unless its alternatives add properties', async () => {
     const schema = { properties: { a: string, b: string }, anyOf: [{ required: ['a'] }, { required: ['b'] }] };
     expect(Object.keys(properties(await bodySchemas(schema)))).toEqual(['a', 'b']);
     const differing = {
@@ -162,13 +162,13 @@ describe('a body', () => {
     [{ type: 'object', additionalProperties: { type: 'integer' } }],
     [{ type: ['object', 'array'], properties: { a: string } }],
     [true],
-  ])('that is no object with properties is one argument: %j', async (schema) => {
+  ])('is one argument if it is not an object with properties: %j', async (schema) => {
     const { places, input } = await bodySchemas(schema);
     expect(places).toEqual({ body: { in: 'whole-body' } });
     expect(input.properties).toEqual({ body: schema === true ? {} : schema });
   });
 
-  test('that refers to itself is in $defs, and only what is used', async () => {
+  test('puts recursive definitions into $defs, and only those that are used', async () => {
     const Node = {
       type: 'object',
       properties: { name: string, children: { type: 'array', items: { $ref: '#/components/schemas/Node' } } },
@@ -182,7 +182,7 @@ describe('a body', () => {
     expect(input.$defs).toEqual({ Node: { type: 'object', properties: { name: string, children } } });
   });
 
-  test('small definitions stand in place of their references', async () => {
+  test('inlines small definitions', async () => {
     const { input } = await bodySchemas(
       { properties: { size: { $ref: '#/components/schemas/Size', description: 'How large.' } } },
       { components: { schemas: { Size: { type: 'string', enum: ['s', 'm'], description: 'A size.' } } } },
@@ -192,7 +192,7 @@ describe('a body', () => {
   });
 });
 
-describe('what is read-only is not sent, what is write-only does not come back', () => {
+describe('read-only and write-only properties', () => {
   const Account = {
     type: 'object',
     properties: {
@@ -208,7 +208,7 @@ describe('what is read-only is not sent, what is write-only does not come back',
   };
   const components = { schemas: { Account, Id: { type: 'integer', readOnly: true } } };
 
-  test('also nested, behind references and in what is required', async () => {
+  test('are left out of input and output, also if nested, referenced or required', async () => {
     const content = { 'application/json': { schema: { $ref: '#/components/schemas/Account' } } };
     const operation = await only({
       components,
@@ -230,7 +230,7 @@ describe('what is read-only is not sent, what is write-only does not come back',
     });
   });
 
-  test('where one part of an allOf declares and another requires', async () => {
+  test('are left out if one part of an allOf declares and another requires them', async () => {
     const schema = {
       properties: { x: { allOf: [{ properties: { id: { readOnly: true }, a: string } }, { required: ['id', 'a'] }] } },
     };
@@ -240,7 +240,7 @@ describe('what is read-only is not sent, what is write-only does not come back',
   });
 });
 
-test('a copy of an operation with fewer parameters has the schemas of these', async () => {
+test('a copy of an operation with fewer parameters gets the schemas of the remaining ones', async () => {
   const Tree = { type: 'object', properties: { next: { $ref: '#/components/schemas/Tree' } } };
   const schema = { $ref: '#/components/schemas/Tree' };
   const document = await read({

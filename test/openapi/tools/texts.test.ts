@@ -32,7 +32,7 @@ test('what is refused is told in whole sentences, and once', async () => {
     /not supported: the scheme "mutual" \(mutual TLS\); where a header/,
   );
   expect(told(await call('get_broken', {}))).toMatch(
-    /GET \/broken \(.*\) cannot be called: .*names nothing in the document/,
+    /GET \/broken \(.*\) cannot be called: .*points to nothing in the document/,
   );
   expect(told(await call('get_order', { id: '..' }))).toMatch(
     /"id" .*; give the plain identifier\. Nothing was executed/,
