@@ -15,7 +15,7 @@ import type { Tool } from '../../src/core/tool/types.ts';
 import { createOrder } from '../tools/create-order.ts';
 import { orderArguments, orderResult } from './orders.ts';
 
-const settings = { leaseMs: defaults.leaseMs, unresolvedRetentionMs: defaults.unresolvedRetention };
+const settings = { leaseMs: defaults.lease, unresolvedRetentionMs: defaults.unresolvedRetention };
 
 /** Returns a ledger whose records are encrypted with a new key. */
 export function sealedLedgerOver(store: Store): Ledger {
@@ -28,7 +28,7 @@ export function ledgerOver(store: Store, codec = plainCodec): Ledger {
 
 /** Returns an engine like a server's, with default settings. */
 export function engineOver(ledger: Ledger, tool: Tool = createOrder): Engine {
-  const { waitMs, maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
+  const { wait: waitMs, maxRun: maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
   return {
     catalog: createCatalog([tool]),
     clients: new ClientPool({}),

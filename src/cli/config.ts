@@ -3,6 +3,7 @@ import { exitCodes, warner } from '../command/cli.ts';
 import type { ConfigOptions, Program } from '../command/program.ts';
 import { isSharedStore, shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
+import { durationOf } from '../core/duration.ts';
 import { type ClientState, clientStates, clientWarnings, isWrong } from '../core/tool/client-state.ts';
 import { shownClientVariables } from './sandbox.ts';
 
@@ -21,7 +22,7 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
     for (const message of (await feature.check?.(config, catalog, cli.environment)) ?? []) warn(message);
   }
   const served = tools.map(({ name, effect, match, windowMs, recovery }) =>
-    effect === 'read' ? { name, effect } : { name, effect, match, windowMs, recovery },
+    effect === 'read' ? { name, effect } : { name, effect, match, window: durationOf(windowMs), recovery },
   );
   const variables = await shownClientVariables(cli.environment, config);
   const states = clientStates([...tools, ...hidden], clientEnvironment(variables));

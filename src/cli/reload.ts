@@ -30,5 +30,5 @@ function changedBesides(one: Config, other: Config): string[] {
   const values = Object.entries(other) as [keyof Config, unknown][];
   const changed = values.filter(([name, value]) => JSON.stringify(one[name]) !== JSON.stringify(value));
   // As the file calls them.
-  return changed.map(([name]) => name.replace(/RetentionMs$/, 'Retention')).filter((name) => !notCompared.has(name));
+  return changed.map(([name]) => name.replace(/Ms$/, '')).filter((name) => !notCompared.has(name));
 }

@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path';
+import { durationOf } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
+import { isObject } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Choice, Choices } from './choices.ts';
@@ -107,7 +109,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const configuredStore =
     chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
   const store = configuredStore ?? defaultStoreUrl(environment);
-  const { recordRetention, unresolvedRetention, $schema: _, ...same } = settings;
+  const { lease, wait, maxRun, drain, recordRetention, unresolvedRetention, $schema: _, ...same } = settings;
   const config: Config = {
     ...same,
     ...sectionSettings(sections, settings, overrides, fileFolder),
@@ -118,6 +120,10 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     subject: chosen.subject ?? settings.subject ?? defaults.subject,
     secret: secretOf(environment),
     encryptionKeys: await keysOf(environment),
+    leaseMs: lease,
+    waitMs: wait,
+    maxRunMs: maxRun,
+    drainMs: drain,
     recordRetentionMs: recordRetention,
     unresolvedRetentionMs: unresolvedRetention,
     logLevel: chosen.logLevel ?? settings.logLevel,
@@ -157,11 +163,36 @@ export function shownConfig(config: Config, sections: readonly Section[] = []): 
   return {
     file: file ?? null,
     store: withoutPassword(store),
-    ...rest,
-    ...Object.fromEntries(shownSections),
+    ...(shownDurations({ ...rest, ...Object.fromEntries(shownSections) }) as Record<string, unknown>),
     secret: secret === undefined ? 'kept in the store' : 'set by MCP_ONCE_SECRET',
     encryptionKeys: encryptionKeys.map(({ id }) => id),
   };
+}
+
+/** Options of the file that hold a duration and have no suffix in the code either. */
+const durationOptions: ReadonlySet<string> = new Set([
+  'cache',
+  'clockTolerance',
+  'headersTimeout',
+  'keysMaxAge',
+  'lookupLag',
+  'reloadMin',
+  'requestTimeout',
+  'sessionIdle',
+  'timeout',
+  'window',
+]);
+
+/** Spells the durations of a configuration as the file does: `leaseMs: 10000` becomes `lease: "10s"`. */
+function shownDurations(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shownDurations);
+  if (!isObject(value)) return value;
+  const members = Object.entries(value).map(([name, member]) => {
+    if (typeof member !== 'number') return [name, shownDurations(member)];
+    if (name.endsWith('Ms')) return [name.slice(0, -'Ms'.length), durationOf(member)];
+    return [name, durationOptions.has(name) ? durationOf(member) : member];
+  });
+  return Object.fromEntries(members);
 }
 
 /** True for a store that processes of other machines or people may use, too. */

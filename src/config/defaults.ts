@@ -12,9 +12,9 @@ const day = 24 * 60 * minute;
 export const defaults = Object.freeze({
   tenant: 'default',
   subject: 'local',
-  leaseMs: 10 * second,
-  waitMs: 45 * second,
-  maxRunMs: 10 * minute,
+  lease: 10 * second,
+  wait: 45 * second,
+  maxRun: 10 * minute,
   recordRetention: 7 * day,
   unresolvedRetention: 30 * day,
   resultBytesMax: 256 * 1_024,
@@ -23,7 +23,7 @@ export const defaults = Object.freeze({
   logLevel: 'info' satisfies LogLevel as LogLevel,
   toolsDirs: Object.freeze<string[]>([]),
   bundledTools: true,
-  drainMs: 30 * second,
+  drain: 30 * second,
   sandbox: true,
   tools: Object.freeze({}),
 });

@@ -8,6 +8,15 @@ import type { Section } from './section.ts';
 const fileBytesMax = 1024 * 1024;
 const problemsMax = 10;
 
+/** Names of options in earlier versions, and their present names. */
+const renamedOptions: Readonly<Record<string, string>> = {
+  leaseMs: 'lease',
+  waitMs: 'wait',
+  maxRunMs: 'maxRun',
+  drainMs: 'drain',
+  timeoutMs: 'timeout',
+};
+
 /**
  * Reads and checks a configuration file.
  * @throws McpOnceError `configuration_invalid` that names the file, the keys and what is wrong with them.
@@ -18,8 +27,8 @@ export async function readSettings(file: string, sections: readonly Section[]): 
   const { schema, keysAt } = await fileSchemaOf(sections);
   const parsed = schema.safeParse(parseJson(file, read.text));
   if (!parsed.success) throw invalid(file, problemsOf(parsed.error, keysAt).join('; '));
-  const { leaseMs, waitMs } = parsed.data;
-  if (leaseMs >= waitMs) throw invalid(file, 'leaseMs must be shorter than waitMs, or no caller can wait for a lapse');
+  const { lease, wait } = parsed.data;
+  if (lease >= wait) throw invalid(file, 'lease must be shorter than wait, or no caller can wait until it lapses');
   return parsed.data;
 }
 
@@ -34,6 +43,8 @@ export function problemsOf(
     if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issue.message}`];
     return issue.keys.map((key) => {
       const place = placeOf([...issue.path, key]).slice(0, -2);
+      const renamed = renamedOptions[key];
+      if (renamed !== undefined) return `${place} is now called ${renamed}`;
       return `${place} is not known${suggestion(key, keysAt(issue.path))}`;
     });
   });

@@ -64,16 +64,16 @@ export const fileSchema = z.strictObject({
     .describe(
       'Whose operations they are. Needed when the store is shared (Redis); else "local". 1 to 200 characters. Variable: MCP_ONCE_SUBJECT.',
     ),
-  leaseMs: duration({ minMs: 500, maxMs: 5 * minute })
-    .prefault(defaults.leaseMs)
-    .describe('How long a claim holds without renewal. Default 10s. Shorter than waitMs. 500ms to 5m.'),
-  waitMs: duration({ minMs: second, maxMs: 10 * minute })
-    .prefault(defaults.waitMs)
+  lease: duration({ minMs: 500, maxMs: 5 * minute })
+    .prefault(defaults.lease)
+    .describe('How long a claim holds without renewal. Default 10s. Shorter than wait. 500ms to 5m.'),
+  wait: duration({ minMs: second, maxMs: 10 * minute })
+    .prefault(defaults.wait)
     .describe(
       "How long an identical call waits for the one in flight. Keep it under the clients' time-out. Default 45s. 1s to 10m.",
     ),
-  maxRunMs: duration({ minMs: second, maxMs: day })
-    .prefault(defaults.maxRunMs)
+  maxRun: duration({ minMs: second, maxMs: day })
+    .prefault(defaults.maxRun)
     .describe('How long one run of a tool may take before it is cut off. Default 10m. 1s to 24h.'),
   recordRetention: duration({ minMs: hour, maxMs: 366 * day })
     .prefault(defaults.recordRetention)
@@ -110,8 +110,8 @@ export const fileSchema = z.strictObject({
     .boolean()
     .prefault(defaults.bundledTools)
     .describe('Whether the tools that come with mcp-once are served.'),
-  drainMs: duration({ minMs: 0, maxMs: 10 * minute })
-    .prefault(defaults.drainMs)
+  drain: duration({ minMs: 0, maxMs: 10 * minute })
+    .prefault(defaults.drain)
     .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
   sandbox: z
     .boolean({ error: ({ input }) => (isObject(input) ? sandboxProblem : undefined) })

@@ -55,10 +55,10 @@ const guardSchema = z.strictObject({
     .optional(),
   singleProcess: z.boolean().optional(),
   secret: z.string().min(secretCharsMin).optional(),
-  wait: duration({ minMs: second, maxMs: 10 * minute }).prefault(defaults.waitMs),
-  maxRun: duration({ minMs: second, maxMs: day }).prefault(defaults.maxRunMs),
-  lease: duration({ minMs: 500, maxMs: 5 * minute }).prefault(defaults.leaseMs),
-  drain: duration({ minMs: 0, maxMs: 10 * minute }).prefault(defaults.drainMs),
+  wait: duration({ minMs: second, maxMs: 10 * minute }).prefault(defaults.wait),
+  maxRun: duration({ minMs: second, maxMs: day }).prefault(defaults.maxRun),
+  lease: duration({ minMs: 500, maxMs: 5 * minute }).prefault(defaults.lease),
+  drain: duration({ minMs: 0, maxMs: 10 * minute }).prefault(defaults.drain),
   resultBytesMax: z
     .int()
     .min(1_024)

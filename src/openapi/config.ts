@@ -110,7 +110,7 @@ export const openApiSchema = z.strictObject({
     .max(1_000_000)
     .prefault(50_000)
     .describe('The longest answer that a model gets, in characters. 1000 to 1000000.'),
-  timeoutMs: duration({ minMs: second, maxMs: 10 * minute })
+  timeout: duration({ minMs: second, maxMs: 10 * minute })
     .prefault(20 * second)
     .describe('How long one request may stay without an answer. Default 20s. 1s to 10m.'),
   operations: z

@@ -11,12 +11,12 @@ async function loadTools(apis: readonly OpenApiConfig[], warn: (message: string)
   return { listed: loaded.flatMap(({ listed }) => listed), hidden: loaded.flatMap(({ hidden }) => hidden) };
 }
 
-function sourceOf({ operations, ...source }: OpenApiConfig): OpenApiSource {
+function sourceOf({ operations, timeout, ...source }: OpenApiConfig): OpenApiSource {
   const overrides = Object.entries(operations).map(([pattern, { window, recovery, ...rest }]) => {
     const recoveries = typeof recovery === 'string' ? [recovery] : recovery;
     return [pattern, { ...rest, ...defined({ windowMs: window, recovery: recoveries }) }];
   });
-  return { ...source, operations: Object.fromEntries(overrides) } as OpenApiSource;
+  return { ...source, timeoutMs: timeout, operations: Object.fromEntries(overrides) } as OpenApiSource;
 }
 
 /** Makes tools from OpenAPI documents. */

@@ -92,7 +92,7 @@ describe('config', () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain('hunter2');
     const shown = JSON.parse(stdout);
-    expect(shown).toMatchObject({ file: join(folder, 'c.json'), secret: 'set by MCP_ONCE_SECRET', leaseMs: 10_000 });
+    expect(shown).toMatchObject({ file: join(folder, 'c.json'), secret: 'set by MCP_ONCE_SECRET', lease: '10s' });
     const served = shown.served as { name: string; windowMs?: number }[];
     expect(served.find(({ name }) => name === 'create_invoice')?.windowMs).toBe(7 * 86_400_000);
     expect(shown.clients.stripe).toMatch(/^test at /);

@@ -73,7 +73,7 @@ describe('what executes is drained', () => {
 
   test('up to a bound: what takes longer is cut off, and its outcome is unknown', async () => {
     const folder = folderWithTool(slowTool);
-    writeFileSync(join(folder, 'c.json'), '{ "drainMs": 0 }');
+    writeFileSync(join(folder, 'c.json'), '{ "drain": 0 }');
     const { url, arrived } = await slowUpstream();
     const served = await Served.start(folder, [...debug, '--config', 'c.json']);
     const answer = served.call('slow', { url });
@@ -86,7 +86,7 @@ describe('what executes is drained', () => {
 
   test('after the end of stdin the bound counts once', async () => {
     const folder = folderWithTool(slowTool);
-    writeFileSync(join(folder, 'c.json'), '{ "drainMs": "3s" }');
+    writeFileSync(join(folder, 'c.json'), '{ "drain": "3s" }');
     const { url, arrived } = await slowUpstream();
     const served = await Served.start(folder, [...debug, '--config', 'c.json']);
     const answer = served.call('slow', { url });

@@ -64,7 +64,7 @@ describe.each([
       const { folder, store } = stage();
       // What a dead proxy holds is waited for as long as its lease.
       const config = join(folder, 'mcp-once.json');
-      writeFileSync(config, JSON.stringify({ leaseMs: '3s' }));
+      writeFileSync(config, JSON.stringify({ lease: '3s' }));
       const options = ['--config', config];
       const { server, env, write, effects } = keep(folder);
       const pidFile = join(folder, 'pid');

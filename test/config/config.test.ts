@@ -135,18 +135,18 @@ describe('durations', () => {
   });
 
   test('a lease under half a second is refused', async () => {
-    expect(await problemOf(loadFile({ leaseMs: '499ms' }).loading)).toContain('leaseMs: must be from 500ms to 5m');
-    expect(await problemOf(loadFile({ leaseMs: 499 }).loading)).toContain('from 500ms to 5m');
+    expect(await problemOf(loadFile({ lease: '499ms' }).loading)).toContain('lease: must be from 500ms to 5m');
+    expect(await problemOf(loadFile({ lease: 499 }).loading)).toContain('from 500ms to 5m');
   });
 
   test('a lease has to be shorter than the wait', async () => {
-    expect(await problemOf(loadFile({ leaseMs: '45s' }).loading)).toContain('leaseMs must be shorter than waitMs');
+    expect(await problemOf(loadFile({ lease: '45s' }).loading)).toContain('lease must be shorter than wait');
   });
 });
 
 describe('what is wrong is said, with the file and the key', () => {
   test.each([
-    [{ leaseMS: 1 }, 'leaseMS is not known; did you mean "leaseMs"?'],
+    [{ leese: 1 }, 'leese is not known; did you mean "lease"?'],
     [{ stroe: 'memory:' }, 'stroe is not known; did you mean "store"?'],
     [{ recordRetentionMs: 1 }, 'recordRetentionMs is not known; did you mean "recordRetention"?'],
     [{ sandbox: { dataFile: 'x' } }, 'sandbox: must be true or false. To choose the data file'],
@@ -284,6 +284,36 @@ describe('secrets and subjects', () => {
   test('whoever looks after a ledger is no subject', async () => {
     const environment = { ...home, MCP_ONCE_STORE: 'redis://host' };
     await expect(loadConfig({ environment, needsSubject: () => false })).resolves.toBeDefined();
+  });
+});
+
+describe('durations of earlier versions', () => {
+  test.each(['leaseMs', 'waitMs', 'maxRunMs', 'drainMs'])('%s is refused with its present name', async (name) => {
+    const problem = await problemOf(loadFile({ [name]: '10s' }).loading);
+    expect(problem).toContain(`${name} is now called ${name.slice(0, -2)}`);
+  });
+
+  test('timeoutMs of an API is refused with its present name', async () => {
+    const { loading } = loadFile({ openapi: [{ document: 'a.json', timeoutMs: '5s' }] });
+    expect(await problemOf(loading)).toContain('openapi[0].timeoutMs is now called timeout');
+  });
+});
+
+describe('shown configuration', () => {
+  test('spells every duration as the file does', async () => {
+    const text = JSON.stringify(await configJsonSchema(sections));
+    const names = [
+      ...text.matchAll(
+        /"(\w+)":\{(?:"description":"(?:[^"\\\\]|\\\\.)*",)?(?:"default":[^,]+,)?"anyOf":\[\{"type":"integer"/g,
+      ),
+    ];
+    expect(names.length).toBeGreaterThan(15);
+    const durations = Object.fromEntries(names.map(([, name]) => [name, 60_000]));
+    const shown = shownConfig({ ...(await load()), openapi: [], nested: [durations] } as never, []);
+    expect(shown).toMatchObject({ lease: '10s', wait: '45s', maxRun: '10m', drain: '30s', recordRetention: '7d' });
+    const own = new Set(['lease', 'wait', 'maxRun', 'drain', 'recordRetention', 'unresolvedRetention']);
+    const [nested] = shown.nested as Record<string, unknown>[];
+    for (const [name, value] of Object.entries(nested ?? {})) if (!own.has(name)) expect(value, name).toBe('1m');
   });
 });
 

@@ -147,7 +147,7 @@ describe('a start with a wrong configuration', () => {
     [
       'a configuration key that is not known',
       { config: { leasMs: '1s' } },
-      /leasMs is not known; did you mean "leaseMs"\?/,
+      /leas is not known; did you mean "lease"\?/,
     ],
     [
       'a rule for a tool that is not there',

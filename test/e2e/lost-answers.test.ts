@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Arguments, ServerProcess, Told } from './support/server.ts';
 import { invoiceFor, paymentOf, testKey, unique, until, useStage } from './support/stage.ts';
 
-const stage = useStage({ config: { leaseMs: '1s', waitMs: '20s' } });
+const stage = useStage({ config: { lease: '1s', wait: '20s' } });
 
 const invoicePath = '^/v1/invoices$';
 const paymentPath = '^/v1/payment_intents$';

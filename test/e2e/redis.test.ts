@@ -3,7 +3,7 @@ import { hasRedisServer, startRedis, type TestRedis } from '../support/redis.ts'
 import type { Told } from './support/server.ts';
 import { invoiceFor, type ServerOptions, testKey, unique, until, useStage } from './support/stage.ts';
 
-const stage = useStage({ config: { leaseMs: '2s', waitMs: '20s' } });
+const stage = useStage({ config: { lease: '2s', wait: '20s' } });
 
 const invoicePath = '^/v1/invoices$';
 

@@ -123,9 +123,9 @@ describe('a reload over HTTP', () => {
     expect(upstream.arrived).toEqual(['a', 'b']);
     // Its code changed, which no list shows.
     tool('send_one', { version: 2 });
-    configure({ tools: { send_two: { window: '1h' } }, leaseMs: 5_000 });
+    configure({ tools: { send_two: { window: '1h' } }, lease: 5_000 });
     await reload(server);
-    expect(server.stderr).toMatch(/^mcp-once: changed, and not in effect before a restart: leaseMs\.$/m);
+    expect(server.stderr).toMatch(/^mcp-once: changed, and not in effect before a restart: lease\.$/m);
     for (const each of listeners) await each.tools();
     expect(listeners.map((each) => each.told())).toEqual([0, 0]);
     tool('send_one', { version: 2, says: 'Sends an item, and says so.' });

@@ -12,10 +12,10 @@ import { FixtureUpstream } from './support/upstream.ts';
 const stage = useStage({
   args: ['--tools', fixtureTools],
   config: {
-    leaseMs: '1s',
-    waitMs: '20s',
+    lease: '1s',
+    wait: '20s',
     // `reconcile` waits this long before it concludes that nothing can arrive any more.
-    maxRunMs: '3s',
+    maxRun: '3s',
     tools: {
       create_invoice: { recovery: 'resend' },
       create_payment: { recovery: 'reconcile', lookupLag: '0s' },

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { ServerProcess } from './support/server.ts';
 import { invoiceFor, type Strike, testKey, unique, until, useStage } from './support/stage.ts';
 
-const stage = useStage({ config: { leaseMs: '1s', waitMs: '20s' } });
+const stage = useStage({ config: { lease: '1s', wait: '20s' } });
 
 let customer: string;
 beforeAll(async () => {

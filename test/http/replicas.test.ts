@@ -5,7 +5,7 @@ import type { Told } from '../e2e/support/server.ts';
 import { paymentOf, unique, useStage } from '../e2e/support/stage.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
-const stage = useStage({ config: { leaseMs: '2s', waitMs: '20s' } });
+const stage = useStage({ config: { lease: '2s', wait: '20s' } });
 
 const operations = 48;
 const atOnce = 12;

@@ -138,7 +138,7 @@ describe('SIGTERM', () => {
   });
 
   test('what does not end is cut off within the bound, and idle streams hold nothing up', async () => {
-    const server = await stage.http({ config: { drainMs: 500 } });
+    const server = await stage.http({ config: { drain: 500 } });
     const client = await server.client('2025');
     await stage.sandbox.fault({ fault: 'hang', match: { method: 'POST', path: '/v1/payment_intents' } });
     const since = await stage.sandbox.newest();

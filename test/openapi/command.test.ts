@@ -98,7 +98,7 @@ describe('a POST to json-server', () => {
     const args = { item: unique('killed') };
     const { config } = served({ createOrder: lookup });
     // Long enough for a busy machine: a claim that was not renewed within half of it sends nothing.
-    const options = { config: { ...config, leaseMs: '4s' } };
+    const options = { config: { ...config, lease: '4s' } };
     const first = await stage.server({ ...options, strike: { at: 'mcp-once:answer' } });
     const heard = first.heard('create_order', args);
     expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });

@@ -92,7 +92,7 @@ test('a call that waited for a new session for longer than it may run is not sen
   const { folder, store } = stage();
   const server = await scriptedHttp();
   const file = join(folder, 'config.json');
-  writeFileSync(file, JSON.stringify({ store, maxRunMs: '1s', logLevel: 'warn' }));
+  writeFileSync(file, JSON.stringify({ store, maxRun: '1s', logLevel: 'warn' }));
   const client = new RawClient([main, 'wrap', '--config', file, server.url]);
   await client.initialize();
   await client.ask('tools/list', {});

@@ -50,7 +50,7 @@ export class Stage {
       once(sandbox, 'exit').then(() => Promise.reject(new Error('the invoicing API did not start'))),
     ])) as [string];
     // A lease of 2 s instead of 10, so that nobody has to wait long for the scene with the kill.
-    await writeFile(join(folder, 'guarded.json'), JSON.stringify({ leaseMs: '2s' }));
+    await writeFile(join(folder, 'guarded.json'), JSON.stringify({ lease: '2s' }));
     await writeFile(join(folder, 'unguarded.json'), JSON.stringify({ tools: { '*': { match: 'off' } } }));
     return new Stage(folder, env, sandbox, url);
   }
