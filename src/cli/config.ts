@@ -4,7 +4,7 @@ import type { ConfigOptions, Program } from '../command/program.ts';
 import { isSharedStore, shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { durationOf } from '../core/duration.ts';
-import { type ClientState, clientStates, clientWarnings, isWrong } from '../core/tool/client-state.ts';
+import { type ClientState, clientStates, clientWarnings, hasWrongClient } from '../core/tool/client-state.ts';
 import { shownClientVariables } from './sandbox.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   const clients = Object.fromEntries(states.map((each) => [each.name, stateText(each)]));
   cli.print(JSON.stringify({ ...shownConfig(config, sections), served, clients }, null, 2));
   for (const message of clientWarnings(states)) warn(message);
-  return isWrong(states) ? exitCodes.failure : exitCodes.ok;
+  return hasWrongClient(states) ? exitCodes.failure : exitCodes.ok;
 }
 
 /** Prints the JSON Schema of the configuration file. */

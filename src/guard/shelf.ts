@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../core/json.ts';
-import { declaresProperty } from '../core/key/schema-place.ts';
+import { declaresProperty } from '../core/key/argument-place.ts';
 import type { ParsedInput } from '../core/tool/types.ts';
 import { type GuardTool, guardTool, type ToolParts } from './policy.ts';
 import type { RawRequest, RequestHandler } from './request.ts';

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Tool as ListedTool, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
 import type { JsonSchema } from '../core/json.ts';
+import { declaresProperty } from '../core/key/argument-place.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
-import { declaresProperty } from '../core/key/schema-place.ts';
 import type { Catalog, CatalogChange } from '../core/tool/catalog.ts';
 import type { Tool } from '../core/tool/types.ts';
 

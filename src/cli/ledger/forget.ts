@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import { type Cli, exitCodes, UsageError } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import { forgetOperation } from '../../core/ledger/operator.ts';
-import { jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+import { jsonOf, type LedgerCommandOptions, withLedger } from './ledger.ts';
 
-export interface LedgerForgetOptions extends LedgerOptions {
+export interface LedgerForgetOptions extends LedgerCommandOptions {
   readonly yes?: boolean;
   readonly force?: boolean;
 }

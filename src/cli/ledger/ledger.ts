@@ -6,11 +6,11 @@ import { type Config, withoutPassword } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
 import { LedgerUnavailable } from '../../core/errors.ts';
 import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
-import type { Listed, Operator } from '../../core/ledger/operator.ts';
+import type { ListedEntry, Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
 
 /** What every ledger command takes. */
-export interface LedgerOptions extends ConfigOptions {
+export interface LedgerCommandOptions extends ConfigOptions {
   readonly json?: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface OpenOperator extends Operator {
 /** Opens the ledger, works on it, and closes it whatever comes. @throws LedgerUnavailable */
 export async function withLedger<T>(
   program: Program,
-  options: LedgerOptions,
+  options: LedgerCommandOptions,
   work: (operator: OpenOperator) => Promise<T>,
 ) {
   const { cli } = program;
@@ -81,7 +81,7 @@ export function summaryOf(record: OperationRecord): Record<string, unknown> {
 }
 
 /** The same of an entry that may be unreadable. */
-export function listedSummary(listed: Listed): Record<string, unknown> {
+export function listedSummary(listed: ListedEntry): Record<string, unknown> {
   if (listed.type === 'operation') return summaryOf(listed.record);
   return { operation: listed.key, state: 'unreadable', message: listed.message };
 }

@@ -1,10 +1,10 @@
 import { exitCodes } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import { tableOf } from '../../command/table.ts';
-import { type Listed, type ListFilter, listOperations } from '../../core/ledger/operator.ts';
-import { ageOf, jsonOf, type LedgerOptions, listedSummary, withLedger } from './ledger.ts';
+import { type ListedEntry, type ListFilter, listOperations } from '../../core/ledger/operator.ts';
+import { ageOf, jsonOf, type LedgerCommandOptions, listedSummary, withLedger } from './ledger.ts';
 
-export type LedgerListOptions = LedgerOptions & ListFilter;
+export type LedgerListOptions = LedgerCommandOptions & ListFilter;
 
 /** Prints the newest operations that match. */
 export async function runLedgerList(program: Program, options: LedgerListOptions): Promise<number> {
@@ -17,7 +17,7 @@ export async function runLedgerList(program: Program, options: LedgerListOptions
   return exitCodes.ok;
 }
 
-function table(listed: readonly Listed[]): string {
+function table(listed: readonly ListedEntry[]): string {
   const nowMs = Date.now();
   return tableOf(
     ['OPERATION', 'TOOL', 'STATE', 'AGE', 'GENERATION', 'ATTEMPT', 'WHOSE', 'WHY'],

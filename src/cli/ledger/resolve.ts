@@ -2,13 +2,13 @@ import { exitCodes, refuse, UsageError } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../core/errors.ts';
-import { type Found, resolveOperation, showOperation } from '../../core/ledger/operator.ts';
+import { type FoundOutcome, resolveOperation, showOperation } from '../../core/ledger/operator.ts';
 import type { OperationRecord } from '../../core/ledger/record.ts';
 import { readText } from '../../core/read-text.ts';
 import { contentOfValue, isContentResult } from '../../core/tool/content.ts';
-import { jsonOf, type LedgerOptions, summaryOf, withLedger } from './ledger.ts';
+import { jsonOf, type LedgerCommandOptions, summaryOf, withLedger } from './ledger.ts';
 
-export interface LedgerResolveOptions extends LedgerOptions {
+export interface LedgerResolveOptions extends LedgerCommandOptions {
   /** A file with the result as JSON; true without one. */
   readonly succeeded?: string | true;
   readonly failed?: boolean;
@@ -44,7 +44,7 @@ async function foundOf(
   config: Config,
   record: OperationRecord,
   options: LedgerResolveOptions,
-): Promise<Found> {
+): Promise<FoundOutcome> {
   const { succeeded, message, force } = options;
   if (succeeded === undefined) return { state: 'failed', message, undone: force };
   if (succeeded === true) return { state: 'succeeded' };

@@ -1,9 +1,9 @@
 import { exitCodes, plain } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import { showOperation } from '../../core/ledger/operator.ts';
-import { detailsOf, jsonOf, type LedgerOptions, stepKeyOf, withLedger } from './ledger.ts';
+import { detailsOf, jsonOf, type LedgerCommandOptions, stepKeyOf, withLedger } from './ledger.ts';
 
-export interface LedgerShowOptions extends LedgerOptions {
+export interface LedgerShowOptions extends LedgerCommandOptions {
   readonly arguments?: boolean;
   readonly step?: string;
 }

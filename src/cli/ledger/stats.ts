@@ -2,10 +2,10 @@ import { exitCodes } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import { tableOf } from '../../command/table.ts';
 import { ledgerStats } from '../../core/ledger/operator.ts';
-import { isoOf, jsonOf, type LedgerOptions, withLedger } from './ledger.ts';
+import { isoOf, jsonOf, type LedgerCommandOptions, withLedger } from './ledger.ts';
 
 /** Prints how many operations there are. */
-export async function runLedgerStats(program: Program, options: LedgerOptions): Promise<number> {
+export async function runLedgerStats(program: Program, options: LedgerCommandOptions): Promise<number> {
   const { cli } = program;
   const stats = await withLedger(program, options, ({ ledger }) => ledgerStats(ledger));
   const { oldestUnknownAt, ...counts } = stats;

@@ -1,5 +1,5 @@
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Held, OperationRecord } from '../ledger/record.ts';
+import type { OperationRecord, StoredRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import { answerOfEnded, refusal } from './answers.ts';
 import type { Engine, GuardedCall, Outcome } from './types.ts';
@@ -12,7 +12,7 @@ export type RepeatDecision =
   /** Whether another one like this is meant. */
   | { readonly type: 'ask'; readonly last: OperationRecord }
   /** One that was said yes to has no outcome yet: it is what the call means, and nobody is asked. */
-  | { readonly type: 'in_flight' | 'recover' | 'waiting'; readonly held: Held };
+  | { readonly type: 'in_flight' | 'recover' | 'waiting'; readonly held: StoredRecord };
 
 /**
  * Finds the last of the identical operations that took effect within the window: the question is about that
@@ -22,7 +22,7 @@ export async function lastOfIts(
   engine: Engine,
   ledger: Ledger,
   guarded: GuardedCall,
-  first: Held,
+  first: StoredRecord,
 ): Promise<RepeatDecision> {
   let last = first.record;
   for (let count = 1; count < occurrencesMax; count += 1) {
@@ -31,7 +31,7 @@ export async function lastOfIts(
     if (held === undefined || held.record.fingerprint !== first.record.fingerprint) break;
     const { status, windowMs } = held.record;
     if (status.state === 'unknown') return { type: 'recover', held };
-    if (status.state === 'in_flight') return { type: ledger.lapses.leftMs(held) === 0 ? 'recover' : 'in_flight', held };
+    if (status.state === 'in_flight') return { type: ledger.leases.leftMs(held) === 0 ? 'recover' : 'in_flight', held };
     if (status.state === 'waiting' && engine.clock.wallMs() < status.expiresAt) return { type: 'waiting', held };
     if (status.state !== 'succeeded' || windowOver(status.settledAt, windowMs, engine.clock.wallMs())) break;
     last = held.record;

@@ -1,8 +1,8 @@
 import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
 import { differingFields } from '../key/arguments.ts';
 import { makeRepeatToken } from '../key/repeat-token.ts';
-import { endedOf } from '../ledger/new-record.ts';
-import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
+import { endedStatusOf } from '../ledger/new-record.ts';
+import type { EndedStatus, OperationRecord, StoredRecord } from '../ledger/record.ts';
 import type { Engine, GuardedCall, OperationInfo, Outcome, OutcomeCode, RefusalOutcome } from './types.ts';
 
 /** The ledger hands out the same record for the same bytes: its token is then computed once. */
@@ -51,7 +51,7 @@ export async function answerOfEnded(
   engine: Engine,
   call: GuardedCall,
   record: OperationRecord,
-  ended: Ended,
+  ended: EndedStatus,
   how: HowKnown,
 ): Promise<Outcome> {
   const operation = operationInfo(record);
@@ -108,7 +108,7 @@ function answerOfUnasked(record: OperationRecord, why: string): RefusalOutcome {
 }
 
 export function answerOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
-  const ended = endedOf(record.status);
+  const ended = endedStatusOf(record.status);
   if (!ended) throw new Error(`no outcome in state ${record.status.state}`);
   return answerOfEnded(engine, call, record, ended, { replayed: true });
 }
@@ -204,7 +204,7 @@ export function cancelled(tool: string): RefusalOutcome {
   return refusal('cancelled', `${tool}: the caller left. What was dispatched goes on and is settled.`);
 }
 
-export function answerOfSuperseded(held: Held): Outcome {
+export function answerOfSuperseded(held: StoredRecord): Outcome {
   return answerOfUnknown(
     held.record,
     'it ended, and later operations on the same key followed before this call read it',

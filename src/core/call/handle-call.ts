@@ -119,7 +119,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
     const { asked, responses } = guarded.answers;
     const taken = await takeAnswer(engine, ledger, guarded, asked, responses);
     if (taken.type === 'answer') return taken.answer;
-    request = { ...request, continues: taken.answered };
+    request = { ...request, replies: taken.answered };
   }
   const full = await engine.quota?.full(call.scope);
   // What is in the ledger already is answered, however full it is.
@@ -154,7 +154,7 @@ async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: 
       case 'stale':
         return answerOfStale(guarded);
       case 'conflict':
-        if (request.continues) return answerOfOtherAnswer(guarded, found.held.record);
+        if (request.replies) return answerOfOtherAnswer(guarded, found.held.record);
         return answerOfConflict(engine, guarded, found.held.record);
       case 'in_flight':
       case 'in_flight_other': {

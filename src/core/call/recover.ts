@@ -3,7 +3,7 @@ import { describeError } from '../errors.ts';
 import { markerOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Held, KeptStep, OperationRecord } from '../ledger/record.ts';
+import type { KeptStep, OperationRecord, StoredRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { LookupAnswer, Recovery, Tool } from '../tool/types.ts';
 import { describeFault } from './describe-fault.ts';
@@ -52,7 +52,7 @@ interface Recovering {
  * settled as unknown. Uses the record's own tool and arguments, whoever asks.
  * @returns undefined when the record changed meanwhile: ask the ledger again.
  */
-export async function recover(engine: Engine, ledger: Ledger, held: Held): Promise<Executed | undefined> {
+export async function recover(engine: Engine, ledger: Ledger, held: StoredRecord): Promise<Executed | undefined> {
   if (await becomesAlias(ledger, held)) return undefined;
   const { record } = held;
   const tool = engine.catalog.find(record.tool);
@@ -92,7 +92,13 @@ function whyElsewhere({ clients }: Engine, { name, client }: Tool, { upstream: t
 }
 
 /** Nothing is executed, and nothing taken over: the owner, if it lives, may still settle the true outcome. */
-async function refuse(engine: Engine, ledger: Ledger, held: Held, why: string, told: { retryAfterMs?: number } = {}) {
+async function refuse(
+  engine: Engine,
+  ledger: Ledger,
+  held: StoredRecord,
+  why: string,
+  told: { retryAfterMs?: number } = {},
+) {
   if (!(await ledger.markUnknown(held, why))) return undefined;
   const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message: why } as const;
   return { record: { ...held.record, status }, lost: false, ...told };
@@ -262,7 +268,7 @@ function settlesInMs({ engine, ledger, tool, claim }: Recovering): number {
   const { key, ranAt } = claim.record;
   const neededMs = engine.settings.maxRunMs + tool.lookupLagMs;
   const passedMs = engine.clock.wallMs() - ranAt;
-  const seenMs = ledger.store.shared ? ledger.lapses.seenForMs(key, ranAt) : neededMs;
+  const seenMs = ledger.store.shared ? ledger.leases.seenForMs(key, ranAt) : neededMs;
   return Math.max(0, neededMs - Math.min(passedMs, seenMs));
 }
 

@@ -1,6 +1,6 @@
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Held } from '../ledger/record.ts';
+import type { StoredRecord } from '../ledger/record.ts';
 
 /**
  * Identical arguments under different call ids mean one operation while one of them is in flight:
@@ -17,7 +17,7 @@ export async function followTwin(ledger: Ledger, claim: Claim, latchKey: string)
 }
 
 /** A holder that ended only after this call was claimed was in flight with it: they are twins. */
-function endedBefore({ record: { status } }: Held, claim: Claim): boolean {
+function endedBefore({ record: { status } }: StoredRecord, claim: Claim): boolean {
   // One that waits for input keeps the latch, also when nobody answers: what is unresolved never loses it.
   if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return false;
   return status.settledAt <= claim.record.startedAt;
@@ -29,7 +29,7 @@ function endedBefore({ record: { status } }: Held, claim: Claim): boolean {
  *
  * @returns false when the operation may have been executed, and has to be recovered.
  */
-export async function becomesAlias(ledger: Ledger, held: Held): Promise<boolean> {
+export async function becomesAlias(ledger: Ledger, held: StoredRecord): Promise<boolean> {
   const { latchKey, key } = held.record;
   const latch = latchKey === undefined ? undefined : await ledger.readLatch(latchKey);
   if (latch === undefined || latch.holder === key) return false;

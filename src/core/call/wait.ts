@@ -1,6 +1,6 @@
 import { pause } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Ended, Held, OperationRecord } from '../ledger/record.ts';
+import type { EndedStatus, OperationRecord, StoredRecord } from '../ledger/record.ts';
 import type { Engine, ToolCall } from './types.ts';
 
 /** A waiter reads the record this often besides being woken, in ms. */
@@ -8,11 +8,11 @@ const pollMs = 1_000;
 
 export type Waited =
   /** The operation that was waited for has ended. */
-  | { readonly type: 'ended'; readonly record: OperationRecord; readonly ended: Ended }
+  | { readonly type: 'ended'; readonly record: OperationRecord; readonly ended: EndedStatus }
   /** Something else is the case now: ask the ledger again. */
   | { readonly type: 'changed' }
   /** It ended, and so much has followed that its outcome is no longer there. */
-  | { readonly type: 'superseded'; readonly held: Held }
+  | { readonly type: 'superseded'; readonly held: StoredRecord }
   | { readonly type: 'timeout'; readonly record: OperationRecord }
   | { readonly type: 'left' };
 
@@ -24,7 +24,7 @@ export type Waited =
 export async function waitForOutcome(
   engine: Engine,
   ledger: Ledger,
-  held: Held,
+  held: StoredRecord,
   call: ToolCall,
   deadlineMs: number,
 ): Promise<Waited> {
@@ -40,7 +40,7 @@ export async function waitForOutcome(
       if (call.signal.aborted) return { type: 'left' };
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) return { type: 'timeout', record: now?.record ?? held.record };
-      const lapseMs = now ? ledger.lapses.leftMs(now) : 0;
+      const lapseMs = now ? ledger.leases.leftMs(now) : 0;
       if (lapseMs === 0) return { type: 'changed' };
       await Promise.race([bell.next(), pause(clock, Math.min(leftMs, lapseMs, pollMs), call.signal)]);
       call.onWait?.(clock.monotonicMs() - startedMs);
@@ -51,7 +51,7 @@ export async function waitForOutcome(
 }
 
 /** What a record read now says about the operation that is waited for; undefined while in flight. */
-function look(pinned: OperationRecord, now: Held): Waited | undefined {
+function look(pinned: OperationRecord, now: StoredRecord): Waited | undefined {
   const { record } = now;
   const { status } = record;
   const same = record.generation === pinned.generation && record.attempt === pinned.attempt;

@@ -1,7 +1,14 @@
 import { McpOnceError } from '../errors.ts';
+import {
+  type ArgumentPlace,
+  declaresProperty,
+  keepStringOf,
+  keepsString,
+  type PropertyRule,
+  placeOf,
+} from './argument-place.ts';
 import { type KeepString, sameJson } from './canonical-json.ts';
 import { findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
-import { declaresProperty, keepStringOf, keepsString, type Place, type PropertyRule, placeOf } from './schema-place.ts';
 
 export { differingFields } from './differing-fields.ts';
 
@@ -92,7 +99,7 @@ function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<stri
 }
 
 /** The value itself where there is nothing to take away. Bounded by what `findJsonFault` let through. */
-function withoutNulls(value: unknown, place: Place): unknown {
+function withoutNulls(value: unknown, place: ArgumentPlace): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item, index) => (isContainer(item) ? withoutNulls(item, place.item(index)) : item));
     return items.some((item, index) => item !== value[index]) ? items : value;
@@ -115,7 +122,7 @@ function withoutNulls(value: unknown, place: Place): unknown {
 }
 
 /** Works from the inside out, so that a default of a field within a default does not count either. */
-function withoutDefaults(value: unknown, place: Place, path: (string | number)[]): unknown {
+function withoutDefaults(value: unknown, place: ArgumentPlace, path: (string | number)[]): unknown {
   if (!isContainer(value)) return value;
   if (Array.isArray(value)) {
     return value.map((item, index) => (isContainer(item) ? within(item, place.item(index), path, index) : item));
@@ -131,14 +138,14 @@ function withoutDefaults(value: unknown, place: Place, path: (string | number)[]
   return kept;
 }
 
-function within(value: unknown, place: Place, path: (string | number)[], step: string | number): unknown {
+function within(value: unknown, place: ArgumentPlace, path: (string | number)[], step: string | number): unknown {
   path.push(step);
   const kept = withoutDefaults(value, place, path);
   path.pop();
   return kept;
 }
 
-function isFallback(member: unknown, { fallback, place }: PropertyRule): boolean {
+function isFallback(member: unknown, { defaultValue: fallback, place }: PropertyRule): boolean {
   if (fallback === undefined) return false;
   return sameJson(member, withoutDefaults(fallback.value, place, []), {
     keepString: (path) => keepsString(place, path),

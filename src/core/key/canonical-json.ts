@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isPlainObject, refusal } from './check-json.ts';
+import { isPlainObject, jsonRefusal } from './check-json.ts';
 
 export { ARGUMENT_LIMITS, checkJson } from './check-json.ts';
 
@@ -23,7 +23,7 @@ const NEEDS_CARE = /[^ !#-[\]-~]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** What one run carries along; the path is only there where somebody asks for it. */
-interface Run {
+interface CanonicalWalk {
   readonly nfc: boolean;
   readonly keepString: KeepString | undefined;
   readonly path: (string | number)[];
@@ -62,28 +62,28 @@ export function withoutUndefined(value: unknown, depth = 1): unknown {
   return Object.fromEntries(defined.map(([name, member]) => [name, withoutUndefined(member, depth + 1)]));
 }
 
-function textOf(value: unknown, run: Run): string {
+function textOf(value: unknown, run: CanonicalWalk): string {
   switch (typeof value) {
     case 'string':
       return stringText(value, run);
     case 'number':
-      if (!Number.isFinite(value)) throw refusal('is not a finite number', run.path);
+      if (!Number.isFinite(value)) throw jsonRefusal('is not a finite number', run.path);
       return String(value);
     case 'boolean':
       return value ? 'true' : 'false';
     case 'object':
       break;
     default:
-      throw refusal(`is ${typeof value}, which JSON does not have`, run.path);
+      throw jsonRefusal(`is ${typeof value}, which JSON does not have`, run.path);
   }
   if (value === null) return 'null';
-  if (run.path.length >= DEPTH_MAX) throw refusal(`is nested deeper than ${DEPTH_MAX}`, run.path);
+  if (run.path.length >= DEPTH_MAX) throw jsonRefusal(`is nested deeper than ${DEPTH_MAX}`, run.path);
   if (Array.isArray(value)) return arrayText(value, run);
-  if (!isPlainObject(value)) throw refusal('is not a plain JSON object', run.path);
+  if (!isPlainObject(value)) throw jsonRefusal('is not a plain JSON object', run.path);
   return objectText(value, run);
 }
 
-function arrayText(items: readonly unknown[], run: Run): string {
+function arrayText(items: readonly unknown[], run: CanonicalWalk): string {
   let text = '[';
   for (let index = 0; index < items.length; index++) {
     run.path.push(index);
@@ -93,7 +93,7 @@ function arrayText(items: readonly unknown[], run: Run): string {
   return `${text}]`;
 }
 
-function objectText(object: Record<string, unknown>, run: Run): string {
+function objectText(object: Record<string, unknown>, run: CanonicalWalk): string {
   const names = Object.keys(object);
   if (run.nfc && names.some((name) => NEEDS_CARE.test(name))) return normalizedObjectText(object, names, run);
   names.sort();
@@ -108,13 +108,13 @@ function objectText(object: Record<string, unknown>, run: Run): string {
 }
 
 /** The rare case: names that NFC may change are sorted as what they become, and stay apart. */
-function normalizedObjectText(object: Record<string, unknown>, names: readonly string[], run: Run): string {
+function normalizedObjectText(object: Record<string, unknown>, names: readonly string[], run: CanonicalWalk): string {
   const pairs = names.map((name) => ({ name, normal: name.normalize('NFC') }));
   pairs.sort((a, b) => (a.normal < b.normal ? -1 : a.normal > b.normal ? 1 : 0));
   let previous: string | undefined;
   const members = pairs.map(({ name, normal }) => {
     run.path.push(name);
-    if (normal === previous) throw refusal('is the same property name as another one in Unicode NFC', run.path);
+    if (normal === previous) throw jsonRefusal('is the same property name as another one in Unicode NFC', run.path);
     previous = normal;
     const member = `${quote(normal, run)}:${textOf(object[name], run)}`;
     run.path.pop();
@@ -123,7 +123,7 @@ function normalizedObjectText(object: Record<string, unknown>, names: readonly s
   return `{${members.join(',')}}`;
 }
 
-function stringText(text: string, run: Run): string {
+function stringText(text: string, run: CanonicalWalk): string {
   if (!NEEDS_CARE.test(text)) return `"${text}"`;
   if (!run.nfc) return quote(text, run);
   const normal = text.normalize('NFC');
@@ -132,9 +132,9 @@ function stringText(text: string, run: Run): string {
 }
 
 /** ECMAScript escapes exactly as RFC 8785 section 3.2.2.2 asks; half a pair would be escaped, and is refused. */
-function quote(text: string, run: Run): string {
+function quote(text: string, run: CanonicalWalk): string {
   if (!NEEDS_CARE.test(text)) return `"${text}"`;
-  if (LONE_SURROGATE.test(text)) throw refusal('holds half a surrogate pair', run.path);
+  if (LONE_SURROGATE.test(text)) throw jsonRefusal('holds half a surrogate pair', run.path);
   return JSON.stringify(text);
 }
 

@@ -42,7 +42,7 @@ interface Walk {
  */
 export function checkJson(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): void {
   const fault = findFault(value, 1, { limits, bytes: 0 });
-  if (fault !== undefined) throw refusal(fault.reason, fault.path);
+  if (fault !== undefined) throw jsonRefusal(fault.reason, fault.path);
 }
 
 /** As `checkJson`, but the refusal is a value. */
@@ -51,7 +51,7 @@ export function findJsonFault(value: unknown, limits: JsonLimits = ARGUMENT_LIMI
   return fault && { pointer: pointerOf(fault.path), reason: fault.reason };
 }
 
-export function refusal(reason: string, path: readonly (string | number)[]): McpOnceError {
+export function jsonRefusal(reason: string, path: readonly (string | number)[]): McpOnceError {
   const pointer = pointerOf(path);
   return new McpOnceError('invalid_input', `${pointer === '' ? 'the value as a whole' : pointer} ${reason}`);
 }

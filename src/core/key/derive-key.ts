@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Upstream } from '../tool/types.ts';
 import { canonicalize, withoutUndefined } from './canonical-json.ts';
 
 /**
@@ -16,13 +17,6 @@ export interface Scope {
   readonly tenant: string;
   readonly subject: string;
   readonly conversation?: string | undefined;
-}
-
-/** Where the effect happens. */
-export interface Upstream {
-  readonly origin: string;
-  readonly mode: string;
-  readonly account: string;
 }
 
 export type KeySource = 'host' | 'identical' | 'latest' | 'same-call' | 'call';

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Scope, Upstream } from './derive-key.ts';
+import type { Upstream } from '../tool/types.ts';
+import type { Scope } from './derive-key.ts';
 
 const STATE_FORMAT = 1;
 /** `q1.<kind>.<count>.<generation>.<round>.<expires>.<key>.<mac>`: counts in decimal, the last two in base64url. */

@@ -2,7 +2,14 @@ import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import type { EntryCodec } from './codec.ts';
-import { type Held, isUnresolved, type KeptInput, type KeptStep, type OperationRecord, type Status } from './record.ts';
+import {
+  isUnresolved,
+  type KeptInput,
+  type KeptStep,
+  type OperationRecord,
+  type Status,
+  type StoredRecord,
+} from './record.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one write is tried against a record that keeps changing under it. */
@@ -35,13 +42,13 @@ export class Claim {
   readonly #clock: Clock;
   readonly #settings: ClaimSettings;
   readonly #token: string;
-  #held: Held;
+  #held: StoredRecord;
   #renewedMs: number;
   #lost = false;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param claimedMs monotonic time from *before* the write that won the claim was sent. */
-  constructor({ store, codec, clock, settings }: ClaimContext, held: Held, claimedMs: number) {
+  constructor({ store, codec, clock, settings }: ClaimContext, held: StoredRecord, claimedMs: number) {
     this.#store = store;
     this.#codec = codec;
     this.#clock = clock;
@@ -148,7 +155,7 @@ export class Claim {
     return false;
   }
 
-  #next(change: Change): Held {
+  #next(change: Change): StoredRecord {
     const current = this.#held.record;
     const record = change({
       ...current,
@@ -159,7 +166,7 @@ export class Claim {
     return { record, bytes: this.#codec.encode(record.key, record) };
   }
 
-  async #swap(next: Held, ttlMs: number, options: { wake?: boolean }): Promise<boolean> {
+  async #swap(next: StoredRecord, ttlMs: number, options: { wake?: boolean }): Promise<boolean> {
     try {
       return await this.#store.compareAndSet(next.record.key, this.#held.bytes, next.bytes, ttlMs, options);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BoundedMap } from '../bounded-map.ts';
 import { McpOnceError } from '../errors.ts';
 import { type EncryptionKey, seal, unseal } from './encryption.ts';
 import {
@@ -9,25 +10,26 @@ import {
   type LedgerEntry,
   readValue,
   recordFormat,
+  type StoredRecord,
   sealedKind,
   storedForm,
 } from './record.ts';
 import { encodeEnvelope } from './stores/envelope.ts';
 
 /**
- * How entries become the bytes of a store, and are read again. What the ledger compares and replaces are always the
- * stored bytes themselves, so that a store, and the state table, know nothing of encryption.
+ * Encodes entries to the bytes in a store, and decodes them. The ledger compares and replaces stored bytes only, so
+ * stores and the state table need no knowledge of encryption.
  */
 export interface EntryCodec {
-  /** @param key under which the bytes are stored: bytes that are sealed open under no other. */
+  /** @param key the key in the store. Sealed bytes can be opened under this key only. */
   encode(key: string, entry: LedgerEntry): string;
   /** @throws McpOnceError `record_unreadable` */
   decode(key: string, bytes: string): LedgerEntry;
-  /** False for an entry that `encode` would seal otherwise: with another key, or at all. */
+  /** Returns false for bytes that `encode` would seal with another encryption key, or seal at all. */
   isCurrent(bytes: string): boolean;
 }
 
-/** Entries as they are, in JSON. */
+/** Stores entries as JSON, not encrypted. */
 export const plainCodec: EntryCodec = Object.freeze({
   encode: (_: string, entry: LedgerEntry) => encodeEntry(entry),
   decode: (_: string, bytes: string) => decodeEntry(bytes),
@@ -42,14 +44,14 @@ const sealed = z.object({
 });
 
 /**
- * Entries sealed with the first of the keys, and opened with whichever of them they were sealed with. What was
- * written before anything was sealed is read as it is. Without keys: `plainCodec`.
+ * Returns a codec that seals entries with the first key and opens entries sealed with any of the keys. It also reads
+ * entries that are not sealed. Without keys it returns `plainCodec`.
  */
 export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
   const [first] = keys;
   if (first === undefined) return plainCodec;
   const known = new Map(keys.map((key) => [key.id, key]));
-  // Base64 is the same in JSON: what stands around it is made once.
+  // JSON does not escape base64, so the text around it is the same for every entry.
   const empty = encodeEnvelope({ v: recordFormat, kind: sealedKind, keyId: first.id, box: '' });
   const [before, after] = [empty.slice(0, -3), empty.slice(-3)];
   return Object.freeze({
@@ -69,7 +71,7 @@ export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
 
 function opened(known: ReadonlyMap<string, EncryptionKey>, key: string, value: unknown): unknown {
   const parsed = sealed.safeParse(value);
-  if (!parsed.success) throw unreadable('the stored record is encrypted in a way that this version does not read');
+  if (!parsed.success) throw unreadable('this version cannot read the encryption format of the stored record');
   const { keyId, box } = parsed.data;
   const used = known.get(keyId);
   if (!used) {
@@ -79,7 +81,7 @@ function opened(known: ReadonlyMap<string, EncryptionKey>, key: string, value: u
   const text = unseal(used, key, box);
   if (text === undefined) {
     throw unreadable(
-      `the stored record does not open with the key ${JSON.stringify(keyId)}: it was changed, it belongs to another operation, or that id now names another key`,
+      `the stored record cannot be decrypted with the key ${JSON.stringify(keyId)}: the record was altered or belongs to another operation, or this id now names another key`,
     );
   }
   return JSON.parse(text);
@@ -87,4 +89,37 @@ function opened(known: ReadonlyMap<string, EncryptionKey>, key: string, value: u
 
 function unreadable(message: string): McpOnceError {
   return new McpOnceError('record_unreadable', message);
+}
+
+/** How many records are kept decoded. */
+const decodedMax = 256;
+/** The longest stored record that is kept decoded, in characters. */
+const decodedCharsMax = 16_384;
+
+/** Decodes entries. Keeps records that were replayed lately, so that the same bytes are not parsed and checked again. */
+export class DecodedEntries {
+  readonly #codec: EntryCodec;
+  readonly #known = new BoundedMap<string, StoredRecord>(decodedMax);
+
+  constructor(codec: EntryCodec) {
+    this.#codec = codec;
+  }
+
+  /** @throws McpOnceError `record_unreadable` */
+  decode(key: string, bytes: string): LedgerEntry {
+    const known = this.#known.get(key);
+    if (known?.bytes === bytes) return known.record;
+    const entry = this.#codec.decode(key, bytes);
+    if (entry.kind === 'operation' && entry.status.state === 'succeeded' && bytes.length <= decodedCharsMax) {
+      this.#known.set(key, { record: deepFreeze(entry), bytes });
+    }
+    return entry;
+  }
+}
+
+/** Freezes a record that many replays share. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) deepFreeze(member);
+  return Object.freeze(value);
 }

@@ -2,9 +2,8 @@ import type { Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, type ClaimContext, retentionOf } from './claim.ts';
-import { type EntryCodec, plainCodec } from './codec.ts';
-import { DecodedEntries } from './decoded.ts';
-import { LapseWatch } from './lapse.ts';
+import { DecodedEntries, type EntryCodec, plainCodec } from './codec.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import {
   type ClaimRequest,
   continued,
@@ -15,8 +14,8 @@ import {
   type Owner,
   resumed,
 } from './new-record.ts';
-import { type Held, type LedgerEntry, type OperationRecord, recordFormat } from './record.ts';
-import { abandoned, decide, type Verdict } from './state-table.ts';
+import { type LedgerEntry, type OperationRecord, recordFormat, type StoredRecord } from './record.ts';
+import { abandoned, type ClaimDecision, decide } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one claim is tried against a record that keeps changing under it. */
@@ -39,10 +38,10 @@ export interface LedgerOptions {
   readonly settings: LedgerSettings;
 }
 
-export type ClaimAnswer =
+export type ClaimResult =
   | { readonly type: 'claimed'; readonly claim: Claim }
   | { readonly type: 'alias'; readonly of: string }
-  | { readonly type: Exclude<Verdict['type'], ClaimVerdict | 'stale'>; readonly held: Held }
+  | { readonly type: Exclude<ClaimDecision['type'], ClaimVerdict | 'stale'>; readonly held: StoredRecord }
   /** There may be no such operation any more. */
   | { readonly type: 'stale' };
 
@@ -54,7 +53,7 @@ type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume' | 'continue';
 export class Ledger {
   readonly store: Store;
   readonly codec: EntryCodec;
-  readonly lapses: LapseWatch;
+  readonly leases: LeaseWatch;
   readonly #clock: Clock;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
@@ -63,7 +62,7 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
-    this.lapses = new LapseWatch(options.clock);
+    this.leases = new LeaseWatch(options.clock);
     this.#clock = options.clock;
     this.#randomId = options.randomId;
     this.#settings = options.settings;
@@ -80,16 +79,16 @@ export class Ledger {
    * is being given back.
    * @throws McpOnceError `record_unreadable`
    */
-  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
-      if (request.continues) {
+      if (request.replies) {
         const held = await this.read(request.key);
         const answer = held ? await this.#claimOver(held, request) : ({ type: 'stale' } as const);
         if (answer) return answer;
         continue;
       }
-      let fresh: Held | undefined;
-      const first = (): Held => {
+      let fresh: StoredRecord | undefined;
+      const first = (): StoredRecord => {
         fresh ??= this.#heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
         return fresh;
       };
@@ -110,12 +109,12 @@ export class Ledger {
   }
 
   /** Claims what a finished record leaves free; undefined when the record changed meanwhile. */
-  async #claimOver(held: Held, request: ClaimRequest): Promise<ClaimAnswer | undefined> {
+  async #claimOver(held: StoredRecord, request: ClaimRequest): Promise<ClaimResult | undefined> {
     const { record } = held;
-    const { tool, fingerprint, supersedes, continues } = request;
-    const lapsed = record.status.state === 'in_flight' && this.lapses.leftMs(held) === 0;
+    const { tool, fingerprint, supersedes, replies: continues } = request;
+    const lapsed = record.status.state === 'in_flight' && this.leases.leftMs(held) === 0;
     const nowMs = this.#clock.wallMs();
-    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed, continues });
+    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed, replies: continues });
     switch (verdict.type) {
       case 'next_generation':
         return this.#swapIn(held, nextGeneration(record, request, this.#owner(), nowMs));
@@ -134,7 +133,7 @@ export class Ledger {
   }
 
   /** Reads an operation. Undefined when there is none. @throws McpOnceError `record_unreadable` */
-  async read(key: string): Promise<Held | undefined> {
+  async read(key: string): Promise<StoredRecord | undefined> {
     const bytes = await this.store.get(key);
     if (bytes === undefined) return undefined;
     const entry = this.#decoded.decode(key, bytes);
@@ -146,7 +145,7 @@ export class Ledger {
    * token of ours, so that a late owner's write no longer matches.
    * @returns undefined when the record changed meanwhile.
    */
-  async takeOver(held: Held): Promise<Claim | undefined> {
+  async takeOver(held: StoredRecord): Promise<Claim | undefined> {
     const answer = await this.#swapIn(held, {
       ...held.record,
       ...this.#owner(),
@@ -160,7 +159,7 @@ export class Ledger {
   }
 
   /** Notes that the outcome is unknown. Keeps the token: the owner may still settle the true outcome. */
-  async markUnknown(held: Held, message: string): Promise<boolean> {
+  async markUnknown(held: StoredRecord, message: string): Promise<boolean> {
     if (held.record.status.state === 'unknown') return true;
     const nowMs = this.#clock.wallMs();
     const record: OperationRecord = {
@@ -190,7 +189,7 @@ export class Ledger {
    *
    * @returns undefined when the claim now holds the latch, else the operation that does.
    */
-  async takeLatch(latchKey: string, claim: Claim, mayReplace: (holder: Held) => boolean) {
+  async takeLatch(latchKey: string, claim: Claim, mayReplace: (holder: StoredRecord) => boolean) {
     const { record } = claim;
     const { key: holder, generation, startedAt } = record;
     const wanted: LatchEntry = { v: recordFormat, kind: 'latch', key: latchKey, holder, generation, startedAt };
@@ -218,7 +217,7 @@ export class Ledger {
     return entry?.kind === 'latch' ? entry : undefined;
   }
 
-  async #swapIn(held: Held, record: OperationRecord): Promise<ClaimAnswer | undefined> {
+  async #swapIn(held: StoredRecord, record: OperationRecord): Promise<ClaimResult | undefined> {
     const next = this.#heldOf(record);
     const startedMs = this.#clock.monotonicMs();
     const won = await this.#own(
@@ -228,8 +227,8 @@ export class Ledger {
     return won ? this.#claimed(next, startedMs) : undefined;
   }
 
-  #claimed(held: Held, startedMs: number): ClaimAnswer {
-    this.lapses.forget(held.record.key);
+  #claimed(held: StoredRecord, startedMs: number): ClaimResult {
+    this.leases.forget(held.record.key);
     const claim = new Claim(this.#context, held, startedMs);
     return { type: 'claimed', claim };
   }
@@ -238,7 +237,7 @@ export class Ledger {
    * Runs a write that may win a claim. When its answer is lost (or too few replicas have it), what
    * may have been won is given back, in the background if it must be, since nothing was dispatched.
    */
-  async #own<T>(claimed: () => Held | undefined, write: () => Promise<T>): Promise<T> {
+  async #own<T>(claimed: () => StoredRecord | undefined, write: () => Promise<T>): Promise<T> {
     try {
       return await write();
     } catch (error) {
@@ -249,7 +248,7 @@ export class Ledger {
     }
   }
 
-  async #giveBack(claimed: Held, why: string): Promise<void> {
+  async #giveBack(claimed: StoredRecord, why: string): Promise<void> {
     const { record } = claimed;
     const claim = new Claim(this.#context, claimed, this.#clock.monotonicMs());
     const status = abandoned(record, why, this.#clock.wallMs());
@@ -272,7 +271,7 @@ export class Ledger {
     return retentionOf(record, this.#settings);
   }
 
-  #heldOf(record: OperationRecord): Held {
+  #heldOf(record: OperationRecord): StoredRecord {
     return { record, bytes: this.codec.encode(record.key, record) };
   }
 }

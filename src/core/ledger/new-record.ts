@@ -1,6 +1,6 @@
 import type { KeySource, Scope } from '../key/derive-key.ts';
-import { type Ended, type KeptInput, type OperationRecord, recordFormat, type Status } from './record.ts';
-import type { Continues } from './state-table.ts';
+import { type EndedStatus, type KeptInput, type OperationRecord, recordFormat, type Status } from './record.ts';
+import type { AnsweredRound } from './state-table.ts';
 
 /** What a claim is for: everything of a new record that the call decides. */
 export interface ClaimRequest {
@@ -18,11 +18,11 @@ export interface ClaimRequest {
   /** True for `latest`: another fingerprint is the next write, not a conflict. */
   readonly supersedes: boolean;
   /** The question that the call answers. Such a call makes no record: it goes on with one, or does nothing. */
-  readonly continues?: QuestionReplies | undefined;
+  readonly replies?: QuestionReplies | undefined;
 }
 
 /** An answer to a question of an operation. */
-export type QuestionReplies = Continues & {
+export type QuestionReplies = AnsweredRound & {
   readonly names: readonly string[];
   readonly responses: NonNullable<KeptInput['responses']>;
 };
@@ -34,7 +34,7 @@ export const inFlight = { state: 'in_flight' } as const;
 
 /** What is stored by the first claim of a key. */
 export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
-  const { supersedes: _, continues: __, ...asked } = request;
+  const { supersedes: _, replies: __, ...asked } = request;
   return {
     v: recordFormat,
     kind: 'operation',
@@ -116,12 +116,12 @@ export function continued(
 
 function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> {
   const { generation, attempt, fingerprint, status } = record;
-  const ended = endedOf(status);
+  const ended = endedStatusOf(status);
   return ended ? { previous: { generation, attempt, fingerprint, ended } } : {};
 }
 
 /** The outcome, where there is one. */
-export function endedOf(status: Status): Ended | undefined {
+export function endedStatusOf(status: Status): EndedStatus | undefined {
   const { state } = status;
   return state === 'in_flight' || state === 'unknown' || state === 'waiting' ? undefined : status;
 }

@@ -3,7 +3,7 @@ import { describeError, McpOnceError } from '../errors.ts';
 import { retentionOf } from './claim.ts';
 import type { EntryCodec } from './codec.ts';
 import type { Ledger } from './ledger.ts';
-import type { Ended, Held, OperationRecord, State } from './record.ts';
+import type { EndedStatus, OperationRecord, State, StoredRecord } from './record.ts';
 
 /** What else has a name of its own in the store, and is no operation, whether it can be read or not. */
 const noOperation = /^(?:repeat-secret$|count:)/;
@@ -25,7 +25,7 @@ interface Unreadable {
   readonly message: string;
 }
 
-export type Listed = { readonly type: 'operation'; readonly record: OperationRecord } | Unreadable;
+export type ListedEntry = { readonly type: 'operation'; readonly record: OperationRecord } | Unreadable;
 
 export interface ListFilter {
   readonly state?: State | 'unreadable' | undefined;
@@ -39,8 +39,8 @@ export interface ListFilter {
  * asked for; what is no operation (latches, aliases, the secret) stays out.
  * @throws LedgerUnavailable
  */
-export async function listOperations(ledger: Ledger, filter: ListFilter): Promise<Listed[]> {
-  let kept = new Map<string, Listed>();
+export async function listOperations(ledger: Ledger, filter: ListFilter): Promise<ListedEntry[]> {
+  let kept = new Map<string, ListedEntry>();
   for await (const listed of operations(ledger)) {
     if (!passes(listed, filter)) continue;
     kept.set(keyOf(listed), listed);
@@ -49,14 +49,14 @@ export async function listOperations(ledger: Ledger, filter: ListFilter): Promis
   return [...newest(kept, filter.limit).values()];
 }
 
-async function* operations(ledger: Ledger): AsyncIterable<Listed> {
+async function* operations(ledger: Ledger): AsyncIterable<ListedEntry> {
   for await (const { key, value } of ledger.store.scan()) {
     const listed = listedOf(ledger.codec, key, value);
     if (listed && !noOperation.test(key)) yield listed;
   }
 }
 
-function listedOf(codec: EntryCodec, key: string, bytes: string): Listed | undefined {
+function listedOf(codec: EntryCodec, key: string, bytes: string): ListedEntry | undefined {
   try {
     const entry = codec.decode(key, bytes);
     return entry.kind === 'operation' && !entry.forgotten ? { type: 'operation', record: entry } : undefined;
@@ -65,23 +65,23 @@ function listedOf(codec: EntryCodec, key: string, bytes: string): Listed | undef
   }
 }
 
-function passes(listed: Listed, { state, tool }: ListFilter): boolean {
+function passes(listed: ListedEntry, { state, tool }: ListFilter): boolean {
   if (listed.type === 'unreadable') return tool === undefined && (state === undefined || state === 'unreadable');
   const { record } = listed;
   return (tool === undefined || record.tool === tool) && (state === undefined || record.status.state === state);
 }
 
-function newest(listed: ReadonlyMap<string, Listed>, limit: number): Map<string, Listed> {
+function newest(listed: ReadonlyMap<string, ListedEntry>, limit: number): Map<string, ListedEntry> {
   const sorted = [...listed].sort(([, a], [, b]) => timeOf(b) - timeOf(a));
   return new Map(sorted.slice(0, limit));
 }
 
 /** Unreadable entries first: they are what an operator has to look at. */
-function timeOf(listed: Listed): number {
+function timeOf(listed: ListedEntry): number {
   return listed.type === 'operation' ? listed.record.createdAt : Infinity;
 }
 
-function keyOf(listed: Listed): string {
+function keyOf(listed: ListedEntry): string {
   return listed.type === 'operation' ? listed.record.key : listed.key;
 }
 
@@ -121,7 +121,7 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
  * @throws McpOnceError `operation_not_found`, `record_unreadable`
  * @throws LedgerUnavailable
  */
-export async function showOperation(ledger: Ledger, key: string): Promise<Held> {
+export async function showOperation(ledger: Ledger, key: string): Promise<StoredRecord> {
   const bytes = await ledger.store.get(key);
   if (bytes === undefined) throw notFound(`There is no operation ${key} in the ledger.`);
   const entry = ledger.codec.decode(key, bytes);
@@ -132,7 +132,7 @@ export async function showOperation(ledger: Ledger, key: string): Promise<Held> 
 }
 
 /** What an operator has found out at the upstream. */
-export type Found =
+export type FoundOutcome =
   | { readonly state: 'succeeded'; readonly result: unknown }
   /** It succeeded, and nobody knows what it returned. */
   | { readonly state: 'succeeded' }
@@ -149,7 +149,7 @@ export type Found =
  * lease) or changed meanwhile, `invalid_input` for what has ended, `operation_not_found`, `record_unreadable`.
  * @throws LedgerUnavailable
  */
-export async function resolveOperation(operator: Operator, key: string, found: Found): Promise<OperationRecord> {
+export async function resolveOperation(operator: Operator, key: string, found: FoundOutcome): Promise<OperationRecord> {
   const { ledger, clock } = operator;
   const held = await withoutOwner(operator, await showOperation(ledger, key));
   const { record } = held;
@@ -182,7 +182,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   throw changed(record);
 }
 
-function statusOf(found: Found, record: OperationRecord, settledAt: number): Ended {
+function statusOf(found: FoundOutcome, record: OperationRecord, settledAt: number): EndedStatus {
   if (found.state === 'succeeded') {
     if ('result' in found) return { state: 'succeeded', settledAt, result: found.result };
     const message = 'an operator found that it succeeded, and gave no result';
@@ -245,12 +245,12 @@ function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord)
  * Makes sure that nobody executes the operation: watches an unsettled one until its lease has lapsed.
  * @throws McpOnceError `operation_alive` as soon as its owner shows a sign of life.
  */
-async function withoutOwner(operator: Operator, held: Held): Promise<Held> {
+async function withoutOwner(operator: Operator, held: StoredRecord): Promise<StoredRecord> {
   const { ledger, clock, onWatch } = operator;
   const { record } = held;
   if (record.status.state !== 'in_flight') return held;
   for (;;) {
-    const leftMs = ledger.lapses.leftMs(held);
+    const leftMs = ledger.leases.leftMs(held);
     if (leftMs === 0) return held;
     onWatch?.(leftMs);
     // Owners renew at a third of the lease: a living one is seen soon.

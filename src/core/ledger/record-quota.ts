@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BoundedMap } from '../bounded-map.ts';
 import type { Clock } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
@@ -54,7 +55,7 @@ interface Count {
  */
 export class RecordQuota {
   readonly #options: QuotaOptions;
-  readonly #counts = new Map<string, Count>();
+  readonly #counts = new BoundedMap<string, Count>(namesMax);
 
   constructor(options: QuotaOptions) {
     this.#options = options;
@@ -100,10 +101,8 @@ export class RecordQuota {
     const known = this.#counts.get(name);
     if (known) return known;
     const [oldest] = this.#counts;
-    if (oldest && this.#counts.size >= namesMax) {
-      void this.#write(...oldest);
-      this.#counts.delete(oldest[0]);
-    }
+    // The map evicts it below.
+    if (oldest && this.#counts.size >= namesMax) void this.#write(...oldest);
     const made: Count = { known: 0, readAtMs: -1, unwritten: 0, writtenAtMs: this.#options.clock.monotonicMs() };
     this.#counts.set(name, made);
     return made;
@@ -123,7 +122,7 @@ export class RecordQuota {
     const startedMs = clock.monotonicMs();
     const known = count.known;
     const keys = Array.from({ length: this.#days }, (_, ago) => this.#keyOf(name, ago));
-    const found = await Promise.all(keys.map((key) => countIn(opened, key)));
+    const found = await Promise.all(keys.map((key) => readCount(opened, key)));
     // What was written while the days were read may be among them or not: rather too many than too few.
     count.known = found.reduce((sum, each) => sum + each, 0) + (count.known - known);
     count.readAtMs = startedMs;
@@ -152,7 +151,7 @@ export class RecordQuota {
       for (let tries = 0; tries < triesMax; tries += 1) {
         const found = await store.putIfAbsent(key, encode(more), ttlMs);
         if (found === undefined) return;
-        const next = encode(heldIn(codec.decode(key, found)) + more);
+        const next = encode(countOf(codec.decode(key, found)) + more);
         if (await store.compareAndSet(key, found, next, ttlMs)) return;
       }
       throw new Error(`the count changed ${triesMax} times`);
@@ -182,18 +181,18 @@ function hashOf(name: string): string {
 }
 
 /** A count that does not open refuses nobody: only the calls whose own records do not are refused. */
-async function countIn({ store, codec }: Pick<Ledger, 'store' | 'codec'>, key: string): Promise<number> {
+async function readCount({ store, codec }: Pick<Ledger, 'store' | 'codec'>, key: string): Promise<number> {
   const bytes = await store.get(key);
   if (bytes === undefined) return 0;
   try {
-    return heldIn(codec.decode(key, bytes));
+    return countOf(codec.decode(key, bytes));
   } catch (error) {
     emit({ type: 'ledger_fault', operation: key, message: describeError(error) });
     return 0;
   }
 }
 
-function heldIn(entry: ReturnType<Ledger['codec']['decode']>): number {
+function countOf(entry: ReturnType<Ledger['codec']['decode']>): number {
   return entry.kind === 'count' ? entry.held : 0;
 }
 

@@ -132,14 +132,14 @@ const latch = z.object({
 const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
 
 /** How many records somebody has made on one day (see record-quota.ts). */
-const counted = z.object({
+const recordCount = z.object({
   v: z.literal(recordFormat),
   kind: z.literal('count'),
   key: z.string(),
   held: z.int().min(0),
 });
 
-const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, counted]);
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, recordCount]);
 
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;
@@ -148,11 +148,11 @@ export type KeptInput = z.infer<typeof input>;
 export type Reply = z.infer<typeof reply>;
 export type Stub = z.infer<typeof stub>;
 export type Status = OperationRecord['status'];
-export type Ended = z.infer<typeof ended>;
+export type EndedStatus = z.infer<typeof ended>;
 export type State = Status['state'];
 
-/** One version of a record: what it says, and the exact bytes that say it. */
-export interface Held {
+/** One version of a record, with the exact bytes that are in the store. */
+export interface StoredRecord {
   readonly record: OperationRecord;
   readonly bytes: string;
 }

@@ -1,7 +1,7 @@
 import type { OperationRecord, Status } from './record.ts';
 
 /** What a claim finds, as data: the whole state table is `decide`. */
-export type Verdict =
+export type ClaimDecision =
   | { readonly type: 'next_generation' }
   | { readonly type: 'next_attempt' }
   /** Goes on at the step that failed. */
@@ -22,14 +22,14 @@ export type Verdict =
   | { readonly type: 'stale' };
 
 /** Which question of which generation a call answers, and with what. */
-export interface Continues {
+export interface AnsweredRound {
   readonly generation: number;
   readonly attempt: number;
   readonly round: number;
   readonly digest: string;
 }
 
-export interface Question {
+export interface ClaimFacts {
   readonly record: Pick<
     OperationRecord,
     'tool' | 'fingerprint' | 'windowMs' | 'status' | 'generation' | 'attempt' | 'steps' | 'inputs'
@@ -43,16 +43,16 @@ export interface Question {
   /** True when the record's lease was watched and lapsed. */
   readonly lapsed: boolean;
   /** Of a call that answers a question. */
-  readonly continues?: Continues | undefined;
+  readonly replies?: AnsweredRound | undefined;
 }
 
 /** DESIGN: "The ledger", the table of `claim`. Pure; the row "none" is the store's `putIfAbsent`. */
-export function decide(question: Question): Verdict {
+export function decide(question: ClaimFacts): ClaimDecision {
   const { record, nowMs } = question;
   const same = record.tool === question.tool && record.fingerprint === question.fingerprint;
-  const other: Verdict = question.supersedes ? { type: 'next_generation' } : { type: 'conflict' };
+  const other: ClaimDecision = question.supersedes ? { type: 'next_generation' } : { type: 'conflict' };
   const { status } = record;
-  if (question.continues) return decideRound(question, question.continues, same);
+  if (question.replies) return decideRound(question, question.replies, same);
   switch (status.state) {
     case 'in_flight':
       if (question.lapsed) return { type: 'recover' };
@@ -76,7 +76,7 @@ export function decide(question: Question): Verdict {
   }
 }
 
-function resumed(same: boolean): Verdict {
+function resumed(same: boolean): ClaimDecision {
   return same ? { type: 'resume' } : { type: 'conflict' };
 }
 
@@ -84,7 +84,7 @@ function resumed(same: boolean): Verdict {
  * The table of a call that answers a question. Each question is answered once: the same answer again is the
  * same call again, another one is a conflict, and what is not open any more executes nothing.
  */
-function decideRound({ record, nowMs, lapsed }: Question, continues: Continues, same: boolean): Verdict {
+function decideRound({ record, nowMs, lapsed }: ClaimFacts, continues: AnsweredRound, same: boolean): ClaimDecision {
   const { status, generation, attempt } = record;
   if (!same || generation !== continues.generation) return { type: 'stale' };
   const given = record.inputs?.find((input) => input.attempt === continues.attempt && input.round === continues.round);

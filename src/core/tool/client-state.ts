@@ -51,6 +51,6 @@ export function clientWarnings(states: readonly ClientState[]): string[] {
 }
 
 /** Whether something was set, and not as it has to be. */
-export function isWrong(states: readonly ClientState[]): boolean {
+export function hasWrongClient(states: readonly ClientState[]): boolean {
   return states.some(({ state }) => state.type === 'wrong');
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Claim } from '../../../src/core/ledger/claim.ts';
 import { type EntryCodec, plainCodec } from '../../../src/core/ledger/codec.ts';
-import { type ClaimAnswer, Ledger } from '../../../src/core/ledger/ledger.ts';
+import { type ClaimResult, Ledger } from '../../../src/core/ledger/ledger.ts';
 import type { ClaimRequest } from '../../../src/core/ledger/new-record.ts';
 import type { OperationRecord } from '../../../src/core/ledger/record.ts';
 import { storeFromKeyv } from '../../../src/core/ledger/stores/keyv.ts';
@@ -63,7 +63,7 @@ function request(changes: Partial<ClaimRequest> = {}): ClaimRequest {
   };
 }
 
-function claimOf(answer: ClaimAnswer): Claim {
+function claimOf(answer: ClaimResult): Claim {
   if (answer.type !== 'claimed') throw new Error(`expected a claim, got ${answer.type}`);
   return answer.claim;
 }
@@ -110,7 +110,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     const again = await Promise.all(Array.from({ length: 20 }, () => ledger().claim(request())));
     const [winner, ...others] = again.filter(({ type }) => type === 'claimed');
     expect(others).toHaveLength(0);
-    const claim = claimOf(winner as ClaimAnswer);
+    const claim = claimOf(winner as ClaimResult);
     expect(claim.record.attempt).toBe(2);
     const held = await ledger().read('k');
     if (!held) throw new Error('the record is there');
@@ -219,8 +219,8 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     const watching = await engine.ledger();
     const held = await watching.read('k');
     if (!held) throw new Error('the record is there');
-    expect(watching.lapses.leftMs(held)).toBeGreaterThan(200);
-    await expect.poll(() => watching.lapses.leftMs(held)).toBe(0);
+    expect(watching.leases.leftMs(held)).toBeGreaterThan(200);
+    await expect.poll(() => watching.leases.leftMs(held)).toBe(0);
     expect((await watching.claim(record)).type).toBe('recover');
     expect(await watching.takeOver(held)).toBeDefined();
   });

@@ -7,7 +7,7 @@ import type { Claim } from '../../../src/core/ledger/claim.ts';
 import { Ledger } from '../../../src/core/ledger/ledger.ts';
 import type { ClaimRequest } from '../../../src/core/ledger/new-record.ts';
 import {
-  type Found,
+  type FoundOutcome,
   forgetOperation,
   ledgerStats,
   listOperations,
@@ -184,7 +184,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(await claim.renew()).toBe(false);
     });
 
-    test.each<[string, Found]>([
+    test.each<[string, FoundOutcome]>([
       ['succeeded', { state: 'succeeded', result: {} }],
       ['failed', { state: 'failed' }],
     ])('what has %s is refused', async (state, found) => {

@@ -130,7 +130,7 @@ describe('a record that was changed', () => {
       const bytes = Buffer.from(box);
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
       expect(() => codec.decode(key, spoilt(bytes)), `byte ${at}`).toThrow(
-        unreadable(/does not open with the key "k"/),
+        unreadable(/cannot be decrypted with the key "k"/),
       );
     }
     for (const length of [0, 1, 27, 28, box.length - 1]) {
@@ -142,7 +142,7 @@ describe('a record that was changed', () => {
     await store.compareAndSet(key, value, spoilt(flipped), 60_000);
     const refused = refusalOf(await call('create_thing', { item: 'a' }));
     expect(refused.code).toBe('record_unreadable');
-    expect(refused.message).toMatch(/does not open with the key "k".*Nothing was executed/);
+    expect(refused.message).toMatch(/cannot be decrypted with the key "k".*Nothing was executed/);
     expect(upstream.effects).toHaveLength(1);
     expect(await store.get(key)).toBe(spoilt(flipped));
     // Mended, it is what it was.
@@ -177,8 +177,8 @@ describe('a record that was changed', () => {
   });
 
   test.each([
-    ['{"value":{"v":1,"kind":"sealed","keyId":"k"}}', /encrypted in a way that this version does not read/],
-    ['{"value":{"v":2,"kind":"sealed","keyId":"k","box":""}}', /encrypted in a way that this version does not read/],
+    ['{"value":{"v":1,"kind":"sealed","keyId":"k"}}', /this version cannot read the encryption format/],
+    ['{"value":{"v":2,"kind":"sealed","keyId":"k","box":""}}', /this version cannot read the encryption format/],
     ['{"value":{"v":2,"kind":"operation"}}', /format 2/],
     ['{"value":{"v":1,"kind":"operation"}}', /does not parse/],
     ['junk', /not valid JSON/],

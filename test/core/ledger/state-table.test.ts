@@ -124,7 +124,7 @@ describe('the state table of a call that answers a question', () => {
   ) => {
     const { lapsed = false, nowMs = inside, attempt = 1, generation = 1, fingerprint = 'f' } = more;
     const record = { tool: 't', fingerprint: 'f', windowMs, status, generation, attempt, steps: [], inputs };
-    return decide({ record, tool: 't', fingerprint, supersedes: false, nowMs, lapsed, continues: answer }).type;
+    return decide({ record, tool: 't', fingerprint, supersedes: false, nowMs, lapsed, replies: answer }).type;
   };
   const table: [string, Status, string][] = [
     ['in flight', states['in flight'] as Status, 'in_flight'],

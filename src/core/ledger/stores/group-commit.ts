@@ -1,14 +1,14 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { LedgerUnavailable } from '../../errors.ts';
 import { SqliteCheckpoint } from './sqlite-checkpoint.ts';
-import { isBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
+import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 
 /** What `read` answers when the step has to write. */
 export const mustWrite = Symbol('must write');
 
 /** One primitive. Both functions are synchronous and may run more than once: what is rolled back is asked again. */
-export interface Step<T> {
+export interface CommitStep<T> {
   /** Steps on one key keep their order. */
   readonly key: string;
   /** Answers without a lock where that is possible, so that a replay neither writes nor waits. */
@@ -17,7 +17,7 @@ export interface Step<T> {
 }
 
 interface QueuedStep {
-  readonly step: Step<unknown>;
+  readonly step: CommitStep<unknown>;
   readonly deadline: number;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -64,7 +64,7 @@ export class GroupCommit {
     return this.#arrived.length + this.#writing.length > 0 || this.checkpoint.due;
   }
 
-  async run<T>(step: Step<T>): Promise<T> {
+  async run<T>(step: CommitStep<T>): Promise<T> {
     if (!this.database.open) throw new LedgerUnavailable(`The ledger file ${this.path} is closed.`);
     const queued = this.#arrived.length + this.#writing.length;
     if (queued >= queueLengthMax) {
@@ -88,7 +88,7 @@ export class GroupCommit {
     this.database.close();
   }
 
-  #queue<T>(step: Step<T>): Promise<T> {
+  #queue<T>(step: CommitStep<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const deadline = performance.now() + this.#lockTimeoutMs;
       this.#arrived.push({ step, deadline, resolve: resolve as (answer: unknown) => void, reject });
@@ -97,12 +97,12 @@ export class GroupCommit {
   }
 
   /** @throws LedgerUnavailable for any fault but a lock, which the step then waits for with the writes. */
-  #tryRead<T>(step: Step<T>): T | typeof mustWrite {
+  #tryRead<T>(step: CommitStep<T>): T | typeof mustWrite {
     if (step.read === undefined) return mustWrite;
     try {
       return step.read();
     } catch (error) {
-      if (isBusy(error)) return mustWrite;
+      if (isSqliteBusy(error)) return mustWrite;
       throw sqliteFault(error, this.path);
     }
   }
@@ -152,7 +152,7 @@ export class GroupCommit {
       // One statement is a transaction by itself.
       answers = steps.length === 1 && only !== undefined ? [only.step.write()] : this.#inOneTransaction(steps);
     } catch (error) {
-      if (isBusy(error)) this.#retryLater(steps);
+      if (isSqliteBusy(error)) this.#retryLater(steps);
       else for (const { reject } of steps) reject(sqliteFault(error, this.path));
       return;
     }

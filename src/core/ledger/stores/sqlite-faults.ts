@@ -1,7 +1,7 @@
 import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
 
 /** Another connection holds the lock: nothing was done, ask again. */
-export function isBusy(error: unknown): boolean {
+export function isSqliteBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { LedgerUnavailable } from '../../errors.ts';
-import { isBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
+import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 
 /** The version of the table below; a file with a newer one belongs to a newer mcp-once. */
 const formatVersion = 1;
@@ -114,7 +114,7 @@ async function whileBusy<T>(path: string, timeoutMs: number, attempt: () => T): 
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      if (!isSqliteBusy(error)) throw error;
       const waitedMs = Math.round(performance.now() - startedAt);
       if (waitedMs >= timeoutMs) throw lockedTooLong(path, waitedMs);
       await delay(1 + Math.random() * 20);

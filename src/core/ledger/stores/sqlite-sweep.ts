@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Statement } from 'better-sqlite3';
 import type { GroupCommit } from './group-commit.ts';
-import { isBusy, sqliteFault } from './sqlite-faults.ts';
+import { isSqliteBusy, sqliteFault } from './sqlite-faults.ts';
 
 /** One slice is one commit and one pause of the event loop: its size follows how long the last one took. */
 const sliceTargetMs = 3;
@@ -70,7 +70,7 @@ export class SqliteSweep {
       return changes;
     } catch (error) {
       // Another process writes, and perhaps sweeps: the next run will do.
-      if (isBusy(error)) return 0;
+      if (isSqliteBusy(error)) return 0;
       throw sqliteFault(error, this.#group.path);
     }
   }

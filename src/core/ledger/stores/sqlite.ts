@@ -1,6 +1,6 @@
 import { Keyv } from 'keyv';
 import { LedgerUnavailable, McpOnceError } from '../../errors.ts';
-import { GroupCommit, mustWrite, type Step } from './group-commit.ts';
+import { type CommitStep, GroupCommit, mustWrite } from './group-commit.ts';
 import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
 import { KeyvSqlite } from './sqlite-adapter.ts';
 import { expiry, type SqliteEntries, sqliteEntries } from './sqlite-entries.ts';
@@ -172,7 +172,7 @@ class SqliteStore implements Store {
     this.#wake.close();
   }
 
-  #run<T>(step: Step<T>): Promise<T> {
+  #run<T>(step: CommitStep<T>): Promise<T> {
     return this.#closed ? Promise.reject(this.#isClosed()) : this.#group.run(step);
   }
 

@@ -4,7 +4,7 @@ import { isPlainObject } from './check-json.ts';
 export type Schema = Record<string, unknown>;
 
 /** What a schema says of null as a property. `closed`: nothing, and lets no such property in. `open`: nothing. */
-export type Verdict = 'refuses' | 'allows' | 'closed' | 'open';
+export type NullRule = 'refuses' | 'allows' | 'closed' | 'open';
 
 /** In place of a reference that cannot be followed: nothing is known of it, so everything is possible. */
 export const OPAQUE: Schema = Object.freeze({});
@@ -15,7 +15,7 @@ const VERBATIM_FORMATS: ReadonlySet<unknown> = new Set(['binary', 'byte', 'path'
 const POINTER_STEPS_MAX = 64;
 
 /** A schema taken apart: all `facets` hold at once; of each branching one branch holds. */
-export interface Flat {
+export interface FlatSchema {
   readonly facets: readonly Schema[];
   readonly branchings: readonly (readonly unknown[])[];
 }
@@ -24,7 +24,7 @@ export interface Flat {
  * Follows what always holds (`$ref`, `allOf`) and sets apart what holds in one case or another
  * (`anyOf`, `oneOf`, `if`, `dependentSchemas`). `not` says nothing that is needed here.
  */
-export function flatten(schemas: readonly unknown[], root: Schema): Flat {
+export function flatten(schemas: readonly unknown[], root: Schema): FlatSchema {
   const facets = new Set<Schema>();
   const branchings = new Map<unknown, readonly unknown[]>();
   const waiting = [...schemas];
@@ -97,14 +97,14 @@ function listOf({ prefixItems, items }: Schema): readonly unknown[] {
 }
 
 /** One branch that allows null, or that lets anything in, is enough to leave null alone. */
-export function unionVerdict(branches: readonly Verdict[]): Verdict {
+export function unionNullRule(branches: readonly NullRule[]): NullRule {
   if (branches.includes('allows')) return 'allows';
   if (branches.includes('open')) return 'open';
   return branches.includes('refuses') ? 'refuses' : 'closed';
 }
 
 /** The default that all these have in common. */
-export function agreed(facets: readonly Schema[]): { readonly value: unknown } | undefined {
+export function agreedDefault(facets: readonly Schema[]): { readonly value: unknown } | undefined {
   const [first, ...others] = facets;
   if (first === undefined || others.some((other) => !sameJson(other.default, first.default))) return undefined;
   return { value: first.default };

@@ -1,0 +1,51 @@
+import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
+import type { StoredRecord } from './record.ts';
+
+/** How many records are watched at once. The oldest watch is dropped beyond it. */
+const watchesMax = 10_000;
+
+interface Watch {
+  readonly bytes: string;
+  readonly sinceMs: number;
+}
+
+/**
+ * Decides whether a lease has lapsed without trusting that the clocks of machines agree. A lease lapses when this
+ * process has watched its record stay unrenewed for one full lease, on its own monotonic clock. When the wall clock
+ * says that the lease ended over one lease ago, half a lease of watching is enough. A watch outlives the call that
+ * began it.
+ */
+export class LeaseWatch {
+  readonly #clock: Clock;
+  readonly #watches = new BoundedMap<string, Watch>(watchesMax);
+  readonly #seen = new BoundedMap<string, number>(watchesMax);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Returns the ms until the lease counts as lapsed if these bytes stay in the store; 0 when it has lapsed. */
+  leftMs({ record, bytes }: StoredRecord): number {
+    const nowMs = this.#clock.monotonicMs();
+    const known = this.#watches.get(record.key);
+    if (known?.bytes !== bytes) this.#watches.set(record.key, { bytes, sinceMs: nowMs });
+    const watchedMs = known?.bytes === bytes ? nowMs - known.sinceMs : 0;
+    const longPast = this.#clock.wallMs() - record.renewedAt > 2 * record.leaseMs;
+    const neededMs = longPast ? record.leaseMs / 2 : record.leaseMs;
+    return Math.max(0, neededMs - watchedMs);
+  }
+
+  /** Returns the ms since this process first saw `mark` on a record, by its monotonic clock. */
+  seenForMs(key: string, mark: number): number {
+    const name = `${key} ${mark}`;
+    const nowMs = this.#clock.monotonicMs();
+    const sinceMs = this.#seen.get(name) ?? nowMs;
+    this.#seen.set(name, sinceMs);
+    return nowMs - sinceMs;
+  }
+
+  forget(key: string): void {
+    this.#watches.delete(key);
+  }
+}
