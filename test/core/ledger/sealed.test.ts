@@ -173,7 +173,9 @@ describe('a record that was changed', () => {
       { id: 'l', secret },
     ]);
     const bytes = codec.encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' });
-    expect(() => codec.decode('a', bytes.replace('"keyId":"k"', '"keyId":"l"'))).toThrow(unreadable(/cannot be decrypted/));
+    expect(() => codec.decode('a', bytes.replace('"keyId":"k"', '"keyId":"l"'))).toThrow(
+      unreadable(/cannot be decrypted/),
+    );
   });
 
   test.each([
