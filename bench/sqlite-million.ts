@@ -7,7 +7,7 @@ import { openMemoryStore } from '../src/core/ledger/stores/memory.ts';
 import { openSqliteStore } from '../src/core/ledger/stores/sqlite.ts';
 import type { Store } from '../src/core/ledger/stores/store.ts';
 import { claimAndSettle, claimed, ledgerOver, orderRequests, replay } from './support/engine.ts';
-import { dayMs, type Filled, fillSqlite, keyOf, smallResult, templates } from './support/fill.ts';
+import { dayMs, type Filled, fillSqlite, nthKey, smallResult, templates } from './support/fill.ts';
 import { alternate, block, percentile, ratioOf, typical } from './support/measure.ts';
 import { type BenchContext, microseconds } from './support/report.ts';
 
@@ -81,7 +81,7 @@ async function replays(
   // Plus some, for the time that filling took.
   const alive = Math.ceil(count * (expiredShare + 0.01));
   const anyOf = (from: number, to: number): ClaimRequest => {
-    const key = keyOf(from + Math.floor(Math.random() * (to - from)));
+    const key = nthKey(from + Math.floor(Math.random() * (to - from)));
     return { ...(like as ClaimRequest), key, supersedes: false };
   };
   const ledgers = { few: ledgerOver(few), many: ledgerOver(many) };

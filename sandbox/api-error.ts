@@ -13,11 +13,10 @@ export interface ErrorBody {
 }
 
 /**
- * What an endpoint answers.
+ * The answer of an endpoint.
  *
- * `effects: 'kept'` commits what was written (also for a declined card, 402), `'undone'` rolls it
- * back; either way the answer is saved under the idempotency key. `'none'`: execution never began,
- * so nothing is saved and the same key may be used again.
+ * `effects: 'kept'` commits the writes, also for a declined card (402). `'undone'` rolls them back. Both save the
+ * answer under the idempotency key. `'none'` means that execution never began: nothing is saved and the key is free.
  */
 export interface Answer {
   readonly status: number;
@@ -25,12 +24,12 @@ export interface Answer {
   readonly effects: 'kept' | 'undone' | 'none';
 }
 
-/** Success, with what was written. */
+/** Returns a success that keeps its effects. */
 export function ok(body: object): Answer {
   return { status: 200, body, effects: 'kept' };
 }
 
-/** A refusal, thrown from within an endpoint so that its transaction is rolled back. */
+/** A refusal. Throwing it in an endpoint rolls its transaction back. */
 export class ApiError extends Error {
   readonly answer: Answer;
 
@@ -41,28 +40,28 @@ export class ApiError extends Error {
   }
 }
 
-/** Parameters that fail validation: no endpoint ran, so nothing is saved under the key. */
+/** Returns the refusal of invalid parameters. No endpoint ran, so nothing is saved under the key. */
 export function invalidParameter(message: string, param: string | undefined, code?: string): ApiError {
   return new ApiError(400, requestError(message, param, code), 'none');
 }
 
-/** A refusal by a running endpoint (an illegal move, a missing customer): saved under the key. */
+/** Returns a refusal by a running endpoint (illegal move, missing customer), saved under the key. */
 export function refused(message: string, param?: string, code?: string): ApiError {
   return new ApiError(400, requestError(message, param, code));
 }
 
-/** An object named in the path (`param` absent, 404) or by a parameter (400) is not there. */
+/** Returns the refusal of a missing object, named in the path (404) or by `param` (400). */
 export function noSuch(noun: string, id: string, param?: string): ApiError {
   const error = requestError(`No such ${noun}: '${id}'`, param ?? 'id', 'resource_missing');
   return new ApiError(param === undefined ? 404 : 400, error);
 }
 
-/** An answer that says nothing of the effect; `effects` says what became of it. */
-export function serverError(status: 500 | 503, message: string, effects: Answer['effects']): Answer {
+/** Returns an answer that does not reveal the effect, which `effects` controls. */
+export function apiServerError(status: 500 | 503, message: string, effects: Answer['effects']): Answer {
   return { status, body: { error: { type: 'api_error', message } satisfies ErrorBody }, effects };
 }
 
-/** A key that is in use (409), or was used for another request (400): never saved. */
+/** Returns the refusal of a key that is in use (409) or was used for another request (400). Never saved. */
 export function idempotencyError(status: 400 | 409, message: string, code?: string): Answer {
   const error: ErrorBody = { type: 'idempotency_error', message };
   if (code !== undefined) error.code = code;

@@ -1,10 +1,10 @@
 import { describeError } from '../src/core/errors.ts';
-import { type Answer, ApiError, invalidParameter, serverError } from './api-error.ts';
-import { atomically, isBusy } from './database.ts';
+import { type Answer, ApiError, apiServerError, invalidParameter } from './api-error.ts';
+import { atomically, isDatabaseBusy } from './database.ts';
 import { type FaultRule, SandboxClosed } from './faults.ts';
 import { decodeForm, type FormHash } from './form.ts';
-import { apiKeyOf, foreignAccount, type ReceivedRequest, type Reply, unauthorized } from './http.ts';
-import type { Outcome } from './idempotency.ts';
+import { apiKeyOf, foreignAccount, type ReceivedRequest, type SandboxResponse, unauthorized } from './http.ts';
+import type { KeyedResult } from './idempotency.ts';
 import { accountOf, newId } from './ids.ts';
 import { limits } from './limits.ts';
 import { clockMs, makeCall, type Parts } from './parts.ts';
@@ -12,8 +12,8 @@ import { route } from './routes.ts';
 
 type Strike = { id: string; rule: FaultRule } | undefined;
 
-/** One request of the API: noted in the journal, struck by a fault or not, answered. */
-export async function handleApi(parts: Parts, request: ReceivedRequest): Promise<Reply> {
+/** Answers one API request: records it in the journal and applies a matching fault. */
+export async function handleApi(parts: Parts, request: ReceivedRequest): Promise<SandboxResponse> {
   const requestId = newId('req');
   const strike = parts.faults.take(request.method, request.path);
   const seq = parts.journal.arrived({
@@ -35,16 +35,16 @@ export async function handleApi(parts: Parts, request: ReceivedRequest): Promise
   return reply;
 }
 
-/** Authentication, then rate limits, then idempotency, then validation, then execution, as Stripe does. */
+/** Checks authentication, rate limits, idempotency and parameters, and executes, in Stripe's order. */
 async function answerRequest(
   parts: Parts,
   request: ReceivedRequest,
   requestId: string,
   strike: Strike,
-): Promise<Reply> {
+): Promise<SandboxResponse> {
   const fault = strike?.rule.fault;
   if (fault === 'refuse') return { kind: 'drop' };
-  const headers = replyHeaders(request, requestId);
+  const headers = responseHeaders(request, requestId);
   try {
     const prepared = prepare(parts, request, requestId, strike);
     const outcome = await execute(parts, prepared, waitOf(parts, strike, 'before_effect'));
@@ -72,12 +72,12 @@ interface Prepared {
   readonly path: string;
   readonly params: FormHash;
   readonly requestId: string;
-  /** Absent for reads, deletes, and where a fault makes us ignore it. */
+  /** Undefined for reads and where a fault ignores it. */
   readonly key: string | undefined;
   run(): Answer;
 }
 
-/** Everything before execution. @throws ApiError; nothing is saved. */
+/** Does everything before execution. @throws ApiError with nothing saved. */
 function prepare(parts: Parts, request: ReceivedRequest, requestId: string, strike: Strike): Prepared {
   const fault = strike?.rule.fault;
   if (fault === 'unauthorized') throw unauthorized('Invalid API Key provided (a fault on request).');
@@ -115,8 +115,12 @@ function prepare(parts: Parts, request: ReceivedRequest, requestId: string, stri
   };
 }
 
-/** The execution, once per idempotency key. */
-async function execute(parts: Parts, prepared: Prepared, wait: (() => Promise<void>) | undefined): Promise<Outcome> {
+/** Executes once per idempotency key. */
+async function execute(
+  parts: Parts,
+  prepared: Prepared,
+  wait: (() => Promise<void>) | undefined,
+): Promise<KeyedResult> {
   const run = () => undoable(parts, prepared.run);
   const { key } = prepared;
   if (key !== undefined) {
@@ -130,12 +134,12 @@ async function execute(parts: Parts, prepared: Prepared, wait: (() => Promise<vo
   return { kind: 'executed', answer };
 }
 
-/** Runs in a transaction of its own (a savepoint within the outer one), undone when it throws. */
+/** Runs in a savepoint within the outer transaction, and rolls it back when it throws. */
 function undoable(parts: Parts, run: () => Answer): Answer {
   try {
     return parts.db.transaction(run)();
   } catch (error) {
-    // A failing database takes the outer transaction with it: nothing happened, nothing is saved.
+    // A database error must roll the outer transaction back: nothing happened, nothing is saved.
     if (isDatabaseError(error)) throw error;
     if (!(error instanceof ApiError)) parts.log(`error: ${describeError(error)}`);
     return answerOf(error);
@@ -146,16 +150,16 @@ function struckAnswer(strike: Strike, run: () => Answer): Answer {
   const rule = strike?.rule;
   if (rule?.fault === 'error_before_effect') {
     return rule.status === 503
-      ? serverError(503, 'The service is unavailable (a fault on request); nothing was executed.', 'none')
-      : serverError(500, 'An unknown error occurred (a fault on request).', 'undone');
+      ? apiServerError(503, 'The service is unavailable (a fault on request); nothing was executed.', 'none')
+      : apiServerError(500, 'An unknown error occurred (a fault on request).', 'undone');
   }
   const answer = run();
   return rule?.fault === 'error_after_effect' && answer.effects === 'kept'
-    ? serverError(500, 'An unknown error occurred (a fault on request).', 'kept')
+    ? apiServerError(500, 'An unknown error occurred (a fault on request).', 'kept')
     : answer;
 }
 
-/** What a fault makes a request wait for, before or after the effect. */
+/** Returns the delay that a fault imposes before or after the effect. */
 function waitOf(
   parts: Parts,
   strike: Strike,
@@ -178,7 +182,7 @@ function formBody(request: ReceivedRequest): string {
   );
 }
 
-/** Reads and deletes are idempotent by themselves: a key has no effect on them. */
+/** Returns the key of a write. Reads ignore keys. */
 function idempotencyKeyOf(request: ReceivedRequest): string | undefined {
   const key = headerOf(request, 'idempotency-key');
   if (request.method !== 'POST' || key === undefined) return undefined;
@@ -187,7 +191,7 @@ function idempotencyKeyOf(request: ReceivedRequest): string | undefined {
   throw new ApiError(400, { type: 'idempotency_error', message }, 'none');
 }
 
-function replyHeaders(request: ReceivedRequest, requestId: string): Record<string, string> {
+function responseHeaders(request: ReceivedRequest, requestId: string): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'request-id': requestId };
   const version = headerOf(request, 'stripe-version');
   const key = headerOf(request, 'idempotency-key');
@@ -196,7 +200,7 @@ function replyHeaders(request: ReceivedRequest, requestId: string): Record<strin
   return headers;
 }
 
-/** Stripe advises its SDKs: not to repeat a saved 500, which is replayed, but to repeat a conflict. */
+/** Adds Stripe's advice to its SDKs: do not retry a saved 500, which is replayed, but retry a conflict. */
 function answered(status: number, bodyText: string, headers: Record<string, string>) {
   if (status === 500) headers['stripe-should-retry'] = 'false';
   if (status === 409) headers['stripe-should-retry'] = 'true';
@@ -205,11 +209,15 @@ function answered(status: number, bodyText: string, headers: Record<string, stri
 
 function answerOf(error: unknown): Answer {
   if (error instanceof ApiError) return error.answer;
-  if (isBusy(error)) {
+  if (isDatabaseBusy(error)) {
     const message = 'This object cannot be accessed right now because another request is accessing it. Try again.';
     return new ApiError(429, { type: 'invalid_request_error', code: 'lock_timeout', message }, 'none').answer;
   }
-  return serverError(500, 'The sandbox itself failed; its log says how.', isDatabaseError(error) ? 'none' : 'undone');
+  return apiServerError(
+    500,
+    'The sandbox itself failed; its log has the reason.',
+    isDatabaseError(error) ? 'none' : 'undone',
+  );
 }
 
 function rateLimited(): ApiError {

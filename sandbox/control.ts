@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { advanceClock } from './database.ts';
 import type { Call } from './endpoint.ts';
 import { faultRule, pathMatches } from './faults.ts';
-import { jsonReply, type ReceivedRequest, type Reply } from './http.ts';
+import { jsonResponse, type ReceivedRequest, type SandboxResponse } from './http.ts';
 import { invoices } from './invoice-record.ts';
 import { linesOf, totalsOf } from './invoice-view.ts';
 import type { JournalEntry } from './journal.ts';
@@ -26,52 +26,52 @@ const awaitQuery = z.strictObject({
   timeoutMs: z.coerce.number().int().min(0).max(limits.awaitMsMax).default(10_000),
 });
 
-/** The sandbox's own endpoints, under `/_sandbox`: to look at it, and to make it misbehave. */
-export async function handleControl(parts: Parts, request: ReceivedRequest): Promise<Reply> {
+/** Answers the control endpoints under `/_sandbox`, which show the sandbox and set faults. */
+export async function handleControl(parts: Parts, request: ReceivedRequest): Promise<SandboxResponse> {
   const query = Object.fromEntries(new URLSearchParams(request.query));
   const invoiceId = /^\/_sandbox\/invoices\/(in_\w{1,64})$/.exec(request.path)?.[1];
   if (request.method === 'GET' && invoiceId !== undefined) return invoicePage(parts, invoiceId);
   switch (`${request.method} ${request.path}`) {
     case 'GET /_sandbox/health':
-      return jsonReply(200, {
+      return jsonResponse(200, {
         status: 'ok',
         notice,
         faultsAllowed: parts.mayMisbehave,
         clockMs: clockMs(parts),
       });
     case 'GET /_sandbox/effects':
-      return checked(effectsQuery, query, ({ rows }) => jsonReply(200, effectsOf(parts, rows)));
+      return checked(effectsQuery, query, ({ rows }) => jsonResponse(200, effectsOf(parts, rows)));
     case 'GET /_sandbox/await':
       return checkedAsync(awaitQuery, query, (wanted) => awaitRequests(parts, wanted));
     case 'GET /_sandbox/faults':
-      return jsonReply(200, { faults: parts.faults.list() });
+      return jsonResponse(200, { faults: parts.faults.list() });
     case 'POST /_sandbox/faults':
       return misbehaving(parts, request, faultRule, (rule) => {
         const id = parts.faults.add(rule);
         return id === undefined
           ? failure(400, `There are ${limits.faultRulesMax} rules already. DELETE /_sandbox/faults takes them away.`)
-          : jsonReply(200, { id });
+          : jsonResponse(200, { id });
       });
     case 'DELETE /_sandbox/faults':
       return misbehaving(parts, request, z.unknown(), () => {
         parts.faults.clear();
-        return jsonReply(200, { cleared: true });
+        return jsonResponse(200, { cleared: true });
       });
     case 'POST /_sandbox/release':
       return misbehaving(parts, request, releaseBody, ({ id }) =>
-        jsonReply(200, { released: parts.faults.release(id) }),
+        jsonResponse(200, { released: parts.faults.release(id) }),
       );
     case 'POST /_sandbox/clock':
       return misbehaving(parts, request, clockBody, ({ advanceMs }) => {
         advanceClock(parts.db, advanceMs);
-        return jsonReply(200, { clockMs: clockMs(parts) });
+        return jsonResponse(200, { clockMs: clockMs(parts) });
       });
     default:
       return failure(404, `There is no ${request.method} ${request.path.slice(0, 100)} here.`);
   }
 }
 
-/** Counts of objects that exist, of actions that took effect, and the rows behind both. */
+/** Counts existing objects and executed actions, and returns the rows behind both. */
 function effectsOf(parts: Parts, rowsMax: number): object {
   return parts.db.transaction(() => {
     const counts: Record<string, number> = {};
@@ -97,8 +97,8 @@ function effectsOf(parts: Parts, rowsMax: number): object {
   })();
 }
 
-/** Answers when `count` matching requests have arrived, in whichever process on this data file. */
-async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>): Promise<Reply> {
+/** Answers when `count` matching requests have arrived in any process on this data file. */
+async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>): Promise<SandboxResponse> {
   const pollMs = 10;
   const endMs = performance.now() + wanted.timeoutMs;
   const found: JournalEntry[] = [];
@@ -114,7 +114,7 @@ async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>):
       found.push(entry);
     }
     if (found.length > 1_000) found.splice(0, found.length - 1_000);
-    if (arrived >= wanted.count) return jsonReply(200, { arrived, requests: found });
+    if (arrived >= wanted.count) return jsonResponse(200, { arrived, requests: found });
     if (performance.now() >= endMs) {
       return failure(408, `${arrived} of ${wanted.count} requests arrived within ${wanted.timeoutMs} ms.`);
     }
@@ -127,8 +127,8 @@ async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>):
   }
 }
 
-/** What `hosted_invoice_url` leads to: the page that a customer sees. */
-function invoicePage(parts: Parts, id: string): Reply {
+/** Returns the page behind `hosted_invoice_url`. */
+function invoicePage(parts: Parts, id: string): SandboxResponse {
   const account = parts.db
     .prepare<[string], string>("SELECT account FROM objects WHERE id = ? AND kind = 'invoices'")
     .pluck()
@@ -152,8 +152,8 @@ function misbehaving<S extends z.ZodType>(
   parts: Parts,
   request: ReceivedRequest,
   schema: S,
-  act: (body: z.output<S>) => Reply,
-): Reply {
+  act: (body: z.output<S>) => SandboxResponse,
+): SandboxResponse {
   if (!parts.mayMisbehave) {
     return failure(
       403,
@@ -169,7 +169,11 @@ function misbehaving<S extends z.ZodType>(
   return checked(schema, body, act);
 }
 
-function checked<S extends z.ZodType>(schema: S, value: unknown, act: (value: z.output<S>) => Reply): Reply {
+function checked<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  act: (value: z.output<S>) => SandboxResponse,
+): SandboxResponse {
   const parsed = schema.safeParse(value);
   return parsed.success ? act(parsed.data) : failure(400, z.prettifyError(parsed.error));
 }
@@ -177,12 +181,12 @@ function checked<S extends z.ZodType>(schema: S, value: unknown, act: (value: z.
 async function checkedAsync<S extends z.ZodType>(
   schema: S,
   value: unknown,
-  act: (value: z.output<S>) => Promise<Reply>,
-): Promise<Reply> {
+  act: (value: z.output<S>) => Promise<SandboxResponse>,
+): Promise<SandboxResponse> {
   const parsed = schema.safeParse(value);
   return parsed.success ? act(parsed.data) : failure(400, z.prettifyError(parsed.error));
 }
 
-function failure(status: number, message: string): Reply {
-  return jsonReply(status, { error: { message } });
+function failure(status: number, message: string): SandboxResponse {
+  return jsonResponse(status, { error: { message } });
 }

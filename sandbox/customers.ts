@@ -15,7 +15,7 @@ const addressRecord = z.object({
   state: z.string().nullable(),
 });
 
-/** What an invoice shows of its customer, and keeps once it is finalized. */
+/** The customer's fields that an invoice shows, and keeps once it is finalized. */
 export const customerDetails = {
   name: z.string().nullable(),
   email: z.string().nullable(),
@@ -86,17 +86,17 @@ export const customerEndpoints: readonly Endpoint[] = [
     );
     call.objects.insert(customers, record, call.nowMs);
     call.effect('customer.created', id);
-    return toCustomer(record);
+    return customerView(record);
   }),
   endpoint('GET', '/v1/customers', { ...paging, email: z.string().max(512).optional() }, (call, params) => {
     const filter = defined({ email: params.email });
-    return pageOf('/v1/customers', call.objects.page(customers, filter, params), (record) => toCustomer(record));
+    return pageOf('/v1/customers', call.objects.page(customers, filter, params), (record) => customerView(record));
   }),
-  endpoint('GET', '/v1/customers/:id', {}, (call, _, id) => toCustomer(call.objects.load(customers, id))),
+  endpoint('GET', '/v1/customers/:id', {}, (call, _, id) => customerView(call.objects.load(customers, id))),
   endpoint('POST', '/v1/customers/:id', fields, (call, params, id) => {
     const record = call.objects.save(customers, withFields(call.objects.load(customers, id), params));
     call.effect('customer.updated', id);
-    return toCustomer(record);
+    return customerView(record);
   }),
 ];
 
@@ -130,7 +130,7 @@ function withAddress(
   };
 }
 
-export function toCustomer(record: CustomerRecord): Stripe.Customer {
+export function customerView(record: CustomerRecord): Stripe.Customer {
   return {
     id: record.id,
     object: 'customer',

@@ -72,11 +72,11 @@ const layout = `
 `;
 
 /**
- * Opens the data file, making it when it is not there.
+ * Opens the data file, and creates it if it does not exist.
  *
- * Several processes may have it open: WAL, and every write in a short immediate transaction.
- * @throws McpOnceError `upstream_unavailable` when it cannot be opened, is no sandbox's data, or was
- * written by a newer version.
+ * Several processes may share it: it uses WAL and short immediate transactions.
+ * @throws McpOnceError `upstream_unavailable` when it cannot be opened, holds other data, or was written
+ * by a newer version.
  */
 export async function openDatabase(file: string): Promise<Database> {
   const { default: Driver } = await import('better-sqlite3');
@@ -97,24 +97,24 @@ export async function openDatabase(file: string): Promise<Database> {
   }
 }
 
-/** Runs `work` in one immediate transaction: all of it, or nothing; alone among all processes. */
+/** Runs `work` in one immediate transaction, atomically and alone among all processes. */
 export function atomically<T>(db: Database, work: () => T): T {
   return db.transaction(work).immediate();
 }
 
-/** How far the sandbox's clock is ahead; kept in the data so that every process agrees. */
+/** Returns how far the sandbox's clock is ahead. The offset is stored, so that all processes agree. */
 export function clockOffsetMs(db: Database): number {
   return (
     db.prepare<[], number>("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'clock_offset_ms'").pluck().get() ?? 0
   );
 }
 
-/** Sets the sandbox's clock forward, or back. */
+/** Moves the sandbox's clock forward or back. */
 export function advanceClock(db: Database, byMs: number): void {
   db.prepare("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'clock_offset_ms'").run(byMs);
 }
 
-/** Two processes that open a new file at once contend for the switch, which does not wait by itself. */
+/** Retries, since SQLite does not wait when two processes switch a new file at the same time. */
 function switchToWal(db: Database): void {
   const triesMax = 50;
   for (let tries = 1; ; tries += 1) {
@@ -122,11 +122,11 @@ function switchToWal(db: Database): void {
       db.pragma('journal_mode = WAL');
       break;
     } catch (error) {
-      if (!isBusy(error) || tries === triesMax) throw error;
+      if (!isDatabaseBusy(error) || tries === triesMax) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }
-  // A killed process loses nothing; only a power cut may take the last effects. It is a sandbox.
+  // A killed process loses nothing. A power cut may lose the last effects, which a sandbox can afford.
   db.pragma('synchronous = NORMAL');
 }
 
@@ -150,8 +150,8 @@ function refusal(what: string): McpOnceError {
   return new McpOnceError('upstream_unavailable', `The sandbox's data file ${what} Nothing was changed.`);
 }
 
-/** Another process held the file for longer than we wait: nothing was written. */
-export function isBusy(error: unknown): boolean {
+/** Returns whether another process held the file too long. Nothing was written. */
+export function isDatabaseBusy(error: unknown): boolean {
   return (
     error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')
   );

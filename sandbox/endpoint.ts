@@ -5,18 +5,18 @@ import type { FormHash } from './form.ts';
 import type { Objects, Page } from './objects.ts';
 import { parseParams } from './params.ts';
 
-/** What a running endpoint has at hand. Everything it writes commits together, or not at all. */
+/** The context of a running endpoint. Its writes commit together or not at all. */
 export interface Call {
   readonly objects: Objects;
   readonly account: string;
   readonly livemode: boolean;
-  /** The sandbox's clock, in milliseconds, and in seconds as Stripe's objects carry it. */
+  /** The sandbox's clock in milliseconds; `now` is in seconds, as in Stripe's objects. */
   readonly nowMs: number;
   readonly now: number;
-  /** Origin of this sandbox, for the links it hands out. */
+  /** The sandbox's origin, for links. */
   readonly origin: string;
   newId(prefix: string): string;
-  /** Notes a side effect in the data, so that it can be counted at the upstream. */
+  /** Records an effect, so that tests can count effects at the upstream. */
   effect(action: string, objectId: string): void;
 }
 
@@ -25,20 +25,19 @@ export interface Endpoint {
   readonly method: 'GET' | 'POST';
   /** Such as `/v1/invoices/:id/lines`. */
   readonly path: string;
-  /** Validates; what it returns is the execution. @throws ApiError, with nothing saved. */
+  /** Validates the parameters and returns the execution. @throws ApiError with nothing saved. */
   prepare(params: FormHash, id: string): (call: Call) => Answer;
 }
 
 /**
- * What goes over the wire for a type of the SDK: the same, but that the SDK makes its `Decimal`
- * from text when it arrives.
+ * The JSON of an SDK type: the same, except that a `Decimal` is text on the wire.
  */
-export type Wire<T> = T extends Stripe.Decimal
+export type WireFormat<T> = T extends Stripe.Decimal
   ? string
   : T extends ReadonlyArray<infer Item>
-    ? Wire<Item>[]
+    ? WireFormat<Item>[]
     : T extends object
-      ? { [K in keyof T]: Wire<T[K]> }
+      ? { [K in keyof T]: WireFormat<T[K]> }
       : T;
 
 /** Makes an endpoint from a parameter schema and what it does. */
@@ -62,8 +61,8 @@ export function endpoint<S extends z.ZodRawShape>(
   };
 }
 
-/** A list object of views. */
-export function listOf<T>(
+/** Returns a list object. */
+export function listObject<T>(
   url: string,
   data: T[],
   hasMore: boolean,
@@ -71,9 +70,9 @@ export function listOf<T>(
   return { object: 'list', data, has_more: hasMore, url };
 }
 
-/** A list object of one page of records. */
+/** Returns a list object for one page of records. */
 export function pageOf<T, V>(url: string, page: Page<T>, view: (record: T) => V) {
-  return listOf(url, page.records.map(view), page.hasMore);
+  return listObject(url, page.records.map(view), page.hasMore);
 }
 
 function isAnswer(result: Answer | object): result is Answer {

@@ -2,29 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { limits } from './limits.ts';
 
-/** Which requests a rule is about: all that match, from the `nth` on, `count` of them. */
+/** The requests that a rule strikes: `count` matching requests from the `nth` on. */
 const match = z.strictObject({
   method: z.enum(['GET', 'POST', 'DELETE']).optional(),
-  /** A prefix of the path, or, when it begins with ^, a regular expression. */
+  /** A prefix of the path, or a regular expression if it begins with ^. */
   path: z.string().min(1).max(200).refine(isPattern, 'is no valid regular expression').optional(),
   /** The first matching request it strikes, counted from 1. Default 1. */
   nth: z.number().int().min(1).max(1_000_000).optional(),
-  /** How many it strikes from there. Default 1. */
+  /** How many requests it strikes. Default 1. */
   count: z.number().int().min(1).max(1_000_000).optional(),
 });
 
 /** Default `before_effect`. */
 const when = z.enum(['before_effect', 'after_effect']).optional();
 
-/** A fault on request. Everything about one is in `POST /_sandbox/faults`. */
+/** The body of `POST /_sandbox/faults`. */
 export const faultRule = z.discriminatedUnion('fault', [
-  /** The effect happens, then the connection closes: before the head of the answer (the default), or within its body. */
+  /** Executes, then closes the connection before the response head (the default) or within its body. */
   z.strictObject({
     fault: z.literal('drop_answer'),
     match: match.optional(),
     cut: z.enum(['before_head', 'in_body']).optional(),
   }),
-  /** The connection closes before any effect. */
+  /** Closes the connection before any effect. */
   z.strictObject({ fault: z.literal('refuse'), match: match.optional() }),
   z.strictObject({
     fault: z.literal('delay'),
@@ -32,23 +32,23 @@ export const faultRule = z.discriminatedUnion('fault', [
     ms: z.number().int().min(0).max(limits.faultDelayMsMax),
     when,
   }),
-  /** Waits for `POST /_sandbox/release`. Before the effect, its key is in use meanwhile. */
+  /** Waits for `POST /_sandbox/release`. While it waits before the effect, the key is in use. */
   z.strictObject({ fault: z.literal('hang'), match: match.optional(), when }),
-  /** 500, saved under the key, though the effect happened. */
+  /** Executes and answers 500, saved under the key. */
   z.strictObject({ fault: z.literal('error_after_effect'), match: match.optional() }),
-  /** 500 (the default), saved under the key, or 503, not saved; without an effect. */
+  /** Answers without an effect: 500 (the default, saved under the key) or 503 (not saved). */
   z.strictObject({
     fault: z.literal('error_before_effect'),
     match: match.optional(),
     status: z.union([z.literal(500), z.literal(503)]).optional(),
   }),
-  /** As an upstream that takes no keys: every repeat is another effect. */
+  /** Ignores keys, like an upstream that takes none: every repeat has another effect. */
   z.strictObject({ fault: z.literal('ignore_idempotency_keys'), match: match.optional() }),
   z.strictObject({ fault: z.literal('rate_limit'), match: match.optional() }),
   z.strictObject({ fault: z.literal('unauthorized'), match: match.optional() }),
 ]);
 
-/** A fault to come, and the requests that it strikes. */
+/** A fault and the requests that it strikes. */
 export type FaultRule = z.input<typeof faultRule>;
 export type FaultName = FaultRule['fault'];
 
@@ -59,10 +59,10 @@ interface ActiveRule {
   struck: number;
 }
 
-/** Told to a held request when its sandbox closes: no further effect, no answer. */
+/** Ends a held request when its sandbox closes, without a further effect or an answer. */
 export class SandboxClosed extends Error {}
 
-/** The rules in force in this process, and the requests that they hold. */
+/** The active rules of this process and the requests that they hold. */
 export class Faults {
   readonly #rules: ActiveRule[] = [];
   readonly #held = new Set<{ ruleId: string; resolve: () => void; reject: (error: Error) => void }>();
@@ -73,7 +73,7 @@ export class Faults {
     for (const rule of rules) this.add(rule);
   }
 
-  /** @returns the rule's id, or undefined when there are as many rules as there may be. */
+  /** @returns the rule's id, or undefined at the limit of rules. */
   add(rule: FaultRule): string | undefined {
     if (this.#rules.length >= limits.faultRulesMax) return undefined;
     this.#made += 1;
@@ -89,12 +89,12 @@ export class Faults {
     }));
   }
 
-  /** Takes all rules away; what they hold stays held until released. */
+  /** Removes all rules. Held requests stay held until they are released. */
   clear(): void {
     this.#rules.length = 0;
   }
 
-  /** The rule that strikes this request: the first that matches and is due. Counts the request for each. */
+  /** Returns the first matching rule that is due, and counts the request for every matching rule. */
   take(method: string, path: string): { id: string; rule: FaultRule } | undefined {
     let taken: ActiveRule | undefined;
     for (const active of this.#rules) {
@@ -120,7 +120,7 @@ export class Faults {
     }
   }
 
-  /** Resolves on release. @throws SandboxClosed when the sandbox closes, or holds as many as it may. */
+  /** Resolves on release. @throws SandboxClosed when the sandbox closes, or at the limit of held requests. */
   async hold(ruleId: string): Promise<void> {
     if (this.#closing.signal.aborted || this.#held.size >= limits.heldMax) throw new SandboxClosed();
     await new Promise<void>((resolve, reject) => {
@@ -128,7 +128,7 @@ export class Faults {
     });
   }
 
-  /** Lets what a rule holds go on (or what every rule holds), and says how many that were. */
+  /** Releases the requests that one rule, or any rule, holds, and returns how many. */
   release(ruleId?: string): number {
     const going = [...this.#held].filter((held) => ruleId === undefined || held.ruleId === ruleId);
     for (const held of going) {
@@ -146,7 +146,7 @@ export class Faults {
   }
 }
 
-/** A prefix, or a regular expression when it begins with ^. */
+/** Matches a prefix, or a regular expression if the pattern begins with ^. */
 export function pathMatches(pattern: string, path: string): boolean {
   return pattern.startsWith('^') ? new RegExp(pattern).test(path) : path.startsWith(pattern);
 }

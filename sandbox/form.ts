@@ -1,15 +1,15 @@
 import { invalidParameter } from './api-error.ts';
 import { limits } from './limits.ts';
 
-/** A decoded parameter: text, or a hash of parameters. Arrays stay hashes with the keys 0, 1, ... */
+/** A decoded parameter: text or a hash. Arrays are hashes with the keys 0, 1, ... */
 export type FormValue = string | FormHash;
 export type FormHash = { [name: string]: FormValue };
 
 /**
- * Decodes `application/x-www-form-urlencoded` with bracketed names, as Stripe takes it:
- * `customer=cus_1&metadata[order]=7&lines[0][amount]=5&expand[]=customer`.
+ * Decodes `application/x-www-form-urlencoded` with bracketed names, as Stripe does:
+ * `customer=cus_1&metadata[order]=7&payment_method_types[]=card`.
  *
- * Whether a hash is an array is for the endpoint's schema to say: `metadata[0]` is none.
+ * The endpoint's schema decides whether a hash is an array; `metadata[0]` is not one.
  * @throws ApiError when there are too many parameters, they nest too deep, or contradict each other.
  */
 export function decodeForm(text: string): FormHash {
@@ -25,7 +25,7 @@ export function decodeForm(text: string): FormHash {
   return root;
 }
 
-/** The same parameters in any order give the same text: what "same parameters" means for a key. */
+/** Returns the same text for the same parameters in any order, to compare the requests of a key. */
 export function canonicalForm(value: FormValue): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const entries = Object.keys(value)
@@ -34,7 +34,7 @@ export function canonicalForm(value: FormValue): string {
   return `{${entries.join(',')}}`;
 }
 
-/** `a[b][0]` names the path a, b, 0; `a[]` appends. */
+/** Returns the path of a name: a, b, 0 for `a[b][0]`. `a[]` appends. */
 function pathOf(name: string): string[] {
   const head = /^[^[\]]+/.exec(name)?.[0];
   if (head === undefined) throw invalidParameter('A parameter has no name.', undefined);

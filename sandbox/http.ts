@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from './api-error.ts';
 import { limits } from './limits.ts';
 
-/** A whole request, body included. */
+/** A complete request with its body. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -12,10 +12,9 @@ export interface ReceivedRequest {
 }
 
 /**
- * What goes back: an answer, a closed connection (after the effect or before it), or an answer that is cut off
- * within its body.
+ * A response: an answer, a closed connection, or an answer that is cut off within its body.
  */
-export type Reply =
+export type SandboxResponse =
   | {
       readonly kind: 'answer' | 'cut';
       readonly status: number;
@@ -24,7 +23,7 @@ export type Reply =
     }
   | { readonly kind: 'drop' };
 
-/** Reads a request whole. @throws ApiError 403 when it is not meant for this host, 413 or 414 when too large. */
+/** Reads a complete request. @throws ApiError 403 for another host or origin, 413 or 414 when too large. */
 export async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const url = request.url ?? '/';
   if (url.length > limits.urlBytesMax) throw tooLarge(414, 'The URL is too long.');
@@ -53,8 +52,8 @@ export async function receive(request: IncomingMessage): Promise<ReceivedRequest
   };
 }
 
-/** Sends what goes back, or closes the connection. */
-export function sendReply(response: ServerResponse, reply: Reply): void {
+/** Sends the response, or closes the connection. */
+export function sendResponse(response: ServerResponse, reply: SandboxResponse): void {
   if (reply.kind === 'drop') {
     response.destroy();
     return;
@@ -62,16 +61,16 @@ export function sendReply(response: ServerResponse, reply: Reply): void {
   const bytes = Buffer.from(reply.bodyText);
   response.writeHead(reply.status, { ...reply.headers, 'content-length': bytes.length });
   if (reply.kind === 'answer') response.end(bytes);
-  // Destroyed only once this part is out, so that the client has seen the head.
+  // Destroyed only after this part is sent, so that the client has the head.
   else response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
 }
 
-/** An answer of the sandbox itself, not of the API. */
-export function jsonReply(status: number, body: object): Reply {
+/** Returns a JSON response of the sandbox itself, not of the API. */
+export function jsonResponse(status: number, body: object): SandboxResponse {
   return { kind: 'answer', status, headers: { 'content-type': 'application/json' }, bodyText: JSON.stringify(body) };
 }
 
-/** The API key of Bearer or Basic authentication. @throws ApiError 401, never saved under a key. */
+/** Reads the API key from Bearer or Basic authentication. @throws ApiError 401, never saved under a key. */
 export function apiKeyOf(authorization: string | undefined): string {
   const [scheme = '', credentials = ''] = (authorization ?? '').split(/\s+/, 2);
   const given =
@@ -107,7 +106,7 @@ export function foreignAccount(id: string): ApiError {
   );
 }
 
-/** A page that a browser was lured to must not reach us: neither by a name of its own, nor across origins. */
+/** Guards against web pages: DNS rebinding by another host name, and requests from another origin. */
 function isLocal(request: IncomingMessage): boolean {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
   if (host !== '127.0.0.1' && host !== 'localhost') return false;

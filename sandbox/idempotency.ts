@@ -18,8 +18,8 @@ export interface KeyedRequest {
   readonly requestId: string;
 }
 
-/** What became of a request with a key. */
-export type Outcome =
+/** The result of a request with a key. */
+export type KeyedResult =
   | { readonly kind: 'executed'; readonly answer: Answer }
   | { readonly kind: 'replayed'; readonly status: number; readonly bodyText: string; readonly originalRequest: string }
   | { readonly kind: 'refused'; readonly answer: Answer };
@@ -39,14 +39,13 @@ interface Row {
 
 /**
  * Runs a request once per idempotency key, by Stripe's rules
- * (https://docs.stripe.com/api/idempotent_requests): status and body are saved once execution began,
- * whatever they are, and replayed for 24 hours; the same key with other parameters or for another
- * endpoint is refused (400), and so is one whose first request is still executing (409). What fails
- * validation is not saved.
+ * (https://docs.stripe.com/api/idempotent_requests). Once execution begins, status and body are saved and replayed
+ * for 24 hours. The same key with other parameters or for another endpoint is refused (400), and so is a key whose
+ * first request is still executing (409). Invalid requests are not saved.
  *
- * Effect and saved answer commit together. A request that has to wait first leaves an in-use marker
- * with its process and a lease: when the process dies the marker no longer counts, and the owner's own
- * execution happens only if the marker is still its own (so a process that slept cannot run it twice).
+ * Effect and saved answer commit together. A request that must wait first leaves an in-use marker with its process
+ * and a lease. The marker is void when the process dies. Its owner executes only while it still owns the marker, so
+ * that a suspended process cannot execute twice.
  */
 export class Idempotency {
   readonly #db: Database;
@@ -57,8 +56,8 @@ export class Idempotency {
     this.#clock = clock;
   }
 
-  /** Executes, or answers from what is saved, in one transaction. */
-  executeOnce(request: KeyedRequest, execute: () => Answer): Outcome {
+  /** Executes, or returns the saved answer, in one transaction. */
+  executeOnce(request: KeyedRequest, execute: () => Answer): KeyedResult {
     return atomically(this.#db, () => {
       const known = this.#known(request);
       if (known !== undefined) return known;
@@ -69,8 +68,12 @@ export class Idempotency {
     });
   }
 
-  /** The same for an execution that begins only when `wait` is over; in use until then. */
-  async executeOnceAfter(request: KeyedRequest, wait: () => Promise<void>, execute: () => Answer): Promise<Outcome> {
+  /** Executes after `wait`. Until then the key is in use. */
+  async executeOnceAfter(
+    request: KeyedRequest,
+    wait: () => Promise<void>,
+    execute: () => Answer,
+  ): Promise<KeyedResult> {
     const owner = randomUUID();
     const known = atomically(this.#db, () => {
       const found = this.#known(request);
@@ -99,8 +102,8 @@ export class Idempotency {
     });
   }
 
-  /** What the saved request says to this one; undefined when it is the first, or the only one left. */
-  #known(request: KeyedRequest): Outcome | undefined {
+  /** Returns the result that a saved request gives to this one, or undefined if this one may execute. */
+  #known(request: KeyedRequest): KeyedResult | undefined {
     const row = this.#row(request);
     if (row === undefined) return undefined;
     const isSaved = row.status !== null && row.body !== null;
@@ -162,7 +165,7 @@ export class Idempotency {
         .prepare('UPDATE idempotency SET lease_until_ms = ? WHERE account = ? AND key = ? AND owner = ?')
         .run(Date.now() + leaseMs, request.account, request.key, owner);
     } catch {
-      // The next renewal tries again; if none gets through, the owner's execution finds its marker gone.
+      // The next renewal tries again. If all fail, the owner does not execute, since it lost its marker.
     }
   }
 
@@ -189,7 +192,7 @@ function inUse(key: string): Answer {
   );
 }
 
-/** The marker's process runs and has renewed it. A lease further away than one can be is no lease. */
+/** Returns whether the marker's process runs and has renewed it. A lease too far in the future is not valid. */
 function isAlive(row: Row): boolean {
   const leftMs = (row.lease_until_ms ?? 0) - Date.now();
   return leftMs > 0 && leftMs <= leaseMs && row.owner_pid !== null && processRuns(row.owner_pid);
@@ -200,7 +203,7 @@ function processRuns(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it runs, for another user. Anything else: it is gone.
+    // EPERM means that the process runs for another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

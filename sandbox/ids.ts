@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** A new id as Stripe writes them: a prefix and 24 letters and digits, such as `in_1Q...`. */
+/** Returns a new id in Stripe's form: a prefix and 24 letters and digits, such as `in_1Q...`. */
 export function newId(prefix: string): string {
   return `${prefix}_${letters(randomBytes(24))}`;
 }
@@ -16,15 +16,15 @@ export function localKeyOf(dataFile: string): string {
 }
 
 /**
- * Returns the account of an API key. Each key has an account of its own, but for those of `localKeyOf`: they share
- * the account of `sk_test_sandbox`, so that a person with that key sees the same objects.
+ * Returns the account of an API key. Each key has its own account, except that the keys of `localKeyOf` share
+ * the account of `sk_test_sandbox`. A person with that key sees the same objects.
  */
 export function accountOf(apiKey: string): string {
   const key = apiKey.replace(/^(sk_test_sandbox)_[0-9a-f]{16}$/, '$1');
   return `acct_${letters(createHash('sha256').update(key).digest()).slice(0, 16)}`;
 }
 
-/** The prefix of a customer's invoice numbers: eight capitals and digits, from its id. */
+/** Derives the prefix of a customer's invoice numbers from its id: eight capitals and digits. */
 export function invoicePrefixOf(customerId: string): string {
   return createHash('sha256').update(customerId).digest('hex').slice(0, 8).toUpperCase();
 }

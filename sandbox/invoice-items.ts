@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
-import { type Call, type Endpoint, endpoint, pageOf, type Wire } from './endpoint.ts';
+import { type Call, type Endpoint, endpoint, pageOf, type WireFormat } from './endpoint.ts';
 import { invoices, refuseUnlessDraft } from './invoice-record.ts';
 import type { Kind } from './objects.ts';
 import {
@@ -12,11 +12,11 @@ import {
   clearableText,
   currency,
   decimal,
-  integer,
+  integerText,
   mergeMetadata,
   metadata,
+  nonEmptyText,
   paging,
-  text,
   timestamp,
 } from './params.ts';
 
@@ -52,14 +52,14 @@ export const items: Kind<ItemRecord> = {
 
 const priceData = z.strictObject({
   currency,
-  product: text(),
-  unit_amount: integer(-amountMax, amountMax).optional(),
+  product: nonEmptyText(),
+  unit_amount: integerText(-amountMax, amountMax).optional(),
   unit_amount_decimal: decimal.optional(),
 });
 
 const pricedFields = {
-  amount: integer(-amountMax, amountMax).optional(),
-  quantity: integer(0, 1_000_000).optional(),
+  amount: integerText(-amountMax, amountMax).optional(),
+  quantity: integerText(0, 1_000_000).optional(),
   price_data: priceData.optional(),
   description: clearableText().optional(),
   discountable: boolean.optional(),
@@ -75,20 +75,20 @@ export const itemEndpoints: readonly Endpoint[] = [
     '/v1/invoiceitems',
     {
       ...pricedFields,
-      customer: text().optional(),
-      invoice: text(),
+      customer: nonEmptyText().optional(),
+      invoice: nonEmptyText(),
       currency: currency.optional(),
       unit_amount_decimal: decimal.optional(),
     },
-    (call, params) => toItem(createItem(call, params)),
+    (call, params) => itemView(createItem(call, params)),
   ),
   endpoint(
     'GET',
     '/v1/invoiceitems',
-    { ...paging, customer: text().optional(), invoice: text().optional() },
+    { ...paging, customer: nonEmptyText().optional(), invoice: nonEmptyText().optional() },
     (call, params) => {
       const filter = defined({ customer: params.customer, parent: params.invoice });
-      return pageOf('/v1/invoiceitems', call.objects.page(items, filter, params), toItem);
+      return pageOf('/v1/invoiceitems', call.objects.page(items, filter, params), itemView);
     },
   ),
 ];
@@ -165,7 +165,7 @@ function priceOf(params: Priced): { amount: number; quantity: number; unitAmount
   return { amount, quantity, unitAmount: unit };
 }
 
-/** Decimal times whole number, rounded half away from zero to whole minor units. */
+/** Multiplies a decimal by a whole number, rounded half away from zero to minor units. */
 function multiply(unit: string, quantity: number): number {
   const negative = unit.startsWith('-');
   const [whole = '0', fraction = ''] = unit.replace('-', '').split('.');
@@ -175,7 +175,7 @@ function multiply(unit: string, quantity: number): number {
   return negative && rounded !== 0 ? -rounded : rounded;
 }
 
-export function toItem(record: ItemRecord): Wire<Stripe.InvoiceItem> {
+export function itemView(record: ItemRecord): WireFormat<Stripe.InvoiceItem> {
   return {
     id: record.id,
     object: 'invoiceitem',
@@ -202,7 +202,7 @@ export function toItem(record: ItemRecord): Wire<Stripe.InvoiceItem> {
   };
 }
 
-export function toLine(record: ItemRecord): Wire<Stripe.InvoiceLineItem> {
+export function lineView(record: ItemRecord): WireFormat<Stripe.InvoiceLineItem> {
   return {
     id: record.lineId,
     object: 'line_item',

@@ -3,12 +3,12 @@ import { customers } from './customers.ts';
 import { type Call, type Endpoint, endpoint } from './endpoint.ts';
 import { invoicePrefixOf } from './ids.ts';
 import { type InvoiceRecord, invoices, sentEmails } from './invoice-record.ts';
-import { linesOf, toInvoice, totalsOf } from './invoice-view.ts';
+import { invoiceView, linesOf, totalsOf } from './invoice-view.ts';
 import { boolean } from './params.ts';
 
 /**
- * The invoice's life: draft -> open -> paid, void or uncollectible; an uncollectible one can still be
- * paid or voided (https://docs.stripe.com/invoicing/overview#invoice-statuses). Other moves are refused.
+ * The moves of an invoice: a draft is finalized to open (or to paid, if nothing is due), and an open one can be
+ * voided (https://docs.stripe.com/invoicing/overview#invoice-statuses). Other moves are refused.
  */
 export const moveEndpoints: readonly Endpoint[] = [
   endpoint('POST', '/v1/invoices/:id/finalize', { auto_advance: boolean.optional() }, (call, params, id) => {
@@ -21,10 +21,10 @@ export const moveEndpoints: readonly Endpoint[] = [
       );
     }
     const autoAdvance = params.auto_advance ?? invoice.autoAdvance;
-    return toInvoice(call, finalize(call, { ...invoice, autoAdvance }));
+    return invoiceView(call, finalize(call, { ...invoice, autoAdvance }));
   }),
   endpoint('POST', '/v1/invoices/:id/send', {}, (call, _, id) =>
-    toInvoice(call, send(call, call.objects.load(invoices, id))),
+    invoiceView(call, send(call, call.objects.load(invoices, id))),
   ),
   endpoint('POST', '/v1/invoices/:id/void', {}, (call, _, id) => {
     const invoice = from(call.objects.load(invoices, id), ['open', 'uncollectible'], 'voided');
@@ -48,7 +48,7 @@ function finalize(call: Call, draft: InvoiceRecord): InvoiceRecord {
   return call.objects.save(invoices, invoice);
 }
 
-/** A draft is finalized first, as Stripe does. */
+/** Sends an invoice. A draft is finalized first, as at Stripe. */
 function send(call: Call, given: InvoiceRecord): InvoiceRecord {
   if (given.collectionMethod !== 'send_invoice') {
     throw refused(
@@ -72,7 +72,7 @@ function send(call: Call, given: InvoiceRecord): InvoiceRecord {
 
 function move(call: Call, invoice: InvoiceRecord, action: string) {
   call.effect(action, invoice.id);
-  return toInvoice(call, call.objects.save(invoices, invoice));
+  return invoiceView(call, call.objects.save(invoices, invoice));
 }
 
 function from(invoice: InvoiceRecord, statuses: readonly InvoiceRecord['status'][], done: string): InvoiceRecord {
@@ -84,7 +84,7 @@ function from(invoice: InvoiceRecord, statuses: readonly InvoiceRecord['status']
   );
 }
 
-/** Counted per customer, as Stripe does by default: PREFIX-0001. */
+/** Returns the next invoice number of a customer, as Stripe counts by default: PREFIX-0001. */
 function nextNumber(call: Call, customerId: string): string {
   const customer = call.objects.load(customers, customerId);
   const sequence = customer.nextInvoiceSequence;

@@ -8,7 +8,7 @@ const invoiceRecord = z.object({
   created: z.number(),
   livemode: z.boolean(),
   customer: z.string(),
-  /** The customer as it was when the invoice was finalized; null until then. */
+  /** The customer's fields at the time of finalizing; null until then. */
   billed: z.object(customerDetails).nullable().default(null),
   currency: z.string(),
   status: z.enum(['draft', 'open', 'paid', 'void', 'uncollectible']),
@@ -22,7 +22,7 @@ const invoiceRecord = z.object({
   customFields: z.array(z.object({ name: z.string(), value: z.string() })).nullable(),
   metadata: z.record(z.string(), z.string()),
   number: z.string().nullable(),
-  /** What was paid, and how much of it outside of Stripe, in minor units. */
+  /** The paid amount, and the part paid outside of Stripe, in minor units. */
   amountPaid: z.number(),
   amountPaidOffStripe: z.number(),
   attemptCount: z.number(),
@@ -42,7 +42,7 @@ export const invoices: Kind<InvoiceRecord> = {
   columns: (record) => ({ customer: record.customer, status: record.status }),
 };
 
-/** An e-mail with an invoice: sending twice is two effects, so each one is kept. */
+/** An e-mail with an invoice. Each is stored, since sending twice is two effects. */
 const sentEmailRecord = z.object({ id: z.string(), created: z.number(), invoice: z.string(), customer: z.string() });
 
 export const sentEmails: Kind<z.output<typeof sentEmailRecord>> = {

@@ -1,13 +1,13 @@
 import type Stripe from 'stripe';
 import { customers } from './customers.ts';
-import { type Call, listOf, type Wire } from './endpoint.ts';
-import { type ItemRecord, items, toLine } from './invoice-items.ts';
+import { type Call, listObject, type WireFormat } from './endpoint.ts';
+import { type ItemRecord, items, lineView } from './invoice-items.ts';
 import type { InvoiceRecord } from './invoice-record.ts';
 
 /** An invoice carries its first ten lines; `GET /v1/invoices/:id/lines` has the rest. */
 const linesEmbedded = 10;
 
-/** The amounts of an invoice in minor units, from its lines. */
+/** Computes the amounts of an invoice from its lines, in minor units. */
 export function totalsOf(invoice: InvoiceRecord, lines: readonly ItemRecord[]) {
   const total = lines.reduce((sum, line) => sum + line.amount, 0);
   const due = Math.max(total, 0);
@@ -15,12 +15,12 @@ export function totalsOf(invoice: InvoiceRecord, lines: readonly ItemRecord[]) {
   return { total, due, remaining: invoice.status === 'paid' ? 0 : due - paid };
 }
 
-/** The items that are an invoice's lines, in their order. */
+/** Returns the items of an invoice in their order. */
 export function linesOf(call: Call, invoice: InvoiceRecord): ItemRecord[] {
   return call.objects.children(items, invoice.id);
 }
 
-/** What an invoice has none of here: taxes, discounts, shipping, subscriptions, accounts behind accounts. */
+/** Fields that the sandbox does not use: taxes, discounts, shipping, subscriptions, connected accounts. */
 const unused = {
   account_tax_ids: null,
   amount_overpaid: 0,
@@ -55,10 +55,10 @@ const unused = {
   total_pretax_credit_amounts: [],
   total_taxes: [],
   webhooks_delivered_at: null,
-} satisfies Partial<Wire<Stripe.Invoice>>;
+} satisfies Partial<WireFormat<Stripe.Invoice>>;
 
-/** An invoice as the API shows it, with its first lines. */
-export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoice> {
+/** Returns an invoice as the API shows it, with its first lines. */
+export function invoiceView(call: Call, record: InvoiceRecord): WireFormat<Stripe.Invoice> {
   const lines = linesOf(call, record);
   const finalized = record.finalizedAt !== null;
   return {
@@ -85,9 +85,9 @@ export function toInvoice(call: Call, record: InvoiceRecord): Wire<Stripe.Invoic
     footer: record.footer,
     hosted_invoice_url: finalized ? `${call.origin}/_sandbox/invoices/${record.id}` : null,
     issuer: { type: 'self' },
-    lines: listOf(
+    lines: listObject(
       `/v1/invoices/${record.id}/lines`,
-      lines.slice(0, linesEmbedded).map(toLine),
+      lines.slice(0, linesEmbedded).map(lineView),
       lines.length > linesEmbedded,
     ),
     livemode: record.livemode,
@@ -119,7 +119,7 @@ function amountsOf(record: InvoiceRecord, { total, due, remaining }: ReturnType<
   };
 }
 
-/** As it was when the invoice was finalized; until then as it is. */
+/** Returns the customer's fields at the time of finalizing; before that, the current ones. */
 function customerOf(call: Call, record: InvoiceRecord) {
   const customer = record.billed ?? call.objects.find(customers, record.customer);
   return {

@@ -2,34 +2,34 @@ import { z } from 'zod';
 import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
-import { type Call, type Endpoint, endpoint, listOf, pageOf } from './endpoint.ts';
-import { toLine } from './invoice-items.ts';
+import { type Call, type Endpoint, endpoint, listObject, pageOf } from './endpoint.ts';
+import { lineView } from './invoice-items.ts';
 import { moveEndpoints } from './invoice-moves.ts';
 import { type InvoiceRecord, invoices } from './invoice-record.ts';
-import { linesOf, toInvoice } from './invoice-view.ts';
+import { invoiceView, linesOf } from './invoice-view.ts';
 import {
   boolean,
   clearableText,
   currency,
-  integer,
+  integerText,
   list,
   mergeMetadata,
   metadata,
+  nonEmptyText,
   paging,
-  text,
   timestamp,
 } from './params.ts';
 
 const collectionMethod = z.enum(['charge_automatically', 'send_invoice']);
 
 const createFields = {
-  customer: text(),
+  customer: nonEmptyText(),
   currency: currency.optional(),
-  // Pending items do not exist here.
+  // The sandbox has no pending items.
   pending_invoice_items_behavior: z.literal('exclude').optional(),
   auto_advance: boolean.optional(),
   collection_method: collectionMethod.optional(),
-  days_until_due: integer(0, 1_000).optional(),
+  days_until_due: integerText(0, 1_000).optional(),
   due_date: timestamp().optional(),
   description: clearableText(1_500).optional(),
   footer: clearableText().optional(),
@@ -37,7 +37,10 @@ const createFields = {
   metadata: metadata.optional(),
   number: clearableText(26).optional(),
   custom_fields: z
-    .union([z.literal('').transform(() => null), list(z.strictObject({ name: text(40), value: text(140) }), 4)])
+    .union([
+      z.literal('').transform(() => null),
+      list(z.strictObject({ name: nonEmptyText(40), value: nonEmptyText(140) }), 4),
+    ])
     .optional(),
 };
 
@@ -50,15 +53,15 @@ export const invoiceEndpoints: readonly Endpoint[] = [
     '/v1/invoices',
     {
       ...paging,
-      customer: text().optional(),
+      customer: nonEmptyText().optional(),
       status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).optional(),
     },
     (call, params) => {
       const filter = defined({ customer: params.customer, status: params.status });
-      return pageOf('/v1/invoices', call.objects.page(invoices, filter, params), (record) => toInvoice(call, record));
+      return pageOf('/v1/invoices', call.objects.page(invoices, filter, params), (record) => invoiceView(call, record));
     },
   ),
-  endpoint('GET', '/v1/invoices/:id', {}, (call, _, id) => toInvoice(call, call.objects.load(invoices, id))),
+  endpoint('GET', '/v1/invoices/:id', {}, (call, _, id) => invoiceView(call, call.objects.load(invoices, id))),
   endpoint('GET', '/v1/invoices/:id/lines', { limit: paging.limit, starting_after: paging.starting_after }, listLines),
   ...moveEndpoints,
 ];
@@ -95,7 +98,7 @@ function createInvoice(call: Call, params: CreateFields) {
   call.objects.insert(invoices, record, call.nowMs);
   call.effect('invoice.created', record.id);
   if (customer.currency === null) call.objects.save(customers, { ...customer, currency: record.currency });
-  return toInvoice(call, record);
+  return invoiceView(call, record);
 }
 
 function listLines(
@@ -111,7 +114,7 @@ function listLines(
   }
   const limit = params.limit ?? 10;
   const page = lines.slice(start, start + limit);
-  return listOf(`/v1/invoices/${id}/lines`, page.map(toLine), lines.length > start + limit);
+  return listObject(`/v1/invoices/${id}/lines`, page.map(lineView), lines.length > start + limit);
 }
 
 /** Tells when an invoice is due. One that is charged automatically has no date. */

@@ -2,10 +2,10 @@ import type { Database } from 'better-sqlite3';
 import type { FaultName } from './faults.ts';
 import { limits } from './limits.ts';
 
-/** What became of a request: still executing, answered, or its connection closed without an answer. */
+/** The state of a request. `dropped`: its connection was closed without an answer. */
 export type RequestOutcome = 'executing' | 'answered' | 'dropped';
 
-/** One request as it came, in the order of arrival. */
+/** One request, in order of arrival. */
 export interface JournalEntry {
   seq: number;
   at_ms: number;
@@ -19,7 +19,7 @@ export interface JournalEntry {
   fault: FaultName | null;
 }
 
-/** One side effect, such as `invoice.created`, in the order of commit. */
+/** One effect, such as `invoice.created`, in order of commit. */
 export interface EffectEntry {
   seq: number;
   at_ms: number;
@@ -32,7 +32,7 @@ export interface EffectEntry {
 
 type RequestRow = Omit<JournalEntry, 'replayed'> & { replayed: number };
 
-/** The journal of requests and effects, kept in the data file: what tests count. */
+/** The journal of requests and effects in the data file, for tests to count. */
 export class Journal {
   readonly #db: Database;
 
@@ -40,7 +40,7 @@ export class Journal {
     this.#db = db;
   }
 
-  /** Notes an arrival. The oldest requests beyond the bound go; effects stay, since they are counted. */
+  /** Records an arrival. Removes the oldest requests beyond the bound; effects stay, since tests count them. */
   arrived(entry: Pick<JournalEntry, 'at_ms' | 'request_id' | 'method' | 'path' | 'idempotency_key' | 'fault'>): number {
     const { lastInsertRowid } = this.#db
       .prepare(
@@ -54,7 +54,7 @@ export class Journal {
     return seq;
   }
 
-  /** Notes what became of an arrival. */
+  /** Records the result of a request. */
   ended(seq: number, outcome: RequestOutcome, status: number | null, replayed: boolean): void {
     this.#db
       .prepare('UPDATE requests SET outcome = ?, status = ?, replayed = ? WHERE seq = ?')
@@ -69,7 +69,7 @@ export class Journal {
       .run(entry.at_ms, entry.account, entry.action, entry.object, entry.request_id, entry.idempotency_key);
   }
 
-  /** The newest requests, oldest first. */
+  /** Returns the newest requests, oldest first. */
   newestRequests(rowsMax: number): JournalEntry[] {
     return this.#db
       .prepare<[number], RequestRow>('SELECT * FROM requests ORDER BY seq DESC LIMIT ?')
@@ -78,7 +78,7 @@ export class Journal {
       .map(entryOf);
   }
 
-  /** The requests that came after `seq`, oldest first. */
+  /** Returns the requests after `seq`, oldest first. */
   requestsAfter(seq: number, rowsMax: number): JournalEntry[] {
     return this.#db
       .prepare<[number, number], RequestRow>('SELECT * FROM requests WHERE seq > ? ORDER BY seq LIMIT ?')
@@ -86,7 +86,7 @@ export class Journal {
       .map(entryOf);
   }
 
-  /** The newest effects, oldest first. */
+  /** Returns the newest effects, oldest first. */
   effects(rowsMax: number): EffectEntry[] {
     return this.#db
       .prepare<[number], EffectEntry>('SELECT * FROM effects ORDER BY seq DESC LIMIT ?')
@@ -94,7 +94,7 @@ export class Journal {
       .reverse();
   }
 
-  /** How often each action took effect. */
+  /** Counts the effects by action. */
   effectCounts(): Record<string, number> {
     const rows = this.#db
       .prepare<[], { action: string; count: number }>('SELECT action, count(*) AS count FROM effects GROUP BY action')

@@ -28,7 +28,7 @@ export async function listenOnDemand(options: LazySandboxOptions): Promise<Sandb
   return sandbox;
 }
 
-/** Listens, and answers every request from the API, which the first request or `open` opens. */
+/** Listens and answers requests. The first request, or `open`, opens the API. */
 async function listenFor(wantedPort: number, options: Omit<SandboxOptions, 'port'> & LazySandboxOptions) {
   const server = createServer();
   const port = await listen(server, wantedPort);
@@ -54,7 +54,7 @@ async function listenFor(wantedPort: number, options: Omit<SandboxOptions, 'port
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
     const opened = await api.current()?.catch(() => undefined);
     opened?.cutOff();
-    // A client that is still sending a body is cut off; what executes is over in a moment.
+    // A client that is still sending a body is cut off. Executing requests end in a moment.
     server.closeAllConnections();
     await opened?.close();
     await ended;

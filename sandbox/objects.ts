@@ -10,11 +10,11 @@ export interface Kind<T extends { id: string }> {
   readonly noun: string;
   readonly prefix: string;
   readonly schema: z.ZodType<T>;
-  /** What a list can filter by. */
+  /** Returns the columns that lists filter by. */
   columns(record: T): Partial<Columns>;
 }
 
-/** What is kept beside a record's body, to find it by. */
+/** The columns beside a record's body that lists filter by. */
 export interface Columns {
   customer: string | null;
   /** The invoice of an item, the payment intent of a charge or refund. */
@@ -23,7 +23,7 @@ export interface Columns {
   email: string | null;
 }
 
-/** Which page: Stripe's cursors, and bounds in seconds since 1970. Default limit 10. */
+/** A page request with Stripe's cursors, and bounds in seconds since 1970. Default limit 10. */
 export interface PageRequest {
   limit?: number | undefined;
   starting_after?: string | undefined;
@@ -33,7 +33,7 @@ export interface PageRequest {
     | undefined;
 }
 
-/** One page of records, and whether there are more. */
+/** One page of records. */
 export interface Page<T> {
   records: T[];
   hasMore: boolean;
@@ -44,7 +44,7 @@ interface Row {
   body: string;
 }
 
-/** The objects of one account. Every record read is checked by its kind's schema. */
+/** The objects of one account. Every record is checked by its kind's schema when it is read. */
 export class Objects {
   readonly #db: Database;
   readonly #account: string;
@@ -65,7 +65,7 @@ export class Objects {
     return record;
   }
 
-  /** Replaces a record that is there. */
+  /** Replaces an existing record. */
   save<T extends { id: string }>(kind: Kind<T>, record: T): T {
     this.#db
       .prepare(
@@ -87,7 +87,7 @@ export class Objects {
     return record;
   }
 
-  /** Every record with this parent, oldest first. */
+  /** Returns every record with this parent, oldest first. */
   children<T extends { id: string }>(kind: Kind<T>, parent: string): T[] {
     return this.#db
       .prepare<[string, string, string], Row>(
@@ -97,7 +97,7 @@ export class Objects {
       .map((row) => read(kind, row));
   }
 
-  /** A page, newest first, as Stripe's lists are. @throws ApiError when there are two cursors, or one is not there. */
+  /** Returns a page, newest first, as at Stripe. @throws ApiError for two cursors or an unknown cursor. */
   page<T extends { id: string }>(kind: Kind<T>, filter: Partial<Columns>, request: PageRequest): Page<T> {
     const where = ['kind = ?', 'account = ?'];
     const values: (string | number)[] = [kind.name, this.#account];

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { defined } from '../src/core/json.ts';
 import { type ApiError, invalidParameter } from './api-error.ts';
 import type { FormHash } from './form.ts';
 import { limits } from './limits.ts';
 
-/** Building blocks of the endpoints' parameter schemas. Form values are text, so each one converts. */
+/** Building blocks of parameter schemas. Form values are text, so each block converts. */
 
-export function text(charactersMax = 5_000) {
+export function nonEmptyText(charactersMax = 5_000) {
   return z
     .string()
     .max(charactersMax, `Invalid string: must be at most ${charactersMax} characters`)
@@ -24,7 +25,7 @@ export function clearableText(charactersMax = 5_000) {
     .transform((value) => (value === '' ? null : value));
 }
 
-export function integer(min: number, max: number) {
+export function integerText(min: number, max: number) {
   return z.string().transform((value, context) => {
     if (!/^-?\d{1,15}$/.test(value)) {
       return issue(context, `Invalid integer: ${value.slice(0, 100)}`, 'parameter_invalid_integer');
@@ -39,7 +40,7 @@ export function integer(min: number, max: number) {
 /** Minor units; Stripe takes at most eight digits. */
 export const amountMax = 99_999_999;
 
-/** A decimal with at most 12 places, kept as the text that came. */
+/** A decimal with at most 12 places, kept as text. */
 export const decimal = z.string().regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'Invalid decimal');
 
 export const boolean = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -52,7 +53,7 @@ export const currency = z
       : issue(context, `Invalid currency: ${value.slice(0, 20)}. Use a three-letter ISO code such as usd.`),
   );
 
-/** An address, which an empty string unsets. */
+/** An e-mail address that an empty string unsets. */
 export const clearableEmail = z
   .string()
   .max(512)
@@ -68,7 +69,7 @@ export function list<T extends z.ZodType>(item: T, lengthMax: number) {
 }
 
 /**
- * Metadata as sent: a value of '' unsets its key, '' for the whole unsets all (null here).
+ * Metadata as sent. The value '' unsets its key; '' instead of the hash unsets all (null here).
  * Stripe's bounds: 50 keys of 40 characters, values of 500 (https://docs.stripe.com/api/metadata).
  */
 export const metadata = z
@@ -83,7 +84,7 @@ export const metadata = z
 
 export type MetadataPatch = z.output<typeof metadata>;
 
-/** Merges as Stripe does: keys given are set or unset, keys not given stay. */
+/** Merges metadata as Stripe does: sets or unsets given keys and keeps the others. */
 export function mergeMetadata(
   current: Readonly<Record<string, string>>,
   patch: MetadataPatch | undefined,
@@ -99,11 +100,11 @@ export function mergeMetadata(
   return merged;
 }
 
-/** What every list takes. */
+/** The parameters of every list. */
 export const paging = {
-  limit: integer(1, limits.listMax).optional(),
-  starting_after: text().optional(),
-  ending_before: text().optional(),
+  limit: integerText(1, limits.listMax).optional(),
+  starting_after: nonEmptyText().optional(),
+  ending_before: nonEmptyText().optional(),
   created: z
     .union([
       z.strictObject({
@@ -119,10 +120,10 @@ export const paging = {
 
 /** Seconds since 1970. */
 export function timestamp() {
-  return integer(0, 9_999_999_999);
+  return integerText(0, 9_999_999_999);
 }
 
-/** Reads parameters by their schema. @throws ApiError in Stripe's words, nothing saved. */
+/** Parses parameters by their schema. @throws ApiError in Stripe's words, with nothing saved. */
 export function parseParams<S extends z.ZodType>(schema: S, params: FormHash): z.output<S> {
   const parsed = schema.safeParse(params, { reportInput: true });
   if (parsed.success) return parsed.data;
@@ -177,7 +178,7 @@ function issue(context: z.core.$RefinementCtx, message: string, code?: string): 
     code: 'custom',
     message,
     input: context.value,
-    ...(code === undefined ? {} : { params: { code } }),
+    ...defined({ params: code === undefined ? undefined : { code } }),
   });
   return z.NEVER;
 }

@@ -7,7 +7,7 @@ import { newId } from './ids.ts';
 import type { Journal } from './journal.ts';
 import { Objects } from './objects.ts';
 
-/** What a running sandbox is made of. */
+/** The parts of a running sandbox. */
 export interface Parts {
   readonly db: Database;
   readonly journal: Journal;
@@ -22,12 +22,12 @@ export interface Parts {
   readonly closing: AbortSignal;
 }
 
-/** The sandbox's clock, in milliseconds: the same in every process on the data file. */
+/** Returns the sandbox's time in milliseconds, equal in every process on the data file. */
 export function clockMs(parts: Pick<Parts, 'db' | 'now'>): number {
   return Math.floor(parts.now() + clockOffsetMs(parts.db));
 }
 
-/** What an endpoint has at hand, for a request of this account. */
+/** Makes the context of an endpoint for a request of this account. */
 export function makeCall(
   parts: Parts,
   request: { account: string; livemode: boolean; requestId: string; key: string | undefined },

@@ -14,7 +14,7 @@ const paymentRecord = z.object({
   status: z.enum(['requires_payment_method', 'requires_confirmation', 'succeeded', 'canceled']),
   paymentMethod: z.string().nullable(),
   methodTypes: z.array(z.string()),
-  /** Set when payment methods are automatic: whether those that redirect are among them. */
+  /** Whether payment methods that redirect are allowed; null unless payment methods are automatic. */
   allowRedirects: z.enum(['always', 'never']).nullable(),
   clientSecret: z.string(),
   latestCharge: z.string().nullable(),
@@ -66,7 +66,7 @@ export const charges: Kind<ChargeRecord> = {
   columns: (record) => ({ customer: record.customer, parent: record.paymentIntent, status: record.status }),
 };
 
-export function toPayment(record: PaymentRecord): Stripe.PaymentIntent {
+export function paymentView(record: PaymentRecord): Stripe.PaymentIntent {
   const succeeded = record.status === 'succeeded';
   const error = record.lastError;
   return {
@@ -134,7 +134,7 @@ const cardOptions: Stripe.PaymentIntent.PaymentMethodOptions.Card = {
   request_three_d_secure: 'automatic',
 };
 
-export function toCharge(record: ChargeRecord): Stripe.Charge {
+export function chargeView(record: ChargeRecord): Stripe.Charge {
   const succeeded = record.status === 'succeeded';
   return {
     id: record.id,

@@ -9,31 +9,31 @@ import {
   clearableEmail,
   clearableText,
   currency,
-  integer,
+  integerText,
   list,
   mergeMetadata,
   metadata,
+  nonEmptyText,
   paging,
-  text,
 } from './params.ts';
-import { type ChargeRecord, charges, type PaymentRecord, payments, toPayment } from './payment-record.ts';
+import { type ChargeRecord, charges, type PaymentRecord, payments, paymentView } from './payment-record.ts';
 import { type TestCard, testCard } from './test-cards.ts';
 
 const createFields = {
-  payment_method: text().optional(),
-  return_url: text().optional(),
+  payment_method: nonEmptyText().optional(),
+  return_url: nonEmptyText().optional(),
   off_session: boolean.optional(),
   receipt_email: clearableEmail.optional(),
-  amount: integer(1, amountMax),
+  amount: integerText(1, amountMax),
   currency,
   confirm: boolean.optional(),
-  customer: text().optional(),
+  customer: nonEmptyText().optional(),
   description: clearableText(1_000).optional(),
   metadata: metadata.optional(),
   automatic_payment_methods: z
     .strictObject({ enabled: boolean, allow_redirects: z.enum(['always', 'never']).optional() })
     .optional(),
-  payment_method_types: list(text(), 10).optional(),
+  payment_method_types: list(nonEmptyText(), 10).optional(),
   capture_method: z.enum(['automatic', 'automatic_async']).optional(),
   setup_future_usage: z.enum(['off_session', 'on_session']).optional(),
   statement_descriptor: clearableText(22).optional(),
@@ -44,11 +44,11 @@ type CreateParams = z.output<z.ZodObject<typeof createFields>>;
 
 export const paymentEndpoints: readonly Endpoint[] = [
   endpoint('POST', '/v1/payment_intents', createFields, createPayment),
-  endpoint('GET', '/v1/payment_intents', { ...paging, customer: text().optional() }, (call, params) => {
+  endpoint('GET', '/v1/payment_intents', { ...paging, customer: nonEmptyText().optional() }, (call, params) => {
     const filter = defined({ customer: params.customer });
-    return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), toPayment);
+    return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), paymentView);
   }),
-  endpoint('GET', '/v1/payment_intents/:id', {}, (call, _, id) => toPayment(call.objects.load(payments, id))),
+  endpoint('GET', '/v1/payment_intents/:id', {}, (call, _, id) => paymentView(call.objects.load(payments, id))),
 ];
 
 function createPayment(call: Call, params: CreateParams): Answer | object {
@@ -83,7 +83,7 @@ function createPayment(call: Call, params: CreateParams): Answer | object {
     statementDescriptorSuffix: params.statement_descriptor_suffix ?? null,
     setupFutureUsage: params.setup_future_usage ?? null,
   });
-  if (params.confirm !== true) return toPayment(draft);
+  if (params.confirm !== true) return paymentView(draft);
   return confirm(call, draft, allowRedirects === 'always' && params.return_url === undefined);
 }
 
@@ -126,10 +126,10 @@ function confirm(call: Call, intent: PaymentRecord, lacksReturnUrl: boolean): An
     );
   }
   const done = attempt(call, intent, cardOf(name));
-  return done.lastError === null ? toPayment(done) : declined(done);
+  return done.lastError === null ? paymentView(done) : declined(done);
 }
 
-/** One charge of the card: the intent succeeds, or asks for another payment method. */
+/** Charges the card. The intent then succeeds or requires another payment method. */
 function attempt(call: Call, intent: PaymentRecord, card: TestCard): PaymentRecord {
   const paymentMethod = call.newId('pm');
   const chargeMade: ChargeRecord = {
@@ -161,14 +161,14 @@ function attempt(call: Call, intent: PaymentRecord, card: TestCard): PaymentReco
   });
 }
 
-/** A declined card: 402, and what was written stays, as at Stripe. */
+/** Returns the 402 answer of a declined card. Its writes are kept, as at Stripe. */
 function declined(intent: PaymentRecord): Answer {
   const error: ErrorBody = {
     type: 'card_error',
     code: intent.lastError?.code ?? 'card_declined',
     message: intent.lastError?.message ?? 'Your card was declined.',
     doc_url: `https://docs.stripe.com/error-codes#${(intent.lastError?.code ?? 'card_declined').replaceAll('_', '-')}`,
-    payment_intent: toPayment(intent),
+    payment_intent: paymentView(intent),
   };
   if (intent.lastError?.declineCode) error.decline_code = intent.lastError.declineCode;
   if (intent.latestCharge !== null) error.charge = intent.latestCharge;

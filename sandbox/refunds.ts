@@ -4,7 +4,7 @@ import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import type { Kind } from './objects.ts';
-import { amountMax, integer, mergeMetadata, metadata, paging, text } from './params.ts';
+import { amountMax, integerText, mergeMetadata, metadata, nonEmptyText, paging } from './params.ts';
 import { type ChargeRecord, charges, payments } from './payment-record.ts';
 
 const refundRecord = z.object({
@@ -26,7 +26,7 @@ export const refunds: Kind<RefundRecord> = {
   noun: 'refund',
   prefix: 're',
   schema: refundRecord,
-  // No list filters refunds by status: the column holds what they are filtered by, the charge.
+  // No list filters refunds by status, so this column holds the charge that lists filter by.
   columns: (record) => ({ parent: record.paymentIntent, status: record.charge }),
 };
 
@@ -35,9 +35,9 @@ export const refundEndpoints: readonly Endpoint[] = [
     'POST',
     '/v1/refunds',
     {
-      payment_intent: text().optional(),
-      charge: text().optional(),
-      amount: integer(1, amountMax).optional(),
+      payment_intent: nonEmptyText().optional(),
+      charge: nonEmptyText().optional(),
+      amount: integerText(1, amountMax).optional(),
       reason: z.enum(['duplicate', 'fraudulent', 'requested_by_customer']).optional(),
       metadata: metadata.optional(),
     },
@@ -58,21 +58,21 @@ export const refundEndpoints: readonly Endpoint[] = [
       call.objects.save(charges, { ...charge, amountRefunded: charge.amountRefunded + amount });
       call.objects.insert(refunds, record, call.nowMs);
       call.effect('refund.created', record.id);
-      return toRefund(record);
+      return refundView(record);
     },
   ),
   endpoint(
     'GET',
     '/v1/refunds',
-    { ...paging, payment_intent: text().optional(), charge: text().optional() },
+    { ...paging, payment_intent: nonEmptyText().optional(), charge: nonEmptyText().optional() },
     (call, params) => {
       const filter = defined({ parent: params.payment_intent, status: params.charge });
-      return pageOf('/v1/refunds', call.objects.page(refunds, filter, params), toRefund);
+      return pageOf('/v1/refunds', call.objects.page(refunds, filter, params), refundView);
     },
   ),
 ];
 
-/** The charge that the parameters name. @throws ApiError when there is none to refund. */
+/** Returns the charge that the parameters name. @throws ApiError if it cannot be refunded. */
 function refundable(call: Call, paymentIntent: string | undefined, charge: string | undefined): ChargeRecord {
   if ((paymentIntent === undefined) === (charge === undefined)) {
     throw invalidParameter(
@@ -106,7 +106,7 @@ function checkedAmount(charge: ChargeRecord, wanted: number | undefined): number
   return wanted ?? left;
 }
 
-export function toRefund(record: RefundRecord): Stripe.Refund {
+export function refundView(record: RefundRecord): Stripe.Refund {
   return {
     id: record.id,
     object: 'refund',

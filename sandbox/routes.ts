@@ -1,13 +1,13 @@
-import { customerEndpoints, customers, toCustomer } from './customers.ts';
+import { customerEndpoints, customers, customerView } from './customers.ts';
 import type { Call, Endpoint } from './endpoint.ts';
-import { itemEndpoints, items, toItem } from './invoice-items.ts';
+import { itemEndpoints, items, itemView } from './invoice-items.ts';
 import { invoices, sentEmails } from './invoice-record.ts';
-import { toInvoice } from './invoice-view.ts';
+import { invoiceView } from './invoice-view.ts';
 import { invoiceEndpoints } from './invoices.ts';
 import type { Kind } from './objects.ts';
-import { charges, payments, toCharge, toPayment } from './payment-record.ts';
+import { charges, chargeView, payments, paymentView } from './payment-record.ts';
 import { paymentEndpoints } from './payments.ts';
-import { refundEndpoints, refunds, toRefund } from './refunds.ts';
+import { refundEndpoints, refunds, refundView } from './refunds.ts';
 
 const endpoints: readonly Endpoint[] = [
   ...customerEndpoints,
@@ -17,18 +17,18 @@ const endpoints: readonly Endpoint[] = [
   ...refundEndpoints,
 ];
 
-/** Every kind of object, and how one of an id is shown; undefined when it is not there. */
+/** Every kind of object. `show` returns the view of an object, or undefined if it does not exist. */
 export const kinds: readonly { name: string; show(call: Call, id: string): object | undefined }[] = [
-  kind(customers, (_, record) => toCustomer(record)),
-  kind(invoices, toInvoice),
-  kind(items, (_, record) => toItem(record)),
-  kind(payments, (_, record) => toPayment(record)),
-  kind(charges, (_, record) => toCharge(record)),
-  kind(refunds, (_, record) => toRefund(record)),
+  kind(customers, (_, record) => customerView(record)),
+  kind(invoices, invoiceView),
+  kind(items, (_, record) => itemView(record)),
+  kind(payments, (_, record) => paymentView(record)),
+  kind(charges, (_, record) => chargeView(record)),
+  kind(refunds, (_, record) => refundView(record)),
   kind(sentEmails, (_, record) => record),
 ];
 
-/** The endpoint of a request and the id in its path. */
+/** Returns the endpoint of a request and the id in its path. */
 export function route(method: string, path: string): { endpoint: Endpoint; id: string } | undefined {
   const parts = path.split('/');
   for (const endpoint of endpoints) {

@@ -8,7 +8,7 @@ import { ApiError } from './api-error.ts';
 import { handleControl } from './control.ts';
 import { openDatabase } from './database.ts';
 import { Faults, faultRule } from './faults.ts';
-import { jsonReply, type Reply, receive, sendReply } from './http.ts';
+import { jsonResponse, receive, type SandboxResponse, sendResponse } from './http.ts';
 import { Idempotency } from './idempotency.ts';
 import { Journal } from './journal.ts';
 import { limits } from './limits.ts';
@@ -31,11 +31,11 @@ export function checkOptions(given: SandboxOptions): void {
   throw new McpOnceError('configuration_invalid', `The sandbox's options are wrong: ${z.prettifyError(error)}`);
 }
 
-/** The API with its data file open. */
+/** The API with an open data file. */
 export interface OpenSandbox {
   /** Answers one request. Never rejects. */
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
-  /** Begins no further effect, and releases what hangs without its effect. */
+  /** Ends held requests without their effect. */
   cutOff(): void;
   /** Closes the data file when every request has ended. */
   close(): Promise<void>;
@@ -80,22 +80,24 @@ export async function openSandbox(options: Omit<SandboxOptions, 'port'>, origin:
   };
 }
 
-/** One request, from its first byte to the last one of its answer. Never rejects. */
+/** Answers one request. Never rejects. */
 async function serve(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // A client that leaves takes nothing with it: the request runs to its end, as at Stripe.
+  // A request is finished even if its client disconnects, as at Stripe.
   response.on('error', () => {});
   try {
     const received = await receive(request);
     const isControl = received.path.startsWith('/_sandbox/');
-    sendReply(response, isControl ? await handleControl(parts, received) : await handleApi(parts, received));
+    sendResponse(response, isControl ? await handleControl(parts, received) : await handleApi(parts, received));
   } catch (error) {
     if (error instanceof ApiError) response.shouldKeepAlive = false;
     else if (!request.destroyed) parts.log(`error: ${describeError(error)}`);
-    sendReply(response, replyTo(error));
+    sendResponse(response, responseTo(error));
   }
 }
 
-function replyTo(error: unknown): Reply {
-  if (error instanceof ApiError) return jsonReply(error.answer.status, error.answer.body);
-  return jsonReply(500, { error: { type: 'api_error', message: 'The sandbox itself failed; its log says how.' } });
+function responseTo(error: unknown): SandboxResponse {
+  if (error instanceof ApiError) return jsonResponse(error.answer.status, error.answer.body);
+  return jsonResponse(500, {
+    error: { type: 'api_error', message: 'The sandbox itself failed; its log has the reason.' },
+  });
 }

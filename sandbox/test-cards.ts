@@ -1,11 +1,11 @@
-/** What a test payment method does when charged (https://docs.stripe.com/testing). */
+/** The behaviour of a test payment method (https://docs.stripe.com/testing). */
 export interface TestCard {
   readonly brand: string;
   readonly last4: string;
   readonly decline: { code: string; declineCode: string | null; message: string } | null;
 }
 
-/** The test card of a payment method's name, such as `pm_card_visa`; undefined when there is none. */
+/** Returns the test card of a payment method such as `pm_card_visa`, or undefined if it is not known. */
 export function testCard(name: string): TestCard | undefined {
   const rest = /^pm_card_(\w+)$/.exec(name)?.[1];
   if (rest === undefined) return undefined;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
 
 /** Reads the tools of a bare server, and the result of every call, from the file that its command line names. */
-export interface Served {
+export interface BareTools {
   readonly tools: Tool[];
   readonly answer: () => CallToolResult;
 }
@@ -10,7 +10,7 @@ export interface Served {
 export const bareInfo = { name: 'bare', version: '1.0.0' };
 
 /** @param file a JSON file with `tools` and the `result` of each call. */
-export function servedIn(file: string): Served {
+export function servedIn(file: string): BareTools {
   const { tools, result } = JSON.parse(readFileSync(file, 'utf8')) as { tools: Tool[]; result: unknown };
   const answer = (): CallToolResult => ({
     content: [{ type: 'text', text: JSON.stringify(result) }],

@@ -18,7 +18,7 @@ const prefix = 'mcp-once::';
 export const smallResult = { id: 'ord_1QK2f8GswQrCh', status: 'open', total: 128_400, currency: 'eur' };
 
 /** Returns the key of the nth operation: distributed like real keys, and reproducible. */
-export function keyOf(index: number): string {
+export function nthKey(index: number): string {
   const hex = createHash('sha256').update(String(index)).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -59,7 +59,7 @@ export async function fillSqlite(path: string, count: number, records: Templates
     for (let window = start; window < Math.min(count, start + perCommit); window += atOnce) {
       const inFlight = [];
       for (let index = window; index < Math.min(count, window + atOnce); index += 1) {
-        const key = keyOf(index);
+        const key = nthKey(index);
         const createdAt = Math.round(sinceMs + (index / count) * spanMs);
         const own = { key, token: randomUUID(), createdAt, startedAt: createdAt, ranAt: createdAt };
         const bytes = encodeEntry({ ...records.claimed, ...own });

@@ -31,7 +31,7 @@ export class HttpSide {
   }
 
   /** Returns the headers that a client of an era sends with calls; in 2025 from its own session. */
-  async client(era: Era): Promise<(name: string, args: unknown) => Promise<Told>> {
+  async client(era: Era): Promise<(name: string, args: unknown) => Promise<CallAnswer>> {
     const headers = era === '2025' ? await this.openSession() : { 'mcp-protocol-version': '2026-07-28' };
     let id = 0;
     return (name, args) => {
@@ -62,7 +62,7 @@ export class HttpSide {
     await exited;
   }
 
-  async #post(message: object, more: Record<string, string>): Promise<Told> {
+  async #post(message: object, more: Record<string, string>): Promise<CallAnswer> {
     const { statusCode, headers, body } = await request(this.#url, {
       method: 'POST',
       headers: { ...accept, ...more },
@@ -75,7 +75,7 @@ export class HttpSide {
   }
 }
 
-export interface Told {
+export interface CallAnswer {
   readonly headers: Readonly<Record<string, unknown>>;
   /** Reads the body: JSON, or the events of a stream. */
   readonly text: string;

@@ -31,18 +31,18 @@ export async function runSandbox(cli: Cli, options: SandboxCommandOptions): Prom
   return exitCodes.ok;
 }
 
-/** What the clients of a server read their configuration from, and the local invoicing API behind it, if any. */
+/** The variables for the clients of a server, with the local invoicing API if they point to it. */
 export interface ClientVariables {
   readonly environment: Environment;
-  /** Returns what the model has to know about these upstreams. */
+  /** Returns a line for the model if one of these upstreams is the local invoicing API. */
   note(upstreams: readonly Upstream[]): string | undefined;
-  /** Ends the local invoicing API. */
+  /** Closes the local invoicing API. */
   close(): Promise<void>;
 }
 
 /**
- * Listens for the clients of a server where no Stripe key is set, so that its tools work without one.
- * The modules and the database of the API are loaded by the first request.
+ * Starts the local invoicing API if no Stripe key is set, and returns the variables that lead the clients to it.
+ * The first request loads its modules and opens its database.
  */
 export async function openClientVariables(
   environment: Environment,
@@ -67,13 +67,13 @@ export async function openClientVariables(
   };
 }
 
-/** Returns the same variables, up to the port of the local invoicing API, and starts nothing. */
+/** Returns the same variables except for the port, and starts nothing. */
 export async function shownClientVariables(environment: Environment, config: Config): Promise<Environment> {
   if (!usesLocalApi(environment, config)) return environment;
   return localVariables(environment, defaultDataFile(environment), 'http://127.0.0.1');
 }
 
-/** Tells the person who starts a server that nothing real is billed, where that is so and was not so `before`. */
+/** Tells the operator that nothing real is billed, unless that was already so `before`. */
 export function tellOfSandbox(cli: Cli, { upstreams }: Pick<App, 'upstreams'>, before: readonly Upstream[] = []): void {
   if (cli.environment.STRIPE_SECRET_KEY || !upstreams.some(isLocalApi) || before.some(isLocalApi)) return;
   cli.tell('mcp-once: no STRIPE_SECRET_KEY is set: the built-in sandbox is used, and nothing real is billed.');
@@ -92,17 +92,17 @@ async function localVariables(environment: Environment, dataFile: string, origin
     ...environment,
     STRIPE_SECRET_KEY: localKeyOf(dataFile),
     STRIPE_API_BASE: origin,
-    // An account that somebody set is one at Stripe.
+    // The account in the environment is an account at Stripe.
     STRIPE_ACCOUNT: '',
   };
 }
 
-/** Another provider's sandbox says nothing about what Stripe bills. */
+/** Checks the origin too, since another provider's sandbox does not say what Stripe bills. */
 function isLocalApi({ origin, mode }: Upstream): boolean {
   return origin === 'mcp-once-sandbox' && mode === 'sandbox';
 }
 
-/** In the user's data directory, next to the default ledger. */
+/** Returns the data file in the user's data directory, next to the default ledger. */
 function defaultDataFile(environment: Environment): string {
   return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'sandbox.sqlite');
 }

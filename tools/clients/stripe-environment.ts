@@ -39,7 +39,7 @@ export function stripeUpstream(env: StripeEnvironment): Upstream {
 }
 
 /** Splits an origin into the SDK's host, port and protocol options. */
-export function addressOf(origin: string): { host: string; port: string; protocol: 'http' | 'https' } {
+export function sdkAddressOf(origin: string): { host: string; port: string; protocol: 'http' | 'https' } {
   const url = new URL(origin);
   const protocol = url.protocol === 'http:' ? 'http' : 'https';
   const port = url.port || (protocol === 'http' ? '80' : '443');

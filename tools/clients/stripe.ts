@@ -1,7 +1,7 @@
 import { defineClient } from 'mcp-once';
 import type Stripe from 'stripe';
 import { given } from '../parts/fields.ts';
-import { addressOf, type StripeEnvironment, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
+import { type StripeEnvironment, sdkAddressOf, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
 import { classifyStripeError } from './stripe-errors.ts';
 
 /** Idle time-out of one request in ms, below the 45 s for which identical calls wait. */
@@ -23,7 +23,7 @@ async function openStripe(env: StripeEnvironment): Promise<Stripe> {
   const { STRIPE_SECRET_KEY: key, STRIPE_API_BASE: origin, STRIPE_ACCOUNT: account } = env;
   const { default: StripeSdk } = await import('stripe');
   return new StripeSdk(key, {
-    ...(origin === undefined ? {} : addressOf(origin)),
+    ...(origin === undefined ? {} : sdkAddressOf(origin)),
     ...given({ stripeAccount: account }),
     httpClient: await sendingOnce(StripeSdk, origin?.startsWith('http:') === true),
     maxNetworkRetries: 0,

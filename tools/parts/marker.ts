@@ -13,7 +13,7 @@ interface Marked {
 }
 
 /** The result of a search for a marked object. */
-export type Found<T> =
+export type MarkerSearch<T> =
   | { readonly status: 'found'; readonly object: T }
   | { readonly status: 'absent' }
   | { readonly status: 'unclear'; readonly reason: string };
@@ -47,7 +47,7 @@ export async function findMarked<T extends Marked>(
   list: AsyncIterable<T>,
   marker: string,
   isEffect: (object: T) => boolean = () => true,
-): Promise<Found<T>> {
+): Promise<MarkerSearch<T>> {
   let found: T | undefined;
   let scanned = 0;
   for await (const object of list) {
