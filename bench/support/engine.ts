@@ -1,8 +1,9 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { defaults } from '../../src/config/defaults.ts';
 import { handleCall } from '../../src/core/call/handle-call.ts';
+import type { Outcome } from '../../src/core/call/outcome.ts';
 import { prepare } from '../../src/core/call/prepare.ts';
-import type { Engine, Outcome, ToolCall } from '../../src/core/call/types.ts';
+import type { Engine, ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Claim } from '../../src/core/ledger/claim.ts';
 import { codecFor, plainCodec } from '../../src/core/ledger/codec.ts';

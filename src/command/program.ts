@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import type { Section } from '../config/section.ts';
-import type { Outcome, ToolCall } from '../core/call/types.ts';
+import type { Outcome } from '../core/call/outcome.ts';
+import type { ToolCall } from '../core/call/types.ts';
 import type { QuotaLimits } from '../core/ledger/record-quota.ts';
 import type { Log } from '../core/observe/log.ts';
 import type { Catalog } from '../core/tool/catalog.ts';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Engine, EngineSettings, Outcome, ToolCall } from './call/types.ts';
+import type { Outcome } from './call/outcome.ts';
+import type { Engine, EngineSettings, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';

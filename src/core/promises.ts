@@ -43,3 +43,13 @@ export async function untilEmpty(set: ReadonlySet<Promise<unknown>>, clock: Cloc
     bound.abort();
   }
 }
+
+/** Waits for work until the signal aborts. The work itself continues. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | 'aborted'> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => resolve('aborted');
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
+}

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/call/messages.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import { render } from '../server/render.ts';
@@ -144,10 +145,10 @@ function outcomeOf<Result>(answer: GuardOutcome): RunOutcome<Result> {
     const result = structuredClone(answer.result) as Result;
     return { code: 'succeeded', result, replayed: answer.replayed, ...when, ...told };
   }
-  const { code, message, retryAfterMs, fields, firstResult } = answer;
+  const { code, retryAfterMs, fields, firstResult } = answer;
   return {
     code,
-    message,
+    message: messageOf(answer),
     ...told,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(fields ? { fields } : {}),

@@ -1,5 +1,6 @@
 import { defaults } from '../config/defaults.ts';
-import type { Engine, RefusalOutcome, ResultOutcome, ToolCall } from '../core/call/types.ts';
+import type { RefusalOutcome, ResultOutcome } from '../core/call/outcome.ts';
+import type { Engine, ToolCall } from '../core/call/types.ts';
 import { createEngine, type LedgerSource, openLedger } from '../core/engine.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import { shared } from '../core/promises.ts';

@@ -205,9 +205,19 @@ function isKeyv(value: unknown): boolean {
   return typeof keyv.get === 'function' && typeof keyv.set === 'function' && 'store' in keyv && 'namespace' in keyv;
 }
 
-function invalid(what: string, problem: string): McpOnceError {
-  return new McpOnceError(
-    'configuration_invalid',
-    `${what}: ${problem}. Nothing was executed: mend it and start again.`,
-  );
+function invalid(what: string, problem: string): GuardFault {
+  return new GuardFault(`${what}: ${problem}`, 'Fix it and start again');
+}
+
+/** A fault of the guard's configuration, found before anything is executed. */
+export class GuardFault extends McpOnceError {
+  readonly detail: string;
+  readonly nextStep: string;
+
+  constructor(detail: string, nextStep: string) {
+    super('configuration_invalid', `${detail}. Nothing was executed. ${nextStep}.`);
+    this.name = 'McpOnceError';
+    this.detail = detail;
+    this.nextStep = nextStep;
+  }
 }

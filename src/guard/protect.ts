@@ -1,4 +1,4 @@
-import { refusal } from '../core/call/answers.ts';
+import { refusal } from '../core/call/outcome.ts';
 import { describeError, NotExecuted } from '../core/errors.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RunContext, Upstream } from '../core/tool/types.ts';
@@ -107,8 +107,8 @@ async function answerCall(answering: Answering, tool: GuardTool, request: RawReq
   const { engine, shelf, rule } = answering;
   const params = request.params ?? {};
   if (params.task !== undefined) {
-    const message = `${tool.name} is guarded, and is not run as a task. Nothing was executed: call it without "task".`;
-    return render(refusal('operation_failed', message));
+    const detail = 'it is guarded, and is not run as a task';
+    return render(refusal(tool.name, { type: 'not_admitted', detail, nextStep: 'Call it without "task"' }));
   }
   const scope = scopeOrRefusal(rule, tool.name, extra);
   if ('type' in scope) return render(scope);

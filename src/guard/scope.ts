@@ -1,8 +1,7 @@
 import { defaults } from '../config/defaults.ts';
-import { refusal } from '../core/call/answers.ts';
-import type { RefusalOutcome, ToolCall } from '../core/call/types.ts';
-import { McpOnceError } from '../core/errors.ts';
-import { checkScope } from './options.ts';
+import { type RefusalOutcome, refusal } from '../core/call/outcome.ts';
+import type { ToolCall } from '../core/call/types.ts';
+import { checkScope, GuardFault } from './options.ts';
 import type { GuardOptions, GuardScope } from './types.ts';
 
 /** The claims of an access token that name its subject for good; RFC 7519 has `sub`. */
@@ -40,20 +39,22 @@ export function scopeOrRefusal(rule: ScopeRule, tool: string, extra: object): To
   try {
     return scopeFor(rule, extra);
   } catch (error) {
-    const why = error instanceof McpOnceError ? error.message : 'scope(extra) failed. Nothing was executed.';
-    return refusal('operation_failed', `${tool}: ${why}`);
+    const { detail, nextStep } = error instanceof GuardFault ? error : scopeFailed;
+    return refusal(tool, { type: 'not_admitted', detail, nextStep });
   }
 }
+
+const scopeFailed = { detail: 'scope(extra) failed', nextStep: 'The author of the server has to fix it' };
 
 /** True when only a verified token can say whose a call is. */
 export function neverScoped({ scope, fallback, shared }: ScopeRule): boolean {
   return shared && scope === undefined && fallback === undefined;
 }
 
-export function unscoped(why: string): McpOnceError {
-  return new McpOnceError(
-    'configuration_invalid',
-    `It is not known whose operation this is: ${why}. Nothing was executed. Pass scope: { tenant, subject } or a function of the request to guard() or protect(), or set MCP_ONCE_SUBJECT.`,
+export function unscoped(why: string): GuardFault {
+  return new GuardFault(
+    `It is not known whose operation this is: ${why}`,
+    'Pass scope: { tenant, subject } or a function of the request to guard() or protect(), or set MCP_ONCE_SUBJECT',
   );
 }
 

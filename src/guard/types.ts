@@ -1,5 +1,5 @@
 import type { Keyv } from 'keyv';
-import type { OutcomeCode } from '../core/call/types.ts';
+import type { OutcomeCode } from '../core/call/outcome.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../core/tool/types.ts';
 

@@ -1,7 +1,7 @@
+import { refusal } from '../core/call/outcome.ts';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import type { ToolService } from '../server/tool-requests.ts';
-import type { Limits } from './access/limits.ts';
-import type { Refusal } from './access/types.ts';
+import type { LimitReached, Limits } from './access/limits.ts';
 
 const retryAfterMs = 1_000;
 
@@ -25,8 +25,7 @@ export function withCallSlots(service: ToolService, limits: CallSlotLimits): Too
       const place = new CallSlot(call.scope, limits);
       const refused = place.enter();
       if (refused) {
-        const message = `${call.tool}: ${refused.message} Ask again in a second with the same arguments.`;
-        return { type: 'refusal', code: 'too_many_calls', message, retryAfterMs: retryAfterMs };
+        return refusal(call.tool, { type: 'too_many_calls', holder: refused.holder }, { retryAfterMs });
       }
       const running: Promise<unknown>[] = [];
       const { questionChannel } = call;
@@ -54,7 +53,7 @@ class CallSlot {
     this.#limits = limits;
   }
 
-  enter(): Refusal | undefined {
+  enter(): LimitReached | undefined {
     return this.#move(this.#limits.executions);
   }
 
@@ -86,7 +85,7 @@ class CallSlot {
     if (refused) throw new Error(refused.message);
   }
 
-  #move(limits: Limits): Refusal | undefined {
+  #move(limits: Limits): LimitReached | undefined {
     const entry = limits.enter(this.#scope);
     if (entry.type === 'refused') return entry;
     this.#release();

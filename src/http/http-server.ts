@@ -13,10 +13,9 @@ import { corsHeaders, preflightHeaders } from './cors.ts';
 import { Endpoint2026 } from './endpoint-2026.ts';
 import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
 import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
-import { RefusalLog } from './refusal-log.ts';
+import { keepLedgerDetails, RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
 import { isAllowed, toolsByPrincipal } from './visible-tools.ts';
-import { withoutInternals } from './without-internals.ts';
 
 export interface HttpServerOptions {
   readonly service: ToolService;
@@ -102,7 +101,7 @@ export class HttpServer {
     this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
     const refusals = new RefusalLog(service.log, clock);
     this.#refusals = refusals;
-    const told = withoutInternals(held ? withCallSlots(service, held) : service, refusals);
+    const told = keepLedgerDetails(held ? withCallSlots(service, held) : service, refusals);
     const served = toolsByPrincipal(told);
     const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
     const { sessionsPerSubjectMax = limits.sessionsMax } = options;

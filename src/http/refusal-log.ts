@@ -1,5 +1,7 @@
+import { messageOf } from '../core/call/messages.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/observe/log.ts';
+import type { ToolService } from '../server/tool-requests.ts';
 
 /** How often the same is told, in ms: refusals cost whoever sends them nothing. */
 const everyMs = 10_000;
@@ -50,4 +52,20 @@ export class RefusalLog {
     const untold = kind && kind.untold > 0 ? { untold: kind.untold } : {};
     this.#log[level](message, { ...fields, ...(peer === undefined ? {} : { peer }), ...untold });
   }
+}
+
+/**
+ * Keeps the detail of a ledger fault from callers, which are on other machines here. Writes it to the operator's log: it
+ * may say where the ledger is.
+ */
+export function keepLedgerDetails(service: ToolService, refusals: RefusalLog): ToolService {
+  const handle: ToolService['handle'] = async (call) => {
+    const outcome = await service.handle(call);
+    if (outcome.type !== 'refusal' || outcome.ledgerDetail === undefined) return outcome;
+    const { tenant, subject } = call.scope;
+    refusals.logFault({ why: messageOf(outcome), tenant, subject, tool: call.tool });
+    const { ledgerDetail: _, ...shown } = outcome;
+    return shown;
+  };
+  return { ...service, handle };
 }

@@ -1,3 +1,4 @@
+import { refusal } from '../core/call/outcome.ts';
 import { emit } from '../core/observe/events.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
@@ -55,11 +56,8 @@ function partOf(service: ToolService, patterns: readonly string[] | undefined): 
       const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
       const refused = [call.tool, target].find((name) => name !== undefined && !isIts(name));
       if (refused === undefined) return service.handle(call);
-      const known = seen.tools.map(({ name }) => name).slice(0, 20);
-      const next = known.length === 0 ? '' : ` Call one of: ${known.join(', ')}.`;
-      const message = `There is no tool named ${JSON.stringify(refused.slice(0, 64))}. Nothing was executed.${next}`;
       emit({ type: 'answered', ...call.scope, tool: refused, code: 'unknown_tool', replayed: false });
-      return { type: 'refusal', code: 'unknown_tool', message };
+      return refusal(refused, { type: 'unknown_tool', known: seen.tools.map(({ name }) => name) });
     },
   };
 }

@@ -1,4 +1,5 @@
-import type { InputRequest, QuestionChannel } from '../core/call/types.ts';
+import type { InputRequest } from '../core/call/outcome.ts';
+import type { QuestionChannel } from '../core/call/types.ts';
 
 /** MCP, `ElicitRequest`, in its form mode, which is the one where no mode is said. */
 export interface ElicitRequest {

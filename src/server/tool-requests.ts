@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { Outcome, ToolCall } from '../core/call/types.ts';
+import type { Outcome } from '../core/call/outcome.ts';
+import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import type { ToolLog } from '../core/tool/types.ts';

@@ -6,7 +6,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp, openLedger, sections } from '../../src/app.ts';
 import { openClientVariables } from '../../src/cli/sandbox.ts';
 import { type Environment, loadConfig } from '../../src/config/config.ts';
-import type { Outcome, ToolCall } from '../../src/core/call/types.ts';
+import type { Outcome } from '../../src/core/call/outcome.ts';
+import type { ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { forgetOperation } from '../../src/core/ledger/operator.ts';
 import { emit, onEvent } from '../../src/core/observe/events.ts';
@@ -161,7 +162,8 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     const { config, call } = await onFile(folder, 'b');
     const bob = { name: 'Bob', email: 'bob@example.com' };
     // What it would execute now nobody could be told of who has the other keys.
-    expect(await call(bob)).toMatchObject({ code: 'ledger_unavailable', message: expect.stringContaining('"a"') });
+    const refused = refusalOf(await call(bob));
+    expect(refused).toMatchObject({ code: 'ledger_unavailable', message: expect.stringContaining('"a"') });
     const ledger = await openLedger(config);
     onTestFinished(() => ledger.store.close());
     const operator = { ledger, clock: systemClock, randomId: randomUUID, unresolvedRetentionMs: 60_000 };

@@ -33,7 +33,7 @@ const cases = [
 const learns = {
   replay: /invoice 1 for ada/,
   // LangChain's middleware tells the model the class of an error only.
-  unknown: /may have taken effect, which is not known|ToolException/,
+  unknown: /outcome of the operation is not known|ToolException/,
 };
 
 const folders: string[] = [];

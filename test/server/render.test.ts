@@ -1,7 +1,16 @@
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
-import type { OperationInfo, OutcomeCode, RefusalOutcome, ResultOutcome } from '../../src/core/call/types.ts';
+import { messageOf } from '../../src/core/call/messages.ts';
+import {
+  type OperationInfo,
+  type OutcomeCode,
+  type RefusalDetails,
+  type RefusalOutcome,
+  type RefusalReason,
+  type ResultOutcome,
+  refusal as refusalFor,
+} from '../../src/core/call/outcome.ts';
 import { defineTool, z } from '../../src/index.ts';
 import { OUTCOME_META, render } from '../../src/server/render.ts';
 
@@ -24,12 +33,26 @@ const operation: OperationInfo = {
 const first: ResultOutcome = { type: 'result', tool, result: { total: 1, id: 'x' }, replayed: false, operation };
 const replay: ResultOutcome = { ...first, replayed: true, repeatToken: 'r1.1.2.abc.def' };
 
-const refusal = (code: OutcomeCode, more: Partial<RefusalOutcome> = {}): RefusalOutcome => ({
-  type: 'refusal',
-  code,
-  message: `create_thing: ${code}. Nothing was executed.`,
-  ...more,
-});
+const reasons = {
+  idempotency_conflict: { type: 'conflict', sharedBy: 'operation', first: 'ended' },
+  idempotency_in_flight: { type: 'in_flight', what: 'same_operation' },
+  outcome_unknown: { type: 'outcome_unknown', detail: 'it timed out' },
+  ledger_unavailable: { type: 'ledger_unavailable' },
+  invalid_input: { type: 'invalid_arguments', detail: '/total must be a number' },
+  operation_failed: { type: 'failed', detail: 'no such account' },
+  operation_incomplete: { type: 'incomplete', detail: 'no such account' },
+  result_not_kept: { type: 'result_not_kept', executed: 'before', detail: 'it has 9 bytes' },
+  invalid_repeat_token: { type: 'invalid_repeat_token', problem: 'forged' },
+  invalid_request_state: { type: 'invalid_request_state' },
+  input_required: { type: 'not_answered', requests: ['account'] },
+  unknown_tool: { type: 'unknown_tool', known: [] },
+  record_unreadable: { type: 'record_unreadable' },
+  too_many_calls: { type: 'too_many_calls', holder: 'subject' },
+  too_many_records: { type: 'too_many_records', holder: 'tenant' },
+  cancelled: { type: 'caller_left', isGuarded: true },
+} as const satisfies Record<OutcomeCode, RefusalReason>;
+const refusal = (code: OutcomeCode, details: RefusalDetails = {}): RefusalOutcome =>
+  refusalFor('create_thing', reasons[code], details);
 const texts = (answer: ReturnType<typeof render>): string[] =>
   answer.content.map((item) => (item.type === 'text' ? item.text : item.type));
 
@@ -127,7 +150,7 @@ describe('a replay', () => {
   test('of an error says how to try anew, and that the error may hide an effect', () => {
     const failed = { content: [{ type: 'text', text: 'no such file' }], isError: true };
     const [, note] = texts(render({ ...replay, tool: { ...tool, results: 'content' }, result: failed }));
-    expect(note).toMatch(/Nothing was executed now\. It was an error: once its cause is gone.*repeat_token "r1\.1\.2/);
+    expect(note).toMatch(/Nothing was executed now\. It was an error\. When its cause is gone.*repeat_token "r1\.1\.2/);
     expect(note).toMatch(/check first/);
   });
 
@@ -160,26 +183,13 @@ describe('a replay', () => {
 });
 
 describe('a refusal', () => {
-  const codes: OutcomeCode[] = [
-    'idempotency_conflict',
-    'idempotency_in_flight',
-    'outcome_unknown',
-    'ledger_unavailable',
-    'invalid_input',
-    'operation_failed',
-    'operation_incomplete',
-    'result_not_kept',
-    'invalid_repeat_token',
-    'unknown_tool',
-    'record_unreadable',
-    'cancelled',
-  ];
+  const codes = Object.keys(reasons) as OutcomeCode[];
 
   test.each(codes)('%s is an error result with the sentence and the code', (code) => {
     const rendered = render(refusal(code));
     expect(rendered).toEqual({
       isError: true,
-      content: [{ type: 'text', text: `create_thing: ${code}. Nothing was executed.` }],
+      content: [{ type: 'text', text: messageOf(refusal(code)) }],
       _meta: { [OUTCOME_META]: { code, replayed: false } },
     });
     expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);
@@ -190,7 +200,9 @@ describe('a refusal', () => {
       refusal('idempotency_conflict', { operation, fields: ['memo'], firstResult: { id: 'x' }, repeatToken: 'r1.t' }),
     );
     expect(texts(rendered)).toEqual([
-      'create_thing: idempotency_conflict. Nothing was executed. The repeat_token for a second operation is "r1.t".',
+      'create_thing: the same operation was called with other arguments before (memo). Nothing was executed by this call. ' +
+        "The first call's result is enclosed. Use it, or call again with the repeat_token if you want a second operation. " +
+        'The repeat_token for a second operation is "r1.t".',
       '{"id":"x"}',
     ]);
     expect(rendered._meta?.[OUTCOME_META]).toEqual({

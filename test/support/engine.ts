@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/core/call/handle-call.ts';
-import type {
-  Engine,
-  EngineSettings,
-  InputRequiredOutcome,
-  Outcome,
-  RefusalOutcome,
-  ResultOutcome,
-  ToolCall,
-} from '../../src/core/call/types.ts';
+import { messageOf } from '../../src/core/call/messages.ts';
+import type { InputRequiredOutcome, Outcome, RefusalOutcome, ResultOutcome } from '../../src/core/call/outcome.ts';
+import type { Engine, EngineSettings, ToolCall } from '../../src/core/call/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type EntryCodec, plainCodec } from '../../src/core/ledger/codec.ts';
 import { Ledger } from '../../src/core/ledger/ledger.ts';
@@ -98,9 +92,10 @@ export function resultOf(answer: Outcome): ResultOutcome {
   return answer;
 }
 
-export function refusalOf(answer: Outcome): RefusalOutcome {
+/** Returns a refusal with its message, as a caller on this machine reads it. */
+export function refusalOf(answer: Outcome): RefusalOutcome & { readonly message: string } {
   if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer)}`);
-  return answer;
+  return { ...answer, message: messageOf(answer) };
 }
 
 export function questionOf(answer: Outcome): InputRequiredOutcome {

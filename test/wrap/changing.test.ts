@@ -121,7 +121,7 @@ describe('tools that change while the outcome of a call is not known', () => {
     const lost = await call(client);
     const told = await call(isSame ? client : await start());
     expect([lost, told].map((each) => outcomeOf(each)?.code)).toEqual(['outcome_unknown', 'outcome_unknown']);
-    expect(textOf(told)).toMatch(/Its server does not list this tool any more/);
+    expect(textOf(told)).toMatch(/Its server no longer lists this tool/);
     expect(effects()).toHaveLength(1);
   });
 

@@ -2,196 +2,179 @@ import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
+import type { StoredRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
-import { answerOfDeclined, lastOfIts } from './again.ts';
-import {
-  answerOfConflict,
-  answerOfEnded,
-  answerOfFault,
-  answerOfFull,
-  answerOfInFlight,
-  answerOfReplay,
-  answerOfSuperseded,
-  answerOfUnknown,
-  cancelled,
-} from './answers.ts';
-import { describeFault } from './describe-fault.ts';
+import { untilAborted } from '../promises.ts';
 import { execute, giveUp } from './execute.ts';
-import { answerOfPrepareFault, prepare } from './prepare.ts';
-import { askAgain, askDirectly, closedAgain } from './questions.ts';
-import { recover } from './recover.ts';
-import { noteWrite } from './resource.ts';
-import { answerOfOtherAnswer, answerOfStale, answerOfUnanswered, answerOfWaiting, takeAnswer } from './rounds.ts';
+import { describeFault, refusalOfFault } from './faults.ts';
+import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
+import {
+  outcomeOfEnded,
+  outcomeOfReplay,
+  refusalOfConflict,
+  refusalOfInFlight,
+  refusalOfSuperseded,
+  refusalOfUnknown,
+} from './outcome-of-record.ts';
+import { prepare } from './prepare.ts';
+import { askingDirectly } from './questions/direct-question.ts';
+import {
+  outcomeOfWaiting,
+  refusalOfClosedQuestion,
+  refusalOfOtherReply,
+  takeReplies,
+} from './questions/input-question.ts';
+import { askWhetherRepeat, decideRepeat, outcomeOfDeclined } from './questions/repeat-question.ts';
+import { registerWrite } from './recovery/latest-write.ts';
+import { recover } from './recovery/recover.ts';
+import { reportOutcome } from './report.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
-import { traceIdOf } from './trace.ts';
 import { followTwin } from './twins.ts';
-import type { Engine, GuardedCall, Outcome, ToolCall } from './types.ts';
+import type { Engine, GuardedCall, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
 
-/** How often one call asks the ledger before it gives up: each round either waits or has lost a race. */
+/** How often one call asks the ledger before it gives up. Each round has either waited or lost a race. */
 const roundsMax = 100;
+/** When a call that finds no room in the ledger may try again, in ms. */
+const fullRetryMs = 3_600_000;
 
 /**
- * The way of one tool call: prepare (tool, arguments, key), claim, and then what the ledger says.
- * Resolves with what the caller learns; rejects for faults that are no expected outcome.
+ * Handles one tool call: prepare it (tool, arguments, key), claim its operation, execute it, settle and answer.
+ * Rejects only for faults that are not expected.
  */
 export async function handleCall(engine: Engine, call: ToolCall): Promise<Outcome> {
-  const answer = await answerAsking(engine, call).catch((error: unknown) => {
-    return answerOfPrepareFault(error) ?? answerOfFault(error, call.tool);
-  });
-  const replayed = answer.type === 'result' && answer.replayed;
-  const traceId = traceIdOf(call.meta);
-  const operation = answer.operation?.key;
-  emit({
-    type: 'answered',
-    tenant: call.scope.tenant,
-    subject: call.scope.subject,
-    tool: call.tool,
-    code: codeOf(answer),
-    replayed,
-    ...(operation === undefined ? {} : { operation }),
-    ...(traceId === undefined ? {} : { traceId }),
-  });
-  return answer;
-}
-
-function codeOf(answer: Outcome): string {
-  switch (answer.type) {
-    case 'result':
-      return 'succeeded';
-    case 'input_required':
-      return 'input_required';
-    case 'refusal':
-      return answer.code;
-  }
-}
-
-/** A caller that can be asked at once is, and then goes the way of one that has called again with its answer. */
-async function answerAsking(engine: Engine, call: ToolCall): Promise<Outcome> {
-  const { questionChannel } = call;
-  let current = call;
-  for (let round = 0; round < roundsMax; round += 1) {
-    const answer = await answerCall(engine, current);
-    if (answer.type !== 'input_required' || questionChannel?.type !== 'direct') return answer;
-    const asked = askDirectly(engine, call, answer.requests, questionChannel.ask);
-    const responses = await untilLeft(asked, call.signal);
-    if (responses === 'left') return cancelled(call.tool);
-    if (responses === undefined && answer.about === 'input') return answerOfUnanswered(answer);
-    current = { ...call, input: { responses: responses ?? closedAgain, state: answer.requestState } };
-  }
-  throw new LedgerUnavailable(`the question came back ${roundsMax} times during one call`);
+  const answering = askingDirectly(engine, call, (each) => answerCall(engine, each));
+  const outcome = await answering.catch((error: unknown) => refusalOfFault(error, call.tool));
+  reportOutcome(call, outcome);
+  return outcome;
 }
 
 async function answerCall(engine: Engine, call: ToolCall): Promise<Outcome> {
   const prepared = await prepare(engine, call);
   switch (prepared.type) {
     case 'refused':
-      return prepared.answer;
-    case 'unguarded':
-      return untilLeft(told(call, runUnguarded(engine, prepared.tool, prepared.arguments)), call.signal).then(
-        (answer) => (answer === 'left' ? cancelled(call.tool) : answer),
-      );
+      return prepared.outcome;
+    case 'unguarded': {
+      const outcome = await untilLeft(call, runUnguarded(engine, prepared.tool, prepared.arguments));
+      return outcome === 'aborted' ? refusal(call.tool, { type: 'caller_left', isGuarded: false }) : outcome;
+    }
     case 'declined':
-      return answerOfDeclined(engine, await engine.ledger(), prepared.guarded);
+      return outcomeOfDeclined(engine, await engine.ledger(), prepared.guarded);
     case 'guarded':
-      return handleGuarded(engine, prepared.guarded);
+      return answerGuarded(engine, prepared.guarded);
   }
 }
 
-/** Once this call has sent something, a fault of the ledger must not say that nothing was executed. */
-async function handleGuarded(engine: Engine, guarded: GuardedCall): Promise<Outcome> {
-  const sent = { any: false };
-  try {
-    return await answerGuarded(engine, guarded, sent);
-  } catch (error) {
-    if (!sent.any || !(error instanceof LedgerUnavailable)) throw error;
-    throw new OutcomeNotRead(describeError(error), { cause: error });
-  }
+/** One guarded call on its way through the ledger. */
+interface Claiming {
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly guarded: GuardedCall;
+  /** Until when the call waits for another one, by the monotonic clock. */
+  readonly deadlineMs: number;
 }
 
-async function answerGuarded(engine: Engine, guarded: GuardedCall, sent: { any: boolean }): Promise<Outcome> {
-  const { call } = guarded;
+async function answerGuarded(engine: Engine, guarded: GuardedCall): Promise<Outcome> {
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
-  let request: ClaimRequest = guarded.request;
+  const claiming: Claiming = { engine, ledger, guarded, deadlineMs };
+  let { request } = guarded;
   if (guarded.answers) {
-    const { asked, responses } = guarded.answers;
-    const taken = await takeAnswer(engine, ledger, guarded, asked, responses);
-    if (taken.type === 'answer') return taken.answer;
-    request = { ...request, replies: taken.answered };
+    const { question, responses } = guarded.answers;
+    const taken = await takeReplies(engine, ledger, guarded, question, responses);
+    if (taken.type === 'outcome') return taken.outcome;
+    request = { ...request, replies: taken.replies };
   }
-  const full = await engine.quota?.full(call.scope);
-  // What is in the ledger already is answered, however full it is.
-  if (full !== undefined && (await ledger.store.get(request.key)) === undefined) return answerOfFull(call.tool, full);
-  for (let round = 0; round < roundsMax; round += 1) {
-    emit({ type: 'claim', operation: request.key, tool: request.tool });
-    const claimed = await ledger.claim(request);
-    const asks = claimed.type === 'replay' && guarded.asksAgain;
-    const found = asks ? await lastOfIts(engine, ledger, guarded, claimed.held) : claimed;
-    switch (found.type) {
-      case 'claimed': {
-        if (isNew(found.claim)) engine.quota?.note(call.scope);
-        const twin = await noteClaim(engine, ledger, guarded, found.claim);
-        if (twin !== undefined) {
-          request = { ...request, key: twin };
-          break;
-        }
-        const answer = await executeFor(engine, ledger, guarded, found.claim);
-        sent.any = true;
-        if (answer) return answer;
-        break;
-      }
-      case 'alias':
-        request = { ...request, key: found.of };
-        break;
-      case 'replay':
-        return answerOfReplay(engine, guarded, found.held.record);
-      case 'ask':
-        return askAgain(engine, guarded, found.last);
-      case 'waiting':
-        return answerOfWaiting(engine, guarded, found.held.record);
-      case 'stale':
-        return answerOfStale(guarded);
-      case 'conflict':
-        if (request.replies) return answerOfOtherAnswer(guarded, found.held.record);
-        return answerOfConflict(engine, guarded, found.held.record);
-      case 'in_flight':
-      case 'in_flight_other': {
-        const waited = await waitForOutcome(engine, ledger, found.held, call, deadlineMs);
-        if (waited.type === 'left') return cancelled(call.tool);
-        const same = found.type === 'in_flight';
-        if (waited.type === 'timeout') return answerOfInFlight(waited.record, waited.record.leaseMs / 2, same);
-        if (!same || waited.type === 'changed') break;
-        if (waited.type === 'superseded') return answerOfSuperseded(waited.held);
-        return answerOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
-      }
-      case 'recover': {
-        const recovered = await untilLeft(told(call, recover(engine, ledger, found.held)), call.signal);
-        if (recovered === 'left') return cancelled(call.tool);
-        sent.any ||= recovered !== undefined;
-        const answer = recovered && (await answerOfExecuted(engine, guarded, recovered));
-        if (answer) return answer;
-        break;
-      }
-    }
-  }
-  throw new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+  return (await refusalWhenFull(claiming, request)) ?? claimUntilAnswered(claiming, request);
 }
 
-/** Not one that takes the place of another. */
-function isNew({ record }: Claim): boolean {
+/** An operation that is in the ledger already is answered, however full the ledger is. */
+async function refusalWhenFull({ engine, ledger, guarded }: Claiming, { key }: ClaimRequest) {
+  const holder = await engine.quota?.full(guarded.call.scope);
+  if (holder === undefined || (await ledger.store.get(key)) !== undefined) return undefined;
+  return refusal(guarded.call.tool, { type: 'too_many_records', holder }, { retryAfterMs: fullRetryMs });
+}
+
+/** The result of one round of asking the ledger. */
+type Round =
+  | { readonly type: 'outcome'; readonly outcome: Outcome }
+  /** The ledger has to be asked again. `hasSent`: this call has sent something for the operation. */
+  | { readonly type: 'again'; readonly request: ClaimRequest; readonly hasSent: boolean };
+
+async function claimUntilAnswered(claiming: Claiming, first: ClaimRequest): Promise<Outcome> {
+  let request = first;
+  let hasSent = false;
+  for (let count = 0; count < roundsMax; count += 1) {
+    const taken = claimOnce(claiming, request);
+    const round: Round = await (hasSent ? taken.catch(rethrowAfterSending) : taken);
+    if (round.type === 'outcome') return round.outcome;
+    request = round.request;
+    hasSent ||= round.hasSent;
+  }
+  const fault = new LedgerUnavailable(`the record changed ${roundsMax} times during one call`);
+  return hasSent ? rethrowAfterSending(fault) : Promise.reject(fault);
+}
+
+/** Once a call has sent something, a fault of the ledger must not say that nothing was executed. */
+function rethrowAfterSending(error: unknown): never {
+  throw error instanceof LedgerUnavailable ? new OutcomeNotRead(describeError(error), { cause: error }) : error;
+}
+
+async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Round> {
+  const { engine, ledger, guarded } = claiming;
+  emit({ type: 'claim', operation: request.key, tool: request.tool });
+  const claimed = await ledger.claim(request);
+  const asks = claimed.type === 'replay' && guarded.asksBeforeRepeat;
+  const found = asks ? await decideRepeat(engine, ledger, guarded, claimed.held) : claimed;
+  switch (found.type) {
+    case 'claimed':
+      return executeClaim(claiming, request, found.claim);
+    case 'alias':
+      return { type: 'again', request: { ...request, key: found.of }, hasSent: false };
+    case 'replay':
+      return { type: 'outcome', outcome: await outcomeOfReplay(engine, guarded, found.held.record) };
+    case 'ask':
+      return { type: 'outcome', outcome: await askWhetherRepeat(engine, guarded, found.last) };
+    case 'waiting':
+      return { type: 'outcome', outcome: await outcomeOfWaiting(engine, guarded, found.held.record) };
+    case 'stale':
+      return { type: 'outcome', outcome: refusalOfClosedQuestion(guarded) };
+    case 'conflict':
+      return { type: 'outcome', outcome: await outcomeOfConflict(claiming, request, found.held) };
+    case 'in_flight':
+    case 'in_flight_other':
+      return waitForOther(claiming, request, found.held, found.type === 'in_flight');
+    case 'recover':
+      return recoverHeld(claiming, request, found.held);
+  }
+}
+
+async function executeClaim(claiming: Claiming, request: ClaimRequest, claim: Claim): Promise<Round> {
+  const { engine, ledger, guarded } = claiming;
+  const { call, tool } = guarded;
+  if (isNewRecord(claim)) engine.quota?.note(call.scope);
+  const twin = await registerClaim(engine, ledger, guarded, claim);
+  if (twin !== undefined) return { type: 'again', request: { ...request, key: twin }, hasSent: false };
+  const executed = await untilLeft(call, execute(engine, ledger, tool, claim, call));
+  return roundOfExecuted(claiming, request, executed);
+}
+
+function isNewRecord({ record }: Claim): boolean {
   return record.generation === 1 && record.attempt === 1;
 }
 
-/** What else has to be noted before a claim may be executed; the key to follow when it may not. */
-async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
+/**
+ * Registers a claim before it may be executed: with its twins, and as the latest write of its resource.
+ * @returns the key of the twin to follow instead; undefined when this claim is the one to execute
+ */
+async function registerClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, derived } = guarded;
   try {
-    // Whoever answers goes on with what has the latch already.
-    const latched = derived.latchKey === undefined || guarded.answers !== undefined;
-    const twin = latched ? undefined : await followTwin(ledger, claim, derived.latchKey);
-    if (twin === undefined) await noteWrite(ledger, tool, claim);
+    // A call that answers a question continues an operation that has the latch already.
+    const hasLatch = derived.latchKey === undefined || guarded.answers !== undefined;
+    const twin = hasLatch ? undefined : await followTwin(ledger, claim, derived.latchKey);
+    if (twin === undefined) await registerWrite(ledger, tool, claim);
     return twin;
   } catch (error) {
     void giveUp(engine, claim, describeFault(error, claim.record.key));
@@ -199,14 +182,25 @@ async function noteClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, c
   }
 }
 
-async function executeFor(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
-  const { tool, call } = guarded;
-  const executed = await untilLeft(told(call, execute(engine, ledger, tool, claim, call)), call.signal);
-  return executed === 'left' ? cancelled(tool.name) : answerOfExecuted(engine, guarded, executed);
+async function recoverHeld(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
+  const { engine, ledger, guarded } = claiming;
+  const recovered = await untilLeft(guarded.call, recover(engine, ledger, held));
+  if (recovered === undefined) return { type: 'again', request, hasSent: false };
+  return roundOfExecuted(claiming, request, recovered);
 }
 
-/** The answer of what this call executed or recovered; undefined when the ledger has to be asked again. */
-async function answerOfExecuted(
+async function roundOfExecuted(
+  { engine, guarded }: Claiming,
+  request: ClaimRequest,
+  executed: Executed | 'aborted',
+): Promise<Round> {
+  if (executed === 'aborted') return { type: 'outcome', outcome: callerLeft(guarded.call) };
+  const outcome = await outcomeOfExecuted(engine, guarded, executed).catch(rethrowAfterSending);
+  return outcome ? { type: 'outcome', outcome } : { type: 'again', request, hasSent: true };
+}
+
+/** Returns the outcome of what this call executed or recovered; undefined when the ledger has to be asked again. */
+async function outcomeOfExecuted(
   engine: Engine,
   guarded: GuardedCall,
   executed: Executed,
@@ -214,32 +208,64 @@ async function answerOfExecuted(
   const { record, recovered, retryAfterMs, unkept } = executed;
   const { status } = record;
   const { request } = guarded;
-  // Somebody else took the operation over: its outcome is theirs to tell, but a success stays true.
+  // The process that took the operation over decides its outcome, but a success stays true.
   if (executed.lost && status.state !== 'succeeded') return undefined;
   switch (status.state) {
     case 'in_flight':
       return undefined;
     case 'unknown':
-      return answerOfUnknown(record, status.message, retryAfterMs);
+      return refusalOfUnknown(record, status.message, retryAfterMs);
     default:
-      // What was recovered may be another call's operation; then this call's own turn comes now.
+      // The recovered operation may be another call's. Then this call's own turn comes now.
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
-      if (status.state === 'waiting') return answerOfWaiting(engine, guarded, record);
-      return answerOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
+      if (status.state === 'waiting') return outcomeOfWaiting(engine, guarded, record);
+      return outcomeOfEnded(engine, guarded, record, status, { replayed: false, recovered, unkept });
   }
 }
 
-function told<T>({ onExecution }: ToolCall, running: Promise<T>): Promise<T> {
-  onExecution?.(running);
-  return running;
+function outcomeOfConflict(
+  { engine, guarded }: Claiming,
+  { replies }: ClaimRequest,
+  { record }: StoredRecord,
+): Promise<RefusalOutcome> | RefusalOutcome {
+  return replies ? refusalOfOtherReply(guarded, record) : refusalOfConflict(engine, guarded, record);
 }
 
-/** What is under way goes on without its caller. */
-function untilLeft<T>(running: Promise<T>, signal: AbortSignal): Promise<T | 'left'> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => resolve('left');
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-    running.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
+async function waitForOther(
+  claiming: Claiming,
+  request: ClaimRequest,
+  held: StoredRecord,
+  isSame: boolean,
+): Promise<Round> {
+  const { engine, ledger, guarded, deadlineMs } = claiming;
+  const { call } = guarded;
+  const waited = await waitForOutcome(engine, ledger, held, call, deadlineMs);
+  switch (waited.type) {
+    case 'left':
+      return { type: 'outcome', outcome: callerLeft(call) };
+    case 'timeout': {
+      const what = isSame ? 'same_operation' : 'other_write';
+      return { type: 'outcome', outcome: refusalOfInFlight(waited.record, waited.record.leaseMs / 2, what) };
+    }
+    case 'changed':
+      return { type: 'again', request, hasSent: false };
+    case 'superseded':
+      if (!isSame) return { type: 'again', request, hasSent: false };
+      return { type: 'outcome', outcome: refusalOfSuperseded(waited.held.record) };
+    case 'ended': {
+      if (!isSame) return { type: 'again', request, hasSent: false };
+      const outcome = await outcomeOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
+      return { type: 'outcome', outcome };
+    }
+  }
+}
+
+function callerLeft({ tool }: ToolCall): RefusalOutcome {
+  return refusal(tool, { type: 'caller_left', isGuarded: true });
+}
+
+/** Waits for an execution until the caller leaves. The execution itself continues, and the call's owner is told of it. */
+function untilLeft<T>(call: ToolCall, running: Promise<T>): Promise<T | 'aborted'> {
+  call.onExecution?.(running);
+  return untilAborted(running, call.signal);
 }

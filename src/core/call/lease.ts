@@ -4,13 +4,14 @@ import { emit } from '../observe/events.ts';
 import type { Engine } from './types.ts';
 
 /**
- * Keeps a claim's lease alive, at a third of it, while something runs. A renewal that fails is
- * tried again at the next third; until one succeeds, the claim is not fresh and nothing is dispatched.
+ * Renews a claim's lease at each third of it, while something runs. A failed renewal is tried again at the next third.
+ * Until one succeeds, the claim is not fresh and nothing is dispatched.
  */
 export class LeaseKeeper {
   readonly #engine: Engine;
   readonly #claim: Claim;
   #cancel: () => void = () => {};
+  #stopped = false;
 
   constructor(engine: Engine, claim: Claim) {
     this.#engine = engine;
@@ -23,8 +24,6 @@ export class LeaseKeeper {
     this.#cancel = () => {};
     this.#stopped = true;
   }
-
-  #stopped = false;
 
   #schedule(): void {
     if (this.#stopped || this.#claim.lost) return;

@@ -5,24 +5,25 @@ import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
-import { InputNeeded, RunQuestions } from './asks.ts';
-import { describeFault } from './describe-fault.ts';
-import { answerableUntil } from './questions.ts';
+import { boundedRun } from './bounded-run.ts';
+import { describeFault } from './faults.ts';
+import { InputNeeded, RunQuestions } from './questions/run-questions.ts';
+import { answerableUntil } from './questions/state.ts';
 import { keepable } from './result.ts';
 import { Steps } from './steps.ts';
 import type { Engine } from './types.ts';
 
-/** How often one operation may ask. */
-const roundsMax = 32;
+/** How many questions one operation may put. */
+const questionsMax = 32;
 
 type Settled = Exclude<Status, { state: 'in_flight' }>;
 
-/** How one run ended, not yet in the ledger. */
+/** The result of one run, before it is in the ledger. */
 export interface RunResult {
   readonly status: Settled;
   readonly steps: readonly KeptStep[];
   readonly mayHaveTakenEffect: boolean;
-  /** The steps of which it is not known whether they took effect. */
+  /** The steps that may have taken effect. */
   readonly pending?: readonly string[];
   /** The result of a success that is too large for the ledger. */
   readonly unkept?: unknown;
@@ -31,42 +32,40 @@ export interface RunResult {
 }
 
 export interface RunOptions {
-  /** True when this run is a recovery by `natural`: a delete's "gone" then means done. */
+  /** True for a recovery by `natural`: for a delete, "gone" then means success. */
   readonly natural: boolean;
-  /** True when a person can be asked for input, now or by whoever calls next. */
+  /** True when a person can be asked for input, now or by a later call. */
   readonly canAsk: boolean;
-  /** Told the true outcome of a run that was cut off, if it comes after all. */
+  /** Receives the true result of a run that was cut off, if it comes later. */
   readonly onLate: (result: RunResult) => void;
 }
 
-/** Runs a tool once under a claim and says what is known about the effect. Never throws, never settles. */
-export async function runAttempt(engine: Engine, tool: Tool, claim: Claim, opened: unknown, options: RunOptions) {
-  const { clock, settings } = engine;
-  const steps = new Steps(tool, claim);
-  const asks = new RunQuestions(claim.record);
-  const abort = new LateAbort();
-  const run = runTool(engine, tool, claim, opened, { steps, asks, abort }, options);
-  let cutOff: () => void = () => {};
-  const bound = new Promise<RunResult>((resolve) => {
-    cutOff = () => resolve(cutOffResult(engine, tool, steps));
+/** Runs a tool once under a claim and returns what is known about its effect. Never throws, never settles. */
+export async function runAttempt(
+  engine: Engine,
+  tool: Tool,
+  claim: Claim,
+  opened: unknown,
+  options: RunOptions,
+): Promise<RunResult> {
+  const parts: RunParts = {
+    steps: new Steps(tool, claim),
+    questions: new RunQuestions(claim.record),
+    abort: new LateAbort(),
+  };
+  const run = runTool(engine, tool, claim, opened, parts, options);
+  const bounded = await boundedRun(engine, tool, run, () => {
+    parts.steps.close();
+    parts.abort.abort();
   });
-  const cancelBound = clock.after(settings.maxRunMs, cutOff);
-  engine.ending.addEventListener('abort', cutOff, { once: true });
-  if (engine.ending.aborted) cutOff();
-  const result = await Promise.race([run, bound]);
-  cancelBound();
-  engine.ending.removeEventListener('abort', cutOff);
-  if (result.cutOff) {
-    steps.close();
-    abort.abort();
-    void run.then(options.onLate);
-  }
-  return result;
+  if (bounded.type === 'ended') return bounded.value;
+  void run.then(options.onLate);
+  return cutOffResult(engine, parts.steps, bounded.why);
 }
 
 interface RunParts {
   readonly steps: Steps;
-  readonly asks: RunQuestions;
+  readonly questions: RunQuestions;
   readonly abort: LateAbort;
 }
 
@@ -78,29 +77,29 @@ async function runTool(
   parts: RunParts,
   options: RunOptions,
 ): Promise<RunResult> {
-  const { steps, asks } = parts;
+  const { steps, questions } = parts;
   let status: Settled;
   let unkept: unknown;
-  // JSON by then, and copied as such: a tool may change its input.
+  // A copy, because a tool may change its input. The arguments are JSON here.
   const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
-  const told = { operation: claim.record.key, tool: tool.name, step: 'run' };
+  const about = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
     const running = tool.run(input, contextOf(engine, claim, opened, parts));
-    if (!steps.used && !asks.open) emit({ type: 'dispatch', ...told });
+    if (!steps.used && !questions.open) emit({ type: 'dispatch', ...about });
     const result = await running;
     await steps.finish();
-    if (!steps.used) emit({ type: 'answer', ...told });
+    if (!steps.used) emit({ type: 'answer', ...about });
     const { kept, ...rest } = keepable(tool, result, engine.settings);
     status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };
     unkept = rest.unkept;
   } catch (error) {
     await steps.finish();
-    if (!steps.used) emit({ type: 'answer', ...told });
+    if (!steps.used) emit({ type: 'answer', ...about });
     status = statusOfError(engine, tool, claim, steps, error, options);
   }
-  // Whatever the run made of it: it has asked, and goes on from there when it is answered.
-  if (asks.open) {
-    status = statusOfAsking(engine, claim, steps, asks.open, options);
+  // An open question counts, whatever the run returned or threw: the run continues from it when the reply comes.
+  if (questions.open) {
+    status = statusOfQuestion(engine, claim, steps, questions.open, options);
     unkept = undefined;
   }
   const mayHaveTakenEffect = status.state === 'unknown';
@@ -116,7 +115,7 @@ async function runTool(
   };
 }
 
-/** The table "Outcomes, by what is known about the effect" of DESIGN, with "outcomes join". */
+/** Maps an error and the state of the steps to an outcome (`docs/decisions/0005-outcomes.md`). */
 function statusOfError(
   engine: Engine,
   tool: Tool,
@@ -133,7 +132,7 @@ function statusOfError(
     return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
   }
   const authoritative = classification === 'failed' && !steps.used;
-  // A request beside the steps: nobody can tell which of them the error speaks of.
+  // With a request beside the steps, the error may belong to either.
   const mixed = steps.direct && steps.used;
   if (classification === 'unknown' || mixed || (steps.mayHaveTakenEffect && !authoritative)) {
     return { state: 'unknown', settledAt, message };
@@ -142,8 +141,8 @@ function statusOfError(
   return { state: 'failed', settledAt, message, dispatched: true };
 }
 
-/** A question can wait only while it is known what was sent before it. */
-function statusOfAsking(
+/** A question can wait only when the outcome of every earlier request is known. */
+function statusOfQuestion(
   engine: Engine,
   claim: Claim,
   steps: Steps,
@@ -152,17 +151,17 @@ function statusOfAsking(
 ): Settled {
   const settledAt = engine.clock.wallMs();
   if (steps.direct || steps.mayHaveTakenEffect) {
-    const message = 'it asked for input after a request of which it is not known whether it took effect';
+    const message = 'it asked for input after a request that may have taken effect';
     return { state: 'unknown', settledAt, message };
   }
   const { attempt, inputs = [] } = claim.record;
   const names = Object.keys(requests).join(', ');
-  if (canAsk && inputs.length < roundsMax) {
+  if (canAsk && inputs.length < questionsMax) {
     const round = inputs.filter((input) => input.attempt === attempt).length + 1;
     return { state: 'waiting', settledAt, expiresAt: answerableUntil(engine), round, requests: { ...requests } };
   }
   const message = canAsk
-    ? `it has asked ${roundsMax} times, and asks for more (${names})`
+    ? `it asked ${questionsMax} times and asks for more input (${names})`
     : `it asks for input (${names}), and the client that called it cannot put a question to a person`;
   const why = canAsk ? { message } : ({ message, unasked: true } as const);
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, ...why };
@@ -171,13 +170,13 @@ function statusOfAsking(
 
 function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   if (error instanceof NotExecuted) return 'not_executed';
-  // Raised before a request was sent, or by a question: no effect, but of what the run sent beside its steps.
+  // Thrown before a request was sent, so only a request beside the steps can have had an effect.
   const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');
   if (isFence || steps.cameFromRead(error)) return steps.direct ? 'unknown' : 'not_executed';
   return tool.client ? tool.client.classify(error) : classifyNodeError(error);
 }
 
-function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, asks, abort }: RunParts): RunContext {
+function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, questions, abort }: RunParts): RunContext {
   const { key, generation, attempt, createdAt } = claim.record;
   return {
     client: opened,
@@ -192,7 +191,7 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, asks,
     attempt,
     step: (name, send) => steps.step(name, send),
     read: (name, ask) => steps.read(name, ask),
-    ask: (name, request) => steps.ask(name, () => asks.answer(name, request)),
+    ask: (name, request) => steps.ask(name, () => questions.answer(name, request)),
     maySend: () => steps.maySend,
     get signal() {
       return abort.signal;
@@ -201,7 +200,7 @@ function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, asks,
   };
 }
 
-/** A signal that is made when a tool asks for it, which few do: making one takes as long as hashing the key. */
+/** Makes its signal when a tool first reads it, which few do: making one costs as much as hashing the key. */
 class LateAbort {
   #controller: AbortController | undefined;
   #aborted = false;
@@ -218,10 +217,7 @@ class LateAbort {
   }
 }
 
-function cutOffResult(engine: Engine, tool: Tool, steps: Steps): RunResult {
-  const message = engine.ending.aborted
-    ? 'the server was shut down while it ran'
-    : `${tool.name} ran for longer than ${engine.settings.maxRunMs / 1000} s and was cut off`;
+function cutOffResult(engine: Engine, steps: Steps, message: string): RunResult {
   const status: Settled = { state: 'unknown', settledAt: engine.clock.wallMs(), message };
   return { status, steps: [...steps.done], mayHaveTakenEffect: true, pending: steps.pending, cutOff: true };
 }

@@ -1,81 +1,70 @@
 import { describeError, NotExecuted } from '../errors.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
-import { refusal } from './answers.ts';
-import { openClient } from './open-client.ts';
+import { boundedRun, openClient } from './bounded-run.ts';
+import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
 import { keepable } from './result.ts';
 import { detached } from './settle.ts';
-import type { Engine, Outcome } from './types.ts';
+import type { Engine } from './types.ts';
 
-/** What is known of the steps of a run that no record keeps. */
-interface Sent {
+/** What is known about the steps of a run without a record. */
+interface SentSteps {
   readonly done: string[];
-  /** Sent, and not answered for certain. */
+  /** Steps that were sent and have no certain outcome yet. */
   readonly open: Set<string>;
 }
 
 /**
- * Runs a read, or a tool whose repeats are all meant: no ledger, no key, each call is its own. A run that does not end
- * with its signal is not waited for: its caller would wait for ever, and so would the place that the call has.
+ * Runs a read, or a tool whose repeats are all meant. There is no ledger and no key: each call is an operation of its
+ * own. A run that ignores its signal is not waited for after the cut-off, because its caller would wait for ever.
  */
 export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
   return detached(engine, async () => {
-    if (engine.closing.aborted) {
-      return refusal('operation_failed', `${tool.name}: the server is shutting down. Nothing was executed.`);
-    }
-    const sent: Sent = { done: [], open: new Set() };
+    if (engine.closing.aborted) return refusal(tool.name, { type: 'shutting_down' });
+    const sent: SentSteps = { done: [], open: new Set() };
     const abort = new AbortController();
-    const cutOff = (): void => abort.abort(new Error('the run was cut off'));
-    const cancel = engine.clock.after(engine.settings.maxRunMs, cutOff);
-    engine.ending.addEventListener('abort', cutOff, { once: true });
-    const bound = new Promise<never>((_, reject) => {
-      abort.signal.addEventListener('abort', () => reject(abort.signal.reason), { once: true });
-    });
-    bound.catch(() => undefined);
-    try {
+    const run = async (): Promise<unknown> => {
       const client = await openClient(engine, tool);
-      const run = tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
-      const result = await Promise.race([run, bound]);
-      const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
-      if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
-      return refusal(
-        'result_not_kept',
-        `${tool.name} was executed, and its result is of no use: ${kept.stub.message}.`,
-      );
+      return tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+    };
+    try {
+      const ended = await boundedRun(engine, tool, run(), () => abort.abort(new Error('the run was cut off')));
+      return ended.type === 'ended' ? outcomeOfResult(tool, ended.value) : refusalOfCutOff(tool, ended.why, sent);
     } catch (error) {
-      return answerOfError(tool, error, sent, abort.signal.aborted);
-    } finally {
-      cancel();
-      engine.ending.removeEventListener('abort', cutOff);
+      return refusalOfError(tool, error, sent);
     }
   });
 }
 
-/** @param isCutOff what it has sent beside its steps, or is about to, is not known. */
-function answerOfError(tool: Tool, error: unknown, { done, open }: Sent, isCutOff: boolean): Outcome {
-  const message = describeError(error);
-  if (tool.effect === 'read') {
-    const text = `${tool.name} failed: ${message}. It only reads: nothing was changed, and it is safe to call again.`;
-    return refusal('operation_failed', text);
-  }
-  if (isCutOff || open.size > 0 || isUnknown(tool, error, done.length > 0)) {
-    const text = `${tool.name}: whether it took effect is not known: ${message}. It is not guarded: calling again may do it twice.`;
-    return { ...refusal('outcome_unknown', text), steps: [...done] };
-  }
-  if (done.length > 0) {
-    const text = `${tool.name}: ${done.join(', ')} took effect, then it failed: ${message}. It is not guarded: the same call again begins anew, and does them twice.`;
-    return { ...refusal('operation_incomplete', text), steps: done };
-  }
-  return refusal('operation_failed', `${tool.name} failed and had no effect: ${message}. It is safe to call again.`);
+function outcomeOfResult(tool: Tool, result: unknown): Outcome {
+  const { kept } = keepable(tool, result, { resultBytesMax: Number.POSITIVE_INFINITY });
+  if (!kept.stub) return { type: 'result', tool, result: kept.result, replayed: false };
+  return refusal(tool.name, { type: 'unguarded_result_invalid', detail: kept.stub.message });
 }
 
-/** With steps, what was sent is known from them; without, only the error tells. */
+/** What the run has sent beside its steps, or is about to send, is not known. */
+function refusalOfCutOff(tool: Tool, detail: string, { done }: SentSteps): RefusalOutcome {
+  if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail });
+  return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
+}
+
+function refusalOfError(tool: Tool, error: unknown, { done, open }: SentSteps): RefusalOutcome {
+  const detail = describeError(error);
+  if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail });
+  if (open.size > 0 || isUnknown(tool, error, done.length > 0)) {
+    return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
+  }
+  if (done.length > 0) return refusal(tool.name, { type: 'unguarded_incomplete', detail }, { steps: done });
+  return refusal(tool.name, { type: 'unguarded_failed', detail });
+}
+
+/** The steps of a run say what was sent. Without steps, only the error does. */
 function isUnknown(tool: Tool, error: unknown, hasSteps: boolean): boolean {
   if (hasSteps || error instanceof NotExecuted) return false;
   return (tool.client?.classify(error) ?? classifyNodeError(error)) === 'unknown';
 }
 
-function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, signal: AbortSignal): RunContext {
+function contextOf(engine: Engine, tool: Tool, client: unknown, sent: SentSteps, signal: AbortSignal): RunContext {
   const names = new Set<string>();
   const once = <T>(name: string, run: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`the step name "${name}" is used twice`);
@@ -103,7 +92,7 @@ function contextOf(engine: Engine, tool: Tool, client: unknown, sent: Sent, sign
     step: (name, send) => once(name, () => step(name, send)),
     read: (name, ask) => once(name, ask),
     ask: async () => {
-      throw new NotExecuted('it asks for input, which only a guarded tool can: no record would keep the answer');
+      throw new NotExecuted('it asks for input, and only a guarded tool can: no record would keep the reply');
     },
     maySend: () => !signal.aborted,
     signal,

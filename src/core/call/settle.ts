@@ -6,23 +6,23 @@ import { emit } from '../observe/events.ts';
 import type { RunResult } from './run-attempt.ts';
 import type { Engine } from './types.ts';
 
-/** How long settling is tried, in ms, and how long the caller waits for it. */
+/** How long settling is tried, and how long the caller waits for it, in ms. */
 const settleTriesMs = 60_000;
 const settleWaitMs = 5_000;
 
-/** How an execution ended, for its caller. */
+/** The result of an execution, for its caller. */
 export interface Executed {
   readonly record: OperationRecord;
-  /** How an unknown outcome was made known. */
+  /** The recovery that found out an unknown outcome. */
   readonly recovered?: string;
   readonly retryAfterMs?: number;
-  /** The result of a success that is too large for the ledger: this caller has it all the same. */
+  /** A result that is too large for the ledger. Only this caller gets it. */
   readonly unkept?: unknown;
-  /** True when somebody else took the operation over, and its record is the place to look. */
+  /** True when another process took the operation over, so that its record has the outcome. */
   readonly lost: boolean;
 }
 
-/** Runs something that has to end although nobody may wait for it any more. */
+/** Runs work that has to end even when its caller has left. */
 export function detached<T>(engine: Engine, run: () => Promise<T>): Promise<T> {
   const running = run();
   const tracked = running.then(
@@ -35,20 +35,20 @@ export function detached<T>(engine: Engine, run: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Writes the outcome, with back-off while the ledger is away. The caller waits for that only so
- * long: it gets its true outcome anyway, and the lapsed lease leads to recovery.
+ * Writes the outcome, with back-off while the ledger is not available. The caller waits a bounded time for that: it gets
+ * the true outcome anyway, and the lapsed lease leads to a recovery.
  */
 export async function settle(
   engine: Engine,
   claim: Claim,
   result: RunResult,
-  told: Pick<Executed, 'recovered' | 'retryAfterMs'> = {},
+  details: Pick<Executed, 'recovered' | 'retryAfterMs'> = {},
 ): Promise<Executed> {
   const ended = { ...claim.record, status: result.status, steps: [...result.steps] };
   const settling = detached(engine, () => settleWithRetry(engine, claim, result));
   const waited = await within(engine.clock, settling, settleWaitMs, () => true);
   const unkept = 'unkept' in result ? { unkept: result.unkept } : {};
-  return { record: ended, lost: !waited, ...unkept, ...told };
+  return { record: ended, lost: !waited, ...unkept, ...details };
 }
 
 async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult): Promise<boolean> {
@@ -63,7 +63,7 @@ async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult):
       return settled;
     } catch (error) {
       emit({ type: 'ledger_fault', operation, message: describeError(error) });
-      // A record that cannot be read does not become readable by asking again.
+      // Reading an unreadable record again does not help.
       if (error instanceof McpOnceError && error.code === 'record_unreadable') return true;
       if (clock.monotonicMs() - startedMs > settleTriesMs || engine.ending.aborted) return true;
       await pause(clock, delayMs, engine.ending);
@@ -71,8 +71,8 @@ async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult):
   }
 }
 
-/** A run that was cut off may still tell the true outcome: `unknown` keeps the token for it. */
-export function late(engine: Engine, claim: Claim): (result: RunResult) => void {
+/** Returns a function that settles the true outcome of a cut-off run. The state `unknown` keeps the claim token for it. */
+export function settleLate(engine: Engine, claim: Claim): (result: RunResult) => void {
   return (result) => {
     if (result.status.state === 'unknown') return;
     void detached(engine, () => settleWithRetry(engine, claim, result));

@@ -6,16 +6,13 @@ import type { KeptStep } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, Tool } from '../tool/types.ts';
-import { InputNeeded } from './asks.ts';
+import { InputNeeded } from './questions/run-questions.ts';
 
-/**
- * Whose step the running code is part of. One for all: each storage that was ever used costs every promise
- * of the process.
- */
+/** The run whose step the current code belongs to. One storage for all runs, because each one slows down every promise. */
 const stepUnderWay = new AsyncLocalStorage<Steps>();
 let stepsUnderWay = 0;
 
-/** While no step is under way the storage is off: it would slow down every replay. */
+/** Turns the storage off while no step is running, because it would slow down every replay. */
 async function sendAs<T>(steps: Steps, send: () => Promise<T>): Promise<T> {
   stepsUnderWay += 1;
   try {
@@ -30,10 +27,10 @@ async function sendAs<T>(steps: Steps, send: () => Promise<T>): Promise<T> {
 const stepsMax = 1_000;
 
 /**
- * The steps of one run: which are done, and what is not known of the others.
+ * Tracks the steps of one run: which are done, and which may have taken effect.
  *
- * A step's result is kept in the record before the next step is dispatched, so at any time at most
- * one step can have taken effect without the record saying so: the first that is not kept.
+ * A step's result is kept in the record before the next step is dispatched. So at most one step can have taken effect
+ * without being in the record: the first that is not kept.
  */
 export class Steps {
   readonly #tool: Tool;
@@ -62,7 +59,7 @@ export class Steps {
     return this.#done;
   }
 
-  /** The steps that are being sent, or whose outcome is not known. */
+  /** The steps that are being sent or whose outcome is not known. */
   get pending(): readonly string[] {
     return [...this.#uncertain, ...(this.#sending === undefined ? [] : [this.#sending])];
   }
@@ -72,7 +69,7 @@ export class Steps {
     return this.#mayHaveTakenEffect || this.#uncertain.size > 0;
   }
 
-  /** True once something was asked that nobody has answered yet: from then on nothing is sent. */
+  /** True once a question has no reply yet. From then on nothing is sent. */
   get asking(): boolean {
     return this.#asking;
   }
@@ -81,7 +78,7 @@ export class Steps {
     return this.#used;
   }
 
-  /** True once the run has asked for the upstream key of a request that is no step: it may have sent it. */
+  /** True once the run has read the upstream key for a request outside steps: it may have sent that request. */
   get direct(): boolean {
     return this.#direct;
   }
@@ -90,23 +87,23 @@ export class Steps {
     this.#direct = true;
   }
 
-  /** As the fence of a step, without a renewal: whoever asks has sent something already. */
+  /** The fence of a step without a renewal, for a tool that sends something more within one step. */
   get maySend(): boolean {
     return !this.#closed && !this.#asking && this.#claim.fresh;
   }
 
-  /** From here on nothing is dispatched: the run has ended, and others may already be going on from it. */
+  /** Stops dispatching: the run has ended, and another process may already continue from it. */
   close(): void {
     this.#closed = true;
   }
 
-  /** Closes, and waits for the step that is under way: a run ends with what is known of all that it sent. */
+  /** Closes and waits for the step that is running, so that the run's result covers everything that was sent. */
   async finish(): Promise<void> {
     this.close();
     await this.#last;
   }
 
-  /** True for an error that came out of `read`: asking has no effect. */
+  /** True for an error from `read`, which has no effect. */
   cameFromRead(error: unknown): boolean {
     return typeof error === 'object' && error !== null && this.#readErrors.has(error);
   }
@@ -132,11 +129,11 @@ export class Steps {
     });
   }
 
-  /** In turn, as a step, so that what was sent before a question is known of when it is put. */
+  /** Waits its turn like a step, so that the outcome of everything sent before the question is known. */
   ask<T>(name: string, answer: () => T): Promise<T> {
     if (stepUnderWay.getStore() === this)
-      throw new McpOnceError('tool_invalid', `"${name}" is asked within a step: ask before it`);
-    // What was asked before the run ended counts, though its turn comes after.
+      throw new McpOnceError('tool_invalid', `"${name}" is asked within a step: ask before the step`);
+    // A question asked before the run ended counts, even when its turn comes later.
     const late = this.#closed;
     const turn = this.#last.then(() => {
       if (late) throw new McpOnceError('lease_lost', `the run had ended when "${name}" was asked`);
@@ -159,18 +156,18 @@ export class Steps {
 
   async #send<T>(name: string, send: () => Promise<T>): Promise<T> {
     const { key } = this.#claim.record;
-    const told = { operation: key, tool: this.#tool.name, step: name };
+    const about = { operation: key, tool: this.#tool.name, step: name };
     this.#sending = name;
     try {
       const sending = sendAs(this, send);
-      emit({ type: 'dispatch', ...told });
+      emit({ type: 'dispatch', ...about });
       const result = toJson(await sending);
-      emit({ type: 'answer', ...told });
+      emit({ type: 'answer', ...about });
       this.#resolved(name);
       this.#keepLater(name, result, true);
       return result;
     } catch (error) {
-      emit({ type: 'answer', ...told });
+      emit({ type: 'answer', ...about });
       this.#refused(name, this.#tool.client?.classify(error) ?? classifyNodeError(error));
       throw error;
     } finally {
@@ -178,7 +175,7 @@ export class Steps {
     }
   }
 
-  /** One after the other, and a kept result instead of a second request. */
+  /** Runs one step after the other, and returns a kept result instead of sending a second request. */
   #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.#used = true;
     if (stepUnderWay.getStore() === this)
@@ -200,8 +197,8 @@ export class Steps {
   }
 
   /**
-   * Dispatch only under a lease renewed within half of it, with all results so far in the record, and
-   * after no other step whose outcome is not known: what the record does not say is then one step.
+   * Lets a step through only under a lease that was renewed within half of it, with all earlier results in the record, and
+   * when every other step's outcome is known. Then only this step can be missing in the record.
    */
   async #fence(name: string): Promise<void> {
     const unknown = [...this.#uncertain].find((other) => other !== name);
@@ -237,7 +234,7 @@ export class Steps {
   }
 }
 
-/** What the ledger keeps, exactly: so that the first answer and every replay are the same. */
+/** Returns the value exactly as the ledger keeps it, so that the first result and every replay are equal. */
 function toJson<T>(value: T): T {
   return value === undefined ? (null as T) : JSON.parse(JSON.stringify(value));
 }

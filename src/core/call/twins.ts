@@ -3,11 +3,11 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { StoredRecord } from '../ledger/record.ts';
 
 /**
- * Identical arguments under different call ids mean one operation while one of them is in flight:
- * one host dispatches twins. Whoever takes the latch of the arguments executes; the other becomes
- * an alias, and whoever repeats *its* call id is sent to the same operation.
+ * Some hosts dispatch one call twice, with different call ids. Identical arguments therefore mean one operation while it
+ * is in flight. The call that takes the latch of the arguments executes. The other becomes an alias, so that a repeat of
+ * its call id leads to the same operation.
  *
- * @returns the key of the operation to follow; undefined when this claim is the one to execute.
+ * @returns the key of the operation to follow; undefined when this claim is the one to execute
  */
 export async function followTwin(ledger: Ledger, claim: Claim, latchKey: string): Promise<string | undefined> {
   const twin = await ledger.takeLatch(latchKey, claim, (holder) => endedBefore(holder, claim));
@@ -16,18 +16,18 @@ export async function followTwin(ledger: Ledger, claim: Claim, latchKey: string)
   return twin.record.key;
 }
 
-/** A holder that ended only after this call was claimed was in flight with it: they are twins. */
+/** Whether the holder ended before this call was claimed. A holder that ended later was in flight with it: a twin. */
 function endedBefore({ record: { status } }: StoredRecord, claim: Claim): boolean {
-  // One that waits for input keeps the latch, also when nobody answers: what is unresolved never loses it.
+  // An unresolved operation never loses its latch, also when it waits for input that never comes.
   if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return false;
   return status.settledAt <= claim.record.startedAt;
 }
 
 /**
- * A call whose process died before it could take the latch, or make itself an alias, has sent nothing:
- * an unresolved operation never loses its latch. Its repeat follows whoever has it.
+ * Makes an alias of a call whose process died before it took the latch. It has sent nothing, because an unresolved
+ * operation never loses its latch. Its repeat follows the operation that holds the latch.
  *
- * @returns false when the operation may have been executed, and has to be recovered.
+ * @returns false when the operation may have been executed and has to be recovered
  */
 export async function becomesAlias(ledger: Ledger, held: StoredRecord): Promise<boolean> {
   const { latchKey, key } = held.record;

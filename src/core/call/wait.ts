@@ -3,23 +3,22 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { EndedStatus, OperationRecord, StoredRecord } from '../ledger/record.ts';
 import type { Engine, ToolCall } from './types.ts';
 
-/** A waiter reads the record this often besides being woken, in ms. */
+/** How often a waiter reads the record even without being woken, in ms. */
 const pollMs = 1_000;
 
 export type Waited =
-  /** The operation that was waited for has ended. */
+  /** The operation has ended. */
   | { readonly type: 'ended'; readonly record: OperationRecord; readonly ended: EndedStatus }
-  /** Something else is the case now: ask the ledger again. */
+  /** The record has changed: ask the ledger again. */
   | { readonly type: 'changed' }
-  /** It ended, and so much has followed that its outcome is no longer there. */
+  /** The operation ended, and later ones have replaced its outcome in the record. */
   | { readonly type: 'superseded'; readonly held: StoredRecord }
   | { readonly type: 'timeout'; readonly record: OperationRecord }
   | { readonly type: 'left' };
 
 /**
- * Waits until the operation in `held` is no longer in flight, until `deadlineMs` (monotonic) or
- * until the caller leaves. Subscribes first and then reads, so that no settle is missed; pins
- * generation and attempt; never claims anything.
+ * Waits until the operation in `held` is no longer in flight, until `deadlineMs` (monotonic), or until the caller leaves.
+ * Subscribes before it reads, so that it misses no settle. Pins generation and attempt. Claims nothing.
  */
 export async function waitForOutcome(
   engine: Engine,
@@ -50,7 +49,7 @@ export async function waitForOutcome(
   }
 }
 
-/** What a record read now says about the operation that is waited for; undefined while in flight. */
+/** Compares a record with the pinned operation. Returns undefined while that is in flight. */
 function look(pinned: OperationRecord, now: StoredRecord): Waited | undefined {
   const { record } = now;
   const { status } = record;
@@ -58,7 +57,7 @@ function look(pinned: OperationRecord, now: StoredRecord): Waited | undefined {
   if (same) {
     if (status.state === 'in_flight') return undefined;
     if (status.state === 'unknown' || status.state === 'waiting') return { type: 'changed' };
-    // Nothing was dispatched, so there is no outcome to take: whoever asks next may claim it.
+    // Nothing was dispatched, so there is no outcome to return: the next call may claim it.
     if (status.state === 'failed' && !status.dispatched) return { type: 'changed' };
     return { type: 'ended', record, ended: status };
   }
@@ -67,12 +66,12 @@ function look(pinned: OperationRecord, now: StoredRecord): Waited | undefined {
     if (previous.ended.state === 'failed' && !previous.ended.dispatched) return { type: 'changed' };
     return { type: 'ended', record: { ...pinned, status: previous.ended, steps: record.steps }, ended: previous.ended };
   }
-  // A recovery found that the pinned attempt had no effect, and began the next one.
+  // A recovery found that the pinned attempt had no effect and began the next one.
   if (record.generation === pinned.generation) return { type: 'changed' };
   return { type: 'superseded', held: now };
 }
 
-/** Remembers one ring until somebody listens. */
+/** Remembers one ring until `next` is called. */
 class Bell {
   #rung = false;
   #listener: (() => void) | undefined;

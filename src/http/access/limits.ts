@@ -8,7 +8,10 @@ export interface LimitSettings {
   readonly total: number;
 }
 
-type Entry = { readonly type: 'entered'; readonly release: () => void } | Refusal;
+/** Which limit a call has reached. */
+export type LimitReached = Refusal & { readonly holder: 'subject' | 'tenant' | 'server' };
+
+type Entry = { readonly type: 'entered'; readonly release: () => void } | LimitReached;
 
 /** Counts calls in flight. */
 export interface Limits {
@@ -25,11 +28,11 @@ export function createLimits(settings: LimitSettings): Limits {
     enter: (principal) => {
       const subject = JSON.stringify([principal.tenant, principal.subject]);
       if (subjects.of(subject) >= settings.perSubject)
-        return refused(429, 'Too many calls of this subject are in flight.');
+        return refused(429, 'subject', 'Too many calls of this subject are in flight.');
       if (tenants.of(principal.tenant) >= settings.perTenant) {
-        return refused(429, 'Too many calls of this tenant are in flight.');
+        return refused(429, 'tenant', 'Too many calls of this tenant are in flight.');
       }
-      if (total >= settings.total) return refused(503, 'Too many calls are in flight.');
+      if (total >= settings.total) return refused(503, 'server', 'Too many calls are in flight.');
       subjects.add(subject);
       tenants.add(principal.tenant);
       total += 1;
@@ -65,6 +68,7 @@ class Counter {
   }
 }
 
-function refused(status: number, message: string): Refusal {
-  return { type: 'refused', status, headers: { 'retry-after': '1' }, message: `${message} Nothing was executed.` };
+function refused(status: number, holder: LimitReached['holder'], message: string): LimitReached {
+  const headers = { 'retry-after': '1' };
+  return { type: 'refused', status, headers, holder, message: `${message} Nothing was executed.` };
 }

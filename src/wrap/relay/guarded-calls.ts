@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Outcome, OutcomeCode, ToolCall } from '../../core/call/types.ts';
+import type { Outcome, OutcomeCode } from '../../core/call/outcome.ts';
+import type { ToolCall } from '../../core/call/types.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
@@ -203,14 +204,13 @@ export class GuardedCalls {
     if (context.refusal && answer.type === 'refusal' && answer.code === 'operation_failed') {
       return { jsonrpc: '2.0', id: request.id, ...context.refusal };
     }
-    return { jsonrpc: '2.0', id: request.id, result: shownResult(this.#saidOfGone(tool, answer)) };
+    return { jsonrpc: '2.0', id: request.id, result: shownResult(this.#markIfGone(tool, answer)) };
   }
 
   /** Nobody should wait for a recovery that cannot be. */
-  #saidOfGone(tool: string, answer: Outcome): Outcome {
-    if (answer.type !== 'refusal' || answer.code !== 'outcome_unknown' || !this.#options.isGone(tool)) return answer;
-    const gone = 'Its server does not list this tool any more, so that nothing can be sent or asked for it again.';
-    return { ...answer, message: `${answer.message} ${gone}` };
+  #markIfGone(tool: string, answer: Outcome): Outcome {
+    if (answer.type !== 'refusal' || answer.reason.type !== 'outcome_unknown') return answer;
+    return this.#options.isGone(tool) ? { ...answer, reason: { ...answer.reason, isToolGone: true } } : answer;
   }
 
   #forgetProgress(token: unknown): void {

@@ -1,5 +1,6 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { Outcome, ToolCall } from '../../core/call/types.ts';
+import type { Outcome } from '../../core/call/outcome.ts';
+import type { ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';

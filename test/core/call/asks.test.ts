@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome, QuestionChannel } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/outcome.ts';
+import type { QuestionChannel } from '../../../src/core/call/types.ts';
 import { NotExecuted } from '../../../src/core/errors.ts';
 import { resolveOperation } from '../../../src/core/ledger/operator.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
@@ -167,7 +168,7 @@ describe('rounds are deduplicated', () => {
     const other = refusalOf(await call(answering(state, { account: bob })));
     expect(other).toMatchObject({
       code: 'idempotency_conflict',
-      message: expect.stringContaining('answered otherwise'),
+      message: expect.stringContaining('already has a different reply'),
     });
     await settleDown();
     upstream.release();
@@ -293,7 +294,7 @@ describe('a state that is none of the call', () => {
     const stale = await call(answering(resolved, { account: ann }));
     expect(refusalOf(stale)).toMatchObject({
       code: 'invalid_request_state',
-      message: expect.stringContaining('not open any more'),
+      message: expect.stringContaining('no longer open'),
     });
     const open = stateOf(await call());
     await ledger.store.delete(key, (await ledger.read(key))?.bytes ?? '');
@@ -370,7 +371,7 @@ describe('whoever cannot be asked', () => {
     expect(failed).toMatchObject({
       code: 'input_required',
       fault: 'asking',
-      message: expect.stringMatching(/had no effect: it asks for input \(account\).*by a client that can/),
+      message: expect.stringMatching(/it asks for input \(account\).*had no effect.*from a client that can/),
     });
     const state = stateOf(await call());
     expect(refusalOf(await mute())).toMatchObject({
@@ -637,7 +638,7 @@ describe('on the connection of the call', () => {
   test('without an answer the operation waits on, and the same call asks again', async () => {
     const { call, bodies, records } = asking(askFirst);
     const refused = refusalOf(await call(direct()));
-    expect(refused).toMatchObject({ code: 'input_required', message: expect.stringContaining('was not answered') });
+    expect(refused).toMatchObject({ code: 'input_required', message: expect.stringContaining('nobody answered') });
     expect((await records())[0]?.status.state).toBe('waiting');
     resultOf(await call(direct(ann)));
     expect(bodies()).toHaveLength(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Outcome } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/outcome.ts';
 import { plainCodec } from '../../../src/core/ledger/codec.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import type { Recovery } from '../../../src/index.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { traceIdOf } from '../../../src/core/call/trace.ts';
+import { traceIdOf } from '../../../src/core/call/report.ts';
 import { onEvent } from '../../../src/core/observe/events.ts';
 import { resultOf, testEngine } from '../../support/engine.ts';
 import { createThing } from '../../support/tools.ts';

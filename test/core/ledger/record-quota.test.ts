@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/outcome.ts';
 import { RecordQuota } from '../../../src/core/ledger/record-quota.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import { codecWith } from '../../support/encryption.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Outcome } from '../../../src/core/call/types.ts';
+import type { Outcome } from '../../../src/core/call/outcome.ts';
 import { refusalOf, resultOf } from '../../support/engine.ts';
 import { serve, startOrders } from './harness.ts';
 
@@ -39,9 +39,9 @@ test('what is refused is told in whole sentences, and once', async () => {
   );
   expect(told(await call('get_order', { id: '' }))).toMatch(/is empty/);
   expect(told(await call('get_order', { id: '7' }))).toMatch(
-    /answered 404: it does not exist \(no order\)\. It only reads/,
+    /answered 404: it does not exist \(no order\)\. The tool only reads/,
   );
-  expect(told(await call('create_order', { item: 'refused' }))).toMatch(/422 \(not for sale\)\. The same call again/);
+  expect(told(await call('create_order', { item: 'refused' }))).toMatch(/422 \(not for sale\)\. It had no effect/);
 });
 
 test('what an API says nothing of is told without its brackets', async () => {
@@ -50,7 +50,9 @@ test('what an API says nothing of is told without its brackets', async () => {
   const empty = [{}, [], null, ''];
   for (const [index, body] of empty.entries()) {
     api.refusals.push({ status: 404, body });
-    expect(told(await call('delete_order', { id: String(index) }))).toMatch(/404: it does not exist\. The same call/);
+    expect(told(await call('delete_order', { id: String(index) }))).toMatch(
+      /404: it does not exist\. It had no effect/,
+    );
   }
 });
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { NotExecuted } from '../errors.ts';
-import type { OperationRecord, Reply } from '../ledger/record.ts';
-import type { AskReply, AskRequest } from '../tool/types.ts';
-import type { InputRequest } from './types.ts';
+import { NotExecuted } from '../../errors.ts';
+import type { OperationRecord, Reply } from '../../ledger/record.ts';
+import type { AskReply, AskRequest } from '../../tool/types.ts';
+import type { InputRequest } from '../outcome.ts';
 
 const namePattern = /^[\w-]{1,64}$/;
-/** How many requests one question may hold: what is more is asked when these are answered. */
+/** How many requests one question may hold. Further requests wait for the replies to these. */
 const requestsMax = 20;
 
-/** Ends a run that asks what nobody has answered yet. It begins anew with the answer. */
+/** Ends a run that needs a reply. The run starts again when the reply has come. */
 export class InputNeeded extends Error {
   constructor() {
     super('it asks for input, which has to be answered first');
@@ -16,7 +16,7 @@ export class InputNeeded extends Error {
   }
 }
 
-/** What one run asks, and what was answered before it began. */
+/** Holds the requests of one run, and the replies that came before it began. */
 export class RunQuestions {
   readonly #given = new Map<string, Reply>();
   readonly #open = new Map<string, InputRequest>();
@@ -27,14 +27,15 @@ export class RunQuestions {
     }
   }
 
-  /** What has to be answered before the operation goes on; undefined when nothing has. */
+  /** The requests without a valid reply; undefined when there are none. */
   get open(): Readonly<Record<string, InputRequest>> | undefined {
     return this.#open.size === 0 ? undefined : Object.fromEntries(this.#open);
   }
 
   /**
-   * The answer, where there is one that is as asked for.
-   * @throws InputNeeded where there is none; NotExecuted for a request that cannot be put.
+   * Returns the reply to a request.
+   * @throws InputNeeded when there is no valid reply
+   * @throws NotExecuted when the request cannot be put to a person
    */
   answer<Content extends z.ZodObject>(name: string, request: AskRequest<Content>): AskReply<z.infer<Content>> {
     const asked = checked(name, request);
@@ -43,13 +44,14 @@ export class RunQuestions {
     if (given && given.action !== 'accept') return { action: given.action };
     const parsed = given && schema.safeParse(given.content ?? {});
     if (parsed?.success) return { action: 'accept', content: parsed.data };
-    if (this.#open.size < requestsMax)
-      this.#open.set(name, parsed ? { ...asked, message: anew(asked, parsed) } : asked);
+    if (this.#open.size < requestsMax) {
+      this.#open.set(name, parsed ? { ...asked, message: messageWithIssues(asked, parsed.error) } : asked);
+    }
     throw new InputNeeded();
   }
 }
 
-/** @throws NotExecuted for what no client could put to a person */
+/** @throws NotExecuted when no client could put the request to a person */
 function checked(name: string, request: AskRequest<z.ZodObject> | undefined): InputRequest {
   const refuse = (why: string): never => {
     throw new NotExecuted(`ask(name, { message, schema }): ${why}`);
@@ -61,20 +63,19 @@ function checked(name: string, request: AskRequest<z.ZodObject> | undefined): In
   const { $schema: _, ...shown } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   const nested = Object.entries(shown.properties ?? {}).find(([, property]) => !isField(property));
   if (nested) {
-    refuse(`"${nested[0]}" of "${name}" must be a text, a number, yes or no, or a choice of texts: forms are flat`);
+    refuse(`"${nested[0]}" of "${name}" must be a string, a number, a boolean or a choice of strings: forms are flat`);
   }
   return { message, schema: shown };
 }
 
-/** Whether a form has a field for it (MCP, elicitation, `PrimitiveSchemaDefinition`). */
+/** Whether a form has a field for the property (MCP, elicitation, `PrimitiveSchemaDefinition`). */
 function isField(property: unknown): boolean {
   const { type, items } = property as { type?: unknown; items?: { enum?: unknown; anyOf?: unknown } };
   if (type === 'array') return Array.isArray(items?.enum) || Array.isArray(items?.anyOf);
   return type === 'string' || type === 'number' || type === 'integer' || type === 'boolean';
 }
 
-/** Whoever answered something else is told what was not right. */
-function anew({ message }: InputRequest, { error }: { readonly error: z.ZodError }): string {
+function messageWithIssues({ message }: InputRequest, error: z.ZodError): string {
   const issues = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  return `${message} (What was answered is not as it has to be: ${issues.join('; ')}.)`;
+  return `${message} (The previous reply was not valid: ${issues.join('; ')}.)`;
 }

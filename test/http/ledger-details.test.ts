@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { answerOfFault } from '../../src/core/call/answers.ts';
+import { refusalOfFault } from '../../src/core/call/faults.ts';
 import { LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../../src/core/errors.ts';
 import { createCatalog } from '../../src/core/tool/catalog.ts';
-import { RefusalLog } from '../../src/http/refusal-log.ts';
-import { withoutInternals } from '../../src/http/without-internals.ts';
+import { keepLedgerDetails, RefusalLog } from '../../src/http/refusal-log.ts';
 import { render } from '../../src/server/render.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -16,13 +15,17 @@ test.each<[string, Error, string]>([
     new McpOnceError('record_unreadable', where),
     'record cannot be read. Nothing was executed. An operator',
   ],
-  ['after the operation was sent', new OutcomeNotRead(where), 'the ledger does not tell the outcome. It is not sent'],
+  [
+    'after the operation was sent',
+    new OutcomeNotRead(where),
+    'the ledger does not return the outcome. It may have taken effect, and it is not sent',
+  ],
 ])('a ledger that is away %s: the operator learns where it is, and the caller not', async (_, fault, said) => {
   const told: unknown[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {} };
   const refusals = new RefusalLog({ info: () => {}, warn: (_, fields) => told.push(fields) }, new ManualClock());
-  const handle = async () => answerOfFault(fault, 'create_thing');
-  const service = withoutInternals(
+  const handle = async () => refusalOfFault(fault, 'create_thing');
+  const service = keepLedgerDetails(
     { name: 'test', version: '1.0.0', catalog: createCatalog([]), handle, log },
     refusals,
   );

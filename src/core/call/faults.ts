@@ -1,0 +1,46 @@
+import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
+import { emit } from '../observe/events.ts';
+import { type RefusalOutcome, refusal } from './outcome.ts';
+
+const retryAfterMs = 1_000;
+
+/** Returns the refusal for an expected fault of one call. @throws the error itself when it is not expected */
+export function refusalOfFault(error: unknown, tool: string): RefusalOutcome {
+  if (error instanceof LedgerUnavailable) {
+    return refusal(
+      tool,
+      { type: 'ledger_unavailable' },
+      { ledgerDetail: clauseOf(describeError(error)), retryAfterMs },
+    );
+  }
+  if (error instanceof OutcomeNotRead) {
+    return refusal(tool, { type: 'outcome_not_read' }, { ledgerDetail: clauseOf(describeError(error)), retryAfterMs });
+  }
+  if (!(error instanceof McpOnceError)) throw error;
+  const detail = clauseOf(error.message);
+  switch (error.code) {
+    case 'record_unreadable':
+      return refusal(tool, { type: 'record_unreadable' }, { ledgerDetail: detail });
+    case 'invalid_input':
+      return refusal(tool, { type: 'invalid_arguments', detail });
+    case 'tool_invalid':
+    case 'upstream_unavailable':
+      return refusal(tool, { type: error.code, detail });
+    default:
+      throw error;
+  }
+}
+
+/**
+ * Describes an error for the operation's record, which callers on other machines read. Only the operator learns where
+ * the ledger is and what is wrong with it.
+ */
+export function describeFault(error: unknown, operation: string): string {
+  if (!(error instanceof LedgerUnavailable)) return describeError(error);
+  emit({ type: 'ledger_fault', operation, message: describeError(error) });
+  return 'the ledger was not available';
+}
+
+function clauseOf(text: string): string {
+  return text.replace(/\.$/, '');
+}

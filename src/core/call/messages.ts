@@ -1,0 +1,276 @@
+import { sentence, suggestion } from '../suggest.ts';
+import { isContentResult } from '../tool/content.ts';
+import type { RefusalOutcome, RefusalReason, ResultOutcome } from './outcome.ts';
+
+/** Longer names of unknown tools, and longer lists of known ones, are cut. */
+const nameCharsMax = 64;
+const knownMax = 20;
+
+/** The three things that every message says. Clauses of `cause` come from elsewhere; the rest is fixed text. */
+interface Message {
+  readonly cause: string;
+  readonly executed: string;
+  readonly next: string;
+}
+
+const nothing = 'Nothing was executed.';
+const nothingByThisCall = 'Nothing was executed by this call.';
+const nothingMore = 'Nothing more was executed.';
+const noEffect = 'It had no effect.';
+const mayHaveTakenEffect = 'It may have taken effect.';
+
+/**
+ * Says what happened, whether anything was executed, and what to do next. Names the detail of a ledger fault only where
+ * the refusal still carries it.
+ */
+export function messageOf(refusal: RefusalOutcome): string {
+  const { tool, repeatToken } = refusal;
+  const { cause, executed, next } = messageParts(refusal, refusal.reason);
+  const opening = cause.startsWith(tool) || refusal.reason.type === 'unknown_tool' ? cause : `${tool}: ${cause}`;
+  const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
+  return `${sentence(opening)} ${executed} ${next}${token}`;
+}
+
+function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
+  const { operation, retryAfterMs, ledgerDetail } = refusal;
+  const ledger = ledgerDetail === undefined ? '' : ` (${ledgerDetail})`;
+  const again = `Call again${retryAfterMs === undefined ? '' : ` in ${secondsOf(retryAfterMs)}`} with the same arguments`;
+  const steps = (refusal.steps ?? []).join(', ');
+  switch (reason.type) {
+    case 'unknown_tool':
+      return unknownTool(refusal.tool, reason.known);
+    case 'invalid_arguments':
+      return { cause: reason.detail, executed: nothing, next: 'Correct the arguments and call again.' };
+    case 'invalid_host_key':
+      return { cause: reason.detail, executed: nothing, next: 'Send a key of 1 to 255 characters, or no key.' };
+    case 'invalid_repeat_token':
+      return invalidRepeatToken(reason.problem);
+    case 'invalid_request_state':
+      return {
+        cause: 'the requestState is not valid for this call: it belongs to another caller or call, or it is forged',
+        executed: nothing,
+        next: 'Call again without requestState and with the intended arguments.',
+      };
+    case 'invalid_reply':
+      return {
+        cause: `the response to ${reason.requests.join(', ')} is not valid, or it is too large`,
+        executed: nothing,
+        next: 'Send an action (accept, decline or cancel) and the requested content.',
+      };
+    case 'question_closed':
+      return {
+        cause: 'the question that this call answers is no longer open',
+        executed: nothingByThisCall,
+        next: 'Call again without requestState.',
+      };
+    case 'replied_before':
+      return {
+        cause: 'the question that this call answers already has a different reply, and the first reply counts',
+        executed: nothingByThisCall,
+        next: 'Call again without requestState to learn the outcome.',
+      };
+    case 'ledger_unavailable':
+      return {
+        cause: `the ledger is not available${ledger}`,
+        executed: nothing,
+        next: 'It is safe to call again later.',
+      };
+    case 'record_unreadable':
+      return {
+        cause: `the operation's record cannot be read${ledger}`,
+        executed: nothing,
+        next: 'An operator has to inspect the ledger with "mcp-once ledger list".',
+      };
+    case 'too_many_records':
+      return {
+        cause: `the ledger holds the maximum number of operations of this ${reason.holder}`,
+        executed: nothing,
+        next: 'New operations are possible when older ones expire or the operator raises the limit. Repeats of earlier calls still get their outcome.',
+      };
+    case 'too_many_calls': {
+      const holder = reason.holder === 'server' ? '' : ` of this ${reason.holder}`;
+      return { cause: `too many calls${holder} are in flight`, executed: nothing, next: `${again}.` };
+    }
+    case 'tool_invalid':
+      return { cause: reason.detail, executed: nothing, next: 'The author of the tool has to fix it.' };
+    case 'upstream_unavailable':
+      return { cause: reason.detail, executed: nothing, next: 'Correct the configuration and call again.' };
+    case 'shutting_down':
+      return { cause: 'the server is shutting down', executed: nothing, next: 'Call again after it has restarted.' };
+    case 'declined':
+      return {
+        cause: 'a person was asked whether to execute it again and did not accept',
+        executed: nothing,
+        next: 'Do not try it another way.',
+      };
+    case 'not_admitted':
+      return { cause: reason.detail, executed: nothing, next: sentence(reason.nextStep) };
+    case 'in_flight': {
+      const what = reason.what === 'same_operation' ? 'the same operation' : 'another write to the same resource';
+      return { cause: `${what} is still in progress`, executed: nothingByThisCall, next: `${again}.` };
+    }
+    case 'conflict':
+      return conflict(refusal, reason);
+    case 'failed':
+      return {
+        cause: `the operation failed: ${reason.detail}`,
+        executed: noEffect,
+        next: 'It is safe to call again with the same arguments: the operation then runs again.',
+      };
+    case 'incomplete':
+      return {
+        cause: `${steps} took effect, then the operation failed: ${reason.detail}`,
+        executed: 'It is incomplete.',
+        next: 'Call again with the same arguments to continue from there.',
+      };
+    case 'result_not_kept':
+      return {
+        cause: `the operation took effect, but its result was not kept: ${reason.detail}`,
+        executed:
+          reason.executed === 'now' ? 'It was executed now, and is not executed again.' : 'Nothing was executed now.',
+        next: 'Look up the result at the upstream.',
+      };
+    case 'outcome_unknown':
+      return {
+        cause: `the outcome of the operation is not known: ${reason.detail}`,
+        executed: mayHaveTakenEffect,
+        next: unknownNext(operation?.key, retryAfterMs === undefined ? undefined : again, reason.isToolGone === true),
+      };
+    case 'outcome_not_read':
+      return {
+        cause: `this call sent the operation and lost its claim, and the ledger does not return the outcome${ledger}`,
+        executed: 'It may have taken effect, and it is not sent again.',
+        next: 'Call again with the same arguments to learn the outcome.',
+      };
+    case 'caller_left':
+      return {
+        cause: 'the caller cancelled the call or disconnected',
+        executed: 'What was already sent continues.',
+        next: reason.isGuarded
+          ? 'Call again with the same arguments to learn the outcome.'
+          : 'Check the upstream before you call again.',
+      };
+    case 'client_cannot_ask':
+      return {
+        cause: `it asks for input (${reason.requests.join(', ')}) before it continues, and this client cannot put a question to a person`,
+        executed: nothingMore,
+        next: 'Make the same call from a client that can.',
+      };
+    case 'ended_unasked':
+      return {
+        cause: reason.detail,
+        executed: steps === '' ? noEffect : `It is incomplete: ${steps} took effect.`,
+        next: 'Make the same call from a client that can; this client gets the same answer again.',
+      };
+    case 'not_answered':
+      return {
+        cause: `it asks for input (${reason.requests.join(', ')}), and nobody answered`,
+        executed: nothingMore,
+        next: 'Call again with the same arguments to be asked again.',
+      };
+    case 'read_failed':
+      return {
+        cause: `the call failed: ${reason.detail}`,
+        executed: 'The tool only reads: nothing was changed.',
+        next: 'It is safe to call again.',
+      };
+    case 'unguarded_failed':
+      return { cause: `the call failed: ${reason.detail}`, executed: noEffect, next: 'It is safe to call again.' };
+    case 'unguarded_incomplete':
+      return {
+        cause: `${steps} took effect, then the call failed: ${reason.detail}`,
+        executed: 'It is incomplete.',
+        next: 'The tool is not guarded: the same call starts from the beginning and repeats these steps.',
+      };
+    case 'unguarded_unknown':
+      return {
+        cause: `the outcome of the call is not known: ${reason.detail}`,
+        executed: mayHaveTakenEffect,
+        next: 'The tool is not guarded: calling again may do it twice. Check the upstream first.',
+      };
+    case 'unguarded_result_invalid':
+      return {
+        cause: `the result cannot be used: ${reason.detail}`,
+        executed: 'The call was executed.',
+        next: 'Look up the result at the upstream.',
+      };
+  }
+}
+
+function unknownTool(asked: string, known: readonly string[]): Message {
+  const name = asked.slice(0, nameCharsMax);
+  const next = known.length === 0 ? 'List the tools again.' : `Call one of: ${known.slice(0, knownMax).join(', ')}.`;
+  return {
+    cause: `There is no tool named ${JSON.stringify(name)}${suggestion(name, known)}`,
+    executed: nothing,
+    next,
+  };
+}
+
+function invalidRepeatToken(problem: 'not_supported' | 'malformed' | 'forged'): Message {
+  if (problem === 'not_supported') {
+    return {
+      cause: 'the tool does not take a repeat_token',
+      executed: nothing,
+      next: 'Call again without it.',
+    };
+  }
+  const cause =
+    problem === 'malformed'
+      ? 'the repeat_token is not valid'
+      : 'the repeat_token belongs to another operation, or it is forged';
+  return {
+    cause,
+    executed: nothing,
+    next: 'Use the repeat_token from a replay of this operation, or leave it out.',
+  };
+}
+
+function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalReason, { type: 'conflict' }>): Message {
+  const { fields = [], steps = [], repeatToken } = refusal;
+  const shared = sharedBy === 'host_key' ? 'the same idempotency key' : 'the same operation';
+  const named = fields.length === 0 ? '' : ` (${fields.join(', ')})`;
+  const cause = `${shared} was called with other arguments before${named}`;
+  return { cause, executed: nothingByThisCall, next: nextOfFirst() };
+
+  function nextOfFirst(): string {
+    switch (first) {
+      case 'under_way':
+        return 'The first call is still in progress: repeat it with its own arguments to learn its outcome.';
+      case 'incomplete':
+        return `The first call is incomplete (${steps.join(', ')} took effect): repeat it with its own arguments to continue it.`;
+      case 'ended':
+        return repeatToken === undefined
+          ? "Use the first call's result, or send another idempotency key for another operation."
+          : "The first call's result is enclosed. Use it, or call again with the repeat_token if you want a second operation.";
+    }
+  }
+}
+
+function unknownNext(key: string | undefined, again: string | undefined, isToolGone: boolean): string {
+  const gone = isToolGone ? ' Its server no longer lists this tool, so nothing can be sent or looked up for it.' : '';
+  if (again !== undefined) {
+    return `Do not try it another way. ${again}: that cannot make it take effect twice.${gone}`;
+  }
+  const command = `"mcp-once ledger resolve ${key} --succeeded FILE"`;
+  return `Do not try it another way. Nothing more is sent for it. Check the upstream. An operator ends it with ${command}, or with --failed if it had no effect.${gone}`;
+}
+
+/** Tells the model that a result is the stored one. Programs find the same facts in `_meta`. */
+export function replayNote({ tool, result, operation, repeatToken, declined }: ResultOutcome): string {
+  const when = operation ? ` at ${operation.firstExecutedAt}` : '';
+  const note = `Replayed: ${tool.name} was first executed${when}, and its result is shown above. Nothing was executed now.`;
+  if (declined) {
+    return `${note} A person was asked whether to execute it again and did not accept. Do not try it another way.`;
+  }
+  if (repeatToken === undefined) return note;
+  const again = `call again with the same arguments and repeat_token "${repeatToken}"`;
+  if (isContentResult(result) && result.isError === true) {
+    return `${note} It was an error. When its cause is gone, ${again}. If the operation may have taken effect all the same, check first.`;
+  }
+  return `${note} Only if you want a second, separate operation: ${again}.`;
+}
+
+function secondsOf(ms: number): string {
+  return `${Math.max(1, Math.ceil(ms / 1000))} s`;
+}

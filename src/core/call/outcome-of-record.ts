@@ -1,0 +1,163 @@
+import { differingFields } from '../key/arguments.ts';
+import { makeRepeatToken } from '../key/repeat-token.ts';
+import { endedStatusOf } from '../ledger/new-record.ts';
+import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
+import { type OperationInfo, type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
+import type { Engine, GuardedCall } from './types.ts';
+
+/** The ledger returns the same record object for the same bytes, so its token is computed once. */
+const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
+
+export function operationInfo(record: OperationRecord): OperationInfo {
+  return {
+    key: record.key,
+    tool: record.tool,
+    generation: record.generation,
+    attempt: record.attempt,
+    firstExecutedAt: new Date(record.createdAt).toISOString(),
+  };
+}
+
+/** Makes a token for a succeeded operation, but never for one that is named by a host's key. */
+async function repeatTokenFor(engine: Engine, call: GuardedCall, record: OperationRecord) {
+  if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
+  const { key, generation, occurrence } = record;
+  const { baseKey } = call;
+  const secret = await engine.repeatSecret();
+  const known = tokens.get(record);
+  if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };
+  const token = makeRepeatToken({ secret, baseKey, key, generation, occurrence });
+  tokens.set(record, { baseKey, secret, token });
+  return { repeatToken: token };
+}
+
+export interface HowKnown {
+  /** False when this call itself executed the operation. */
+  readonly replayed: boolean;
+  readonly recovered?: string | undefined;
+  /** True when a person was asked whether to execute the operation again and did not accept. */
+  readonly declined?: boolean;
+  /** The result of an operation that this call itself executed and that is too large for the ledger. */
+  readonly unkept?: unknown;
+}
+
+/** Returns the outcome of an operation that has ended, whichever call executed it. */
+export async function outcomeOfEnded(
+  engine: Engine,
+  call: GuardedCall,
+  record: OperationRecord,
+  ended: EndedStatus,
+  how: HowKnown,
+): Promise<Outcome> {
+  const operation = operationInfo(record);
+  switch (ended.state) {
+    case 'succeeded': {
+      const token = how.replayed && !how.declined ? await repeatTokenFor(engine, call, record) : {};
+      const { stub } = ended;
+      if (stub && how.unkept === undefined) {
+        const executed = how.replayed ? 'before' : 'now';
+        const reason = { type: 'result_not_kept', executed, detail: stub.message } as const;
+        return refusal(record.tool, reason, { operation, stub, ...token });
+      }
+      const recovered = how.recovered === undefined ? {} : { recovered: how.recovered };
+      return {
+        type: 'result',
+        tool: call.tool,
+        result: how.unkept ?? ended.result,
+        replayed: how.replayed,
+        ...recovered,
+        ...(how.declined ? { declined: true } : {}),
+        operation,
+        ...token,
+      };
+    }
+    case 'failed':
+      if (endedUnasked(call, ended)) return refusalOfUnasked(record, ended.message);
+      return refusal(record.tool, { type: 'failed', detail: ended.message }, { operation });
+    case 'incomplete': {
+      if (endedUnasked(call, ended)) return refusalOfUnasked(record, ended.message);
+      const steps = stepsWithEffect(record);
+      return refusal(record.tool, { type: 'incomplete', detail: ended.message }, { operation, steps });
+    }
+  }
+}
+
+/** A caller that waited for another one, which could not be asked, is not at fault when it can be asked itself. */
+function endedUnasked({ call }: GuardedCall, { unasked }: { readonly unasked?: true | undefined }): boolean {
+  return unasked === true && call.questionChannel === undefined;
+}
+
+function refusalOfUnasked(record: OperationRecord, detail: string): RefusalOutcome {
+  const steps = stepsWithEffect(record);
+  const done = steps.length === 0 ? {} : { steps };
+  const operation = operationInfo(record);
+  return refusal(record.tool, { type: 'ended_unasked', detail }, { fault: 'asking', operation, ...done });
+}
+
+export function outcomeOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
+  const ended = endedStatusOf(record.status);
+  if (!ended) throw new Error(`no outcome in state ${record.status.state}`);
+  return outcomeOfEnded(engine, call, record, ended, { replayed: true });
+}
+
+/** Refuses a call with the key of an earlier one and other arguments: names the fields and encloses the first result. */
+export async function refusalOfConflict(
+  engine: Engine,
+  call: GuardedCall,
+  record: OperationRecord,
+): Promise<RefusalOutcome> {
+  const { status, source, tool } = record;
+  const token = await repeatTokenFor(engine, call, record);
+  const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result } : {};
+  const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
+  const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
+  const sharedBy = source === 'host' ? 'host_key' : 'operation';
+  return refusal(
+    tool,
+    { type: 'conflict', sharedBy, first: stageOf(record) },
+    {
+      operation: operationInfo(record),
+      fields: differingFields(record.arguments, call.request.arguments),
+      ...firstResult,
+      ...steps,
+      ...retry,
+      ...token,
+    },
+  );
+}
+
+function stageOf({ status }: OperationRecord): 'under_way' | 'incomplete' | 'ended' {
+  switch (status.state) {
+    case 'in_flight':
+    case 'unknown':
+    case 'waiting':
+      return 'under_way';
+    case 'incomplete':
+      return 'incomplete';
+    default:
+      return 'ended';
+  }
+}
+
+export function refusalOfInFlight(
+  record: OperationRecord,
+  retryAfterMs: number,
+  what: 'same_operation' | 'other_write',
+): RefusalOutcome {
+  return refusal(record.tool, { type: 'in_flight', what }, { operation: operationInfo(record), retryAfterMs });
+}
+
+/** @param retryAfterMs when asking again may tell more; undefined when only a person can find out the outcome */
+export function refusalOfUnknown(record: OperationRecord, detail: string, retryAfterMs?: number): RefusalOutcome {
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return refusal(record.tool, { type: 'outcome_unknown', detail }, { operation: operationInfo(record), ...retry });
+}
+
+export function refusalOfSuperseded(record: OperationRecord): RefusalOutcome {
+  const detail = 'it ended, and later operations on the same key followed before this call read its outcome';
+  return refusalOfUnknown(record, detail);
+}
+
+export function stepsWithEffect(record: Pick<OperationRecord, 'steps'>): string[] {
+  return record.steps.filter((step) => step.effect).map((step) => step.name);
+}

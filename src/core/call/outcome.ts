@@ -1,0 +1,187 @@
+import type { Stub } from '../ledger/record.ts';
+import type { Tool } from '../tool/types.ts';
+
+/** What the caller of a tool gets. Expected outcomes are values; only faults are thrown. */
+export type Outcome = ResultOutcome | RefusalOutcome | InputRequiredOutcome;
+
+export type OutcomeCode =
+  | 'idempotency_conflict'
+  | 'idempotency_in_flight'
+  | 'outcome_unknown'
+  | 'ledger_unavailable'
+  | 'invalid_input'
+  | 'operation_failed'
+  | 'operation_incomplete'
+  | 'result_not_kept'
+  | 'invalid_repeat_token'
+  | 'invalid_request_state'
+  | 'input_required'
+  | 'unknown_tool'
+  | 'record_unreadable'
+  | 'too_many_calls'
+  | 'too_many_records'
+  | 'cancelled';
+
+export interface OperationInfo {
+  readonly key: string;
+  readonly tool: string;
+  readonly generation: number;
+  readonly attempt: number;
+  /** ISO 8601. */
+  readonly firstExecutedAt: string;
+}
+
+export interface ResultOutcome {
+  readonly type: 'result';
+  readonly tool: Tool;
+  readonly result: unknown;
+  /** True when nothing was executed for this call and the result is the stored one. */
+  readonly replayed: boolean;
+  /** The recovery that found out an unknown outcome. */
+  readonly recovered?: string;
+  /** Absent for a call that is not guarded. */
+  readonly operation?: OperationInfo;
+  readonly repeatToken?: string;
+  /** True when a person was asked whether to execute the operation again and did not accept. */
+  readonly declined?: boolean;
+}
+
+/** A form that a person fills in, declines or cancels. */
+export interface InputRequest {
+  readonly message: string;
+  /** JSON Schema of the form: an object of strings, numbers and booleans. */
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** Nothing more happens until the same call comes again with responses and `requestState`. */
+export interface InputRequiredOutcome {
+  readonly type: 'input_required';
+  readonly tool: string;
+  /** `again`: whether the caller means a second, identical operation. `input`: what the tool of the operation asks for. */
+  readonly about: 'again' | 'input';
+  /** By name; the responses have the same names. */
+  readonly requests: Readonly<Record<string, InputRequest>>;
+  readonly requestState: string;
+  /** The operation that the question is about. */
+  readonly operation: OperationInfo;
+}
+
+/** Facts about a call that has no result. `messages.ts` turns them into sentences. */
+export interface RefusalOutcome extends RefusalDetails {
+  readonly type: 'refusal';
+  readonly code: OutcomeCode;
+  readonly tool: string;
+  readonly reason: RefusalReason;
+}
+
+export interface RefusalDetails {
+  /**
+   * Set when the request itself is at fault. `asking`: the tool has to ask a person, and the caller has not declared
+   * that it can. `input`: a response or a `requestState` in the call is not valid.
+   */
+  readonly fault?: 'asking' | 'input';
+  /** What is wrong with the ledger. For the operator only: it may say where the ledger is. */
+  readonly ledgerDetail?: string;
+  readonly operation?: OperationInfo;
+  readonly retryAfterMs?: number;
+  /** The first operation's result, of a conflict. */
+  readonly firstResult?: unknown;
+  readonly repeatToken?: string;
+  /** The arguments that differ from the first operation's, of a conflict. */
+  readonly fields?: readonly string[];
+  /** The steps that took effect. */
+  readonly steps?: readonly string[];
+  readonly stub?: Stub;
+  readonly issues?: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** Why a call has no result. `detail` is a clause without a full stop: it never holds an argument's value or a secret. */
+export type RefusalReason =
+  // The request is not valid: nothing was executed.
+  | { readonly type: 'unknown_tool'; readonly known: readonly string[] }
+  | { readonly type: 'invalid_arguments'; readonly detail: string }
+  | { readonly type: 'invalid_host_key'; readonly detail: string }
+  | { readonly type: 'invalid_repeat_token'; readonly problem: 'not_supported' | 'malformed' | 'forged' }
+  | { readonly type: 'invalid_request_state' }
+  | { readonly type: 'invalid_reply'; readonly requests: readonly string[] }
+  /** The question that the call answers is no longer open. */
+  | { readonly type: 'question_closed' }
+  /** The question that the call answers has another reply already. */
+  | { readonly type: 'replied_before' }
+  // Nothing was executed, for another reason.
+  | { readonly type: 'ledger_unavailable' }
+  | { readonly type: 'record_unreadable' }
+  | { readonly type: 'too_many_records'; readonly holder: 'subject' | 'tenant' }
+  | { readonly type: 'too_many_calls'; readonly holder: 'subject' | 'tenant' | 'server' }
+  | { readonly type: 'tool_invalid'; readonly detail: string }
+  | { readonly type: 'upstream_unavailable'; readonly detail: string }
+  | { readonly type: 'shutting_down' }
+  /** A person was asked whether to execute the operation again and did not accept. */
+  | { readonly type: 'declined' }
+  /** The program around the engine does not let the call in. */
+  | { readonly type: 'not_admitted'; readonly detail: string; readonly nextStep: string }
+  // Another call of the same operation, or the operation itself, decides.
+  | { readonly type: 'in_flight'; readonly what: 'same_operation' | 'other_write' }
+  | {
+      readonly type: 'conflict';
+      readonly sharedBy: 'host_key' | 'operation';
+      readonly first: 'under_way' | 'incomplete' | 'ended';
+    }
+  | { readonly type: 'failed'; readonly detail: string }
+  | { readonly type: 'incomplete'; readonly detail: string }
+  | { readonly type: 'result_not_kept'; readonly executed: 'now' | 'before'; readonly detail: string }
+  | { readonly type: 'outcome_unknown'; readonly detail: string; readonly isToolGone?: boolean }
+  /** This call sent the operation, and the ledger cannot be read for its outcome. */
+  | { readonly type: 'outcome_not_read' }
+  | { readonly type: 'caller_left'; readonly isGuarded: boolean }
+  // The operation asks a person for input.
+  | { readonly type: 'client_cannot_ask'; readonly requests: readonly string[] }
+  | { readonly type: 'ended_unasked'; readonly detail: string }
+  | { readonly type: 'not_answered'; readonly requests: readonly string[] }
+  // The tool is not guarded.
+  | { readonly type: 'read_failed'; readonly detail: string }
+  | { readonly type: 'unguarded_failed'; readonly detail: string }
+  | { readonly type: 'unguarded_incomplete'; readonly detail: string }
+  | { readonly type: 'unguarded_unknown'; readonly detail: string }
+  | { readonly type: 'unguarded_result_invalid'; readonly detail: string };
+
+const codes = {
+  unknown_tool: 'unknown_tool',
+  invalid_arguments: 'invalid_input',
+  invalid_host_key: 'invalid_input',
+  invalid_repeat_token: 'invalid_repeat_token',
+  invalid_request_state: 'invalid_request_state',
+  invalid_reply: 'invalid_input',
+  question_closed: 'invalid_request_state',
+  replied_before: 'idempotency_conflict',
+  ledger_unavailable: 'ledger_unavailable',
+  record_unreadable: 'record_unreadable',
+  too_many_records: 'too_many_records',
+  too_many_calls: 'too_many_calls',
+  tool_invalid: 'operation_failed',
+  upstream_unavailable: 'operation_failed',
+  shutting_down: 'operation_failed',
+  declined: 'cancelled',
+  not_admitted: 'operation_failed',
+  in_flight: 'idempotency_in_flight',
+  conflict: 'idempotency_conflict',
+  failed: 'operation_failed',
+  incomplete: 'operation_incomplete',
+  result_not_kept: 'result_not_kept',
+  outcome_unknown: 'outcome_unknown',
+  outcome_not_read: 'outcome_unknown',
+  caller_left: 'cancelled',
+  client_cannot_ask: 'input_required',
+  ended_unasked: 'input_required',
+  not_answered: 'input_required',
+  read_failed: 'operation_failed',
+  unguarded_failed: 'operation_failed',
+  unguarded_incomplete: 'operation_incomplete',
+  unguarded_unknown: 'outcome_unknown',
+  unguarded_result_invalid: 'result_not_kept',
+} as const satisfies Record<RefusalReason['type'], OutcomeCode>;
+
+/** Builds a refusal. Its code follows from the reason. */
+export function refusal(tool: string, reason: RefusalReason, details: RefusalDetails = {}): RefusalOutcome {
+  return { type: 'refusal', code: codes[reason.type], tool, reason, ...details };
+}

@@ -1,0 +1,43 @@
+import type { Claim } from '../../ledger/claim.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { KeptStep } from '../../ledger/record.ts';
+import type { Tool } from '../../tool/types.ts';
+import { type RunResult, runAttempt } from '../run-attempt.ts';
+import { settleLate } from '../settle.ts';
+import type { Engine } from '../types.ts';
+
+/** How long the message of an unknown outcome may become, in characters. */
+const messageCharsMax = 1_000;
+
+/** One operation under recovery, by this process's claim. */
+export interface Recovering {
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly tool: Tool;
+  readonly claim: Claim;
+  readonly client: unknown;
+}
+
+/** The result of one of the tool's recoveries. */
+export type RecoveryStep =
+  | { readonly type: 'ended'; readonly result: RunResult }
+  /** This recovery cannot find out the outcome: the next one is tried. */
+  | { readonly type: 'next'; readonly result: RunResult }
+  /** This recovery can find out the outcome later. */
+  | { readonly type: 'wait'; readonly result: RunResult; readonly retryAfterMs: number };
+
+/** Runs the tool again under the claim. A question that comes up waits in the record for any caller. */
+export function runUnderRecovery({ engine, tool, claim, client }: Recovering, natural: boolean): Promise<RunResult> {
+  return runAttempt(engine, tool, claim, client, { natural, canAsk: true, onLate: settleLate(engine, claim) });
+}
+
+export function unknownResult(engine: Engine, steps: readonly KeptStep[], message: string): RunResult {
+  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
+  return { status, steps, mayHaveTakenEffect: true, cutOff: false };
+}
+
+/** Adds a reason once: the message stays in the record, and the same recovery may be tried many times. */
+export function withReason({ status }: RunResult, reason: string): string {
+  const message = 'message' in status ? status.message : 'its outcome is not known';
+  return message.includes(reason) ? message : `${message}; ${reason}`.slice(0, messageCharsMax);
+}
