@@ -25,7 +25,7 @@ export const features: readonly Feature[] = [http, openapi, wrap];
 /** The features' parts of the configuration file. */
 export const sections: readonly Section[] = features.flatMap((feature) => feature.sections ?? []);
 
-/** What an app is made from besides its configuration. */
+/** What an app needs besides its configuration. */
 export interface AppWiring extends AppOptions {
   /** The variables that clients are configured from. */
   readonly environment: Environment;
@@ -37,7 +37,7 @@ export interface AppWiring extends AppOptions {
 }
 
 /**
- * Wires a server's parts together. Opens no store and no client: each opens on first use.
+ * Wires the parts of a server together. Opens no store and no client: each opens on first use.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function createApp(config: Config, options: AppWiring): Promise<App> {

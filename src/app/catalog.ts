@@ -7,9 +7,9 @@ import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core
 import type { Upstream } from '../core/tool/types.ts';
 
 /**
- * The tools of a configuration.
- * @param load how a tool file becomes a module. Default: once a process.
- * @param warn told of a folder that holds no tool, of a pattern that no tool's name matches, and if none is left.
+ * Loads the tools of a configuration: shipped tools, tool folders, and the tools that features make.
+ * @param load imports a tool file. Default: each file once per process.
+ * @param warn gets a warning for a folder without tools, a pattern without a match, and an empty catalog.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function loadCatalog(
@@ -29,18 +29,18 @@ export async function loadCatalog(
     const names = loaded.map((tool) => tool.name);
     throw new McpOnceError(
       'configuration_invalid',
-      sentence(`Configuration: tools: there is no tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
+      sentence(`Configuration: tools: unknown tool ${JSON.stringify(misspelt)}${suggestion(misspelt, names)}`),
     );
   }
   for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
-  if (tools.length === 0) warn('no tool is served: the configuration takes all of them away, or names no folder');
+  if (tools.length === 0) warn('the configuration serves no tool: it disables all of them, or names no folder');
   return createCatalog(
     tools,
     others.flatMap(({ hidden }) => hidden),
   );
 }
 
-/** Returns where the effects of the tools happen, each client once. @param warn told of clients that are set up wrong */
+/** Returns where the effects of the tools happen, once per client. @param warn gets a warning for each misconfigured client */
 export function upstreamsOf(
   { tools, hidden }: Catalog,
   variables: Environment,

@@ -4,14 +4,14 @@ import type { Catalog, ReplaceableCatalog } from '../core/tool/catalog.ts';
 import type { ClientPool } from '../core/tool/client-pool.ts';
 import type { Client } from '../core/tool/types.ts';
 
-/** How long tools may take to be loaded while others are served, in ms. */
+/** How long a reload may take to load the tools, in ms. */
 const loadMs = 60_000;
 
-/** What goes on with the tools that are replaced. */
+/** The served tools, and what still uses them. */
 export interface InUse {
   readonly catalog: ReplaceableCatalog;
   readonly clients: ClientPool;
-  /** The clients that no tool has any more and that are not closed yet, and the first catalog without each. */
+  /** Clients that no served tool uses and that are not closed yet, each with the first catalog that lacks it. */
   readonly leaving: Map<Client, Catalog>;
   readonly clock: Clock;
   /** Resolves when every call that has begun by now, and everything that such calls execute, has ended. */
@@ -19,10 +19,10 @@ export interface InUse {
 }
 
 /**
- * Serves other tools as soon as all of them are loaded. Clients that none of them has are closed when whatever has begun
- * by then has ended.
- * @param ready told of them at the last moment at which they may still be refused.
- * @throws what loading throws, McpOnceError `tool_invalid` where it takes too long, what `ready` throws: nothing is replaced.
+ * Replaces the served tools once all of the new ones are loaded. Closes the clients that no new tool uses when the calls
+ * that have begun by then have ended.
+ * @param ready called just before the replacement; it may still refuse by throwing.
+ * @throws what loading or `ready` throws, McpOnceError `tool_invalid` after a time-out. Then nothing is replaced.
  */
 export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, ready: (loaded: Catalog) => void) {
   const { catalog, clients, leaving, clock } = inUse;
@@ -37,7 +37,7 @@ export async function replaceTools(loading: Promise<Catalog>, inUse: InUse, read
   for (const client of after) leaving.delete(client);
   for (const client of before) if (!after.has(client)) leaving.set(client, loaded);
   void inUse.settled().then(() => {
-    // One that came back and has left again is in use by what began in between: that is waited for by who took it away.
+    // A client that came back and left again is in use by later calls: the reload that removed it last waits for those.
     const unused = [...leaving].filter(([, since]) => since === loaded).map(([client]) => client);
     for (const client of unused) leaving.delete(client);
     return clients.retire(unused);

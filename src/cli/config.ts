@@ -8,8 +8,8 @@ import { type ClientState, clientStates, clientWarnings, hasWrongClient } from '
 import { shownClientVariables } from './sandbox.ts';
 
 /**
- * Prints what is in effect, tools and clients included. Opens no store and calls nobody.
- * @returns 1 when a client's variables are set and are not as they have to be.
+ * Prints the effective configuration with its tools and clients. Opens no store and sends no request.
+ * @returns 1 when a client's variables are set and not valid.
  */
 export async function runConfigCheck(program: Program, options: ConfigOptions): Promise<number> {
   const { cli } = program;
@@ -38,7 +38,7 @@ export async function runConfigSchema({ cli }: Program): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Where a client's effects happen, or what its variables lack. */
+/** Describes where a client's effects happen, or which variables it lacks. */
 function stateText({ state }: ClientState): string {
   switch (state.type) {
     case 'configured':

@@ -7,7 +7,7 @@ import { defined } from '../core/json.ts';
 import { createLog } from '../core/observe/log.ts';
 import { openClientVariables, tellOfSandbox } from './sandbox.ts';
 
-/** Makes what the commands use: configuration, tools, app and server, around the terminal and the environment. */
+/** Returns what the commands use: configuration, tools, app and server. */
 export function programOf(cli: Cli): Program {
   const { environment } = cli;
   const program: Program = {

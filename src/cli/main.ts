@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { type Cli, errorLine, exitCodeOf, exitCodes } from '../command/cli.ts';
 
-/** Runs the command that the command line names, and gives its exit code. */
+/** Runs the command line and returns its exit code. */
 async function main(): Promise<number> {
   const cli: Cli = {
-    // The one place that hands the environment in.
+    // Nothing else reads the process's environment.
     environment: process.env,
     isTerminal: process.stdin.isTTY === true,
     print: (text) => void process.stdout.write(`${text}\n`),
@@ -13,11 +13,11 @@ async function main(): Promise<number> {
   // A reader that goes away must not end the process in the middle of an operation.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
-  // What waits on timers that keep no process alive, or on nothing at all, must still come to its end.
+  // A command may wait on unreferenced timers only: this timer keeps the process alive until it has finished.
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
     const args = process.argv.slice(2);
-    // What a client starts has most often nothing to parse: then its start does not wait for a parser.
+    // MCP clients usually pass no options: their start need not wait for the parser to load.
     if (isPlainServe(cli, args)) return await (await import('./host.ts')).programOf(cli).serve({});
     const { runCommandLine } = await import('./program.ts');
     return await runCommandLine(cli, args);
@@ -35,5 +35,5 @@ function isPlainServe(cli: Cli, args: readonly string[]): boolean {
 
 const code = await main().catch(() => exitCodes.failure);
 await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
-// Not left to the event loop: a tool that ignores its signal could hold it for ever.
+// A tool that ignores its signal could keep the event loop alive for ever.
 process.exit(code);

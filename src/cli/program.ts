@@ -6,10 +6,10 @@ import type { Program } from '../command/program.ts';
 import { programOf } from './host.ts';
 
 /**
- * Runs a command line and gives its exit code: 0 done, 1 failed, 2 the command line itself is wrong.
+ * Runs a command line and returns its exit code: 0 done, 1 failed, 2 invalid command line.
  *
- * Without a command a program on the other side of stdin gets a server, and a person the help.
- * @throws whatever the command throws; the caller tells it.
+ * Without a command it starts a server for a program at stdin, and prints the help for a person.
+ * @throws what the command throws; the caller prints it.
  */
 export async function runCommandLine(cli: Cli, args: readonly string[]): Promise<number> {
   let code: number = exitCodes.ok;
@@ -21,7 +21,7 @@ export async function runCommandLine(cli: Cli, args: readonly string[]): Promise
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Commander has told what is wrong already.
+    // Commander has printed the problem already.
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
 }
@@ -73,13 +73,13 @@ function addSandbox(commandLine: Command, program: Program, end: (code: number) 
 }
 
 function addLedger(commandLine: Command, program: Program, end: (code: number) => void): void {
-  const ledger = commandLine.command('ledger').description('look after the operations that are kept');
+  const ledger = commandLine.command('ledger').description('inspect and resolve the operations in the ledger');
   const json = ['--json', 'for programs: JSON on stdout'] as const;
 
   withConfig(ledger.command('list'))
     .description('the newest operations')
     .addOption(
-      new Option('--state <state>', 'only those in this state').choices([
+      new Option('--state <state>', 'only operations in this state').choices([
         'in_flight',
         'waiting',
         'unknown',
@@ -89,26 +89,26 @@ function addLedger(commandLine: Command, program: Program, end: (code: number) =
         'unreadable',
       ]),
     )
-    .option('--tool <name>', 'only those of this tool')
-    .option('--limit <count>', 'how many at the most', integer(1, 10_000), 50)
+    .option('--tool <name>', 'only operations of this tool')
+    .option('--limit <count>', 'the largest number of operations', integer(1, 10_000), 50)
     .option(...json)
     .action(async (options) => end(await (await import('./ledger/list.ts')).runLedgerList(program, options)));
 
   withConfig(ledger.command('show'))
     .description('one operation')
     .argument('<operation>', 'its key')
-    .option('--arguments', 'also the values: arguments, results of steps, result')
-    .option('--step <name>', 'also the upstream key of the step of this name')
+    .option('--arguments', 'also show the values: arguments, results of steps, result')
+    .option('--step <name>', 'also show the upstream key of this step')
     .option(...json)
     .action(async (key, options) => end(await (await import('./ledger/show.ts')).runLedgerShow(program, key, options)));
 
   withTools(withConfig(ledger.command('resolve')))
-    .description('end an operation whose outcome is not known, after a look at the upstream')
+    .description('end an operation with an unknown outcome, after checking the upstream')
     .argument('<operation>', 'its key')
     .option('--succeeded [file]', 'it took effect; FILE holds its result as JSON, for the callers that repeat it')
-    .option('--failed', 'what was not known to have taken effect did not')
-    .option('--message <text>', 'with --failed: why, for the callers')
-    .option('--force', 'take a result that cannot be checked; with --failed: its steps that took effect were undone')
+    .option('--failed', 'it did not take effect')
+    .option('--message <text>', 'with --failed: the reason, shown to the callers')
+    .option('--force', 'accept a result that cannot be checked; with --failed: the steps that took effect were undone')
     .option(...json)
     .action(async (key, options) =>
       end(await (await import('./ledger/resolve.ts')).runLedgerResolve(program, key, options)),
@@ -118,14 +118,14 @@ function addLedger(commandLine: Command, program: Program, end: (code: number) =
     .description('delete an operation: the same call then executes again')
     .argument('<operation>', 'its key')
     .option('--yes', 'do not ask')
-    .option('--force', 'even an entry that cannot be read')
+    .option('--force', 'also delete an entry that cannot be read')
     .option(...json)
     .action(async (key, options) =>
       end(await (await import('./ledger/forget.ts')).runLedgerForget(program, key, options)),
     );
 
   withConfig(ledger.command('stats'))
-    .description('how many operations there are, by state and tool')
+    .description('count the operations by state and tool')
     .option(...json)
     .action(async (options) => end(await (await import('./ledger/stats.ts')).runLedgerStats(program, options)));
 }
@@ -135,7 +135,7 @@ function addConfig(commandLine: Command, program: Program, end: (code: number) =
     .command('config')
     .description('check the configuration, print its schema, or make a token');
   withLogLevel(withTools(withConfig(config.command('check'))))
-    .description('print the configuration that is in effect, without secrets; fails when it is not right')
+    .description('print the effective configuration without secrets; fails when it is not valid')
     .action(async (options) => end(await (await import('./config.ts')).runConfigCheck(program, options)));
   config
     .command('schema')

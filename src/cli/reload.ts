@@ -22,13 +22,13 @@ export async function reloadTools(program: Program, options: ConfigOptions, serv
   }
 }
 
-/** What decides the tools; and what is no option of a server's own. */
+/** Options that a reload applies, or that no user sets. */
 const notCompared = new Set(['toolsDirs', 'bundledTools', 'tools', 'openapi', 'mcpServers', 'wrap', 'storeIsDefault']);
 
-/** The names of the options in which two configurations differ, but for those that decide the tools. */
+/** Returns the options in which two configurations differ and which a reload does not apply. */
 function changedBesides(one: Config, other: Config): string[] {
   const values = Object.entries(other) as [keyof Config, unknown][];
   const changed = values.filter(([name, value]) => JSON.stringify(one[name]) !== JSON.stringify(value));
-  // As the file calls them.
+  // The file spells durations without a unit.
   return changed.map(([name]) => name.replace(/Ms$/, '')).filter((name) => !notCompared.has(name));
 }

@@ -15,18 +15,18 @@ export async function serveStdio(
   const { cli } = program;
   const reloads = new Reloads();
   const stop = stopper(reloads.ask);
-  // All that is needed is read from the disk at once.
+  // Loads all modules at once instead of one after the other.
   const loading = Promise.all([import('../server/server-2025.ts'), import('../server/tool-list.ts')]);
   const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
     import('../server/stdio.ts'),
     import('../server/stdio-eras.ts'),
   ]);
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
-  // Before anybody's tools are loaded: what they print is not protocol.
+  // Before tools are loaded: they may print to stdout, which carries the protocol.
   keepStdoutForProtocol();
   const config = await program.config(options);
   const log = createLog({ level: config.logLevel });
-  // Before the tools are loaded: a promise that one of them forgets may be rejected at any time.
+  // Before the tools are loaded: a promise that a tool does not await may reject at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
   const app = await program.app(config, { log, warn: warner(cli) });
   if (cli.isTerminal) cli.tell(terminalHelp(command));
@@ -45,7 +45,7 @@ export async function serveStdio(
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
-/** What a person sees who starts a server by hand. @param command what a client has to start */
+/** Tells a person who starts a server by hand how to use it. @param command what an MCP client has to start */
 function terminalHelp(command: readonly string[]): string {
   return `mcp-once speaks MCP over stdin and stdout: it is meant to be started by an MCP client, not by hand.
   Claude Code:     claude mcp add ${command[0] === 'serve' ? 'mcp-once' : 'api'} -- mcp-once ${command.join(' ')}

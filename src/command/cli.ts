@@ -2,51 +2,51 @@ import { createRequire } from 'node:module';
 import type { Environment } from '../config/config.ts';
 import { describeError, McpOnceError } from '../core/errors.ts';
 
-/** What a command has of the world around it. */
+/** The terminal and the environment of a command. */
 export interface Cli {
   readonly environment: Environment;
-  /** True when a person sits at stdin. */
+  /** Whether stdin is a terminal. */
   readonly isTerminal: boolean;
-  /** What was asked for, to stdout. Adds a newline. */
+  /** Writes a result to stdout. Adds a newline. */
   print(text: string): void;
-  /** What a person should know, to stderr. Adds a newline. */
+  /** Writes a message for a person to stderr. Adds a newline. */
   tell(text: string): void;
 }
 
-/** As the help says: done, failed, the command line itself is wrong. */
+/** Exit codes: done, failed, invalid command line. */
 export const exitCodes = Object.freeze({ ok: 0, failure: 1, usage: 2 });
 
-/** This package's version. The package refers to itself by name, wherever it is installed. */
+/** Returns the version of this package, wherever it is installed. */
 export function packageVersion(): string {
   return (createRequire(import.meta.url)('mcp-once/package.json') as { version: string }).version;
 }
 
-/** The command line itself is wrong. */
+/** Thrown for an invalid command line. */
 export class UsageError extends Error {}
 
-/** One line for a person: what is wrong, and no stack. Messages of our own are told whole. */
+/** Renders an error as one line without a stack. */
 export function errorLine(error: unknown): string {
   const isOurs = error instanceof McpOnceError || error instanceof UsageError;
   const hint = error instanceof UsageError ? ' (see mcp-once --help)' : '';
   return `mcp-once: ${plain(isOurs ? error.message : describeError(error))}${hint}`;
 }
 
-/** Tells a person, on one line, what is probably not as it was meant. */
+/** Returns a function that prints a warning as one line. */
 export function warner(cli: Cli): (message: string) => void {
   return (message) => cli.tell(`mcp-once: ${plain(message)}`);
 }
 
-/** 2 when the command line itself is wrong, else 1. */
+/** Returns 2 for an invalid command line, else 1. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
 }
 
-/** Refuses what only a person can have got wrong. @throws McpOnceError `invalid_input` */
+/** Refuses invalid input of a person. @throws McpOnceError `invalid_input` */
 export function refuse(message: string): never {
   throw new McpOnceError('invalid_input', message);
 }
 
-/** Text that came from elsewhere, safe for a terminal and on one line. */
+/** Makes foreign text safe for a terminal: one line, without control and format characters. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }

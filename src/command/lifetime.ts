@@ -4,29 +4,29 @@ import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/observe/log.ts';
 import { exitCodes } from './cli.ts';
 
-/** How long answers may take to be handed to the operating system, in ms. */
+/** How long the last answers may take to be written, in ms. */
 const flushMs = 1_000;
 
 interface Served {
   readonly app: { drain(withinMs: number): Promise<number> };
-  /** Tells when each request has its answer. */
+  /** Resolves when each request has its answer. */
   readonly transport: { settled(): Promise<void> };
   readonly stop: Stopper;
   readonly log: Log;
-  /** How long what is executing is waited for, in ms. */
+  /** How long to wait for running executions, in ms. */
   readonly drainMs: number;
-  /** Ends the connection, when everything has its answer. */
+  /** Closes the connection, after the last answer. */
   readonly close: () => Promise<void>;
 }
 
-/** Serves until it is to stop; then waits for what is executing, and ends. */
+/** Waits until the server has to stop, drains it, and closes the connection. */
 export async function untilDrained({ app, transport, stop, log, drainMs, close }: Served): Promise<void> {
   const why = await stop.stopped;
   log.debug(`draining: ${why}`);
   const drainingAtMs = systemClock.monotonicMs();
-  // What was read before stdin ended still begins; after a signal nothing does.
+  // Requests that were read before stdin ended still begin. After a signal none begins.
   if (why === 'stdin ended') await Promise.race([transport.settled(), stop.signalled, bound(drainMs)]);
-  // One bound for both: after the end of stdin, too, a server is gone within `drainMs` and what settling takes.
+  // Both waits share one bound, so a server ends within `drainMs` plus the time for settling.
   await app.drain(Math.max(0, drainMs - (systemClock.monotonicMs() - drainingAtMs)));
   await Promise.race([transport.settled(), bound(flushMs)]);
   await close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
@@ -60,17 +60,17 @@ export class Reloads {
   }
 }
 
-/** What ends a server. */
+/** Tells a server when to stop. */
 export interface Stopper {
-  /** Why to stop. */
+  /** Resolves with the reason to stop. */
   readonly stopped: Promise<string>;
   readonly signalled: Promise<void>;
   readonly now: (why: string) => void;
 }
 
 /**
- * Tells once when to stop. A second signal ends the process at once.
- * @param onHup called at each SIGHUP that means something else than the end of the terminal. Default: it ends the server.
+ * Listens for signals. The first one stops the server, a second one ends the process at once.
+ * @param onHup called for each SIGHUP, except when the terminal has closed. Default: SIGHUP stops the server.
  */
 export function stopper(onHup?: () => void): Stopper {
   let now = (_why: string): void => {};
@@ -83,7 +83,7 @@ export function stopper(onHup?: () => void): Stopper {
   });
   let signals = 0;
   const hadTerminal = hasTerminal();
-  // On Windows it means a console that was closed, and nothing else.
+  // On Windows SIGHUP only means that the console was closed.
   const meansMore = (): boolean => process.platform !== 'win32' && !(hadTerminal && !hasTerminal());
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -98,8 +98,8 @@ export function stopper(onHup?: () => void): Stopper {
 }
 
 /**
- * Whether this process belongs to a terminal. When that is gone (a window closed, a connection lost) SIGHUP comes, too,
- * and by then the system has taken the terminal from the process.
+ * Returns whether this process has a controlling terminal. When the terminal closes, the system sends SIGHUP as well,
+ * and has detached the terminal by then.
  */
 function hasTerminal(): boolean {
   try {
@@ -111,12 +111,12 @@ function hasTerminal(): boolean {
 }
 
 /**
- * A tool's stray promise must not cut off what other calls execute: it is logged. After an uncaught
- * exception nothing is certain any more: what executes is drained, and the process ends.
+ * Logs unhandled rejections, which must not cut off other calls. After an uncaught exception the state of the process is
+ * uncertain: it drains and ends.
  */
 export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
   const faults = { seen: false };
-  process.on('unhandledRejection', (reason) => log.error(`a promise was rejected unheard: ${describeError(reason)}`));
+  process.on('unhandledRejection', (reason) => log.error(`unhandled promise rejection: ${describeError(reason)}`));
   process.on('uncaughtException', (error) => {
     log.error(`uncaught exception: ${describeError(error)}`);
     faults.seen = true;

@@ -26,7 +26,7 @@ export interface ConfigOptions {
 export type ServeOptions = ConfigOptions & Readonly<Record<string, unknown>>;
 
 /**
- * What a configuration is read for. A shared store needs a configured subject to `serve`, none to `operate` a ledger, and
+ * Why a configuration is read. A shared store needs a configured subject to `serve`, none to `operate` a ledger, and
  * over a `network` only where callers are not named by their credentials.
  */
 export type Purpose = 'serve' | 'network' | 'operate';
@@ -140,7 +140,7 @@ export interface Feature {
   check?(config: Config, catalog: Catalog, environment: Cli['environment']): Promise<readonly string[]>;
 }
 
-/** What a server of our own tools says of itself, and answers from. */
+/** Returns the service that answers MCP requests from an app. */
 export function serviceOf(app: App): ToolService {
   const { catalog, handle, instructions, log } = app;
   return { name: 'mcp-once', title: 'mcp-once', version: packageVersion(), catalog, handle, instructions, log };

@@ -100,7 +100,7 @@ describe('config', () => {
 
   test.each([
     ['{ "stroe": "memory:" }', 'c.json: stroe is not known; did you mean "store"?'],
-    ['{ "tools": { "create_invoise": {} } }', 'there is no tool "create_invoise"; did you mean "create_invoice"?'],
+    ['{ "tools": { "create_invoise": {} } }', 'unknown tool "create_invoise"; did you mean "create_invoice"?'],
     ['{ "tools": { "create_invoice": { "recovery": "natural" } } }', 'Tool "create_invoice": recovery "natural" needs'],
     ['{ "toolsDirs": ["nowhere"] }', 'nowhere does not exist'],
   ])('check of %s fails with one line', (text, expected) => {
@@ -150,7 +150,7 @@ describe('config', () => {
   test('check warns when no tool is left', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), '{ "tools": { "*": { "enabled": false } } }');
-    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain('mcp-once: no tool is served');
+    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain('mcp-once: the configuration serves no tool');
   });
 
   test('what is wrong is told whole, however much it is', () => {

@@ -101,7 +101,7 @@ describe('a reload over HTTP', () => {
     configure({ tools: { send_won: { window: '1h' } } });
     await reload(server);
     expect(server.stderr).toMatch(
-      /there is no tool "send_won"; did you mean "send_one"\? The tools stay as they were\.$/m,
+      /unknown tool "send_won"; did you mean "send_one"\? The tools stay as they were\.$/m,
     );
     for (const each of listeners) {
       expect(await each.tools()).toEqual(['send_one', 'send_two']);
