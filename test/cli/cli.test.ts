@@ -150,7 +150,9 @@ describe('config', () => {
   test('check warns when no tool is left', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), '{ "tools": { "*": { "enabled": false } } }');
-    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain('mcp-once: the configuration serves no tool');
+    expect(run(folder, ['config', 'check', '--config', 'c.json']).stderr).toContain(
+      'mcp-once: the configuration serves no tool',
+    );
   });
 
   test('what is wrong is told whole, however much it is', () => {

@@ -100,9 +100,7 @@ describe('a reload over HTTP', () => {
     tool('send_two');
     configure({ tools: { send_won: { window: '1h' } } });
     await reload(server);
-    expect(server.stderr).toMatch(
-      /unknown tool "send_won"; did you mean "send_one"\? The tools stay as they were\.$/m,
-    );
+    expect(server.stderr).toMatch(/unknown tool "send_won"; did you mean "send_one"\? The tools stay as they were\.$/m);
     for (const each of listeners) {
       expect(await each.tools()).toEqual(['send_one', 'send_two']);
       expect((await each.call('send_two', { item: 'a' })).outcome.code).toBe('succeeded');
