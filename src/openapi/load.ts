@@ -5,7 +5,7 @@ import { baseUrlOf } from './base-url.ts';
 import { readDocument } from './document/read.ts';
 import { searchIndex } from './document/search.ts';
 import type { OperationHead } from './document/types.ts';
-import { findHead } from './policy/check-said.ts';
+import { findHead } from './policy/check-override.ts';
 import { documentOverride, mergeOverrides } from './policy/extensions.ts';
 import { chooseProfile } from './policy/profiles.ts';
 import { serveOperations } from './served.ts';

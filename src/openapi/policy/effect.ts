@@ -3,12 +3,12 @@ import type { Effect, Match } from '../../core/tool/types.ts';
 import type { Method, OperationHead } from '../document/types.ts';
 import type { OperationOverride } from './extensions.ts';
 
-/** What is known of an operation's policy without resolving anything. */
+/** The part of a policy that is known before the operation is resolved. */
 export interface HeadPolicy {
   readonly effect: Effect;
   readonly match: Match;
   readonly windowMs: number;
-  /** Whether the path names one thing, which is then the resource. */
+  /** Whether the path identifies one resource. */
   readonly byId: boolean;
   readonly why: readonly string[];
 }
@@ -18,7 +18,7 @@ const byMethod: Readonly<Record<Method, Effect>> = {
   HEAD: 'read',
   OPTIONS: 'read',
   TRACE: 'read',
-  // Safe and idempotent: draft-ietf-httpbis-safe-method-w-body.
+  // QUERY is safe and idempotent (draft-ietf-httpbis-safe-method-w-body).
   QUERY: 'read',
   PUT: 'replace',
   DELETE: 'delete',
@@ -26,27 +26,28 @@ const byMethod: Readonly<Record<Method, Effect>> = {
   PATCH: 'update',
 };
 
-/** `/orders/{id}`, `/files/{name}.json`; not `/orders/last`, and not `/orders/{id}:cancel`. */
+/** Matches `/orders/{id}` and `/files/{name}.json`, but neither `/orders/last` nor `/orders/{id}:cancel`. */
 const endsInParameter = /\{[^{}/]+\}(\.\w+)?\/?$/;
 
 /**
- * Effect and match of an operation: by method and path (RFC 9110 section 9.2), unless something was said.
- * A PUT or DELETE whose path ends in no parameter (`/items/last`) may mean another thing each time: an update.
+ * Decides effect and match of an operation by method and path (RFC 9110, section 9.2), unless they are overridden. A PUT
+ * or DELETE whose path does not end in a parameter (`/items/last`) may affect another resource each time, so it counts as
+ * an update.
  */
 export function headPolicy(head: OperationHead, override: OperationOverride): HeadPolicy {
   const { method, path } = head;
   const named = endsInParameter.test(path);
   const isLoose = !named && (method === 'PUT' || method === 'DELETE');
-  const effect = override.clientId === undefined ? (isLoose ? 'update' : byMethod[method]) : 'create';
-  const said = override.effect ?? effect;
-  // Whoever calls it a replacement or a deletion says that its path names one thing.
-  const byId = override.clientId === undefined && (named || override.effect === 'replace' || said === 'delete');
-  const match = override.match ?? defaultMatch(said, byId);
+  const byDefault = override.clientId === undefined ? (isLoose ? 'update' : byMethod[method]) : 'create';
+  const effect = override.effect ?? byDefault;
+  // An override to `replace` or `delete` implies that the path identifies one resource.
+  const byId = override.clientId === undefined && (named || override.effect === 'replace' || effect === 'delete');
+  const match = override.match ?? defaultMatch(effect, byId);
   return {
-    effect: said,
-    match: said === 'read' ? 'off' : match,
+    effect,
+    match: effect === 'read' ? 'off' : match,
     windowMs: override.windowMs ?? defaultWindowMs(match),
     byId,
-    why: [isLoose ? `${method} of a path that ends in no parameter` : method],
+    why: [isLoose ? `${method} on a path that does not end in a parameter` : method],
   };
 }

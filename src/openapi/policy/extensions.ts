@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
+import { arrayOf, defined, objectOf } from '../../core/json.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
 import type { OperationHead } from '../document/types.ts';
 import type { LookupRule } from './lookup.ts';
 
-/** What configuration or `x-mcp-once` says of an operation. */
+/** Settings of one operation, from the configuration or from `x-mcp-once` in the document. */
 export interface OperationOverride {
   readonly enabled?: boolean;
   readonly name?: string;
@@ -17,7 +18,7 @@ export interface OperationOverride {
   readonly recovery?: readonly Recovery[];
   readonly lookup?: LookupRule;
   readonly clientId?: string;
-  /** JSON pointers of what is kept of an answer. */
+  /** JSON pointers of the parts of a response that the model gets. @defaultValue the whole response */
   readonly fields?: readonly string[];
 }
 
@@ -37,7 +38,7 @@ const lookupSchema = z.strictObject({
   marker: z.strictObject({ argument: textSchema, field: textSchema }),
 });
 
-/** `x-mcp-once`: everything is optional, and nothing else is known. */
+/** The members of `x-mcp-once`. All are optional. */
 const extensionSchema = z.strictObject({
   enabled: z.boolean().optional(),
   name: z
@@ -59,9 +60,9 @@ const extensionSchema = z.strictObject({
 });
 
 /**
- * What the document itself says of an operation, as `x-mcp-once`; empty where it says nothing.
- * @throws McpOnceError `tool_invalid` naming the JSON pointer and what is wrong: the operation is then not served,
- * since a misread word could let an effect happen twice.
+ * Reads `x-mcp-once` of an operation. The override is empty if the document has none.
+ * @throws McpOnceError `tool_invalid` with the JSON pointer of the fault. The operation is then not served, since a
+ * misread setting could let an effect happen twice.
  */
 export function documentOverride(head: OperationHead): OperationOverride {
   const given = head.extensions['x-mcp-once'];
@@ -73,44 +74,41 @@ export function documentOverride(head: OperationHead): OperationOverride {
   return Object.freeze(Object.fromEntries(known));
 }
 
-/** What both say, the configuration winning member by member. */
+/** Merges two overrides. The configuration wins, member by member. */
 export function mergeOverrides(
   document: OperationOverride,
   configuration: OperationOverride | undefined,
 ): OperationOverride {
-  const said = Object.entries(configuration ?? {}).filter(([, value]) => value !== undefined);
-  return { ...document, ...Object.fromEntries(said) };
+  return { ...document, ...defined(configuration ?? {}) };
 }
 
 /**
- * The headers that carry idempotency keys by `x-fern-idempotency-headers` (of the document), for an operation
- * marked `x-fern-idempotent: true`; empty for any other. https://buildwithfern.com/learn/sdks
+ * Returns the headers of `x-fern-idempotency-headers` for an operation with `x-fern-idempotent: true`, and none for any
+ * other. https://buildwithfern.com/learn/sdks
  */
 export function fernHeaders(head: OperationHead, root: Readonly<Record<string, unknown>> | undefined): string[] {
   if (head.extensions['x-fern-idempotent'] !== true) return [];
   const given = head.extensions['x-fern-idempotency-headers'] ?? root?.['x-fern-idempotency-headers'];
-  const list: readonly unknown[] = Array.isArray(given) ? given : [];
-  const names = list.map((each) => (typeof each === 'string' ? each : headerOf(each)));
+  const names = arrayOf(given).map((each) => (typeof each === 'string' ? each : headerOf(each)));
   return names.filter((name) => name !== undefined && /^[A-Za-z0-9_-]{1,100}$/.test(name)) as string[];
 }
 
 /**
- * Whether the document asks that the operation is never sent again: `x-speakeasy-retries: { strategy: none }`.
- * `backoff` changes nothing here: it is mostly said once for a whole document, with its POSTs, and tells
- * which answers an SDK tries again after, not that a second sending has no second effect.
- * https://www.speakeasy.com/docs/sdks/customize/runtime/retries
+ * Tests whether the document forbids retries with `x-speakeasy-retries: { strategy: none }`. The strategy `backoff` does
+ * not count as permission: it usually covers a whole document including its POSTs, and it does not promise that a
+ * second request has no second effect. https://www.speakeasy.com/docs/sdks/customize/runtime/retries
  */
 export function forbidsRetries(head: OperationHead, root: Readonly<Record<string, unknown>> | undefined): boolean {
   const retries = head.extensions['x-speakeasy-retries'] ?? root?.['x-speakeasy-retries'];
-  return typeof retries === 'object' && retries !== null && 'strategy' in retries && retries.strategy === 'none';
+  return objectOf(retries).strategy === 'none';
 }
 
 function headerOf(each: unknown): string | undefined {
-  if (typeof each !== 'object' || each === null || !('header' in each)) return undefined;
-  return typeof each.header === 'string' ? each.header : undefined;
+  const { header } = objectOf(each);
+  return typeof header === 'string' ? header : undefined;
 }
 
-/** Names the member and never shows its value. */
+/** Describes a fault by the member's name, never by its value. */
 function problemOf(head: OperationHead, error: z.ZodError): string {
   const reasons = error.issues.slice(0, 3).flatMap((issue) => {
     const where = ['x-mcp-once', ...issue.path.map(String)].join('/');

@@ -1,47 +1,47 @@
+import { defined } from '../../core/json.ts';
 import { recoveryList } from '../../core/tool/define-tool.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
 import type { ToolSchemas } from '../document/schemas.ts';
 import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
-import { checkSaid, type Said, wrong } from './check-said.ts';
+import { checkOverride, type OverrideContext, overrideError } from './check-override.ts';
 import { type HeadPolicy, headPolicy } from './effect.ts';
 import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides, type OperationOverride } from './extensions.ts';
-import { type FoundKey, findKey, type HiddenKey, keyArgument } from './key-argument.ts';
+import { findKeyCarrier, type KeyCarrier, type KeyPolicy, keyArgument } from './idempotency-key.ts';
 import type { LookupRule } from './lookup.ts';
 import type { ProviderProfile } from './profiles.ts';
 
-/** What an operation is for the engine: by its method, its document, its provider and the configuration. */
+/** How the engine treats an operation, by its method, document, provider and configuration. */
 export interface OperationPolicy {
   readonly effect: Effect;
   readonly match: Match;
   readonly windowMs: number;
   readonly recovery: readonly Recovery[];
-  readonly key?: HiddenKey & Pick<ProviderProfile, 'quoting' | 'keyCharsMax' | 'memoryMs' | 'inUseStatuses'>;
-  /** Names of the arguments that make two calls the same operation; undefined: all of them. */
+  readonly key?: KeyPolicy;
+  /** Names of the arguments that identify the operation. @defaultValue all arguments */
   readonly identity?: readonly string[];
   readonly lookup?: LookupRule;
-  /** The parameter of the path that the client makes up, of a creation by PUT; it is derived from the key. */
+  /** The path parameter with the id of a resource that a PUT creates. The engine derives it from the key. */
   readonly clientId?: string;
-  /** The argument that carries the entity tag (`If-Match`), where the operation takes one. */
+  /** The argument that carries the entity tag (`If-Match`), and the operation that reads it. */
   readonly etag?: { readonly argument: string; readonly read: OperationHead };
-  /** Why it was decided so, for people: `POST`, `document`, `configuration`, `profile stripe`. */
+  /** What the policy is based on, for people: `POST`, `document`, `configuration`, `profile stripe`. */
   readonly why: readonly string[];
 }
 
-/** What a policy is made of besides the operation. */
+/** What else a policy depends on. */
 export interface PolicyParts {
   readonly profile: ProviderProfile;
-  /** What the configuration says of this operation; it wins over the document. */
+  /** The configuration of this operation. It wins over the document. */
   readonly override: OperationOverride | undefined;
   readonly document: ApiDocument;
 }
 
 /**
- * What an operation is for the engine: by its method and path, its document, its provider and the
- * configuration, each winning over the one before. Where nothing says that a second sending is harmless,
- * recovery is `refuse`.
+ * Decides how the engine treats an operation, by method and path, document, provider and configuration. Each wins over
+ * the one before. Recovery is `refuse` unless something shows that a second request is harmless.
  *
- * @throws McpOnceError naming the operation and what is wrong, where it is asked for what it cannot have: `tool_invalid`
- * by `x-mcp-once`, `configuration_invalid` by the configuration.
+ * @throws McpOnceError if an override does not fit the operation: `tool_invalid` for `x-mcp-once`,
+ * `configuration_invalid` for the configuration.
  */
 export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: PolicyParts): OperationPolicy {
   const { profile, document } = parts;
@@ -52,30 +52,35 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
     return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, head) });
   }
   const fern = fernHeaders(operation, document.extensions);
-  const key = findKey(operation, schemas, profile, fern);
+  const key = findKeyCarrier(operation, schemas, profile, fern);
   const etag = etagOf(operation, schemas, document);
-  const carrier = key && keyArgument(schemas, key);
-  const said: Said = { operation, schemas, override, configured: parts.override, document, keyArgument: carrier };
+  const context: OverrideContext = {
+    ...{ operation, schemas, override, document },
+    configured: parts.override,
+    keyArgument: key && keyArgument(schemas, key),
+  };
   if (override.clientId !== undefined && head.match === 'latest') {
-    const why = 'match "latest" needs the id of what is written, and clientId makes it up';
-    throw wrong(said, ['match', 'clientId'], why);
+    const why = 'match "latest" needs an id that the caller gives, but clientId derives it';
+    throw overrideError(context, ['match', 'clientId'], why);
   }
-  checkSaid(said);
-  const recovery = recoveryOf(said, { head, key, etag });
+  checkOverride(context);
+  const recovery = recoveryOf(context, { head, key, etag });
   return Object.freeze({
     ...base,
     recovery,
-    ...(key ? { key: hiddenKey(key, profile) } : {}),
-    ...(override.identity ? { identity: override.identity } : {}),
-    ...(override.lookup ? { lookup: override.lookup } : {}),
-    ...(override.clientId === undefined ? {} : { clientId: override.clientId }),
-    ...(etag ? { etag } : {}),
+    ...defined({
+      key: key && keyPolicy(key, profile),
+      identity: override.identity,
+      lookup: override.lookup,
+      clientId: override.clientId,
+      etag,
+    }),
     why: whyOf(operation, parts, head, key),
   });
 }
 
-function hiddenKey(found: FoundKey, profile: ProviderProfile): NonNullable<OperationPolicy['key']> {
-  const { in: place, name, charsMax, quoted } = found;
+function keyPolicy(carrier: KeyCarrier, profile: ProviderProfile): KeyPolicy {
+  const { in: place, name, charsMax, quoted } = carrier;
   const { memoryMs, inUseStatuses } = profile;
   const quoting = quoted && place === 'header' ? 'quoted' : place === 'body' ? 'bare' : profile.quoting;
   return Object.freeze({ in: place, name, quoting, keyCharsMax: charsMax, memoryMs, inUseStatuses });
@@ -83,24 +88,25 @@ function hiddenKey(found: FoundKey, profile: ProviderProfile): NonNullable<Opera
 
 interface RecoveryParts {
   readonly head: HeadPolicy;
-  readonly key: FoundKey | undefined;
+  readonly key: KeyCarrier | undefined;
   readonly etag: OperationPolicy['etag'];
 }
 
 /**
- * What settles most, fastest, first: the provider's own memory, then running again what is idempotent, then
- * asking, which has to wait until nothing sent can still arrive.
+ * Orders the ways of recovery by certainty and speed: the provider's memory of keys, then repetition of an idempotent
+ * operation, then a lookup, which has to wait until no request can still arrive.
  */
-function recoveryOf(said: Said, { head, key, etag }: RecoveryParts): readonly Recovery[] {
-  const { operation, override, document } = said;
+function recoveryOf(context: OverrideContext, { head, key, etag }: RecoveryParts): readonly Recovery[] {
+  const { operation, override, document } = context;
   const canAsk = override.lookup !== undefined || etag !== undefined;
   if (override.recovery) {
     if (override.recovery.includes('resend') && !key) {
-      const why = 'recovery "resend" needs an idempotency key, and the operation takes none that is known';
-      throw wrong(said, ['recovery'], why);
+      const why = 'recovery "resend" needs an idempotency key, but the operation has no known one';
+      throw overrideError(context, ['recovery'], why);
     }
     if (override.recovery.includes('reconcile') && !canAsk) {
-      throw wrong(said, ['recovery'], 'recovery "reconcile" needs lookup, which says how the effect is found');
+      const why = 'recovery "reconcile" needs lookup, which describes how to find the effect';
+      throw overrideError(context, ['recovery'], why);
     }
     return recoveryList(override.recovery);
   }
@@ -114,7 +120,7 @@ function recoveryOf(said: Said, { head, key, etag }: RecoveryParts): readonly Re
   ]);
 }
 
-/** RFC 9110 section 13.1.1: the operation takes `If-Match`, and its resource can be read. */
+/** Finds the `If-Match` argument of an operation whose resource can be read (RFC 9110, section 13.1.1). */
 function etagOf(operation: ApiOperation, schemas: ToolSchemas, document: ApiDocument): OperationPolicy['etag'] {
   const argument = Object.entries(schemas.places).find(([, place]) => {
     return place.in === 'parameter' && place.parameter.in === 'header' && /^if-match$/i.test(place.parameter.name);
@@ -128,7 +134,7 @@ function whyOf(
   operation: ApiOperation,
   { profile, override }: PolicyParts,
   head: HeadPolicy,
-  key?: FoundKey,
+  key?: KeyCarrier,
 ): readonly string[] {
   return Object.freeze([
     ...head.why,

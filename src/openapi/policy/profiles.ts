@@ -2,25 +2,26 @@ import { McpOnceError } from '../../core/errors.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import type { Method } from '../document/types.ts';
 
-/** How a provider takes and remembers idempotency keys. */
+/** How a provider accepts and remembers idempotency keys. */
 export interface ProviderProfile {
   readonly name: string;
-  /** Hosts that it is for, `*.` standing for any subdomain. */
+  /** The provider's hosts. `*.` stands for any subdomain. */
   readonly hosts: readonly string[];
-  /** The header that carries the key; undefined where it goes into the body. */
+  /** The header that carries the key. */
   readonly header?: string;
+  /** The property of the body that carries the key. */
   readonly bodyField?: string;
-  /** `quoted`: a structured-field string, as the IETF draft has it. */
+  /** Whether the key is written as it is, or as a structured-field string in quotes (IETF draft). */
   readonly quoting: 'bare' | 'quoted';
-  /** Characters. */
+  /** The longest key, in characters. */
   readonly keyCharsMax: number;
-  /** How long it remembers a key, in ms. */
+  /** How long the provider remembers a key, in ms. */
   readonly memoryMs: number;
-  /** Statuses that say "this key is in use" or "this key came with other parameters": never a failure. */
+  /** Statuses for a key that is in use or came with other parameters. They do not settle the outcome. */
   readonly inUseStatuses: readonly number[];
-  /** Methods whose operations all take the key, although documents do not declare it; undefined: none. */
+  /** Methods whose operations all accept the key, although documents do not declare it. @defaultValue none */
   readonly undeclared?: readonly Method[];
-  /** Where the figures come from. */
+  /** The documentation that the values come from. */
   readonly source: string;
 }
 
@@ -29,8 +30,8 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /**
- * For every other provider, and for one whose host is not known. Most take the key bare, and say nothing
- * of how long they remember it: 24 h is what those that do say it say most.
+ * The profile of unknown providers. Most providers accept the key without quotes and do not document how long they
+ * remember it. 24 h is the most frequent documented value.
  */
 const generic: ProviderProfile = Object.freeze({
   name: 'generic',
@@ -39,13 +40,13 @@ const generic: ProviderProfile = Object.freeze({
   quoting: 'bare',
   keyCharsMax: 64,
   memoryMs: day,
-  // The draft's 422 (same key, other parameters) cannot come of a key that no other request ever has, and
-  // as a plain "your arguments are wrong" it is the commonest answer of all.
+  // The draft's 422 (same key, other parameters) is not in the list. No other request has the same key, and 422
+  // usually means that the arguments are not valid.
   inUseStatuses: [409],
   source: 'https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07#section-2.6',
 });
 
-/** Where a provider says several things, or none, the shorter memory and the shorter key are taken. */
+/** If a provider documents several values or none, the profile has the shorter memory and the shorter key. */
 const profiles: readonly ProviderProfile[] = [
   {
     name: 'stripe',
@@ -59,7 +60,7 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://docs.stripe.com/api/idempotent_requests',
   },
   {
-    // Orders 6 h, payment tokens 3 h, captures 45 days; 108 characters in version 2, 38 in older APIs.
+    // Memory: orders 6 h, payment tokens 3 h, captures 45 days. Keys: 108 characters in version 2, 38 in older APIs.
     name: 'paypal',
     hosts: ['api.paypal.com', '*.paypal.com'],
     header: 'PayPal-Request-Id',
@@ -70,7 +71,7 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://developer.paypal.com/reference/guidelines/idempotency/',
   },
   {
-    // Its memory is not published: taken as 24 h.
+    // Square does not document its memory. 24 h is assumed.
     name: 'square',
     hosts: ['connect.squareup.com', '*.squareup.com', '*.squareupsandbox.com'],
     bodyField: 'idempotency_key',
@@ -81,8 +82,8 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://developer.squareup.com/docs/working-with-apis/idempotency',
   },
   {
-    // At least 7 days (31 in an older edition). While the first request is under way it answers 422, as to wrong
-    // arguments: a first send cannot meet that, and after an unclear one a refusal settles nothing.
+    // Memory: at least 7 days (31 in an older edition). Adyen answers 422 both for a key in use and for invalid arguments.
+    // The first request cannot get the former, and after an unclear request a refusal does not settle the outcome.
     name: 'adyen',
     hosts: ['*.adyen.com', '*.adyenpayments.com'],
     header: 'Idempotency-Key',
@@ -94,7 +95,7 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://docs.adyen.com/development-resources/api-idempotency',
   },
   {
-    // 24 h for consent payments, 7 days for bank transfers; 50 characters for transfers, 128 for payments.
+    // Memory: consent payments 24 h, bank transfers 7 days. Keys: transfers 50 characters, payments 128.
     name: 'plaid',
     hosts: ['*.plaid.com'],
     bodyField: 'idempotency_key',
@@ -116,7 +117,7 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://docs.svix.com/idempotency',
   },
   {
-    // By service: DynamoDB 10 minutes, Directory Service Data 8 h, Cloud Control 36 h; ECS takes 36 characters.
+    // Memory: DynamoDB 10 minutes, Directory Service Data 8 h, Cloud Control 36 h. Keys: ECS 36 characters.
     name: 'aws',
     hosts: ['*.amazonaws.com', '*.amazonaws.com.cn', '*.api.aws'],
     bodyField: 'ClientToken',
@@ -127,7 +128,7 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html',
   },
   {
-    // By name only: a server that keeps to the draft takes the key as a structured-field string, in quotes.
+    // Chosen only by name. A server that follows the draft accepts the key as a structured-field string in quotes.
     ...generic,
     name: 'ietf',
     quoting: 'quoted',
@@ -136,15 +137,18 @@ const profiles: readonly ProviderProfile[] = [
 ];
 
 /**
- * The profile of a provider: by its name, else by the host of its server, else `generic`.
- * @throws McpOnceError `configuration_invalid` for a name that no profile has.
+ * Chooses a provider profile by name, or else by the host of the server, or else `generic`.
+ * @throws McpOnceError `configuration_invalid` for an unknown name.
+ *
+ * @example
+ * chooseProfile('api.stripe.com').name // 'stripe'
  */
 export function chooseProfile(serverHost: string, name?: string): ProviderProfile {
   if (name !== undefined) {
     const named = [...profiles, generic].find((profile) => profile.name === name);
     if (named) return named;
     const names = [...profiles, generic].map((profile) => profile.name);
-    const known = suggestion(name, names) || `; there are: ${names.join(', ')}`;
+    const known = suggestion(name, names) || `; use one of: ${names.join(', ')}`;
     throw new McpOnceError(
       'configuration_invalid',
       sentence(`There is no provider profile ${JSON.stringify(name.slice(0, 64))}${known}`),

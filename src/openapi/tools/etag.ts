@@ -4,7 +4,7 @@ import type { ApiParameter } from '../document/types.ts';
 import { UNDOCUMENTED } from '../http/answer-schema.ts';
 import { classifyApiError } from '../http/send.ts';
 import type { HttpResponse } from '../http/types.ts';
-import { jsonOf } from '../policy/lookup.ts';
+import { parseJson } from '../policy/lookup.ts';
 import type { Connection } from './connection.ts';
 import { FETCH_ETAG } from './hidden.ts';
 import type { ReadyOperation } from './operations.ts';
@@ -50,7 +50,7 @@ export async function settleByEtag(
   if (answer.fromOtherOrigin) return unclear('reading it was redirected to another server, which need not know');
   if (strong(answer.headers.etag) === strong(sent)) return { status: 'absent' };
   if (ready.policy.effect === 'delete') return unclear('somebody has changed it since');
-  if (holdsAll(ready, args, jsonOf(answer.body))) {
+  if (holdsAll(ready, args, parseJson(answer.body))) {
     return { status: 'found', result: ready.content(answer, ready.request({ ...args, ...tagOf(etag, sent) }).url) };
   }
   return unclear('its entity tag has changed, and it is not as it was to become');

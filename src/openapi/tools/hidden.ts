@@ -1,7 +1,7 @@
 import type { JsonSchema } from '../../core/json.ts';
 import type { ToolSchemas } from '../document/schemas.ts';
 import { withoutProperty } from '../policy/argument-schema.ts';
-import { keyArgument } from '../policy/key-argument.ts';
+import { keyArgument } from '../policy/idempotency-key.ts';
 import type { OperationPolicy } from '../policy/policy.ts';
 
 /** What the model sees of an operation's arguments, and what is filled in for it. */

@@ -9,7 +9,7 @@ import { buildRequest } from '../http/request.ts';
 import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
 import { documentOverride, mergeOverrides, type OperationOverride } from '../policy/extensions.ts';
-import { keyValue } from '../policy/key-value.ts';
+import { keyValue } from '../policy/idempotency-key.ts';
 import { type OperationPolicy, policyOf } from '../policy/policy.ts';
 import type { ProviderProfile } from '../policy/profiles.ts';
 import type { OpenApiSource } from '../source.ts';

@@ -2,7 +2,7 @@ import { McpOnceError, NotExecuted } from '../../core/errors.ts';
 import type { ContentResult, Recovery, RunContext } from '../../core/tool/types.ts';
 import { ApiFailure } from '../http/send.ts';
 import type { HttpRequest, HttpResponse, SendOptions } from '../http/types.ts';
-import { clientIdOf } from '../policy/key-value.ts';
+import { clientIdOf } from '../policy/idempotency-key.ts';
 import { withoutStop } from '../texts.ts';
 import type { Connection } from './connection.ts';
 import { readEtag } from './etag.ts';

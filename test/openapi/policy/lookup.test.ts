@@ -18,7 +18,7 @@ const found = (
 const others = (count: number) => Array.from({ length: count }, (_, id) => ({ id, reference: `r${id}` }));
 
 describe('the arguments of a lookup', () => {
-  test('are texts, the call’s own, or the marker; what the call left out is left out', () => {
+  test('are texts, arguments of the call or the marker, without unset ones', () => {
     const texts = { status: 'open', customer: '$customer', ref: '$marker', page: '$page' };
     expect(lookupArguments({ ...rule, arguments: texts }, { customer: 7 }, marker)).toEqual({
       status: 'open',
@@ -28,8 +28,8 @@ describe('the arguments of a lookup', () => {
   });
 });
 
-describe('the list of a lookup', () => {
-  test('has the item that carries the marker, by name or pointer', () => {
+describe('the result of a lookup', () => {
+  test('is the item that carries the marker, by name or pointer', () => {
     const item = { id: 2, reference: marker };
     expect(found({ data: [...others(3), item] })).toEqual({ status: 'found', item });
     const deep = { meta: { note: `for ${marker}` } };
@@ -37,26 +37,26 @@ describe('the list of a lookup', () => {
     expect(found(item, { rule: { items: '' } })).toEqual({ status: 'found', item });
   });
 
-  test('is absent where the list is whole', () => {
+  test('is absent if the list is complete', () => {
     expect(found({ data: [] })).toEqual({ status: 'absent' });
     expect(found({ data: others(3), has_more: false, next: null })).toEqual({ status: 'absent' });
   });
 
   test.each([
-    ['says that there is more', { data: others(3), has_more: true }, {}],
+    ['says that there are more items', { data: others(3), has_more: true }, {}],
     ['gives a cursor', { data: others(3), next_cursor: 'abc' }, {}],
-    ['is empty and has more', { data: [], nextPageToken: 'abc' }, {}],
+    ['is empty and has a next page', { data: [], nextPageToken: 'abc' }, {}],
     ['links to the next page', { data: others(3) }, { headers: { link: '<https://a.example?page=2>; rel="next"' } }],
-    ['is as long as a page was asked for', { data: others(3) }, { sizes: [3] }],
-    ['is as long as pages are', { data: others(20) }, {}],
-    ['is as long as other pages are', { data: others(25) }, {}],
-    ['is not there', { items: [] }, {}],
-    ['is something that does not carry the marker', { data: { id: 1 } }, {}],
-  ])('is unclear where it %s', (_, body, more) => {
+    ['is as long as the requested page', { data: others(3) }, { sizes: [3] }],
+    ['is as long as a usual page', { data: others(20) }, {}],
+    ['is as long as another usual page', { data: others(25) }, {}],
+    ['is missing', { items: [] }, {}],
+    ['is an item without the marker', { data: { id: 1 } }, {}],
+  ])('is unclear if the list %s', (_, body, more) => {
     expect(found(body, more).status).toBe('unclear');
   });
 
-  test('is unclear where the answer is no JSON, or was cut', () => {
+  test('is unclear if the response is not JSON or was truncated', () => {
     const answer = { body: Buffer.from('{"data":[]'), headers: {}, truncated: false };
     expect(findItem(rule, answer, marker, []).status).toBe('unclear');
     expect(findItem(rule, { ...answer, body: Buffer.from('{"data":[]}'), truncated: true }, marker, []).status).toBe(

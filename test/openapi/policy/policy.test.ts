@@ -6,18 +6,18 @@ import { policyOf } from '../../../src/openapi/policy/policy.ts';
 import { chooseProfile } from '../../../src/openapi/policy/profiles.ts';
 import { fileOf } from '../tools/harness.ts';
 
-type Members = Record<string, unknown>;
+type JsonMembers = Record<string, unknown>;
 
 interface Case {
-  readonly operation?: Members;
-  readonly root?: Members;
-  readonly paths?: Members;
+  readonly operation?: JsonMembers;
+  readonly root?: JsonMembers;
+  readonly paths?: JsonMembers;
   readonly override?: OperationOverride;
   readonly profile?: string;
-  readonly body?: Members;
+  readonly body?: JsonMembers;
 }
 
-/** The policy of one operation of a real document. */
+/** Returns the policy of one operation of a document. */
 async function policy(request: string, given: Case = {}) {
   const [method = '', path = ''] = request.split(' ');
   const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
@@ -36,7 +36,7 @@ async function policy(request: string, given: Case = {}) {
         }
       : {}),
   };
-  const others = (given.paths ?? {}) as Record<string, Members>;
+  const others = (given.paths ?? {}) as Record<string, JsonMembers>;
   const document = await readDocument({
     source: fileOf({
       openapi: '3.1.0',
@@ -55,13 +55,13 @@ async function policy(request: string, given: Case = {}) {
   return policyOf(resolved, toolSchemas(resolved), { profile, override: given.override, document });
 }
 
-const header = (name: string, more: Members = {}): Case => ({
+const header = (name: string, more: JsonMembers = {}): Case => ({
   operation: { parameters: [{ name, in: 'header', schema: { type: 'string' }, ...more }] },
 });
 
 const minute = 60_000;
 
-describe('by method and path', () => {
+describe('the policy by method and path', () => {
   test.each([
     ['GET /a/{id}', 'read', 'off', ['refuse']],
     ['HEAD /a/{id}', 'read', 'off', ['refuse']],
@@ -79,18 +79,18 @@ describe('by method and path', () => {
     ['PATCH /a', 'update', 'same-call', ['refuse']],
     ['POST /a', 'create', 'identical', ['refuse']],
     ['POST /a/{id}', 'create', 'identical', ['refuse']],
-  ])('%s is %s, matched by %s', async (request, effect, match, recovery) => {
+  ])('of %s has the effect %s and the match %s', async (request, effect, match, recovery) => {
     expect(await policy(request)).toMatchObject({ effect, match, recovery });
   });
 
-  test('windows are those of the match', async () => {
+  test('has the window of its match', async () => {
     expect((await policy('POST /a')).windowMs).toBe(24 * 60 * minute);
     expect((await policy('PUT /a/{id}')).windowMs).toBe(2 * minute);
     expect((await policy('PATCH /a')).windowMs).toBe(10 * minute);
   });
 });
 
-describe('a declared idempotency key', () => {
+describe('an idempotency key', () => {
   test.each([
     ['Idempotency-Key', {}],
     ['X-Idempotency-Key', {}],
@@ -99,7 +99,7 @@ describe('a declared idempotency key', () => {
     ['PayPal-Request-Id', {}],
     ['X-Request-Id', { description: 'Makes the request idempotent.' }],
     ['X-Client-Token', {}],
-  ])('in the header %s makes recovery resend', async (name, more) => {
+  ])('in the header %s allows the recovery resend', async (name, more) => {
     const found = await policy('POST /a', header(name, more));
     expect(found).toMatchObject({ recovery: ['resend', 'refuse'], key: { in: 'header', name, quoting: 'bare' } });
   });
@@ -125,7 +125,7 @@ describe('a declared idempotency key', () => {
     ['ClientRequestToken', {}],
     ['request_id', { description: 'To safely retry a request.' }],
     ['requestId', { description: 'A request of one id is processed only once.' }],
-  ])('in the body as %s', async (name, more) => {
+  ])('is found in the body as %s', async (name, more) => {
     const found = await policy('POST /a', { body: { [name]: { type: 'string', ...more }, item: { type: 'string' } } });
     expect(found).toMatchObject({ recovery: ['resend', 'refuse'], key: { in: 'body', name } });
   });
@@ -135,15 +135,15 @@ describe('a declared idempotency key', () => {
     ['request_id', {}],
     ['client_token', { description: 'The token of the client app.' }],
     ['token', { description: 'idempotent' }],
-  ])('is not the body’s %s %j', async (name, more) => {
+  ])('is not the body property %s %j', async (name, more) => {
     expect((await policy('POST /a', { body: { [name]: { type: 'string', ...more } } })).key).toBeUndefined();
   });
 
-  test('of a read is no key', async () => {
+  test('is ignored for a read', async () => {
     expect((await policy('GET /a', header('Idempotency-Key'))).key).toBeUndefined();
   });
 
-  test('goes before natural, and a header before the body unless the provider has it there', async () => {
+  test('precedes natural, and a header wins over the body unless the provider uses the body', async () => {
     expect((await policy('PUT /a/{id}', header('Idempotency-Key'))).recovery).toEqual(['resend', 'natural', 'refuse']);
     const both: Case = { ...header('Idempotency-Key'), body: { idempotency_key: { type: 'string' } } };
     expect((await policy('POST /a', both)).key?.in).toBe('header');
@@ -153,7 +153,7 @@ describe('a declared idempotency key', () => {
     });
   });
 
-  test('is as long as both the provider and the document take it, and quoted where either says so', async () => {
+  test('is limited by provider and document, and quoted if either says so', async () => {
     const short = await policy('POST /a', header('Idempotency-Key', { schema: { type: 'string', maxLength: 32 } }));
     expect(short.key?.keyCharsMax).toBe(32);
     const quoted = await policy(
@@ -164,34 +164,37 @@ describe('a declared idempotency key', () => {
     expect((await policy('POST /a', { ...header('Idempotency-Key'), profile: 'ietf' })).key?.quoting).toBe('quoted');
   });
 
-  test('that every POST of a provider takes need not be declared', async () => {
+  test('is known without a declaration if all POSTs of the provider accept it', async () => {
     expect((await policy('POST /a', { profile: 'stripe' })).key).toMatchObject({ name: 'Idempotency-Key' });
     expect((await policy('DELETE /a/{id}', { profile: 'stripe' })).key).toBeUndefined();
     expect((await policy('POST /a', { profile: 'paypal' })).key).toBeUndefined();
   });
 });
 
-describe('what the document says', () => {
-  const said = (value: unknown, more: Case = {}): Case => ({ ...more, operation: { 'x-mcp-once': value } });
+describe('an extension of the document', () => {
+  const extended = (value: unknown, more: Case = {}): Case => ({ ...more, operation: { 'x-mcp-once': value } });
 
-  test('as x-mcp-once goes before the method, and the configuration before it', async () => {
-    const found = await policy('POST /a', said({ effect: 'update', match: 'same-call', window: '90s' }));
+  test('x-mcp-once wins over the method, and the configuration wins over it', async () => {
+    const found = await policy('POST /a', extended({ effect: 'update', match: 'same-call', window: '90s' }));
     expect(found).toMatchObject({ effect: 'update', match: 'same-call', windowMs: 90_000 });
-    const both = await policy('POST /a', said({ match: 'same-call', window: 5_000 }, { override: { match: 'off' } }));
+    const both = await policy(
+      'POST /a',
+      extended({ match: 'same-call', window: 5_000 }, { override: { match: 'off' } }),
+    );
     expect(both).toMatchObject({ match: 'off', windowMs: 5_000 });
     expect(both.why).toEqual(['POST', 'document', 'configuration']);
   });
 
-  test('of an effect moves match and recovery with it', async () => {
-    expect(await policy('POST /search', said({ effect: 'read' }))).toMatchObject({
+  test('x-mcp-once changes match and recovery together with the effect', async () => {
+    expect(await policy('POST /search', extended({ effect: 'read' }))).toMatchObject({
       match: 'off',
       recovery: ['refuse'],
     });
-    expect(await policy('PUT /settings', said({ effect: 'replace' }))).toMatchObject({
+    expect(await policy('PUT /settings', extended({ effect: 'replace' }))).toMatchObject({
       match: 'latest',
       recovery: ['natural', 'refuse'],
     });
-    expect(await policy('DELETE /a/{id}', said({ effect: 'update' }))).toMatchObject({ recovery: ['refuse'] });
+    expect(await policy('DELETE /a/{id}', extended({ effect: 'update' }))).toMatchObject({ recovery: ['refuse'] });
   });
 
   test.each([
@@ -201,12 +204,12 @@ describe('what the document says', () => {
     [{ lookup: { operation: 'x' } }, /x-mcp-once\/lookup\/marker/],
     ['read', /x-mcp-once/],
     [null, /x-mcp-once/],
-  ])('%j is refused, by its JSON pointer', async (value, message) => {
-    await expect(policy('POST /a', said(value))).rejects.toThrow(message);
-    await expect(policy('POST /a', said(value))).rejects.toThrow(/#?\/paths\/~1a\/post/);
+  ])('x-mcp-once: %j is rejected with its JSON pointer', async (value, message) => {
+    await expect(policy('POST /a', extended(value))).rejects.toThrow(message);
+    await expect(policy('POST /a', extended(value))).rejects.toThrow(/#?\/paths\/~1a\/post/);
   });
 
-  test('as x-fern-idempotent takes the headers of x-fern-idempotency-headers', async () => {
+  test('x-fern-idempotent uses the headers of x-fern-idempotency-headers', async () => {
     const headers = { 'x-fern-idempotency-headers': [{ header: 'X-Once', name: 'once' }] };
     const fern = { 'x-fern-idempotent': true };
     expect((await policy('POST /a', { operation: { ...fern, ...headers } })).key).toMatchObject({ name: 'X-Once' });
@@ -214,7 +217,7 @@ describe('what the document says', () => {
     expect((await policy('POST /a', { operation: fern })).recovery).toEqual(['refuse']);
   });
 
-  test('as x-speakeasy-retries takes sending again away, and never adds it', async () => {
+  test('x-speakeasy-retries can forbid retries and never allows them', async () => {
     const none = { 'x-speakeasy-retries': { strategy: 'none' } };
     const backoff = {
       'x-speakeasy-retries': { strategy: 'backoff', statusCodes: ['5XX'], retryConnectionErrors: true },
@@ -224,7 +227,7 @@ describe('what the document says', () => {
   });
 });
 
-describe('what the configuration says', () => {
+describe('an override in the configuration', () => {
   const item = { type: 'object', properties: { id: { type: 'string' }, reference: { type: 'string' } } };
   const answer = { type: 'object', properties: { data: { type: 'array', items: item } } };
   const list = {
@@ -244,7 +247,7 @@ describe('what the configuration says', () => {
     marker: { argument: 'reference', field: 'reference' },
   };
 
-  test('of a lookup makes a POST recover by asking, after its key', async () => {
+  test('with a lookup lets a POST reconcile, after resending its key', async () => {
     const found = await policy('POST /a', { paths: list, body, override: { lookup } });
     expect(found.recovery).toEqual(['reconcile', 'refuse']);
     const keyed = await policy('POST /a', { ...header('Idempotency-Key'), paths: list, body, override: { lookup } });
@@ -256,12 +259,12 @@ describe('what the configuration says', () => {
 
   test.each([
     [{ lookup: { ...lookup, operation: 'lits' } }, /lookup.operation: "lits" is not known; did you mean "list"/],
-    [{ lookup: { ...lookup, operation: 'POST /a' } }, /is no read/],
+    [{ lookup: { ...lookup, operation: 'POST /a' } }, /is not a read operation/],
     [{ lookup: { ...lookup, marker: { argument: 'refrence', field: 'x' } } }, /did you mean "reference"/],
     [{ lookup: { ...lookup, arguments: { ref: '$itm' } } }, /lookup.arguments.ref: "itm".*did you mean "item"/],
     [{ lookup: { ...lookup, arguments: { rfe: '$marker' } } }, /lookup.arguments: "rfe".*did you mean "ref"/],
     [{ lookup: { ...lookup, arguments: {} } }, /lookup.arguments lacks "ref", which list requires/],
-    [{ lookup: { ...lookup, arguments: { ref: '$reference' } } }, /what carries the marker is "\$marker"/],
+    [{ lookup: { ...lookup, arguments: { ref: '$reference' } } }, /write "\$marker" for the marker/],
     [{ lookup: { ...lookup, items: '/dta' } }, /lookup.items: "dta" is not known; did you mean "data"/],
     [
       { lookup: { ...lookup, marker: { argument: 'reference', field: 'refrence' } } },
@@ -271,27 +274,27 @@ describe('what the configuration says', () => {
     [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"/],
     [{ recovery: ['resend'] as const }, /needs an idempotency key/],
     [{ recovery: ['reconcile'] as const }, /needs lookup/],
-    [{ clientId: 'item' }, /clientId is for creations by PUT/],
-  ])('%j cannot be, and why: the configuration is wrong, or the document', async (override, message) => {
+    [{ clientId: 'item' }, /clientId needs a PUT operation/],
+  ])('is rejected if it does not fit, as is x-mcp-once: %j', async (override, message) => {
     const asked = policy('POST /a', { paths: list, body, override });
     await expect(asked).rejects.toThrow(message);
     await expect(asked).rejects.toMatchObject({ code: 'configuration_invalid' });
     await expect(asked).rejects.toThrow(/api\.json: operations: POST \/a: /);
     const { recovery, ...rest } = override as OperationOverride;
-    const said = { ...rest, ...(recovery ? { recovery: [...recovery] } : {}) };
-    const byDocument = policy('POST /a', { paths: list, body, operation: { 'x-mcp-once': said } });
+    const settings = { ...rest, ...(recovery ? { recovery: [...recovery] } : {}) };
+    const byDocument = policy('POST /a', { paths: list, body, operation: { 'x-mcp-once': settings } });
     await expect(byDocument).rejects.toThrow(message);
     await expect(byDocument).rejects.toMatchObject({ code: 'tool_invalid' });
   });
 
-  test('of a marker that would not fit is refused', async () => {
+  test('is rejected if its marker argument is too short', async () => {
     const short = { ...body, reference: { type: 'string', maxLength: 20 } };
     await expect(policy('POST /a', { paths: list, body: short, override: { lookup } })).rejects.toThrow(
       /41 characters/,
     );
   });
 
-  test('of a client-made id makes a PUT a creation that may be run again', async () => {
+  test('with clientId makes a PUT a creation that can be repeated', async () => {
     const found = await policy('PUT /a/{id}', { override: { clientId: 'id' } });
     expect(found).toMatchObject({
       effect: 'create',
@@ -307,7 +310,7 @@ describe('what the configuration says', () => {
 describe('an entity tag', () => {
   const read = { '/a/{id}': { get: { responses: { 200: { description: 'ok' } }, parameters: [] } } };
 
-  test('is taken where the operation has If-Match and its resource can be read', async () => {
+  test('is used if the operation has If-Match and its resource can be read', async () => {
     const given = header('If-Match');
     const paths = {
       '/a/{id}': {

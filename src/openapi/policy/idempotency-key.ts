@@ -1,46 +1,51 @@
-import type { JsonSchema } from '../../core/json.ts';
+import { type JsonSchema, nonBlankText } from '../../core/json.ts';
 import type { ArgumentPlace, ToolSchemas } from '../document/schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
-import { argumentSchema, propertyNames, propertySchemas, takesText } from './argument-schema.ts';
+import { allowsString, argumentSchema, propertyNames, propertySchemas } from './argument-schema.ts';
 import type { ProviderProfile } from './profiles.ts';
 
-/** An argument that the model never sees and the derived key fills. */
-export interface HiddenKey {
+/** Where a request carries its idempotency key. The model never sees it. */
+export interface KeyLocation {
   readonly in: 'header' | 'body';
   /** The header's name, or the property of the body. */
   readonly name: string;
 }
 
-/** A declared or known place of the idempotency key, and the longest text that it takes. */
-export interface FoundKey extends HiddenKey {
+/** A place for the idempotency key, declared by the document or known from elsewhere. */
+export interface KeyCarrier extends KeyLocation {
+  /** The longest key that it takes, in characters. */
   readonly charsMax: number;
+  /** Names the place, for people. */
   readonly why: string;
-  /** Whether the document shows it in quotes, as the IETF draft has it. */
+  /** Whether the document shows the key in quotes, as in the IETF draft. */
   readonly quoted: boolean;
 }
 
-/** Characters under which a cut key could be another operation's: 64 bits in hexadecimal. */
+/** How a key is written, and how the provider handles it. */
+export type KeyPolicy = KeyLocation & Pick<ProviderProfile, 'quoting' | 'keyCharsMax' | 'memoryMs' | 'inUseStatuses'>;
+
+/** A shorter key could collide with that of another operation. 16 hexadecimal characters have 64 bits. */
 const keyCharsMin = 16;
 
 const keyHeader = /idempoten|^paypal-request-id$/i;
 const keyProperty = /^(x[-_]?)?idempoten(cy|t|ce)?[-_]?(key|id|token)$/i;
-/** Names that are used for other things, too: only where the description says so, or nothing. */
+/** Names with other uses, too. They count unless a description says something else. */
 const tokenName = /^(x[-_](amz[-_])?)?client[-_]?(request[-_]?)?token$/i;
-/** Names that mostly mean tracing: only where the description says so. */
+/** Names that usually mean tracing. They count only if a description says so. */
 const requestIdName = /^(x[-_])?(client[-_])?request[-_]?id$/i;
-const speaksOfIt = /idempoten|at most once|exactly once|only once|duplicat|safely retr/i;
+const mentionsIdempotency = /idempoten|at most once|exactly once|only once|duplicat|safely retr/i;
 
 /**
- * Where the operation takes its idempotency key: a header before a property of the body, the provider's own
- * before others, a declared one before one that the provider takes undeclared or that fern's extension names.
- * Undefined where it takes none, or cannot take one that is long enough.
+ * Finds where the operation takes its idempotency key. The provider's own place wins over others, a header over a
+ * property of the body, and a declared place over one that only the provider or Fern's extension knows. Returns
+ * undefined if there is none, or if it is too short for a safe key.
  */
-export function findKey(
+export function findKeyCarrier(
   operation: ApiOperation,
   schemas: ToolSchemas,
   profile: ProviderProfile,
   fernHeaders: readonly string[],
-): FoundKey | undefined {
+): KeyCarrier | undefined {
   const found = Object.entries(schemas.places).flatMap(([argument, place]) => {
     const schema = argumentSchema(schemas, argument);
     if (place.in === 'whole-body') return declaredWithin(operation, schema, schemas, profile);
@@ -51,8 +56,8 @@ export function findKey(
   return key && key.charsMax >= keyCharsMin ? key : undefined;
 }
 
-/** The argument that stands at a place of the key, to be hidden; undefined where the document declares none. */
-export function keyArgument(schemas: ToolSchemas, key: HiddenKey): string | undefined {
+/** Returns the argument for the key, which is hidden from the model; undefined if the document declares none. */
+export function keyArgument(schemas: ToolSchemas, key: KeyLocation): string | undefined {
   const entries = Object.entries(schemas.places);
   return entries.find(([, place]) => {
     if (place.in === 'body') return key.in === 'body' && place.property === key.name;
@@ -66,24 +71,24 @@ function declared(
   schema: JsonSchema,
   profile: ProviderProfile,
   fernHeaders: readonly string[],
-): FoundKey | undefined {
+): KeyCarrier | undefined {
   if (place.in === 'parameter' && place.parameter.in === 'header') {
     const { name, description } = place.parameter;
     const isNamed = [...fernHeaders, profile.header].some((each) => each !== undefined && sameHeader(each, name));
-    const text = description ?? textOf(schema.description);
-    if (!takesText(schema) || (!isNamed && !isKey(name, keyHeader, text))) return undefined;
+    const text = description ?? nonBlankText(schema.description);
+    if (!allowsString(schema) || (!isNamed && !isKey(name, keyHeader, text))) return undefined;
     return { in: 'header', name, ...limits(schema, profile), why: `its header ${name}` };
   }
   return place.in === 'body' ? declaredProperty(place.property, schema, profile) : undefined;
 }
 
-/** In a body that is one argument: only JSON can have a property put beside what the model gives. */
+/** Looks into a body that is one argument. The key can be added beside the model's properties only in JSON. */
 function declaredWithin(
   { body }: ApiOperation,
   schema: JsonSchema,
   schemas: ToolSchemas,
   profile: ProviderProfile,
-): FoundKey[] {
+): KeyCarrier[] {
   if (!/[/+]json\b/i.test(body?.contentType ?? '')) return [];
   return [...new Set(propertyNames(schema, schemas))].flatMap((name) => {
     const [first] = propertySchemas(schema, name, schemas);
@@ -91,9 +96,10 @@ function declaredWithin(
   });
 }
 
-function declaredProperty(property: string, schema: JsonSchema, profile: ProviderProfile): FoundKey | undefined {
-  if (!takesText(schema)) return undefined;
-  if (property !== profile.bodyField && !isKey(property, keyProperty, textOf(schema.description))) return undefined;
+function declaredProperty(property: string, schema: JsonSchema, profile: ProviderProfile): KeyCarrier | undefined {
+  if (!allowsString(schema)) return undefined;
+  if (property !== profile.bodyField && !isKey(property, keyProperty, nonBlankText(schema.description)))
+    return undefined;
   return { in: 'body', name: property, ...limits(schema, profile), why: `its body's ${property}` };
 }
 
@@ -101,7 +107,7 @@ function undeclared(
   operation: ApiOperation,
   profile: ProviderProfile,
   fernHeaders: readonly string[],
-): FoundKey | undefined {
+): KeyCarrier | undefined {
   const [fern] = fernHeaders;
   const limit = { charsMax: profile.keyCharsMax, quoted: false };
   if (fern !== undefined) return { in: 'header', name: fern, ...limit, why: `x-fern-idempotent, header ${fern}` };
@@ -111,16 +117,16 @@ function undeclared(
 
 function isKey(name: string, own: RegExp, description: string | undefined): boolean {
   if (own.test(name)) return true;
-  if (tokenName.test(name)) return description === undefined || speaksOfIt.test(description);
-  return requestIdName.test(name) && description !== undefined && speaksOfIt.test(description);
+  if (tokenName.test(name)) return description === undefined || mentionsIdempotency.test(description);
+  return requestIdName.test(name) && description !== undefined && mentionsIdempotency.test(description);
 }
 
-function rank(key: FoundKey, profile: ProviderProfile): number {
+function rank(key: KeyCarrier, profile: ProviderProfile): number {
   const isOwn = key.in === 'header' ? sameHeader(key.name, profile.header ?? '') : key.name === profile.bodyField;
   return (isOwn ? 0 : 2) + (key.in === 'header' ? 0 : 1);
 }
 
-function limits(schema: JsonSchema, profile: ProviderProfile): Pick<FoundKey, 'charsMax' | 'quoted'> {
+function limits(schema: JsonSchema, profile: ProviderProfile): Pick<KeyCarrier, 'charsMax' | 'quoted'> {
   const { maxLength, pattern } = schema;
   const charsMax = Math.min(profile.keyCharsMax, typeof maxLength === 'number' ? maxLength : profile.keyCharsMax);
   return { charsMax, quoted: typeof pattern === 'string' && /^\^?\\?"/.test(pattern) };
@@ -130,6 +136,21 @@ function sameHeader(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+/**
+ * Writes the derived key as the provider takes it. A key that is too long loses its hyphens and is then cut to at least
+ * 64 bits. A structured-field string gets quotes (RFC 9651, section 3.3.3).
+ */
+export function keyValue(key: Pick<KeyPolicy, 'quoting' | 'keyCharsMax'>, derived: string): string {
+  const short = derived.length <= key.keyCharsMax ? derived : derived.replaceAll('-', '').slice(0, key.keyCharsMax);
+  return key.quoting === 'quoted' ? `"${short}"` : short;
+}
+
+/**
+ * Derives the id of a resource that the client names, as a UUID made of the marker. The id is the same for every attempt
+ * and recovery of one operation, and different for every other operation.
+ */
+export function clientIdOf(marker: string, charsMax: number): string {
+  const hex = marker.replace(/^mcp_once_/, '').replaceAll('-', '');
+  if (charsMax < 36) return hex;
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
