@@ -1,32 +1,46 @@
 import type { OperationOverride } from './policy/extensions.ts';
 
-/** One API to serve, as configured. Paths are absolute, durations in ms. */
+/** One API to serve, as configured. Paths are absolute, and durations are in ms. */
 export interface OpenApiSource {
-  /** A path, a URL, or `-` for stdin. */
+  /**
+   * A path, a URL, or `-` for stdin.
+   *
+   * @example './openapi.yaml'
+   */
   readonly document: string;
-  /** Overrides the document's servers. */
+  /**
+   * The URL of the API.
+   *
+   * @defaultValue the document's first server
+   * @example 'https://api.example.com/v1'
+   */
   readonly baseUrl?: string;
-  /** Tells two accounts of one API apart, since no credential is part of a key. Default `default`. */
+  /** Distinguishes two accounts of one API, since keys contain no credentials. @defaultValue 'default' */
   readonly account: string;
-  /** Put before each tool's name, with an underscore. */
+  /** Comes before each tool's name, followed by an underscore. @example 'shop' */
   readonly prefix?: string;
-  /** Patterns: `tag:orders`, `GET /orders/*`, `operationId`, `tool_name`; `*` stands for any characters. Empty: all. */
+  /**
+   * Patterns of the operations to serve, in which `*` stands for any characters. An empty list serves all.
+   *
+   * @example ['tag:orders', 'GET /orders/*', 'createOrder']
+   */
   readonly include: readonly string[];
+  /** Patterns of operations that are not served. They take precedence over `include`. */
   readonly exclude: readonly string[];
-  /** Three tools (search, describe, call) instead of one for each operation. */
+  /** Whether three tools (search, describe, call) replace one tool for each operation. @defaultValue false */
   readonly dynamic: boolean;
-  /** Hosts that external `$ref`s may point to. */
+  /** Hosts that external `$ref`s may point to. `file` allows files in the document's folder. @defaultValue none */
   readonly refHosts: readonly string[];
-  /** The operator wants servers on private addresses, although the document came from the network. */
+  /** Whether a document from the network may name servers on private addresses. @defaultValue false */
   readonly allowPrivate: boolean;
-  /** Provider profile by name; else chosen by the server's host. */
+  /** The name of a provider profile. @defaultValue the profile for the server's host */
   readonly profile?: string;
-  /** Sent with every request. `${NAME}` in a value is a variable, and the header then a credential. */
+  /** Headers of every request. A value may contain `${NAME}`, a variable; the header then counts as a credential. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The longest answer that a model gets, in characters. */
+  /** The longest response that a model gets, in characters. @defaultValue 50000 */
   readonly answerCharsMax: number;
-  /** How long one request may stay without an answer, in ms. */
+  /** How long one request may wait for a response, in ms. @defaultValue 20000 */
   readonly timeoutMs: number;
-  /** By `operationId`, `METHOD /path` or the tool's name; a pattern may hold `*`. Later ones win. */
+  /** Settings by `operationId`, `METHOD /path` or tool name. A pattern may contain `*`, and later ones win. */
   readonly operations: Readonly<Record<string, OperationOverride>>;
 }

@@ -10,7 +10,7 @@ const stage = useStage();
 const started: { stop(): Promise<void> }[] = [];
 afterAll(() => Promise.all(started.map((each) => each.stop())));
 
-// The same arguments in every run.
+// A fixed seed generates the same arguments in every run.
 let seed = 7;
 const random = (): number => {
   seed = (seed * 48_271) % 2_147_483_647;
@@ -25,10 +25,10 @@ jsf.option({
   useDefaultValue: true,
 });
 
-/** Prism reads the number in the path as text, too, and then finds that it is both of `oneOf`. */
+/** Prism reads a number in the path as a string, too, and then finds that both schemas of `oneOf` match. */
 const inPath: Readonly<Record<string, object>> = { actions_get_workflow: { workflow_id: 'main.yaml' } };
 
-/** Calls tools of a document with generated arguments, as Prism, which holds them against the document, answers. */
+/** Calls tools of a document with generated arguments. Prism checks each request against the document. */
 async function refusedBy(document: string, variables: Record<string, string>, choose: (names: string[]) => string[]) {
   const prism = await startPrism(document);
   const proxy = await FaultProxy.start(prism.url);
@@ -56,8 +56,8 @@ async function refusedBy(document: string, variables: Record<string, string>, ch
   return { called: chosen.size, all: tools.length, refused };
 }
 
-describe('what is sent obeys the document, as Prism judges', () => {
-  test('control: what does not obey it is found', async () => {
+describe('the requests of OpenAPI tools', () => {
+  test('are checked by Prism, which finds a violation (control)', async () => {
     const prism = await startPrism(find('@readme/oas-examples/3.0/json/petstore.json'));
     const proxy = await FaultProxy.start(prism.url);
     started.push(prism, proxy);
@@ -66,7 +66,7 @@ describe('what is sent obeys the document, as Prism judges', () => {
     expect(proxy.violations.join()).toMatch(/photoUrls|name/);
   });
 
-  test('every operation of the pet store', async () => {
+  test('conform to the document for every operation of the pet store', async () => {
     const document = find('@readme/oas-examples/3.0/json/petstore.json');
     const variables = { PETSTORE_AUTH: 'a-token', API_KEY: 'a-key' };
     const { called, all, refused } = await refusedBy(document, variables, (names) => names);
@@ -75,7 +75,7 @@ describe('what is sent obeys the document, as Prism judges', () => {
     expect(called).toBeGreaterThanOrEqual(19);
   });
 
-  test("a hundred operations of GitHub's", { timeout: 120_000 }, async () => {
+  test('conform to the document for a hundred operations of GitHub', { timeout: 120_000 }, async () => {
     const document = find('@octokit/openapi/generated/api.github.com.json');
     const every = (names: string[]) =>
       names.filter((_, index) => index % Math.floor(names.length / 100) === 0).slice(0, 100);

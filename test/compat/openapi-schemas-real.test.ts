@@ -10,7 +10,7 @@ import type { ApiDocument } from '../../src/openapi/document/types.ts';
 import { packageFile, readSource, readText } from '../openapi/documents.ts';
 
 const schemaCharsMax = 61_000;
-/** A compiler keeps what it compiled: a new one now and then keeps the memory small. */
+/** A compiler caches what it compiles. A new one after this many schemas limits the memory. */
 const schemasPerCompiler = 50;
 
 interface Checked {
@@ -19,7 +19,7 @@ interface Checked {
   readonly longest: number;
 }
 
-/** Every operation has a name and schemas that a validator takes; what it throws names the operation. */
+/** Checks that every operation has a name and schemas that a validator compiles. Errors name the operation. */
 function check(document: ApiDocument): Checked {
   const names = toolNames(document.heads);
   expect(new Set(names.values()).size).toBe(document.heads.length);
@@ -43,7 +43,7 @@ function check(document: ApiDocument): Checked {
   return { served: document.heads.length, answers, longest };
 }
 
-/** Compiles what it has not seen, and gives its length. */
+/** Creates a function that compiles each new schema and returns its length. */
 function createCompiler(): (pointer: string, schema: JsonSchema) => number {
   const seen = new Set<string>();
   let ajv = new Ajv2020();
@@ -62,7 +62,7 @@ function createCompiler(): (pointer: string, schema: JsonSchema) => number {
   };
 }
 
-test('GitHub, 3.0: all of its 1,223 operations', async () => {
+test('all 1,223 operations of GitHub (3.0) have valid schemas', async () => {
   const document = await readSource(packageFile('@octokit/openapi/generated/api.github.com.json'));
   expect(document.problems).toEqual([]);
   const { served, answers, longest } = check(document);
@@ -76,7 +76,7 @@ test('GitHub, 3.0: all of its 1,223 operations', async () => {
   expect(first('list workflow runs')).toContain('actions_list_workflow_runs');
 });
 
-test('Kubernetes, Swagger 2.0 with circular schemas: all of its 1,014 operations', async () => {
+test('all 1,014 operations of Kubernetes (Swagger 2.0 with circular schemas) have valid schemas', async () => {
   const text = gunzipSync(readFileSync(packageFile('kubernetes-client/lib/specs/swagger-1.13.json.gz')));
   const document = await readText(text.toString());
   expect(document.problems).toEqual([]);
@@ -85,7 +85,7 @@ test('Kubernetes, Swagger 2.0 with circular schemas: all of its 1,014 operations
   expect(longest).toBeLessThan(schemaCharsMax);
 });
 
-test('Figma, 3.1 in YAML', async () => {
+test('all operations of Figma (3.1 in YAML) have valid schemas', async () => {
   const document = await readSource(packageFile('@figma/rest-api-spec/openapi/openapi.yaml'));
   expect(document.problems).toEqual([]);
   const { served, longest } = check(document);
@@ -93,13 +93,13 @@ test('Figma, 3.1 in YAML', async () => {
   expect(longest).toBeLessThan(schemaCharsMax);
 });
 
-test('Netlify, Swagger 2.0', async () => {
+test('all operations of Netlify (Swagger 2.0) have valid schemas', async () => {
   const document = await readSource(packageFile('@netlify/open-api/dist/swagger.json'));
   expect(document.problems).toEqual([]);
   expect(check(document)).toMatchObject({ served: 181, answers: 132 });
 });
 
-test('every example of @readme/oas-examples that has paths; what cannot be served is named', async () => {
+test('all examples of @readme/oas-examples with paths have valid schemas or name their problems', async () => {
   const files = ['2.0', '3.0', '3.1'].flatMap((version) =>
     ['json', 'yaml'].flatMap((kind) => {
       const folder = packageFile(`@readme/oas-examples/${version}/${kind}`);

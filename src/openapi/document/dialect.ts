@@ -32,7 +32,7 @@ export async function toOpenApi3(value: unknown, scheme?: string): Promise<OpenA
   // YAML parses a version without quotes as a number.
   const version = String(openapi ?? (swagger === 2 ? '2.0' : swagger)).slice(0, 20);
   if (!isObject(value.paths) || Object.keys(value.paths).length === 0) {
-    throw new DocumentFault('it has no paths, so there is no operation to serve');
+    throw new DocumentFault('it has no paths, so it has no operations to serve');
   }
   if (openapi === undefined && /^2\.0(\.|$)/.test(version)) return upgradeSwagger(value, value.paths, scheme);
   if (openapi !== undefined && /^3\.[012](\.|-|$)/.test(version)) {

@@ -87,7 +87,7 @@ export function isPattern(value: string): boolean {
   }
 }
 
-/** Keeps up to three short examples. Returns undefined if there are none. */
+/** Keeps up to three short examples. Returns undefined if no example is left. */
 export function examplesOf(values: readonly unknown[]): unknown[] | undefined {
   const fitting = values.filter((value) => value !== undefined && JSON.stringify(value).length <= exampleCharsMax);
   const kept = distinct(fitting).slice(0, examplesMax);

@@ -19,7 +19,7 @@ export interface OperationContext extends ParameterContext {
 }
 
 /**
- * Resolves one operation and everything it refers to. Of the responses only the first successful JSON one keeps its
+ * Resolves one operation and everything it refers to. Only the first successful response in JSON keeps its
  * schema: nothing else is validated, and faults in the descriptions of errors must not matter.
  * @throws McpOnceError `tool_invalid` with the operation's pointer and the fault.
  */

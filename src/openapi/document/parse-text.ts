@@ -97,7 +97,7 @@ async function parseYaml(text: string): Promise<unknown> {
 /** Keeps the first line of a js-yaml message, "reason (line:column)". The following lines quote the text. */
 function yamlFault(error: unknown): TextUnparsable {
   const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
-  // The library adds the name of the file that it was told to read.
+  // The library adds the file name that it was given.
   const found = /^(?:Error parsing \S+: )?(.{1,120}?) ?\((\d+):(\d+)\)$/.exec(message);
   if (found === null) return new TextUnparsable(`it is plain text, not an OpenAPI document: ${documentAdvice}`);
   return new TextUnparsable(`it is not valid YAML: ${found[1]}`, Number(found[2]), Number(found[3]));

@@ -16,7 +16,7 @@ const toleratedSiblings = new Set([
   'x-nullable',
 ]);
 
-/** Returns the siblings of a `$ref` that count, or undefined if there are none. */
+/** Returns the siblings of a `$ref` that count, or undefined without any. */
 export function referenceSiblings(schema: JsonObject, ignoresRefSiblings: boolean): JsonObject | undefined {
   const { $ref: _, ...siblings } = schema;
   const kept = Object.entries(siblings).filter(([keyword]) => !ignoresRefSiblings || toleratedSiblings.has(keyword));

@@ -42,7 +42,7 @@ function schemeOf(scheme: unknown, documentUrl: string | undefined): SecuritySch
     case 'mutualTLS':
       return { type: 'unsupported', what: 'mutual TLS' };
     default:
-      throw new DocumentFault('its type is not one of OpenAPI');
+      throw new DocumentFault('OpenAPI does not define its type');
   }
 }
 

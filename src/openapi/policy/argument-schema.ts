@@ -27,7 +27,7 @@ export function propertyNames(schema: JsonSchema, schemas: ToolSchemas): string[
   return familyOf(schema, schemas).flatMap((each) => Object.keys(objectOf(each.properties)));
 }
 
-/** Returns the schema of the items of an array, or undefined if there is none. */
+/** Returns the schema of the items of an array, if it has one. */
 export function itemSchema(schema: JsonSchema, schemas: ToolSchemas): JsonSchema | undefined {
   const items = familyOf(schema, schemas).map((each) => each.items);
   return items.find(isObject);

@@ -38,7 +38,7 @@ const mentionsIdempotency = /idempoten|at most once|exactly once|only once|dupli
 /**
  * Finds where the operation takes its idempotency key. The provider's own place wins over others, a header over a
  * property of the body, and a declared place over one that only the provider or Fern's extension knows. Returns
- * undefined if there is none, or if it is too short for a safe key.
+ * undefined for an operation without such a place, and if the place is too short for a safe key.
  */
 export function findKeyCarrier(
   operation: ApiOperation,

@@ -69,7 +69,7 @@ export function findItem(
   return { status: 'absent' };
 }
 
-/** Reads the value at a JSON pointer; undefined if there is none. */
+/** Reads the value at a JSON pointer. Returns undefined if the pointer leads nowhere. */
 function valueAt(value: unknown, pointer: string): unknown {
   let current = value;
   for (const name of pointerTokens(pointer)) {

@@ -151,7 +151,7 @@ export function chooseProfile(serverHost: string, name?: string): ProviderProfil
     const known = suggestion(name, names) || `; use one of: ${names.join(', ')}`;
     throw new McpOnceError(
       'configuration_invalid',
-      sentence(`There is no provider profile ${JSON.stringify(name.slice(0, 64))}${known}`),
+      sentence(`The provider profile ${JSON.stringify(name.slice(0, 64))} does not exist${known}`),
     );
   }
   const host = serverHost.toLowerCase().replace(/:\d+$/, '');

@@ -48,7 +48,7 @@ describe('a derived key', () => {
     expect(keyValue({ ...key, quoting: 'bare', keyCharsMax: 20 }, uuid)).toBe('5f9c1c1e1a2b8c3d9e4f');
   });
 
-  test('becomes the UUID of a resource, without hyphens if there is no room', () => {
+  test('becomes the UUID of a resource, without hyphens if it has to be shorter', () => {
     const marker = `mcp_once_${uuid.replaceAll('-', '')}`;
     expect(clientIdOf(marker, Number.POSITIVE_INFINITY)).toBe(uuid);
     expect(clientIdOf(marker, 35)).toBe(uuid.replaceAll('-', ''));
