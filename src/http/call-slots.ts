@@ -5,37 +5,36 @@ import type { LimitReached, Limits } from './access/limits.ts';
 
 const retryAfterMs = 1_000;
 
-/** How much a caller may have under way, whether it is still there or not. */
+/** How many executions and questions may be in flight. They count until they end, also when their caller has gone. */
 export interface CallSlotLimits {
-  /** What executes. */
   readonly executions: Limits;
-  /** What waits for a person, which may take an hour. */
+  /** Calls that wait for a person, which may take an hour. */
   readonly questions: Limits;
 }
 
 /**
- * Counts a call until all that it executes has ended: who leaves before the answer does not get its place back
- * while the operation goes on. One that waits for a person has a place of another kind meanwhile, so that no number
- * of questions keeps a subject, or its tenant, from executing anything.
+ * Bounds how many calls execute. A call keeps its slot until everything that it executes has ended, also when its
+ * caller has gone. While a call waits for a person it has a slot of another kind, so that open questions never keep
+ * a subject, or its tenant, from executing calls.
  */
 export function withCallSlots(service: ToolService, limits: CallSlotLimits): ToolService {
   return {
     ...service,
     handle: async (call) => {
-      const place = new CallSlot(call.scope, limits);
-      const refused = place.enter();
+      const slot = new CallSlot(call.scope, limits);
+      const refused = slot.enter();
       if (refused) {
         return refusal(call.tool, { type: 'too_many_calls', holder: refused.holder }, { retryAfterMs });
       }
       const running: Promise<unknown>[] = [];
       const { questionChannel } = call;
-      const held = questionChannel?.type === 'direct' ? { questionChannel: place.counted(questionChannel) } : {};
+      const held = questionChannel?.type === 'direct' ? { questionChannel: slot.counted(questionChannel) } : {};
       try {
         return await service.handle({ ...call, ...held, onExecution: (each) => void running.push(each) });
       } finally {
         // A replay executes nothing.
-        if (running.length === 0) place.leave();
-        else void Promise.allSettled(running).then(() => place.leave());
+        if (running.length === 0) slot.leave();
+        else void Promise.allSettled(running).then(() => slot.leave());
       }
     },
   };
@@ -62,7 +61,10 @@ class CallSlot {
     this.#release();
   }
 
-  /** Whoever finds no place is as one who was asked and did not answer: nothing is executed, and the call may come again. */
+  /**
+   * Gives the call a question slot while it waits for a person. Where no slot is free the question counts as
+   * unanswered: nothing is executed, and the caller may call again.
+   */
   counted({ ask }: Extract<QuestionChannel, { type: 'direct' }>): QuestionChannel {
     return {
       type: 'direct',
@@ -73,7 +75,7 @@ class CallSlot {
           return await ask(request, signal);
         } finally {
           this.#questions -= 1;
-          // A caller may leave while it is asked, and be told of it only later.
+          // The caller may have left meanwhile, with the slot already released.
           if (this.#questions === 0 && !this.#hasLeft) this.#moveOrThrow(this.#limits.executions);
         }
       },

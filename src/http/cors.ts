@@ -1,5 +1,7 @@
-/** What pages may send besides what every page may; of `Mcp-Param-*` any. */
-const sentHeaders = new Set([
+import type { Middleware } from './middleware.ts';
+
+/** Request headers that a page may send, besides those that every page may. Any `Mcp-Param-*` is allowed too. */
+const requestHeaders = new Set([
   'accept',
   'authorization',
   'content-type',
@@ -10,26 +12,38 @@ const sentHeaders = new Set([
   'mcp-protocol-version',
   'mcp-session-id',
 ]);
-const sentParam = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const readHeaders = 'Mcp-Session-Id, WWW-Authenticate, Retry-After';
-/** How long a browser may remember what it was told, in s. */
+const paramHeader = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const exposedHeaders = 'Mcp-Session-Id, WWW-Authenticate, Retry-After';
+/** How long a browser may keep the result of a preflight, in s. */
 const maxAgeS = 600;
 
 /**
- * Lets a page of one of the origins read its answers (Fetch standard, CORS protocol). Without credentials: a token is
- * sent by the page itself, and cookies mean nothing here.
- * @returns headers of any answer; none for other origins, and none at all where no origin is configured.
+ * Lets pages of the configured origins read responses (Fetch standard, CORS protocol). Credentials are not allowed:
+ * a page sends its token itself, and cookies mean nothing here. A preflight is answered before authentication,
+ * because browsers send it without a token.
  */
-export function corsHeaders(origin: string | undefined, origins: readonly string[]): Readonly<Record<string, string>> {
-  if (origins.length === 0) return {};
-  if (origin === undefined || !origins.includes(origin)) return { vary: 'Origin' };
-  return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': readHeaders };
+export function cors(origins: readonly string[]): Middleware {
+  return async (exchange, next) => {
+    const { request, response, method } = exchange;
+    const headers = corsHeaders(request.headers.origin, origins);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    if (method !== 'OPTIONS' || !('access-control-allow-origin' in headers)) return next(exchange);
+    const requested = request.headers['access-control-request-headers'];
+    return new Response(null, { status: 204, headers: preflightHeaders(requested) });
+  };
 }
 
-/** Headers of the answer to a preflight, besides those of any answer. @param asked its `Access-Control-Request-Headers` */
-export function preflightHeaders(asked = ''): Readonly<Record<string, string>> {
-  const names = asked.split(',').map((name) => name.trim().toLowerCase());
-  const allowed = names.filter((name) => sentHeaders.has(name) || sentParam.test(name));
+/** Returns the headers of every response: only `Vary` for other origins, none where no origin is configured. */
+function corsHeaders(origin: string | undefined, origins: readonly string[]): Readonly<Record<string, string>> {
+  if (origins.length === 0) return {};
+  if (origin === undefined || !origins.includes(origin)) return { vary: 'Origin' };
+  return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders };
+}
+
+/** @param requested the value of `Access-Control-Request-Headers` */
+function preflightHeaders(requested = ''): Readonly<Record<string, string>> {
+  const names = requested.split(',').map((name) => name.trim().toLowerCase());
+  const allowed = names.filter((name) => requestHeaders.has(name) || paramHeader.test(name));
   return {
     'access-control-allow-methods': 'GET, POST, DELETE',
     ...(allowed.length === 0 ? {} : { 'access-control-allow-headers': allowed.join(', ') }),

@@ -7,111 +7,107 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import { errorResponse } from '../server/incoming.ts';
+import { headerMismatch, serverError } from '../server/jsonrpc-codes.ts';
 import { createServer2026 } from '../server/server-2026.ts';
 import type { ServedTools } from '../server/tool-requests.ts';
 import type { Limits } from './access/limits.ts';
 import type { Principal } from './access/types.ts';
+import type { McpHttpRequest } from './middleware.ts';
 import { paramHeaderFault } from './param-headers.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
 export interface Endpoint2026Options {
   readonly served: (principal: Principal) => ServedTools;
-  /** How many streams of subscriptions there may be. */
+  /** Bounds how many subscription streams are open. */
   readonly subscriptions: Limits;
   readonly refusals: RefusalLog;
 }
 
-/** One request, and what became of it before a server had it. */
+/** A request that the SDK's handler has, and the response of one that was refused inside it. */
 interface PendingRequest {
   readonly principal: Principal;
   readonly body: object | undefined;
   refused?: Response;
 }
 
-const modernVersion = '2026-07-28';
-/** MCP 2026-07-28, error codes: headers and body disagree. */
-const headerMismatch = -32_020;
-const serverError = -32_000;
+/** The members of a JSON-RPC message that are read here, unchecked. */
+interface Message {
+  readonly id?: unknown;
+  readonly method?: unknown;
+  readonly params?: { readonly name?: unknown; readonly arguments?: unknown; readonly _meta?: object | null };
+}
 
 type SdkHandler = ReturnType<typeof createMcpHandler>;
 
-/** MCP 2026-07-28: each request by itself, with no session. */
+/** MCP 2026-07-28, where each request stands alone and there are no sessions. */
 export class Endpoint2026 {
   readonly #options: Endpoint2026Options;
   readonly #handler: SdkHandler;
-  /** Those of `subscriptions/listen`: their streams last. */
+  /** The handlers of open `subscriptions/listen` streams. */
   readonly #listening = new Set<SdkHandler>();
-  /** The SDK hands the request on as it is. */
-  readonly #exchanges = new WeakMap<Request, PendingRequest>();
+  /** The SDK passes the same request object on, so it can be the key. */
+  readonly #pending = new WeakMap<Request, PendingRequest>();
 
   constructor(options: Endpoint2026Options) {
     this.#options = options;
     this.#handler = createMcpHandler(this.#connect, { legacy: 'reject' });
   }
 
-  readonly #connect: McpServerFactory = ({ requestInfo }) => {
-    const exchange = requestInfo && this.#exchanges.get(requestInfo);
-    if (!requestInfo || !exchange) throw new Error('the request comes from nobody');
-    const tools = this.#options.served(exchange.principal);
-    // Here, where all that comes before it in the specification has been checked.
-    const fault = callFault(tools, exchange.body, requestInfo.headers);
-    if (fault !== undefined) {
-      const message = `Headers and body disagree: ${fault}. Nothing was executed.`;
-      exchange.refused = errorFor(exchange.body, headerMismatch, message, { status: 400 });
-      throw new Error(fault);
-    }
-    const { tenant, subject } = exchange.principal;
-    const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
-    return createServer2026(tools, { scope: { tenant, subject }, headerKey });
-  };
-
-  /** Whether a request is one of this era, right or wrong. @param body of a POST; undefined otherwise. */
-  async isModern(request: Request, body: object | undefined): Promise<boolean> {
-    return plainlyModern(request, body) ?? !(await isLegacyRequest(request, body));
+  /** Returns whether a request is one of this revision, valid or not. */
+  async accepts({ request, body }: McpHttpRequest): Promise<boolean> {
+    return isPlainly2026(request, body) ?? !(await isLegacyRequest(request, body));
   }
 
-  async answer(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
-    const exchange: PendingRequest = { principal, body };
-    this.#exchanges.set(request, exchange);
-    if ((body as { method?: unknown } | undefined)?.method === 'subscriptions/listen') {
-      return this.#listen(request, principal, body);
-    }
-    const answer = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });
-    return exchange.refused ?? answer;
+  async answer({ request, principal, body }: McpHttpRequest): Promise<Response> {
+    const pending: PendingRequest = { principal, body };
+    this.#pending.set(request, pending);
+    if (messageOf(body).method === 'subscriptions/listen') return this.#listen(request, principal, body);
+    const response = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });
+    return pending.refused ?? response;
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#handler, ...this.#listening].map((handler) => handler.close()));
   }
 
-  /** By a handler of its own: all that listen to one are told the same, and each principal has tools of its own. */
+  readonly #connect: McpServerFactory = ({ requestInfo }) => {
+    const pending = requestInfo && this.#pending.get(requestInfo);
+    if (!requestInfo || !pending) throw new Error('the request is not known');
+    const tools = this.#options.served(pending.principal);
+    // Checked here because the SDK has checked by now what comes first in the specification.
+    const fault = callFault(tools, pending.body, requestInfo.headers);
+    if (fault !== undefined) {
+      const message = `Headers and body disagree: ${fault}. Nothing was executed.`;
+      pending.refused = errorFor(pending.body, headerMismatch, message, { status: 400 });
+      throw new Error(fault);
+    }
+    const { tenant, subject } = pending.principal;
+    const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
+    return createServer2026(tools, { scope: { tenant, subject }, headerKey });
+  };
+
+  /** Opens a stream with a handler of its own: one handler sends all its listeners the same, and principals see different tools. */
   async #listen(request: Request, principal: Principal, body: object | undefined): Promise<Response> {
-    const { served, subscriptions, refusals } = this.#options;
+    const { served, subscriptions } = this.#options;
+    const slot = subscriptions.enter(principal);
+    if (slot.type === 'refused') return this.#refuseSubscription(principal, body, slot.status);
     const { list } = served(principal);
     let isListening = false;
     const bus: ServerEventBus = {
       publish: () => undefined,
-      subscribe: (tell) => {
+      subscribe: (notify) => {
         isListening = true;
-        const stop = list.onChange(() => tell({ kind: 'tools_list_changed' }));
+        const stop = list.onChange(() => notify({ kind: 'tools_list_changed' }));
         return () => {
           stop();
           end();
         };
       },
     };
-    // Its place is taken while it is being answered.
-    const place = subscriptions.enter(principal);
-    if (place.type === 'refused') {
-      const { tenant, subject } = principal;
-      const why = 'There are too many subscriptions. Nothing was opened: try again later.';
-      refusals.logRefusal({ status: place.status, why, tenant, subject });
-      return errorFor(body, serverError, why, { status: place.status, headers: { 'retry-after': '5' } });
-    }
     const handler = createMcpHandler(this.#connect, { legacy: 'reject', bus, maxSubscriptions: 1 });
     const end = (): void => {
       this.#listening.delete(handler);
-      place.release();
+      slot.release();
     };
     this.#listening.add(handler);
     try {
@@ -120,25 +116,31 @@ export class Endpoint2026 {
       if (!isListening) end();
     }
   }
+
+  #refuseSubscription({ tenant, subject }: Principal, body: object | undefined, status: number): Response {
+    const why = 'There are too many subscriptions. No stream was opened. Try again later.';
+    this.#options.refusals.logRefusal({ status, why, tenant, subject });
+    return errorFor(body, serverError, why, { status, headers: { 'retry-after': '5' } });
+  }
 }
 
 /**
- * What the SDK would say of a request that is plainly of one era, or of the other; undefined of all others. It reads the
- * whole message for it, which it does again when it answers.
+ * Decides the common cases without the SDK, which parses the whole message for it and again when it answers. Returns
+ * undefined for all others.
  */
-function plainlyModern({ headers }: Request, body: object | undefined): boolean | undefined {
-  const { method, params } = (body ?? {}) as { method?: unknown; params?: { _meta?: object | null } };
+function isPlainly2026({ headers }: Request, body: object | undefined): boolean | undefined {
+  const { method, params } = messageOf(body);
   if (typeof method !== 'string') return undefined;
   const version = headers.get('mcp-protocol-version') ?? '';
-  if (version === modernVersion) return true;
+  if (version === '2026-07-28') return true;
   const meta = params?._meta ?? {};
   const isEarlier = SUPPORTED_PROTOCOL_VERSIONS.includes(version) && headers.has('mcp-session-id');
   return isEarlier && typeof meta === 'object' && !(PROTOCOL_VERSION_META_KEY in meta) ? false : undefined;
 }
 
-/** What is wrong with the headers of a `tools/call`; a tool that is not listed has shown its callers no schema. */
-function callFault({ catalog }: ServedTools, body: object | undefined, headers: Headers) {
-  const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown; arguments?: unknown } };
+/** Returns what is wrong with the headers of a `tools/call`. A hidden tool has shown its callers no schema to follow. */
+function callFault({ catalog }: ServedTools, body: object | undefined, headers: Headers): string | undefined {
+  const { method, params } = messageOf(body);
   if (method !== 'tools/call' || typeof params?.name !== 'string') return undefined;
   const tool = catalog.find(params.name);
   if (!tool || catalog.hidden.includes(tool)) return undefined;
@@ -146,9 +148,13 @@ function callFault({ catalog }: ServedTools, body: object | undefined, headers: 
 }
 
 function errorFor(body: object | undefined, code: number, message: string, init: ResponseInit): Response {
-  const { id } = (body ?? {}) as { id?: unknown };
+  const { id } = messageOf(body);
   return Response.json(
     errorResponse(typeof id === 'string' || typeof id === 'number' ? id : null, code, message),
     init,
   );
+}
+
+function messageOf(body: object = {}): Message {
+  return body;
 }

@@ -8,13 +8,13 @@ interface StoredEvent {
   readonly bytes: number;
 }
 
-/** How much one session keeps for streams that are resumed. What is older goes first. */
+/** How many events one session keeps for resumed streams. The oldest are dropped first. */
 export interface EventBounds {
   readonly eventsMax: number;
   readonly bytesMax: number;
 }
 
-/** What the events of all sessions take together: those that are oldest go first, whosever they are. */
+/** Bounds the events of all sessions together. The oldest are dropped first, whichever session they belong to. */
 export class EventPool {
   readonly #bytesMax: number;
   readonly #owners = new Map<StoredEvent, BoundedEvents>();
@@ -33,7 +33,7 @@ export class EventPool {
     this.#bytes += event.bytes;
     for (const each of this.#owners.values()) {
       if (this.#bytes <= this.#bytesMax) return;
-      // It is the oldest of its owner's, too.
+      // The oldest event of all is also the oldest of its own session.
       each.dropOldest();
     }
   }
@@ -44,8 +44,8 @@ export class EventPool {
 }
 
 /**
- * The latest events of one session's streams, in memory. An event that is gone cannot be resumed from: the
- * client is told so, sends its call again, and is answered from the ledger.
+ * The latest events of one session's streams, in memory. A client cannot resume from a dropped event. It gets an
+ * error, sends its call again, and gets the stored outcome from the ledger.
  */
 export class BoundedEvents implements EventStore {
   readonly #bounds: EventBounds;
@@ -72,8 +72,8 @@ export class BoundedEvents implements EventStore {
   }
 
   /**
-   * What came after an event, where its stream has ended with the answer to its request; undefined where more may
-   * come, or the event is not kept.
+   * Returns the events after one, when their stream has ended with the response to its request. Returns undefined
+   * when more may follow or the event is not stored.
    */
   restOf(lastEventId: string): readonly Pick<StoredEvent, 'id' | 'message'>[] | undefined {
     const last = this.#events.find(({ id }) => id === lastEventId);
@@ -90,7 +90,6 @@ export class BoundedEvents implements EventStore {
     this.#pool.remove(oldest);
   }
 
-  /** Forgets all of them. */
   clear(): void {
     while (this.#events.length > 0) this.dropOldest();
   }
@@ -105,16 +104,16 @@ export class BoundedEvents implements EventStore {
   ): Promise<string> {
     const from = this.#events.findIndex(({ id }) => id === lastEventId);
     const last = this.#events[from];
-    if (!last) throw new Error('the event is not kept');
+    if (!last) throw new Error('the event is not stored');
     for (const { id, streamId, message } of this.#events.slice(from + 1)) {
-      // The event that opens a stream has an id and no message.
+      // The event that opens a stream has an id but no message.
       if (streamId === last.streamId && Object.keys(message).length > 0) await send(id, message);
     }
     return last.streamId;
   }
 }
 
-/** About as many bytes as its JSON has, which would take as long to make as all else that is done for an event. */
+/** Estimates the bytes of a value's JSON. Serializing it would take as long as everything else done for an event. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 2;
   if (typeof value !== 'object' || value === null) return 8;

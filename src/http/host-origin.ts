@@ -1,55 +1,62 @@
 import { isIP } from 'node:net';
+import type { Refuse } from './admission.ts';
+import type { Middleware } from './middleware.ts';
 
-/** What the checks need of a request. */
-interface Named {
+/** The `Host` and `Origin` headers of a request. */
+interface RequestNames {
   readonly host: string | undefined;
   readonly origin: string | undefined;
 }
 
-/** What a request may name. */
 export interface AllowedNames {
   /** True when the server listens on a loopback address. */
   readonly isLoopback: boolean;
-  /** Host names, without a port, besides those that are always right. */
+  /** Host names, without a port, in addition to loopback names and addresses. */
   readonly hosts: readonly string[];
-  /** Origins such as `https://app.example`, besides those of this machine's own pages. */
+  /** Origins such as `https://app.example`, in addition to those of this machine's own pages. */
   readonly origins: readonly string[];
 }
 
 /**
- * Refuses what a page in a browser could send by rebinding its own name to this server's address
- * (MCP, transports, security warning). That takes a name: an address in `Host` is none of its own. On a
- * loopback address only loopback is right.
- * @returns why the request is refused; undefined when it is not.
+ * Refuses what a page in a browser could send by rebinding its own name to this server's address (MCP, transports,
+ * security warning). A page cannot rebind an address, so any address in `Host` is accepted. On a loopback address
+ * only loopback names are.
  */
-export function refusedName({ host, origin }: Named, allowed: AllowedNames): string | undefined {
-  const named = host === undefined ? undefined : hostnameOf(`http://${host}`);
-  if (named === undefined || !isAllowedHost(named, allowed)) {
-    return 'The Host header names a host that this server does not answer for (http.allowedHosts).';
+export function checkHostAndOrigin(allowed: AllowedNames, refuse: Refuse): Middleware {
+  return async (exchange, next) => {
+    const { host, origin } = exchange.request.headers;
+    const message = refusedName({ host, origin }, allowed);
+    return message === undefined ? next(exchange) : refuse(exchange, { status: 403, message });
+  };
+}
+
+function refusedName({ host, origin }: RequestNames, allowed: AllowedNames): string | undefined {
+  const name = host === undefined ? undefined : hostnameOf(`http://${host}`);
+  if (name === undefined || !isAllowedHost(name, allowed)) {
+    return 'The Host header is not allowed (http.allowedHosts). Nothing was executed.';
   }
   if (origin === undefined || allowed.origins.includes(origin)) return undefined;
   const from = hostnameOf(origin);
   if (allowed.isLoopback && from !== undefined && isLoopbackName(from)) return undefined;
-  return 'Requests from pages of this origin are not taken (http.allowedOrigins).';
+  return 'The Origin header is not allowed (http.allowedOrigins). Nothing was executed.';
 }
 
 function isAllowedHost(name: string, { isLoopback, hosts }: AllowedNames): boolean {
   if (hosts.some((each) => each.toLowerCase() === name)) return true;
-  return isLoopback ? isLoopbackName(name) : isLoopbackName(name) || isIP(bare(name)) !== 0;
+  return isLoopbackName(name) || (!isLoopback && isIP(withoutBrackets(name)) !== 0);
 }
 
-/** True for an address that only this machine can reach, or the name of one. */
+/** Returns true for an address that only this machine can reach, or the name of one. */
 export function isLoopbackName(name: string): boolean {
-  const address = bare(name);
+  const address = withoutBrackets(name);
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
-/** An address without the brackets of a URL. */
-function bare(name: string): string {
+function withoutBrackets(name: string): string {
   return name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
 }
 
-/** In lower case, and in brackets where it is an IPv6 address; undefined where the text is no more than a host. */
+/** Returns the host in lower case, an IPv6 address in brackets; undefined when the URL has more than a host and port. */
 function hostnameOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { hostname, username, pathname, search, hash } = new URL(url);

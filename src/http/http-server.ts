@@ -3,19 +3,24 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
+import { internalError } from '../server/jsonrpc-codes.ts';
 import type { ToolService } from '../server/tool-requests.ts';
 import { createLimits, type Limits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
-import type { Admission, Admit, Principal, Refusal, StepUp } from './access/types.ts';
-import { readJsonObject } from './body.ts';
+import type { Admit } from './access/types.ts';
+import { authenticate, limitToolCalls, type Refuse, refuseWith, requireScope } from './admission.ts';
+import { parseBody } from './body.ts';
 import { type CallSlotLimits, withCallSlots } from './call-slots.ts';
-import { corsHeaders, preflightHeaders } from './cors.ts';
+import { cors } from './cors.ts';
+import { Drain } from './drain.ts';
 import { Endpoint2026 } from './endpoint-2026.ts';
-import { type AllowedNames, isLoopbackName, refusedName } from './host-origin.ts';
+import { checkHostAndOrigin, isLoopbackName } from './host-origin.ts';
+import { compose, type Handler, type HttpExchange, type Middleware } from './middleware.ts';
 import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
+import { allowMethods, answerProbes, serveMetadata, servePath } from './public-endpoints.ts';
 import { keepLedgerDetails, RefusalLog } from './refusal-log.ts';
 import { Sessions } from './sessions.ts';
-import { isAllowed, toolsByPrincipal } from './visible-tools.ts';
+import { toolsByPrincipal } from './visible-tools.ts';
 
 export interface HttpServerOptions {
   readonly service: ToolService;
@@ -26,17 +31,17 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly admit: Admit;
-  /** How many calls of one subject, of one tenant and of all may be in flight. Default: as many as come. */
+  /** How many tool calls may be in flight, per subject, per tenant and in total. Unlimited by default. */
   readonly calls?: Limits | undefined;
-  /** The same of what calls execute and ask, which goes on when a caller leaves. Default: as many as come. */
-  readonly held?: CallSlotLimits | undefined;
-  /** How many sessions one subject may have. Default: as many as there may be. */
+  /** How many executions and questions may be in flight. They count until they end, also when their caller has gone. Unlimited by default. */
+  readonly callSlots?: CallSlotLimits | undefined;
+  /** How many sessions one subject may have. @defaultValue `limits.sessionsMax` */
   readonly sessionsPerSubjectMax?: number | undefined;
-  /** The same of streams of MCP 2026-07-28. */
+  /** How many subscription streams of MCP 2026-07-28 one subject may have. @defaultValue `limits.subscriptionsMax` */
   readonly subscriptionsPerSubjectMax?: number | undefined;
-  /** Tells clients where to get a token (RFC 9728). Default: nothing does. */
+  /** Tells clients where to get a token (RFC 9728). */
   readonly metadata?: ResourceMetadata | undefined;
-  /** Whether calls can be executed now. */
+  /** Returns whether calls can be executed now. */
   readonly isReady: () => Promise<boolean>;
 }
 
@@ -55,13 +60,7 @@ export interface HttpLimits {
   readonly subscriptionsMax: number;
 }
 
-type Admitted = Extract<Admission, { type: 'admitted' }>;
-
-const serverError = -32_000;
-/** Since then clients add the scopes of a challenge to those that they have (SEP-2350). */
-const accumulatingSince = '2026-07-28';
-
-/** Listens. @throws what listening throws: the address is taken, or is none of this machine */
+/** Starts to listen. @throws the error of `listen` when the address is taken or does not belong to this machine */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { limits, host, port } = options;
   const server = createServer({
@@ -78,198 +77,112 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return new HttpServer(server, options);
 }
 
-/** Serves `/mcp` in both protocol eras, and `/healthz` and `/readyz`. */
+/** Serves `/mcp` for both MCP revisions, and `/healthz` and `/readyz`. */
 export class HttpServer {
   readonly url: string;
   readonly #server: Server;
-  readonly #options: HttpServerOptions;
-  readonly #allowed: AllowedNames;
+  readonly #log: ToolService['log'];
+  readonly #drain = new Drain();
   readonly #sessions: Sessions;
-  readonly #modern: Endpoint2026;
-  readonly #refusals: RefusalLog;
-  /** The calls that have no answer yet; not the streams that last. */
-  readonly #answering = new Set<Promise<void>>();
-  #draining = false;
-  #checking: Promise<boolean> | undefined;
+  readonly #endpoint2026: Endpoint2026;
+  readonly #handle: Handler;
 
   constructor(server: Server, options: HttpServerOptions) {
-    const { service, held, clock, limits, host, allowedHosts, allowedOrigins } = options;
+    const { service, clock, host } = options;
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`;
     this.#server = server;
-    this.#options = options;
-    this.#allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
+    this.#log = service.log;
     const refusals = new RefusalLog(service.log, clock);
-    this.#refusals = refusals;
-    const told = keepLedgerDetails(held ? withCallSlots(service, held) : service, refusals);
-    const served = toolsByPrincipal(told);
-    const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
-    const { sessionsPerSubjectMax = limits.sessionsMax } = options;
-    const { subscriptionsPerSubjectMax: perSubject = limits.subscriptionsMax } = options;
-    this.#sessions = new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax, refusals });
-    const { subscriptionsMax: total } = limits;
-    this.#modern = new Endpoint2026({
-      served,
-      subscriptions: createLimits({ perSubject, perTenant: total, total }),
-      refusals,
-    });
+    const endpoints = createEndpoints(options, refusals);
+    this.#sessions = endpoints.sessions;
+    this.#endpoint2026 = endpoints.endpoint2026;
+    this.#handle = compose(this.#middleware(options, refuseWith(refusals)), (exchange) => this.#route(exchange));
     server.on('request', (request, response) => this.#take(request, response));
     server.on('error', (error) => service.log.warn(`http: ${describeError(error)}`));
   }
 
-  /** Takes no further connection, and refuses what comes on those that are open. */
+  /** Accepts no further connections, and refuses new requests on those that are open. */
   beginDrain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
+    if (this.#drain.hasBegun) return;
+    this.#drain.begin();
     this.#server.close();
   }
 
-  /** Resolves when each call has its answer. Set a bound of your own. */
-  async settled(): Promise<void> {
-    while (this.#answering.size > 0) await Promise.all(this.#answering);
+  /** Resolves when every request has its response. Has no time-out of its own. */
+  settled(): Promise<void> {
+    return this.#drain.settled();
   }
 
   /** Ends sessions, streams and connections. */
   async close(): Promise<void> {
     this.beginDrain();
-    await Promise.allSettled([this.#sessions.close(), this.#modern.close()]);
+    await Promise.allSettled([this.#sessions.close(), this.#endpoint2026.close()]);
     this.#server.closeAllConnections();
   }
 
+  /** Lists what a request passes through, outermost first. */
+  #middleware(options: HttpServerOptions, refuse: Refuse): readonly Middleware[] {
+    const { service, limits, host, allowedHosts, allowedOrigins, metadata, admit, calls, isReady } = options;
+    const allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
+    return [
+      this.#drain.closeConnections,
+      this.#answerFaults,
+      answerProbes(this.#drain, isReady),
+      cors(allowedOrigins),
+      serveMetadata(metadata),
+      servePath('/mcp'),
+      checkHostAndOrigin(allowed, refuse),
+      this.#drain.refuseRequests,
+      authenticate(admit, refuse),
+      allowMethods('GET', 'POST', 'DELETE'),
+      parseBody(limits.bodyBytesMax),
+      requireScope(service, refuse),
+      limitToolCalls(calls, refuse),
+      this.#drain.track,
+    ];
+  }
+
   #take(request: IncomingMessage, response: ServerResponse): void {
-    const over = new Promise<void>((resolve) => void response.once('close', resolve));
-    // A connection that breaks is the end of this exchange, and of nothing else.
+    const closed = new Promise<void>((resolve) => void response.once('close', resolve));
+    // A broken connection ends this exchange and nothing else.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     closeWithConnection(request, response);
-    this.#answer(request, response, over).then(
-      (answer) => {
-        // Whoever keeps the connection would find nobody on it.
-        if (this.#draining) response.setHeader('connection', 'close');
-        return writeResponse(response, answer);
-      },
-      (error: unknown) => {
-        this.#options.service.log.warn(`http: internal fault: ${describeError(error)}`);
-        return writeResponse(response, httpError(500, -32_603, 'An internal fault of mcp-once.'));
-      },
-    );
+    const { method = 'GET', url = '' } = request;
+    const [path = ''] = url.split('?');
+    void this.#handle({ request, response, method, path, closed }).then((answer) => writeResponse(response, answer));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, over: Promise<void>): Promise<Response> {
-    const [path] = (request.url ?? '').split('?');
-    const { method = 'GET', headers } = request;
-    if (path === '/healthz') return probe(method, true);
-    if (path === '/readyz') return probe(method, !this.#draining && (await this.#isReady()));
-    const { metadata, allowedOrigins } = this.#options;
-    const cors = corsHeaders(headers.origin, allowedOrigins);
-    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
-    // What is asked before a request has no token yet; the request itself is checked as any other.
-    if (method === 'OPTIONS' && 'access-control-allow-origin' in cors) {
-      return new Response(null, { status: 204, headers: preflightHeaders(headers['access-control-request-headers']) });
+  readonly #answerFaults: Middleware = async (exchange, next) => {
+    try {
+      return await next(exchange);
+    } catch (error) {
+      this.#log.warn(`http: internal fault: ${describeError(error)}`);
+      return httpError(500, internalError, 'An internal fault of mcp-once.');
     }
-    if (metadata !== undefined && path === metadata.path) return published(method, metadata.document);
-    if (path !== '/mcp') return httpError(404, serverError, 'MCP is served at /mcp.');
-    const refused = refusedName({ host: headers.host, origin: headers.origin }, this.#allowed);
-    if (refused !== undefined) return this.#refuse(request, { status: 403, message: refused });
-    if (this.#draining) {
-      const why = 'This server is about to end. Nothing was executed: send the request again.';
-      return httpError(503, serverError, why, { 'retry-after': '1' });
-    }
-    // Of two Authorization headers `headers` keeps the first alone; what decides has to see both.
-    const admission = await this.#options.admit(request.headersDistinct);
-    if (admission.type === 'refused') return this.#refuse(request, admission);
-    if (method === 'POST') return this.#post(request, response, admission, over);
-    if (method !== 'GET' && method !== 'DELETE') {
-      return httpError(405, serverError, 'Method not allowed.', { allow: 'GET, POST, DELETE' });
-    }
-    return this.#route(toWebRequest(request, response), admission.principal, undefined, over);
-  }
+  };
 
-  /** Whoever asks meanwhile shares the answer: nobody is asked for a name here. */
-  #isReady(): Promise<boolean> {
-    this.#checking ??= this.#options.isReady().finally(() => {
-      this.#checking = undefined;
-    });
-    return this.#checking;
-  }
-
-  async #post(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { principal, stepUp }: Admitted,
-    over: Promise<void>,
-  ): Promise<Response> {
-    const type = request.headers['content-type'] ?? '';
-    if (!/^application\/json\s*(;|$)/i.test(type)) {
-      return httpError(415, serverError, 'The Content-Type has to be application/json. Nothing was executed.');
-    }
-    const body = await readJsonObject(request, this.#options.limits.bodyBytesMax);
-    if (body.type === 'left') return new Response(null, { status: 400 });
-    if (body.type === 'refused') {
-      // What is left of a body that is too large is not read: the connection ends with the answer.
-      const headers: Record<string, string> = body.status === 413 ? { connection: 'close' } : {};
-      return httpError(body.status, body.code, body.message, headers);
-    }
-    const lacking = stepUp && this.#lacking(stepUp, body.value, request);
-    if (lacking) return this.#refuse(request, lacking, { ...principal, tool: lacking.tool });
-    const { method } = body.value as { method?: unknown };
-    // Not what answers a call's own question, nor what cancels one: a subject whose calls all wait has to get through.
-    if (method === 'tools/call') {
-      const entry = this.#options.calls?.enter(principal);
-      if (entry?.type === 'refused') return this.#refuse(request, entry, principal);
-      void over.then(entry?.release);
-    }
-    if (method !== 'subscriptions/listen') {
-      this.#answering.add(over);
-      void over.then(() => this.#answering.delete(over));
-    }
-    return this.#route(toWebRequest(request, response), principal, body.value as object, over);
-  }
-
-  #refuse(
-    { socket }: IncomingMessage,
-    { status, message, headers, detail = message }: Pick<Refusal, 'status' | 'message'> & Partial<Refusal>,
-    { tenant, subject, tool }: Partial<Principal> & { readonly tool?: string } = {},
-  ): Response {
-    const whose = tenant === undefined || subject === undefined ? {} : { tenant, subject };
-    const what = tool === undefined ? {} : { tool };
-    this.#refusals.logRefusal({ status, why: detail, ...whose, ...what }, socket.remoteAddress);
-    return httpError(status, serverError, message, headers);
-  }
-
-  /** What does not exist needs no scope. */
-  #lacking(stepUp: StepUp, body: unknown, { headers }: IncomingMessage) {
-    const { method, params } = body as { method?: unknown; params?: { name?: unknown } };
-    const name = method === 'tools/call' ? params?.name : undefined;
-    if (typeof name !== 'string' || !this.#options.service.catalog.find(name)) return undefined;
-    const accumulates = String(headers['mcp-protocol-version'] ?? '') >= accumulatingSince;
-    const refusal = stepUp((patterns) => isAllowed(patterns, name), accumulates);
-    return refusal && { ...refusal, tool: name };
-  }
-
-  /** The switch between the eras: by what the request says of itself. */
-  async #route(
-    request: Request,
-    principal: Principal,
-    body: object | undefined,
-    over: Promise<void>,
-  ): Promise<Response> {
-    return (await this.#modern.isModern(request, body))
-      ? this.#modern.answer(request, principal, body)
-      : this.#sessions.answer(request, principal, body, over);
+  /** Hands a request to the endpoint of the MCP revision that it names. */
+  async #route({ request, response, admitted, body, closed }: HttpExchange): Promise<Response> {
+    if (!admitted) throw new Error('the request was not authenticated');
+    const { principal } = admitted;
+    const mcpRequest = { request: toWebRequest(request, response), principal, body, closed };
+    const is2026 = await this.#endpoint2026.accepts(mcpRequest);
+    return is2026 ? this.#endpoint2026.answer(mcpRequest) : this.#sessions.answer(mcpRequest);
   }
 }
 
-/** Public: whoever has no token yet has to read it. */
-function published(method: string, document: object): Response {
-  if (method !== 'GET' && method !== 'HEAD')
-    return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } });
-  const headers = { 'content-type': 'application/json', 'cache-control': 'max-age=300' };
-  return new Response(method === 'HEAD' ? null : JSON.stringify(document), { headers });
-}
-
-function probe(method: string, isGood: boolean): Response {
-  if (method !== 'GET' && method !== 'HEAD')
-    return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } });
-  return new Response(method === 'HEAD' ? null : isGood ? 'ok\n' : 'not ready\n', { status: isGood ? 200 : 503 });
+function createEndpoints(options: HttpServerOptions, refusals: RefusalLog) {
+  const { service, callSlots, clock, limits } = options;
+  const guarded = keepLedgerDetails(callSlots ? withCallSlots(service, callSlots) : service, refusals);
+  const served = toolsByPrincipal(guarded);
+  const { sessionsPerSubjectMax = limits.sessionsMax, subscriptionsPerSubjectMax = limits.subscriptionsMax } = options;
+  const events = { eventsMax: limits.eventsMax, bytesMax: limits.eventBytesMax };
+  const total = limits.subscriptionsMax;
+  const subscriptions = createLimits({ perSubject: subscriptionsPerSubjectMax, perTenant: total, total });
+  return {
+    sessions: new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax, refusals }),
+    endpoint2026: new Endpoint2026({ served, subscriptions, refusals }),
+  };
 }

@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How long a caller may take to read what is waiting for it, in ms. */
+/** How long a caller may leave written data unread, in ms. */
 const readMs = 60_000;
 
-/** How many requests may wait behind another one on a connection. */
-const behindMax = 256;
+/** How many requests of one connection may wait behind another one. */
+const pipelinedMax = 256;
 
-/** The SDKs look at the path only; the host has been checked before. */
+/** The SDKs read only the path. The host has been checked before. */
 const anyUrl = 'http://localhost/mcp';
 
-/** The SDKs ask by names in lower case. */
 class RequestHeaders {
   readonly #fields: IncomingMessage['headers'];
 
@@ -36,7 +35,7 @@ class RequestHeaders {
   }
 }
 
-/** What the SDKs read of a request: its body is read already, and checked. */
+/** The part of a fetch `Request` that the SDKs read. The body has been read and checked before. */
 class ReadRequest {
   readonly url = anyUrl;
   readonly method: string;
@@ -50,7 +49,7 @@ class ReadRequest {
     this.#response = response;
   }
 
-  /** Aborts when the caller goes away before its answer is written. Few ask for it. */
+  /** Aborts when the caller leaves before its response is written. Made on first use, because few requests need it. */
   get signal(): AbortSignal {
     this.#signal ??= leaving(this.#response);
     return this.#signal;
@@ -58,8 +57,8 @@ class ReadRequest {
 }
 
 /**
- * A request as the SDKs take it. One of fetch takes 45 µs to make, an eighth of a replay, for a body and much else that
- * nobody looks at.
+ * Presents a Node request as the fetch `Request` that the SDKs expect. A real one takes 45 µs to make, an eighth of a
+ * replay, for a body and other parts that nothing reads.
  */
 export function toWebRequest(request: IncomingMessage, response: ServerResponse): Request {
   return new ReadRequest(request, response) as unknown as Request;
@@ -75,7 +74,7 @@ function leaving(response: ServerResponse): AbortSignal {
   return left.signal;
 }
 
-/** A JSON-RPC error that is not about a certain request. */
+/** Makes an HTTP response with a JSON-RPC error that belongs to no request id. */
 export function httpError(
   status: number,
   code: number,
@@ -86,24 +85,24 @@ export function httpError(
 }
 
 /** The responses of each connection that wait behind another one. */
-const behind = new WeakMap<Socket, Set<ServerResponse>>();
+const waitingResponses = new WeakMap<Socket, Set<ServerResponse>>();
 
 /**
- * Node tells only the response whose turn it is that its connection has closed. One that waits behind another
- * (requests sent without waiting for answers) would never end, and nor would what is held for it. Who sends very
- * many so is cut off: each takes memory, also before it is known who sends it.
+ * Closes a response with its connection. With pipelined requests, Node emits `close` only for the response whose turn
+ * it is; the others would never end and would keep their slots. A connection with very many pipelined requests is cut
+ * off, because each takes memory even before its sender is authenticated.
  */
 export function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
   if (response.socket) return;
-  const waiting = behind.get(socket) ?? waitingOn(socket);
+  const waiting = waitingResponses.get(socket) ?? waitingOn(socket);
   waiting.add(response);
   response.once('socket', () => waiting.delete(response));
-  if (waiting.size > behindMax) socket.destroy();
+  if (waiting.size > pipelinedMax) socket.destroy();
 }
 
 function waitingOn(socket: Socket): Set<ServerResponse> {
   const waiting = new Set<ServerResponse>();
-  behind.set(socket, waiting);
+  waitingResponses.set(socket, waiting);
   socket.once('close', () => {
     for (const response of waiting) {
       response.destroy();
@@ -113,44 +112,44 @@ function waitingOn(socket: Socket): Set<ServerResponse> {
   return waiting;
 }
 
-/** Writes an answer, a stream as it comes. Resolves when all is written, or the caller is gone. Never rejects. */
-export async function writeResponse(response: ServerResponse, answer: Response): Promise<void> {
+/** Writes a response, a stream as it comes. Resolves when all is written or the caller has gone. Never rejects. */
+export async function writeResponse(response: ServerResponse, content: Response): Promise<void> {
   if (response.destroyed || response.headersSent) {
-    await answer.body?.cancel().catch(() => undefined);
+    await content.body?.cancel().catch(() => undefined);
     return;
   }
-  const headers = Object.fromEntries(answer.headers);
-  // The SDK's, on streams: whether the connection is kept is between the caller and this server.
+  const headers = Object.fromEntries(content.headers);
+  // The SDK adds this to streams. Keeping the connection is decided between the caller and this server.
   if (headers.connection === 'keep-alive') delete headers.connection;
-  response.writeHead(answer.status, headers);
-  if (!answer.body) {
+  response.writeHead(content.status, headers);
+  if (!content.body) {
     response.end();
     return;
   }
-  const reader = answer.body.getReader();
+  const reader = content.body.getReader();
   const stop = (): void => void reader.cancel().catch(() => undefined);
   response.once('close', stop);
-  const together = new WriteBatch(response);
-  together.begin();
+  const batch = new WriteBatch(response);
+  batch.begin();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      together.begin();
+      batch.begin();
       if (!response.write(value)) await drained(response);
     }
     response.end();
   } catch {
     response.destroy();
   } finally {
-    together.end();
+    batch.end();
     response.off('close', stop);
   }
 }
 
 /**
- * What one turn of the event loop writes leaves in one packet: head, events and end of most answers. Each by itself
- * costs as much as all that is done for a replay. A stream that has nothing to say yet has its head at the turn's end.
+ * Sends everything that one turn of the event loop writes in one packet: usually head, events and end. Each packet
+ * costs as much as a whole replay. A stream without events yet gets its head at the end of the turn.
  */
 class WriteBatch {
   readonly #response: ServerResponse;
@@ -165,7 +164,7 @@ class WriteBatch {
     if (this.#turn) return;
     this.#response.cork();
     this.#turn = setImmediate(() => {
-      // A head by itself is held back until it is asked for.
+      // Node holds a head without a body back until it is flushed.
       if (!this.#isHeadSent) this.#response.flushHeaders();
       this.#isHeadSent = true;
       this.end();
@@ -180,7 +179,7 @@ class WriteBatch {
   }
 }
 
-/** Who does not read is cut off: what waits for it takes memory. */
+/** Waits until the caller has read. One that does not read is cut off, because unread data takes memory. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const bound = setTimeout(() => response.destroy(), readMs);

@@ -1,6 +1,7 @@
+import { isObject, objectOf } from '../core/json.ts';
 import type { Tool } from '../core/tool/types.ts';
 
-/** An argument that its caller repeats in a header, for whoever stands between (MCP 2026-07-28, `x-mcp-header`). */
+/** An argument that the client repeats in a header for intermediaries (MCP 2026-07-28, `x-mcp-header`). */
 interface MirroredArgument {
   readonly path: readonly string[];
   readonly header: string;
@@ -15,54 +16,60 @@ const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const decimal = /^-?\d+(\.\d+)?$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** A tool's schema is walked once. */
-const known = new WeakMap<Tool, readonly MirroredArgument[]>();
+/** Each tool's schema is walked once. */
+const argumentsByTool = new WeakMap<Tool, readonly MirroredArgument[]>();
 
 /**
- * Whether the headers of a `tools/call` say of its arguments what the body says: what stands between has gone by them
- * (MCP 2026-07-28, Streamable HTTP, custom headers from tool parameters). The SDK checks this for its own registry of
- * tools only. An argument that is null or left out is looked for in no header.
- * @returns what is wrong, without a value; undefined when nothing is
+ * Checks that the headers of a `tools/call` agree with its arguments, because intermediaries act on the headers (MCP
+ * 2026-07-28, Streamable HTTP, custom headers from tool parameters). The SDK checks this only for tools in its own
+ * registry. An argument that is null or left out needs no header.
+ * @returns what is wrong, without any value; undefined when everything agrees
  */
 export function paramHeaderFault(tool: Tool, args: unknown, headers: Headers): string | undefined {
   for (const { path, header, isNumber } of mirroredArguments(tool)) {
     const expected = textOf(valueAt(args, path));
     if (expected === undefined) continue;
     const sent = headers.get(header);
-    if (sent === null) return `the header ${header} is missing, and the arguments have its value`;
-    const said = decoded(sent);
-    if (said === undefined) return `the header ${header} is not Base64 of UTF-8, as it claims to be`;
-    const isSame = said === expected || (isNumber && decimal.test(said) && Number(said) === Number(expected));
-    if (!isSame) return `the header ${header} says another value than the arguments`;
+    if (sent === null) return `the header ${header} is missing, but the arguments have a value for it`;
+    const value = decodeHeader(sent);
+    if (value === undefined) return `the header ${header} is marked as Base64 but is not Base64 of UTF-8`;
+    const isSame = value === expected || (isNumber && decimal.test(value) && Number(value) === Number(expected));
+    if (!isSame) return `the header ${header} has another value than the arguments`;
   }
   return undefined;
 }
 
 function mirroredArguments(tool: Tool): readonly MirroredArgument[] {
-  const found = known.get(tool) ?? declaredIn(tool.input.jsonSchema);
-  known.set(tool, found);
+  const found = argumentsByTool.get(tool) ?? declaredIn(tool.input.jsonSchema);
+  argumentsByTool.set(tool, found);
   return found;
 }
 
-/** Clients drop a tool that declares one wrongly (same place, constraints): none of its headers is then asked for. */
+/** Returns none where one declaration is invalid: clients drop such a tool (MCP, same section, constraints). */
 function declaredIn(schema: unknown): readonly MirroredArgument[] {
-  const found: MirroredArgument[] = [];
-  const isRight = declare(schema, [], found);
+  const found = collect(schema, []);
+  if (found === undefined) return [];
   const names = new Set(found.map(({ header }) => header.toLowerCase()));
-  return isRight && names.size === found.length ? found : [];
+  return names.size === found.length ? found : [];
 }
 
-function declare(schema: unknown, path: readonly string[], found: MirroredArgument[]): boolean {
-  if (!isObject(schema)) return true;
+/** Returns the declarations in a schema, or undefined when one of them is invalid. */
+function collect(schema: unknown, path: readonly string[]): readonly MirroredArgument[] | undefined {
+  if (!isObject(schema)) return [];
+  const found: MirroredArgument[] = [];
   if (Object.hasOwn(schema, annotation)) {
     const { [annotation]: name, type } = schema;
     const isPrimitive = type === 'string' || type === 'integer' || type === 'boolean';
-    if (path.length === 0 || !isPrimitive || typeof name !== 'string' || !token.test(name)) return false;
+    if (path.length === 0 || !isPrimitive || typeof name !== 'string' || !token.test(name)) return undefined;
     found.push({ path, header: `Mcp-Param-${name}`, isNumber: type === 'integer' });
   }
   const { properties } = schema;
-  if (!isObject(properties)) return true;
-  return Object.entries(properties).every(([name, each]) => declare(each, [...path, name], found));
+  for (const [name, each] of Object.entries(objectOf(properties))) {
+    const inner = collect(each, [...path, name]);
+    if (inner === undefined) return undefined;
+    found.push(...inner);
+  }
+  return found;
 }
 
 function valueAt(args: unknown, path: readonly string[]): unknown {
@@ -72,13 +79,13 @@ function valueAt(args: unknown, path: readonly string[]): unknown {
   );
 }
 
-/** Undefined for what has no header: what is not there, and what the schema refuses anyhow. */
+/** Returns the header's text for a value; undefined for a missing value and for one that the schema refuses anyway. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
   return typeof value === 'string' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-function decoded(value: string): string | undefined {
+function decodeHeader(value: string): string | undefined {
   const [, inner] = encoded.exec(value) ?? [];
   if (inner === undefined) return value;
   if (!base64.test(inner)) return undefined;
@@ -87,8 +94,4 @@ function decoded(value: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,56 +1,59 @@
+import { BoundedMap } from '../core/bounded-map.ts';
 import { messageOf } from '../core/call/messages.ts';
 import type { Clock } from '../core/clock.ts';
+import { defined } from '../core/json.ts';
 import type { Log } from '../core/observe/log.ts';
 import type { ToolService } from '../server/tool-requests.ts';
 
-/** How often the same is told, in ms: refusals cost whoever sends them nothing. */
+/** How often one kind is logged, in ms. Sending refused requests costs a caller nothing, so the log needs a bound. */
 const everyMs = 10_000;
-/** How many different refusals are told apart. */
+/** How many kinds are counted. */
 const kindsMax = 1_000;
 
-/** Why something was refused: fixed text. Whose it was, as far as that is known. */
+/** Why a request was refused, and whose it was as far as that is known. */
 export interface RefusalEntry {
-  readonly status?: number;
+  readonly status?: number | undefined;
+  /** A fixed text: it quotes nothing that a caller sent. */
   readonly why: string;
-  readonly tenant?: string;
-  readonly subject?: string;
-  /** One that exists. */
-  readonly tool?: string;
+  readonly tenant?: string | undefined;
+  readonly subject?: string | undefined;
+  /** The name of an existing tool. */
+  readonly tool?: string | undefined;
 }
 
-/** Tells the operator who is refused, and why: each kind at once, and then seldom, with how many were not told. */
+/** Logs refusals for the operator: each kind at once, and then rarely, with the number of entries left out. */
 export class RefusalLog {
   readonly #log: Pick<Log, 'info' | 'warn'>;
   readonly #clock: Clock;
-  readonly #kinds = new Map<string, { toldAtMs: number; untold: number }>();
+  readonly #kinds = new BoundedMap<string, { readonly loggedAtMs: number; untold: number }>(kindsMax);
 
   constructor(log: Pick<Log, 'info' | 'warn'>, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
   }
 
-  /** @param peer from which address it came; not told apart by it */
+  /** @param peer the caller's address, which does not make another kind */
   logRefusal(refused: RefusalEntry, peer?: string): void {
-    this.#tell('info', 'http: refused', refused, peer);
+    this.#write('info', 'http: refused', refused, peer);
   }
 
-  /** Something of the server's own is not as it has to be, which its callers are told without the reason. */
+  /** Logs a fault of the server, whose reason its callers do not get. */
   logFault(fault: RefusalEntry): void {
-    this.#tell('warn', 'http: a call could not be served', fault);
+    this.#write('warn', 'http: a call could not be served', fault);
   }
 
-  #tell(level: 'info' | 'warn', message: string, fields: RefusalEntry, peer?: string): void {
+  #write(level: 'info' | 'warn', message: string, entry: RefusalEntry, peer?: string): void {
+    const fields = defined(entry);
     const name = JSON.stringify([message, fields]);
     const nowMs = this.#clock.monotonicMs();
     const kind = this.#kinds.get(name);
-    if (kind && nowMs - kind.toldAtMs < everyMs) {
+    if (kind && nowMs - kind.loggedAtMs < everyMs) {
       kind.untold += 1;
       return;
     }
-    if (!kind && this.#kinds.size >= kindsMax) this.#kinds.clear();
-    this.#kinds.set(name, { toldAtMs: nowMs, untold: 0 });
-    const untold = kind && kind.untold > 0 ? { untold: kind.untold } : {};
-    this.#log[level](message, { ...fields, ...(peer === undefined ? {} : { peer }), ...untold });
+    this.#kinds.set(name, { loggedAtMs: nowMs, untold: 0 });
+    const untold = kind && kind.untold > 0 ? kind.untold : undefined;
+    this.#log[level](message, { ...fields, ...defined({ peer, untold }) });
   }
 }
 

@@ -52,7 +52,7 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     admit: door.admit,
     metadata: door.metadata,
     calls: createLimits(callLimits),
-    held: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
+    callSlots: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
     // Where everybody is one subject, nobody has to be kept from another's share.
     ...(isOpen(access) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,

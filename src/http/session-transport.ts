@@ -2,8 +2,9 @@ import {
   WebStandardStreamableHTTPServerTransport,
   type WebStandardStreamableHTTPServerTransportOptions,
 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
-import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { errorResponse } from '../server/incoming.ts';
+import { internalError, invalidRequest } from '../server/jsonrpc-codes.ts';
 import type { Principal } from './access/types.ts';
 import type { BoundedEvents } from './event-store.ts';
 import { httpError } from './node-http.ts';
@@ -14,20 +15,20 @@ interface SessionTransportOptions extends WebStandardStreamableHTTPServerTranspo
   readonly eventStore: BoundedEvents;
 }
 
-/** A request that is in flight, and the ids of what its caller was asked meanwhile: numbers, as which the SDK takes them. */
-interface Use {
+/** A request without a response, and the ids of the questions that its client got meanwhile. The SDK uses numbers for them. */
+interface InFlightRequest {
   readonly principal: Principal;
-  readonly asked: Set<number>;
+  readonly questionIds: Set<number>;
 }
 
 /**
- * The SDK's transport of one session, which also knows what is unanswered: two requests in flight under
- * one id cannot both be answered (the SDK forgets the first), so that the second is refused.
+ * The SDK's transport of one session, which also tracks requests in flight. Two requests in flight under one id cannot
+ * both get a response, because the SDK forgets the first. The second one is refused.
  */
 export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #events: BoundedEvents;
-  /** The value is one of its own for each use of an id. */
-  readonly #inFlight = new Map<RequestId, Use>();
+  /** Each value is a new object, which tells two uses of one id apart. */
+  readonly #inFlight = new Map<RequestId, InFlightRequest>();
   readonly #inFlightMax: number;
 
   constructor(options: SessionTransportOptions) {
@@ -36,17 +37,17 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     this.#inFlightMax = options.inFlightMax;
   }
 
-  /** How many requests have no answer yet. */
+  /** The number of requests without a response. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** Whose a request is that is in flight: a caller's next token may let it call more, or less. */
+  /** Returns who sent a request in flight. Each request may come with another token, which may allow other tools. */
   principalOf(id: RequestId): Principal | undefined {
     return this.#inFlight.get(id)?.principal;
   }
 
-  /** Opens the stream of server messages, or goes on with one that broke; or ends the session. */
+  /** Serves a GET, which opens or resumes the stream of server messages, or a DELETE, which ends the session. */
   async takeBodiless(request: Request): Promise<Response> {
     const { method, headers } = request;
     const lastEventId = method === 'GET' ? headers.get('last-event-id') : null;
@@ -55,26 +56,26 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     return rest ? endOfStream(rest, this.sessionId) : this.handleRequest(request);
   }
 
-  /** Serves one message, checked before, and answers it. */
+  /** Serves one valid message. */
   async take(request: Request, principal: Principal, message: JSONRPCMessage): Promise<Response> {
     if ('method' in message && 'id' in message) return this.#takeRequest(request, principal, message, message.id);
-    if (!('method' in message) && !this.#mayAnswer(principal, message.id)) {
+    if (!('method' in message) && !this.#mayReply(principal, message.id)) {
       const why =
-        'What is answered was asked by a call of a token that gives more than this one. It can still be answered.';
-      return httpError(403, ErrorCode.InvalidRequest, why);
+        'The call that asks this question was made with a token that allows more tools. Nothing was executed. Reply with a token that allows as much.';
+      return httpError(403, invalidRequest, why);
     }
     const cancelled =
       'method' in message && message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
-    const use = this.#inFlight.get(cancelled as RequestId);
-    const answer = await this.handleRequest(request, { parsedBody: message });
-    if (use !== undefined) setImmediate(() => this.#endCancelled(cancelled as RequestId, use));
-    return answer;
+    const inFlight = this.#inFlight.get(cancelled as RequestId);
+    const response = await this.handleRequest(request, { parsedBody: message });
+    if (inFlight !== undefined) setImmediate(() => this.#endCancelled(cancelled as RequestId, inFlight));
+    return response;
   }
 
   override async send(message: JSONRPCMessage, options?: { relatedRequestId?: RequestId }): Promise<void> {
     const { relatedRequestId } = options ?? {};
     if ('method' in message && 'id' in message && relatedRequestId !== undefined) {
-      this.#inFlight.get(relatedRequestId)?.asked.add(Number(message.id));
+      this.#inFlight.get(relatedRequestId)?.questionIds.add(Number(message.id));
     }
     try {
       await super.send(message, options);
@@ -90,44 +91,41 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
     id: RequestId,
   ): Promise<Response> {
     if (this.#inFlight.has(id)) {
-      const why = 'Another request with this id is in flight, and goes on. Nothing was executed for this one.';
-      return Response.json(errorResponse(id, ErrorCode.InvalidRequest, why), { status: 400 });
+      const why = 'Another request with this id is in flight and continues. Nothing was executed for this one.';
+      return Response.json(errorResponse(id, invalidRequest, why), { status: 400 });
     }
     if (this.#inFlight.size >= this.#inFlightMax) {
-      const why = `More than ${this.#inFlightMax} requests of this session are in flight. Nothing was executed: send it again later.`;
-      return Response.json(errorResponse(id, ErrorCode.InternalError, why), {
-        status: 429,
-        headers: { 'retry-after': '1' },
-      });
+      const why = `More than ${this.#inFlightMax} requests of this session are in flight. Nothing was executed. Send the request again later.`;
+      return Response.json(errorResponse(id, internalError, why), { status: 429, headers: { 'retry-after': '1' } });
     }
-    const use = { principal, asked: new Set<number>() };
-    this.#inFlight.set(id, use);
-    const answer = await this.handleRequest(request, { parsedBody: message });
-    // Refused before the server had it: no response will be sent.
-    if (answer.status !== 200 && this.#inFlight.get(id) === use) this.#inFlight.delete(id);
-    return answer;
+    const inFlight = { principal, questionIds: new Set<number>() };
+    this.#inFlight.set(id, inFlight);
+    const response = await this.handleRequest(request, { parsedBody: message });
+    // The SDK refused the request before the server got it, so `send` will not be called for it.
+    if (response.status !== 200 && this.#inFlight.get(id) === inFlight) this.#inFlight.delete(id);
+    return response;
   }
 
-  /** A yes has its call executed: it takes the right to call it. */
-  #mayAnswer(principal: Principal, id: RequestId | undefined): boolean {
-    const uses = [...this.#inFlight.values()].filter(({ asked }) => asked.has(Number(id)));
-    return uses.every((use) => grantsAtLeast(principal, use.principal));
+  /** Returns whether a token allows as much as that of the call that asks: a reply can make the call execute. */
+  #mayReply(principal: Principal, id: RequestId | undefined): boolean {
+    const asking = [...this.#inFlight.values()].filter(({ questionIds }) => questionIds.has(Number(id)));
+    return asking.every((each) => grantsAtLeast(principal, each.principal));
   }
 
   /**
-   * The SDK answers no request that was cancelled, and would hold its stream open for ever. A stream ends
-   * with its answer (MCP 2025-11-25, transports), which whoever cancelled ignores.
+   * The SDK sends no response to a cancelled request and would keep its stream open. A stream ends with its response
+   * (MCP 2025-11-25, transports), which the client that cancelled ignores.
    */
-  #endCancelled(id: RequestId, use: object): void {
-    if (this.#inFlight.get(id) !== use) return;
-    const message = errorResponse(id, ErrorCode.InvalidRequest, 'The request was cancelled.') as JSONRPCMessage;
+  #endCancelled(id: RequestId, inFlight: InFlightRequest): void {
+    if (this.#inFlight.get(id) !== inFlight) return;
+    const message = errorResponse(id, invalidRequest, 'The request was cancelled.') as JSONRPCMessage;
     this.send(message).catch((error: unknown) => this.onerror?.(error as Error));
   }
 }
 
 /**
- * The rest of a stream that has its answer. The SDK would hold it open for ever, once for each that is resumed. Where
- * nothing is left, 204 tells whoever resumes not to do so again (HTML, server-sent events).
+ * Sends the rest of a stream whose response is stored. The SDK would keep each resumed stream open. With no events
+ * left the status is 204, after which a client does not reconnect (HTML, server-sent events).
  */
 function endOfStream(events: NonNullable<ReturnType<BoundedEvents['restOf']>>, session = ''): Response {
   if (events.length === 0) return new Response(null, { status: 204 });

@@ -48,8 +48,8 @@ describe('headers that repeat arguments', () => {
 
   test.each([
     ['missing', { region: 'secret' }, {}, /Region is missing/],
-    ['another value', { region: 'secret' }, { 'mcp-param-region': 'false claim' }, /Region says another value/],
-    ['another case', { region: 'eu' }, { 'mcp-param-region': 'EU' }, /Region says another value/],
+    ['another value', { region: 'secret' }, { 'mcp-param-region': 'false claim' }, /Region has another value/],
+    ['another case', { region: 'eu' }, { 'mcp-param-region': 'EU' }, /Region has another value/],
     ['Base64 without its padding', { region: 'Hello' }, { 'mcp-param-region': '=?base64?SGVsbG8?=' }, /not Base64/],
     ['what is no Base64', { region: 'Hello' }, { 'mcp-param-region': '=?base64?SGVs!!!bG8=?=' }, /not Base64/],
     [
@@ -58,8 +58,8 @@ describe('headers that repeat arguments', () => {
       { 'mcp-param-region': '=?base64?/w==?=' },
       /not Base64 of UTF-8/,
     ],
-    ['another number', { count: 42 }, { 'mcp-param-count': '43' }, /Count says another value/],
-    ['a number that is none', { count: 0 }, { 'mcp-param-count': '' }, /Count says another value/],
+    ['another number', { count: 42 }, { 'mcp-param-count': '43' }, /Count has another value/],
+    ['a number that is none', { count: 0 }, { 'mcp-param-count': '' }, /Count has another value/],
     ['within an argument', { to: { city: 'Bern' } }, {}, /City is missing/],
   ])('wrong: %s', (_what, args, headers, expected) => {
     const found = fault(args, headers as Record<string, string>);

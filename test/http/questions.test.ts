@@ -60,7 +60,7 @@ async function start(era: keyof typeof clients, person: Person) {
   const { url, upstream } = await httpServer({
     tools,
     calls: limits(),
-    held: { executions: limits(), questions: limits() },
+    callSlots: { executions: limits(), questions: limits() },
   });
   const client = await clients[era](url, person);
   onTestFinished(() => client.close());
@@ -96,7 +96,7 @@ describe.each(['2025', '2026'] as const)('a person before the official client of
 
 test('whoever waits for a person keeps nobody from executing, and gets its place back with the answer', async () => {
   const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
-  const { url, upstream } = await httpServer({ tools, held: { executions: limits(), questions: limits() } });
+  const { url, upstream } = await httpServer({ tools, callSlots: { executions: limits(), questions: limits() } });
   const person = new EventEmitter();
   const asked = once(person, 'asked');
   const answer = once(person, 'answer');

@@ -106,7 +106,7 @@ test('a session sticks to its server: another one knows it not, and a new sessio
   const session = await openSession(one.url);
   expect((await post(one.url, toolCall(1, args, 'create_payment'), session)).status).toBe(200);
   const elsewhere = await post(other.url, toolCall(2, args, 'create_payment'), session);
-  expect([elsewhere.status, await elsewhere.text()]).toEqual([404, expect.stringContaining('begin one with')]);
+  expect([elsewhere.status, await elsewhere.text()]).toEqual([404, expect.stringContaining('Start a session with')]);
   expect((await (await other.client('2025')).call('create_payment', args)).words).toBe('replayed');
   expect(await payments(description)).toHaveLength(1);
 });

@@ -19,7 +19,7 @@ export interface HttpTestOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly admit?: Admit;
   readonly calls?: Limits;
-  readonly held?: CallSlotLimits;
+  readonly callSlots?: CallSlotLimits;
   readonly sessionsPerSubjectMax?: number;
   readonly subscriptionsPerSubjectMax?: number;
   readonly metadata?: ResourceMetadata;
@@ -76,7 +76,7 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
     admit: options.admit ?? (async () => ({ type: 'admitted', principal: scope })),
     isReady,
     calls: options.calls,
-    held: options.held,
+    callSlots: options.callSlots,
     sessionsPerSubjectMax: options.sessionsPerSubjectMax,
     subscriptionsPerSubjectMax: options.subscriptionsPerSubjectMax,
     metadata: options.metadata,

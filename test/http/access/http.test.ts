@@ -204,7 +204,7 @@ test('who leaves does not get the place of its call back while the operation goe
   const { url, upstream } = await httpServer({
     admit: admission({ tokens }, new ManualClock()).admit,
     calls: limits(),
-    held: { executions: limits(), questions: limits() },
+    callSlots: { executions: limits(), questions: limits() },
   });
   const call = (token: string, item: string, signal?: AbortSignal) =>
     postModern(url, 'tools/call', { name: 'create_thing', arguments: { item } }, bearer(token), signal);
