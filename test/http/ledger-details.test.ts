@@ -11,7 +11,7 @@ const where = 'connect ECONNREFUSED 10.0.0.5:6379';
 test.each<[string, Error, string]>([
   ['before anything was sent', new LedgerUnavailable(where), 'the ledger is not available. Nothing was executed'],
   [
-    'with a record that does not open',
+    'with a record that cannot be read',
     new McpOnceError('record_unreadable', where),
     'record cannot be read. Nothing was executed. An operator',
   ],
@@ -20,7 +20,7 @@ test.each<[string, Error, string]>([
     new OutcomeNotRead(where),
     'the ledger does not return the outcome. It may have taken effect, and it is not sent',
   ],
-])('a ledger that is away %s: the operator learns where it is, and the caller not', async (_, fault, said) => {
+])('a ledger that fails %s shows its details to the operator and not to the caller', async (_, fault, said) => {
   const told: unknown[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {} };
   const refusals = new RefusalLog({ info: () => {}, warn: (_, fields) => told.push(fields) }, new ManualClock());

@@ -56,7 +56,7 @@ const refusal = (code: OutcomeCode, details: RefusalDetails = {}): RefusalOutcom
 const texts = (answer: ReturnType<typeof render>): string[] =>
   answer.content.map((item) => (item.type === 'text' ? item.text : item.type));
 
-test('a question is an InputRequiredResult of MCP 2026-07-28, and its outcome is in _meta', () => {
+test('renders a question as an InputRequiredResult of MCP 2026-07-28, with its outcome in _meta', () => {
   const schema = { type: 'object', properties: {} };
   const requests = { again: { message: 'Again?', schema } };
   const asked = { type: 'input_required', tool: 'create_thing', about: 'again', requests } as const;
@@ -71,7 +71,7 @@ test('a question is an InputRequiredResult of MCP 2026-07-28, and its outcome is
 });
 
 describe('a result', () => {
-  test('is structured content and its JSON as text, as the output schema has it', () => {
+  test('renders as structured content and as JSON text, and matches the output schema', () => {
     const rendered = render(first);
     expect(rendered).toEqual({
       content: [{ type: 'text', text: '{"total":1,"id":"x"}' }],
@@ -92,13 +92,13 @@ describe('a result', () => {
     expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);
   });
 
-  test('of an unknown outcome that was made known says how', () => {
+  test('says how an unknown outcome was recovered', () => {
     expect(render({ ...first, recovered: 'reconcile' })._meta?.[OUTCOME_META]).toMatchObject({
       recovered: 'reconcile',
     });
   });
 
-  test('that is content passes as it is, with the note of a replay after it and the outcome beside its own _meta', () => {
+  test('passes content through, with the note of a replay after it and the outcome beside its own _meta', () => {
     const image = { type: 'image', data: 'AAAA', mimeType: 'image/png' };
     const result = { content: [image], structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' };
     const contentTool = { ...tool, results: 'content' as const };
@@ -112,7 +112,7 @@ describe('a result', () => {
     expect(CallToolResultSchema.safeParse(repeated).success).toBe(true);
   });
 
-  test('that a person resolved with what the API answered is shown as JSON, and as the first of a conflict as it was', () => {
+  test('renders as JSON when an operator resolved it with the API response, and unchanged as the first of a conflict', () => {
     const contentTool = { ...tool, results: 'content' as const };
     expect(render({ ...replay, tool: contentTool, result: { id: 7 } })).toMatchObject({
       content: [{ type: 'text', text: '{"id":7}' }, { type: 'text' }],
@@ -123,7 +123,7 @@ describe('a result', () => {
     expect(texts(conflict)[1]).toBe('made');
   });
 
-  test('of a call that is not guarded has no operation', () => {
+  test('has no operation when the call is not guarded', () => {
     const { operation: _, ...unguarded } = first;
     expect(render(unguarded)._meta).toEqual({ [OUTCOME_META]: { code: 'succeeded', replayed: false } });
   });
@@ -134,41 +134,41 @@ describe('a result', () => {
     [null, 'null'],
     [undefined, 'null'],
     [5, '5'],
-  ])('that is no object (%j) is text alone', (result, json) => {
+  ])('renders as text alone when it is not an object (%j)', (result, json) => {
     const rendered = render({ ...first, result });
     expect(texts(rendered)).toEqual([json]);
     expect(rendered).not.toHaveProperty('structuredContent');
   });
 
-  test('of a tool without output schema is text alone', () => {
+  test('renders as text alone when the tool has no output schema', () => {
     const { outputSchema: _, ...plain } = tool;
     expect(render({ ...first, tool: plain })).not.toHaveProperty('structuredContent');
   });
 });
 
 describe('a replay', () => {
-  test('of an error says how to try anew, and that the error may hide an effect', () => {
+  test('says how to try again after an error, and that the error may hide an effect', () => {
     const failed = { content: [{ type: 'text', text: 'no such file' }], isError: true };
     const [, note] = texts(render({ ...replay, tool: { ...tool, results: 'content' }, result: failed }));
     expect(note).toMatch(/Nothing was executed now\. It was an error\. When its cause is gone.*repeat_token "r1\.1\.2/);
     expect(note).toMatch(/check first/);
   });
 
-  test('has structured content and first text byte for byte as the first answer', () => {
+  test('has the same structured content and first text as the first result, byte for byte', () => {
     const [a, b] = [render(first), render(replay)];
     expect(JSON.stringify(b.structuredContent)).toBe(JSON.stringify(a.structuredContent));
     expect(JSON.stringify(b.content[0])).toBe(JSON.stringify(a.content[0]));
     expect(b.isError).toBeUndefined();
   });
 
-  test('keeps its bytes where a copy by schema would not: an own __proto__, keys in their order', () => {
+  test('keeps its bytes with an own __proto__ and its order of keys', () => {
     const result: unknown = JSON.parse('{"z":1,"__proto__":{"a":1},"a":2}');
     const rendered = render({ ...replay, result });
     expect(JSON.stringify(rendered.structuredContent)).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
     expect(texts(rendered)[0]).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
   });
 
-  test('tells the model that nothing was executed, since when, and how to mean it twice', () => {
+  test('tells the model that nothing was executed, when it was, and how to repeat it on purpose', () => {
     const note = texts(render(replay))[1];
     expect(note).toContain('Nothing was executed now');
     expect(note).toContain('2026-01-02T03:04:05.678Z');
@@ -176,7 +176,7 @@ describe('a replay', () => {
     expect(render(replay)._meta?.[OUTCOME_META]).toMatchObject({ replayed: true, repeatToken: 'r1.1.2.abc.def' });
   });
 
-  test('without a repeat token offers no second operation', () => {
+  test('offers no second operation without a repeat token', () => {
     const { repeatToken: _, ...withoutToken } = replay;
     expect(texts(render(withoutToken))[1]).not.toContain('repeat_token');
   });
@@ -185,7 +185,7 @@ describe('a replay', () => {
 describe('a refusal', () => {
   const codes = Object.keys(reasons) as OutcomeCode[];
 
-  test.each(codes)('%s is an error result with the sentence and the code', (code) => {
+  test.each(codes)('renders %s as an error result with message and code', (code) => {
     const rendered = render(refusal(code));
     expect(rendered).toEqual({
       isError: true,
@@ -195,7 +195,7 @@ describe('a refusal', () => {
     expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);
   });
 
-  test('for a conflict hands over the first result, the fields and the repeat token', () => {
+  test('encloses the first result, the fields and the repeat token of a conflict', () => {
     const rendered = render(
       refusal('idempotency_conflict', { operation, fields: ['memo'], firstResult: { id: 'x' }, repeatToken: 'r1.t' }),
     );
@@ -218,7 +218,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('carries a first result that is null, when it to retry, the steps done, and why a result is not kept', () => {
+  test('carries a null first result, the retry time, the done steps and the reason for a missing result', () => {
     expect(texts(render(refusal('idempotency_conflict', { firstResult: null })))[1]).toBe('null');
     expect(render(refusal('idempotency_in_flight', { retryAfterMs: 5_000 }))._meta?.[OUTCOME_META]).toMatchObject({
       retryAfterMs: 5_000,
@@ -230,7 +230,7 @@ describe('a refusal', () => {
     expect(render(refusal('result_not_kept', { stub }))._meta?.[OUTCOME_META]).toMatchObject({ stub });
   });
 
-  test('of invalid input names at most 50 issues to programs', () => {
+  test('names at most 50 issues of invalid input to programs', () => {
     const issues = Array.from({ length: 60 }, (_, index) => ({ path: `lines[${index}]`, message: 'is no number' }));
     const outcome = render(refusal('invalid_input', { issues }))._meta?.[OUTCOME_META] as { issues: unknown[] };
     expect(outcome.issues).toHaveLength(50);

@@ -264,7 +264,7 @@ function callerLeft({ tool }: ToolCall): RefusalOutcome {
   return refusal(tool, { type: 'caller_left', isGuarded: true });
 }
 
-/** Waits for an execution until the caller leaves. The execution itself continues, and the call's owner is told of it. */
+/** Waits for an execution until the caller leaves. The execution continues, and `onExecution` receives it. */
 function untilLeft<T>(call: ToolCall, running: Promise<T>): Promise<T | 'aborted'> {
   call.onExecution?.(running);
   return untilAborted(running, call.signal);

@@ -266,7 +266,7 @@ export function replayNote({ tool, result, operation, repeatToken, declined }: R
   if (repeatToken === undefined) return note;
   const again = `call again with the same arguments and repeat_token "${repeatToken}"`;
   if (isContentResult(result) && result.isError === true) {
-    return `${note} It was an error. When its cause is gone, ${again}. If the operation may have taken effect all the same, check first.`;
+    return `${note} It was an error. When its cause is gone, ${again}. It may have taken effect, so check first.`;
   }
   return `${note} Only if you want a second, separate operation: ${again}.`;
 }

@@ -15,8 +15,8 @@ interface SentSteps {
 }
 
 /**
- * Runs a read, or a tool whose repeats are all meant. There is no ledger and no key: each call is an operation of its
- * own. A run that ignores its signal is not waited for after the cut-off, because its caller would wait for ever.
+ * Runs a read, or a tool whose repeats are all meant. It uses no ledger and no key, because each call is a
+ * new operation. A run that ignores its signal is not waited for after the cut-off, because its caller would wait without end.
  */
 export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
   return detached(engine, async () => {

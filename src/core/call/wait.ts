@@ -57,7 +57,7 @@ function look(pinned: OperationRecord, now: StoredRecord): Waited | undefined {
   if (same) {
     if (status.state === 'in_flight') return undefined;
     if (status.state === 'unknown' || status.state === 'waiting') return { type: 'changed' };
-    // Nothing was dispatched, so there is no outcome to return: the next call may claim it.
+    // Nothing was dispatched, so it has no outcome. The next call may claim it.
     if (status.state === 'failed' && !status.dispatched) return { type: 'changed' };
     return { type: 'ended', record, ended: status };
   }

@@ -33,7 +33,7 @@ function gated(store: Store, gate: (value: string) => Promise<void> | undefined)
   };
 }
 
-describe('steps that a tool runs beside one another', () => {
+describe('parallel steps of a tool', () => {
   const together = (upstream: Upstream, names: readonly string[]) =>
     createThing(upstream, 'resend', {
       run: async (_, context) => {
@@ -43,7 +43,7 @@ describe('steps that a tool runs beside one another', () => {
       },
     });
 
-  test('what was sent is waited for and kept, and nothing is sent once the run has ended', async () => {
+  test('are waited for and kept, and nothing is sent after the run has ended', async () => {
     const upstream = new Upstream();
     upstream.next('decline', 'hang_before');
     const { call } = testEngine({ tools: [together(upstream, ['a', 'b', 'c'])] });
@@ -57,7 +57,7 @@ describe('steps that a tool runs beside one another', () => {
     expect(bodies(upstream)).toEqual(['b', 'a', 'c']);
   });
 
-  test('what is under way when something else fails belongs to the outcome', async () => {
+  test('count for the outcome when something else fails while they run', async () => {
     const upstream = new Upstream();
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' });
     let rates: Promise<unknown> = Promise.reject(refused);
@@ -81,9 +81,9 @@ describe('steps that a tool runs beside one another', () => {
   });
 });
 
-describe('a ledger that is away for a while', () => {
+describe('a ledger that is not available for a while', () => {
   test.each(['step', 'recovery'])(
-    'is not described to whoever calls, and the operator learns of it (%s)',
+    'hides its details from the caller and reports them to the operator (%s)',
     async (when) => {
       const upstream = new Upstream();
       const clock = new ManualClock();
@@ -110,8 +110,8 @@ describe('a ledger that is away for a while', () => {
   );
 });
 
-describe('what a tool does that the engine cannot see', () => {
-  test('a request beside the steps makes a later failure unknown, not "no effect"', async () => {
+describe('effects that the engine cannot see', () => {
+  test('make a later failure unknown when a request was sent beside the steps', async () => {
     const upstream = new Upstream();
     let broken = true;
     const tool = createThing(upstream, 'resend', {
@@ -133,7 +133,7 @@ describe('what a tool does that the engine cannot see', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('after a step whose outcome is not known nothing more is sent, though the tool goes on', async () => {
+  test('stop all further sending when the outcome of a step is unknown and the tool continues', async () => {
     const upstream = new Upstream();
     const tool = createThing(upstream, 'resend', {
       run: async (_, context) => {
@@ -153,7 +153,7 @@ describe('what a tool does that the engine cannot see', () => {
     expect(new Set(upstream.requests).size).toBe(2);
   });
 
-  test('NotExecuted out of a step is a definite failure, with a client or without', async () => {
+  test('are excluded by NotExecuted from a step, with or without a client', async () => {
     const upstream = new Upstream();
     const run = async (_: unknown, context: { step: (name: string, send: () => Promise<never>) => Promise<never> }) =>
       context.step('a', () => Promise.reject(new NotExecuted('out of stock')));
@@ -164,7 +164,7 @@ describe('what a tool does that the engine cannot see', () => {
     }
   });
 
-  test('a classification that throws says nothing: the outcome is unknown, and settled as that', async () => {
+  test('leave the outcome unknown when the classification throws', async () => {
     const upstream = new Upstream();
     const client = defineClient({
       name: 'careless',
@@ -179,7 +179,7 @@ describe('what a tool does that the engine cannot see', () => {
     expect((await records())[0]?.status.state).toBe('unknown');
   });
 
-  test('a tool that is off names the steps that took effect', async () => {
+  test('are named by step for a tool with match off', async () => {
     const upstream = new Upstream();
     const tool = createThing(upstream, 'refuse', {
       match: 'off',
@@ -201,7 +201,7 @@ describe('what a tool does that the engine cannot see', () => {
 describe('twins', () => {
   const twin = (upstream: Upstream) => createThing(upstream, 'resend', { match: 'same-call' });
 
-  test('one whose process died before it became an alias follows the other when it is repeated', async () => {
+  test('follow the other operation when their process died before they became an alias', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     let dead = false;
@@ -228,7 +228,7 @@ describe('twins', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('one that was slow to take the latch is a twin of the one that ended meanwhile', async () => {
+  test('include a call that took the latch late, after the other one ended', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const clock = new ManualClock(startMs);
@@ -252,7 +252,7 @@ describe('twins', () => {
 });
 
 describe('clocks', () => {
-  test('natural is not run over a write by a machine whose clock is behind', async () => {
+  test('never let natural recovery run over a write of a machine whose clock is behind', async () => {
     const upstream = new Upstream();
     upstream.honoursKeys = false;
     const store = openMemoryStore();
@@ -269,7 +269,7 @@ describe('clocks', () => {
     expect(upstream.effects.map(({ body }) => (body as { note: string }).note)).toEqual(['old', 'new']);
   });
 
-  test('on a shared store reconcile waits by its own clock, however far it is ahead', async () => {
+  test('never shorten the wait of reconcile on a shared store, however far ahead one is', async () => {
     const upstream = new Upstream();
     const store = { ...gated(openMemoryStore(), () => undefined), shared: true };
     const tools = [createThing(upstream, 'reconcile')];
@@ -287,7 +287,7 @@ describe('clocks', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('an owner whose machine slept dispatches nothing after its operation was taken over', async () => {
+  test('stop an owner that slept from dispatching after its operation was taken over', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     let wake = (): void => {};
@@ -321,8 +321,8 @@ describe('clocks', () => {
   });
 });
 
-describe('what an operator has to look for', () => {
-  test('the step whose outcome is not known is named in the record, so that its upstream key can be told', async () => {
+describe('the record of an unknown outcome', () => {
+  test('names the step whose outcome is unknown, so that an operator can find its upstream key', async () => {
     const upstream = new Upstream();
     upstream.next('none', 'drop_answer');
     const { call, records } = testEngine({ tools: [createOrder(upstream, 'refuse')] });
@@ -333,7 +333,7 @@ describe('what an operator has to look for', () => {
     expect(upstreamKeyOf({ key, generation, attempt, createdAt, step: 'order' })).toBe(upstream.requests[1]);
   });
 
-  test('so is the one that a process was sending when it died', async () => {
+  test('names the step that a process was sending when it died', async () => {
     const upstream = new Upstream();
     upstream.next('none', 'hang_after');
     const store = openMemoryStore();
@@ -345,7 +345,7 @@ describe('what an operator has to look for', () => {
 });
 
 describe('retention', () => {
-  test('what is not resolved is kept for its window at the least', async () => {
+  test('keeps an unresolved operation for at least its window', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock(startMs);
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { window: 60 * day })], clock });
@@ -358,7 +358,7 @@ describe('retention', () => {
 });
 
 describe('a list of recoveries', () => {
-  test('a saved 500 without an effect is not resent for ever: once nothing can arrive, it asks and runs', async () => {
+  test('stops resending a stored 500 without an effect once nothing can arrive, then looks up and runs', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock(startMs);
     const send = upstream.send.bind(upstream);
@@ -380,8 +380,8 @@ describe('a list of recoveries', () => {
   });
 });
 
-describe('callers that do not wait as long as they are told', () => {
-  test('do not put the recovery off for ever', async () => {
+describe('callers that ask again too early', () => {
+  test('do not delay the recovery without end', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock(startMs);
     const send = upstream.send.bind(upstream);
@@ -405,8 +405,8 @@ describe('callers that do not wait as long as they are told', () => {
   });
 });
 
-describe('what a caller is told', () => {
-  test('a call that sent something is not told that nothing was executed when the ledger goes away', async () => {
+describe('the message to a caller', () => {
+  test('does not say that nothing was executed when the ledger fails after the call sent something', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'refuse')];
@@ -433,7 +433,7 @@ describe('what a caller is told', () => {
     expect(resultOf(told).result).toEqual({ id: result });
   });
 
-  test('a client that does not open is given up on in time, and nothing was executed', async () => {
+  test('says that nothing was executed when a client does not open in time', async () => {
     const upstream = new Upstream();
     const client = defineClient({
       name: 'stuck',
@@ -449,11 +449,11 @@ describe('what a caller is told', () => {
   });
 });
 
-describe('a run without a record that never ends', () => {
+describe('an unguarded run that never ends', () => {
   const minute = 60_000;
   const settings = { maxRunMs: minute };
 
-  test('of a read: its caller is told that it was cut off', async () => {
+  test('tells the caller of a read that it was cut off', async () => {
     const clock = new ManualClock();
     const upstream = new Upstream();
     const run = () => new Promise<never>(() => {});
@@ -465,7 +465,7 @@ describe('a run without a record that never ends', () => {
     expect(engine.running.size).toBe(0);
   });
 
-  test('of an effect: it is not known, and what it was about to send is not sent', async () => {
+  test('has an unknown outcome when it writes, and sends nothing more', async () => {
     const clock = new ManualClock();
     const upstream = new Upstream();
     let goOn = () => {};

@@ -9,7 +9,7 @@ import { Upstream } from '../../support/upstream.ts';
 const hour = 3_600_000;
 
 describe('a repeated call', () => {
-  test('has one effect and the same answer, marked as a replay', async () => {
+  test('has one effect and the same result, marked as a replay', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
     const first = resultOf(await call('create_thing', { item: 'a' }));
@@ -21,7 +21,7 @@ describe('a repeated call', () => {
     expect(first.repeatToken).toBeUndefined();
   });
 
-  test('control: without the ledger the same two calls have two effects', async () => {
+  test('has two effects without the ledger (control)', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
     await call('create_thing', { item: 'a' });
@@ -29,7 +29,7 @@ describe('a repeated call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('of 50 concurrent ones one executes and all learn its outcome', async () => {
+  test('runs one of 50 concurrent duplicates and gives all of them its result', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
@@ -43,7 +43,7 @@ describe('a repeated call', () => {
     expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
   });
 
-  test('after the window runs again, with a new upstream key', async () => {
+  test('runs again after the window, with a new upstream key', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock();
     const { call } = testEngine({ clock, tools: [createThing(upstream, 'resend')] });
@@ -54,7 +54,7 @@ describe('a repeated call', () => {
     expect(new Set(upstream.requests).size).toBe(2);
   });
 
-  test('is a replay when the clock was set back an hour, and the lease does not lapse by a clock set forward', async () => {
+  test('is a replay after the clock was set back, and the lease does not lapse when the clock is set forward', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock();
     const { call } = testEngine({ clock, tools: [createThing(upstream, 'resend')] });
@@ -73,7 +73,7 @@ describe('a repeated call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('with another fingerprint is a conflict that names the fields and hands over result and token', async () => {
+  test('conflicts when the fingerprint differs, names the fields and encloses result and token', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
     const first = resultOf(await call('create_thing', { item: 'a', note: 'one' }));
@@ -86,7 +86,7 @@ describe('a repeated call', () => {
 });
 
 describe('a repeat token', () => {
-  test('means another one, once: used twice it replays, and a third twin needs the next token', async () => {
+  test('executes a second operation once, replays when used twice, and a third operation needs the next token', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
     await call('create_thing', { item: 'a' });
@@ -101,7 +101,7 @@ describe('a repeat token', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('forged, foreign or for a tool that takes none is refused and executes nothing', async () => {
+  test('is refused and executes nothing when it is forged, foreign or not supported by the tool', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend'), setThing(upstream)] });
     await call('create_thing', { item: 'a' });
@@ -120,7 +120,7 @@ describe('a repeat token', () => {
 });
 
 describe('a key from the host', () => {
-  test('names the operation: two keys are two operations, one key with other arguments is a conflict', async () => {
+  test('names the operation, and conflicts when the arguments differ', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
     await call('create_thing', { item: 'a' }, { hostKey: 'k1' });
@@ -132,7 +132,7 @@ describe('a key from the host', () => {
     expect(conflict.repeatToken).toBeUndefined();
   });
 
-  test('that is empty, too long or no string is refused and executes nothing', async () => {
+  test('is refused and executes nothing when it is empty, too long or not a string', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
     for (const hostKey of ['', 'x'.repeat(256), 7, null, {}]) {
@@ -141,7 +141,7 @@ describe('a key from the host', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  test('guards even a tool that is off, and can be switched off', async () => {
+  test('guards even a tool with match off, and can be disabled', async () => {
     const upstream = new Upstream();
     const tools = [createThing(upstream, 'refuse', { match: 'off' })];
     const on = testEngine({ tools });
@@ -156,7 +156,7 @@ describe('a key from the host', () => {
 });
 
 describe('a definite failure', () => {
-  test('had no effect, and the next call runs again with a new upstream key', async () => {
+  test('has no effect, and the next call runs again with a new upstream key', async () => {
     const upstream = new Upstream();
     upstream.next('decline');
     const { call } = testEngine({ tools: [createThing(upstream, 'resend')] });
@@ -166,7 +166,7 @@ describe('a definite failure', () => {
     expect(new Set(upstream.requests).size).toBe(2);
   });
 
-  test('is told to those who were waiting, who do not try themselves', async () => {
+  test('reaches the waiting calls, which do not try themselves', async () => {
     const upstream = new Upstream();
     const clock = new ManualClock();
     let fail: (error: Error) => void = () => {};
@@ -190,7 +190,7 @@ describe('a definite failure', () => {
 });
 
 describe('an operation of several steps', () => {
-  test('that fails after some took effect is incomplete, and goes on from there', async () => {
+  test('is incomplete when it fails after some steps took effect, and continues from there', async () => {
     const upstream = new Upstream();
     upstream.next('none', 'none', 'decline');
     const { call } = testEngine({ tools: [createOrder(upstream, 'resend')] });
@@ -204,14 +204,14 @@ describe('an operation of several steps', () => {
     expect(new Set(upstream.requests).size).toBe(4);
   });
 
-  test('whose first step fails is failed, not incomplete', async () => {
+  test('is failed, not incomplete, when its first step fails', async () => {
     const upstream = new Upstream();
     upstream.next('reject');
     const { call } = testEngine({ tools: [createOrder(upstream, 'resend')] });
     expect(refusalOf(await call('create_order', { item: 'a' })).code).toBe('operation_failed');
   });
 
-  test('recovers a lost answer in the middle with the same upstream key, and sends no step twice', async () => {
+  test('recovers a lost answer in the middle with the same upstream key and sends no step twice', async () => {
     const upstream = new Upstream();
     upstream.next('none', 'drop_answer');
     const { call } = testEngine({ tools: [createOrder(upstream, 'resend')] });
@@ -223,8 +223,8 @@ describe('an operation of several steps', () => {
   });
 });
 
-describe('latest', () => {
-  test('A, B, A executes three times, and A, A once', async () => {
+describe('match latest', () => {
+  test('executes A, B, A three times and A, A once', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [setThing(upstream)] });
     const set = async (count: number) => resultOf(await call('set_thing', { item: 'r', count })).replayed;
@@ -238,7 +238,7 @@ describe('latest', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('another write of the resource waits for the one in flight, and both learn their own outcome', async () => {
+  test('makes a write wait for the one in flight, and each call gets its own outcome', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const { call } = testEngine({ tools: [setThing(upstream)] });
@@ -255,7 +255,7 @@ describe('latest', () => {
     expect(answers[2]?.result).not.toEqual(answers[0]?.result);
   });
 
-  test('a write by another tool of the same resource lies between: the first one executes again', async () => {
+  test('executes a write again after another tool wrote the same resource', async () => {
     const upstream = new Upstream();
     const tools = [setThing(upstream), setThing(upstream, { name: 'reset_thing' })];
     const { call } = testEngine({ tools });
@@ -266,10 +266,10 @@ describe('latest', () => {
   });
 });
 
-describe('same-call', () => {
+describe('match same-call', () => {
   const id = (value: string) => ({ meta: { 'claudecode/toolUseId': value } });
 
-  test('a repeat is the same call id; another id is another operation', async () => {
+  test('treats the same call id as a repeat and another id as another operation', async () => {
     const upstream = new Upstream();
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'same-call' })] });
     await call('create_thing', { item: 'a' }, id('1'));
@@ -279,7 +279,7 @@ describe('same-call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('twins in flight are one operation, whatever their call ids, and so are their repeats', async () => {
+  test('treats twins in flight as one operation, and their repeats too', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'same-call' })] });
@@ -298,7 +298,7 @@ describe('same-call', () => {
 });
 
 describe('scope and upstream', () => {
-  test('another tenant, another subject and another account are other operations', async () => {
+  test('separate operations by tenant, subject and account', async () => {
     const upstream = new Upstream();
     const tools = [createThing(upstream, 'resend')];
     const store = openMemoryStore();
@@ -313,7 +313,7 @@ describe('scope and upstream', () => {
     expect(upstream.effects).toHaveLength(4);
   });
 
-  test('the conversation is part of the scope only where that is configured', async () => {
+  test('separate operations by conversation only where that is configured', async () => {
     const upstream = new Upstream();
     const tools = [createThing(upstream, 'resend')];
     const talk = (value: string) => ({ meta: { 'openai/session': value } });
@@ -331,7 +331,7 @@ describe('scope and upstream', () => {
 describe('a result that the ledger cannot keep', () => {
   const big = { id: 'x'.repeat(2_000) };
 
-  test('too large: the first caller has it, a repeat learns that it took effect, and nothing runs twice', async () => {
+  test('reaches the first caller when it is too large; a repeat learns that it took effect', async () => {
     const upstream = new Upstream();
     const run = async (_: unknown, context: { step: <T>(name: string, send: () => Promise<T>) => Promise<T> }) => {
       await context.step('thing', () => upstream.send('k', {}));
@@ -345,7 +345,7 @@ describe('a result that the ledger cannot keep', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('not as declared or not JSON: both callers learn that it took effect, and nothing runs twice', async () => {
+  test('is reported to both callers when it does not match the output schema or is not JSON', async () => {
     for (const result of [{ other: 1 }, { id: 1n }]) {
       const upstream = new Upstream();
       const run = async () => {
@@ -363,8 +363,8 @@ describe('a result that the ledger cannot keep', () => {
   });
 });
 
-describe('what is not guarded', () => {
-  test('a read runs each time and leaves nothing in the ledger, and its failure changes nothing', async () => {
+describe('an unguarded tool', () => {
+  test('runs a read each time, stores nothing, and a failed read changes nothing', async () => {
     const upstream = new Upstream();
     upstream.next('none', 'none', 'drop_answer');
     const { call, records } = testEngine({
@@ -377,7 +377,7 @@ describe('what is not guarded', () => {
     expect(await records()).toEqual([]);
   });
 
-  test('a tool that is off says what is known of a failure, and that calling again may do it twice', async () => {
+  test('says what is known about a failure, and that calling again may do it twice', async () => {
     const upstream = new Upstream();
     upstream.next('refuse', 'drop_answer');
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
@@ -386,7 +386,7 @@ describe('what is not guarded', () => {
     expect(unknown).toMatchObject({ code: 'outcome_unknown', message: expect.stringContaining('may do it twice') });
   });
 
-  test('nothing runs while the server shuts down', async () => {
+  test('runs nothing while the server shuts down', async () => {
     const upstream = new Upstream();
     const { call, close } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
     close.abort();
@@ -394,7 +394,7 @@ describe('what is not guarded', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  test('a result that is not as declared is said to be of no use', async () => {
+  test('reports a result that does not match the output schema', async () => {
     const upstream = new Upstream();
     const run = async () => ({ other: 1 }) as never;
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off', run })] });
@@ -402,8 +402,8 @@ describe('what is not guarded', () => {
   });
 });
 
-describe('a tool that stands for others', () => {
-  test('hands the call over: the operation is the same by whatever name it is called', async () => {
+describe('a routing tool', () => {
+  test('passes the call on, so that the operation is the same under either name', async () => {
     const upstream = new Upstream();
     const thing = createThing(upstream, 'refuse');
     const route = (input: unknown) => {
@@ -426,8 +426,8 @@ describe('a tool that stands for others', () => {
   });
 });
 
-describe('what cannot be prepared executes nothing', () => {
-  test("an identity or a resource that throws is the tool's fault, and said to have executed nothing", async () => {
+describe('a call that cannot be prepared', () => {
+  test('blames the tool when its identity or resource throws, and executes nothing', async () => {
     const upstream = new Upstream();
     const broken = () => {
       throw new Error('no such field');
@@ -447,7 +447,7 @@ describe('what cannot be prepared executes nothing', () => {
     expect(upstream.effects).toEqual([]);
   });
 
-  test('what a resource does to its input changes nothing of what is sent or kept', async () => {
+  test('sends and keeps the original arguments when a resource function changes its input', async () => {
     const upstream = new Upstream();
     const resource = (input: { tags?: string[] | undefined }) => (input.tags ?? []).sort();
     const { call, records } = testEngine({ tools: [setThing(upstream, { resource })] });
@@ -456,14 +456,14 @@ describe('what cannot be prepared executes nothing', () => {
     expect((await records()).find(({ kind }) => kind === 'operation')?.arguments).toMatchObject({ tags: ['z', 'b'] });
   });
 
-  test('a misspelt tool name gets the right one', async () => {
+  test('suggests the right name for a misspelt tool', async () => {
     const { call } = testEngine({ tools: [createThing(new Upstream(), 'refuse')] });
     const { code, message } = refusalOf(await call('create_thin', {}));
     expect(code).toBe('unknown_tool');
     expect(message).toContain('did you mean "create_thing"?');
   });
 
-  test('a client that lacks a variable, an unknown tool', async () => {
+  test('names a missing variable of a client, and an unknown tool', async () => {
     const upstream = new Upstream();
     const client = defineClient({
       name: 'needy',
@@ -479,7 +479,7 @@ describe('what cannot be prepared executes nothing', () => {
     expect(upstream.requests).toHaveLength(0);
   });
 
-  test('a client that does not open settles the claim as failed, and is opened again by the next call', async () => {
+  test('settles as failed when the client does not open, and opens it again at the next call', async () => {
     const upstream = new Upstream();
     let opens = 0;
     const client = defineClient({

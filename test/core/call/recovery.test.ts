@@ -33,8 +33,8 @@ function survivor(tools: Tool[], store: Store) {
   return { ...testEngine({ tools, store, clock }), clock };
 }
 
-describe('after the death of the process that executed', () => {
-  test('the repeat waits until the lease was watched for its whole length, and not a moment less', async () => {
+describe('after the executing process died', () => {
+  test('the repeat waits exactly until the lease was watched for its whole length', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
@@ -49,7 +49,7 @@ describe('after the death of the process that executed', () => {
     expect(new Set(upstream.requests).size).toBe(1);
   });
 
-  test('resend has one effect, whether it had happened or not', async () => {
+  test('resend has one effect, whether the first one had happened or not', async () => {
     for (const fault of ['hang_after', 'lost'] as const) {
       const upstream = new Upstream();
       const store = openMemoryStore();
@@ -65,7 +65,7 @@ describe('after the death of the process that executed', () => {
     }
   });
 
-  test('control: without recovery rules a second execution would have two effects', async () => {
+  test('a second execution has two effects without recovery rules (control)', async () => {
     const upstream = new Upstream();
     upstream.honoursKeys = false;
     const store = openMemoryStore();
@@ -78,7 +78,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('refuse executes nothing, says so to everyone, and the late owner may still settle the truth', async () => {
+  test('refuse executes nothing, tells every caller, and the late owner may still settle the truth', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'refuse')];
@@ -111,7 +111,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  test('reconcile runs what is not there only when nothing can arrive any more', async () => {
+  test('reconcile runs a missing effect only when nothing can arrive any more', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'reconcile')];
@@ -128,7 +128,7 @@ describe('after the death of the process that executed', () => {
     expect(new Set(upstream.requests).size).toBe(2);
   });
 
-  test('a lookup that cannot tell refuses', async () => {
+  test('a lookup without a clear answer refuses', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const lookup = async () => ({ status: 'unclear', reason: 'one like it has no marker' }) as const;
@@ -146,7 +146,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  test('reconcile goes on after the steps that it finds', async () => {
+  test('reconcile continues after the steps that it finds', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [
@@ -172,7 +172,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects.map(({ body }) => (body as string[])[0])).toEqual(['customer', 'order', 'confirm']);
   });
 
-  test('natural runs again', async () => {
+  test('natural recovery runs again', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [setThing(upstream)];
@@ -184,7 +184,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.requests).toHaveLength(2);
   });
 
-  test('natural is not run over a later write of the resource', async () => {
+  test('natural recovery does not run over a later write of the resource', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [setThing(upstream)];
@@ -198,7 +198,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects.map(({ body }) => (body as { count: number }).count)).toEqual([1, 2]);
   });
 
-  test("another write of the resource first recovers the one before it, with that one's own arguments", async () => {
+  test('another write of the resource first recovers the earlier one with its own arguments', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [setThing(upstream)];
@@ -210,7 +210,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects.map(({ body }) => (body as { count: number }).count)).toEqual([1, 2]);
   });
 
-  test('natural counts "gone" as done for a delete, and only when recovering', async () => {
+  test('natural recovery treats "gone" as success for a delete, and only when recovering', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [setThing(upstream, { name: 'delete_thing', effect: 'delete', gone: ({ item }) => ({ id: item }) })];
@@ -227,7 +227,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('a reworded note is a conflict, after the first call was recovered with its own words', async () => {
+  test('a reworded note conflicts after the first call was recovered with its own words', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
@@ -245,7 +245,7 @@ describe('after the death of the process that executed', () => {
   });
 
   test.each(['resend', 'natural', 'reconcile'] as const)(
-    'a tool of the same name that acts elsewhere by then recovers nothing (%s)',
+    'a tool of the same name on another upstream recovers nothing (%s)',
     async (recovery) => {
       const [upstream, other] = [new Upstream(), new Upstream()];
       const store = openMemoryStore();
@@ -271,7 +271,7 @@ describe('after the death of the process that executed', () => {
     },
   );
 
-  test('a server that begins to drain while the operation is being taken over sends nothing, and another one recovers it', async () => {
+  test('a draining server sends nothing, and another one recovers the operation', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
@@ -296,7 +296,7 @@ describe('after the death of the process that executed', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('of many that recover at once one does, and no process executes twice', async () => {
+  test('one of many concurrent recoveries runs, and no process executes twice', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, 'resend')];
@@ -316,8 +316,8 @@ describe('after the death of the process that executed', () => {
   });
 });
 
-describe('outcomes join', () => {
-  test('a definite refusal after a lost answer settles nothing, and nothing new is sent', async () => {
+describe('joined outcomes', () => {
+  test('stay unknown after a definite refusal that follows a lost answer, and nothing new is sent', async () => {
     for (const fault of ['refuse', 'unauthorized'] as const) {
       const upstream = new Upstream();
       upstream.next('drop_answer', fault, fault);
@@ -333,7 +333,7 @@ describe('outcomes join', () => {
     }
   });
 
-  test("the upstream's own final answer for the key settles it", async () => {
+  test("settle by the upstream's own final answer for the key", async () => {
     const upstream = new Upstream();
     upstream.next('lost');
     const store = openMemoryStore();
@@ -348,7 +348,7 @@ describe('outcomes join', () => {
     expect(refusalOf(await repeat).code).toBe('operation_failed');
   });
 
-  test('a saved 500 moves on to the next recovery of the list', async () => {
+  test('move to the next recovery of the list after a stored 500', async () => {
     const upstream = new Upstream();
     upstream.next('error_after');
     const clock = new ManualClock();
@@ -359,7 +359,7 @@ describe('outcomes join', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('resend stops when the memory of the provider has run out', async () => {
+  test("stop resending when the provider's memory has run out", async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createThing(upstream, ['resend', 'refuse'])];
@@ -389,7 +389,7 @@ describe('a run that takes too long', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('does not send its next step after it was cut off', async () => {
+  test('does not send its next step after the cut-off', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const clock = new ManualClock();
@@ -405,7 +405,7 @@ describe('a run that takes too long', () => {
 });
 
 describe('fencing', () => {
-  test('an owner that wakes after its operation was taken over dispatches no further step', async () => {
+  test('stops an owner that wakes after a take-over from dispatching another step', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     const tools = [createOrder(upstream, 'resend')];
@@ -424,7 +424,7 @@ describe('fencing', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('renewals keep a slow operation from being taken over', async () => {
+  test('protects a slow operation from a take-over by renewals', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const store = openMemoryStore();
@@ -440,7 +440,7 @@ describe('fencing', () => {
 });
 
 describe('waiting and leaving', () => {
-  test('a waiter gives up after waitMs with a hint, and hears of progress', async () => {
+  test('a waiter gives up after waitMs with a hint, and gets progress', async () => {
     const upstream = new Upstream();
     upstream.next('hang_after');
     const clock = new ManualClock();
@@ -456,7 +456,7 @@ describe('waiting and leaving', () => {
     resultOf(await first);
   });
 
-  test('what was dispatched goes on without its caller, and the repeat learns its outcome', async () => {
+  test('a dispatched operation continues without its caller, and the repeat gets its outcome', async () => {
     const upstream = new Upstream();
     upstream.next('hang_before');
     const { call } = testEngine({ tools: [createThing(upstream, 'refuse')] });
@@ -485,7 +485,7 @@ describe('waiting and leaving', () => {
     expect((await records()).map(({ status }) => status.state)).toEqual(['succeeded']);
   });
 
-  test('a server that is shutting down executes nothing new, and settles the claim as failed', async () => {
+  test('a server that shuts down executes nothing new and settles the claim as failed', async () => {
     const upstream = new Upstream();
     const { call, close } = testEngine({ tools: [createThing(upstream, 'refuse')] });
     close.abort();
@@ -494,7 +494,7 @@ describe('waiting and leaving', () => {
   });
 });
 
-describe('a waiter that is told late', () => {
+describe('a waiter that reads the record late', () => {
   /** A process whose wake-ups are lost: it reads again only when its own clock says so. */
   function deaf(tools: Tool[], store: Store) {
     const clock = new ManualClock();
@@ -525,19 +525,19 @@ describe('a waiter that is told late', () => {
     return { answer: await waiting, result, upstream };
   }
 
-  test('still learns the outcome that it waited for when the next write has begun or ended', async () => {
+  test('gets the outcome that it waited for when the next write has begun or ended', async () => {
     const { answer, result, upstream } = await waitingFor([2]);
     expect(resultOf(answer)).toMatchObject({ replayed: true, result });
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('is told honestly when so many writes followed that its outcome is gone', async () => {
+  test('gets an unknown outcome when later writes have replaced it', async () => {
     const { answer, upstream } = await waitingFor([2, 3]);
     expect(refusalOf(answer)).toMatchObject({ code: 'outcome_unknown', message: expect.stringContaining('it ended') });
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('learns of a failure although the next attempt has begun, and does not try itself', async () => {
+  test('gets a failure although the next attempt has begun, and does not try itself', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
     let fail: () => void = () => {};

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { QuestionChannel } from '../../../src/core/call/types.ts';
-import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
-import { createCatalog, ReplaceableCatalog } from '../../../src/core/tool/catalog.ts';
-import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../support/engine.ts';
-import { ManualClock, settleDown } from '../../support/manual-clock.ts';
-import { createThing } from '../../support/tools.ts';
-import { Upstream } from '../../support/upstream.ts';
+import type { QuestionChannel } from '../../../../src/core/call/types.ts';
+import { openMemoryStore } from '../../../../src/core/ledger/stores/memory.ts';
+import { createCatalog, ReplaceableCatalog } from '../../../../src/core/tool/catalog.ts';
+import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../../support/engine.ts';
+import { ManualClock, settleDown } from '../../../support/manual-clock.ts';
+import { createThing } from '../../../support/tools.ts';
+import { Upstream } from '../../../support/upstream.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -30,8 +30,8 @@ function asked(more: Parameters<typeof createThing>[2] = {}) {
   return { ...engine, upstream, clock, call };
 }
 
-describe('onDuplicate "ask", by rounds', () => {
-  test('the first call runs, its twin is asked about, and nothing is stored or executed by asking', async () => {
+describe('onDuplicate "ask" with a client that is asked by rounds', () => {
+  test('runs the first call, asks about its repeat, and stores and executes nothing by asking', async () => {
     const { call, upstream, records } = asked();
     expect(resultOf(await call()).replayed).toBe(false);
     const before = await records();
@@ -47,7 +47,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('control: who cannot be asked gets the replay, and so does whoever calls a tool without the policy', async () => {
+  test('replays without asking when the client cannot be asked or the tool has no policy (control)', async () => {
     const { call } = asked();
     resultOf(await call());
     expect(resultOf(await call({})).replayed).toBe(true);
@@ -56,7 +56,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(resultOf(await plain.call()).replayed).toBe(true);
   });
 
-  test('yes is the next operation, once, however often and however many say it; no and closed are the first result', async () => {
+  test('executes one more operation for any number of acceptances, and returns the first result when declined or cancelled', async () => {
     const { call, upstream } = asked();
     const first = resultOf(await call());
     const { requestState } = questionOf(await call());
@@ -74,7 +74,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('each yes is one operation more: the next question is about the last one', async () => {
+  test('asks about the last operation, so that each acceptance executes one more', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     for (let count = 2; count <= 4; count += 1) {
@@ -88,7 +88,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(new Set(upstream.effects.map(({ key }) => key)).size).toBe(4);
   });
 
-  test('a yes is the operation that the repeat token of the replay names', async () => {
+  test('treats an acceptance as the operation that the repeat token names', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     const { repeatToken } = resultOf(await call({}));
@@ -99,7 +99,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('a twin that is in flight is waited for, the first one and one that was said yes to', async () => {
+  test('waits for a repeat in flight, whether it is the first call or an accepted one', async () => {
     const { call, upstream } = asked();
     upstream.next('hang_after');
     const first = call();
@@ -119,7 +119,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('one that was said yes to and is not known of is recovered, and one that failed leaves the question as it was', async () => {
+  test('recovers an accepted repeat with an unknown outcome, and asks again after one that failed', async () => {
     const { call, upstream, clock } = asked();
     resultOf(await call());
     const { requestState } = questionOf(await call());
@@ -134,7 +134,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('a yes that comes with a host key is refused: under another one it would be another operation', async () => {
+  test('refuses an acceptance that comes with a host key', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     const { requestState } = questionOf(await call());
@@ -147,7 +147,7 @@ describe('onDuplicate "ask", by rounds', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('with a host key or a repeat token nobody is asked', async () => {
+  test('asks nobody when the call has a host key or a repeat token', async () => {
     const { call, upstream } = asked();
     const keyed = { questionChannel: rounds, hostKey: 'k1' };
     resultOf(await call(keyed));
@@ -161,8 +161,8 @@ describe('onDuplicate "ask", by rounds', () => {
   });
 });
 
-describe('a requestState that is none of this call', () => {
-  test('forged, altered, foreign: refused, and nothing is executed', async () => {
+describe('a requestState that does not belong to the call', () => {
+  test('is refused and executes nothing when it is forged, altered or from another call', async () => {
     const store = openMemoryStore({ now: () => Date.UTC(2026, 0, 1) });
     const upstream = new Upstream();
     const clock = new ManualClock();
@@ -211,7 +211,7 @@ describe('a requestState that is none of this call', () => {
     expect(resultOf(await call('create_thing', args, answering(mine))).replayed).toBe(false);
   });
 
-  test('one that has expired asks anew, so that a yes does not count again when its window is over', async () => {
+  test('is asked again after it expired, so that an acceptance does not count again after its window', async () => {
     const { call, upstream, clock } = asked({ window: hour / 2 });
     resultOf(await call());
     const { requestState } = questionOf(await call());
@@ -225,7 +225,7 @@ describe('a requestState that is none of this call', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('a yes is one operation also where the clock of the machine that takes it first is behind', async () => {
+  test('executes one operation per acceptance even when the clock of the first machine is behind', async () => {
     const minute = 60_000;
     const upstream = new Upstream();
     const store = openMemoryStore({ now: Date.now });
@@ -244,36 +244,33 @@ describe('a requestState that is none of this call', () => {
   });
 
   const others = ['off', 'same-call'] as const;
-  test.each(others)(
-    'a tool that is "%s" by the time of the answer executes nothing, however it was asked',
-    async (match) => {
-      const upstream = new Upstream();
-      const guarded = createCatalog([createThing(upstream, 'resend', { onDuplicate: 'ask' })]);
-      const other = createCatalog([createThing(upstream, 'resend', { match })]);
-      const catalog = new ReplaceableCatalog(guarded);
-      const { call } = testEngine({ tools: [], catalog });
-      resultOf(await call('create_thing', args));
-      const { requestState } = questionOf(await call('create_thing', args, { questionChannel: rounds }));
+  test.each(others)('executes nothing when the tool is "%s" by the time of the reply', async (match) => {
+    const upstream = new Upstream();
+    const guarded = createCatalog([createThing(upstream, 'resend', { onDuplicate: 'ask' })]);
+    const other = createCatalog([createThing(upstream, 'resend', { match })]);
+    const catalog = new ReplaceableCatalog(guarded);
+    const { call } = testEngine({ tools: [], catalog });
+    resultOf(await call('create_thing', args));
+    const { requestState } = questionOf(await call('create_thing', args, { questionChannel: rounds }));
+    catalog.replace(other, new Set());
+    for (const reply of [decline, accept]) {
+      const answer = refusalOf(await call('create_thing', args, answering(requestState, reply)));
+      expect(answer).toMatchObject({ code: 'invalid_request_state', fault: 'input' });
+    }
+    catalog.replace(guarded, new Set());
+    const ask = async () => {
       catalog.replace(other, new Set());
-      for (const reply of [decline, accept]) {
-        const answer = refusalOf(await call('create_thing', args, answering(requestState, reply)));
-        expect(answer).toMatchObject({ code: 'invalid_request_state', fault: 'input' });
-      }
-      catalog.replace(guarded, new Set());
-      const ask = async () => {
-        catalog.replace(other, new Set());
-        return decline;
-      };
-      const direct = await call('create_thing', args, { questionChannel: { type: 'direct', ask } });
-      expect(refusalOf(direct).code).toBe('invalid_request_state');
-      expect(upstream.effects).toHaveLength(1);
-      // The control: a call that answers nothing is executed each time.
-      resultOf(await call('create_thing', args));
-      expect(upstream.effects).toHaveLength(2);
-    },
-  );
+      return decline;
+    };
+    const direct = await call('create_thing', args, { questionChannel: { type: 'direct', ask } });
+    expect(refusalOf(direct).code).toBe('invalid_request_state');
+    expect(upstream.effects).toHaveLength(1);
+    // The control: a call that answers nothing is executed each time.
+    resultOf(await call('create_thing', args));
+    expect(upstream.effects).toHaveLength(2);
+  });
 
-  test('a no executes nothing, though the window of what was asked about is over by then', async () => {
+  test('executes nothing when declined after the window of the first operation', async () => {
     const { call, upstream, clock, ledger, records } = asked({ window: hour });
     const first = resultOf(await call());
     await clock.advance(hour - 1_000);
@@ -291,7 +288,7 @@ describe('a requestState that is none of this call', () => {
     expect(resultOf(await call()).replayed).toBe(false);
   });
 
-  test('responses that are not there are asked for again; ones that are none are refused', async () => {
+  test('asks again for missing responses and refuses invalid ones', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     const { requestState } = questionOf(await call());
@@ -307,7 +304,7 @@ describe('a requestState that is none of this call', () => {
   });
 });
 
-describe('onDuplicate "ask", on the connection of the call', () => {
+describe('onDuplicate "ask" with a client that is asked during the call', () => {
   const replying = (...replies: (unknown | (() => Promise<unknown>))[]) => {
     const questions: string[] = [];
     const ask = async ({ message }: { message: string }, _signal: AbortSignal): Promise<unknown> => {
@@ -318,7 +315,7 @@ describe('onDuplicate "ask", on the connection of the call', () => {
     return { questions, how: { questionChannel: { type: 'direct', ask } } satisfies CallOptions };
   };
 
-  test('yes executes, no replays, and so does what fails, makes no sense or never comes', async () => {
+  test('executes when accepted, and replays when declined or when the question fails, times out or gets an invalid reply', async () => {
     const { call, upstream, clock } = asked();
     const first = resultOf(await call());
     const fails = () => Promise.reject(new Error('no such method'));
@@ -336,7 +333,7 @@ describe('onDuplicate "ask", on the connection of the call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('two that are asked the same at once and both say yes are one operation', async () => {
+  test('executes one operation when two calls get the same question and both accept', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     let release: () => void = () => {};
@@ -353,7 +350,7 @@ describe('onDuplicate "ask", on the connection of the call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('whoever leaves while being asked executes nothing, whatever the answer then is', async () => {
+  test('executes nothing when the caller leaves during the question, whatever the reply is', async () => {
     const { call, upstream } = asked();
     resultOf(await call());
     const leaving = new AbortController();

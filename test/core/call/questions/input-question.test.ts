@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../../src/core/call/outcome.ts';
-import type { QuestionChannel } from '../../../src/core/call/types.ts';
-import { NotExecuted } from '../../../src/core/errors.ts';
-import { resolveOperation } from '../../../src/core/ledger/operator.ts';
-import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
-import type { RunContext } from '../../../src/core/tool/types.ts';
-import { z } from '../../../src/index.ts';
-import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../support/engine.ts';
-import { ManualClock, settleDown } from '../../support/manual-clock.ts';
-import { createThing, setThing } from '../../support/tools.ts';
-import { Upstream } from '../../support/upstream.ts';
+import type { Outcome } from '../../../../src/core/call/outcome.ts';
+import type { QuestionChannel } from '../../../../src/core/call/types.ts';
+import { NotExecuted } from '../../../../src/core/errors.ts';
+import { resolveOperation } from '../../../../src/core/ledger/operator.ts';
+import { openMemoryStore } from '../../../../src/core/ledger/stores/memory.ts';
+import type { RunContext } from '../../../../src/core/tool/types.ts';
+import { z } from '../../../../src/index.ts';
+import { type CallOptions, questionOf, refusalOf, resultOf, testEngine } from '../../../support/engine.ts';
+import { ManualClock, settleDown } from '../../../support/manual-clock.ts';
+import { createThing, setThing } from '../../../support/tools.ts';
+import { Upstream } from '../../../support/upstream.ts';
 
 const hour = 3_600_000;
 const rounds: QuestionChannel = { type: 'rounds' };
@@ -62,7 +62,7 @@ const answering = (state: string, responses: unknown): CallOptions => ({ input: 
 const stateOf = (answer: Outcome): string => questionOf(answer).requestState;
 
 describe('a tool that asks before it sends anything', () => {
-  test('ends with the question, and is executed once it is answered', async () => {
+  test('ends with the question and executes after the reply', async () => {
     const { call, bodies, records } = asking(askFirst);
     const question = questionOf(await call());
     expect(question).toMatchObject({ tool: 'create_thing', about: 'input', operation: { generation: 1, attempt: 1 } });
@@ -85,7 +85,7 @@ describe('a tool that asks before it sends anything', () => {
     expect(bodies()).toHaveLength(1);
   });
 
-  test('a repeat gets the same question, whoever asks, and holds no lease: no time takes it away but its own', async () => {
+  test('puts the same question to every caller, holds no lease, and expires only by its own time', async () => {
     const { call, elsewhere, clock, ledger, records } = asking(askFirst);
     const question = questionOf(await call());
     const [record] = await records();
@@ -96,7 +96,7 @@ describe('a tool that asks before it sends anything', () => {
     expect(await ledger.read(record?.key ?? '')).toEqual(before);
   });
 
-  test('between the rounds every process may end: another one goes on', async () => {
+  test('continues in another process between two rounds', async () => {
     const { call, elsewhere, bodies } = asking(askBetween);
     const state = stateOf(await call());
     const answer = resultOf(await elsewhere()(answering(state, { confirm: accept() })));
@@ -104,7 +104,7 @@ describe('a tool that asks before it sends anything', () => {
     expect(bodies()).toEqual(['reserve', ['accept', expect.any(String)]]);
   });
 
-  test('no and closed are answers, too, for the tool to judge; the next call asks anew', async () => {
+  test('passes declined and cancelled to the tool as replies, and asks again at the next call', async () => {
     const { call, bodies } = asking(askFirst);
     for (const action of ['decline', 'cancel']) {
       const state = stateOf(await call());
@@ -116,7 +116,7 @@ describe('a tool that asks before it sends anything', () => {
     expect(bodies()).toHaveLength(1);
   });
 
-  test('what is missing or not as asked for is asked again; what is no reply is refused; more is ignored', async () => {
+  test('asks again for missing or unsuitable replies, refuses invalid ones and ignores others', async () => {
     const { call, bodies } = asking(askFirst);
     const question = questionOf(await call());
     const state = question.requestState;
@@ -136,7 +136,7 @@ describe('a tool that asks before it sends anything', () => {
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
-  test('one run may ask several things at once, or one after another', async () => {
+  test('asks for several inputs at once or one after another', async () => {
     const both: NonNullable<Changes['run']> = async (_given, context: Context) => {
       const [a, b] = await Promise.all([
         context.ask('a', { message: 'A?', schema: yes }),
@@ -157,8 +157,8 @@ describe('a tool that asks before it sends anything', () => {
   });
 });
 
-describe('rounds are deduplicated', () => {
-  test('the same answer again replays or waits, another one is a conflict: first before, then after it is settled', async () => {
+describe('a reply that is sent twice', () => {
+  test('replays or waits, and conflicts with a different reply, before and after the operation settles', async () => {
     const { call, elsewhere, upstream, bodies } = asking(askFirst);
     const state = stateOf(await call());
     upstream.next('hang_after');
@@ -181,7 +181,7 @@ describe('rounds are deduplicated', () => {
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
-  test('of two that answer differently at once one counts, and the operation is sent once', async () => {
+  test('counts one of two different replies at once, and the operation is sent once', async () => {
     const { call, elsewhere, bodies } = asking(askFirst);
     const state = stateOf(await call());
     const there = elsewhere();
@@ -194,7 +194,7 @@ describe('rounds are deduplicated', () => {
     expect(bodies()).toHaveLength(1);
   });
 
-  test('the answer to an earlier question gets the present one, and never counts for it', async () => {
+  test('never counts for a later question, and gets that question', async () => {
     const twice: NonNullable<Changes['run']> = async (_given, context: Context) => {
       await context.ask('first', { message: 'First?', schema: yes });
       await context.ask('second', { message: 'Second?', schema: yes });
@@ -212,7 +212,7 @@ describe('rounds are deduplicated', () => {
     expect(bodies()).toEqual(['sent']);
   });
 
-  test('an answer whose sending failed for certain fails again; one that was never sent is sent', async () => {
+  test('fails again after a definite failure, and is sent if it was never sent', async () => {
     const { call, upstream, bodies } = asking(askFirst);
     const state = stateOf(await call());
     upstream.next('decline');
@@ -230,7 +230,7 @@ describe('rounds are deduplicated', () => {
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
-  test('after a crash in the middle the answer is in the record, and the effect happens once', async () => {
+  test('stays in the record after a crash, and the effect happens once', async () => {
     const { call, clock, engine, store, upstream, bodies } = asking(askFirst);
     const state = stateOf(await call());
     upstream.next('hang_after');
@@ -249,7 +249,7 @@ describe('rounds are deduplicated', () => {
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
-  test('an unknown outcome is recovered with the answers that it was sent with', async () => {
+  test('is used again to recover an unknown outcome', async () => {
     const { call, upstream, clock, bodies } = asking(askFirst);
     const state = stateOf(await call());
     upstream.next('drop_answer', 'unauthorized', 'unauthorized');
@@ -262,8 +262,8 @@ describe('rounds are deduplicated', () => {
   });
 });
 
-describe('a state that is none of the call', () => {
-  test('forged, of somebody else, of another operation or of another question: nothing is executed', async () => {
+describe('a requestState that does not belong to the call', () => {
+  test('executes nothing when it is forged, or from another caller, operation or question', async () => {
     const { call, upstream } = asking(askFirst);
     const mallory = { scope: { tenant: 'default', subject: 'mallory' } };
     const mine = stateOf(await call());
@@ -284,7 +284,7 @@ describe('a state that is none of the call', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('of a question that is not open any more: nothing is executed', async () => {
+  test('executes nothing when its question is no longer open', async () => {
     const { call, upstream, ledger, clock, records } = asking(askFirst);
     const resolved = stateOf(await call());
     const [record] = await records();
@@ -303,7 +303,7 @@ describe('a state that is none of the call', () => {
     expect(await records()).toEqual([]);
   });
 
-  test('one of a newer write: nothing is executed, and the older write is gone', async () => {
+  test('executes nothing after a newer write replaced its operation', async () => {
     const { call, upstream } = asking(askFirst, { tool: setThing });
     const older = stateOf(await call({}, { item: 'x', count: 1 }));
     const newer = stateOf(await call({}, { item: 'x', count: 2 }));
@@ -315,8 +315,8 @@ describe('a state that is none of the call', () => {
   });
 });
 
-describe('when nobody answers', () => {
-  test('what has sent nothing ends as failed: the next call is a new attempt, and the old answer asks anew', async () => {
+describe('a question without a reply', () => {
+  test('fails an operation that sent nothing, so that the next call is a new attempt with a new question', async () => {
     const { call, clock, upstream, bodies } = asking(askFirst);
     const state = stateOf(await call());
     await clock.advance(hour);
@@ -328,7 +328,7 @@ describe('when nobody answers', () => {
     expect(bodies()).toEqual([{ account: 'bob' }]);
   });
 
-  test('what has sent something goes on from there: a step that was done is not sent again', async () => {
+  test('keeps the steps that were done, and does not send them again', async () => {
     const { call, clock, bodies, upstream } = asking(askBetween);
     const question = questionOf(await call());
     await clock.advance(hour);
@@ -341,7 +341,7 @@ describe('when nobody answers', () => {
     expect(bodies()).toEqual(['reserve', ['accept', upstream.effects[0]?.id]]);
   });
 
-  test('answers stay with the steps that were made from them', async () => {
+  test('keeps the replies that the done steps were made from', async () => {
     const steps: NonNullable<Changes['run']> = async (_given, context: Context) => {
       const reply = await context.ask('account', { message: 'Which?', schema: account });
       const { content } = reply as { content: { account: string } };
@@ -363,8 +363,8 @@ describe('when nobody answers', () => {
   });
 });
 
-describe('whoever cannot be asked', () => {
-  test('is told so, with no effect, also when another one is asked already', async () => {
+describe('a client that cannot be asked', () => {
+  test('gets a refusal without an effect, also while another client is being asked', async () => {
     const { call, upstream, engine } = asking(askFirst);
     const mute = () => testCall(engine, {});
     const failed = refusalOf(await mute());
@@ -384,7 +384,7 @@ describe('whoever cannot be asked', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('after steps that took effect they are named', async () => {
+  test('gets the names of the steps that took effect', async () => {
     const { engine, call } = asking(askBetween);
     const incomplete = { code: 'input_required', fault: 'asking', steps: ['reserve'] };
     expect(refusalOf(await testCall(engine, {}))).toMatchObject(incomplete);
@@ -392,7 +392,7 @@ describe('whoever cannot be asked', () => {
     expect(refusalOf(await testCall(engine, {}))).toMatchObject({ code: 'input_required', steps: ['reserve'] });
   });
 
-  test('is at fault also where it waited for another one; who can be asked is not, and is asked next', async () => {
+  test('is at fault even when it waited for another call; a client that can be asked is asked next', async () => {
     const { call, engine, upstream, clock } = asking(askBetween);
     upstream.next('hang_before');
     const mute = testCall(engine, {});
@@ -410,13 +410,13 @@ describe('whoever cannot be asked', () => {
 });
 
 const testCall = async (engine: ReturnType<typeof testEngine>['engine'], how: CallOptions) => {
-  const { handleCall } = await import('../../../src/core/call/handle-call.ts');
+  const { handleCall } = await import('../../../../src/core/call/handle-call.ts');
   const scope = { tenant: 'default', subject: 'local' };
   const signal = new AbortController().signal;
   return handleCall(engine, { tool: 'create_thing', arguments: args, scope, meta: {}, signal, ...how });
 };
 
-describe('what no client could put to a person', () => {
+describe('a request that no client can put to a person', () => {
   test.each([
     ['a name that is an object', { message: 'Which?', schema: account }, undefined, /the name must be/],
     ['no request', 'account', undefined, /"account" has no message/],
@@ -425,7 +425,7 @@ describe('what no client could put to a person', () => {
     ['a schema that is none of an object', 'account', { message: 'Which?', schema: z.string() }, /must be a z\.object/],
     ['a form within a form', 'account', { message: 'Which?', schema: z.object({ a: account }) }, /"a" of "account"/],
     ['a list of texts', 'account', { message: 'Which?', schema: z.object({ a: z.array(z.string()) }) }, /"a" of/],
-  ])('%s: it fails with no effect, and says what is wrong', async (_, name, request, why) => {
+  ])('fails without an effect and says what is wrong: %s', async (_, name, request, why) => {
     const run: NonNullable<Changes['run']> = async (_given, context) => {
       await context.ask(name as never, request as never);
       return { id: '' };
@@ -436,7 +436,7 @@ describe('what no client could put to a person', () => {
     expect((await records())[0]?.status).toMatchObject({ state: 'failed' });
   });
 
-  test('control: choices, one or several, are put', async () => {
+  test('control: accepts single and multiple choices', async () => {
     const choice = z.enum(['a', 'b']);
     const run: NonNullable<Changes['run']> = async (_given, context) => {
       await context.ask('account', { message: 'Which?', schema: z.object({ one: choice, more: z.array(choice) }) });
@@ -455,7 +455,7 @@ describe('a run that asks', () => {
   };
   const confirm = { message: 'Confirm?', schema: yes };
 
-  test('sends nothing after its question, whatever it makes of it', async () => {
+  test('sends nothing after its question, whatever it does with the error', async () => {
     const { first, upstream, call } = await outcomes(async (_given, context: Context) => {
       const reply = await context.ask('confirm', confirm).catch(() => ({ action: 'swallowed' }));
       expect(context.maySend()).toBe(reply.action === 'accept');
@@ -469,7 +469,7 @@ describe('a run that asks', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('beside a step waits for its outcome, and the step is not sent again', async () => {
+  test('waits for a step that runs beside the question, and does not send it again', async () => {
     const { first, call, bodies } = await outcomes(async (_given, context: Context) => {
       const [{ id }] = await Promise.all([
         context.step('a', (key) => context.client.send(key, 'a')),
@@ -481,7 +481,7 @@ describe('a run that asks', () => {
     expect(bodies()).toEqual(['a']);
   });
 
-  test('after a request of which nothing is known ends as unknown, not as a question', async () => {
+  test('ends as unknown when an earlier request may have taken effect', async () => {
     const direct = await outcomes(async (_given, context: Context) => {
       await context.client.send(context.upstreamKey, 'direct');
       await context.ask('confirm', confirm);
@@ -502,25 +502,25 @@ describe('a run that asks', () => {
 
   test.each<[string, NonNullable<Changes['run']>, RegExp]>([
     [
-      'within a step',
+      'a question within a step',
       (_given, { step, ask }: Context) => step('a', () => ask('confirm', confirm)) as never,
       /asked within a step/,
     ],
     [
-      'the same name twice',
+      'a name that is used twice',
       async (_given, { read, ask }: Context) => {
         await read('confirm', async () => 1);
         return (await ask('confirm', confirm)) as never;
       },
       /used twice/,
     ],
-    ['a name that is none', (_given, { ask }: Context) => ask('a b', confirm) as never, /must be 1 to 64/],
-  ])('%s', async (_name, run, message) => {
+    ['an invalid name', (_given, { ask }: Context) => ask('a b', confirm) as never, /must be 1 to 64/],
+  ])('refuses %s', async (_name, run, message) => {
     const { first } = await outcomes(run, { recovery: 'refuse' });
     expect(refusalOf(first).message).toMatch(message);
   });
 
-  test('many things at once asks for the first twenty, and then for the rest', async () => {
+  test('asks for the first twenty of many inputs and then for the rest', async () => {
     const names = Array.from({ length: 21 }, (_, index) => `a${index}`);
     const { first, call } = await outcomes(async (_given, context: Context) => {
       const replies = await Promise.all(names.map((name) => context.ask(name, confirm)));
@@ -533,7 +533,7 @@ describe('a run that asks', () => {
     expect(resultOf(await call(answering(second.requestState, replies))).result).toEqual({ id: '21' });
   });
 
-  test('for ever fails in the end', async () => {
+  test('fails when it asks without end', async () => {
     const { call } = asking(async (_given, context: Context) => {
       await context.ask('account', { message: 'Which?', schema: account });
       return { id: 'x' };
@@ -547,15 +547,15 @@ describe('a run that asks', () => {
     expect(refusalOf(answer)).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('32 times') });
   });
 
-  test('of a tool that is not guarded fails: no record would keep the answer', async () => {
+  test('fails in a tool that is not guarded, because no record would keep the reply', async () => {
     const { first, upstream } = await outcomes(askFirst, { match: 'off' });
     expect(refusalOf(first)).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('guarded') });
     expect(upstream.requests).toEqual([]);
   });
 });
 
-describe('calls that have a key of their own each', () => {
-  test('the answer finds its operation; a twin is asked the same, and is the same operation', async () => {
+describe('calls that each have a key of their own', () => {
+  test('find their operation by the reply; a twin gets the same question and is the same operation', async () => {
     const { call, bodies } = asking(askFirst, { match: 'same-call' });
     const id = (value: string): CallOptions => ({ meta: { 'claudecode/toolUseId': value } });
     const question = questionOf(await call(id('a')));
@@ -571,7 +571,7 @@ describe('calls that have a key of their own each', () => {
     expect(anonymous.bodies()).toHaveLength(1);
   });
 
-  test('the answer to a call that was given up goes on with that one, whoever has asked the same since', async () => {
+  test('continue the operation that asked, even when a later call asked the same', async () => {
     const { call, bodies } = asking(askFirst, { match: 'same-call' });
     const id = (value: string): CallOptions => ({ meta: { 'claudecode/toolUseId': value } });
     const left = new AbortController();
@@ -585,7 +585,7 @@ describe('calls that have a key of their own each', () => {
     expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);
   });
 
-  test('the second of two operations that were both meant is asked for itself, and its own answer counts', async () => {
+  test('ask separately for the second of two intended operations', async () => {
     const { call, bodies, records } = asking(askFirst, { onDuplicate: 'ask' });
     resultOf(await call(answering(stateOf(await call()), { account: ann })));
     const again = questionOf(await call());
@@ -606,7 +606,7 @@ describe('calls that have a key of their own each', () => {
     expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);
   });
 
-  test('a call with a repeat token is answered with it, too', async () => {
+  test('answer a question of a call with a repeat token', async () => {
     const { call, engine, bodies } = asking(askFirst);
     resultOf(await call(answering(stateOf(await call()), { account: ann })));
     const { repeatToken } = resultOf(await testCall(engine, {}));
@@ -617,7 +617,7 @@ describe('calls that have a key of their own each', () => {
   });
 });
 
-describe('on the connection of the call', () => {
+describe('a client that is asked during the call', () => {
   const direct = (...replies: unknown[]): CallOptions => ({
     questionChannel: {
       type: 'direct',
@@ -629,13 +629,13 @@ describe('on the connection of the call', () => {
     },
   });
 
-  test('the question is put while the call waits, as often as it takes', async () => {
+  test('gets questions while the call waits, as many as the tool puts', async () => {
     const { call, bodies } = asking(askFirst);
     expect(resultOf(await call(direct(accept({ account: 7 }), ann))).replayed).toBe(false);
     expect(bodies()).toEqual([{ account: 'ann' }]);
   });
 
-  test('without an answer the operation waits on, and the same call asks again', async () => {
+  test('leaves the operation waiting when it does not reply, and gets the question again', async () => {
     const { call, bodies, records } = asking(askFirst);
     const refused = refusalOf(await call(direct()));
     expect(refused).toMatchObject({ code: 'input_required', message: expect.stringContaining('nobody answered') });
@@ -645,7 +645,7 @@ describe('on the connection of the call', () => {
   });
 });
 
-test('what was answered stays in the ledger only as long as it is needed', async () => {
+test('the ledger keeps replies only as long as it needs them', async () => {
   const { call, records } = asking(askBetween);
   const state = stateOf(await call());
   await call(answering(state, { confirm: accept({ secret: 'hush' }) }));

@@ -23,7 +23,7 @@ test.each([
   expect(traceIdOf({ traceparent })).toBe(expected);
 });
 
-test('a repeat in another trace is a repeat, and each is told with its own', async () => {
+test('a repeat from another trace is a repeat, and each call is reported with its own trace', async () => {
   const told: unknown[] = [];
   onTestFinished(onEvent((event) => event.type === 'answered' && told.push([event.traceId, event.replayed])));
   const upstream = new Upstream();

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { messageOf } from '../../../src/core/call/messages.ts';
+import { type RefusalDetails, type RefusalReason, refusal } from '../../../src/core/call/outcome.ts';
+
+const detail = 'the API answered 500';
+const requests = ['account'];
+const operation = { key: 'k', tool: 'pay', generation: 1, attempt: 1, firstExecutedAt: '2026-01-02T03:04:05.678Z' };
+
+const nothing = /Nothing was executed/;
+const cases: [RefusalReason, RegExp, RefusalDetails?][] = [
+  [{ type: 'unknown_tool', known: ['pays'] }, nothing],
+  [{ type: 'unknown_tool', known: [] }, nothing],
+  [{ type: 'invalid_arguments', detail }, nothing],
+  [{ type: 'invalid_host_key', detail }, nothing],
+  [{ type: 'invalid_repeat_token', problem: 'not_supported' }, nothing],
+  [{ type: 'invalid_repeat_token', problem: 'malformed' }, nothing],
+  [{ type: 'invalid_repeat_token', problem: 'forged' }, nothing],
+  [{ type: 'invalid_request_state' }, nothing],
+  [{ type: 'invalid_reply', requests }, nothing],
+  [{ type: 'question_closed' }, nothing],
+  [{ type: 'replied_before' }, nothing],
+  [{ type: 'ledger_unavailable' }, nothing],
+  [{ type: 'record_unreadable' }, nothing],
+  [{ type: 'too_many_records', holder: 'tenant' }, nothing],
+  [{ type: 'too_many_calls', holder: 'server' }, nothing],
+  [{ type: 'tool_invalid', detail }, nothing],
+  [{ type: 'upstream_unavailable', detail }, nothing],
+  [{ type: 'shutting_down' }, nothing],
+  [{ type: 'declined' }, nothing],
+  [{ type: 'not_admitted', detail, nextStep: 'Call it without "task"' }, nothing],
+  [{ type: 'in_flight', what: 'other_write' }, nothing, { retryAfterMs: 1 }],
+  [{ type: 'conflict', sharedBy: 'host_key', first: 'under_way' }, nothing],
+  [{ type: 'conflict', sharedBy: 'operation', first: 'incomplete' }, nothing, { steps: ['reserve'] }],
+  [{ type: 'conflict', sharedBy: 'operation', first: 'ended' }, nothing, { repeatToken: 'r1.t' }],
+  [{ type: 'failed', detail }, /It had no effect/],
+  [{ type: 'incomplete', detail }, /reserve took effect.*It is incomplete/, { steps: ['reserve'] }],
+  [{ type: 'result_not_kept', executed: 'now', detail }, /It was executed now/],
+  [{ type: 'result_not_kept', executed: 'before', detail }, nothing],
+  [{ type: 'outcome_unknown', detail }, /It may have taken effect.*ledger resolve k/, { operation }],
+  [{ type: 'outcome_unknown', detail, isToolGone: true }, /may have taken effect/, { retryAfterMs: 1_001 }],
+  [{ type: 'outcome_not_read' }, /may have taken effect/],
+  [{ type: 'caller_left', isGuarded: true }, /What was already sent continues/],
+  [{ type: 'caller_left', isGuarded: false }, /What was already sent continues/],
+  [{ type: 'client_cannot_ask', requests }, /Nothing more was executed/],
+  [{ type: 'ended_unasked', detail }, /It had no effect/],
+  [{ type: 'ended_unasked', detail }, /reserve took effect/, { steps: ['reserve'] }],
+  [{ type: 'not_answered', requests }, /Nothing more was executed/],
+  [{ type: 'read_failed', detail }, /nothing was changed/],
+  [{ type: 'unguarded_failed', detail }, /It had no effect/],
+  [{ type: 'unguarded_incomplete', detail }, /reserve took effect/, { steps: ['reserve'] }],
+  [{ type: 'unguarded_unknown', detail }, /may have taken effect/],
+  [{ type: 'unguarded_result_invalid', detail }, /The call was executed/],
+];
+
+describe('a message', () => {
+  test.each(cases)('says cause, effect and next step of %o', (reason, executed, details) => {
+    const message = messageOf(refusal('pay', reason, details));
+    expect(message).toMatch(executed);
+    expect(message).toMatch(/^(pay: \S|There is no tool named "pay")/);
+    expect(message.match(/[^.?]+[.?](?= [A-Z]|$)/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(message).toMatch(/\.$/);
+    expect(message).not.toMatch(/undefined|\.\.|\(\)| {2}/);
+  });
+
+  test('names the detail of a ledger fault only when the refusal carries it', () => {
+    const reason = { type: 'ledger_unavailable' } as const;
+    expect(messageOf(refusal('pay', reason, { ledgerDetail: 'connect ECONNREFUSED' }))).toContain('ECONNREFUSED');
+    expect(messageOf(refusal('pay', reason))).toBe(
+      'pay: the ledger is not available. Nothing was executed. It is safe to call again later.',
+    );
+  });
+});
