@@ -1,20 +1,19 @@
 import { messageOf } from '../core/call/messages.ts';
 import { McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import { render } from '../server/render.ts';
 import type { GuardEngine, GuardOutcome } from './engine.ts';
-import { Operations, operationOf, signalOf } from './operations.ts';
+import { neverAborts, Operations, operationOf, signalOf } from './operations.ts';
 import { checkProtectOptions, checkScope, type GuardSettings } from './options.ts';
-import { contentOf, describedTool, type GuardTool, guardTool, policiesFor } from './policy.ts';
+import { buildTool, policiesFor, splitTool, toContent, type UnboundTool } from './policy.ts';
 import { protectServer } from './protect.ts';
 import { type ScopeRule, scopeFor, scopeOrRefusal } from './scope.ts';
-import { markProtected, serverParts } from './server-shape.ts';
+import { markProtected, readServerShape } from './server-shape.ts';
 import type { Guard, GuardedTool, Operation, ProtectOptions, RunCall, RunOutcome } from './types.ts';
 
-const neverAborts = new AbortController().signal;
-
-/** What every call of a guard needs. */
-interface Parts {
+/** The context of a guard that each call needs. */
+interface GuardContext {
   readonly engine: GuardEngine;
   readonly settings: GuardSettings;
   readonly operations: Operations;
@@ -22,47 +21,51 @@ interface Parts {
   readonly handlers: Map<string, WrappedHandler>;
 }
 
-/** The guard over its engine. */
+/** Creates a guard over its engine. */
 export function createGuard(engine: GuardEngine, settings: GuardSettings): Guard {
   const operations = new Operations();
   const { fallbackScope: fallback } = settings;
   const rule: ScopeRule = { scope: settings.scope, fallback, shared: engine.shared };
-  const parts: Parts = { engine, settings, operations, rule, handlers: new Map() };
+  const context: GuardContext = { engine, settings, operations, rule, handlers: new Map() };
   return Object.freeze<Guard>({
-    protect: (server, options = {}) => protect(parts, server, options),
+    protect: (server, options = {}) => protect(context, server, options),
     operation: (extra) => operations.find(extra),
     wrap: (tool, handler) => {
-      const guarded = wrap(parts, tool, (input, context) => handler(input as never, context as never));
-      // What comes out is the handler's own result, or content in its place, which every such framework takes.
-      return (input, context) => guarded(input, context ?? {}) as ReturnType<typeof handler>;
+      const guarded = wrap(context, tool, (input, extra) => handler(input as never, extra as never));
+      // Resolves with the handler's result or with MCP content in its place. Such a framework accepts both.
+      return (input, extra) => guarded(input, extra ?? {}) as ReturnType<typeof handler>;
     },
-    run: (call, execute) => run(parts, call, execute),
+    run: (call, execute) => run(context, call, execute),
     close: () => engine.close(),
   });
 }
 
-function protect(parts: Parts, server: object, options: ProtectOptions): void {
-  const { engine, settings, operations, rule } = parts;
+function protect(context: GuardContext, server: object, options: ProtectOptions): void {
+  const { engine, settings, operations, rule } = context;
   const { tools, name, scope } = checkProtectOptions(options);
-  const taken = serverParts(server);
-  markProtected(taken);
-  const account = name ?? settings.name ?? taken.name ?? programNameOf(settings);
+  const shape = readServerShape(server);
+  markProtected(shape);
+  const account = name ?? settings.name ?? shape.name ?? programNameOf(settings);
   protectServer({
     engine,
     operations,
-    parts: taken,
+    server: shape,
     upstream: { origin: 'mcp', mode: 'local', account },
     policies: [settings.tools, tools],
     rule: { ...rule, scope: scope ?? settings.scope },
   });
 }
 
-function toolOf({ settings }: Parts, described: string | GuardedTool, results: 'value' | 'content'): GuardTool {
-  const { policy, ...tool } = describedTool(described);
-  // What a function answers is a value and what a handler answers is content: neither may replay the other's.
+function toolOf(
+  { settings }: GuardContext,
+  described: string | GuardedTool,
+  results: 'value' | 'content',
+): UnboundTool {
+  const { policy, ...tool } = splitTool(described);
+  // A function returns a value and a handler returns content. Neither may replay the other's result.
   const origin = results === 'content' ? 'mcp' : 'function';
   const upstream = { origin, mode: 'local', account: programNameOf(settings) };
-  return guardTool({ ...tool, policies: [...policiesFor(tool.name, settings.tools), policy], upstream, results });
+  return buildTool({ ...tool, policies: [...policiesFor(tool.name, settings.tools), policy], upstream, results });
 }
 
 /** @throws McpOnceError `configuration_invalid` */
@@ -70,31 +73,31 @@ function programNameOf({ programName }: GuardSettings): string {
   if (programName !== undefined) return programName;
   throw new McpOnceError(
     'configuration_invalid',
-    'MCP_ONCE_STORE names a shared store, and it is not known whose tools these are: pass guard({ name }), the same on all machines. Nothing was executed.',
+    'MCP_ONCE_STORE names a shared store, so these tools need the name of their program. Nothing was executed. Pass guard({ name }), the same name on all machines.',
   );
 }
 
-function wrap(parts: Parts, described: string | GuardedTool, handle: WrappedHandler['handle']) {
-  const { engine, operations, rule, handlers } = parts;
-  const tool = toolOf(parts, described, 'content');
+function wrap(context: GuardContext, described: string | GuardedTool, handle: WrappedHandler['handle']) {
+  const { engine, operations, rule, handlers } = context;
+  const tool = toolOf(context, described, 'content');
   const { name } = tool;
   const own: WrappedHandler = { tool, handle };
   handlers.set(name, own);
-  const handlerOf = (asked: string): WrappedHandler | undefined => (asked === name ? own : handlers.get(asked));
-  return async (input: object, context: object): Promise<unknown> => {
-    const scope = scopeOrRefusal(rule, name, context);
+  const handlerOf = (called: string): WrappedHandler | undefined => (called === name ? own : handlers.get(called));
+  return async (input: object, extra: object): Promise<unknown> => {
+    const scope = scopeOrRefusal(rule, name, extra);
     if ('type' in scope) return render(scope);
     const answer = await engine.handle({
       tool: name,
       arguments: input,
       scope,
       meta: {},
-      signal: signalOf(context) ?? neverAborts,
-      find: (asked) => handlerOf(asked)?.tool,
-      run: async (asked, stored, run) => {
-        const copy = ownContext(context);
-        operations.begin(copy, run);
-        return contentOf(await handlerOf(asked)?.handle(stored as object, copy));
+      signal: signalOf(extra) ?? neverAborts,
+      find: (called) => handlerOf(called)?.tool,
+      run: async (called, stored, runContext) => {
+        const copy = copyIfPlain(extra);
+        operations.begin(copy, runContext);
+        return toContent(await handlerOf(called)?.handle(stored as object, copy));
       },
     });
     return structuredClone(render(answer));
@@ -102,56 +105,48 @@ function wrap(parts: Parts, described: string | GuardedTool, handle: WrappedHand
 }
 
 async function run<Input extends object, Result>(
-  parts: Parts,
+  context: GuardContext,
   call: RunCall<Input>,
   execute: (input: Input, operation: Operation) => Promise<Result>,
 ): Promise<RunOutcome<Result>> {
-  const tool = toolOf(parts, call.tool, 'value');
+  const tool = toolOf(context, call.tool, 'value');
   const { repeatToken, idempotencyKey, signal = neverAborts } = call;
-  const answer = await parts.engine.handle({
+  const answer = await context.engine.handle({
     tool: tool.name,
     arguments: repeatToken === undefined ? call.arguments : { ...call.arguments, [REPEAT_TOKEN_FIELD]: repeatToken },
-    scope: call.scope ? checkScope(call.scope) : scopeFor(parts.rule, {}),
+    scope: call.scope ? checkScope(call.scope) : scopeFor(context.rule, {}),
     meta: {},
-    ...(idempotencyKey === undefined ? {} : { hostKey: idempotencyKey }),
+    ...defined({ hostKey: idempotencyKey }),
     signal,
     find: (name) => (name === tool.name ? tool : undefined),
-    run: (_name, stored, context) => execute(stored as Input, operationOf(context)),
+    run: (_name, stored, runContext) => execute(stored as Input, operationOf(runContext)),
   });
   return outcomeOf(answer);
 }
 
-/** A handler that was wrapped: the recovery of one tool's operation may be brought about by a call of another. */
+/** A wrapped handler. The call of one tool may recover the operation of another, and then runs that tool's handler. */
 interface WrappedHandler {
-  readonly tool: GuardTool;
-  handle(input: object, context: object): Promise<unknown>;
+  readonly tool: UnboundTool;
+  handle(input: object, extra: object): Promise<unknown>;
 }
 
-/** A handler's own copy, where it can be copied: two calls that share a context are still two operations. */
-function ownContext(context: object): object {
-  const prototype: unknown = Object.getPrototypeOf(context);
-  return prototype === Object.prototype || prototype === null ? { ...context } : context;
+/** Copies a plain object, so that two calls which share an argument are still two operations. */
+function copyIfPlain(extra: object): object {
+  const prototype: unknown = Object.getPrototypeOf(extra);
+  return prototype === Object.prototype || prototype === null ? { ...extra } : extra;
 }
 
-/** Results are copies: the ledger hands one record to all who ask. */
-function outcomeOf<Result>(answer: GuardOutcome): RunOutcome<Result> {
-  const { operation, repeatToken } = answer;
-  const told = {
-    ...(operation ? { operation: operation.key } : {}),
-    ...(repeatToken === undefined ? {} : { repeatToken }),
-  };
-  if (answer.type === 'result') {
-    const when = operation ? { firstExecutedAt: operation.firstExecutedAt } : {};
-    const result = structuredClone(answer.result) as Result;
-    return { code: 'succeeded', result, replayed: answer.replayed, ...when, ...told };
+/** Copies the results: the ledger passes one record to all callers. */
+function outcomeOf<Result>(outcome: GuardOutcome): RunOutcome<Result> {
+  const { operation, repeatToken } = outcome;
+  const common = defined({ operation: operation?.key, repeatToken });
+  if (outcome.type === 'result') {
+    const { replayed } = outcome;
+    const result = structuredClone(outcome.result) as Result;
+    const when = defined({ firstExecutedAt: operation?.firstExecutedAt });
+    return { code: 'succeeded', result, replayed, ...when, ...common };
   }
-  const { code, retryAfterMs, fields, firstResult } = answer;
-  return {
-    code,
-    message: messageOf(answer),
-    ...told,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(fields ? { fields } : {}),
-    ...(firstResult === undefined ? {} : { firstResult: structuredClone(firstResult) }),
-  };
+  const { code, retryAfterMs, fields, firstResult } = outcome;
+  const details = defined({ retryAfterMs, fields, firstResult: structuredClone(firstResult) });
+  return { code, message: messageOf(outcome), ...common, ...details };
 }

@@ -8,35 +8,36 @@ import { createCatalog } from '../core/tool/catalog.ts';
 import { ClientPool } from '../core/tool/client-pool.ts';
 import type { RunContext, Tool } from '../core/tool/types.ts';
 import type { GuardSettings } from './options.ts';
-import type { GuardTool } from './policy.ts';
+import type { UnboundTool } from './policy.ts';
 
 /** The code that runs for a tool, in the context of one call. */
 type RunTool = (name: string, input: unknown, context: RunContext) => Promise<unknown>;
 
-/** A call with its own tools: what a recovery runs, it runs in this call's context. */
+/** A call with its own tools. A recovery in this call runs the tools in the call's context. */
 interface GuardCall extends ToolCall {
-  find(name: string): GuardTool | undefined;
+  find(name: string): UnboundTool | undefined;
   readonly run: RunTool;
 }
 
-/** What becomes of a call whose caller is asked nothing. */
+/** The outcome of a call whose caller cannot be asked anything. */
 export type GuardOutcome = ResultOutcome | RefusalOutcome;
 
-/** The engine of a guard: without a configuration, and with tools that come with each call. */
+/** The engine of a guard. It has no configuration file, and each call brings its tools. */
 export interface GuardEngine {
-  /** True when processes of other machines or people may use the same store. */
+  /** True when other machines or people may use the same store. */
   readonly shared: boolean;
   readonly log: Log;
   /** Rejects for faults only. */
   handle(call: GuardCall): Promise<GuardOutcome>;
-  /** Bounded; never rejects. */
+  /** Drains the engine and closes the store, within a bounded time. Never rejects. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the store and wires the engine around it.
- * @throws McpOnceError `configuration_invalid` for a store that cannot be used safely.
- * @throws LedgerUnavailable when it cannot be opened. Redis is connected to on first use.
+ * Opens the store and builds an engine over it. A Redis store connects at the first call.
+ *
+ * @throws McpOnceError `configuration_invalid` for a store that cannot be used safely
+ * @throws LedgerUnavailable for a store that cannot be opened
  */
 export async function openGuardEngine(settings: GuardSettings): Promise<GuardEngine> {
   const log = createLog({ level: settings.logLevel });
@@ -65,19 +66,19 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
     log,
     handle: async (call) => {
       const outcome = await engine.handle(call, { catalog: catalogOf(call), clients: clientsOfOneCall() });
-      if (outcome.type === 'input_required') throw new Error('a guard asks nothing');
+      if (outcome.type === 'input_required') throw new Error('a guard cannot ask its caller anything');
       return outcome;
     },
     close: async () => void (await drained.get()),
   };
 }
 
-/** A tool may be described anew with each call, and a pool remembers every client that it has seen. */
+/** A pool keeps each client that it has seen, and each call may describe its tool with a new client. */
 function clientsOfOneCall(): ClientPool {
   return new ClientPool({});
 }
 
-/** The tools as this call runs them. */
+/** The tools of one call, with the code that runs them. */
 function catalogOf(call: GuardCall): Engine['catalog'] {
   const find = (name: string): Tool | undefined => {
     const tool = call.find(name);

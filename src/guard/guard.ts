@@ -1,15 +1,18 @@
 import type { Guard, GuardOptions } from './types.ts';
 
 /**
- * A guard for tools that somebody else calls: what it guards takes effect at most once within its window,
- * however often, however concurrently and through however many processes a call is repeated.
+ * Creates a guard. A guarded call takes effect at most once within its window, also when it is repeated concurrently or
+ * through several processes. One guard serves a whole process. It opens the store at once.
  *
- * Opens the store at once. One guard serves a whole process.
+ * @throws McpOnceError `configuration_invalid` that names the option, or `ledger_unavailable` when the store cannot be opened
+ * @example
+ * import { guard } from 'mcp-once';
  *
- * @throws McpOnceError `configuration_invalid` naming the option; `ledger_unavailable` when the store cannot be opened.
+ * const once = await guard({ store: 'sqlite:./ledger.sqlite' });
+ * once.protect(server);
  */
 export async function guard(options: GuardOptions = {}): Promise<Guard> {
-  // Loaded here: tools import this package, too, and a server's start would wait for the engine.
+  // The shipped tools import this package, too. A static import would slow down the start of a server.
   const [{ guardSettings }, { openGuardEngine }, { createGuard }] = await Promise.all([
     import('./options.ts'),
     import('./engine.ts'),

@@ -2,20 +2,20 @@ import { McpOnceError } from '../core/errors.ts';
 import type { RunContext } from '../core/tool/types.ts';
 import type { Operation } from './types.ts';
 
-/** One run of a handler, as it is seen from within. */
+/** One run of a handler. */
 export interface HandlerRun {
   readonly operation: Operation;
-  /** True once the author's own code was called; a framework may refuse before. */
+  /** True once the author's code was called. A framework may refuse the call before. */
   invoked: boolean;
-  /** What the author's code threw; a framework may make a result of it. */
+  /** The error of the author's code. A framework may return it as a result. */
   threw?: { readonly error: unknown };
 }
 
-/** Which operation a handler's last argument belongs to. */
+/** The operations of running handlers, by the handler's last argument. */
 export class Operations {
   readonly #runs = new WeakMap<object, HandlerRun>();
 
-  /** @param extra as the handler gets it. A copy that a framework makes of it is known by its signal. */
+  /** @param extra the handler's last argument. A framework may pass a copy of it, which is found by its signal. */
   begin(extra: object, context: RunContext): HandlerRun {
     const run: HandlerRun = { operation: operationOf(context), invoked: false };
     this.#runs.set(extra, run);
@@ -36,12 +36,15 @@ export class Operations {
     if (run) return run.operation;
     throw new McpOnceError(
       'tool_invalid',
-      'operation(extra): this is not the last argument of a handler in a guarded call, so there is no operation, and nothing was executed for it. Call it within the handler of a tool that protect() or wrap() guards and that is no read, with the argument as it came.',
+      "operation(extra): this is not the last argument of a handler in a guarded call, so it has no operation. Nothing was executed for it. Call operation() in the handler of a tool that protect() or wrap() guards and that is not a read, and pass the handler's last argument unchanged.",
     );
   }
 }
 
-/** The operation of a run. Its key is taken only when it is used: that says that a request goes out beside the steps. */
+/**
+ * Returns the operation of a run. It reads the upstream key only when the handler does: reading it tells the engine that a
+ * request goes out beside the steps.
+ */
 export function operationOf(context: RunContext): Operation {
   return {
     get idempotencyKey() {
@@ -59,7 +62,10 @@ export function operationOf(context: RunContext): Operation {
   };
 }
 
-/** SDK v1 has it in `extra`, v2 in `ctx.mcpReq`. */
+/** A signal for calls that nobody can cancel. */
+export const neverAborts: AbortSignal = new AbortController().signal;
+
+/** Reads the signal of a request. SDK v1 has it in `extra`, v2 in `ctx.mcpReq`. */
 export function signalOf(extra: object): AbortSignal | undefined {
   const { signal, mcpReq } = extra as { signal?: unknown; mcpReq?: { signal?: unknown } };
   const found = signal ?? mcpReq?.signal;

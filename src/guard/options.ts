@@ -2,11 +2,12 @@ import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Keyv } from 'keyv';
 import { z } from 'zod';
-import { isSharedStore } from '../config/config.ts';
+import { type Environment, isSharedStore } from '../config/config.ts';
 import { defaults, logLevels } from '../config/defaults.ts';
 import { encryptionKeysOf } from '../config/encryption-keys.ts';
 import { duration } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -17,9 +18,9 @@ const minute = 60 * second;
 const day = 24 * 60 * minute;
 const secretCharsMin = 32;
 
-const name = z.string().min(1).max(200);
-const scopeSchema = z.strictObject({ tenant: name.optional(), subject: name });
-// biome-ignore lint/complexity/noBannedTypes: nothing more is known of what a caller passes than that it can be called
+const nameSchema = z.string().min(1).max(200);
+const scopeSchema = z.strictObject({ tenant: nameSchema.optional(), subject: nameSchema });
+// biome-ignore lint/complexity/noBannedTypes: all that a check can know of a function is that it can be called
 const callable = z.custom<Function>((value) => typeof value === 'function', 'must be a function');
 const window = duration({ minMs: 0, maxMs: 366 * day });
 const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
@@ -38,16 +39,16 @@ const policySchema = z.strictObject({
   classify: callable.optional(),
 });
 
-const shared = {
-  name: name.optional(),
+const sharedOptions = {
+  name: nameSchema.optional(),
   scope: z
-    .union([callable, scopeSchema], { error: 'must be { tenant, subject } or a function that gives it' })
+    .union([callable, scopeSchema], { error: 'must be { tenant, subject } or a function that returns it' })
     .optional(),
-  tools: z.record(z.string().min(1).max(200), policySchema).optional(),
+  tools: z.record(nameSchema, policySchema).optional(),
 };
-const protectSchema = z.strictObject(shared);
+const protectSchema = z.strictObject(sharedOptions);
 const guardSchema = z.strictObject({
-  ...shared,
+  ...sharedOptions,
   store: z
     .union([z.string().min(1).max(2_000), z.custom<Keyv>(isKeyv)], {
       error: "must be a store's URL or a Keyv instance",
@@ -67,23 +68,21 @@ const guardSchema = z.strictObject({
   logLevel: z.enum(logLevels).prefault('warn'),
 });
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The options of a guard, checked. Durations in ms. */
+/** The checked options of a guard, with the environment's values. Durations in ms. */
 export interface GuardSettings {
   readonly store: string | Keyv;
-  /** True when nobody named a store: the user's own file. */
+  /** True when neither code nor environment names a store: then it is the user's own file. */
   readonly storeIsDefault: boolean;
   readonly singleProcess: boolean;
   readonly name: string | undefined;
-  /** Names the program where no MCP server does; undefined where it has to be told. */
+  /** Names the program of tools that have no MCP server. Undefined when the author has to set `name`. */
   readonly programName: string | undefined;
   readonly scope: GuardOptions['scope'];
-  /** Of whoever has no token: what the environment says. */
+  /** The scope that the environment names, for calls without a token. */
   readonly fallbackScope: GuardScope | undefined;
   readonly tools: NonNullable<GuardOptions['tools']>;
   readonly secret: string | undefined;
-  /** Of the environment only: what programs on one store seal, they have to open for one another. */
+  /** Come from the environment only: all programs on one store need the same keys. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly waitMs: number;
   readonly maxRunMs: number;
@@ -94,8 +93,9 @@ export interface GuardSettings {
 }
 
 /**
- * Checks the options of a guard and adds what the environment says.
- * @throws McpOnceError `configuration_invalid` that names the option, and never a secret.
+ * Checks the options of a guard and adds the environment's values.
+ *
+ * @throws McpOnceError `configuration_invalid` that names the option and contains no secret
  */
 export function guardSettings(options: GuardOptions, environment: Environment): GuardSettings {
   const checked = parse('guard', guardSchema, options);
@@ -126,13 +126,13 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
   });
 }
 
-/** @throws McpOnceError `configuration_invalid` */
+/** Checks the options of `protect`. @throws McpOnceError `configuration_invalid` */
 export function checkProtectOptions(options: ProtectOptions): ProtectOptions {
   parse('protect', protectSchema, options);
   return options;
 }
 
-/** A scope, whole. @throws McpOnceError `configuration_invalid` */
+/** Checks a scope and adds the default tenant. @throws McpOnceError `configuration_invalid` */
 export function checkScope(scope: unknown): { tenant: string; subject: string } {
   const { tenant = defaults.tenant, subject } = parse('scope', scopeSchema, scope);
   return { tenant, subject };
@@ -160,7 +160,7 @@ function knownAt(what: string, path: readonly PropertyKey[]): string[] {
   return Object.keys((what === 'guard' ? guardSchema : protectSchema).shape);
 }
 
-/** What a policy says, in ms. @throws McpOnceError `configuration_invalid` */
+/** Checks a policy and converts its durations to ms. @throws McpOnceError `configuration_invalid` */
 export function checkPolicy(tool: string, policy: object): z.infer<typeof policySchema> {
   return parse(`tool ${JSON.stringify(tool)}`, policySchema, policy);
 }
@@ -170,12 +170,13 @@ function scopeOfEnvironment({
   MCP_ONCE_SUBJECT: subject,
 }: Environment): GuardScope | undefined {
   if (!subject) return undefined;
-  return Object.freeze({ subject, ...(tenant ? { tenant } : {}) });
+  return Object.freeze({ subject, ...defined({ tenant: tenant || undefined }) });
 }
 
 /**
- * A program that names its store says thereby who shares its tools. A store that the environment names is that of
- * strangers, too: then it is the script, which has one path on one machine only.
+ * Returns the name of a program whose tools have no MCP server. Programs that set one store in their code share their tools.
+ * A store that the environment names belongs to other programs, too: then the script's path is the name. A shared store has
+ * no default, because a path names the script on one machine only.
  */
 function programName(inCode: GuardOptions['store'], named: GuardOptions['store']): string | undefined {
   if (inCode !== undefined) return 'local';
@@ -198,7 +199,7 @@ function absolute(store: string): string {
     : store;
 }
 
-/** By its shape: another copy of Keyv may have made it. */
+/** Recognises Keyv by its shape: the instance may come from another copy of the package. */
 function isKeyv(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const keyv = value as Partial<Record<keyof Keyv, unknown>>;
@@ -206,7 +207,7 @@ function isKeyv(value: unknown): boolean {
 }
 
 function invalid(what: string, problem: string): GuardFault {
-  return new GuardFault(`${what}: ${problem}`, 'Fix it and start again');
+  return new GuardFault(`${what}: ${problem}`, 'Fix the option and start again');
 }
 
 /** A fault of the guard's configuration, found before anything is executed. */

@@ -1,26 +1,27 @@
 import { McpOnceError, NotExecuted } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { defaultWindowMs, recoveryList } from '../core/tool/define-tool.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../core/tool/types.ts';
 import { checkPolicy } from './options.ts';
 import type { GuardedTool, GuardPolicies, GuardPolicy, ToolHints } from './types.ts';
 
-/** How long an effect may take to show in a lookup where nothing else is said, in ms. */
-const lookupLagMs = 60_000;
+/** How long an effect may take to appear in a lookup by default, in ms. */
+const lookupLagDefaultMs = 60_000;
 
-/** What a tool is made of, besides its policy. */
-export interface ToolParts {
+/** The description of a tool: its definition, and the policies that apply to it. */
+export interface ToolSource {
   readonly name: string;
   readonly annotations?: ToolHints | undefined;
   readonly inputSchema?: Readonly<Record<string, unknown>> | undefined;
   readonly policies: readonly GuardPolicy[];
   readonly upstream: Upstream;
-  /** `content`: an MCP result, whole. */
+  /** `content`: the tool returns whole MCP results. */
   readonly results: 'value' | 'content';
   parse?(value: unknown): ParsedInput;
 }
 
-/** The policies that apply to a tool, the ones that win last. */
+/** Returns the policies that apply to a tool. A later one overrides an earlier one. */
 export function policiesFor(name: string, ...lists: readonly (GuardPolicies | undefined)[]): GuardPolicy[] {
   return lists.flatMap((policies) =>
     Object.entries(policies ?? {})
@@ -29,52 +30,53 @@ export function policiesFor(name: string, ...lists: readonly (GuardPolicies | un
   );
 }
 
-/** Splits what a caller says of a tool into its parts and its policy. */
-export function describedTool(tool: string | GuardedTool): Pick<ToolParts, 'name' | 'annotations' | 'inputSchema'> & {
+/** Splits an author's description of a tool into its definition and its policy. */
+export function splitTool(tool: string | GuardedTool): Pick<ToolSource, 'name' | 'annotations' | 'inputSchema'> & {
   readonly policy: GuardPolicy;
 } {
   if (typeof tool === 'string') return { name: tool, policy: {} };
   if (typeof tool?.name !== 'string') {
     const message =
-      'the call names no tool: pass { tool: "name" } or { tool: { name: "name", ... } }. Nothing was executed.';
+      'The call does not name its tool. Nothing was executed. Pass { tool: "name" } or { tool: { name: "name", ... } }.';
     throw new McpOnceError('configuration_invalid', message);
   }
   const { name, annotations, inputSchema, ...policy } = tool;
   return { name, annotations, inputSchema, policy };
 }
 
-/** What runs for one call; a tool without it cannot be run. */
-export type GuardTool = Omit<Tool, 'run'>;
+/** A tool without the code that runs it: each call brings that code. */
+export type UnboundTool = Omit<Tool, 'run'>;
 
 /**
- * A tool for the engine, with everything but the code that runs.
- * @throws McpOnceError `configuration_invalid` for a policy that contradicts itself.
+ * Builds a tool for the engine, without the code that runs it.
+ *
+ * @throws McpOnceError `configuration_invalid` for a policy that contradicts itself
  */
-export function guardTool(parts: ToolParts): GuardTool {
-  const { name, annotations = {}, upstream, results } = parts;
-  const said = Object.assign({}, ...parts.policies) as GuardPolicy;
-  const checked = checkPolicy(name, said);
+export function buildTool(source: ToolSource): UnboundTool {
+  const { name, annotations = {}, upstream, results } = source;
+  const policy = Object.assign({}, ...source.policies) as GuardPolicy;
+  const checked = checkPolicy(name, policy);
   const effect = checked.effect ?? effectOf(annotations);
-  const match = checked.match ?? matchOf(effect, said.resource !== undefined);
+  const match = checked.match ?? matchOf(effect, policy.resource !== undefined);
   const isNatural = annotations.idempotentHint === true && checked.effect === undefined && effect === 'update';
   const recovery = recoveryList(checked.recovery ?? (isNatural ? 'natural' : undefined));
   const memoryMs = checked.keyMemory ?? 0;
-  const tool: GuardTool = {
+  const tool: UnboundTool = {
     name,
     title: name,
     description: '',
     effect,
-    input: { jsonSchema: parts.inputSchema ?? anySchema, parse: ownedBy(parts.parse ?? acceptAny) },
+    input: { jsonSchema: source.inputSchema ?? anySchema, parse: copying(source.parse ?? acceptAny) },
     results,
     acceptsOutput: () => true,
-    client: clientOf(upstream, memoryMs, said),
+    client: clientOf(upstream, memoryMs, policy),
     match,
     windowMs: checked.window ?? defaultWindowMs(match),
     recovery,
-    lookupLagMs: checked.lookupLag ?? lookupLagMs,
-    ...functionsOf(said, results),
+    lookupLagMs: checked.lookupLag ?? lookupLagDefaultMs,
+    ...functionsOf(policy, results),
   };
-  checkParts(tool, { isNatural, memoryMs });
+  refuseContradictions(tool, { isNatural, memoryMs });
   return Object.freeze(tool);
 }
 
@@ -84,8 +86,8 @@ function acceptAny(value: unknown): ParsedInput {
   return { ok: true, value: value as Record<string, unknown> };
 }
 
-/** A copy: what is executed and kept is what was hashed, whatever becomes of the caller's own object meanwhile. */
-function ownedBy(parse: NonNullable<ToolParts['parse']>): NonNullable<ToolParts['parse']> {
+/** Copies the arguments: the caller may change its object, and the arguments that run must be those that were hashed. */
+function copying(parse: NonNullable<ToolSource['parse']>): NonNullable<ToolSource['parse']> {
   return (value) => {
     const parsed = parse(value);
     return parsed.ok ? { ok: true, value: structuredClone(parsed.value) } : parsed;
@@ -105,27 +107,30 @@ function matchOf(effect: Effect, hasResource: boolean): Match {
 
 type Functions = Pick<Tool, 'identity' | 'resource' | 'lookup' | 'gone'>;
 
-function functionsOf(said: GuardPolicy, results: 'value' | 'content'): Functions {
-  const { identity, resource, lookup, gone } = said;
+function functionsOf(policy: GuardPolicy, results: 'value' | 'content'): Functions {
+  const { identity, resource, lookup, gone } = policy;
   const input = (value: unknown) => value as Record<string, unknown>;
-  const result = (value: unknown): unknown => (results === 'content' ? contentOf(value) : value);
-  return {
-    ...(identity ? { identity: (value: unknown) => identity(input(value)) } : {}),
-    ...(resource ? { resource: (value: unknown) => resource(input(value)) } : {}),
-    ...(gone ? { gone: (value: unknown) => result(gone(input(value))) } : {}),
-    ...(lookup
-      ? {
-          lookup: async (value: unknown, { marker, sinceMs, steps, signal }) => {
-            const found = await lookup(input(value), { marker, sinceMs, steps, signal });
-            return found.status === 'found' ? { ...found, result: result(found.result) } : found;
-          },
-        }
-      : {}),
-  } satisfies Functions;
+  const result = (value: unknown): unknown => (results === 'content' ? toContent(value) : value);
+  return defined({
+    identity: identity && ((value: unknown) => identity(input(value))),
+    resource: resource && ((value: unknown) => resource(input(value))),
+    gone: gone && ((value: unknown) => result(gone(input(value)))),
+    lookup: lookup && lookupOf(lookup, result),
+  });
 }
 
-/** A result as MCP has it: content as it is, a text as text, anything else as JSON. */
-export function contentOf(value: unknown): Record<string, unknown> {
+function lookupOf(
+  lookup: NonNullable<GuardPolicy['lookup']>,
+  resultOf: (value: unknown) => unknown,
+): NonNullable<Tool['lookup']> {
+  return async (value, { marker, sinceMs, steps, signal }) => {
+    const found = await lookup(value as Record<string, unknown>, { marker, sinceMs, steps, signal });
+    return found.status === 'found' ? { ...found, result: resultOf(found.result) } : found;
+  };
+}
+
+/** Converts a handler's result to MCP content: text stays text, and any other value becomes JSON. */
+export function toContent(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && 'content' in value && Array.isArray(value.content)) {
     return value as Record<string, unknown>;
   }
@@ -134,7 +139,7 @@ export function contentOf(value: unknown): Record<string, unknown> {
   return { content: [{ type: 'text', text }] };
 }
 
-/** The upstream, as the engine asks for it: the handler has its own client, so there is nothing to open. */
+/** A client that opens nothing, since the handler has its own. It names the upstream for the engine. */
 function clientOf(upstream: Upstream, memoryMs: number, { classify }: GuardPolicy): Client {
   return {
     name: upstream.account,
@@ -143,13 +148,16 @@ function clientOf(upstream: Upstream, memoryMs: number, { classify }: GuardPolic
     memoryMs,
     classify: (error): Classification => {
       if (error instanceof NotExecuted) return 'not_executed';
-      // Of a handler's requests nobody knows which one an error speaks of.
+      // A handler may send several requests, and its error does not say which of them failed.
       return classify?.(error) ?? 'unknown';
     },
   };
 }
 
-function checkParts(tool: GuardTool, { isNatural, memoryMs }: { isNatural: boolean; memoryMs: number }): void {
+function refuseContradictions(
+  tool: UnboundTool,
+  { isNatural, memoryMs }: { isNatural: boolean; memoryMs: number },
+): void {
   const refuse = (why: string): never => {
     throw new McpOnceError('configuration_invalid', `Tool ${JSON.stringify(tool.name)}: ${why}. Nothing was executed.`);
   };
@@ -159,7 +167,8 @@ function checkParts(tool: GuardTool, { isNatural, memoryMs }: { isNatural: boole
   if (recovery.includes('natural') && !tool.resource && !isNatural) {
     refuse('recovery "natural" needs resource(input), or a tool with idempotentHint');
   }
-  if (recovery.includes('natural') && effect === 'delete' && !tool.gone)
+  if (recovery.includes('natural') && effect === 'delete' && !tool.gone) {
     refuse('recovery "natural" of a delete needs gone(input)');
+  }
   if (recovery.includes('resend') && memoryMs === 0) refuse('recovery "resend" needs keyMemory');
 }

@@ -2,29 +2,24 @@ import { refusal } from '../core/call/outcome.ts';
 import { describeError, NotExecuted } from '../core/errors.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RunContext, Upstream } from '../core/tool/types.ts';
+import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../server/jsonrpc-codes.ts';
 import { render } from '../server/render.ts';
 import { inputSchemaOf } from '../server/tool-list.ts';
 import type { GuardEngine } from './engine.ts';
+import { type ListedTool, ListedTools, readToolList } from './listed-tools.ts';
 import type { Operations } from './operations.ts';
-import { contentOf, type GuardTool, guardTool, policiesFor, type ToolParts } from './policy.ts';
+import { buildTool, policiesFor, type ToolSource, toContent, type UnboundTool } from './policy.ts';
 import { Registrations } from './registrations.ts';
-import { callDetails, extraOfOperation, type RawRequest, type RequestHandler } from './request.ts';
-import { neverScoped, type ScopeRule, scopeOrRefusal, unscoped } from './scope.ts';
-import { aroundHandler, type ServerParts } from './server-shape.ts';
-import { type ListedTool, listOf, Shelf } from './shelf.ts';
+import { callDetails, operationExtra, type RawRequest, type RequestHandler } from './request.ts';
+import { neverScoped, type ScopeRule, scopeOrRefusal, scopeUnknown } from './scope.ts';
+import { type ServerShape, wrapHandler } from './server-shape.ts';
 import type { GuardPolicies } from './types.ts';
 
-/** JSON-RPC's codes for a fault of the server, for arguments and for methods that it does not take. */
-const internalError = -32603;
-const invalidParams = -32602;
-const methodNotFound = -32601;
-/** MCP's code for "open this URL first" (2025-11-25, URL elicitation required): nothing was done. */
-const urlElicitationRequired = -32042;
-
+/** What the guard of one server works with. */
 export interface Protection {
   readonly engine: GuardEngine;
   readonly operations: Operations;
-  readonly parts: ServerParts;
+  readonly server: ServerShape;
   readonly upstream: Upstream;
   readonly policies: readonly (GuardPolicies | undefined)[];
   readonly rule: ScopeRule;
@@ -32,132 +27,131 @@ export interface Protection {
 
 /** Puts the guard around a server's `tools/call` and `tools/list`. */
 export function protectServer(protection: Protection): void {
-  const { parts, operations, rule } = protection;
-  const { handlers, high, low } = parts;
-  const partsOf = (listed: ListedTool): ToolParts => ({
+  const { server, operations, rule } = protection;
+  const { handlers, highLevel, lowLevel } = server;
+  const sourceOf = (listed: ListedTool): ToolSource => ({
     ...listed,
     policies: policiesFor(listed.name, ...protection.policies),
     upstream: protection.upstream,
     results: 'content',
     ...registrations?.parserOf(listed),
   });
-  const registrations = high && new Registrations(high, operations, (listed) => void guardTool(partsOf(listed)));
+  const checkPolicy = (listed: ListedTool): void => void buildTool(sourceOf(listed));
+  const registrations = highLevel && new Registrations(highLevel, operations, checkPolicy);
   let innerList: () => RequestHandler | undefined = () => undefined;
-  const shelf = new Shelf({ partsOf, list: () => innerList() });
-  registrations?.onChange(() => shelf.forget());
-  const isOurs = (name: string): boolean => registrations === undefined || registrations.has(name);
-  innerList = aroundHandler(handlers, 'tools/list', (inner) => async (request, extra) => {
-    return listed(await inner(request, extra), shelf, isOurs);
+  const tools = new ListedTools({ sourceOf, list: () => innerList() });
+  registrations?.onChange(() => tools.markStale());
+  const isGuarded = (name: string): boolean => registrations === undefined || registrations.has(name);
+  innerList = wrapHandler(handlers, 'tools/list', (inner) => async (request, extra) => {
+    return withRepeatToken(await inner(request, extra), tools, isGuarded);
   });
-  aroundHandler(handlers, 'tools/call', (inner) => async (request, extra) => {
+  wrapHandler(handlers, 'tools/call', (inner) => async (request, extra) => {
     const name = request.params?.name;
-    if (typeof name !== 'string' || !isOurs(name)) return inner(request, extra);
-    const listedTool = await shelf.find(name, extra);
-    // A high-level server refuses what it does not list; a low-level one may serve it, and that is guarded, too.
-    if (!listedTool && high) return inner(request, extra);
-    const tool = listedTool ?? shelf.unlisted(name);
+    if (typeof name !== 'string' || !isGuarded(name)) return inner(request, extra);
+    const listed = await tools.find(name, extra);
+    // A high-level server refuses a tool that it does not list. A low-level server may run it, so it is guarded.
+    if (!listed && highLevel) return inner(request, extra);
+    const tool = listed ?? tools.unlisted(name);
     if (tool.effect === 'read') return inner(request, extra);
-    return answerCall({ ...protection, shelf, inner, isListed: listedTool !== undefined }, tool, request, extra);
+    return guardRequest({ ...protection, tools, inner, isListed: listed !== undefined }, tool, request, extra);
   });
-  const { connect } = low;
-  low.connect = async (transport) => {
+  const { connect } = lowLevel;
+  lowLevel.connect = async (transport) => {
     if (registrations) warnOfMisspelt(protection, registrations.names());
     if (neverScoped(rule) && carriesNoToken(transport)) {
-      throw unscoped('the store is shared, and a client over stdio has no access token');
+      throw scopeUnknown('the store is shared, and a client over stdio has no access token');
     }
-    return connect.call(low, transport);
+    return connect.call(lowLevel, transport);
   };
 }
 
-/** A policy for a tool that is not there may be meant for one that is, which then goes without it. */
+/** Warns of a policy whose tool does not exist. It may be meant for another tool, which then has no policy. */
 function warnOfMisspelt({ policies, engine }: Protection, names: readonly string[]): void {
   for (const name of policies.flatMap((each) => Object.keys(each ?? {}))) {
     const meant = name.includes('*') || names.includes(name) ? undefined : nearest(name, names);
-    if (meant !== undefined) engine.log.warn(`tools: there is no tool "${name}": did you mean "${meant}"?`);
+    if (meant !== undefined) engine.log.warn(`tools: the server has no tool "${name}": did you mean "${meant}"?`);
   }
 }
 
-/** By its name: either SDK's own, whichever copy. */
+/** Recognises the stdio transport by its class name: the object may come from either SDK, and from any copy of it. */
 function carriesNoToken(transport: object): boolean {
   return /stdio/i.test(transport.constructor?.name ?? '');
 }
 
-/** The server's list, with the argument that asks for a second operation where a tool takes it. */
-function listed(answer: unknown, shelf: Shelf, isOurs: (name: string) => boolean): unknown {
-  const { tools } = listOf(answer);
-  const ours = tools.filter(({ name }) => isOurs(name));
-  const known = new Map(shelf.learn(ours).map((tool) => [tool.name, tool]));
-  const shown = tools.map((each) => {
-    const tool = known.get(each.name);
+/** Adds the argument `repeat_token` to the guarded tools of the server's list. */
+function withRepeatToken(list: unknown, tools: ListedTools, isGuarded: (name: string) => boolean): unknown {
+  const { tools: listed } = readToolList(list);
+  const guarded = listed.filter(({ name }) => isGuarded(name));
+  const learned = new Map(tools.learn(guarded).map((tool) => [tool.name, tool]));
+  const shown = listed.map((each) => {
+    const tool = learned.get(each.name);
     return tool ? { ...each, inputSchema: inputSchemaOf(tool) } : each;
   });
-  return { ...(answer as object), tools: shown };
+  return { ...(list as object), tools: shown };
 }
 
-interface Answering extends Protection {
-  readonly shelf: Shelf;
+/** A request that the guard handles, and the server's own handler. */
+interface GuardedRequest extends Protection {
+  readonly tools: ListedTools;
   readonly inner: RequestHandler;
   readonly isListed: boolean;
 }
 
-/** What a handler says that is no outcome: it goes to the caller as it is, and nothing has been executed. */
-type Passed = { readonly answer: unknown } | { readonly error: unknown };
+/** What a handler answers before it executes anything (a question, for example). The caller gets it unchanged. */
+type PassedThrough = { readonly answer: unknown } | { readonly error: unknown };
 
-async function answerCall(answering: Answering, tool: GuardTool, request: RawRequest, extra: object): Promise<unknown> {
-  const { engine, shelf, rule } = answering;
+async function guardRequest(guarded: GuardedRequest, tool: UnboundTool, request: RawRequest, extra: object) {
+  const { engine, tools, rule } = guarded;
   const params = request.params ?? {};
   if (params.task !== undefined) {
-    const detail = 'it is guarded, and is not run as a task';
+    const detail = 'it is guarded, and a guarded tool does not run as a task';
     return render(refusal(tool.name, { type: 'not_admitted', detail, nextStep: 'Call it without "task"' }));
   }
   const scope = scopeOrRefusal(rule, tool.name, extra);
   if ('type' in scope) return render(scope);
-  let passed: Passed | undefined;
+  const passed: PassedThrough[] = [];
   try {
-    const answer = await engine.handle({
+    const outcome = await engine.handle({
       tool: tool.name,
       arguments: params.arguments,
       scope,
       ...callDetails(params, extra, engine.log),
-      find: (asked) => (asked === tool.name ? tool : shelf.peek(asked)),
+      find: (name) => (name === tool.name ? tool : tools.known(name)),
       run: (name, input, context) => {
         const call = { ...request, params: { ...params, name, arguments: input } };
-        return runHandler(answering, call, extra, context, (what) => {
-          passed = what;
-        });
+        return runHandler(guarded, call, extra, context, (what) => void passed.push(what));
       },
     });
-    // Through a function: the compiler does not see that the callback may have set it.
-    const said = ((): Passed | undefined => passed)();
-    if (said && 'error' in said) throw new PassedError(said.error);
-    return said ? said.answer : render(answer);
+    const last = passed.at(-1);
+    if (last && 'error' in last) throw new PassedError(last.error);
+    return last ? last.answer : render(outcome);
   } catch (error) {
     if (error instanceof PassedError) throw error.cause;
-    engine.log.warn(`${tool.name}: internal fault: ${describeError(error)}`);
-    const message = `${tool.name}: an internal fault of mcp-once. Whether it took effect is in the ledger: call again with the same arguments to learn it.`;
+    engine.log.warn(`${tool.name}: internal error: ${describeError(error)}`);
+    const message = `${tool.name}: internal error of mcp-once. The ledger has the outcome. Call again with the same arguments to get it.`;
     throw Object.assign(new Error(message), { code: internalError });
   }
 }
 
 class PassedError extends Error {
   constructor(cause: unknown) {
-    super('passed on', { cause });
+    super('passed through', { cause });
   }
 }
 
-/** One run of the server's own handler: what it threw counts, not what an SDK makes of it. */
+/** Runs the server's own handler. An error of the author's code stays an error, although the SDKs make a result of it. */
 async function runHandler(
-  { inner, isListed, operations, engine, parts }: Answering,
+  { inner, isListed, operations, engine, server }: GuardedRequest,
   request: RawRequest,
   extra: object,
   context: RunContext,
-  pass: (what: Passed) => void,
+  pass: (what: PassedThrough) => void,
 ): Promise<unknown> {
-  const own = extraOfOperation(extra, context.signal, engine.log);
+  const own = operationExtra(extra, context.signal, engine.log);
   const run = operations.begin(own, context);
   const answer = await inner(request, own).catch((error: unknown) => {
-    // The server's word for "there is no such tool" (MCP 2025-11-25, tools, error handling), of one that it does not list.
-    if (isListed || !isNoSuchTool(error)) throw error;
+    // The server refuses a name that it does not know (MCP 2025-11-25, tools, error handling).
+    if (isListed || !isUnknownTool(error)) throw error;
     pass({ error });
     throw new NotExecuted(describeError(error));
   });
@@ -167,21 +161,21 @@ async function runHandler(
     pass({ error });
     throw new NotExecuted('it asks for a URL to be opened first');
   }
-  if (parts.high && !run.invoked) throw new NotExecuted(textOf(answer));
+  if (server.highLevel && !run.invoked) throw new NotExecuted(refusalText(answer));
   if ((answer as { resultType?: unknown } | null)?.resultType === 'input_required') {
     pass({ answer });
     throw new NotExecuted('it asks the caller for more input');
   }
-  return contentOf(answer);
+  return toContent(answer);
 }
 
-function isNoSuchTool(error: unknown): boolean {
+function isUnknownTool(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === invalidParams || code === methodNotFound;
 }
 
-/** Why a server refused a call without running the tool. */
-function textOf(answer: unknown): string {
-  const [first] = contentOf(answer).content as readonly { text?: unknown }[];
+/** Returns why a server refused a call before it ran the tool. */
+function refusalText(answer: unknown): string {
+  const [first] = toContent(answer).content as readonly { text?: unknown }[];
   return typeof first?.text === 'string' ? first.text : 'the server refused it';
 }

@@ -1,14 +1,17 @@
+import { defined, type JsonSchema } from '../core/json.ts';
+import { declaresProperty } from '../core/key/argument-place.ts';
+import type { ParsedInput } from '../core/tool/types.ts';
+import type { ListedTool } from './listed-tools.ts';
 import type { Operations } from './operations.ts';
-import type { ToolParts } from './policy.ts';
+import type { ToolSource } from './policy.ts';
 import type { HighLevelServer, RegisteredTool } from './server-shape.ts';
-import { type ListedTool, parserOf } from './shelf.ts';
 import type { ToolHints } from './types.ts';
 
 type Handler = (...args: unknown[]) => unknown;
 
 /**
- * The tools that are registered with a high-level server from here on. Their handlers are watched: the SDKs make
- * of what a handler throws a result like any other, and that is not the same to a ledger.
+ * The tools that a high-level server registers from now on. Their handlers are watched: the SDKs turn a handler's error
+ * into a result, and the ledger has to tell the two apart.
  */
 export class Registrations {
   readonly #operations: Operations;
@@ -16,7 +19,7 @@ export class Registrations {
   readonly #tools = new Map<string, RegisteredTool>();
   #changed: () => void = () => {};
 
-  /** @param check throws where a tool's policy contradicts itself: at its registration, not at its first call. */
+  /** @param check throws for a policy that contradicts itself, so that the registration fails and not the first call */
   constructor(server: HighLevelServer, operations: Operations, check: (listed: ListedTool) => void) {
     this.#operations = operations;
     this.#check = check;
@@ -37,18 +40,17 @@ export class Registrations {
     this.#changed = changed;
   }
 
-  /** Checks arguments as the SDK will, before anything is claimed. A tool without a schema takes no arguments. */
-  parserOf({ name, inputSchema }: ListedTool): Pick<ToolParts, 'parse'> {
+  /** Checks arguments as the SDK does, but before the claim. A tool without a schema takes no arguments. */
+  parserOf({ name, inputSchema }: ListedTool): Pick<ToolSource, 'parse'> {
     const registered = this.#tools.get(name);
     if (!registered) return {};
     if (registered.inputSchema === undefined) return { parse: () => ({ ok: true, value: {} }) };
-    const parse = parserOf(registered.inputSchema, inputSchema);
-    return parse ? { parse } : {};
+    return defined({ parse: argumentParser(registered.inputSchema, inputSchema) });
   }
 
   #register(name: string, rest: readonly unknown[], register: HighLevelServer['registerTool']): RegisteredTool {
     const annotations = (rest[0] as { annotations?: ToolHints } | undefined)?.annotations;
-    this.#check({ name, ...(annotations ? { annotations } : {}) });
+    this.#check({ name, ...defined({ annotations }) });
     const handler = rest.at(-1);
     const watched = typeof handler === 'function' ? [...rest.slice(0, -1), this.#watch(handler as Handler)] : rest;
     const registered = register(name, ...watched);
@@ -86,4 +88,46 @@ export class Registrations {
       }
     };
   }
+}
+
+/** The result of a Standard Schema such as zod, valibot or arktype (standardschema.dev, version 1). */
+interface StandardResult {
+  readonly value?: unknown;
+  readonly issues?: readonly { readonly message: string; readonly path?: readonly unknown[] }[] | undefined;
+}
+
+/**
+ * Checks arguments with the schema of a registered tool. Keeps the caller's values, since a schema may transform them, and
+ * drops fields that the schema does not know. The SDK alone checks a schema that is asynchronous.
+ */
+export function argumentParser(schema: unknown, jsonSchema: JsonSchema | undefined): ToolSource['parse'] {
+  const standard = (schema as { '~standard'?: { validate?: unknown } } | undefined)?.['~standard'];
+  const validate = standard?.validate;
+  if (typeof validate !== 'function') return undefined;
+  return (value): ParsedInput => {
+    const given = value as Record<string, unknown>;
+    const result: StandardResult | Promise<StandardResult> = validate.call(standard, structuredClone(given));
+    if (result instanceof Promise) {
+      result.catch(() => undefined);
+      return { ok: true, value: given };
+    }
+    if (result.issues) {
+      const issues = result.issues.map(({ message, path = [] }) => ({ path: pathText(path), message }));
+      return { ok: false, issues };
+    }
+    return { ok: true, value: withoutUnknown(given, result.value, jsonSchema) };
+  };
+}
+
+function withoutUnknown(given: Record<string, unknown>, parsed: unknown, jsonSchema: JsonSchema | undefined) {
+  if (typeof parsed !== 'object' || parsed === null || jsonSchema === undefined) return given;
+  const kept = Object.entries(given).filter(
+    ([name]) => Object.hasOwn(parsed, name) || declaresProperty(jsonSchema, name),
+  );
+  return kept.length === Object.keys(given).length ? given : Object.fromEntries(kept);
+}
+
+function pathText(path: readonly unknown[]): string {
+  const steps = path.map((step) => (typeof step === 'object' && step !== null && 'key' in step ? step.key : step));
+  return steps.map((step) => `/${String(step)}`).join('');
 }

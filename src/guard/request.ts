@@ -1,10 +1,11 @@
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
+import { defined, objectOf } from '../core/json.ts';
 import type { ToolLog } from '../core/tool/types.ts';
 import { hostKeyOf, progressNotifier } from '../server/tool-requests.ts';
-import { signalOf } from './operations.ts';
+import { neverAborts, signalOf } from './operations.ts';
 
-/** A `tools/call` or `tools/list` request as an SDK hands it to a handler. */
+/** A `tools/call` or `tools/list` request, as either SDK passes it to a handler. */
 export interface RawRequest {
   readonly method: string;
   readonly params?: Readonly<Record<string, unknown>> | undefined;
@@ -15,7 +16,7 @@ export type RequestHandler = (request: RawRequest, extra: object) => Promise<unk
 type Notify = (notification: object) => Promise<void>;
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What the two SDKs tell of a request besides itself: v1 in `extra`, v2 in `ctx.mcpReq` and `ctx.http`. */
+/** The context of a request. SDK v1 has it in `extra`, v2 in `ctx.mcpReq` and `ctx.http`. */
 interface SdkExtra {
   readonly _meta?: unknown;
   readonly sendNotification?: Notify;
@@ -24,9 +25,7 @@ interface SdkExtra {
   readonly http?: { readonly req?: { readonly headers?: { get?(name: string): string | null } } };
 }
 
-const neverAborts = new AbortController().signal;
-
-/** What the engine takes from an MCP request. */
+/** Reads the parts of an MCP request that the engine needs. */
 export function callDetails(
   params: Fields,
   extra: object,
@@ -35,27 +34,22 @@ export function callDetails(
   const meta = metaOf(params, extra);
   const hostKey = hostKeyOf(meta, params) ?? headerKey(extra);
   const onWait = progressOf(meta, extra, log);
-  return {
-    meta,
-    signal: signalOf(extra) ?? neverAborts,
-    ...(hostKey === undefined ? {} : { hostKey }),
-    ...(onWait ? { onWait } : {}),
-  };
+  return { meta, signal: signalOf(extra) ?? neverAborts, ...defined({ hostKey, onWait }) };
 }
 
 function metaOf(params: Fields, extra: object): Fields {
   const { _meta, mcpReq } = extra as SdkExtra;
   const meta = _meta ?? mcpReq?._meta ?? params._meta;
-  return typeof meta === 'object' && meta !== null ? (meta as Fields) : {};
+  return objectOf(meta);
 }
 
-/** The HTTP header `Idempotency-Key` of a request that came over HTTP. */
+/** Reads the header `Idempotency-Key` of a request over HTTP. */
 function headerKey(extra: object): unknown {
   const { requestInfo, http } = extra as SdkExtra;
   return requestInfo?.headers?.['idempotency-key'] ?? http?.req?.headers?.get?.('idempotency-key') ?? undefined;
 }
 
-/** Progress while the call waits for another one; undefined when the caller did not ask for it. */
+/** Reports progress while the call waits for another one. Undefined when the caller did not ask for progress. */
 function progressOf(meta: Fields, extra: object, log: ToolLog): ((waitedMs: number) => void) | undefined {
   const { progressToken } = meta;
   const { sendNotification, mcpReq } = extra as SdkExtra;
@@ -67,20 +61,20 @@ function progressOf(meta: Fields, extra: object, log: ToolLog): ((waitedMs: numb
 }
 
 /**
- * What a handler gets instead of the caller's own: a signal that lives as long as the operation, and
- * notifications that cannot fail, since a caller that left must not make an effect's outcome unknown.
+ * Returns the handler's last argument with the operation's signal and with notifications that never reject. Otherwise a
+ * caller that leaves could make the outcome of an effect unknown.
  */
-export function extraOfOperation(extra: object, signal: AbortSignal, log: ToolLog): object {
+export function operationExtra(extra: object, signal: AbortSignal, log: ToolLog): object {
   const { sendNotification, mcpReq } = extra as SdkExtra;
-  const softly =
+  const neverRejecting =
     (notify: Notify): Notify =>
     (notification) =>
       Promise.resolve(notify(notification)).catch((error: unknown) =>
         log.debug(`notification: ${describeError(error)}`),
       );
   if (mcpReq) {
-    const notify = mcpReq.notify ? { notify: softly(mcpReq.notify) } : {};
+    const notify = defined({ notify: mcpReq.notify && neverRejecting(mcpReq.notify) });
     return { ...extra, mcpReq: { ...mcpReq, ...notify, signal } };
   }
-  return { ...extra, signal, ...(sendNotification ? { sendNotification: softly(sendNotification) } : {}) };
+  return { ...extra, signal, ...defined({ sendNotification: sendNotification && neverRejecting(sendNotification) }) };
 }

@@ -1,25 +1,28 @@
 import { defaults } from '../config/defaults.ts';
 import { type RefusalOutcome, refusal } from '../core/call/outcome.ts';
 import type { ToolCall } from '../core/call/types.ts';
+import { defined, isObject, objectOf } from '../core/json.ts';
 import { checkScope, GuardFault } from './options.ts';
 import type { GuardOptions, GuardScope } from './types.ts';
 
-/** The claims of an access token that name its subject for good; RFC 7519 has `sub`. */
+/** The claims that name the subject of an access token. RFC 7519 defines `sub`. */
 const subjectClaims = ['sub', 'subject'] as const;
 
+/** Where the scope of a call comes from. */
 export interface ScopeRule {
-  /** What the author says. */
+  /** The author's option. */
   readonly scope: GuardOptions['scope'];
-  /** What the environment says, of whoever has no token. */
+  /** The scope that the environment names, for calls without a token. */
   readonly fallback: GuardScope | undefined;
-  /** Whether strangers may share the store. */
+  /** True when other people may use the same store. */
   readonly shared: boolean;
 }
 
 /**
- * Whose operation a call is: what the author says, else the subject of the verified token, else nobody in particular.
- * A client id is no subject: one client serves many people.
- * @throws McpOnceError `configuration_invalid` when that cannot be told.
+ * Returns the scope of a call: the author's option, else the subject of the verified token, else the environment's scope,
+ * else a common one. The client id of a token does not count, because one client serves many people.
+ *
+ * @throws McpOnceError `configuration_invalid` when none of them names the scope
  */
 export function scopeFor({ scope, fallback, shared }: ScopeRule, extra: object): ToolCall['scope'] {
   if (scope !== undefined) return checkScope(typeof scope === 'function' ? scope(extra) : scope);
@@ -27,14 +30,14 @@ export function scopeFor({ scope, fallback, shared }: ScopeRule, extra: object):
   if (authInfo !== undefined) {
     const { subject, issuer } = subjectOf(authInfo);
     if (subject !== undefined) return { tenant: fallback?.tenant ?? issuer ?? defaults.tenant, subject };
-    throw unscoped("the access token's authInfo names no subject (authInfo.extra.sub)");
+    throw scopeUnknown("the access token's authInfo names no subject (authInfo.extra.sub)");
   }
   if (fallback !== undefined) return checkScope(fallback);
-  if (shared) throw unscoped('the store is shared, and this call says nothing of its user');
+  if (shared) throw scopeUnknown('the store is shared, and this call does not name its user');
   return { tenant: defaults.tenant, subject: defaults.subject };
 }
 
-/** The same for a call that has to be answered: why not, as a refusal. */
+/** Returns the scope of a call, or the refusal to answer the call with. */
 export function scopeOrRefusal(rule: ScopeRule, tool: string, extra: object): ToolCall['scope'] | RefusalOutcome {
   try {
     return scopeFor(rule, extra);
@@ -46,32 +49,32 @@ export function scopeOrRefusal(rule: ScopeRule, tool: string, extra: object): To
 
 const scopeFailed = { detail: 'scope(extra) failed', nextStep: 'The author of the server has to fix it' };
 
-/** True when only a verified token can say whose a call is. */
+/** True when only a verified token can name the scope of a call. */
 export function neverScoped({ scope, fallback, shared }: ScopeRule): boolean {
   return shared && scope === undefined && fallback === undefined;
 }
 
-export function unscoped(why: string): GuardFault {
+/** Returns the error for a call whose scope is not known. */
+export function scopeUnknown(why: string): GuardFault {
   return new GuardFault(
-    `It is not known whose operation this is: ${why}`,
-    'Pass scope: { tenant, subject } or a function of the request to guard() or protect(), or set MCP_ONCE_SUBJECT',
+    `The scope of this operation is not known: ${why}`,
+    'Pass scope: { tenant, subject }, or a function that returns it, to guard() or protect(), or set MCP_ONCE_SUBJECT',
   );
 }
 
-/** SDK v1 has it in `extra`, v2 in `ctx.http`. */
+/** Reads the token's claims. SDK v1 has them in `extra`, v2 in `ctx.http`. */
 function authInfoOf(extra: object): Readonly<Record<string, unknown>> | undefined {
   const { authInfo, http } = extra as { authInfo?: unknown; http?: { authInfo?: unknown } };
   const found = authInfo ?? http?.authInfo;
-  return typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : undefined;
+  return isObject(found) ? found : undefined;
 }
 
 function subjectOf(authInfo: Readonly<Record<string, unknown>>): { subject?: string; issuer?: string } {
   const { extra } = authInfo;
-  if (typeof extra !== 'object' || extra === null) return {};
-  const claims = extra as Record<string, unknown>;
+  const claims = objectOf(extra);
   const subject = subjectClaims.map((claim) => claims[claim]).find(isName);
   const { iss: issuer } = claims;
-  return { ...(subject === undefined ? {} : { subject }), ...(isName(issuer) ? { issuer } : {}) };
+  return defined({ subject, issuer: isName(issuer) ? issuer : undefined });
 }
 
 function isName(value: unknown): value is string {

@@ -1,10 +1,10 @@
 import { McpOnceError } from '../core/errors.ts';
 import type { RequestHandler } from './request.ts';
 
-/** Where a server of either SDK keeps its handlers, by method. */
+/** The request handlers of a server, by method. Both SDKs keep such a map. */
 type Handlers = Map<string, RequestHandler>;
 
-/** A tool as an `McpServer` has registered it. */
+/** The object that `McpServer` returns for a registered tool. */
 export interface RegisteredTool {
   readonly inputSchema?: unknown;
   update(updates: Readonly<Record<string, unknown>>): void;
@@ -12,28 +12,29 @@ export interface RegisteredTool {
 
 type Register = (name: string, ...rest: unknown[]) => RegisteredTool;
 
-/** The high-level server of either SDK, as far as it is used here. */
+/** The parts of either SDK's high-level server that the guard uses. */
 export interface HighLevelServer {
   registerTool: Register;
-  /** Of SDK v1 only. */
+  /** Exists in SDK v1 only. */
   tool?: Register;
 }
 
-/** A server of either SDK, taken apart. */
-export interface ServerParts {
+/** The parts of a server that the guard uses, for either SDK. */
+export interface ServerShape {
   readonly handlers: Handlers;
-  readonly low: { connect(transport: object): Promise<void> };
+  readonly lowLevel: { connect(transport: object): Promise<void> };
   /** Absent for a low-level server. */
-  readonly high?: HighLevelServer;
+  readonly highLevel?: HighLevelServer;
   readonly name: string | undefined;
 }
 
 /**
- * Takes a server apart by its shape, since there may be two copies of an SDK, and two SDKs. The handlers' map is
- * no public part of either: where it is missing, nothing is guarded and the start fails.
+ * Finds the parts of a server by their shape: there are two SDKs, and a program may have two copies of one. Neither SDK
+ * documents the map of handlers. Without it nothing can be guarded, so the start fails.
+ *
  * @throws McpOnceError `configuration_invalid`
  */
-export function serverParts(server: object): ServerParts {
+export function readServerShape(server: object): ServerShape {
   const { server: inner, registerTool } = server as { server?: unknown; registerTool?: unknown };
   const isHigh = typeof registerTool === 'function' && typeof inner === 'object' && inner !== null;
   const low = isHigh ? inner : server;
@@ -44,43 +45,48 @@ export function serverParts(server: object): ServerParts {
   if (!(handlers instanceof Map)) {
     throw new McpOnceError(
       'configuration_invalid',
-      'protect(server): this is no server of @modelcontextprotocol/sdk 1 or @modelcontextprotocol/server 2, or of a version that is not known, so nothing is guarded. Pass the McpServer or Server itself; for fastmcp wrap each handler with wrap().',
+      'protect(server): this is not a server of @modelcontextprotocol/sdk 1 or @modelcontextprotocol/server 2, or its version is not known. Nothing is guarded. Pass the McpServer or Server itself. For fastmcp, wrap each handler with wrap().',
     );
   }
   return {
     handlers: handlers as Handlers,
-    low: low as ServerParts['low'],
-    ...(isHigh ? { high: server as HighLevelServer } : {}),
+    lowLevel: low as ServerShape['lowLevel'],
+    ...(isHigh ? { highLevel: server as HighLevelServer } : {}),
     name: typeof info?.name === 'string' && info.name !== '' ? info.name.slice(0, 200) : undefined,
   };
 }
 
-/** On a server that is protected; the same in every copy of this package. */
-const mark = Symbol.for('mcp-once.protected');
+/** Marks a protected server. All copies of this package share the symbol. */
+const protectedMark = Symbol.for('mcp-once.protected');
 
 /**
- * One guard a server: of two over one store the inner would wait for the outer, which waits for it.
- * @throws McpOnceError `configuration_invalid` for a server that is protected already, by whichever guard.
+ * Allows one guard per server. With two guards over one store, each would wait for the other.
+ *
+ * @throws McpOnceError `configuration_invalid` for a server that a guard already protects
  */
-export function markProtected({ low }: ServerParts): void {
-  if (Object.hasOwn(low, mark)) {
+export function markProtected({ lowLevel: low }: ServerShape): void {
+  if (Object.hasOwn(low, protectedMark)) {
     throw new McpOnceError(
       'configuration_invalid',
-      'protect(server): this server is protected already. Nothing was executed: protect it once, by one guard.',
+      'protect(server): this server is already protected. Nothing was executed. Protect it once, with one guard.',
     );
   }
-  Object.defineProperty(low, mark, { value: true });
+  Object.defineProperty(low, protectedMark, { value: true });
 }
 
-/** Puts a handler around one that is there, or will be; the one within is asked for with each request. */
-export function aroundHandler(
+/**
+ * Replaces the handler of a method by one that wraps it, also when the server sets its handler later.
+ *
+ * @returns a function that returns the server's current handler
+ */
+export function wrapHandler(
   handlers: Handlers,
   method: string,
   around: (inner: RequestHandler) => RequestHandler,
 ): () => RequestHandler | undefined {
   let inner = handlers.get(method);
   const outer: RequestHandler = async (request, extra) => {
-    if (!inner) throw new Error(`there is no handler for ${method}`);
+    if (!inner) throw new Error(`no handler for ${method}`);
     return around(inner)(request, extra);
   };
   const set = handlers.set;

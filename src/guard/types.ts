@@ -3,219 +3,397 @@ import type { OutcomeCode } from '../core/call/outcome.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../core/tool/types.ts';
 
-/** Whose operation it is. Two subjects never share one. 1 to 200 characters each. */
+/**
+ * The user or service that an operation belongs to. Two subjects never share an operation. Each name has 1 to 200
+ * characters.
+ *
+ * @example
+ * { tenant: 'acme', subject: 'ada@example.com' }
+ */
 export interface GuardScope {
-  /** Default `default`, or the variable `MCP_ONCE_TENANT`. */
+  /**
+   * The organisation of the subject.
+   *
+   * @defaultValue the variable `MCP_ONCE_TENANT`, else `'default'`
+   */
   readonly tenant?: string;
-  /** A stable name of the user or service, as verified by the server; no token, no session id. */
+  /** A stable name that the server has verified. Never a token or a session id: those change while the user stays. */
   readonly subject: string;
 }
 
-/** Tells whose operation a request is, by what a handler gets as its last argument. */
+/**
+ * Returns the scope of a request. It receives the last argument of the tool's handler.
+ *
+ * @example
+ * (extra) => ({ subject: userOf(extra.authInfo).id })
+ */
 export type ScopeOf = {
-  /** A method, so that a function that takes its SDK's own type of request fits. */
+  /** A method, so that a function with the SDK's own parameter type fits. */
   of(extra: object): GuardScope;
 }['of'];
 
-/** What is said of a tool. Everything has a default, by the tool's annotations. */
+/**
+ * How one tool is guarded. Every member has a default that follows from the tool's annotations.
+ *
+ * @example
+ * {
+ *   effect: 'create',
+ *   identity: ({ orderId }) => orderId,
+ *   window: '7d',
+ *   recovery: 'reconcile',
+ *   lookup: async ({ orderId }, { marker }) => {
+ *     const charge = await findCharge({ orderId, marker });
+ *     return charge ? { status: 'found', result: charge } : { status: 'absent' };
+ *   },
+ * }
+ */
 export interface GuardPolicy {
   /**
-   * What a call does. Default by the annotations: `readOnlyHint` is `read`, which is not guarded;
-   * `idempotentHint` is `update`; anything else `create`.
+   * What a call does. A `read` is not guarded.
+   *
+   * @defaultValue by annotation: `readOnlyHint` is `'read'`, `idempotentHint` is `'update'`, anything else is `'create'`
    */
   readonly effect?: Effect;
-  /** How a repeat is recognised. Default by effect: `create` identical; others `latest` with a resource, else `same-call`. */
+  /**
+   * How the guard recognises a repeat.
+   *
+   * @defaultValue `'identical'` for `create`; for other effects `'latest'` where `resource` is set, else `'same-call'`
+   */
   readonly match?: Match;
-  /** How long a repeat means the same operation, from its end. Default by match: 24 h, 2 min, 10 min. */
+  /**
+   * How long a repeat means the same operation, counted from the end of the operation. 0 to 366 days.
+   *
+   * @defaultValue by match: `'24h'` for `identical`, `'2m'` for `latest`, `'10m'` for `same-call`
+   */
   readonly window?: Duration;
-  /** The business key: what makes two inputs the same operation. No free text. */
+  /**
+   * Returns the business key: two inputs with equal keys are one operation. Leave free text out.
+   *
+   * @defaultValue all arguments
+   */
   identity?(input: Readonly<Record<string, unknown>>): unknown;
-  /** The thing that is written, for `latest`. */
+  /** Returns the thing that the call writes. Needed for `match: 'latest'`. */
   resource?(input: Readonly<Record<string, unknown>>): unknown;
-  /** What to do about an unknown outcome. Default `refuse`; with `idempotentHint`, `natural`. */
+  /**
+   * What the guard does about an unknown outcome. It tries a list in order.
+   *
+   * @defaultValue `'natural'` for a tool with `idempotentHint`, else `'refuse'`
+   */
   readonly recovery?: Recovery | readonly Recovery[];
-  /** Asks the upstream for the effect by its marker; needed for `reconcile`. `result` is what the handler would have returned. */
+  /**
+   * Asks the upstream for the effect by its marker. Needed for `recovery: 'reconcile'`. The `result` of a `found` effect
+   * is the value that the handler would have returned.
+   */
   lookup?(
     input: Readonly<Record<string, unknown>>,
     context: Omit<LookupContext, 'client' | 'log'>,
   ): Promise<LookupAnswer>;
-  /** How long an effect may take to show in `lookup`. Default 1 min. */
+  /**
+   * How long an effect may take to appear in `lookup`. 0 to 1 day.
+   *
+   * @defaultValue `'1m'`
+   */
   readonly lookupLag?: Duration;
-  /** The handler's answer of a delete whose thing is already gone; needed for `natural` on a delete. */
+  /** Returns the handler's result for a delete whose target no longer exists. Needed for `recovery: 'natural'` on a delete. */
   gone?(input: Readonly<Record<string, unknown>>): unknown;
-  /** How long the upstream remembers an idempotency key; needed for `resend`. */
+  /**
+   * How long the upstream remembers an idempotency key. Needed for `recovery: 'resend'`. 0 to 3,660 days.
+   *
+   * @defaultValue `0`: the upstream takes no idempotency keys
+   */
   readonly keyMemory?: Duration;
-  /** What a thrown error says about the effect. Default: `NotExecuted` no effect, anything else unknown. */
+  /**
+   * Says what a thrown error means for the effect.
+   *
+   * @defaultValue `'not_executed'` for `NotExecuted`, `'unknown'` for any other error
+   */
   classify?(error: unknown): Classification;
 }
 
-/** Policies by tool name; `*` stands for any characters. Of two that match, the later one wins, part by part. */
+/**
+ * Policies by tool name. `*` stands for any characters. Where several names match, a later policy overrides the members
+ * of an earlier one.
+ *
+ * @example
+ * { '*': { window: '1h' }, 'create_*': { effect: 'create' }, get_invoice: { effect: 'read' } }
+ */
 export type GuardPolicies = Readonly<Record<string, GuardPolicy>>;
 
-/** What `guard` takes. Every option has a default. */
+/**
+ * The options of `guard`. Every option has a default.
+ *
+ * @example
+ * const once = await guard({ store: 'redis://localhost:6379', name: 'billing', wait: '30s' });
+ */
 export interface GuardOptions {
   /**
    * Where operations are kept: `sqlite:PATH`, `redis://...`, `rediss://...`, `memory:`, or a Keyv instance.
-   * Default: the variable `MCP_ONCE_STORE`, else a SQLite file in the user's data directory.
+   *
+   * @defaultValue the variable `MCP_ONCE_STORE`, else a SQLite file in the user's data directory
    */
   readonly store?: string | Keyv;
   /**
-   * Says that no other process uses the Keyv store, which has no atomic step of its own. Needed for a Keyv
-   * instance that is neither Redis nor our SQLite: two processes would both execute.
+   * Confirms that no other process uses the Keyv store. Needed for a Keyv instance that is neither Redis nor mcp-once's
+   * SQLite: such a store has no atomic operation, so that two processes would both execute.
+   *
+   * @defaultValue `false`
    */
   readonly singleProcess?: boolean;
   /**
-   * Names the program whose tools these are: equal calls of two programs on one store are two operations. 1 to 200
-   * characters, the same on all machines. Default: the MCP server's own name. Of functions and wrapped handlers: one
-   * name for all that name the same `store` in their code, else the path of the script; needed where the environment
-   * names a shared store.
+   * Names the program that the tools belong to, in 1 to 200 characters. Equal calls of two programs on one store are two
+   * operations. Use the same name on all machines.
+   *
+   * For functions and wrapped handlers the default is one common name where the code sets `store`, else the path of the
+   * script. The option is required for them where `MCP_ONCE_STORE` names a shared store.
+   *
+   * @defaultValue the name of the MCP server
    */
   readonly name?: string;
   /**
-   * Whose operation a call is. Default: the subject of the verified access token (`extra.authInfo.extra.sub`) where
-   * there is one, else the variables `MCP_ONCE_TENANT` and `MCP_ONCE_SUBJECT`, else `local`, which a shared store refuses.
+   * The scope of a call, or a function that returns it.
+   *
+   * @defaultValue the subject of the verified access token (`extra.authInfo.extra.sub`), else the variables
+   * `MCP_ONCE_TENANT` and `MCP_ONCE_SUBJECT`, else the subject `'local'`, which a shared store refuses
    */
   readonly scope?: GuardScope | ScopeOf;
+  /**
+   * Policies for tools whose annotations do not say enough.
+   *
+   * @defaultValue `{}`: the annotations decide
+   */
   readonly tools?: GuardPolicies;
-  /** Signs repeat tokens, 32 characters or more. Default: the variable `MCP_ONCE_SECRET`, else one made once and kept in the store. */
+  /**
+   * Signs repeat tokens. At least 32 characters.
+   *
+   * @defaultValue the variable `MCP_ONCE_SECRET`, else a random secret that is kept in the store
+   */
   readonly secret?: string;
-  /** How long an identical call waits for the one in flight. Keep it under the clients' time-out. Default 45s. 1s to 10m. */
+  /**
+   * How long an identical call waits for the one in flight. Keep it below the clients' time-out. 1 s to 10 min.
+   *
+   * @defaultValue `'45s'`
+   */
   readonly wait?: Duration;
-  /** How long one run of a handler may take before it is cut off. Default 10m. 1s to 24h. */
+  /**
+   * How long one run of a handler may take before the guard cuts it off. 1 s to 24 h.
+   *
+   * @defaultValue `'10m'`
+   */
   readonly maxRun?: Duration;
-  /** How long a claim holds without renewal. Default 10s. 500ms to 5m, shorter than `wait`. */
+  /**
+   * How long a claim holds without renewal. 500 ms to 5 min, and shorter than `wait`.
+   *
+   * @defaultValue `'10s'`
+   */
   readonly lease?: Duration;
-  /** How long `close` waits for what executes. Default 30s. 0 to 10m. */
+  /**
+   * How long `close` waits for running handlers. 0 to 10 min.
+   *
+   * @defaultValue `'30s'`
+   */
   readonly drain?: Duration;
-  /** The largest result that is kept for replays, in bytes of JSON. Default 262144. 1024 to 16777216. */
+  /**
+   * The largest result that is kept for replays, in bytes of JSON. 1,024 to 16,777,216.
+   *
+   * @defaultValue `262_144`
+   */
   readonly resultBytesMax?: number;
-  /** What is logged, to stderr. Default `warn`. */
+  /**
+   * The least severe messages that are written to stderr.
+   *
+   * @defaultValue `'warn'`
+   */
   readonly logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
-/** What `protect` takes for one server, over the guard's own. */
+/**
+ * The options of `protect` for one server. They override those of the guard.
+ *
+ * @example
+ * once.protect(server, { tools: { 'send_*': { window: '1h' } } });
+ */
 export interface ProtectOptions {
+  /** Policies for this server's tools. They override the guard's, member by member. @defaultValue `{}` */
   readonly tools?: GuardPolicies;
+  /** The scope of this server's calls. @defaultValue the guard's `scope` */
   readonly scope?: GuardOptions['scope'];
+  /** Names the server, in 1 to 200 characters. @defaultValue the guard's `name`, else the server's own name */
   readonly name?: string;
 }
 
-/** The operation that a handler executes. */
+/**
+ * The operation that a handler executes.
+ *
+ * @example
+ * const { id } = await operation.step('create', (idempotencyKey) => api.createInvoice(input, { idempotencyKey }));
+ * await operation.step('send', (idempotencyKey) => api.sendInvoice(id, { idempotencyKey }));
+ */
 export interface Operation {
   /**
-   * The key to send upstream with the one request that the handler makes: the same when that request is sent
-   * again, another one for another effect. With several requests use `step`. A UUID.
+   * The key to send upstream with the handler's only request, a UUID. It stays the same when that request is sent again,
+   * and differs for another effect. A handler with several requests uses `step` instead.
    */
   readonly idempotencyKey: string;
-  /** To be written upstream with the effect (metadata, reference), so that `lookup` finds it. */
+  /** The text to write upstream with the effect (in metadata or a reference), so that `lookup` finds the effect. */
   readonly marker: string;
-  /** 1, and one more after each definite failure. */
+  /** Counts the executions, from 1. A new one starts only after a definite failure. */
   readonly attempt: number;
   /**
-   * Runs one request with an idempotency key of its own and keeps its result, so that a repeat goes on from
-   * there. One after the other; a name is used once; the result must be JSON.
+   * Runs one request with its own idempotency key and keeps its result, so that a repeat continues from there. Steps run
+   * one after another. Use each name once. The result must be JSON.
    */
   step<T>(name: string, send: (idempotencyKey: string) => Promise<T>): Promise<T>;
-  /** Keeps the answer of a read that later steps depend on. */
+  /** Keeps the answer of a read that later steps depend on. Use each name once. The answer must be JSON. */
   read<T>(name: string, ask: () => Promise<T>): Promise<T>;
-  /** Aborts at `maxRun` or when the guard closes, never because a caller left. */
+  /** Aborts at `maxRun` or when the guard closes. It does not abort when the caller leaves. */
   readonly signal: AbortSignal;
 }
 
-/** The hints of MCP that decide how a tool is guarded (2025-11-25, `ToolAnnotations`). */
+/** The MCP annotations that decide how a tool is guarded (2025-11-25, `ToolAnnotations`). */
 export interface ToolHints {
+  /** The tool changes nothing: it is not guarded. @defaultValue `false` */
   readonly readOnlyHint?: boolean | undefined;
+  /** Repeating the call with the same arguments has no further effect. @defaultValue `false` */
   readonly idempotentHint?: boolean | undefined;
 }
 
-/** A tool by its name, with what else is known of it. */
+/**
+ * A tool's name, with its policy and the parts of its MCP definition that matter to the guard.
+ *
+ * @example
+ * { name: 'create_invoice', effect: 'create', window: '1h' }
+ */
 export interface GuardedTool extends GuardPolicy {
   readonly name: string;
   readonly annotations?: ToolHints;
-  /** JSON Schema: which fields may be null, and what their defaults are. Arguments are not checked against it. */
+  /** JSON Schema. Says which fields may be null and what their defaults are. The guard does not validate arguments with it. */
   readonly inputSchema?: Readonly<Record<string, unknown>>;
 }
 
-/** A call of a function that is no MCP tool. */
+/**
+ * A call of a function that is not an MCP tool.
+ *
+ * @example
+ * const outcome = await once.run({ tool: 'send_mail', arguments: { to, subject } }, (input) => sendMail(input));
+ */
 export interface RunCall<Input extends object = Record<string, unknown>> {
   readonly tool: string | GuardedTool;
-  /** JSON. A `repeat_token` in it is taken off and used. */
+  /** The arguments, as JSON. The guard takes a `repeat_token` out of them and uses it. */
   readonly arguments: Input;
+  /** @defaultValue the guard's `scope` */
   readonly scope?: GuardScope;
-  /** A key of the host program (never of the model): it alone names the operation. 1 to 255 characters. */
+  /**
+   * A key that the calling program has made, in 1 to 255 characters. It names the operation instead of the arguments. A
+   * model must never choose it.
+   */
   readonly idempotencyKey?: string;
-  /** The `repeatToken` of a replay, when a second, identical operation is really wanted. */
+  /** The `repeatToken` of a replay. It asks for a second, identical operation. */
   readonly repeatToken?: string;
-  /** Aborts when the caller leaves. What is dispatched goes on, and is settled. */
+  /** Aborts when the caller leaves. A request that was already sent continues, and its outcome is stored. */
   readonly signal?: AbortSignal;
 }
 
-/** How a call ended. */
+/**
+ * The outcome of a call.
+ *
+ * @example
+ * if (outcome.code === 'succeeded') return outcome.result;
+ * throw new Error(outcome.message);
+ */
 export type RunOutcome<Result> = RunSuccess<Result> | RunRefusal;
 
-/** It took effect, now or before. */
+/** The operation took effect, in this call or in an earlier one. */
 export interface RunSuccess<Result> {
   readonly code: 'succeeded';
   readonly result: Result;
-  /** True when nothing was executed for this call, and `result` is the stored one. */
+  /** True when this call executed nothing and `result` is the stored one. */
   readonly replayed: boolean;
-  /** The operation's name in the ledger; absent for what is not guarded. */
+  /** The operation's key in the ledger. Absent for a tool that is not guarded. */
   readonly operation?: string;
   /** ISO 8601. */
   readonly firstExecutedAt?: string;
+  /** Pass it as `repeatToken` to execute an identical operation again. */
   readonly repeatToken?: string;
 }
 
-/** It was not executed, or its outcome is not known: `message` says which, and what to do next. */
+/** This call executed nothing, or its outcome is unknown. `message` says which, and what to do next. */
 export interface RunRefusal {
   readonly code: OutcomeCode;
   readonly message: string;
+  /** The operation's key in the ledger. */
   readonly operation?: string;
+  /** When a further try makes sense, in ms from now. */
   readonly retryAfterMs?: number;
-  /** The arguments that differ from the first call's, of a conflict. */
+  /** The arguments that differ from those of the first call, for a conflict. */
   readonly fields?: readonly string[];
+  /** The result of the first call, for a conflict. */
   readonly firstResult?: unknown;
+  /** Pass it as `repeatToken` to execute the operation in spite of the refusal. */
   readonly repeatToken?: string;
 }
 
-/** What a handler of an MCP framework returns: content, as MCP has it. */
+/** The result of an MCP framework's handler: MCP content. */
 export interface ContentAnswer {
   readonly content: readonly object[];
   readonly isError?: boolean | undefined;
 }
 
-/** An MCP server of one of the SDKs, by its shape: `McpServer` or the low-level `Server`, version 1 or 2. */
+/** An MCP server of an official SDK: `McpServer` or the low-level `Server`, version 1 or 2. Recognised by its shape. */
 export interface ServerLike {
   connect(transport: never): Promise<void>;
 }
 
-/** Guards handlers. Made by `guard`. */
+/**
+ * Guards handlers. `guard` creates it.
+ *
+ * @example
+ * const once = await guard();
+ * once.protect(server);
+ * server.registerTool('create_invoice', { inputSchema }, handler);
+ */
 export interface Guard {
   /**
-   * Guards an MCP server's tools: of an `McpServer` those registered from here on, of a low-level `Server` all.
-   * Call it before `connect`.
-   * @throws McpOnceError `configuration_invalid` for something that is no server of a known SDK.
+   * Guards an MCP server's tools: all tools of a low-level `Server`, and the tools of an `McpServer` that are registered
+   * after this call. Call it before `connect`.
+   *
+   * @throws McpOnceError `configuration_invalid` for a value that is not a server of a known SDK
    */
   protect(server: ServerLike, options?: ProtectOptions): void;
   /**
-   * The operation that a handler is called for.
-   * @param extra the handler's own last argument.
-   * @throws McpOnceError `tool_invalid` outside a guarded call.
+   * Returns the operation that a handler runs for.
+   *
+   * @param extra the last argument of the handler
+   * @throws McpOnceError `tool_invalid` outside a guarded call
+   * @example
+   * const { idempotencyKey } = once.operation(extra);
    */
   operation(extra: object): Operation;
-  /** A handler of a framework that speaks MCP (fastmcp, say), guarded: replays and refusals are content. */
+  /**
+   * Guards a handler of a framework that uses MCP content, for example fastmcp. Replays and refusals are content, too.
+   *
+   * @example
+   * server.addTool({ name: 'create', execute: once.wrap('create', async (input) => ({ content: await create(input) })) });
+   */
   wrap<Input extends object, Context extends object, Result extends ContentAnswer>(
     tool: string | GuardedTool,
     handler: (input: Input, context: Context) => Promise<Result>,
   ): (input: Input, context: Context) => Promise<Result>;
   /**
-   * Executes a function at most once. Never rejects for what `execute` throws: that is an outcome.
-   * @throws McpOnceError `configuration_invalid` when it is not known whose operation it is.
+   * Executes a function at most once. An error that `execute` throws is an outcome: the promise does not reject for it.
+   *
+   * @throws McpOnceError `configuration_invalid` when the scope is not known
+   * @example
+   * const outcome = await once.run({ tool: 'charge', arguments: { orderId } }, (input, { idempotencyKey }) =>
+   *   api.charge(input, { idempotencyKey }),
+   * );
    */
   run<Input extends object, Result>(
     call: RunCall<Input>,
     execute: (input: Input, operation: Operation) => Promise<Result>,
   ): Promise<RunOutcome<Result>>;
-  /** Begins nothing more, waits for what executes, settles the rest as unknown, and closes the store. Bounded. */
+  /**
+   * Starts no further handler and waits up to `drain` for the running ones. Then stores the outcome of the rest as
+   * unknown, and closes the store. The wait is bounded.
+   */
   close(): Promise<void>;
 }

@@ -115,7 +115,7 @@ test.each(Object.keys(servers))('%s: a second guard of one server is refused, as
     await openGuard({ store: `sqlite:${folder}/l` }),
   ];
   one.protect(server.server);
-  expect(() => two.protect(server.server)).toThrow(/protected already/);
+  expect(() => two.protect(server.server)).toThrow(/already protected/);
 });
 
 test('close() while a handler runs: what it did is not done again, and nothing begins any more', async () => {

@@ -1,9 +1,10 @@
 import { Keyv } from 'keyv';
 import { describe, expect, it } from 'vitest';
+import { readToolList } from '../../src/guard/listed-tools.ts';
 import { guardSettings } from '../../src/guard/options.ts';
-import { contentOf, guardTool, policiesFor } from '../../src/guard/policy.ts';
+import { buildTool, policiesFor, toContent } from '../../src/guard/policy.ts';
+import { argumentParser } from '../../src/guard/registrations.ts';
 import { scopeFor } from '../../src/guard/scope.ts';
-import { listOf, parserOf } from '../../src/guard/shelf.ts';
 import type { GuardPolicy, ToolHints } from '../../src/guard/types.ts';
 import { z } from '../../src/index.ts';
 import { keysText } from '../support/encryption.ts';
@@ -13,7 +14,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 
 function toolOf(annotations: ToolHints, policy: GuardPolicy = {}) {
-  const { effect, match, windowMs, recovery } = guardTool({
+  const { effect, match, windowMs, recovery } = buildTool({
     name: 'a_tool',
     annotations,
     policies: [policy],
@@ -139,27 +140,30 @@ describe('scopeFor', () => {
 
 describe('what a server says', () => {
   it('is read by its shape', () => {
-    expect(listOf(undefined)).toEqual({ tools: [], nextCursor: undefined });
-    expect(listOf({ tools: [{ name: 'a' }, 5], nextCursor: 'n' })).toEqual({ tools: [{ name: 'a' }], nextCursor: 'n' });
-    expect(contentOf('x')).toEqual({ content: [{ type: 'text', text: 'x' }] });
-    expect(contentOf({ a: 1 })).toEqual({ content: [{ type: 'text', text: '{"a":1}' }] });
-    expect(contentOf({ structuredContent: { a: 1 } })).toEqual({ structuredContent: { a: 1 }, content: [] });
-    expect(contentOf(undefined)).toEqual({ content: [{ type: 'text', text: 'null' }] });
+    expect(readToolList(undefined)).toEqual({ tools: [], nextCursor: undefined });
+    expect(readToolList({ tools: [{ name: 'a' }, 5], nextCursor: 'n' })).toEqual({
+      tools: [{ name: 'a' }],
+      nextCursor: 'n',
+    });
+    expect(toContent('x')).toEqual({ content: [{ type: 'text', text: 'x' }] });
+    expect(toContent({ a: 1 })).toEqual({ content: [{ type: 'text', text: '{"a":1}' }] });
+    expect(toContent({ structuredContent: { a: 1 } })).toEqual({ structuredContent: { a: 1 }, content: [] });
+    expect(toContent(undefined)).toEqual({ content: [{ type: 'text', text: 'null' }] });
   });
 
   it('is checked by the schema of the registration: what was sent is kept, what is not known is dropped', () => {
     const schema = z.object({ a: z.string().transform(Number), b: z.number().optional() });
     const jsonSchema = { type: 'object', properties: { a: { type: 'string' }, b: { type: 'number' } } };
-    const parse = parserOf(schema, jsonSchema);
+    const parse = argumentParser(schema, jsonSchema);
     expect(parse?.({ a: '5', c: 1 })).toEqual({ ok: true, value: { a: '5' } });
     expect(parse?.({ a: 5 })).toMatchObject({ ok: false, issues: [{ path: '/a' }] });
-    const renames = parserOf(
+    const renames = argumentParser(
       z.object({ a: z.string() }).transform(({ a }) => ({ b: a })),
       jsonSchema,
     );
     expect(renames?.({ a: 'x' })).toEqual({ ok: true, value: { a: 'x' } });
-    expect(parserOf({ type: 'object' }, jsonSchema)).toBeUndefined();
-    const later = parserOf(z.object({ a: z.string().refine(async () => true) }), jsonSchema);
+    expect(argumentParser({ type: 'object' }, jsonSchema)).toBeUndefined();
+    const later = argumentParser(z.object({ a: z.string().refine(async () => true) }), jsonSchema);
     expect(later?.({ a: 'x' })).toEqual({ ok: true, value: { a: 'x' } });
   });
 });

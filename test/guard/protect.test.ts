@@ -445,7 +445,7 @@ describe('protect', () => {
     clients.push(client);
     const params = { name: 'create_invoice', arguments: { customer: 'ada' }, task: { ttl: 1_000 } };
     const answer = await client.request({ method: 'tools/call', params }, z.looseObject({ content: z.unknown() }));
-    expect(JSON.stringify(answer.content)).toContain('is not run as a task. Nothing was executed');
+    expect(JSON.stringify(answer.content)).toContain('does not run as a task. Nothing was executed');
     expect(effects).toEqual([]);
   });
 
@@ -453,7 +453,7 @@ describe('protect', () => {
     const once = await openGuard();
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     once.protect(server);
-    expect(() => once.protect(server)).toThrow(/protected already/);
+    expect(() => once.protect(server)).toThrow(/already protected/);
     expect(() => once.protect({ connect: async () => {} })).toThrow(/no server of @modelcontextprotocol/);
     expect(() => once.operation({})).toThrow(/not the last argument of a handler/);
   });
@@ -481,7 +481,7 @@ describe('whose operation it is', () => {
     const client = await served('Server of SDK 1', await openGuard({ store: shared }), [tool]);
     const { text, answer } = await callTool(client, 'create_invoice', { customer: 'ada' });
     expect(answer.isError).toBe(true);
-    expect(text).toMatch(/not known whose operation this is.*Nothing was executed/);
+    expect(text).toMatch(/scope of this operation is not known.*Nothing was executed/);
     expect(effects).toEqual([]);
   });
 

@@ -44,7 +44,7 @@ describe('run', () => {
     const once = await openGuard();
     let effects = 0;
     const misspelt = { tol: 'create_invoice', arguments: {} } as unknown as typeof call;
-    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/names no tool.*Nothing was executed/);
+    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/does not name its tool.*Nothing was executed/);
     expect(effects).toBe(0);
   });
 
@@ -107,7 +107,7 @@ describe('run', () => {
 
   it('refuses an unscoped call on a shared store, and executes nothing once it is closed', async () => {
     const shared = await openGuard({ store: 'redis://127.0.0.1:1' });
-    await expect(shared.run(call, async () => 1)).rejects.toThrow(/not known whose operation/);
+    await expect(shared.run(call, async () => 1)).rejects.toThrow(/scope of this operation is not known/);
     const once = await openGuard();
     await once.close();
     let effects = 0;
