@@ -43,8 +43,8 @@ function resultOf(answer: Outcome) {
 
 const alice = { name: 'Alice', email: 'alice@example.com' };
 
-describe('what is heavy opens on first use', () => {
-  test('neither ledger nor sandbox exists before the first call', async () => {
+describe('the ledger of an app', () => {
+  test('does not exist before the first call', async () => {
     const folder = temporaryFolder();
     const { app, config, call } = await appIn(folder);
     expect(app.catalog.find('create_invoice')).toBeDefined();
@@ -54,7 +54,7 @@ describe('what is heavy opens on first use', () => {
     expect(existsSync(join(folder, 'mcp-once', 'sandbox.sqlite'))).toBe(true);
   });
 
-  test('a ledger that cannot be opened refuses each call, and is opened again when it can be', async () => {
+  test('refuses each call while it cannot be opened, and opens later', async () => {
     const folder = temporaryFolder();
     const store = join(folder, 'later', 'ledger.sqlite');
     const { call } = await appIn(folder, { MCP_ONCE_STORE: `sqlite:${store}` });
@@ -64,7 +64,7 @@ describe('what is heavy opens on first use', () => {
     expect(resultOf(await call(alice)).replayed).toBe(false);
   });
 
-  test('first calls at the same time share one ledger', async () => {
+  test('opens once for concurrent first calls', async () => {
     const { call } = await appIn(temporaryFolder());
     const answers = await Promise.all(Array.from({ length: 8 }, () => call(alice)));
     const ids = new Set(answers.map((answer) => JSON.stringify(resultOf(answer).result)));
@@ -73,7 +73,7 @@ describe('what is heavy opens on first use', () => {
   });
 });
 
-test('two sandboxes on one ledger are two upstreams', async () => {
+test('treats two sandboxes on one ledger as two upstreams', async () => {
   const folder = temporaryFolder();
   const store = { MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}` };
   const sandboxed = async (name: string) => {
@@ -88,7 +88,7 @@ test('two sandboxes on one ledger are two upstreams', async () => {
 });
 
 describe('the secret of repeat tokens', () => {
-  test('is shared by all who use one store: a token of one is good for another', async () => {
+  test("is shared by all apps on one store: one accepts the other's token", async () => {
     const folder = temporaryFolder();
     const [one, other] = [await appIn(folder), await appIn(folder)];
     const first = resultOf(await one.call(alice));
@@ -99,7 +99,7 @@ describe('the secret of repeat tokens', () => {
     expect(await one.call({ ...alice, repeat_token: 'forged' })).toMatchObject({ code: 'invalid_repeat_token' });
   });
 
-  test('may be given, and then counts', async () => {
+  test('comes from MCP_ONCE_SECRET when it is set', async () => {
     const folder = temporaryFolder();
     const one = await appIn(folder, { MCP_ONCE_SECRET: 'a'.repeat(32) });
     const other = await appIn(folder, { MCP_ONCE_SECRET: 'b'.repeat(32) });
@@ -124,7 +124,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     return database.prepare<[], string>('SELECT value FROM entries ORDER BY key').pluck().all();
   };
 
-  test('everything is sealed, the secret of repeat tokens, too', async () => {
+  test('the app seals every entry, also the secret of repeat tokens', async () => {
     const folder = temporaryFolder();
     const { call } = await onFile(folder, 'a');
     resultOf(await call(alice));
@@ -140,7 +140,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     expect(stored(control).map((entry) => JSON.parse(entry).value.kind)).toEqual(['operation', 'secret']);
   });
 
-  test('the secret follows the first key, so that the old one can be dropped, and stays the same', async () => {
+  test('the app seals the secret again with the first key, so that the old key can be removed', async () => {
     const folder = temporaryFolder();
     const before = await onFile(folder, 'a');
     resultOf(await before.call(alice));
@@ -154,7 +154,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     expect(again.replayed).toBe(false);
   });
 
-  test('a secret whose key is lost can be forgotten, and then a new one is made', async () => {
+  test('an operator can forget a secret whose key is lost, and the next app creates a new one', async () => {
     const folder = temporaryFolder();
     const before = await onFile(folder, 'a');
     resultOf(await before.call(alice));
@@ -174,7 +174,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     expect(await call({ ...alice, repeat_token: repeatToken })).toMatchObject({ code: 'invalid_repeat_token' });
   });
 
-  test('a secret that was kept in clear is sealed by the next who reads it', async () => {
+  test('the next reader seals a secret that was stored in clear', async () => {
     const folder = temporaryFolder();
     const plain = await onFile(folder);
     resultOf(await plain.call(alice));
@@ -190,7 +190,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
 });
 
 describe('draining', () => {
-  test('waits for what executes, and begins nothing more', async () => {
+  test('waits for running executions and begins no further one', async () => {
     const { app, call } = await appIn(temporaryFolder());
     const claimed = eventOf('claimed');
     const running = call(alice);
@@ -202,13 +202,13 @@ describe('draining', () => {
     expect(await call({ ...alice, name: 'Bob' })).toMatchObject({ type: 'refusal' });
   });
 
-  test('of a server that did nothing ends at once', async () => {
+  test('ends at once when nothing has run', async () => {
     const { app } = await appIn(temporaryFolder());
     expect(await app.drain()).toBe(0);
   });
 });
 
-test('what a caller takes for the name of a tool is logged up to the length of one', () => {
+test('logs an unknown tool name up to the longest length of a name', () => {
   const logged: unknown[] = [];
   const take: Log['info'] = (message, fields) => logged.push([message, fields]);
   onTestFinished(logEvents({ debug: take, info: take, warn: take, error: take }));
@@ -218,7 +218,7 @@ test('what a caller takes for the name of a tool is logged up to the length of o
 });
 
 describe('instructions', () => {
-  test('say that nothing real is billed where the sandbox is used, and only there', async () => {
+  test('say that nothing real is billed when the sandbox is used, and only then', async () => {
     const sandboxed = (await appIn(temporaryFolder())).app;
     expect(sandboxed.upstreams).toContainEqual(expect.objectContaining({ origin: 'mcp-once-sandbox' }));
     expect(sandboxed.instructions(sandboxed.catalog.tools)).toContain('Nothing real is billed');
@@ -228,7 +228,7 @@ describe('instructions', () => {
     expect(real.instructions(real.catalog.tools)).toContain('repeat_token');
   });
 
-  test("another provider's sandbox says nothing about what Stripe bills", async () => {
+  test("do not mention Stripe's billing for another provider's sandbox", async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'tools'));
     writeFileSync(join(folder, 'tools', 'pay.mjs'), toolInSandbox);

@@ -8,7 +8,7 @@ const toolPackages = ['stripe', 'nodemailer'];
 
 const evaluate = (script: string) => loadedBy('--input-type=module', '--eval', script);
 
-test('control: a package that a process imports or requires is seen', async () => {
+test('control: the coverage shows a package that a process imports or requires', async () => {
   const { packages } = await evaluate(`
     import { createRequire } from 'node:module';
     await import('stripe');
@@ -17,7 +17,7 @@ test('control: a package that a process imports or requires is seen', async () =
   expect(packages).toEqual(expect.arrayContaining(toolPackages));
 });
 
-test('a process that guards a function loads no package of a shipped tool', async () => {
+test('guard loads no package of a shipped tool', async () => {
   const { stdout, own, packages } = await evaluate(`
     import { guard } from 'mcp-once';
     const once = await guard({ store: 'memory:' });

@@ -43,7 +43,7 @@ function stage() {
   return { seen, begin, add: () => serve(tools), remove: () => serve([]) };
 }
 
-test('a client that came back and has left again is closed when what began in between has ended', async () => {
+test('closes a client that returned and left again after the calls that began in between', async () => {
   const { seen, begin, add, remove } = stage();
   const endFirst = await begin();
   await remove();
@@ -57,7 +57,7 @@ test('a client that came back and has left again is closed when what began in be
   await expect.poll(() => seen).toEqual({ opened: 1, closed: 1 });
 });
 
-test('one that came back stays open, however much ends', async () => {
+test('keeps a client open that returned', async () => {
   const { seen, begin, add, remove } = stage();
   const end = await begin();
   await remove();

@@ -92,7 +92,7 @@ describe.each(Object.entries(stores))('an engine built from core, with a %s: sto
     expect(opened.count).toBe(1);
   });
 
-  test('cuts off what still executes at the end of a drain, and says that its outcome is unknown', async () => {
+  test('cuts off executions at the end of a drain, and reports their outcome as unknown', async () => {
     const { engine, call } = engineOver(storeUrl(), (signal) => {
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
@@ -104,7 +104,7 @@ describe.each(Object.entries(stores))('an engine built from core, with a %s: sto
     expect(await engine.isReady()).toBe(false);
   });
 
-  test('waits at a drain for what executes', async () => {
+  test('waits for running executions at a drain', async () => {
     let finish = (): void => {};
     const { engine, call } = engineOver(
       storeUrl(),
@@ -126,7 +126,7 @@ test('an engine opens no ledger after it was closed', async () => {
   expect(opened.count).toBe(0);
 });
 
-test.each(Object.entries(stores))('core loads nothing but core, with a %s: store', async (name, storeUrl) => {
+test.each(Object.entries(stores))('an engine loads modules of core only, with a %s: store', async (name, storeUrl) => {
   const script = fileURLToPath(new URL('engine-process.mjs', import.meta.url));
   const { stdout, own, packages } = await loadedBy(script, storeUrl());
   expect(JSON.parse(stdout)).toEqual([

@@ -14,7 +14,7 @@ interface Lines {
   lines: { amount: number }[];
 }
 
-test('run: what a caller changes after the call is not what is executed or kept', async () => {
+test('run executes and stores the arguments as they were at the call, although the caller changes them later', async () => {
   const once = await openGuard();
   const executed: number[] = [];
   const execute = async ({ lines }: Lines) => {
@@ -30,7 +30,7 @@ test('run: what a caller changes after the call is not what is executed or kept'
   expect(executed).toEqual([100]);
 });
 
-test('run: each caller has a result of its own, which it may change', async () => {
+test('run gives each caller its own copy of the result', async () => {
   const once = await openGuard();
   const call = { tool: 'charge', arguments: { customer: 'ada' } };
   let release = (): void => {};
@@ -54,7 +54,7 @@ test('run: each caller has a result of its own, which it may change', async () =
   expect(results).toEqual(Array(4).fill({ lines: [{ amount: 1 }] }));
 });
 
-test('run: the first result that a conflict encloses is the caller’s own, too', async () => {
+test('run gives each caller its own copy of the first result in a conflict', async () => {
   const once = await openGuard({ tools: { charge: { identity: ({ order }) => order } } });
   const first = { tool: 'charge', arguments: { order: 1, note: 'a' } };
   await once.run(first, async () => ({ lines: [1] }));
@@ -64,7 +64,7 @@ test('run: the first result that a conflict encloses is the caller’s own, too'
   expect(await once.run(first, async () => ({ lines: [3] }))).toMatchObject({ result: { lines: [1] } });
 });
 
-test('wrap: content that a framework changes is not what the next caller gets', async () => {
+test("wrap replays the stored content although a framework changed the first caller's copy", async () => {
   const once = await openGuard();
   const handle = once.wrap('charge', async () => ({ content: [{ type: 'text', text: 'paid' }] }));
   const texts: (string | undefined)[] = [];
@@ -76,7 +76,7 @@ test('wrap: content that a framework changes is not what the next caller gets', 
   expect(texts).toEqual(['paid', 'paid', 'paid']);
 });
 
-test('protect: content that is changed in this process is not what the next caller gets', async () => {
+test("protect replays the stored content although the process changed the first caller's copy", async () => {
   const once = await openGuard();
   const server = servers['Server of SDK 1']?.();
   if (!server) throw new Error('no server');
@@ -92,7 +92,7 @@ test('protect: content that is changed in this process is not what the next call
   }
 });
 
-test('two guards and two Keyv instances over one adapter in one process: one effect', async () => {
+test('two guards with two Keyv instances over one adapter execute a call once', async () => {
   const map = new Map();
   const options = () => ({ store: new Keyv({ store: map }), singleProcess: true });
   const guards = await Promise.all([openGuard(options()), openGuard(options())]);
@@ -106,19 +106,22 @@ test('two guards and two Keyv instances over one adapter in one process: one eff
   expect(told.every((each) => each?.code === 'succeeded' && each.result === 1)).toBe(true);
 });
 
-test.each(Object.keys(servers))('%s: a second guard of one server is refused, as by one guard', async (kind) => {
-  const server = servers[kind]?.();
-  if (!server) throw new Error('no server');
-  const folder = temporaryFolder();
-  const [one, two] = [
-    await openGuard({ store: `sqlite:${folder}/l` }),
-    await openGuard({ store: `sqlite:${folder}/l` }),
-  ];
-  one.protect(server.server);
-  expect(() => two.protect(server.server)).toThrow(/already protected/);
-});
+test.each(Object.keys(servers))(
+  '%s: protect refuses a server that this or another guard already protects',
+  async (kind) => {
+    const server = servers[kind]?.();
+    if (!server) throw new Error('no server');
+    const folder = temporaryFolder();
+    const [one, two] = [
+      await openGuard({ store: `sqlite:${folder}/l` }),
+      await openGuard({ store: `sqlite:${folder}/l` }),
+    ];
+    one.protect(server.server);
+    expect(() => two.protect(server.server)).toThrow(/already protected/);
+  },
+);
 
-test('close() while a handler runs: what it did is not done again, and nothing begins any more', async () => {
+test("close() during a handler's run prevents a second execution and any new one", async () => {
   const store = `sqlite:${temporaryFolder()}/ledger`;
   const once = await openGuard({ store });
   let effects = 0;
@@ -143,7 +146,7 @@ test('close() while a handler runs: what it did is not done again, and nothing b
   expect(effects).toBe(1);
 });
 
-test('run: a getter that says something else each time it is read is read once', async () => {
+test('run reads a getter in the arguments once', async () => {
   const once = await openGuard();
   let reads = 0;
   const tricky = {

@@ -25,7 +25,7 @@ function toolOf(annotations: ToolHints, policy: GuardPolicy = {}) {
 }
 
 describe('guardSettings', () => {
-  it('has a default for everything, and gives milliseconds', () => {
+  it('fills in every default, with durations in milliseconds', () => {
     const settings = guardSettings({}, { HOME: '/home/ada' });
     expect(settings).toMatchObject({ waitMs: 45_000, maxRunMs: 600_000, leaseMs: 10_000, drainMs: 30_000 });
     expect(settings.storeIsDefault).toBe(true);
@@ -33,7 +33,7 @@ describe('guardSettings', () => {
     expect(guardSettings({ wait: '30s' }, {}).waitMs).toBe(30_000);
   });
 
-  it('takes store, subject and secret from the environment where nothing is said', () => {
+  it('takes store, subject and secret from the environment when no option sets them', () => {
     const environment = { MCP_ONCE_STORE: 'memory:', MCP_ONCE_SUBJECT: 'ada', MCP_ONCE_SECRET: 's'.repeat(32) };
     const settings = guardSettings({}, environment);
     expect(settings).toMatchObject({ store: 'memory:', fallbackScope: { subject: 'ada' }, secret: 's'.repeat(32) });
@@ -65,7 +65,7 @@ describe('guardSettings', () => {
     expect(() => guardSettings({ secret }, {})).toThrow(expect.not.stringContaining(secret));
   });
 
-  it('names the program by its code, else by its script, and asks for a name where neither tells', () => {
+  it('names the program by its code or its script, and requires a name otherwise', () => {
     const shared = { MCP_ONCE_STORE: 'redis://x' };
     expect(guardSettings({ name: 'shop' }, shared).programName).toBe('shop');
     expect(guardSettings({ store: 'redis://x' }, {}).programName).toBe('local');
@@ -74,7 +74,7 @@ describe('guardSettings', () => {
     expect(guardSettings({}, shared).programName).toBeUndefined();
   });
 
-  it('knows a Keyv instance by its shape', () => {
+  it('recognises a Keyv instance by its shape', () => {
     const keyv = new Keyv();
     expect(guardSettings({ store: keyv }, {}).store).toBe(keyv);
   });
@@ -104,7 +104,7 @@ describe('guardTool', () => {
     expect(() => toolOf({}, policy as GuardPolicy)).toThrow(message);
   });
 
-  it('lets the later policy win, part by part', () => {
+  it('overrides earlier policies with later ones, member by member', () => {
     const policies = policiesFor(
       'create_invoice',
       { 'create_*': { window: '1h', match: 'identical' }, 'delete_*': { window: '2h' } },
@@ -117,7 +117,7 @@ describe('guardTool', () => {
 describe('scopeFor', () => {
   const token = { authInfo: { token: 't', clientId: 'c', scopes: [], extra: { sub: 'ada', iss: 'https://id' } } };
 
-  it('is what the author says, else the token, else the environment, else local', () => {
+  it("takes the author's option, else the token, else the environment, else local", () => {
     const none = { scope: undefined, fallback: undefined, shared: false };
     const local = { tenant: 'default', subject: 'local' };
     expect(scopeFor({ ...none, scope: () => ({ subject: 'eve' }) }, token)).toEqual({
@@ -138,8 +138,8 @@ describe('scopeFor', () => {
   });
 });
 
-describe('what a server says', () => {
-  it('is read by its shape', () => {
+describe('the list of a server', () => {
+  it('keeps the entries that have a name', () => {
     expect(readToolList(undefined)).toEqual({ tools: [], nextCursor: undefined });
     expect(readToolList({ tools: [{ name: 'a' }, 5], nextCursor: 'n' })).toEqual({
       tools: [{ name: 'a' }],
@@ -151,7 +151,7 @@ describe('what a server says', () => {
     expect(toContent(undefined)).toEqual({ content: [{ type: 'text', text: 'null' }] });
   });
 
-  it('is checked by the schema of the registration: what was sent is kept, what is not known is dropped', () => {
+  it('checks arguments with the registered schema, keeps the sent values and drops unknown fields', () => {
     const schema = z.object({ a: z.string().transform(Number), b: z.number().optional() });
     const jsonSchema = { type: 'object', properties: { a: { type: 'string' }, b: { type: 'number' } } };
     const parse = argumentParser(schema, jsonSchema);

@@ -65,28 +65,28 @@ async function killedInTheMiddle(env: Record<string, string>) {
 }
 
 describe('several processes on one file', () => {
-  it('control: without a guard each of three executes', async () => {
+  it('control: without a guard, each of three processes executes', async () => {
     expect((await atOnce({ GUARD: 'off' })).effects).toBe(3);
   });
 
-  it('one of three executes, and all answer with its result', async () => {
+  it('runs the call in one of three processes, and all of them answer with its result', async () => {
     const { effects, texts } = await atOnce({});
     expect(effects).toBe(1);
     expect(texts.size).toBe(1);
   });
 
-  it('control: without a guard the repeat after SIGKILL executes again', async () => {
+  it('control: without a guard, the repeat after SIGKILL executes again', async () => {
     expect((await killedInTheMiddle({ GUARD: 'off' })).effects).toBeGreaterThan(1);
   });
 
-  it('after SIGKILL in the middle the outcome is unknown, and nothing is executed again', async () => {
+  it('reports an unknown outcome after SIGKILL during the run, and executes nothing again', async () => {
     const { effects, outcome, again } = await killedInTheMiddle({});
     expect(effects).toBe(1);
     expect(outcome.code).toBe('outcome_unknown');
     expect(again.code).toBe('outcome_unknown');
   });
 
-  it('after SIGKILL in the middle the effect is found by its marker, where the tool can be asked', async () => {
+  it('finds the effect by its marker after SIGKILL during the run, with a lookup', async () => {
     const { effects, outcome, text, again } = await killedInTheMiddle({ RECOVERY: 'reconcile' });
     expect(effects).toBe(1);
     expect(outcome).toMatchObject({ code: 'succeeded', recovered: 'reconcile' });

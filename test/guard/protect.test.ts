@@ -58,7 +58,7 @@ async function served(kind: string, once: Guard | undefined, tools: readonly Tes
 }
 
 describe.each(Object.keys(servers))('%s', (kind) => {
-  it('control: without a guard a repeated call takes effect twice', async () => {
+  it('control: without a guard, a repeated call takes effect twice', async () => {
     const { effects, tool } = shop('create_invoice');
     const client = await served(kind, undefined, [tool]);
     await callTool(client, 'create_invoice', { customer: 'ada' });
@@ -66,7 +66,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(effects).toEqual(['ada', 'ada']);
   });
 
-  it('executes a repeated call once, and marks the replay', async () => {
+  it('executes a repeated call once and marks the replay', async () => {
     const { effects, tool } = shop('create_invoice');
     const client = await served(kind, await openGuard(), [tool]);
     const first = await callTool(client, 'create_invoice', { customer: 'ada' });
@@ -80,7 +80,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(other.outcome.replayed).toBe(false);
   });
 
-  it('of 20 concurrent calls one executes, and all learn the outcome', async () => {
+  it('runs one of 20 concurrent calls and gives all of them its result', async () => {
     const { effects, tool } = shop('create_invoice');
     const client = await served(kind, await openGuard(), [tool]);
     const calls = Array.from({ length: 20 }, () => callTool(client, 'create_invoice', { customer: 'ada' }));
@@ -89,7 +89,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(new Set(answers.map(({ answer }) => answer.content[0]?.text))).toEqual(new Set(['invoice 1']));
   });
 
-  it('lists repeat_token, takes it, and never shows it to the handler', async () => {
+  it('lists repeat_token, accepts it, and never passes it to the handler', async () => {
     const seen: object[] = [];
     const { tool } = shop('create_invoice', {
       run: async (input) => {
@@ -113,7 +113,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(seen).toHaveLength(2);
   });
 
-  it('leaves a tool alone that only reads', async () => {
+  it('does not guard a read-only tool', async () => {
     const { effects, tool } = shop('get_invoice', { annotations: { readOnlyHint: true } });
     const client = await served(kind, await openGuard(), [tool]);
     const first = await callTool(client, 'get_invoice', { customer: 'ada' });
@@ -124,7 +124,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(Object.keys(tools[0]?.inputSchema.properties ?? {})).not.toContain('repeat_token');
   });
 
-  it('does not execute again after a handler that threw: the outcome is unknown', async () => {
+  it('reports an unknown outcome after a handler throws, and does not execute again', async () => {
     let effects = 0;
     const { tool } = shop('create_invoice', {
       run: async () => {
@@ -160,7 +160,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(new Set(keys).size).toBe(2);
   });
 
-  it('keeps an isError result, and replays it like any answer', async () => {
+  it('stores an isError result and replays it', async () => {
     let effects = 0;
     const { tool } = shop('create_invoice', {
       run: async () => {
@@ -177,7 +177,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(again.outcome.repeatToken).toBeTypeOf('string');
   });
 
-  it('goes on from the step that failed, and sends no step twice', async () => {
+  it('continues from the failed step and sends no step twice', async () => {
     const once = await openGuard();
     const sent: string[] = [];
     const { tool } = shop('create_invoice', {
@@ -203,7 +203,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(sent.map((each) => each.split(' ')[0])).toEqual(['customer', 'invoice', 'invoice']);
   });
 
-  it('runs to its end when the caller leaves, and tells the repeat', async () => {
+  it('finishes the run after the caller leaves, and replays its result', async () => {
     const once = await openGuard();
     const started = deferred();
     const release = deferred();
@@ -236,7 +236,7 @@ describe.each(Object.keys(servers))('%s', (kind) => {
 });
 
 describe('protect', () => {
-  it('guards what is registered from here on, through updates, renames and a removal', async () => {
+  it('guards tools that are registered afterwards, through updates, renames and a removal', async () => {
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     const once = await openGuard();
     let before = 0;
@@ -268,7 +268,7 @@ describe('protect', () => {
     expect((await callTool(client, 'renamed', { a: 'x' })).outcome).toEqual({});
   });
 
-  it('guards what a low-level server serves and does not list, and lets its "no such tool" pass', async () => {
+  it('guards an unlisted tool of a low-level server, and passes on its unknown-tool error', async () => {
     let effects = 0;
     const server = new Server({ name: 'shop', version: '1.0.0' }, { capabilities: { tools: {} } });
     (await openGuard()).protect(server);
@@ -291,7 +291,7 @@ describe('protect', () => {
     await expect(callTool(client, 'unknown', {})).rejects.toMatchObject({ code: ErrorCode.InvalidParams });
   });
 
-  it('knows a refusal of the SDK, which never called the handler, for one that had no effect', async () => {
+  it('treats a refusal by the SDK before the handler as a failure without effect', async () => {
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     (await openGuard()).protect(server);
     let known = false;
@@ -319,7 +319,7 @@ describe('protect', () => {
     expect(effects).toBe(1);
   });
 
-  it('takes schemas of zod 3, and tools of the older tool()', async () => {
+  it('supports zod 3 schemas and tools registered with the older tool()', async () => {
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     (await openGuard()).protect(server);
     let effects = 0;
@@ -345,7 +345,7 @@ describe('protect', () => {
     expect(effects).toBe(3);
   });
 
-  it('refuses invalid arguments before anything is claimed, and hashes without what the schema drops', async () => {
+  it('refuses invalid arguments before the claim, and leaves fields out of the hash that the schema drops', async () => {
     const { effects, tool } = shop('create_invoice');
     const client = await served('McpServer of SDK 1', await openGuard(), [tool]);
     const refused = await callTool(client, 'create_invoice', { customer: 5 });
@@ -357,7 +357,7 @@ describe('protect', () => {
     expect(effects).toEqual(['ada']);
   });
 
-  it('applies policies by name, and tells a conflict of the business key', async () => {
+  it('applies policies by name, and reports a conflict of the business key', async () => {
     const { effects, tool } = shop('create_invoice');
     const once = await openGuard({
       tools: { 'create_*': { window: '7d', identity: ({ customer, amount }) => ({ customer, amount }) } },
@@ -369,7 +369,7 @@ describe('protect', () => {
     expect(effects).toEqual(['ada']);
   });
 
-  it('finds an effect by its marker where recovery is reconcile', async () => {
+  it('finds an effect by its marker with recovery reconcile', async () => {
     const upstream: string[] = [];
     const once = await openGuard({
       tools: {
@@ -410,7 +410,7 @@ describe('protect', () => {
     expect(runs).toBe(3);
   });
 
-  it('keeps apart servers of different names on one store', async () => {
+  it('separates servers with different names on one store', async () => {
     const once = await openGuard();
     const made = ['one', 'two'].map(async (name) => {
       const server = new McpServer({ name, version: '1.0.0' });
@@ -431,7 +431,7 @@ describe('protect', () => {
     expect(second?.outcome.replayed).toBe(false);
   });
 
-  it('answers a call that would be a task with a refusal', async () => {
+  it('refuses a call that asks for a task', async () => {
     const { effects, tool } = shop('create_invoice');
     const tasks = { requests: { tools: { call: {} } } };
     const server = new Server({ name: 'shop', version: '1.0.0' }, { capabilities: { tools: {}, tasks } });
@@ -449,16 +449,16 @@ describe('protect', () => {
     expect(effects).toEqual([]);
   });
 
-  it('throws a clear error for what is no server, for a second guard, and for an operation outside a call', async () => {
+  it('throws a clear error for an object that is not a server, a second guard, and operation() outside a call', async () => {
     const once = await openGuard();
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     once.protect(server);
     expect(() => once.protect(server)).toThrow(/already protected/);
-    expect(() => once.protect({ connect: async () => {} })).toThrow(/no server of @modelcontextprotocol/);
+    expect(() => once.protect({ connect: async () => {} })).toThrow(/not a server of @modelcontextprotocol/);
     expect(() => once.operation({})).toThrow(/not the last argument of a handler/);
   });
 
-  it('refuses a policy that contradicts itself when the tool is registered', async () => {
+  it('refuses a contradictory policy when the tool is registered', async () => {
     const once = await openGuard({ tools: { 'create_*': { recovery: 'reconcile' } } });
     const server = new McpServer({ name: 'shop', version: '1.0.0' });
     once.protect(server);
@@ -466,7 +466,7 @@ describe('protect', () => {
   });
 });
 
-describe('whose operation it is', () => {
+describe('the scope of an operation', () => {
   const shared = 'redis://127.0.0.1:1';
 
   it('refuses to start over stdio on a shared store without a scope', async () => {
@@ -485,7 +485,7 @@ describe('whose operation it is', () => {
     expect(effects).toEqual([]);
   });
 
-  it('keeps users apart by the subject of their token, and refuses a token without one', async () => {
+  it('separates users by the subject of their token, and refuses a token without a subject', async () => {
     const { effects, tool } = shop('create_invoice');
     const once = await openGuard();
     const make = servers['McpServer of SDK 1'];

@@ -27,7 +27,7 @@ async function openGuard(options: GuardOptions = {}): Promise<Guard> {
 const call = { tool: 'create_invoice', arguments: { customer: 'ada' } };
 
 describe('run', () => {
-  it('executes once, and hands the stored result to a repeat', async () => {
+  it('executes once and replays the stored result', async () => {
     const once = await openGuard();
     let effects = 0;
     const execute = async ({ customer }: { customer: string }) => ({ customer, number: ++effects });
@@ -40,15 +40,17 @@ describe('run', () => {
     expect(second).toMatchObject({ replayed: false, result: { number: 2 } });
   });
 
-  it('without a tool is refused, and nothing is executed', async () => {
+  it('refuses a call without a tool, and executes nothing', async () => {
     const once = await openGuard();
     let effects = 0;
     const misspelt = { tol: 'create_invoice', arguments: {} } as unknown as typeof call;
-    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(/does not name its tool.*Nothing was executed/);
+    await expect(once.run(misspelt, async () => ++effects)).rejects.toThrow(
+      /does not name its tool.*Nothing was executed/,
+    );
     expect(effects).toBe(0);
   });
 
-  it('tells what a throw means: unknown is not executed again, NotExecuted is', async () => {
+  it('executes again after NotExecuted, and not after another error', async () => {
     const once = await openGuard();
     let runs = 0;
     const lost = await once.run(call, async () => {
@@ -64,7 +66,7 @@ describe('run', () => {
     expect(await once.run(other, async () => 'done')).toMatchObject({ result: 'done', replayed: false });
   });
 
-  it('takes a key of the host, keeps scopes apart, and does not guard a read', async () => {
+  it("accepts the host's key, separates scopes, and does not guard a read", async () => {
     const once = await openGuard({ tools: { 'get_*': { effect: 'read' } } });
     let effects = 0;
     const execute = async () => ++effects;
@@ -81,7 +83,7 @@ describe('run', () => {
     expect(effects).toBe(5);
   });
 
-  it('shares a SQLite file between guards, and remembers after both are closed', async () => {
+  it('shares a SQLite file between guards, also after both are closed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'mcp-once-guard-'));
     closing.push(() => rm(folder, { recursive: true, force: true }));
     const store = `sqlite:${join(folder, 'ledger.sqlite')}`;
@@ -96,7 +98,7 @@ describe('run', () => {
     expect(await three.run(call, execute)).toMatchObject({ replayed: true, result: 1 });
   });
 
-  it('takes any Keyv instance that one process has for itself, and no other', async () => {
+  it('accepts an arbitrary Keyv instance with singleProcess only', async () => {
     const keyv = new Keyv();
     await expect(guard({ store: keyv })).rejects.toThrow(/singleProcess: true/);
     const once = await openGuard({ store: keyv, singleProcess: true });
@@ -131,14 +133,14 @@ describe('run, with MCP_ONCE_ENCRYPTION_KEYS', () => {
     return files.join();
   };
 
-  it('stores nothing in clear; without the variable all of it', async () => {
+  it('encrypts everything it stores; without the variable, nothing', async () => {
     expect(await storedWith(keysText('k'))).not.toMatch(/a private result|create_invoice/);
     expect(await storedWith(undefined)).toMatch(/a private result/);
   });
 });
 
 describe.skipIf(!hasRedisServer && !process.env.REDIS_URL)('run, over Redis', () => {
-  it('executes once for two guards, and keeps subjects apart', async () => {
+  it('executes once for two guards, and separates subjects', async () => {
     const redis = await startRedis();
     closing.push(() => redis.stop());
     const [one, two] = [await openGuard({ store: redis.url }), await openGuard({ store: redis.url })];
@@ -182,14 +184,14 @@ describe('wrap, with fastmcp', () => {
     return { client, effects: () => effects };
   }
 
-  it('control: without the guard a repeat takes effect twice', async () => {
+  it('control: without the guard, a repeat takes effect twice', async () => {
     const { client, effects } = await fastServer(false);
     await callTool(client, 'create_invoice', { customer: 'ada' });
     await callTool(client, 'create_invoice', { customer: 'ada' });
     expect(effects()).toBe(2);
   });
 
-  it('executes a repeat once, marks it, and takes the repeat token', async () => {
+  it('executes a repeat once, marks the replay, and accepts the repeat token', async () => {
     const { client, effects } = await fastServer(true);
     await callTool(client, 'create_invoice', { customer: 'ada' });
     const again = await callTool(client, 'create_invoice', { customer: 'ada' });

@@ -53,8 +53,8 @@ async function modern(register: (server: McpServer, once: Guard) => void, capabi
 const outcome = (answer: { result?: Record<string, unknown> }) =>
   ((answer.result?._meta ?? {}) as Record<string, Record<string, unknown>>)['mcp-once/outcome'];
 
-describe('MCP 2026-07-28, a server a request', () => {
-  it('executes a call that is sent again once, and replays its structured content', async () => {
+describe('MCP 2026-07-28, with a new server for each request', () => {
+  it('executes a repeated call once and replays its structured content', async () => {
     let effects = 0;
     const call = await modern((server) => {
       const config = {
@@ -74,7 +74,7 @@ describe('MCP 2026-07-28, a server a request', () => {
     expect(outcome(again)).toMatchObject({ code: 'succeeded', replayed: true });
   });
 
-  it("hands the server's questions to the caller as they are, and executes with the answers", async () => {
+  it("passes the server's questions on unchanged, and executes with the answers", async () => {
     let effects = 0;
     const call = await modern(
       (server) => {
@@ -101,7 +101,7 @@ describe('MCP 2026-07-28, a server a request', () => {
     expect(effects).toBe(1);
   });
 
-  it('takes the idempotency key of the host from _meta and from the HTTP header', async () => {
+  it("reads the host's idempotency key from _meta and from the HTTP header", async () => {
     let effects = 0;
     const call = await modern((server) => {
       server.registerTool('create', { inputSchema: z.object({ customer: z.string() }) }, async () => {

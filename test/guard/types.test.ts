@@ -57,11 +57,11 @@ async function uses(once: Guard, fast: FastMCP): Promise<void> {
 }
 
 describe('types', () => {
-  it('infer input, result and operation, and refuse what is no server or no content', () => {
+  it('infer input, result and operation, and reject a value that is not a server or not content', () => {
     expectTypeOf(uses).returns.resolves.toBeVoid();
   });
 
-  it('take a URL or a Keyv instance, and policies with a narrower input', () => {
+  it('accept a URL or a Keyv instance, and policies with a narrower input', () => {
     expectTypeOf<{ store: string }>().toExtend<GuardOptions>();
     expectTypeOf({ store: new Keyv(), singleProcess: true }).toExtend<GuardOptions>();
     const options: GuardOptions = {
