@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
+import type { FetchFunction } from './bounded-fetch.ts';
 import { principalOf } from './claims.ts';
-import type { FetchFunction } from './get-json.ts';
 import { Introspection } from './introspection.ts';
 import { createJwtVerifier, namedIssuer } from './jwt.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
@@ -8,16 +8,15 @@ import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, TokenVer
 import { createTokenLookup, isOwnToken } from './static-tokens.ts';
 import type { Admission, Admit, StepUp } from './types.ts';
 
-/** Longer tokens are refused unread, in characters: 16 KiB is what Node takes of all headers by default. */
+/** Longer headers are refused unread, in characters. Node accepts 16 KiB of all headers by default. */
 const tokenCharsMax = 16 * 1_024;
 /** RFC 6750, 2.1: `b64token`. */
 const tokenText = /^[A-Za-z0-9\-._~+/]+=*$/;
 
-/** What deciding needs of the world around it. */
 export interface AdmitParts {
   readonly clock: Clock;
   readonly log: AccessLog;
-  /** Default: the global one. */
+  /** @defaultValue `globalThis.fetch` */
   readonly fetch?: FetchFunction;
 }
 
@@ -27,10 +26,10 @@ interface Issuer {
 }
 
 /**
- * Decides who comes in: by a token of the configuration, else by one of an OAuth issuer.
+ * Admits callers by a token of the configuration, or else by a token of an OAuth issuer.
  *
- * Whatever cannot be checked is refused, with 503 where that is not the caller's fault. Tokens go to
- * nobody but the issuer they are of, and into no message and no log.
+ * A token that cannot be checked is refused, with 503 where that is not the caller's fault. A token is sent to its own
+ * issuer only, and appears in no message and no log.
  */
 export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit {
   const { oauth } = settings;
@@ -41,14 +40,14 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
   const decide = async (token: string): Promise<Admission> => {
     const principal = staticPrincipal(token);
     if (principal !== undefined) return { type: 'admitted', principal };
-    const issuer = oauth === undefined || isOwnToken(token) ? undefined : await issuerOf(token, issuers);
-    if (oauth === undefined || issuer === undefined) return refusals.invalid('the token is not known here');
+    const issuer = oauth === undefined || isOwnToken(token) ? undefined : await findIssuer(token, issuers);
+    if (oauth === undefined || issuer === undefined) return refusals.invalid('the token is not known');
     const verdict = await issuer.verify(token);
     switch (verdict.type) {
       case 'verified':
         return admissionOf(verdict.claims, issuer.settings, oauth);
       case 'invalid':
-        return refusals.invalid(verdict.why, detailOf(issuer.settings, verdict));
+        return refusals.invalid(verdict.why, issuerDetail(issuer.settings, verdict));
       case 'unavailable':
         return refusals.unavailable();
     }
@@ -81,7 +80,7 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
     try {
       return await decide(bearer.token);
     } catch (error) {
-      // Its text may quote the token.
+      // The error's message may quote the token.
       parts.log.warn('Access: a token could not be checked.', {
         error: error instanceof Error ? error.name : 'unknown',
       });
@@ -90,25 +89,25 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
   };
 }
 
-function detailOf({ issuer }: IssuerSettings, { why, detail = why }: { why: string; detail?: string }): string {
+function issuerDetail({ issuer }: IssuerSettings, { why, detail = why }: { why: string; detail?: string }): string {
   return `of ${issuer}: ${detail}`;
 }
 
-/** See `StepUp`. Of several scopes that give a tool the first is asked for. */
+/** Makes the `StepUp` of a token. Where several scopes would allow a tool, it names the first. */
 function stepUpFrom(granted: readonly string[], oauth: OAuthSettings, refusals: Refusals): StepUp | undefined {
   const { scopeTools, requiredScopes } = oauth;
   const others = Object.keys(scopeTools).filter((scope) => !granted.includes(scope));
   if (others.length === 0) return undefined;
-  return (gives, accumulates) => {
-    const isGiving = (scope: string): boolean => gives(scopeTools[scope] ?? []);
-    const needed = granted.some(isGiving) ? undefined : others.find(isGiving);
+  return (allows, accumulates) => {
+    const isAllowing = (scope: string): boolean => allows(scopeTools[scope] ?? []);
+    const needed = granted.some(isAllowing) ? undefined : others.find(isAllowing);
     if (needed === undefined) return undefined;
     return refusals.insufficient([...new Set([...requiredScopes, ...(accumulates ? [] : granted), needed])]);
   };
 }
 
-/** The issuer that a JWT names; of any other token the one that can be asked. */
-async function issuerOf(token: string, issuers: readonly Issuer[]): Promise<Issuer | undefined> {
+/** Finds the issuer that a JWT names; for any other token, the one with introspection. */
+async function findIssuer(token: string, issuers: readonly Issuer[]): Promise<Issuer | undefined> {
   const named = await namedIssuer(token);
   return issuers.find(({ settings }) =>
     named === undefined ? settings.verify.type === 'introspection' : settings.issuer === named,
@@ -128,8 +127,8 @@ type Bearer =
   | { readonly type: 'malformed'; readonly why: string };
 
 /**
- * The token of a request: of its one `Authorization` header, and of no other place. Of two such headers
- * a proxy may have checked the other one, so that neither counts.
+ * Reads the bearer token from the request's single `Authorization` header. Two such headers are refused: a proxy may
+ * have checked the other one.
  */
 function bearerOf(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Bearer {
   const given = Object.entries(headers).flatMap(([name, value]) =>

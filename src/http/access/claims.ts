@@ -4,24 +4,24 @@ import type { Principal } from './types.ts';
 
 const nameCharsMax = 255;
 
-/** `granted`: the scopes of the token that give tools. */
 export type Claimed =
+  /** `granted`: the token's scopes that allow tools. */
   | { readonly type: 'principal'; readonly principal: Principal; readonly granted: readonly string[] }
   | { readonly type: 'invalid'; readonly why: string }
   | { readonly type: 'insufficient'; readonly scopes: readonly string[] };
 
 /**
- * Who a verified token is of.
+ * Derives the principal of a verified token.
  *
- * The tenant is the issuer's own, with the tenant claim behind a "/": no name of an issuer has a "/" and no
- * two have the same, so that principals of two issuers never meet, whatever their claims say.
+ * The tenant is the one configured for the issuer, followed by "/" and the tenant claim if there is one. Configured
+ * tenants contain no "/" and differ per issuer, so principals of two issuers never collide, whatever their claims say.
  */
 export function principalOf(
   claims: Readonly<Record<string, unknown>>,
   issuer: IssuerSettings,
   oauth: Pick<OAuthSettings, 'requiredScopes' | 'scopeTools'>,
 ): Claimed {
-  // RFC 7800: its holder would have to prove a key, which is not asked for here; as a bearer token it may be stolen.
+  // RFC 7800: the holder would have to prove a key, which this server cannot check. As a bearer token it may be stolen.
   if (claim(claims, 'cnf') !== undefined) return { type: 'invalid', why: 'the token is bound to a key' };
   const subject = nameIn(claims, issuer.subjectClaim);
   if (subject === undefined) return { type: 'invalid', why: 'the token names no subject' };
@@ -34,7 +34,7 @@ export function principalOf(
   const mapped = Object.keys(oauth.scopeTools);
   const granted = mapped.filter((scope) => scopes.has(scope));
   const lacks = oauth.requiredScopes.some((scope) => !scopes.has(scope));
-  // One challenge names all: each one is a login for somebody.
+  // One challenge names all scopes, because each challenge is another login for a person.
   if (mapped.length > 0 && granted.length === 0) return { type: 'insufficient', scopes: knownScopes(oauth) };
   if (lacks) return { type: 'insufficient', scopes: oauth.requiredScopes };
   if (mapped.length === 0) return { type: 'principal', principal: Object.freeze({ tenant, subject }), granted };
@@ -42,7 +42,7 @@ export function principalOf(
   return { type: 'principal', principal: Object.freeze({ tenant, subject, tools }), granted };
 }
 
-/** What is granted: `scope` (RFC 9068, RFC 7662), or `scp`, as some servers have it; a text or a list. */
+/** Reads `scope` (RFC 9068, RFC 7662) or `scp`, which some servers use. Either is a text or a list. */
 function scopesIn(claims: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   const given = claim(claims, 'scope') ?? claim(claims, 'scp');
   if (typeof given === 'string') return new Set(given.split(' '));

@@ -1,15 +1,22 @@
 import { createHash } from 'node:crypto';
+import type { ClientAuth } from 'oauth4webapi';
+import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type FetchFunction, getJson } from './get-json.ts';
+import { boundedFetch, FetchFault, type FetchFunction } from './bounded-fetch.ts';
 import type { AccessLog, IntrospectionSettings, IssuerSettings, TokenVerdict } from './settings.ts';
 
-/** Verdicts that are kept; good and bad ones apart, so that no flood of bad tokens drives out the good. */
-const keptMax = 10_000;
-/** Bad tokens stay bad; the bound is for an issuer that learns of a token late. */
+type Claims = Readonly<Record<string, unknown>>;
+
+/** How many verdicts are cached. Good and bad ones are apart, so that a flood of bad tokens evicts no good one. */
+const cachedMax = 10_000;
+/** How long a bad verdict is cached at most, in ms. The issuer may learn of a token late. */
 const invalidMaxMs = 5_000;
-/** Questions at a time; more are answered "unavailable". */
-const askedMax = 64;
+/** How many requests are open at once. Any further token gets the verdict "unavailable". */
+const openRequestsMax = 64;
 const warnEveryMs = 10_000;
+
+/** Loaded with the first token, so that a server without introspection does not wait for it. */
+const loadLibrary = () => import('oauth4webapi');
 
 interface CachedVerdict {
   readonly verdict: TokenVerdict;
@@ -17,8 +24,8 @@ interface CachedVerdict {
 }
 
 /**
- * Asks an issuer about tokens (RFC 7662) and keeps what it says for a short while under the token's hash,
- * never beyond the token's own end. One question at a time for one token.
+ * Asks an issuer about tokens (RFC 7662). Caches each verdict briefly under the token's hash, never beyond the token's
+ * own expiry. One token causes one request at a time.
  */
 export class Introspection {
   readonly #issuer: IssuerSettings;
@@ -26,9 +33,9 @@ export class Introspection {
   readonly #clock: Clock;
   readonly #fetch: FetchFunction;
   readonly #log: AccessLog;
-  readonly #good = new Map<string, CachedVerdict>();
-  readonly #bad = new Map<string, CachedVerdict>();
-  readonly #asked = new Map<string, Promise<TokenVerdict>>();
+  readonly #good = new BoundedMap<string, CachedVerdict>(cachedMax);
+  readonly #bad = new BoundedMap<string, CachedVerdict>(cachedMax);
+  readonly #open = new Map<string, Promise<TokenVerdict>>();
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -39,100 +46,103 @@ export class Introspection {
     this.#issuer = issuer;
     this.#settings = settings;
     this.#clock = parts.clock;
-    this.#fetch = parts.fetch;
+    this.#fetch = boundedFetch(issuer.timeoutMs, parts);
     this.#log = parts.log;
   }
 
   async verify(token: string): Promise<TokenVerdict> {
     const hash = createHash('sha256').update(token).digest('base64');
-    const kept = this.#kept(this.#good, hash) ?? this.#kept(this.#bad, hash);
-    if (kept !== undefined) return kept;
-    const asked = this.#asked.get(hash);
-    if (asked !== undefined) return asked;
-    if (this.#asked.size >= askedMax) return this.#unavailable('too many questions are open');
-    const asking = this.#ask(token, hash).finally(() => this.#asked.delete(hash));
-    this.#asked.set(hash, asking);
+    const cached = this.#cached(this.#good, hash) ?? this.#cached(this.#bad, hash);
+    if (cached !== undefined) return cached;
+    const open = this.#open.get(hash);
+    if (open !== undefined) return open;
+    if (this.#open.size >= openRequestsMax) return this.#unavailable('too many requests to it are open');
+    const asking = this.#ask(token, hash).finally(() => this.#open.delete(hash));
+    this.#open.set(hash, asking);
     return asking;
   }
 
   async #ask(token: string, hash: string): Promise<TokenVerdict> {
-    const { url } = this.#settings;
-    const init = requestFor(token, this.#settings);
-    const answer = await getJson({ url, timeoutMs: this.#issuer.timeoutMs, init }, this.#fetch, this.#clock);
-    if (!answer.ok) return this.#unavailable(answer.why);
-    const claims = answer.value;
-    if (!isRecord(claims) || typeof claims.active !== 'boolean') return this.#unavailable('its answer is not one');
-    const verdict = verdictOf(claims, this.#issuer, this.#clock.wallMs());
-    this.#keep(hash, verdict);
-    return verdict;
+    try {
+      const verdict = verdictOf(await this.#introspect(token), this.#issuer, this.#clock.wallMs());
+      this.#cache(hash, verdict);
+      return verdict;
+    } catch (error) {
+      const why = error instanceof FetchFault ? error.message : 'its response is not one of RFC 7662';
+      return this.#unavailable(why);
+    }
   }
 
-  /** A verdict that is still good: by our own time, and for a token by its end. */
-  #kept(map: Map<string, CachedVerdict>, hash: string): TokenVerdict | undefined {
-    const kept = map.get(hash);
-    if (kept === undefined) return undefined;
-    const { verdict } = kept;
+  async #introspect(token: string): Promise<Claims> {
+    const oauth = await loadLibrary();
+    const { url, clientId, clientSecret, authentication } = this.#settings;
+    const server = { issuer: this.#issuer.issuer, introspection_endpoint: url };
+    const client = { client_id: clientId };
+    const clientAuth = authentication === 'post' ? oauth.ClientSecretPost(clientSecret) : basicAuth(clientSecret);
+    const response = await oauth.introspectionRequest(server, client, clientAuth, token, {
+      additionalParameters: { token_type_hint: 'access_token' },
+      // The configuration has checked the URL: https, or http on a loopback address.
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: this.#fetch,
+    });
+    return oauth.processIntrospectionResponse(server, client, response);
+  }
+
+  /** Returns a cached verdict until its time is over or its token has expired. */
+  #cached(cache: BoundedMap<string, CachedVerdict>, hash: string): TokenVerdict | undefined {
+    const entry = cache.get(hash);
+    if (entry === undefined) return undefined;
+    const { verdict, untilMs } = entry;
     const isOver = verdict.type === 'verified' && timeProblem(verdict.claims, this.#issuer, this.#clock.wallMs());
-    if (this.#clock.monotonicMs() < kept.untilMs && !isOver) return verdict;
-    map.delete(hash);
+    if (this.#clock.monotonicMs() < untilMs && !isOver) return verdict;
+    cache.delete(hash);
     return undefined;
   }
 
-  #keep(hash: string, verdict: TokenVerdict): void {
-    const map = verdict.type === 'verified' ? this.#good : this.#bad;
+  #cache(hash: string, verdict: TokenVerdict): void {
+    const cache = verdict.type === 'verified' ? this.#good : this.#bad;
     const { cacheMs } = this.#settings;
     const forMs = verdict.type === 'verified' ? cacheMs : Math.min(cacheMs, invalidMaxMs);
-    if (forMs === 0) return;
-    const [oldest] = map.keys();
-    if (map.size >= keptMax && oldest !== undefined) map.delete(oldest);
-    map.set(hash, { verdict, untilMs: this.#clock.monotonicMs() + forMs });
+    if (forMs > 0) cache.set(hash, { verdict, untilMs: this.#clock.monotonicMs() + forMs });
   }
 
   #unavailable(why: string): TokenVerdict {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#warnedAtMs >= warnEveryMs) {
       this.#warnedAtMs = nowMs;
-      this.#log.warn(`Access: an issuer cannot be asked about tokens: ${why}. They are refused.`, {
-        url: this.#settings.url,
-      });
+      const { url } = this.#settings;
+      this.#log.warn(`Access: an issuer cannot be asked about tokens: ${why}. Its tokens are refused.`, { url });
     }
     return { type: 'unavailable' };
   }
 }
 
-function requestFor(token: string, settings: IntrospectionSettings): RequestInit {
-  const { clientId, clientSecret, authentication } = settings;
-  const form = new URLSearchParams({ token, token_type_hint: 'access_token' });
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (authentication === 'post') {
-    form.set('client_id', clientId);
-    form.set('client_secret', clientSecret);
-  } else {
-    const credentials = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
-    headers.authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  }
-  return { method: 'POST', headers, body: form };
+/**
+ * Authenticates with a header, both values form-encoded (RFC 6749, 2.3.1). `ClientSecretBasic` of oauth4webapi also
+ * escapes "-", "_" and ".", and fails with servers that do not decode them (panva/oauth4webapi#148, #199).
+ */
+function basicAuth(clientSecret: string): ClientAuth {
+  const formEncoded = (value: string): string => new URLSearchParams({ v: value }).toString().slice('v='.length);
+  return (_server, client, _body, headers) => {
+    const credentials = `${formEncoded(client.client_id)}:${formEncoded(clientSecret)}`;
+    headers.set('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`);
+  };
 }
 
-/** RFC 6749, 2.3.1: name and secret are form-encoded before they go into the header. */
-function formEncoded(value: string): string {
-  return new URLSearchParams({ v: value }).toString().slice('v='.length);
-}
-
-function verdictOf(claims: Record<string, unknown>, issuer: IssuerSettings, wallMs: number): TokenVerdict {
+function verdictOf(claims: Claims, issuer: IssuerSettings, wallMs: number): TokenVerdict {
   if (claims.active !== true) return { type: 'invalid', why: 'the token is not active' };
   const audiences: readonly unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-  const isForUs = audiences.some((each) => typeof each === 'string' && issuer.audiences.includes(each));
-  const isTheirs = claims.iss === undefined || claims.iss === issuer.issuer;
-  if (!isForUs || !isTheirs) {
-    const detail = isForUs ? 'it is of another issuer' : 'it is for another audience';
+  const isForThisServer = audiences.some((each) => typeof each === 'string' && issuer.audiences.includes(each));
+  const isOfIssuer = claims.iss === undefined || claims.iss === issuer.issuer;
+  if (!isForThisServer || !isOfIssuer) {
+    const detail = isForThisServer ? 'it has another issuer' : 'it has another audience';
     return { type: 'invalid', why: 'the token is not valid here', detail };
   }
   const why = timeProblem(claims, issuer, wallMs);
   return why === undefined ? { type: 'verified', claims } : { type: 'invalid', why };
 }
 
-function timeProblem(claims: Readonly<Record<string, unknown>>, issuer: IssuerSettings, wallMs: number) {
+function timeProblem(claims: Claims, issuer: IssuerSettings, wallMs: number): string | undefined {
   const { exp, nbf } = claims;
   if (exp !== undefined && !(typeof exp === 'number' && exp * 1_000 + issuer.clockToleranceMs > wallMs)) {
     return 'the token has expired';
@@ -141,8 +151,4 @@ function timeProblem(claims: Readonly<Record<string, unknown>>, issuer: IssuerSe
     return 'the token is not valid yet';
   }
   return undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

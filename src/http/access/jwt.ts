@@ -1,18 +1,18 @@
 import type { Clock } from '../../core/clock.ts';
 import { McpOnceError } from '../../core/errors.ts';
-import type { FetchFunction } from './get-json.ts';
+import type { FetchFunction } from './bounded-fetch.ts';
 import { KeySet } from './key-set.ts';
 import type { AccessLog, IssuerSettings, JwtSettings, TokenVerdict } from './settings.ts';
 
-type Jose = typeof import('jose');
+type JoseModule = typeof import('jose');
 
-/** Loaded with the first token: a server without OAuth does not wait for it. */
-const jose = () => import('jose');
+/** Loaded with the first token, so that a server without OAuth does not wait for it. */
+const loadJose = () => import('jose');
 
-/** The issuer that a token names, unverified; undefined when it is no JWT. */
+/** Returns the issuer that a token names, unverified; undefined when it is not a JWT. */
 export async function namedIssuer(token: string): Promise<string | undefined> {
   if (token.split('.').length !== 3) return undefined;
-  const { decodeJwt } = await jose();
+  const { decodeJwt } = await loadJose();
   try {
     const { iss } = decodeJwt(token);
     return typeof iss === 'string' ? iss : '';
@@ -22,8 +22,8 @@ export async function namedIssuer(token: string): Promise<string | undefined> {
 }
 
 /**
- * Checks JWTs of one issuer (RFC 7519, RFC 8725): signature by a key of its set and an algorithm of the
- * list, issuer, audience, expiry. What the header says of keys (`jwk`, `jku`, `x5u`) counts for nothing.
+ * Checks JWTs of one issuer (RFC 7519, RFC 8725): issuer, audience, expiry, and a signature by a key of the issuer's set
+ * with a configured algorithm. Keys that the header names (`jwk`, `jku`, `x5u`) are ignored.
  */
 export function createJwtVerifier(
   issuer: IssuerSettings,
@@ -40,7 +40,7 @@ export function createJwtVerifier(
     parts,
   );
   return async (token) => {
-    const library = await jose();
+    const library = await loadJose();
     try {
       const { payload } = await library.jwtVerify(token, keySet.finder(library), {
         issuer: issuer.issuer,
@@ -55,9 +55,9 @@ export function createJwtVerifier(
     } catch (error) {
       if (error instanceof library.errors.JWTExpired) return { type: 'invalid', why: 'the token has expired' };
       if (error instanceof library.errors.JOSEError) {
-        return { type: 'invalid', why: 'the token is not valid here', detail: detailOf(error, library) };
+        return { type: 'invalid', why: 'the token is not valid here', detail: errorDetail(error, library) };
       }
-      // A key that cannot be used is the issuer's fault, not the caller's.
+      // An unusable key is the issuer's fault, not the caller's.
       if (!(error instanceof McpOnceError)) {
         parts.log.warn('Access: a token could not be checked with the key of its issuer.', { url: settings.jwksUrl });
       }
@@ -66,7 +66,7 @@ export function createJwtVerifier(
   };
 }
 
-/** Of what is wrong with a claim all words are fixed; what is wrong with a header is told in words of the token. */
-function detailOf(error: InstanceType<Jose['errors']['JOSEError']>, { errors }: Jose): string {
+/** jose's messages about claims are fixed texts. Its messages about headers quote the token, so only their code is used. */
+function errorDetail(error: InstanceType<JoseModule['errors']['JOSEError']>, { errors }: JoseModule): string {
   return error instanceof errors.JWTClaimValidationFailed ? error.message : error.code;
 }

@@ -1,92 +1,91 @@
-import type { createLocalJWKSet, JWTVerifyGetKey } from 'jose';
+import type { createRemoteJWKSet, JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 import { McpOnceError } from '../../core/errors.ts';
-import { type FetchFunction, getJson } from './get-json.ts';
+import { boundedFetch, FetchFault, type FetchFunction } from './bounded-fetch.ts';
 import type { AccessLog } from './settings.ts';
 
-type Jose = typeof import('jose');
-type Keys = ReturnType<typeof createLocalJWKSet>;
+type JoseModule = typeof import('jose');
+type RemoteKeys = ReturnType<typeof createRemoteJWKSet>;
 
-/** How long a key set that could not be loaded is not tried again, in ms. */
+/** How long to wait after a failed request before the next one, in ms. */
 const failureMs = 1_000;
 
 export interface KeySetOptions {
   readonly url: string;
   readonly timeoutMs: number;
-  /** Older keys are not used, whatever becomes of their server: a revoked key ends with this. */
+  /** Older keys are never used, even when their server is down, so that a revoked key stops working. */
   readonly maxAgeMs: number;
-  /** A key that is not known has the set loaded again at most this often: forged key ids cost no requests. */
+  /** How often an unknown key id may reload the set. Forged key ids cause no further requests. */
   readonly reloadMinMs: number;
 }
 
 /**
- * An issuer's public keys, loaded on first use and kept for a while.
- *
- * At most one request at a time, one within `reloadMinMs` for unknown keys, and one a second while its
- * server fails. Time is the monotonic clock's.
+ * Decides when the keys of an issuer are loaded. `createRemoteJWKSet` of jose loads and parses them and finds the key of
+ * a token. Its own times are switched off: it would use the wall clock, and send a request for every token while the
+ * issuer's server is down. Here there is one request at a time, one per `reloadMinMs` for unknown keys, and one per
+ * second while the server fails, all by the monotonic clock.
  */
 export class KeySet {
   readonly #options: KeySetOptions;
   readonly #clock: Clock;
   readonly #fetch: FetchFunction;
   readonly #log: AccessLog;
-  #held: { readonly keys: Keys; readonly atMs: number } | undefined;
+  #remote: RemoteKeys | undefined;
+  #loadedAtMs = Number.NEGATIVE_INFINITY;
   #failedAtMs = Number.NEGATIVE_INFINITY;
-  #loading: Promise<Keys> | undefined;
+  #loading: Promise<void> | undefined;
 
   constructor(options: KeySetOptions, parts: { clock: Clock; fetch: FetchFunction; log: AccessLog }) {
     this.#options = options;
     this.#clock = parts.clock;
-    this.#fetch = parts.fetch;
+    this.#fetch = boundedFetch(options.timeoutMs, parts);
     this.#log = parts.log;
   }
 
-  /** Finds the key of a token. @throws McpOnceError `upstream_unavailable` when the keys cannot be had. */
-  finder(jose: Jose): JWTVerifyGetKey {
+  /** Returns a function that finds the key of a token. @throws McpOnceError `upstream_unavailable` when the keys cannot be loaded */
+  finder(jose: JoseModule): JWTVerifyGetKey {
+    this.#remote ??= jose.createRemoteJWKSet(new URL(this.#options.url), {
+      cacheMaxAge: Number.POSITIVE_INFINITY,
+      cooldownDuration: Number.POSITIVE_INFINITY,
+      [jose.customFetch]: this.#fetch,
+    });
+    const keys = this.#remote;
     return async (header, token) => {
       const { maxAgeMs, reloadMinMs } = this.#options;
-      const held = this.#held;
-      const ageMs = held === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - held.atMs;
-      if (held === undefined || ageMs >= maxAgeMs) return (await this.#load(jose))(header, token);
+      const ageMs = this.#clock.monotonicMs() - this.#loadedAtMs;
+      if (ageMs >= maxAgeMs) await this.#load(keys);
       try {
-        return await held.keys(header, token);
+        return await keys(header, token);
       } catch (error) {
-        if (!(error instanceof jose.errors.JWKSNoMatchingKey) || ageMs < reloadMinMs) throw error;
-        return (await this.#load(jose))(header, token);
+        if (!(error instanceof jose.errors.JWKSNoMatchingKey) || ageMs >= maxAgeMs || ageMs < reloadMinMs) throw error;
+        await this.#load(keys);
+        return keys(header, token);
       }
     };
   }
 
-  #load(jose: Jose): Promise<Keys> {
-    this.#loading ??= this.#request(jose).finally(() => {
+  #load(keys: RemoteKeys): Promise<void> {
+    this.#loading ??= this.#request(keys).finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
   }
 
-  async #request(jose: Jose): Promise<Keys> {
+  async #request(keys: RemoteKeys): Promise<void> {
     if (this.#clock.monotonicMs() - this.#failedAtMs < failureMs) throw unavailable();
-    const { url, timeoutMs } = this.#options;
-    const answer = await getJson({ url, timeoutMs }, this.#fetch, this.#clock);
-    if (!answer.ok) throw this.#failed(answer.why);
     try {
-      const keys = jose.createLocalJWKSet(answer.value as Parameters<typeof createLocalJWKSet>[0]);
-      this.#held = { keys, atMs: this.#clock.monotonicMs() };
-      return keys;
-    } catch {
-      throw this.#failed('its answer is no key set');
+      await keys.reload();
+      this.#loadedAtMs = this.#clock.monotonicMs();
+    } catch (error) {
+      this.#failedAtMs = this.#clock.monotonicMs();
+      const why = error instanceof FetchFault ? error.message : 'its response is not a key set';
+      const { url } = this.#options;
+      this.#log.warn(`Access: the key set of an issuer cannot be loaded: ${why}. Its tokens are refused.`, { url });
+      throw unavailable();
     }
-  }
-
-  #failed(why: string): McpOnceError {
-    this.#failedAtMs = this.#clock.monotonicMs();
-    this.#log.warn(`Access: the key set of an issuer cannot be had: ${why}. Its tokens are refused.`, {
-      url: this.#options.url,
-    });
-    return unavailable();
   }
 }
 
 function unavailable(): McpOnceError {
-  return new McpOnceError('upstream_unavailable', 'The key set of the issuer cannot be had.');
+  return new McpOnceError('upstream_unavailable', 'The key set of the issuer cannot be loaded.');
 }

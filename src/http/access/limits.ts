@@ -1,25 +1,25 @@
 import type { Principal, Refusal } from './types.ts';
 
-/** How many calls may be in flight at once. */
+/** How many entries may be held at once. */
 export interface LimitSettings {
   readonly perSubject: number;
   readonly perTenant: number;
-  /** Of all together: the bound on what this holds in memory. */
+  /** All together, which also bounds the memory that counting takes. */
   readonly total: number;
 }
 
-/** Which limit a call has reached. */
+/** Refuses an entry, and says whose limit was reached. */
 export type LimitReached = Refusal & { readonly holder: 'subject' | 'tenant' | 'server' };
 
-type Entry = { readonly type: 'entered'; readonly release: () => void } | LimitReached;
+type LimitEntry = { readonly type: 'entered'; readonly release: () => void } | LimitReached;
 
-/** Counts calls in flight. */
+/** Counts entries per subject, per tenant and in total. */
 export interface Limits {
-  /** Lets a call in, or says that there are too many. What it lets in has to be released, once or more often. */
-  enter(principal: Principal): Entry;
+  /** Takes an entry, or refuses it at a limit. An entry must be released; releasing it again has no effect. */
+  enter(principal: Principal): LimitEntry;
 }
 
-/** A pure counter: nobody waits, so that nobody's calls stand in another's way. */
+/** Creates limits that never queue, so that no caller waits for another one. */
 export function createLimits(settings: LimitSettings): Limits {
   const subjects = new Counter();
   const tenants = new Counter();
@@ -49,7 +49,7 @@ export function createLimits(settings: LimitSettings): Limits {
   };
 }
 
-/** Holds what is above zero, and nothing else. */
+/** Keeps positive counts only, so that its memory is bounded by the entries held. */
 class Counter {
   readonly #counts = new Map<string, number>();
 

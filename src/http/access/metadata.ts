@@ -1,16 +1,17 @@
+import { defined } from '../../core/json.ts';
 import type { OAuthSettings } from './settings.ts';
 
 const wellKnown = '/.well-known/oauth-protected-resource';
 
-/** The protected resource metadata (RFC 9728), and where it is to be served. */
+/** The protected resource metadata of RFC 9728, and the path that serves it. */
 export interface ResourceMetadata {
-  /** Its path: the well-known one before the path of the resource (3.1). */
+  /** The well-known path, followed by the path of the resource (3.1). */
   readonly path: string;
   readonly url: string;
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-/** What clients need to know to get a token for this server. Pure. */
+/** Describes how clients get a token for this server. */
 export function resourceMetadata(oauth: OAuthSettings): ResourceMetadata {
   const { origin, pathname } = new URL(oauth.resource);
   const path = `${wellKnown}${pathname === '/' ? '' : pathname}`;
@@ -21,14 +22,14 @@ export function resourceMetadata(oauth: OAuthSettings): ResourceMetadata {
     document: Object.freeze({
       resource: oauth.resource,
       authorization_servers: oauth.issuers.map(({ issuer }) => issuer),
-      ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
+      ...defined({ scopes_supported: scopes.length === 0 ? undefined : scopes }),
       bearer_methods_supported: ['header'],
       resource_name: 'mcp-once',
     }),
   });
 }
 
-/** The scopes that mean something here: those that every token needs, and those that give tools. */
+/** Returns the scopes that every token needs and those that allow tools. */
 export function knownScopes(oauth: Pick<OAuthSettings, 'requiredScopes' | 'scopeTools'>): readonly string[] {
   return [...new Set([...oauth.requiredScopes, ...Object.keys(oauth.scopeTools)])];
 }

@@ -2,7 +2,7 @@ import { knownScopes, resourceMetadata } from './metadata.ts';
 import type { OAuthSettings } from './settings.ts';
 import type { Refusal } from './types.ts';
 
-/** What is answered to those who do not come in. */
+/** The responses to callers that are not admitted. */
 export interface Refusals {
   noToken(): Refusal;
   malformed(why: string): Refusal;
@@ -12,8 +12,8 @@ export interface Refusals {
 }
 
 /**
- * Refusals with the `WWW-Authenticate` of RFC 6750 (3) and, with OAuth, of RFC 9728 (5.1) and the MCP
- * specification: where the metadata is, and the scopes to ask for.
+ * Creates refusals with the `WWW-Authenticate` header of RFC 6750 (3). With OAuth it also names the metadata's URL and
+ * the scopes to request (RFC 9728, 5.1; MCP, authorization).
  */
 export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
   const challenge = (fields: Readonly<Record<string, string>>, scopes: readonly string[]) => {
@@ -27,19 +27,20 @@ export function createRefusals(oauth: OAuthSettings | undefined): Refusals {
   };
   const needed = oauth === undefined ? [] : knownScopes(oauth);
   return {
-    noToken: () => refused(401, challenge({}, needed), 'A bearer token is needed.'),
+    noToken: () => refused(401, challenge({}, needed), 'A bearer token is required. Nothing was executed.'),
     malformed: (why) => refused(400, challenge({ error: 'invalid_request', error_description: why }, []), why),
     invalid: (why, detail) => {
-      const told = refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why);
-      return detail === undefined ? told : { ...told, detail };
+      const refusal = refused(401, challenge({ error: 'invalid_token', error_description: why }, needed), why);
+      return detail === undefined ? refusal : { ...refusal, detail };
     },
     insufficient: (scopes) =>
       refused(
         403,
         challenge({ error: 'insufficient_scope' }, scopes),
-        `The token has not all the scopes that are needed: ${scopes.join(' ')}. Nothing was executed.`,
+        `The token lacks required scopes. It needs: ${scopes.join(' ')}. Nothing was executed.`,
       ),
-    unavailable: () => refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Try again later.'),
+    unavailable: () =>
+      refused(503, { 'retry-after': '5' }, 'Tokens cannot be checked now. Nothing was executed. Try again later.'),
   };
 }
 

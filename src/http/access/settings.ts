@@ -1,4 +1,4 @@
-/** Who may come in, as configured and checked. Durations in ms. With neither tokens nor OAuth nobody does. */
+/** Who is admitted, as configured and checked. Durations in ms. With neither tokens nor OAuth nobody is. */
 export interface AccessSettings {
   readonly tokens: readonly StaticToken[];
   readonly oauth?: OAuthSettings | undefined;
@@ -13,22 +13,22 @@ export interface StaticToken {
   readonly tools?: readonly string[] | undefined;
 }
 
-/** This server as an OAuth 2.1 resource server. */
+/** The server as an OAuth 2.1 resource server. */
 export interface OAuthSettings {
-  /** The URL that clients know this server by. */
+  /** The URL under which clients know this server. */
   readonly resource: string;
   readonly issuers: readonly IssuerSettings[];
-  /** Every token must have all of them. */
+  /** Scopes that every token must have. */
   readonly requiredScopes: readonly string[];
-  /** Patterns of tools by scope; empty: a token that is good for this server is good for all tools. */
+  /** Tool patterns by scope. When empty, every admitted token allows all tools. */
   readonly scopeTools: Readonly<Record<string, readonly string[]>>;
 }
 
-/** One authorization server. Its tenant is its own: no other issuer and no static token has it. */
+/** One authorization server. No other issuer and no static token has the same tenant. */
 export interface IssuerSettings {
   readonly issuer: string;
   readonly tenant: string;
-  /** Undefined: all subjects of the issuer are of `tenant`; else of `tenant/CLAIM`. */
+  /** The claim that subdivides the tenant: with it subjects belong to `tenant/CLAIM`, without it to `tenant`. */
   readonly tenantClaim?: string | undefined;
   readonly subjectClaim: string;
   readonly audiences: readonly string[];
@@ -37,18 +37,18 @@ export interface IssuerSettings {
   readonly verify: JwtSettings | IntrospectionSettings;
 }
 
-/** Tokens are JWTs, checked with the issuer's public keys. */
+/** For tokens that are JWTs, checked with the issuer's public keys. */
 export interface JwtSettings {
   readonly type: 'jwt';
   readonly jwksUrl: string;
   readonly algorithms: readonly string[];
-  /** The `typ` of the header that every token must have; undefined: any. */
+  /** The `typ` that the header of every token must have. Any when undefined. */
   readonly tokenType?: string | undefined;
   readonly keysMaxAgeMs: number;
   readonly reloadMinMs: number;
 }
 
-/** Tokens are asked about (RFC 7662). */
+/** For tokens that the issuer is asked about (RFC 7662). */
 export interface IntrospectionSettings {
   readonly type: 'introspection';
   readonly url: string;
@@ -58,12 +58,12 @@ export interface IntrospectionSettings {
   readonly cacheMs: number;
 }
 
-/** Where faults of the configured servers are told. Never a token, never a claim. */
+/** Gets the faults of the configured servers. Entries never hold a token or a claim. */
 export interface AccessLog {
   warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
 }
 
-/** What one issuer says of a token. `why` is fixed text: it goes to the caller. `detail` is, too, and goes to the log. */
+/** The result of checking a token. `why` goes to the caller and `detail` to the log. Both are fixed texts. */
 export type TokenVerdict =
   | { readonly type: 'verified'; readonly claims: Readonly<Record<string, unknown>> }
   | { readonly type: 'invalid'; readonly why: string; readonly detail?: string }

@@ -1,26 +1,27 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { defined } from '../../core/json.ts';
 import type { StaticToken } from './settings.ts';
 import type { Principal } from './types.ts';
 
-/** Tells tokens of our own making apart, for people, for scanners, and so that none is sent to an issuer. */
+/** Marks tokens made by this program, for people and secret scanners, and so that none is sent to an issuer. */
 const tokenPrefix = 'mcponce_';
 
-/** A new token of 256 random bits, and what the configuration holds of it. */
+/** Creates a token of 256 random bits, and the hash that goes into the configuration. */
 export function createToken(): { readonly token: string; readonly hash: string } {
   const token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`;
   return { token, hash: `sha256:${digestOf(token).toString('hex')}` };
 }
 
-/** True for what cannot be another issuer's token. */
+/** Returns whether this program made the token, so that it cannot be an issuer's. */
 export function isOwnToken(token: string): boolean {
   return token.startsWith(tokenPrefix);
 }
 
-/** Finds whose token it is. Looks at every entry, so that time tells nothing of which ones there are. */
+/** Creates a lookup by token. It compares every entry in constant time, so that timing reveals nothing about them. */
 export function createTokenLookup(tokens: readonly StaticToken[]): (token: string) => Principal | undefined {
   const entries = tokens.map(({ hash, tenant, subject, tools }) => ({
     digest: Buffer.from(hash.replace(/^sha256:/, ''), 'hex'),
-    principal: Object.freeze({ tenant, subject, ...(tools === undefined ? {} : { tools }) }),
+    principal: Object.freeze({ tenant, subject, ...defined({ tools }) }),
   }));
   return (token) => {
     const digest = digestOf(token);

@@ -1,32 +1,33 @@
-/** Who a request comes from, as verified. */
+/** Who sent a request, as verified. */
 export interface Principal {
   readonly tenant: string;
   readonly subject: string;
-  /** Patterns of the tools that it may see and call; undefined: all. */
+  /** Patterns of the tools that it may see and call. All when undefined. */
   readonly tools?: readonly string[];
 }
+
 export type Admission =
   | { readonly type: 'admitted'; readonly principal: Principal; readonly stepUp?: StepUp | undefined }
   | Refusal;
 
-/** What is answered to whoever does not come in. */
+/** The response to a caller that is not admitted. */
 export interface Refusal {
   readonly type: 'refused';
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly message: string;
-  /** What the operator may know besides, and the caller need not. No part of a token. */
+  /** More about the reason, for the operator's log only. Holds no part of a token. */
   readonly detail?: string | undefined;
 }
 
 /**
- * Refuses a tool that the token's scopes do not give and another scope would: says which to ask for. Undefined for
- * any other tool.
- * @param gives whether patterns of tools are right for the tool that is called
- * @param accumulates whether the client keeps the scopes that it has when it asks for more (MCP 2026-07-28); for one
- *   that does not, they are named, too (MCP 2025-11-25, scope challenge handling)
+ * Refuses a tool that the token's scopes do not allow and another scope would, and names that scope. Returns undefined
+ * for any other tool.
+ * @param allows returns whether tool patterns match the called tool
+ * @param accumulates whether the client keeps the scopes that it has when it requests more (MCP 2026-07-28); otherwise
+ *   the refusal names those too (MCP 2025-11-25, scope challenge handling)
  */
-export type StepUp = (gives: (patterns: readonly string[]) => boolean, accumulates: boolean) => Refusal | undefined;
+export type StepUp = (allows: (patterns: readonly string[]) => boolean, accumulates: boolean) => Refusal | undefined;
 
-/** Decides whether a request comes in. Never rejects for what a caller sent. */
+/** Decides whether a request is admitted. Never rejects because of what a caller sent. */
 export type Admit = (headers: Readonly<Record<string, string | readonly string[] | undefined>>) => Promise<Admission>;

@@ -265,7 +265,9 @@ describe('serve --http', () => {
     const server = await start({ tokens }, '127.0.0.1:0');
     const { url } = server;
     expect((await postModern(url, 'tools/list')).status).toBe(401);
-    await vi.waitFor(() => expect(server.stderr).toContain('"status":401,"why":"A bearer token is needed."'));
+    await vi.waitFor(() =>
+      expect(server.stderr).toContain('"status":401,"why":"A bearer token is required. Nothing was executed."'),
+    );
     expect((await postModern(url, 'tools/list', {}, bearer(given[0] ?? ''))).status).toBe(200);
     await expect(start({ tokens }, '0.0.0.0:0')).resolves.toBeDefined();
   });

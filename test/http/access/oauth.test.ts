@@ -380,6 +380,13 @@ describe('introspection', () => {
     expect(credentials).toBe('mcp+once:hunter2%3A%26%2B%C3%BC');
   });
 
+  test('leaves "-", "_" and "." of the credentials unescaped, which some servers do not decode', async () => {
+    const { bearer, server } = await stage({ clientId: 'mcp-once_1.0' });
+    await bearer('opaque');
+    const credentials = server.seen.introspections[0]?.authorization?.replace('Basic ', '') ?? '';
+    expect(Buffer.from(credentials, 'base64').toString()).toMatch(/^mcp-once_1\.0:/);
+  });
+
   test('or in the body', async () => {
     const { bearer, server } = await stage({ authentication: 'post' });
     await bearer('opaque');
