@@ -1,13 +1,13 @@
 /**
- * Time, passed in so that tests own it. Wall-clock time is only ever compared and shown; every
- * duration that safety rests on (leases, fencing) is taken from the monotonic clock.
+ * The source of time. It is passed in so that tests control it. Wall-clock time is only compared and shown. Leases and
+ * fencing, on which safety depends, use the monotonic clock.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch, by this machine's clock; may jump. */
+  /** Returns the ms since the Unix epoch, by this machine's clock. May jump. */
   wallMs(): number;
-  /** Milliseconds from an arbitrary start; never goes back. */
+  /** Returns the ms since an arbitrary start. Never goes back. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs`; the returned function cancels it. Keeps no process alive. */
+  /** Calls `run` once after `delayMs`. The timer does not keep the process alive. @returns a function that cancels it */
   after(delayMs: number, run: () => void): () => void;
 }
 
@@ -35,7 +35,7 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
-/** Waits for `work` for at most `boundMs`, then takes what `late` gives or throws. The work goes on. */
+/** Waits for `work` for at most `boundMs`, then settles with what `late` returns or throws. The work continues. */
 export function within<T>(clock: Clock, work: Promise<T>, boundMs: number, late: () => T): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(boundMs, () => {

@@ -1,6 +1,18 @@
 /**
- * The one base error. Every fault that mcp-once raises is one of these, with a code that programs
- * may rely on. Expected outcomes are values, not errors (see `call/types.ts`).
+ * The stable code of a `McpOnceError`.
+ *
+ * - `invalid_input`: the arguments are not valid.
+ * - `invalid_repeat_token`: the repeat token is malformed, forged, or belongs to another operation.
+ * - `unknown_tool`: no tool has this name.
+ * - `ledger_unavailable`: the ledger's store did not respond or refused a write.
+ * - `record_unreadable`: a stored record is damaged, encrypted with an unknown key, or of a newer format.
+ * - `configuration_invalid`: an option, the configuration file or an environment variable is not valid.
+ * - `tool_invalid`: the definition of a tool or client is not valid.
+ * - `upstream_unavailable`: a client cannot be configured or opened.
+ * - `not_executed`: the request had no effect.
+ * - `lease_lost`: another process has taken the operation over.
+ * - `operation_alive`: an operator's command found that the operation is still being executed.
+ * - `operation_not_found`: the ledger holds no such operation.
  */
 export type ErrorCode =
   | 'invalid_input'
@@ -16,6 +28,12 @@ export type ErrorCode =
   | 'operation_alive'
   | 'operation_not_found';
 
+/**
+ * The base class of every error that mcp-once throws. Expected outcomes are values, not errors (see `call/types.ts`).
+ *
+ * @example
+ * if (error instanceof McpOnceError && error.code === 'ledger_unavailable') retryLater();
+ */
 export class McpOnceError extends Error {
   readonly code: ErrorCode;
 
@@ -27,8 +45,11 @@ export class McpOnceError extends Error {
 }
 
 /**
- * Thrown by a tool that knows that nothing took effect: the operation (or this step of it) is
- * settled as a definite failure and the next call runs it again.
+ * A tool throws this when it knows that nothing took effect. The operation, or its step, settles as a definite failure,
+ * and the next call executes it again.
+ *
+ * @example
+ * if (response.status === 422) throw new NotExecuted('the tracker rejected the ticket');
  */
 export class NotExecuted extends McpOnceError {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -36,9 +57,7 @@ export class NotExecuted extends McpOnceError {
   }
 }
 
-/**
- * The ledger's store did not do what was asked. Nothing is executed while it lasts: never fail open.
- */
+/** The ledger's store did not read or write. The engine executes nothing without its ledger. */
 export class LedgerUnavailable extends McpOnceError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('ledger_unavailable', message, options);
@@ -46,25 +65,25 @@ export class LedgerUnavailable extends McpOnceError {
 }
 
 /**
- * The write reached the primary, but fewer replicas than configured confirmed it in time. The
- * bytes *are* stored: whoever claimed has to settle the claim as failed.
+ * A write reached the primary, but fewer replicas than configured confirmed it in time. The bytes are stored, so the
+ * owner of a claim has to settle it as failed.
  */
 export class NotReplicated extends LedgerUnavailable {}
 
-/** The operation was executed, and the ledger that could tell its outcome does not answer. */
+/** The operation was executed, but its outcome cannot be read, since the ledger does not respond. */
 export class OutcomeNotRead extends McpOnceError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('ledger_unavailable', message, options);
   }
 }
 
-/** What an unknown thrown value says about itself, on one line and bounded. */
+/** Returns the message of any thrown value, on one line and at most 500 characters long. */
 export function describeError(error: unknown): string {
   const text = error instanceof Error ? (causeOfFetch(error) ?? (error.message || error.name)) : String(error);
   return text.replace(/\s+/g, ' ').trim().slice(0, 500);
 }
 
-/** What fetch says itself is "fetch failed", whatever it was. */
+/** Returns the cause of a `fetch` error, whose own message is always "fetch failed". */
 function causeOfFetch({ message, cause }: Error): string | undefined {
   if (message !== 'fetch failed' || !(cause instanceof Error)) return undefined;
   const { code } = cause as NodeJS.ErrnoException;

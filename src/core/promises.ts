@@ -2,11 +2,11 @@ import { type Clock, pause } from './clock.ts';
 
 interface Shared<T> {
   get(): Promise<T>;
-  /** What was opened or is being opened; opens nothing. */
+  /** Returns what is open or being opened. Opens nothing. */
   current(): Promise<T> | undefined;
 }
 
-/** Opens once, for all who ask; what failed to open is tried again by the next who asks. */
+/** Opens something once and shares it. After a failure the next `get` opens it again. */
 export function shared<T>(open: () => Promise<T>): Shared<T> {
   let opening: Promise<T> | undefined;
   const get = (): Promise<T> => {
@@ -21,7 +21,7 @@ export function shared<T>(open: () => Promise<T>): Shared<T> {
   return { get, current: () => opening };
 }
 
-/** Keeps a promise in a set until it has ended. */
+/** Keeps a promise in a set until it settles. */
 export function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
   const done = work.then(
     () => undefined,
@@ -32,7 +32,7 @@ export function tracked<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promis
   return work;
 }
 
-/** Waits until nothing is left in a set that may still grow, for a bounded time. */
+/** Waits until a set is empty, for at most `boundMs`. The set may grow meanwhile. */
 export async function untilEmpty(set: ReadonlySet<Promise<unknown>>, clock: Clock, boundMs: number): Promise<void> {
   const deadlineMs = clock.monotonicMs() + boundMs;
   while (set.size > 0) {

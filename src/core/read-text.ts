@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import { isErrnoException } from './errors.ts';
 
-/** The text of a file, or why there is none, in words whose subject is the file: "it does not exist". */
+/** The text of a file, or the reason why it cannot be read, such as "it does not exist". */
 export type ReadText =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly why: string; readonly cause?: unknown };
 
-/** Reads a file of UTF-8, up to a bound in bytes. */
+/** Reads a UTF-8 file of at most `bytesMax` bytes. */
 export async function readText(file: string, bytesMax: number): Promise<ReadText> {
   try {
     const handle = await open(file);

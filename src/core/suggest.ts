@@ -1,9 +1,9 @@
-/** How many letters may differ at the most for a name to be suggested: two, a third of a long one, half of a short one. */
+/** Returns how many letters of a suggested name may differ: two, a third of a long name, or half of a short one. */
 function differencesMax(name: string): number {
   return Math.min(Math.floor(name.length / 2), Math.max(2, Math.floor(name.length / 3)));
 }
 
-/** The known name that was probably meant, or undefined when none is near. Upper and lower case are one. */
+/** Returns the known name that was probably meant, ignoring case; undefined if no name is similar. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const asked = name.slice(0, 100).toLowerCase();
   let best: { name: string; distance: number } | undefined;
@@ -15,18 +15,18 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best?.name;
 }
 
-/** `; did you mean "x"?`, or nothing. */
+/** Returns `; did you mean "x"?`, or an empty text if no known name is similar. */
 export function suggestion(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
 }
 
-/** With a full stop, unless it ends in one or in a question. */
+/** Adds a full stop, unless the text ends with a full stop or a question mark. */
 export function sentence(text: string): string {
   return /[.?]$/.test(text) ? text : `${text}.`;
 }
 
-/** Optimal string alignment: insertions, deletions, replacements, and neighbours swapped. */
+/** Returns the optimal string alignment distance: insertions, deletions, replacements and swapped neighbours. */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -142,7 +142,7 @@ describe('config', () => {
     const { code, stderr } = run(folder, ['config', 'check', '--config', 'c.json', '--tools', '.']);
     expect(code).toBe(0);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      `mcp-once: the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`,
+      `mcp-once: the tools folder ${folder} contains no tool: mcp-once loads the .js and .mjs files at its top level`,
       'mcp-once: configuration: tools: no tool matches "destroy_*"',
     ]);
   });

@@ -187,7 +187,7 @@ describe('stdout carries protocol only', () => {
 test('what is probably not meant is told plainly at the start, and what is right is served', async () => {
   const folder = temporaryFolder();
   const served = await Served.start(folder, ['--tools', '.', '--log-level', 'silent'], { SMTP_URL: 'hunter2' });
-  expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} holds no tool`);
+  expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} contains no tool`);
   expect(served.stderr).toMatch(/mcp-once: The client "smtp" needs SMTP_URL .* refused: send_email\.$/m);
   expect(served.stderr).not.toContain('hunter2');
   expect((await served.call('create_customer', { name: 'Alice' })).isError).toBeUndefined();

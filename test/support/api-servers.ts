@@ -10,10 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 const { resolve: find } = createRequire(import.meta.url);
 const startsWithinMs = 45_000;
 
-/** An API that nobody here wrote, in a process of its own. */
+/** A third-party API server in its own process. */
 export interface ApiServer {
   readonly url: string;
-  /** What it printed so far. */
+  /** Its output so far. */
   output(): string;
   stop(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export function startJsonServer(folder: string, data: Readonly<Record<string, re
   return start((port) => [program, file, '--host', '127.0.0.1', '--port', `${port}`, '--quiet']);
 }
 
-/** The rows that an API has. */
+/** The rows of an API. */
 export async function rowsOf(api: ApiServer, collection: string): Promise<Record<string, unknown>[]> {
   const answer = await fetch(`${api.url}/${collection}`);
   return (await answer.json()) as Record<string, unknown>[];
@@ -42,14 +42,14 @@ export async function startMockoon(folder: string, name: string): Promise<ApiSer
   });
 }
 
-/** Prism: answers by an OpenAPI document, and refuses with 422 whatever does not obey it. */
+/** Prism: responds by an OpenAPI document, and refuses invalid requests with 422. */
 export function startPrism(document: string): Promise<ApiServer> {
   const program = join(dirname(find('@stoplight/prism-cli/package.json')), 'dist/index.js');
   const options = ['--host', '127.0.0.1', '--errors', '--verboseLevel', 'error'];
   return start((port) => [program, 'mock', document, '--port', `${port}`, ...options]);
 }
 
-/** In front of another API: forwards each request, and can keep answers from coming back. */
+/** A proxy in front of another API that forwards requests and can drop or delay responses. */
 export class FaultProxy {
   readonly url: string;
   readonly #server: Server;
@@ -71,12 +71,12 @@ export class FaultProxy {
     return proxy;
   }
 
-  /** The next so many writes take effect, and their answers are lost with the connection. */
+  /** Lets the next writes take effect, and closes their connections without a response. */
   dropAnswers(count: number): void {
     this.#drop = count;
   }
 
-  /** Writes take effect at once, and their answers wait. @returns what lets them go. */
+  /** Lets writes take effect and delays their responses. @returns a function that sends the responses */
   holdAnswers(): () => void {
     let release = (): void => {};
     this.#hold = new Promise((resolve) => {
@@ -88,12 +88,12 @@ export class FaultProxy {
     };
   }
 
-  /** The requests that were forwarded, of one method. */
+  /** Returns the forwarded requests with one method. */
   sent(method: string): number {
     return this.#methods.filter((each) => each === method).length;
   }
 
-  /** What Prism found wrong with the requests: it says so in a header, or in an answer 422 of its own. */
+  /** Returns the problems that Prism found in requests, from its header or its 422 response. */
   get violations(): readonly string[] {
     return this.#violations;
   }
@@ -113,7 +113,7 @@ export class FaultProxy {
     for await (const chunk of answer) chunks.push(chunk as Buffer);
     this.#methods.push(method);
     const found = JSON.parse(String(answer.headers['sl-violations'] ?? '[]')) as { location: string[] }[];
-    // Those of the answer are between Prism and the document.
+    // Violations in responses concern only Prism and the document.
     const ofRequest = found.filter(({ location }) => location[0] === 'request');
     if (ofRequest.length > 0 || answer.statusCode === 422) {
       this.#violations.push(`${method} ${url}: ${JSON.stringify(ofRequest)} ${Buffer.concat(chunks).toString()}`);
@@ -150,7 +150,7 @@ async function start(argumentsFor: (port: number) => string[]): Promise<ApiServe
   return { url, output: () => output, stop: () => end(child) };
 }
 
-/** Resolves when something answers there. Asking again and again is all that these programs offer. */
+/** Resolves when a server responds at the URL. Polls, since these programs do not announce that they are ready. */
 async function answers(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + startsWithinMs;
   for (;;) {

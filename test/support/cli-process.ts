@@ -2,23 +2,23 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:chil
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-/** The compiled command: what is shipped is what is tested. */
+/** The compiled command, as it is shipped. */
 export const commandFile = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
-/** The environment of a person who has nothing but this folder. */
+/** Returns the environment of a person whose home is this folder. */
 export function environmentIn(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const { PATH = '' } = process.env;
   return { PATH, HOME: folder, XDG_DATA_HOME: folder, LOCALAPPDATA: folder, ...more };
 }
 
-/** What a command printed, and how it ended. */
+/** The output and exit code of a command. */
 export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs the compiled command in a folder of its own, to its end. */
+/** Runs the compiled command in its own folder until it ends. */
 export function run(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
   const env = environmentIn(folder, environment);
   const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...args], {
@@ -33,15 +33,15 @@ export function run(folder: string, args: readonly string[], environment: Record
 
 export interface Message {
   readonly id?: number;
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server said; each test looks at its own part.
+  // biome-ignore lint/suspicious/noExplicitAny: each test reads its own part of the server's messages.
   readonly result?: any;
   readonly error?: { readonly message: string };
 }
 
-/** A server as a client starts it: a child process, lines of JSON on its stdin and stdout. */
+/** A server as a client starts it: a child process with lines of JSON on stdin and stdout. */
 export class Served {
   readonly child: ChildProcessWithoutNullStreams;
-  /** Every line of stdout, as it was. */
+  /** Every line of stdout. */
   readonly lines: string[] = [];
   stderr = '';
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
@@ -49,7 +49,7 @@ export class Served {
   #id = 0;
   #listeners = new Set<() => void>();
 
-  /** Starts a server in a folder and shakes hands with it. */
+  /** Starts a server in a folder and initializes it. */
   static async start(folder: string, args: readonly string[] = [], environment: Record<string, string> = {}) {
     const served = new Served(folder, args, environment);
     await served.request('initialize', {
@@ -100,7 +100,7 @@ export class Served {
     return result;
   }
 
-  /** Resolves when something is so, looked at whenever the server says anything. Rejects when it has exited. */
+  /** Resolves when a condition holds. Checks it after every message. Rejects when the server has exited. */
   until(holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -114,7 +114,7 @@ export class Served {
     });
   }
 
-  /** Ends stdin, as a client does that needs the server no more. */
+  /** Ends stdin, as a client does that no longer needs the server. */
   end() {
     this.child.stdin.end();
     return this.exited;

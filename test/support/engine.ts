@@ -14,7 +14,7 @@ import type { Tool } from '../../src/core/tool/types.ts';
 
 export interface EngineOptions {
   readonly tools: readonly Tool[];
-  /** In place of one that holds the tools for good. */
+  /** Replaces the default catalog, which never changes. */
   readonly catalog?: Catalog;
   readonly clock?: Clock;
   readonly store?: Store;
@@ -34,7 +34,7 @@ export interface CallOptions {
   readonly input?: NonNullable<ToolCall['input']>;
 }
 
-/** One engine as one process would have it; several over one store stand for several processes. */
+/** Creates the engine of one process. Several engines over one store stand for several processes. */
 export function testEngine(options: EngineOptions) {
   const clock = options.clock ?? systemClock;
   const store = options.store ?? openMemoryStore({ now: () => clock.wallMs() });

@@ -1,12 +1,12 @@
 import { LedgerUnavailable } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ledger/stores/store.ts';
 
-/** What happens to one request to the store. */
+/** The fault of one request to the store. */
 export type StoreFault = 'none' | 'before' | 'after';
 
 /**
- * A store seen through a bad connection: a request may be lost (`before`), or done and its answer
- * lost (`after`). `dead` is the connection of a process that was killed: nothing comes back, ever.
+ * A store behind an unreliable connection. A request may be lost (`before`), or its response may be lost after the store
+ * did the work (`after`). `dead` is the connection of a killed process: it never responds.
  */
 export function faultyStore(store: Store, nextFault: () => StoreFault, dead: () => boolean): Store {
   const through = async <T>(run: () => Promise<T>): Promise<T> => {

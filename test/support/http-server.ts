@@ -26,7 +26,7 @@ export interface HttpTestOptions {
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly store?: string;
-  /** Served besides create_thing and set_thing, or in their place where the name is the same. */
+  /** Further tools. They replace create_thing and set_thing if they have their names. */
   readonly tools?: (upstream: Upstream) => readonly Tool[];
 }
 
@@ -54,7 +54,7 @@ const limits: HttpLimits = {
   subscriptionsMax: 10,
 };
 
-/** A server over HTTP in this process, whose tools act on an upstream that counts. For use inside a test. */
+/** Starts an HTTP server in this process whose tools act on a counting upstream. For use inside a test. */
 export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTest> {
   const upstream = new Upstream();
   const environment = { MCP_ONCE_STORE: options.store ?? 'memory:' };
@@ -99,7 +99,7 @@ export function post(url: string, body: unknown, headers: Fields = {}, signal?: 
 
 const info = { name: 'test', version: '1.0.0' };
 
-/** Opens a session. @returns the headers of its further requests. */
+/** Opens a session. @returns the headers for its further requests */
 export async function openSession(url: string, headers: Fields = {}): Promise<Fields> {
   const response = await post(url, initialize(), headers);
   await response.text();
@@ -144,8 +144,8 @@ export function postModern(
   });
 }
 
-/** The JSON-RPC message that answers, from a JSON body or the last event of a stream. */
-// biome-ignore lint/suspicious/noExplicitAny: each test looks at its own part.
+/** Reads the JSON-RPC response from a JSON body or from the last event of a stream. */
+// biome-ignore lint/suspicious/noExplicitAny: each test reads its own part.
 export async function messageOf(response: Response): Promise<any> {
   const text = await response.text();
   if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return JSON.parse(text);
@@ -153,7 +153,7 @@ export async function messageOf(response: Response): Promise<any> {
   return JSON.parse((data.at(-1) ?? '').slice('data: '.length));
 }
 
-/** A bare connection, for what no HTTP client sends. */
+/** Opens a raw connection, for requests that no HTTP client sends. */
 export async function connection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
@@ -161,7 +161,7 @@ export async function connection(port: number): Promise<Socket> {
   return socket;
 }
 
-/** All that comes until the other side ends, or `ms` are over. */
+/** Reads until the other side ends the connection, for at most `ms`. */
 export async function received(socket: Socket, ms = 5_000): Promise<string> {
   let text = '';
   socket.on('data', (chunk: Buffer) => {

@@ -8,15 +8,15 @@ import type { ManualClock } from './manual-clock.ts';
 
 export const resource = 'https://mcp.example.com/mcp';
 
-/** What an issuer answers; may be changed while it runs. */
+/** The responses of an issuer. Tests may change them while it runs. */
 export interface IssuerBehaviour {
   jwks: 'ok' | 'down' | 'hangs' | 'garbage' | 'redirects' | 'huge';
   introspection: 'ok' | 'down' | 'hangs' | 'garbage' | 'unauthorized';
-  /** What introspection says of a token. */
+  /** The introspection response for a token. */
   tokens: Map<string, Record<string, unknown>>;
 }
 
-/** A real authorization server over HTTP, with a key of its own. */
+/** A real authorization server over HTTP with its own key. */
 export async function issuer() {
   const pair = await generateKeyPair('ES256', { extractable: true });
   const jwk: JWK = { ...(await exportJWK(pair.publicKey)), kid: 'key-1', alg: 'ES256', use: 'sig' };
@@ -47,7 +47,7 @@ export async function issuer() {
   const { origin, server } = await serving((request, response) => {
     if (request.url === '/jwks') return jwks(response);
     if (request.url === '/introspect') return void introspect(request, response);
-    // Where a redirect leads: keys that must not be taken.
+    // The target of a redirect. Its keys must not be used.
     response.end(JSON.stringify({ keys }));
   });
   return {
@@ -58,7 +58,7 @@ export async function issuer() {
     keys,
     behaviour,
     seen,
-    /** A token as this issuer makes it, good for five minutes, changed by what is given. */
+    /** Issues a token that is valid for five minutes, with the given changes. */
     sign: (clock: ManualClock, claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) => {
       const nowS = Math.floor(clock.wallMs() / 1_000);
       const payload = { iss: origin, aud: resource, sub: 'alice', iat: nowS, exp: nowS + 300, ...claims };
@@ -67,7 +67,7 @@ export async function issuer() {
   };
 }
 
-/** Deciding by a configuration as a file would have it, with what it logs. */
+/** Creates the access check of a configuration file, and collects its log lines. */
 export function admission(access: unknown, clock: ManualClock, environment: Environment = {}) {
   const logged: string[] = [];
   const log = { warn: (message: string, fields?: unknown) => logged.push(`${message} ${JSON.stringify(fields)}`) };

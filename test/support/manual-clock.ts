@@ -29,12 +29,12 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Sets the wall clock alone, as an administrator would. */
+  /** Sets only the wall clock, as an administrator can. */
   jumpWall(byMs: number): void {
     this.#wallMs += byMs;
   }
 
-  /** Moves both clocks on, running what is due in order and letting what it began come to rest. */
+  /** Advances both clocks. Runs due timers in order and waits until their work has settled. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#monotonicMs + byMs;
     for (;;) {
@@ -55,7 +55,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything that needs no time run until it waits for some: a few turns of the event loop. */
+/** Waits a few turns of the event loop, until all work waits for time or I/O. */
 export async function settleDown(turns = 10): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -9,17 +9,17 @@ interface Pending {
   readonly redirect: string;
 }
 
-/** How the authorization server behaves; may be changed while it runs. */
+/** The behaviour of the authorization server. Tests may change it while it runs. */
 export interface OAuthBehaviour {
-  /** What the login page does. */
+  /** The result of the login page. */
   page: 'grant' | 'refuse' | 'other-state' | 'other-issuer';
   registers: boolean;
   refreshes: 'ok' | 'refused' | 'down';
-  /** Instead of its own. */
+  /** Replaces the server's own value. */
   loginPage?: string;
 }
 
-/** An authorization server with PKCE, registration and refresh tokens that are good once, and an MCP server behind it. */
+/** An authorization server with PKCE, registration and single-use refresh tokens, and an MCP server behind it. */
 export async function oauthStage() {
   const behaviour: OAuthBehaviour = { page: 'grant', registers: true, refreshes: 'ok' };
   const seen = { registered: 0, refreshed: 0, exchanged: 0, effects: 0, authorizations: new Set<string>() };
@@ -108,12 +108,12 @@ export async function oauthStage() {
     url: resource,
     behaviour,
     seen,
-    /** No access token is good any more. */
+    /** Revokes all access tokens. */
     expire: () => good.clear(),
   };
 }
 
-/** What a person's browser does with the page that a program names on its stderr. */
+/** Opens the page that a program prints on stderr, as a person's browser does. */
 export async function browse(stderr: () => string): Promise<{ status: number; text: string }> {
   await expect.poll(stderr, { timeout: 10_000 }).toMatch(/open this page in a browser: http\S+/);
   const [, address = ''] = /open this page in a browser: (http\S+)/.exec(stderr()) ?? [];

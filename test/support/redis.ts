@@ -6,35 +6,35 @@ import { expect, vi } from 'vitest';
 import { makeTemporaryFolder } from './temporary.ts';
 
 export interface RedisOptions {
-  /** A server of one's own, to kill, restart or suspend, even where REDIS_URL names a shared one. */
+  /** Starts a separate server to kill, restart or suspend, even if REDIS_URL names a shared one. */
   readonly own?: boolean;
   readonly appendonly?: boolean;
   readonly requirepass?: string;
-  /** Bytes, with the policy noeviction unless another is given. */
+  /** The memory limit, in bytes. The eviction policy is noeviction by default. */
   readonly maxmemory?: number;
   readonly maxmemoryPolicy?: string;
   readonly replicaof?: TestRedis;
-  /** Other lines of redis.conf. */
+  /** Further lines of redis.conf. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
-  /** One command on a connection of its own, as a program of the operator's would send it. */
+  /** Sends one command on a separate connection, as an operator's program does. */
   command(...args: string[]): Promise<unknown>;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>;
   /** Starts the killed server again, on the same port and with the same folder. */
   restart(): Promise<void>;
-  /** SIGSTOP; resolves when the process stands still. */
+  /** Sends SIGSTOP. Resolves when the process is stopped. */
   suspend(): Promise<void>;
   resume(): void;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
 }
 
-/** Is there a redis-server to start? Where only REDIS_URL is given, tests that need their own say so and are skipped. */
+/** Whether a redis-server can be started. If only REDIS_URL is available, tests that need their own server are skipped. */
 export const hasRedisServer = (() => {
   try {
     execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
@@ -59,7 +59,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     try {
       return ownRedis(await spawnRedis(args), args, port, options.requirepass, folder.remove);
     } catch (error) {
-      // Somebody else may have taken the port in the meantime.
+      // Another process may have taken the port meanwhile.
       if (attempt < startAttemptsMax) continue;
       folder.remove();
       throw error;
@@ -121,7 +121,7 @@ function ownRedis(
   const end = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    // A suspended process dies of this too, without another step.
+    // SIGKILL also ends a stopped process.
     child.kill('SIGKILL');
     await ended;
   };
@@ -143,7 +143,7 @@ function ownRedis(
   };
 }
 
-/** A signal takes effect after it was sent: until then the process goes on. */
+/** Waits until a signal has taken effect. */
 async function suspended(child: ChildProcess): Promise<void> {
   child.kill('SIGSTOP');
   const stateOf = () => execFileSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' });

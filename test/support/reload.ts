@@ -15,19 +15,19 @@ import { onTestFinished } from 'vitest';
 import type { Era } from '../e2e/support/http.ts';
 import { type Arguments, type Told, toldOf } from '../e2e/support/server.ts';
 
-/** An official client that listens, whatever its era. */
+/** An official client of either protocol era that listens for changes of the tool list. */
 export interface Listener {
-  /** How often it was told that the list of tools has changed. */
+  /** How many notifications about the tool list it has received. */
   told(): number;
   tools(): Promise<string[]>;
   call(name: string, args: Arguments): Promise<Told>;
-  /** Of the server's tools. */
+  /** The names of the server's tools. */
   capability(): unknown;
 }
 
 const info = { name: 'listener', version: '1.0.0' };
 
-/** The client of an era over HTTP. It listens when this resolves. */
+/** Connects a client of one era over HTTP. It listens when this resolves. */
 export async function httpListener(era: Era, url: string, headers: Record<string, string> = {}): Promise<Listener> {
   const target = new URL(url);
   if (era === '2026') return listener(era, new ModernHttp(target, { requestInit: { headers } }));
@@ -35,7 +35,7 @@ export async function httpListener(era: Era, url: string, headers: Record<string
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  // The client opens its stream after it has connected, and tells nobody.
+  // The client opens its stream after connecting, without a signal.
   const fetchAndTell: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
     if (init?.method === 'GET' && response.ok) open();
@@ -49,7 +49,7 @@ export async function httpListener(era: Era, url: string, headers: Record<string
   return made;
 }
 
-/** The client of an era over a transport of its SDK. */
+/** Connects a client of one era over a transport of its SDK. */
 export async function listener(era: Era, transport: unknown): Promise<Listener> {
   let told = 0;
   const tell = (): void => {
@@ -75,10 +75,10 @@ export async function listener(era: Era, transport: unknown): Promise<Listener> 
   };
 }
 
-/** What the tools of `toolText` act on. It counts, holds what it is asked to hold, and never answers for the item `lost`. */
+/** The upstream of the tools of `toolText`. It counts requests, can delay them, and never responds for the item `lost`. */
 export class CountingUpstream {
   readonly url: string;
-  /** The items that had an effect, and whatever else it was told, in the order of their arrival. */
+  /** The items that had an effect and the other messages, in the order of arrival. */
   readonly arrived: string[] = [];
   readonly #held = new Map<string, ServerResponse[]>();
 
@@ -120,7 +120,7 @@ export class CountingUpstream {
   }
 }
 
-/** A tool file: `version` is part of its result alone, `says` of how it is listed, `more` of what it defines. */
+/** Returns the text of a tool file. `version` is in its result, `says` in its description, `more` in its definition. */
 export function toolText(
   name: string,
   url: string,

@@ -10,14 +10,14 @@ const builtStore = fileURLToPath(new URL('../../dist/src/core/ledger/stores/open
 export interface StoreProcess {
   readonly child: ChildProcess;
   claim(keys: readonly string[], concurrency: number): Promise<{ won: string[]; tookMs: number[] }>;
-  /** @returns when the watch is in force, a promise of the first wake. */
+  /** Watches a key. @returns a promise of the first wake, once the watch is active */
   watch(key: string): Promise<{ readonly heard: Promise<void> }>;
-  /** Starts counting in an entry; every count that was acknowledged is reported. */
+  /** Starts to count in an entry and reports every acknowledged count. */
   count(key: string, counted: (count: number) => void): void;
   kill(): Promise<void>;
 }
 
-/** Another process with the same store, from the built product; killed when the test has ended. */
+/** Starts another process with the same store, from the built product. It is killed when the test ends. */
 export async function startStoreProcess(url: string): Promise<StoreProcess> {
   if (!existsSync(builtStore)) throw new Error('Other processes run the built product: run "npm run build" first.');
   const child = fork(childScript, [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

@@ -12,7 +12,7 @@ const output = z.object({ id: z.string() });
 
 type Definition = ToolDefinition<typeof input, typeof output, Upstream>;
 
-/** `create_thing`: one request, identical by item and count. */
+/** `create_thing` sends one request. Its business key is item and count. */
 export function createThing(
   upstream: Upstream,
   recovery: Recovery | Recovery[],
@@ -41,7 +41,7 @@ export function createThing(
   } satisfies Definition);
 }
 
-/** `set_thing`: writes a resource, `latest` by default. */
+/** `set_thing` writes a resource. Its match is `latest`. */
 export function setThing(upstream: Upstream, changes: Partial<Definition> = {}): Tool {
   return createThing(upstream, 'natural', {
     name: 'set_thing',
@@ -51,7 +51,7 @@ export function setThing(upstream: Upstream, changes: Partial<Definition> = {}):
   });
 }
 
-/** `create_order`: three requests, each a step. */
+/** `create_order` sends three requests, each in a step. */
 export function createOrder(
   upstream: Upstream,
   recovery: Recovery | Recovery[],

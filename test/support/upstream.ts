@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Classification } from '../../src/index.ts';
 import { defineClient, z } from '../../src/index.ts';
 
-/** An effect that really happened at the upstream. */
+/** An effect that happened at the upstream. */
 export interface UpstreamEffect {
   readonly id: string;
   readonly key: string;
@@ -12,20 +12,20 @@ export interface UpstreamEffect {
 
 export type Fault =
   | 'none'
-  /** The effect happens and its answer is lost. */
+  /** The effect happens and the response is lost. */
   | 'drop_answer'
-  /** The effect happens and the answer is a saved 500. */
+  /** The effect happens and the response is a saved 500. */
   | 'error_after'
-  /** The request never arrives where effects happen, and no answer comes. */
+  /** The request is lost, and no response comes. */
   | 'lost'
   | 'refuse'
   | 'reject'
   | 'unauthorized'
   | 'decline'
   | 'gone'
-  /** The effect happens when `release` is called, and the answer comes then. */
+  /** The effect and the response wait for `release`. */
   | 'hang_before'
-  /** The effect happens at once; the answer comes when `release` is called. */
+  /** The effect happens at once, and the response waits for `release`. */
   | 'hang_after';
 
 export class UpstreamError extends Error {
@@ -37,10 +37,10 @@ export class UpstreamError extends Error {
   }
 }
 
-/** Where the effects of engine tests happen and are counted: it knows nothing of the ledger. */
+/** The upstream of engine tests. It counts effects and knows nothing of the ledger. */
 export class Upstream {
   readonly effects: UpstreamEffect[] = [];
-  /** Every request that arrived, whether it had an effect or not. */
+  /** Every request that arrived, with or without an effect. */
   readonly requests: string[] = [];
   honoursKeys = true;
   readonly #faults: Fault[] = [];
@@ -53,7 +53,7 @@ export class Upstream {
     this.#faults.push(...faults);
   }
 
-  /** No further faults. */
+  /** Removes the remaining faults. */
   calm(): void {
     this.#faults.length = 0;
   }
@@ -106,7 +106,7 @@ function fail(message: string, classification: Classification): never {
   throw new UpstreamError(message, classification);
 }
 
-/** A client of that upstream; `memoryMs` is 0 for one that takes no keys. */
+/** Creates a client of the upstream. With `memoryMs` 0 it takes no idempotency keys. */
 export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000, origin = 'test') {
   return defineClient({
     name: 'upstream',

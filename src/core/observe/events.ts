@@ -1,19 +1,19 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 
 /**
- * What happens to an operation, as `diagnostics_channel` events named `mcp-once:<type>`. Publishing
- * costs nothing while nobody listens. Listeners run synchronously, before the next step is taken.
+ * The events of an operation, published on `diagnostics_channel` channels named `mcp-once:<type>`. Publishing costs
+ * nothing without listeners. Listeners run synchronously, before the engine takes its next step.
  *
  * | event | when |
  * |---|---|
- * | `claim` | before the ledger is asked |
+ * | `claim` | before the engine claims the operation in the ledger |
  * | `claimed` | this process owns the operation; nothing is dispatched yet |
- * | `dispatch` | a step's request has just been handed to the upstream's client; step `run`: a tool has begun, and may send from here on |
- * | `answer` | the upstream answered (or failed) a step, or a tool without steps; nothing is settled yet |
- * | `settled` | the outcome, or what a person is asked (`waiting`), is in the ledger; the caller has not been answered |
- * | `answered` | a call has its answer |
+ * | `dispatch` | the upstream's client has just received a step's request; step `run`: a tool has started and may send requests |
+ * | `answer` | a step, or a tool without steps, has returned or failed; nothing is settled yet |
+ * | `settled` | the outcome, or the question to a person (`waiting`), is in the ledger; the caller has no outcome yet |
+ * | `answered` | the caller has the outcome of its call |
  * | `recover` | a recovery of an unknown outcome begins |
- * | `ledger_fault` | a write to the ledger failed and is tried again or given up |
+ * | `ledger_fault` | a write to the ledger failed; the engine tries again or gives up |
  */
 export type EngineEvent =
   | { readonly type: 'claim'; readonly operation: string; readonly tool: string }
@@ -35,9 +35,9 @@ export type EngineEvent =
       readonly tool: string;
       readonly code: string;
       readonly replayed: boolean;
-      /** Absent where the ledger was not asked. */
+      /** Absent if the call did not reach the ledger. */
       readonly operation?: string;
-      /** Of the call's trace context. */
+      /** From the call's trace context. */
       readonly traceId?: string;
     }
   | { readonly type: 'recover'; readonly operation: string; readonly tool: string; readonly recovery: string }
@@ -58,13 +58,13 @@ const types: readonly EventType[] = [
 
 const channels = new Map(types.map((type) => [type, diagnosticsChannel.channel(`mcp-once:${type}`)]));
 
-/** Tells whoever listens. A listener that throws is reported by Node, never to the caller. */
+/** Publishes an event. If a listener throws, Node reports the error, and the caller does not see it. */
 export function emit(event: EngineEvent): void {
   const channel = channels.get(event.type);
   if (channel?.hasSubscribers) channel.publish(event);
 }
 
-/** Listens to every event. @returns a function that stops listening. */
+/** Listens to every event. @returns a function that stops listening */
 export function onEvent(listener: (event: EngineEvent) => void): () => void {
   const receive = (message: unknown): void => listener(message as EngineEvent);
   for (const channel of channels.values()) channel.subscribe(receive);

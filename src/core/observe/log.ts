@@ -4,7 +4,7 @@ import { type EngineEvent, onEvent } from './events.ts';
 type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 type LogFields = Readonly<Record<string, string | number | boolean>>;
 
-/** One line of JSON a message, to stderr. Messages and fields never hold an argument's value or a secret. */
+/** Writes one line of JSON per message to stderr. Messages and fields contain no argument values and no secrets. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -12,20 +12,23 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** What is written, and where. */
+/** The lowest level that is written, and where lines go. */
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Where lines go; by default stderr, since stdout carries protocol only. */
+  /**
+   * Where lines go. Stdout carries the protocol only.
+   * @defaultValue process.stderr
+   */
   readonly destination?: NodeJS.WritableStream;
 }
 
-/** As long as a tool's name may be, in characters. */
+/** The longest name of a tool, in characters. */
 const toolCharsMax = 64;
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];
 
-/** A log that costs nothing below its level, and loads pino with the first line that it writes. */
+/** Creates a log that costs nothing below its level and loads pino when it writes the first line. */
 export function createLog(options: LogOptions): Log {
   const written = options.level === 'silent' ? [] : levels.slice(levels.indexOf(options.level));
   let pino: Log | undefined;
@@ -39,7 +42,7 @@ export function createLog(options: LogOptions): Log {
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
 }
 
-/** Loaded here: 15 ms that a server which logs nothing would wait for at its start. */
+/** Loads pino on first use: it takes 15 ms, which a server that logs nothing does not need to spend at its start. */
 function openPino(options: LogOptions): Log {
   const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
   const logger = pino(
@@ -55,13 +58,13 @@ function openPino(options: LogOptions): Log {
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
 }
 
-/** Writes what happens to operations to the log. @returns a function that stops it. */
+/** Logs the events of operations. @returns a function that stops logging */
 export function logEvents(log: Log): () => void {
   return onEvent((event) => {
     const { type, ...fields } = event;
-    // Of a tool that does not exist the name is whatever a caller wrote.
+    // The name of an unknown tool is text from the caller.
     if (event.type === 'answered') log[levelOf(event)](type, { ...fields, tool: event.tool.slice(0, toolCharsMax) });
-    // The operation goes on when a person has answered.
+    // The operation continues when a person has replied.
     else log[levelOf(event)](event.type === 'settled' && event.state === 'waiting' ? 'asked' : type, fields);
   });
 }
@@ -74,7 +77,7 @@ function levelOf(event: EngineEvent): Level {
     case 'answer':
       return 'debug';
     case 'answered':
-      // That it was executed is told when it is settled.
+      // The `settled` event already logs the execution.
       return event.code === 'succeeded' && !event.replayed ? 'debug' : 'info';
     case 'settled':
       return event.state === 'unknown' ? 'warn' : 'info';

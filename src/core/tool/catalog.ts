@@ -1,28 +1,28 @@
 import { McpOnceError } from '../errors.ts';
 import type { Tool } from './types.ts';
 
-/** The tools that are served, by name. What it holds may become something else: ask it anew, and keep none of its lists. */
+/** The served tools by name. A reload may replace its contents, so do not keep its lists. */
 export interface Catalog {
-  /** Those that are listed. */
+  /** The tools in the tool list. */
   readonly tools: readonly Tool[];
-  /** Those that are reached through a listed one. */
+  /** The tools that callers reach through a listed tool. */
   readonly hidden: readonly Tool[];
-  /** Finds also what is not listed: the operations that another tool stands for. */
+  /** Finds a listed or hidden tool. */
   find(name: string): Tool | undefined;
-  /** Has each replacement told; there only where there may be one. @returns what ends that */
+  /** Calls `tell` after each replacement. Absent where the catalog never changes. @returns a function that ends it */
   onChange?(tell: (change: CatalogChange) => void): () => void;
 }
 
-/** What a catalog was before it was replaced. */
+/** How a replacement changed a catalog. */
 export interface CatalogChange {
-  /** What was listed. */
+  /** The tools that were listed before. */
   readonly before: readonly Tool[];
-  /** The names of those that still are, and look otherwise in the list. */
+  /** The names of listed tools whose entry in the tool list has changed. */
   readonly altered: ReadonlySet<string>;
 }
 
 /**
- * @param hidden tools that a listed one stands for (`Tool.route`); recovery finds them, too.
+ * @param hidden tools that a listed tool stands for (`Tool.route`). Recovery finds them too.
  * @throws McpOnceError `tool_invalid` when two tools have one name.
  */
 export function createCatalog(tools: readonly Tool[], hidden: readonly Tool[] = []): Catalog {
@@ -38,7 +38,7 @@ export function createCatalog(tools: readonly Tool[], hidden: readonly Tool[] = 
   };
 }
 
-/** A catalog in whose place another one may come while it is served: whole, between two calls. */
+/** A catalog whose contents a reload replaces as a whole, between two calls. */
 export class ReplaceableCatalog implements Catalog {
   #catalog: Catalog;
   readonly #listeners = new Set<{ tell(change: CatalogChange): void }>();

@@ -6,7 +6,7 @@ import type { ToolDefinition } from './types.ts';
 type Part = keyof ToolDefinition<never, never, never>;
 type Kind = 'text' | 'function' | 'schema' | 'any';
 
-/** Every part of a definition, and what it has to be; what is `any` here is checked with the tool. */
+/** Every part of a definition and its kind. `checkTool` checks the parts that are `any` here. */
 const kinds: Readonly<Record<Part, Kind>> = {
   name: 'any',
   title: 'text',
@@ -68,9 +68,9 @@ function newName(part: string): string {
 }
 
 /**
- * Refuses what the compiler refuses, for tools that are not compiled: a misspelt `identity`, passed over,
- * would let a call in other words take effect a second time.
- * @throws McpOnceError `tool_invalid` that names the tool and the part, and the part that was probably meant.
+ * Refuses definitions that the TypeScript compiler would refuse, since tools may be written in JavaScript. If a misspelt
+ * `identity` were ignored, a reworded call would take effect a second time.
+ * @throws McpOnceError `tool_invalid` that names the tool, the part, and the part that was probably meant
  */
 export function checkDefinition(definition: object): void {
   const parts = definition as Readonly<Record<string, unknown>>;
@@ -80,17 +80,17 @@ export function checkDefinition(definition: object): void {
   for (const part of Object.keys(parts)) {
     if (Object.hasOwn(renamed, part)) refuse(newName(part));
     if (!Object.hasOwn(kinds, part)) {
-      refuse(`${JSON.stringify(part)} is no part of a tool${suggestion(part, Object.keys(kinds))}`);
+      refuse(`${JSON.stringify(part)} is not part of a tool definition${suggestion(part, Object.keys(kinds))}`);
     }
   }
-  for (const part of required) if (parts[part] === undefined) refuse(`it needs ${part}`);
+  for (const part of required) if (parts[part] === undefined) refuse(`${part} is missing`);
   for (const [part, kind] of Object.entries(kinds)) {
     if (parts[part] !== undefined && !isOf(kind, parts[part])) refuse(`${part} must be ${described[kind]}`);
   }
 }
 
 const described: Readonly<Record<Kind, string>> = {
-  text: 'a text',
+  text: 'a string',
   function: 'a function',
   schema: "a schema of zod 4 (import { z } from 'mcp-once')",
   any: 'anything',

@@ -1,13 +1,13 @@
 import { isErrnoException, NotExecuted } from '../errors.ts';
 import type { Classification } from './types.ts';
 
-/** System calls that come before the first byte of a request; see connect(2) and getaddrinfo(3). */
+/** System calls that run before the first byte of a request is sent; see connect(2) and getaddrinfo(3). */
 const beforeSending = new Set(['connect', 'getaddrinfo']);
 
 /**
- * What can be told of an error that no client explains: `not_executed` only for what certainly
- * never left this machine, `unknown` for everything else (a reset, say: the request may have
- * arrived before it). Looks through `cause`, at most eight deep.
+ * Classifies an error that the client does not explain. `not_executed` means that the request certainly never left this
+ * machine. Everything else is `unknown`: before a reset, for example, the request may have arrived. Follows `cause` up
+ * to eight levels.
  */
 export function classifyNodeError(error: unknown): Classification {
   let current = error;

@@ -1,9 +1,9 @@
 import type { Client, ConfiguredClient, Upstream } from './types.ts';
 
-/** The upstream of a tool that has no client: what it does, it does here. */
+/** The upstream of tools without a client. Their effects happen in this process. */
 const local: Upstream = Object.freeze({ origin: 'local', mode: 'local', account: 'local' });
 
-/** Clients, configured and opened once each, on first use. */
+/** Configures and opens each client once, on first use. */
 export class ClientPool {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #configured = new Map<Client, ConfiguredClient>();
@@ -13,12 +13,12 @@ export class ClientPool {
     this.#environment = environment;
   }
 
-  /** Where a tool's effects happen. Opens nothing. @throws McpOnceError naming a missing variable. */
+  /** Returns where a tool's effects happen. Opens nothing. @throws McpOnceError that names a missing variable */
   upstream(client: Client | undefined): Upstream {
     return client ? this.#configure(client).upstream : local;
   }
 
-  /** The opened client; one that failed to open is tried again by the next call. */
+  /** Returns the opened client. After a failure the next call tries to open it again. */
   open(client: Client | undefined): Promise<unknown> {
     if (!client) return Promise.resolve(undefined);
     const known = this.#opened.get(client);
@@ -26,13 +26,13 @@ export class ClientPool {
     const opening = this.#configure(client).open();
     this.#opened.set(client, opening);
     opening.catch(() => {
-      // Another one may have been opened since it was closed.
+      // A later call may have opened the client again after it was closed.
       if (this.#opened.get(client) === opening) this.#opened.delete(client);
     });
     return opening;
   }
 
-  /** Closes clients that no tool has any more. Whoever opens one all the same opens it anew. Never rejects. */
+  /** Closes clients that no tool uses any more. A later `open` opens such a client again. Never rejects. */
   async retire(clients: Iterable<Client>): Promise<void> {
     const closing = [...clients].map((client) => this.#close(client));
     await Promise.allSettled(closing);

@@ -1,7 +1,7 @@
 import { describeError } from '../errors.ts';
 import type { Client, Tool, Upstream } from './types.ts';
 
-/** A client before its first use, and the tools that need it. */
+/** The state of a client before its first use, and the tools that need it. */
 export interface ClientState {
   readonly name: string;
   readonly tools: readonly string[];
@@ -9,16 +9,16 @@ export interface ClientState {
     | {
         readonly type: 'configured';
         readonly upstream: Upstream;
-        /** Variables that only some of its tools need. */
+        /** Variables that are not set and that only some of the client's tools need. */
         readonly unset: readonly string[];
       }
-    /** None of its variables is set: its tools are refused, and nobody may mean to call them. */
+    /** None of the variables is set. Calls of the client's tools are refused. Perhaps nobody uses them. */
     | { readonly type: 'unset'; readonly message: string }
-    /** Some are set, and not as they have to be: its tools are refused, and somebody meant to call them. */
+    /** Some variables are set, but not correctly. Calls of the client's tools are refused, though somebody wants to use them. */
     | { readonly type: 'wrong'; readonly message: string };
 }
 
-/** The clients of tools, each once. Opens nothing. Messages name the variable, and never hold its value. */
+/** Returns the state of each client of these tools. Opens nothing. Messages name variables and never contain values. */
 export function clientStates(
   tools: readonly Tool[],
   environment: Readonly<Record<string, string | undefined>>,
@@ -41,7 +41,7 @@ function stateOf(client: Client, environment: Readonly<Record<string, string | u
   }
 }
 
-/** What to say of clients that are set up wrong, or not whole, one text each. */
+/** Returns a warning for each client that is set up incorrectly or incompletely. */
 export function clientWarnings(states: readonly ClientState[]): string[] {
   return states.flatMap(({ name, tools, state }) => {
     if (state.type === 'wrong') return [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`];
@@ -50,7 +50,7 @@ export function clientWarnings(states: readonly ClientState[]): string[] {
   });
 }
 
-/** Whether something was set, and not as it has to be. */
+/** Returns whether a client has variables that are set incorrectly. */
 export function hasWrongClient(states: readonly ClientState[]): boolean {
   return states.some(({ state }) => state.type === 'wrong');
 }

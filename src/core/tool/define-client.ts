@@ -5,17 +5,28 @@ import { clientMemory } from './check-definition.ts';
 import { classifyNodeError } from './classify.ts';
 import type { Classification, Client, Upstream } from './types.ts';
 
-/** What `defineClient` takes. */
+/**
+ * The argument of `defineClient`.
+ *
+ * @example
+ * export const tracker = defineClient({
+ *   name: 'tracker',
+ *   env: z.object({ TRACKER_TOKEN: z.string() }),
+ *   open: ({ TRACKER_TOKEN }) => new Tracker(TRACKER_TOKEN, { maxRetries: 0 }),
+ *   upstream: () => ({ origin: 'https://api.tracker.example', mode: 'live', account: 'main' }),
+ *   memory: '24h',
+ * });
+ */
 export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
-  /** For messages. */
+  /** The name in messages. */
   readonly name: string;
-  /** The client's variables; only these are handed to it. */
+  /** The client's environment variables. `open` and `upstream` get no others. */
   readonly env: Environment;
-  /** Opens the client. Switch its own retries off and keep its time-out under 45 s: the engine does the sending. */
+  /** Opens the client. Turn off its retries and keep its time-out under 45 s, since the engine decides about sending. */
   readonly open: (env: z.infer<Environment>) => Opened | Promise<Opened>;
-  /** Closes it when the server ends, in up to 5 s. */
+  /** Closes the client when the server ends. It may take up to 5 s. */
   readonly close?: (opened: Opened) => void | Promise<void>;
-  /** Where effects happen; must be the same in every process that means the same place. */
+  /** Returns where effects happen. Processes that use the same account must return the same values. */
   readonly upstream: (env: z.infer<Environment>) => Upstream;
   /**
    * How long the provider remembers an idempotency key.
@@ -24,13 +35,17 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
    */
   readonly memory?: Duration;
   /**
-   * What an error says about its request's effect, by the provider's documentation. Undefined
-   * leaves it to the default: connection errors from before sending are `not_executed`, all else `unknown`.
+   * Returns what an error says about the effect of its request, by the provider's documentation.
+   * @defaultValue Errors from connecting are `not_executed`, all others are `unknown`. Returning undefined does the same.
+   * @example (error) => (error instanceof TrackerError && error.status === 404 ? 'gone' : undefined)
    */
   readonly classify?: (error: unknown) => Classification | undefined;
 }
 
-/** Makes a client out of its definition. */
+/**
+ * Makes a client from its definition.
+ * @throws McpOnceError `tool_invalid` for a `memory` that is not a duration
+ */
 export function defineClient<Environment extends z.ZodObject, Opened>(
   definition: ClientDefinition<Environment, Opened>,
 ): Client<Opened> {
@@ -53,8 +68,8 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
 const classifications: ReadonlySet<unknown> = new Set<Classification>(['not_executed', 'failed', 'gone', 'unknown']);
 
 /**
- * A rule that fails, or answers something else (a promise, a word that is none of the four), says nothing:
- * then the effect is not known. Taken for "no effect", it would be executed a second time.
+ * Treats a rule that throws or returns another value (a promise, an unknown word) as `unknown`. If it counted as "no
+ * effect", the operation would be executed a second time.
  */
 function classify(rule: ((error: unknown) => Classification | undefined) | undefined, error: unknown): Classification {
   try {
@@ -65,26 +80,29 @@ function classify(rule: ((error: unknown) => Classification | undefined) | undef
   }
 }
 
-/** Part of every key: what it lacks would make two accounts one. What it throws may quote a variable, and is not told. */
+/**
+ * The upstream is part of every key, so a missing member would treat two accounts as one. The message leaves out what
+ * `upstream` throws, since that may contain a variable's value.
+ */
 function upstreamOf<Environment>(
   definition: { readonly name: string; readonly upstream: (env: Environment) => Upstream },
   env: Environment,
 ): Upstream {
   const cannot = (why: string, cause?: unknown): never => {
-    const message = `The client "${definition.name}" does not tell where its effects happen: its upstream(env) ${why}.`;
+    const message = `The client "${definition.name}" does not say where its effects happen: upstream(env) ${why}.`;
     throw new McpOnceError('upstream_unavailable', message, { cause });
   };
-  let told: Partial<Upstream>;
+  let given: Partial<Upstream>;
   try {
-    told = definition.upstream(env) ?? {};
+    given = definition.upstream(env) ?? {};
   } catch (error) {
     return cannot('throws', error);
   }
-  const { origin, mode, account } = told;
+  const { origin, mode, account } = given;
   if (typeof origin === 'string' && typeof mode === 'string' && typeof account === 'string') {
     return Object.freeze({ origin, mode, account });
   }
-  return cannot('must give origin, mode and account, each a text');
+  return cannot('must return origin, mode and account, each a string');
 }
 
 function readEnvironment<Environment extends z.ZodObject>(
@@ -92,7 +110,7 @@ function readEnvironment<Environment extends z.ZodObject>(
   environment: Readonly<Record<string, string | undefined>>,
 ): z.infer<Environment> {
   const names = Object.keys(definition.env.shape);
-  // An empty variable is what an empty field of a client's settings form gives: it means "not set".
+  // An empty field in a client's settings form sets an empty variable, which means "not set".
   const values = Object.fromEntries(
     names.map((name) => [name, environment[name] === '' ? undefined : environment[name]]),
   );

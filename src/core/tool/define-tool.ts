@@ -14,10 +14,21 @@ const recoveries: readonly Recovery[] = ['resend', 'natural', 'reconcile', 'refu
 const onDuplicates: readonly OnDuplicate[] = ['replay', 'ask'];
 
 /**
- * Makes a tool out of its definition, with the defaults that its effect has.
+ * Makes a tool from its definition and adds the defaults of its effect.
  *
- * @throws McpOnceError `tool_invalid` when the definition has a part that is not known or not of its type,
- * or contradicts itself, such as a recovery that lacks what it needs.
+ * @example
+ * export default defineTool({
+ *   name: 'create_note',
+ *   title: 'Create note',
+ *   description: 'Creates a note.',
+ *   effect: 'create',
+ *   input: z.strictObject({ text: z.string() }),
+ *   output: z.object({ id: z.string() }),
+ *   window: '1h',
+ *   run: async ({ text }) => ({ id: await saveNote(text) }),
+ * });
+ * @throws McpOnceError `tool_invalid` if the definition has an unknown part, a part of the wrong type, or parts that do
+ * not fit together, such as recovery `reconcile` without `lookup`
  */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, Opened = undefined>(
   definition: ToolDefinition<Input, Output, Opened>,
@@ -44,7 +55,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     ...(onDuplicate === undefined ? {} : { onDuplicate }),
     recovery,
     lookupLagMs,
-    // The engine hands back what `parse` made and what the client opened: the types are the definition's own.
+    // The engine passes back the results of `parse` and of the client's `open`, so the types match the definition.
     run: definition.run as Tool['run'],
     ...(definition.client ? { client: definition.client as NonNullable<Tool['client']> } : {}),
     ...(definition.identity ? { identity: definition.identity as NonNullable<Tool['identity']> } : {}),
@@ -55,7 +66,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   return Object.freeze(tool);
 }
 
-/** How repeats are recognised where nobody says. */
+/** Returns the default of `match`. */
 export function defaultMatch(effect: Effect, hasResource: boolean): Match {
   switch (effect) {
     case 'read':
@@ -69,7 +80,7 @@ export function defaultMatch(effect: Effect, hasResource: boolean): Match {
   }
 }
 
-/** How long a repeat means the same operation where neither tool nor configuration says so, in ms. */
+/** Returns the default window, in ms. */
 export function defaultWindowMs(match: Match): number {
   switch (match) {
     case 'identical':
@@ -83,15 +94,15 @@ export function defaultWindowMs(match: Match): number {
   }
 }
 
-/** A list that ends in `refuse`, which is the default and the end of every list. */
+/** Returns a list of recoveries that ends in `refuse`. */
 export function recoveryList(recovery: Recovery | readonly Recovery[] | undefined): readonly Recovery[] {
   const list = recovery === undefined ? [] : typeof recovery === 'string' ? [recovery] : recovery;
   return Object.freeze([...list.filter((each) => each !== 'refuse'), 'refuse' as const]);
 }
 
 /**
- * Refuses a tool whose parts are not of their kind or contradict each other. Tools need not be written in
- * TypeScript: a window that is no number, say, would make a record that nobody can read.
+ * Refuses a tool with parts of the wrong type or parts that do not fit together. A window that is not a number, for
+ * example, would create a record that cannot be read.
  * @throws McpOnceError `tool_invalid`
  */
 export function checkTool(tool: CheckedParts): void {
@@ -127,16 +138,16 @@ export function checkTool(tool: CheckedParts): void {
   }
 }
 
-/** What has to fit together in a tool. */
+/** The parts of a tool that have to fit together. */
 type CheckedParts = Pick<Tool, 'name' | 'match' | 'windowMs' | 'lookupLagMs' | 'recovery' | 'effect'> & {
-  /** How long the tool's upstream remembers a key, in ms. */
+  /** How long the tool's upstream remembers an idempotency key, in ms. */
   readonly memoryMs: number;
   readonly onDuplicate?: unknown;
 } & { readonly [Part in 'resource' | 'lookup' | 'gone']?: unknown };
 
 /**
- * A schema as its values are before it parses them: so arguments come, and so results are kept. (What comes
- * out of parsing would forbid the fields that `z.object` drops, and clients would refuse a result that has more.)
+ * Converts a zod schema to the JSON Schema of its input side. Arguments and stored results are not parsed yet. The output
+ * side forbids the fields that `z.object` drops, and clients would refuse a result that has more fields.
  */
 function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' });

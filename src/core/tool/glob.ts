@@ -1,4 +1,4 @@
-/** `*` stands for any characters, everything else for itself. In linear time. */
+/** Tests a name against a pattern in which `*` stands for any characters. Runs in linear time. */
 export function matchesGlob(pattern: string, name: string): boolean {
   const [first = '', ...parts] = pattern.split('*');
   const last = parts.pop();

@@ -3,12 +3,12 @@ import type { JsonSchema } from '../json.ts';
 import { nearest } from '../suggest.ts';
 import type { InputIssue } from './types.ts';
 
-/** Characters of a field's name that are told. */
+/** The longest part of a field's name that a message shows, in characters. */
 const nameCharsMax = 64;
-/** How many known fields are told where none is near. */
+/** How many known fields a message lists when no field has a similar name. */
 const namesToldMax = 20;
 
-/** What is wrong with a tool's arguments: where, why, and the field that was probably meant. Never a value. */
+/** Lists the problems in a tool's arguments, with the field that was probably meant. Contains no values. */
 export function inputIssues(error: z.ZodError, jsonSchema: JsonSchema): InputIssue[] {
   return error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [{ path: pathOf(issue.path), message: issue.message }];
@@ -23,16 +23,16 @@ export function inputIssues(error: z.ZodError, jsonSchema: JsonSchema): InputIss
 function hint(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   if (meant !== undefined) return ` (did you mean ${JSON.stringify(meant)}?)`;
-  return known.length === 0 ? '' : ` (there are: ${known.slice(0, namesToldMax).join(', ')})`;
+  return known.length === 0 ? '' : ` (known fields: ${known.slice(0, namesToldMax).join(', ')})`;
 }
 
-/** `lines[0].quantity`; empty for the whole input. */
+/** Returns a path such as `lines[0].quantity`; empty for the whole input. */
 function pathOf(path: readonly PropertyKey[]): string {
   const parts = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
   return parts.join('').replace(/^\./, '');
 }
 
-/** The names of the fields at a place: of all alternatives, where there are several. */
+/** Returns the names of the fields at a place in the schema, from all its alternatives. */
 function fieldsAt(schemas: readonly JsonSchema[], path: readonly PropertyKey[]): string[] {
   const here = schemas.flatMap(alternativesOf);
   const [step, ...rest] = path;

@@ -1,6 +1,6 @@
 import type { ResolveFnOutput, ResolveHook, ResolveHookContext } from 'node:module';
 
-/** What the hook is given: the URL of the index of the mcp-once that loads the tools. */
+/** The data of the hook: the URL of the index module of the mcp-once that loads the tools. */
 export interface HookData {
   readonly indexUrl: string;
 }
@@ -11,19 +11,19 @@ type ResolveSync = (
   nextResolve: (specifier: string, context?: ResolveHookContext) => ResolveFnOutput,
 ) => ResolveFnOutput;
 
-/** `module.registerHooks` (Node 22.15): in this thread, for `import` and `require`. */
+/** The type of `module.registerHooks` (Node 22.15), which works in this thread for `import` and `require`. */
 export type RegisterHooks = (hooks: { resolve: ResolveSync }) => void;
 
 let indexUrl = '';
 
-/** Called once by Node, in the hooks' own thread (node:module, "Customization Hooks"). */
+/** Node calls this once, in the thread of the hooks (node:module, "Customization Hooks"). */
 export function initialize(data: HookData): void {
   indexUrl = data.indexUrl;
 }
 
 /**
- * Lets a tool import 'mcp-once' from wherever it lies: always this very instance, so that its tools
- * and errors are ours. 'zod' is the tool's own where there is one, else ours.
+ * Resolves 'mcp-once' in any tool file to the running instance, so that tools and errors have its classes. Resolves
+ * 'zod' to the tool's own copy if there is one, otherwise to the copy of mcp-once.
  */
 export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
   if (specifier === 'mcp-once') return { url: indexUrl, shortCircuit: true };
@@ -35,7 +35,7 @@ export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
   }
 };
 
-/** The same, for `registerHooks`. */
+/** Does the same as `resolve`, for `registerHooks`. */
 export function resolveSync(ourIndexUrl: string): ResolveSync {
   return (specifier, context, nextResolve) => {
     if (specifier === 'mcp-once') return { url: ourIndexUrl, shortCircuit: true };

@@ -12,22 +12,22 @@ import type { Match, OnDuplicate, Recovery, Tool } from './types.ts';
 const filesMax = 1_000;
 const toolsMax = 10_000;
 
-/** `.ts` only where mcp-once itself runs from source, in its own tests. */
+/** Includes `.ts` only when mcp-once runs from source, as in its tests. */
 const ownExtension = extname(fileURLToPath(import.meta.url));
 const extensions = new Set(['.js', '.mjs', ownExtension]);
 const packageFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
-/** The folder of the tools that come with mcp-once. */
+/** Returns the folder of the tools that mcp-once ships. */
 export const bundledToolsDir = join(packageFolder, 'tools');
 
 /**
- * Loads the tools of folders: every `.js` and `.mjs` file at the top level of each, and of each file
- * the exported tools (named or default, one or an array of them).
+ * Loads tools from every `.js` and `.mjs` file at the top level of the folders. A file exports one tool or an array of
+ * tools, under any name.
  *
- * @param warn told of a folder that holds no tool.
- * @param load how a file of another folder than the shipped one becomes a module.
- * @throws McpOnceError `tool_invalid` naming the file: it throws, exports no tool, exports a tool
- * that contradicts itself, or repeats a name. `configuration_invalid` for a folder that cannot be read.
+ * @param warn called for a folder without tools.
+ * @param load imports files outside of the shipped folder.
+ * @throws McpOnceError `tool_invalid` that names the file, if the file throws, exports no tool or an invalid tool, or
+ * repeats a name; `configuration_invalid` for a folder that cannot be read.
  */
 export async function loadTools(
   folders: readonly string[],
@@ -38,11 +38,11 @@ export async function loadTools(
   const found = await Promise.all(folders.map(filesOf));
   for (const [index, folder] of folders.entries()) {
     if (found[index]?.length === 0) {
-      warn(`the tools folder ${folder} holds no tool: what is looked for are .js and .mjs files at its top level`);
+      warn(`the tools folder ${folder} contains no tool: mcp-once loads the .js and .mjs files at its top level`);
     }
   }
   const files = found.flat();
-  // All at once; what is wrong is then told in the order of the files, the same each time.
+  // Files load in parallel; errors are reported in the order of the files.
   const loaded = await Promise.allSettled(
     files.map((file) => toolsOf(file, dirname(file) === bundledToolsDir ? loadOnce : load)),
   );
@@ -52,9 +52,9 @@ export async function loadTools(
     if (result.status === 'rejected') throw result.reason;
     for (const tool of result.value) {
       const known = byName.get(tool.name);
-      // One tool may be reached through two files, an index beside it say.
+      // Two files may export the same tool, for example a tool's file and an index.
       if (known && known.tool !== tool) {
-        throw invalid(file, `it repeats the name "${tool.name}", which ${known.file} has already`);
+        throw invalid(file, `the name "${tool.name}" is already used by ${known.file}`);
       }
       byName.set(tool.name, known ?? { tool, file });
     }
@@ -82,10 +82,10 @@ async function filesOf(folder: string): Promise<string[]> {
   return files.sort().map((name) => resolve(folder, name));
 }
 
-/** Gives what a file exports. */
+/** Returns the exports of a file. */
 export type LoadModule = (file: string) => Promise<Record<string, unknown>>;
 
-/** For as long as the process lives a file is the module that it was. */
+/** Node keeps the first version of a module for the life of the process. */
 const loadOnce: LoadModule = (file) => import(pathToFileURL(file).href);
 
 async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
@@ -107,7 +107,7 @@ async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
   return tools;
 }
 
-/** By its shape: another copy of mcp-once may have made it. What its parts say is checked with the tool. */
+/** Recognises a tool by its shape, since another copy of mcp-once may have made it. `checkTool` checks its parts. */
 function isTool(value: unknown): value is Tool {
   if (typeof value !== 'object' || value === null) return false;
   const tool = value as Partial<Record<keyof Tool, unknown>>;
@@ -130,8 +130,8 @@ function isTool(value: unknown): value is Tool {
 const indexUrl = new URL('../../index.js', import.meta.url).href;
 
 /**
- * Whether files of a folder find this very instance, and zod, without help: then the hook, for which
- * Node 20 starts a thread (some 80 ms), is not needed.
+ * Returns whether files of a folder resolve mcp-once to this instance, and zod, without the hook. Node 20 starts a thread
+ * for a hook, which takes about 80 ms.
  */
 function findsUs(folder: string): boolean {
   if (resolve(folder) === bundledToolsDir) return true;
@@ -145,9 +145,9 @@ function findsUs(folder: string): boolean {
 
 let hookInstalled = false;
 
-/** Once a process: hooks are the process's own, and each one more would be asked for every import. */
+/** Registers the hook once, since hooks apply to the whole process and each of them runs for every import. */
 async function letToolsImportUs(): Promise<void> {
-  // From source there is no compiled hook, and the test runner resolves the names by itself.
+  // There is no compiled hook when running from source. The test runner resolves the names itself.
   if (hookInstalled || ownExtension !== '.js') return;
   hookInstalled = true;
   const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
@@ -159,7 +159,7 @@ function invalid(file: string, problem: string, cause?: unknown): McpOnceError {
   return new McpOnceError('tool_invalid', sentence(`Tool file ${file}: ${problem}`), { cause });
 }
 
-/** What the configuration says of the tools that a pattern matches. Durations in ms. */
+/** The configuration of the tools whose names match a pattern. Durations are in ms. */
 export interface ToolRule {
   readonly enabled?: boolean | undefined;
   readonly match?: Match | undefined;
@@ -171,13 +171,13 @@ export interface ToolRule {
 
 export interface RuledTools {
   readonly tools: readonly Tool[];
-  /** Patterns that no tool's name matches. */
+  /** The patterns that match no tool's name. */
   readonly unmatched: readonly string[];
 }
 
 /**
- * Applies rules in the order they are written: of two that match, the later one wins, key by key.
- * @throws McpOnceError `configuration_invalid` naming the tool when a rule asks of it what it cannot do.
+ * Applies rules in the order in which they are written. If two rules match, the later one wins for each of its keys.
+ * @throws McpOnceError `configuration_invalid` that names the tool, if a rule asks for something that the tool lacks
  */
 export function applyRules(tools: readonly Tool[], rules: Readonly<Record<string, ToolRule>>): RuledTools {
   const patterns = Object.entries(rules).map(([pattern, rule]) => ({ pattern, rule }));
@@ -192,7 +192,7 @@ export function applyRules(tools: readonly Tool[], rules: Readonly<Record<string
 }
 
 function overridden(tool: Tool, rule: ToolRule): Tool {
-  // A read is never in the ledger: a rule for all tools means the others.
+  // Reads are not in the ledger, so a rule for all tools does not apply to them.
   if (tool.effect === 'read') return tool;
   const match = rule.match ?? tool.match;
   const isDefaultWindow = tool.windowMs === defaultWindowMs(tool.match);
@@ -203,7 +203,7 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
     ...(rule.onDuplicate === undefined ? {} : { onDuplicate: rule.onDuplicate }),
   };
-  // Over the tool and not a copy of it: parts that are made when they are asked for stay so.
+  // The tool is the prototype, not copied, so that its lazy members stay lazy.
   const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));
   const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
   const memoryMs = next.client?.memoryMs ?? 0;

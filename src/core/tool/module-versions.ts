@@ -3,23 +3,22 @@ import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-/** What a file is loaded as. */
+/** The loaded version of a file. */
 interface Version {
   readonly url: string;
-  /** Of its content; undefined when it could not be loaded. */
+  /** The hash of the content; undefined if the file could not be loaded. */
   readonly digest: string | undefined;
 }
 
 /**
- * Loads files again that have changed. Node keeps a module by its URL for as long as the process lives, so that
- * each version has a URL of its own. A file whose content is the same stays the module it was; so does, whatever becomes
- * of it, what a file imports.
+ * Reloads files whose content has changed. Node keeps a module by its URL for the life of the process, so each version
+ * gets its own URL. An unchanged file stays the same module. The modules that a file imports are never reloaded.
  */
 export class ModuleVersions {
   readonly #versions = new Map<string, Version>();
   #made = 0;
 
-  /** What a file exports now. @throws what loading it throws; the next call then loads it anew. */
+  /** Returns the present exports of a file. If loading throws, the next call loads the file again. */
   readonly load = async (file: string): Promise<Record<string, unknown>> => {
     const digest = createHash('sha256')
       .update(await readFile(file))
@@ -35,7 +34,7 @@ export class ModuleVersions {
   async #nextUrl(file: string, known: Version | undefined): Promise<string> {
     const { href } = pathToFileURL(file);
     if (known === undefined) return href;
-    // Of a CommonJS module Node minds no query.
+    // Node ignores the query of a CommonJS module's URL.
     delete createRequire(import.meta.url).cache[await realpath(file)];
     this.#made += 1;
     return `${href}?reload=${this.#made}`;

@@ -1,148 +1,187 @@
 import type { z } from 'zod';
 import type { Duration } from '../duration.ts';
 
-/** What a tool does to its upstream. Reads are never in the ledger. */
+/**
+ * What a tool does to its upstream. The ledger holds no reads.
+ *
+ * - `create`: makes, sends, books or pays something.
+ * - `update`: changes part of a thing. `replace`: writes a whole thing.
+ * - `delete`: removes or cancels a thing.
+ */
 export type Effect = 'read' | 'create' | 'update' | 'replace' | 'delete';
 
-/** How a repeat is recognised; see the table in the README. */
+/**
+ * How a repeat is recognised.
+ *
+ * - `identical`: the same arguments, or the same business key (`identity`), within the window.
+ * - `latest`: the same arguments as the latest write to the same resource.
+ * - `same-call`: the host sends the same tool call again, by its own call id.
+ * - `off`: never. The tool is not guarded.
+ */
 export type Match = 'identical' | 'latest' | 'same-call' | 'off';
 
-/** What to do about an unknown outcome. A list is tried in order and always ends in `refuse`. */
+/**
+ * What to do about an unknown outcome. A list is tried in order and always ends in `refuse`.
+ *
+ * - `resend`: send the request again under the same idempotency key.
+ * - `natural`: send it again, since sending it twice leaves the same state.
+ * - `reconcile`: ask the upstream with `lookup`.
+ * - `refuse`: report `outcome_unknown`.
+ */
 export type Recovery = 'resend' | 'natural' | 'reconcile' | 'refuse';
 
 /**
- * What a call gets whose identical twin has succeeded within the window: its result, or first the question
- * whether another operation is meant, where the client can ask a person.
+ * What a call gets when an identical call has succeeded within the window.
+ *
+ * - `replay`: the stored result.
+ * - `ask`: the person is asked first whether another operation is meant. A client that cannot ask gets a replay.
  */
 export type OnDuplicate = 'replay' | 'ask';
 
-/** Where effects happen. Two upstreams never share an operation. */
+/**
+ * Where effects happen. Two upstreams never share an operation.
+ *
+ * @example
+ * { origin: 'https://api.stripe.com', mode: 'live', account: 'acct_1' }
+ */
 export interface Upstream {
   readonly origin: string;
-  /** sandbox, test, live, ... */
+  /** Such as `sandbox`, `test` or `live`. */
   readonly mode: string;
   readonly account: string;
 }
 
 /**
- * What a thrown error says about the effect of the request that it came from.
+ * What a thrown error says about the effect of its request.
  *
- * - `not_executed`: this request had no effect, but another one under the same upstream key may
- *   have (connection refused, 401, 429, a validation error).
- * - `failed`: the upstream's own final answer for this upstream key: no effect, ever.
- * - `gone`: the thing to change does not exist (404, 410). No effect; for a delete that is being
- *   recovered by `natural` it means done.
- * - `unknown`: the effect may have happened (time-out, reset after sending, 5xx, key in use).
+ * - `not_executed`: this request had no effect, but an earlier one under the same upstream key may have had one
+ *   (connection refused, 401, 429, a validation error).
+ * - `failed`: the upstream's final response for this upstream key. No request under this key takes effect.
+ * - `gone`: the thing to change does not exist (404, 410). The request had no effect. When `natural` recovers a delete,
+ *   this means that the delete is done.
+ * - `unknown`: the request may have taken effect (time-out, reset after sending, 5xx, key in use).
  */
 export type Classification = 'not_executed' | 'failed' | 'gone' | 'unknown';
 
-/** A client of one upstream, shared by tools; opened once, on first use. */
+/** A client of one upstream. Tools share it, and the first call that needs it opens it. Made by `defineClient`. */
 export interface Client<Opened = unknown> {
   readonly name: string;
-  /** The names of the variables that it reads. */
+  /** The names of the environment variables that the client reads. */
   readonly variables: readonly string[];
-  /** Reads the client's variables out of the environment. @throws McpOnceError `upstream_unavailable` naming the variable. */
+  /** Reads the client's environment variables. @throws McpOnceError `upstream_unavailable` that names the variable */
   readonly configure: (environment: Readonly<Record<string, string | undefined>>) => ConfiguredClient<Opened>;
-  /** The variables that some of its tools need and that are not set: those tools are refused until they are. */
+  /** Returns the variables that are not set and that some tools need. Calls of those tools are refused. */
   unset?(environment: Readonly<Record<string, string | undefined>>): readonly string[];
-  /** How long the provider remembers an idempotency key, in ms; 0 when it takes none. */
+  /** How long the provider remembers an idempotency key, in ms; 0 for a provider that takes no keys. */
   readonly memoryMs: number;
+  /** Returns what an error says about the effect of its request. */
   readonly classify: (error: unknown) => Classification;
 }
 
-/** A client whose variables are as they have to be. Not open yet. */
+/** A client with valid variables that is not open yet. */
 export interface ConfiguredClient<Opened = unknown> {
   readonly upstream: Upstream;
   open(): Promise<Opened>;
   close(opened: Opened): Promise<void>;
 }
 
-/** A tool's input as the engine sees it, whatever made it: zod, an OpenAPI document, another server. */
+/** A tool's input as the engine sees it. Its source is a zod schema, an OpenAPI document or another MCP server. */
 interface ToolInput {
   readonly jsonSchema: Readonly<Record<string, unknown>>;
   parse(value: unknown): ParsedInput;
 }
 
-/** Arguments as the tool takes them, or what is wrong with them. */
+/** The parsed arguments of a tool, or the problems in them. */
 export type ParsedInput =
   | { readonly ok: true; readonly value: Record<string, unknown> }
   | { readonly ok: false; readonly issues: readonly InputIssue[] };
 
-/** One thing that is wrong with a tool's arguments. Never holds a value. */
+/** One problem in a tool's arguments. Never contains a value. */
 export interface InputIssue {
-  /** Where, such as `lines[0].quantity`; empty for the whole input. */
+  /** The place, such as `lines[0].quantity`; empty for the whole input. */
   readonly path: string;
   readonly message: string;
 }
 
-/** What a tool may write to the server's log: no argument's value, no secret. */
+/** The server's log, for a tool. Log no argument values and no secrets. */
 export interface ToolLog {
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
 }
 
-/** What a person is asked. */
+/**
+ * A question to a person.
+ *
+ * @example
+ * await context.ask('account', { message: 'Which account?', schema: z.object({ account: z.string() }) })
+ */
 export interface AskRequest<Content extends z.ZodObject> {
-  /** What it is about, for the person. */
+  /** The text that the person reads. */
   readonly message: string;
-  /** Flat: texts, numbers, yes or no, choices (MCP, elicitation, requested schema). */
+  /** A flat object of strings, numbers, booleans and enums (MCP 2025-11-25, elicitation, requested schema). */
   readonly schema: Content;
 }
 
-/** What a person made of it: filled it in, said no, or closed it. */
+/** A person's reply to a question: filled in, declined, or closed. */
 export type AskReply<Content> =
   | { readonly action: 'accept'; readonly content: Content }
   | { readonly action: 'decline' | 'cancel' };
 
-/** What `run` is given besides its input. */
+/** The second argument of `run`. */
 export interface RunContext<Opened = unknown> {
+  /** The opened client of the tool. */
   readonly client: Opened;
   /**
-   * The upstream key of an operation that is one request. With several, or with anything after it that
-   * can fail, each goes through `step`; a request beside the steps makes every later failure unknown.
+   * The upstream key for an operation that is a single request. An operation with several requests, or with code after
+   * the request that can fail, sends each request through `step`. After a request outside of a step every failure has
+   * an unknown outcome.
    */
   readonly upstreamKey: string;
-  /** To be written upstream with the effect (metadata, reference), so that `lookup` finds it. */
+  /** A text to store upstream with the effect, for example in metadata, so that `lookup` can find it. */
   readonly marker: string;
+  /** 1 for the first attempt; a definite failure is followed by the next attempt. */
   readonly attempt: number;
   /**
-   * Runs one request with an upstream key of its own and keeps its result, so that recovery goes
-   * on from there. Steps run one after the other, and none after one whose outcome is not known; a name
-   * is used once. The result must be JSON.
+   * Sends one request with its own upstream key and stores its result. Recovery continues after the last stored step.
+   * Steps run one after the other. After a step with an unknown outcome no step runs. Each name is used once. The
+   * result must be JSON.
+   *
+   * @example
+   * const { id } = await context.step('create', (key) => context.client.create(input, { idempotencyKey: key }))
    */
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T>;
-  /** Keeps the answer of a read that later steps depend on, so that recovery decides the same again. */
+  /** Stores the result of a read that later steps depend on, so that recovery makes the same decisions. */
   read<T>(name: string, ask: () => Promise<T>): Promise<T>;
   /**
-   * Asks a person for something that the arguments do not say, where the client can (MCP, elicitation). A run
-   * that asks ends there, and begins anew with the answer, perhaps in another process and up to an hour later:
-   * steps that were done are not sent again, and everything else runs again, so that nothing may have an effect
-   * before it but through `step`. A name is used once, also between steps, reads and questions. What was
-   * answered stays in the ledger until the operation has succeeded: ask for no secret.
+   * Asks a person for something that the arguments do not contain, through MCP elicitation. The run ends at the
+   * question and starts again with the reply, up to an hour later and perhaps in another process. Finished steps are
+   * not sent again. All other code runs again, so only steps may have an effect before a question. Steps, reads and
+   * questions share one set of names. The ledger keeps replies until the operation has succeeded, so do not ask for
+   * secrets.
    *
-   * Where nobody can be asked the operation fails, with no effect but that of its steps.
+   * If the client cannot ask a person, the operation fails without further effects.
    */
   ask<Content extends z.ZodObject>(name: string, request: AskRequest<Content>): Promise<AskReply<z.infer<Content>>>;
   /**
-   * Whether a request of this run may still go out. A step is asked by itself; a client that repeats a request within
-   * one asks before each repeat: while it waited, another process may have taken the operation over.
+   * Returns whether this run may still send a request. `step` checks this itself. A client that repeats a request
+   * within a step checks before each repeat, since another process may have taken the operation over meanwhile.
    */
   maySend(): boolean;
-  /** Aborts at `maxRunMs` or at a forced shutdown, never because a caller left. */
+  /** Aborts at `maxRunMs` or at a forced shutdown. It does not abort when the caller disconnects. */
   readonly signal: AbortSignal;
   readonly log: ToolLog;
 }
 
-/** What `lookup` is given besides its input. */
+/** The second argument of `lookup`. */
 export interface LookupContext<Opened = unknown> {
   readonly client: Opened;
   readonly marker: string;
-  /** When the operation was first claimed (with 26 hours to spare), in ms since the epoch: no effect of it is older. */
+  /** 26 hours before the first claim of the operation, in ms since the epoch. No effect of it is older. */
   readonly sinceMs: number;
   /**
-   * The results of the steps that are kept, by name. A step's result is kept before the next one is
-   * dispatched: what comes after the first step that is missing here has not been sent.
+   * The results of the stored steps, by name. A result is stored before the next step is dispatched, so steps after the
+   * first missing one were not sent.
    */
   readonly steps: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
@@ -150,12 +189,12 @@ export interface LookupContext<Opened = unknown> {
 }
 
 /**
- * What asking the upstream found.
+ * What `lookup` found upstream.
  *
- * - `found`: the effect is there, whole; `result` is what `run` would have returned.
- * - `partial`: some steps are there; `steps` are their results, by step name.
- * - `absent`: no effect with the marker exists.
- * - `unclear`: cannot tell (a match without the marker, say).
+ * - `found`: the complete effect. `result` is what `run` would have returned.
+ * - `partial`: the effects of some steps. `steps` are their results, by step name.
+ * - `absent`: no effect with the marker.
+ * - `unclear`: the upstream gives no definite answer, for example a match without the marker.
  */
 export type LookupAnswer<Output = unknown> =
   | { readonly status: 'found'; readonly result: Output }
@@ -164,8 +203,8 @@ export type LookupAnswer<Output = unknown> =
   | { readonly status: 'unclear'; readonly reason: string };
 
 /**
- * A result that says itself how it is shown, as MCP has it (2025-11-25, `CallToolResult`): of tools whose
- * answers are not always one JSON value. `structuredContent` is what the tool's output schema speaks of.
+ * A result with its own content blocks (MCP 2025-11-25, `CallToolResult`), for tools whose result is not a single JSON
+ * value. The tool's output schema describes `structuredContent`.
  */
 export interface ContentResult {
   readonly content: readonly ContentItem[];
@@ -174,10 +213,10 @@ export interface ContentResult {
   readonly _meta?: Readonly<Record<string, unknown>>;
 }
 
-/** A content block: text, image, audio, resource or resource link; further ones pass through. */
+/** A content block: text, image, audio, resource or resource link. Other types pass through. */
 export type ContentItem = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** A call of another tool, not yet checked. */
+/** A call of another tool whose arguments are not checked yet. */
 export interface RoutedCall {
   readonly tool: string;
   readonly arguments: unknown;
@@ -190,67 +229,114 @@ export interface Tool {
   readonly description: string;
   readonly effect: Effect;
   readonly input: ToolInput;
-  /** JSON Schema of the result, where it is declared. */
+  /** JSON Schema of the result, if the tool declares one. */
   readonly outputSchema?: Readonly<Record<string, unknown>>;
-  /** What `run` gives: a JSON value, or a `ContentResult`. Default `value`. */
+  /**
+   * The type of result that `run` returns: a JSON value or a `ContentResult`.
+   * @defaultValue 'value'
+   */
   readonly results?: 'value' | 'content';
-  /** Whether a result is as declared. */
+  /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;
   readonly match: Match;
+  /** How long identical arguments mean the same operation, in ms from its settling. */
   readonly windowMs: number;
-  /** Of `identical`. Default `replay`. */
+  /**
+   * Applies to `match: 'identical'` only.
+   * @defaultValue 'replay'
+   */
   readonly onDuplicate?: OnDuplicate;
   readonly recovery: readonly Recovery[];
-  /** How long an effect may take to show in `lookup`, in ms. */
+  /** How long it may take until `lookup` sees an effect, in ms. */
   readonly lookupLagMs: number;
   identity?(input: unknown): unknown;
   resource?(input: unknown): unknown;
   lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
   gone?(input: unknown): unknown;
   /**
-   * Of a tool that stands for others: the call that is meant, which then goes its own way under its own
-   * name. Undefined where the input names none: then the tool itself is called.
+   * Returns the call to make instead, for a tool that stands for other tools. The engine then handles that call under
+   * its own name. Undefined calls this tool itself.
    */
   route?(input: unknown): RoutedCall | undefined;
   run(input: unknown, context: RunContext): Promise<unknown>;
 }
 
-/** What `defineTool` takes. */
+/**
+ * The argument of `defineTool`.
+ *
+ * @example
+ * export default defineTool({
+ *   name: 'create_ticket',
+ *   title: 'Create ticket',
+ *   description: 'Creates a ticket.',
+ *   effect: 'create',
+ *   input: z.strictObject({ subject: z.string() }),
+ *   output: z.object({ id: z.string() }),
+ *   client: tracker,
+ *   recovery: 'resend',
+ *   run: ({ subject }, { client, upstreamKey }) => client.create({ subject }, { idempotencyKey: upstreamKey }),
+ * });
+ */
 export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodType, Opened> {
   /** 1 to 64 of `A-Z a-z 0-9 _ -` (MCP 2025-11-25, tool names). */
   readonly name: string;
+  /** A name for people. */
   readonly title: string;
-  /** For the model. */
+  /** Tells the model what the tool does and when to use it. */
   readonly description: string;
+  /** What the tool does to its upstream. It selects the default of `match`. */
   readonly effect: Effect;
-  /** Its values must be JSON. Make it strict: a field that it does not know is else dropped without a word. */
+  /** The arguments. Values must be JSON. Use `z.strictObject`: `z.object` drops unknown fields silently. */
   readonly input: Input;
-  /** What `run` returns. A result that is not so has taken effect all the same, and is not kept. */
+  /** The result of `run`. A result that does not match has taken effect, but is not stored. */
   readonly output: Output;
-  /** Where the effect happens; without one, in this process. */
+  /** Where the effect happens. Without a client it happens in this process. */
   readonly client?: Client<Opened>;
-  /** Default by effect: create `identical`; update, replace, delete `latest` with a resource, else `same-call`. */
+  /**
+   * How a repeat is recognised.
+   * @defaultValue `identical` for `create`; for `update`, `replace` and `delete` `latest` with a `resource`, otherwise
+   * `same-call`.
+   */
   readonly match?: Match;
   /**
-   * How long identical arguments mean the same operation, in ms from its settling. Default by match:
-   * `identical` 24 h, `latest` 2 min, `same-call` 10 min.
+   * How long identical arguments mean the same operation, from the time it settled.
+   * @defaultValue '24h' for `identical`, '2m' for `latest`, '10m' for `same-call`
+   * @example '7d'
    */
   readonly window?: Duration;
-  /** What a repeat of a success gets, of `identical`: its result, or first a question to the person. Default `replay`. */
+  /**
+   * What a repeat of a success gets, with `match: 'identical'`: the stored result, or first a question to the person.
+   * @defaultValue 'replay'
+   */
   readonly onDuplicate?: OnDuplicate;
-  /** The business key: what makes two inputs the same operation. No free text. */
+  /**
+   * Returns the business key: two inputs with the same key are the same operation. Leave free text out.
+   * @defaultValue all arguments
+   * @example ({ orderId }) => ({ orderId })
+   */
   readonly identity?: (input: z.infer<Input>) => unknown;
-  /** The thing that is written, for `latest`; shared by all tools of one upstream. */
+  /**
+   * Returns the thing that the tool writes; required for `match: 'latest'`. All tools of one upstream share resources.
+   * @example ({ id }) => ({ customer: id })
+   */
   readonly resource?: (input: z.infer<Input>) => unknown;
-  /** Default `refuse`. */
+  /**
+   * What to do about an unknown outcome.
+   * @defaultValue 'refuse'
+   * @example ['resend', 'reconcile']
+   */
   readonly recovery?: Recovery | readonly Recovery[];
-  /** How long an effect may take to show in `lookup`, in ms. Default 1 min. */
+  /**
+   * How long it may take until `lookup` sees an effect.
+   * @defaultValue '1m'
+   * @example '10s'
+   */
   readonly lookupLag?: Duration;
-  /** Asks the upstream for the effect, by its marker; needed for `reconcile`. */
+  /** Asks the upstream for the effect by its marker. Required for `reconcile`. */
   readonly lookup?: (input: z.infer<Input>, context: LookupContext<Opened>) => Promise<LookupAnswer<z.infer<Output>>>;
-  /** The answer of a delete whose thing is already gone; needed for `natural` on a delete. */
+  /** Returns the result of a delete whose thing no longer exists. Required for `natural` on a delete. */
   readonly gone?: (input: z.infer<Input>) => z.infer<Output>;
-  /** Executes. Each request that has an effect goes through `context.step`. */
+  /** Executes the operation. Each request that has an effect goes through `context.step`. */
   readonly run: (input: z.infer<Input>, context: RunContext<Opened>) => Promise<z.infer<Output>>;
 }

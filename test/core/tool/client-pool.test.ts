@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ClientPool } from '../../../src/core/tool/client-pool.ts';
 import { defineClient, z } from '../../../src/index.ts';
 
-test('one that is opened anew is kept and closed, though opening the one before it fails later', async () => {
+test('keeps and closes a client that was opened again, when an earlier open fails later', async () => {
   let fail = (): void => {};
   const failing = new Promise<string>((_, reject) => {
     fail = () => reject(new Error('it did not answer'));

@@ -13,7 +13,7 @@ const sound = {
   run: async () => ({ id: 'x' }),
 };
 
-/** Defines a tool as a file that no compiler has seen may. */
+/** Defines a tool as an unchecked JavaScript file can. */
 function define(changes: Readonly<Record<string, unknown>>) {
   return defineTool({ ...sound, ...changes } as unknown as ToolDefinition<z.ZodObject, z.ZodType, undefined>);
 }
@@ -25,17 +25,17 @@ function problemOf(changes: Readonly<Record<string, unknown>>): string {
     expect(error).toMatchObject({ code: 'tool_invalid' });
     return (error as McpOnceError).message;
   }
-  throw new Error('it was taken');
+  throw new Error('the definition was accepted');
 }
 
-describe('a definition that is not right is refused, with the part named', () => {
+describe('a definition', () => {
   test.each([
-    [{ identiy: () => 1 }, 'Tool "create_thing": "identiy" is no part of a tool; did you mean "identity"?'],
+    [{ identiy: () => 1 }, 'Tool "create_thing": "identiy" is not part of a tool definition; did you mean "identity"?'],
     [{ windowMS: 5 }, 'did you mean "window"?'],
     [{ windowMs: 5 }, '"windowMs" is now called "window".'],
     [{ lookupLagMs: 5 }, '"lookupLagMs" is now called "lookupLag".'],
-    [{ title: undefined }, 'it needs title'],
-    [{ run: undefined }, 'it needs run'],
+    [{ title: undefined }, 'title is missing'],
+    [{ run: undefined }, 'run is missing'],
     [{ identity: 'what' }, 'identity must be a function'],
     [{ input: { type: 'object' } }, 'input must be a schema of zod 4'],
     [{ name: 'create thing' }, 'its name must be'],
@@ -48,26 +48,26 @@ describe('a definition that is not right is refused, with the part named', () =>
     [{ window: Number.NaN }, 'window must be'],
     [{ window: -1 }, 'window must be'],
     [{ lookupLag: Infinity }, 'lookupLag must be'],
-  ])('%j', (changes, expected) => {
+  ])('is refused with the part named: %j', (changes, expected) => {
     expect(problemOf(changes)).toContain(expected);
   });
 
   test.each([
     [{ memory: Number.NaN }, 'The client "c": memory must be a number of milliseconds, 0 or more'],
     [{ memoryMs: 0 }, 'The client "c": "memoryMs" is now called "memory".'],
-  ])('defineClient refuses %j', (changes, expected) => {
+  ])('of a client is refused with the part named: %j', (changes, expected) => {
     const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
     const definition = { name: 'c', env: z.object({}), upstream, open: () => ({}), ...changes };
     expect(() => defineClient(definition)).toThrow(expect.objectContaining({ code: 'tool_invalid' }));
     expect(() => defineClient(definition)).toThrow(expected);
   });
 
-  test('takes durations as texts', () => {
+  test('may have durations as texts', () => {
     expect(define({ window: '1.5h', lookupLag: '90s' })).toMatchObject({ windowMs: 5_400_000, lookupLagMs: 90_000 });
   });
 });
 
-describe('an argument that is not known', () => {
+describe('an unknown argument', () => {
   const tool = define({
     input: z.strictObject({
       memo: z.string().optional(),
@@ -89,20 +89,20 @@ describe('an argument that is not known', () => {
       '"quantitty" is not known (did you mean "quantity"?)',
     ],
     [{ customer: { emial: 'private' } }, 'customer', 'did you mean "email"?'],
-    [{ cc: 'private' }, '', '"cc" is not known (there are: memo, to, lines, customer)'],
-  ])('%j is named, with the field that was probably meant, and without its value', (given, path, message) => {
+    [{ cc: 'private' }, '', '"cc" is not known (known fields: memo, to, lines, customer)'],
+  ])('is named without its value, together with the field that was probably meant: %j', (given, path, message) => {
     const issues = issuesOf(given);
     expect(issues).toMatchObject([{ path, message: expect.stringContaining(message) }]);
     expect(JSON.stringify(issues)).not.toContain('private');
   });
 
-  test('may have a long name, of which the beginning is told', () => {
+  test('with a long name is named by its beginning', () => {
     const [issue] = issuesOf({ ['x'.repeat(5_000)]: 1 });
     expect(issue?.message).toMatch(/^"x{64}" is not known/);
   });
 });
 
-test('a result that the tool takes for its output satisfies the schema that clients check it by', () => {
+test('every result that a tool accepts satisfies its output schema', () => {
   const tool = define({ output: z.object({ id: z.string(), count: z.int().default(0) }) });
   const validate = new AjvJsonSchemaValidator().getValidator(tool.outputSchema as never);
   for (const result of [{ id: 'x' }, { id: 'x', count: 1 }, { id: 'x', more: 'than is declared' }]) {
@@ -113,20 +113,20 @@ test('a result that the tool takes for its output satisfies the schema that clie
   expect(validate({})).toMatchObject({ valid: false });
 });
 
-describe('where a client says that its effects happen', () => {
+describe("an invalid result of a client's upstream(env)", () => {
   const clientWith = (upstream: unknown) =>
     defineClient({ name: 'c', env: z.object({ KEY: z.string() }), open: () => ({}), upstream: upstream as never });
 
   test.each([
-    ['a part is missing', () => ({ origin: 'o', mode: 'test' }), 'must give origin, mode and account, each a text'],
     [
-      'it is a promise',
-      async () => ({ origin: 'o', mode: 'test', account: 'a' }),
-      'must give origin, mode and account',
+      'without an account',
+      () => ({ origin: 'o', mode: 'test' }),
+      'must return origin, mode and account, each a string',
     ],
-    ['nothing', () => undefined, 'must give origin, mode and account'],
-    ['it throws', ({ KEY }: { KEY: string }) => new URL(KEY), 'throws'],
-  ])('is refused when it is not there: %s; and nothing of the variables is told', (_, upstream, expected) => {
+    ['a promise', async () => ({ origin: 'o', mode: 'test', account: 'a' }), 'must return origin, mode and account'],
+    ['undefined', () => undefined, 'must return origin, mode and account'],
+    ['an exception', ({ KEY }: { KEY: string }) => new URL(KEY), 'throws'],
+  ])('is refused without the value of a variable in the message: %s', (_, upstream, expected) => {
     const configure = () => clientWith(upstream).configure({ KEY: 'hunter2' });
     expect(configure).toThrow(McpOnceError);
     expect(configure).toThrow(expected);
@@ -134,7 +134,7 @@ describe('where a client says that its effects happen', () => {
   });
 });
 
-describe('what a client says of an error', () => {
+describe('the classification of an error by a client', () => {
   const classify = (rule: unknown) => {
     const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
     const env = z.object({});
@@ -142,20 +142,20 @@ describe('what a client says of an error', () => {
   };
   const reset = new Error('reset');
 
-  test.each(['not_executed', 'failed', 'gone', 'unknown'])('%s is taken as it is', (said) => {
+  test.each(['not_executed', 'failed', 'gone', 'unknown'])('is what the rule returns: %s', (said) => {
     expect(classify(() => said)(reset)).toBe(said);
   });
 
   test.each([
-    ['a word that is none of the four', () => 'fialed'],
+    ['an unknown word', () => 'fialed'],
     ['a promise', async () => 'failed'],
     ['true', () => true],
     ['an exception', () => assertNever()],
-  ])('%s is no answer: the effect is not known', (_, rule) => {
+  ])('is unknown when the rule gives %s', (_, rule) => {
     expect(classify(rule)(reset)).toBe('unknown');
   });
 
-  test('undefined leaves it to the default', () => {
+  test('is the default when the rule returns undefined', () => {
     expect(classify(() => undefined)(Object.assign(reset, { code: 'ECONNREFUSED', syscall: 'connect' }))).toBe(
       'not_executed',
     );

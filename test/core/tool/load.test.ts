@@ -9,7 +9,7 @@ import type { ToolDefinition } from '../../../src/core/tool/types.ts';
 import { defineTool, z } from '../../../src/index.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-/** A tool made by hand, as another copy of mcp-once would have made it. */
+/** The text of a tool file whose tool looks like one made by another copy of mcp-once. */
 function toolText(name: string): string {
   return `{
     name: '${name}', title: 'T', description: 'D', effect: 'create', match: 'identical', windowMs: 1000,
@@ -41,7 +41,7 @@ async function namesOf(...folders: string[]): Promise<string[]> {
 }
 
 describe('loading a folder', () => {
-  test('takes named and default exports, arrays of tools, and no other exports', async () => {
+  test('loads named and default exports and arrays of tools, and ignores other exports', async () => {
     const folder = folderWith({
       'a.mjs': `export const one = ${toolText('one')}; export const limit = 5; export function help() {}`,
       'b.mjs': `export default ${toolText('two')};`,
@@ -50,7 +50,7 @@ describe('loading a folder', () => {
     expect(await namesOf(folder)).toEqual(['one', 'two', 'three', 'four']);
   });
 
-  test('takes the top level only, and only .js and .mjs', async () => {
+  test('loads only .js and .mjs files at the top level', async () => {
     const folder = folderWith({
       'a.mjs': `export const one = ${toolText('one')};`,
       'clients/b.mjs': 'throw new Error("loaded")',
@@ -61,7 +61,7 @@ describe('loading a folder', () => {
     expect(await namesOf(folder)).toEqual(['one']);
   });
 
-  test('one tool that is exported twice is one tool', async () => {
+  test('loads a tool that is exported twice once', async () => {
     const folder = folderWith({
       'a.mjs': `export const one = ${toolText('one')}; export default one;`,
       'b.mjs': `export { one } from './a.mjs';`,
@@ -73,7 +73,7 @@ describe('loading a folder', () => {
     ['a.mjs', (name: string) => `export const one = ${toolText(name)};`],
     ['a.js', (name: string) => `export const one = ${toolText(name)};`],
     ['a.js', (name: string) => `exports.one = ${toolText(name)};`],
-  ])('a file that has changed is another module, one that has not is the same: %s', async (file, text) => {
+  ])('loads a changed file again, and an unchanged file once: %s', async (file, text) => {
     const folder = folderWith({ [file]: text('one'), 'b.mjs': `export const other = ${toolText('other')};` });
     const { load } = new ModuleVersions();
     const read = () => loadTools([folder], () => {}, load);
@@ -83,11 +83,11 @@ describe('loading a folder', () => {
     expect(after.map(({ name }) => name)).toEqual(['two', 'other']);
     expect(after[1]).toBe(before[1]);
     expect((await read())[0]).toBe(after[0]);
-    // Without them a file is what it was when it was first loaded.
+    // Without ModuleVersions Node keeps the first version of a file.
     expect(await namesOf(folder)).toEqual(['one', 'other']);
   });
 
-  test('a file that could not be loaded is tried anew, though it is the same', async () => {
+  test('loads an unchanged file again after it failed to load', async () => {
     const folder = folderWith({ 'a.mjs': `export { one } from './parts/a.mjs';` });
     const { load } = new ModuleVersions();
     await problemOf(loadTools([folder], () => {}, load));
@@ -96,11 +96,11 @@ describe('loading a folder', () => {
     expect((await loadTools([folder], () => {}, load)).map(({ name }) => name)).toEqual(['one']);
   });
 
-  test('an empty folder has no tools', async () => {
+  test('finds no tools in an empty folder', async () => {
     expect(await namesOf(temporaryFolder())).toEqual([]);
   });
 
-  test('the bundled tools load and have names of their own', async () => {
+  test('loads the bundled tools, each with its own name', async () => {
     const { bundledToolsDir } = await import('../../../src/core/tool/load.ts');
     const names = await namesOf(bundledToolsDir);
     expect(names).toContain('create_invoice');
@@ -108,7 +108,7 @@ describe('loading a folder', () => {
   });
 });
 
-describe('a file that is not right is named, with the reason', () => {
+describe('an invalid tool file is named with the reason', () => {
   test.each([
     ['throws on load', 'throw new Error("no weather today")', 'loading it failed: no weather today'],
     ['does not parse', 'export const = 1', 'loading it failed: '],
@@ -128,22 +128,22 @@ describe('a file that is not right is named, with the reason', () => {
     expect(message).toContain(reason);
   });
 
-  test('repeats a name, in one folder or in two', async () => {
+  test('when it repeats a name, in the same folder or another', async () => {
     const first = folderWith({ 'a.mjs': `export const one = ${toolText('one')};` });
     const second = folderWith({ 'b.mjs': `export const one = ${toolText('one')};` });
     const { code, message } = await problemOf(loadTools([first, second]));
     expect(code).toBe('tool_invalid');
     expect(message).toContain(join(second, 'b.mjs'));
-    expect(message).toContain(`repeats the name "one", which ${join(first, 'a.mjs')} has already`);
+    expect(message).toContain(`the name "one" is already used by ${join(first, 'a.mjs')}`);
   });
 
-  test('of several, the first is told, each time', async () => {
+  test('and is always the first of several', async () => {
     const slow = 'await new Promise((resolve) => setImmediate(resolve)); throw new Error("slow");';
     const folder = folderWith({ 'a.mjs': slow, 'b.mjs': 'throw new Error("fast")' });
     expect((await problemOf(loadTools([folder]))).message).toContain('slow');
   });
 
-  test('a folder that does not exist', async () => {
+  test('and so is a folder that does not exist', async () => {
     const { code, message } = await problemOf(loadTools([join(temporaryFolder(), 'nowhere')]));
     expect(code).toBe('configuration_invalid');
     expect(message).toContain('does not exist');
@@ -178,7 +178,7 @@ describe('rules', () => {
     tool('set_a', { effect: 'update', resource }),
   ];
 
-  test('apply to the names that match; of two the later one wins, key by key', () => {
+  test('apply to matching names, and a later rule wins for each of its keys', () => {
     const rules = { 'create_*': { window: 7, recovery: 'refuse' as const }, create_b: { window: 8 } };
     const ruled = applyRules(tools, rules);
     expect(ruled.tools.map(({ name, windowMs }) => [name, windowMs])).toEqual([
@@ -190,12 +190,12 @@ describe('rules', () => {
     expect(ruled.unmatched).toEqual([]);
   });
 
-  test('a tool that is not enabled is not served; a later rule may enable it again', () => {
+  test('hide a tool that is not enabled, until a later rule enables it', () => {
     const { tools: served } = applyRules(tools, { '*': { enabled: false }, set_a: { enabled: true } });
     expect(served.map(({ name }) => name)).toEqual(['set_a']);
   });
 
-  test('another match brings its own window, unless the tool or the rule has one', () => {
+  test('apply the default window of another match, unless the tool or the rule has a window', () => {
     const served = applyRules(tools, { '*': { match: 'same-call' } }).tools;
     expect(served.map(({ match, windowMs }) => [match, windowMs])).toEqual([
       ['same-call', 600_000],
@@ -205,13 +205,13 @@ describe('rules', () => {
     ]);
   });
 
-  test('a rule that asks what a tool cannot do is refused, with the tool named', () => {
+  test('are refused with the tool named, if they ask for something that the tool lacks', () => {
     const act = () => applyRules(tools, { create_a: { match: 'latest' } });
     expect(act).toThrow(/tools: Tool "create_a": match "latest" needs resource/);
     expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memory/);
   });
 
-  test('a rule has duplicates asked about, of tools that have any', () => {
+  test('set onDuplicate, for tools whose match is identical', () => {
     const served = applyRules(tools, { 'create_*': { onDuplicate: 'ask' }, create_b: { onDuplicate: 'replay' } }).tools;
     expect(served.map(({ onDuplicate }) => onDuplicate)).toEqual(['ask', 'replay', undefined, undefined]);
     expect(() => applyRules(tools, { set_a: { onDuplicate: 'ask' } })).toThrow(
@@ -219,11 +219,11 @@ describe('rules', () => {
     );
   });
 
-  test('what no name matches is told', () => {
+  test('are reported when they match no name', () => {
     expect(applyRules(tools, { create_z: {}, 'x_*': {}, 'create_*': {} }).unmatched).toEqual(['create_z', 'x_*']);
   });
 
-  test('tools that no rule matches are left as they are', () => {
+  test('leave other tools unchanged', () => {
     expect(applyRules(tools, { set_a: {} }).tools[0]).toBe(tools[0]);
   });
 });
@@ -239,6 +239,6 @@ test.each([
   ['a.c', 'abc', false],
   ['**', 'x', true],
   ['*a*a*a*a*a*a*a*a*a*a*a*b', 'a'.repeat(64), false],
-])('the pattern %s on %s: %s', (pattern, name, expected) => {
+])('matchesGlob tests the pattern %s on %s: %s', (pattern, name, expected) => {
   expect(matchesGlob(pattern, name)).toBe(expected);
 });
