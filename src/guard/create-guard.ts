@@ -1,4 +1,4 @@
-import { messageOf } from '../core/call/messages.ts';
+import { refusalMessage } from '../core/call/messages.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
@@ -148,5 +148,5 @@ function outcomeOf<Result>(outcome: GuardOutcome): RunOutcome<Result> {
   }
   const { code, retryAfterMs, fields, firstResult } = outcome;
   const details = defined({ retryAfterMs, fields, firstResult: structuredClone(firstResult) });
-  return { code, message: messageOf(outcome), ...common, ...details };
+  return { code, message: refusalMessage(outcome), ...common, ...details };
 }

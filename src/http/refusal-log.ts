@@ -1,5 +1,5 @@
 import { BoundedMap } from '../core/bounded-map.ts';
-import { messageOf } from '../core/call/messages.ts';
+import { refusalMessage } from '../core/call/messages.ts';
 import type { Clock } from '../core/clock.ts';
 import { defined } from '../core/json.ts';
 import type { Log } from '../core/observe/log.ts';
@@ -66,7 +66,7 @@ export function keepLedgerDetails(service: ToolService, refusals: RefusalLog): T
     const outcome = await service.handle(call);
     if (outcome.type !== 'refusal' || outcome.ledgerDetail === undefined) return outcome;
     const { tenant, subject } = call.scope;
-    refusals.logFault({ why: messageOf(outcome), tenant, subject, tool: call.tool });
+    refusals.logFault({ why: refusalMessage(outcome), tenant, subject, tool: call.tool });
     const { ledgerDetail: _, ...shown } = outcome;
     return shown;
   };

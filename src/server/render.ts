@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { messageOf, replayNote } from '../core/call/messages.ts';
+import { refusalMessage, replayNote } from '../core/call/messages.ts';
 import type {
   InputRequiredOutcome,
   OperationInfo,
@@ -70,7 +70,7 @@ export interface FaultError {
  */
 export function renderFault(outcome: Outcome): FaultError | undefined {
   if (outcome.type !== 'refusal' || outcome.fault === undefined) return undefined;
-  const message = messageOf(outcome);
+  const message = refusalMessage(outcome);
   const data = { [OUTCOME_META]: metaOfRefusal(outcome) };
   switch (outcome.fault) {
     case 'asking':
@@ -132,7 +132,7 @@ function renderRefusal(refusal: RefusalOutcome): CallToolResult {
   const { firstResult } = refusal;
   const first = firstResult === undefined ? [] : firstContent(firstResult);
   const meta = metaOfRefusal(refusal);
-  return { isError: true, content: [text(messageOf(refusal)), ...first], _meta: { [OUTCOME_META]: meta } };
+  return { isError: true, content: [text(refusalMessage(refusal)), ...first], _meta: { [OUTCOME_META]: meta } };
 }
 
 function metaOfRefusal(refusal: RefusalOutcome): OutcomeMeta {

@@ -1,7 +1,7 @@
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
-import { messageOf } from '../../src/core/call/messages.ts';
+import { refusalMessage } from '../../src/core/call/messages.ts';
 import {
   type OperationInfo,
   type OutcomeCode,
@@ -189,7 +189,7 @@ describe('a refusal', () => {
     const rendered = render(refusal(code));
     expect(rendered).toEqual({
       isError: true,
-      content: [{ type: 'text', text: messageOf(refusal(code)) }],
+      content: [{ type: 'text', text: refusalMessage(refusal(code)) }],
       _meta: { [OUTCOME_META]: { code, replayed: false } },
     });
     expect(CallToolResultSchema.safeParse(rendered).success).toBe(true);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/core/call/handle-call.ts';
-import { messageOf } from '../../src/core/call/messages.ts';
+import { refusalMessage } from '../../src/core/call/messages.ts';
 import type { InputRequiredOutcome, Outcome, RefusalOutcome, ResultOutcome } from '../../src/core/call/outcome.ts';
 import type { Engine, EngineSettings, ToolCall } from '../../src/core/call/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -95,7 +95,7 @@ export function resultOf(answer: Outcome): ResultOutcome {
 /** Returns a refusal with its message, as a caller on this machine reads it. */
 export function refusalOf(answer: Outcome): RefusalOutcome & { readonly message: string } {
   if (answer.type !== 'refusal') throw new Error(`expected a refusal, got ${JSON.stringify(answer)}`);
-  return { ...answer, message: messageOf(answer) };
+  return { ...answer, message: refusalMessage(answer) };
 }
 
 export function questionOf(answer: Outcome): InputRequiredOutcome {

@@ -23,7 +23,7 @@ const mayHaveTakenEffect = 'It may have taken effect.';
  * Says what happened, whether anything was executed, and what to do next. Names the detail of a ledger fault only where
  * the refusal still carries it.
  */
-export function messageOf(refusal: RefusalOutcome): string {
+export function refusalMessage(refusal: RefusalOutcome): string {
   const { tool, repeatToken } = refusal;
   const { cause, executed, next } = messageParts(refusal, refusal.reason);
   const opening = cause.startsWith(tool) || refusal.reason.type === 'unknown_tool' ? cause : `${tool}: ${cause}`;

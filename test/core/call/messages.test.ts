@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { messageOf } from '../../../src/core/call/messages.ts';
+import { refusalMessage } from '../../../src/core/call/messages.ts';
 import { type RefusalDetails, type RefusalReason, refusal } from '../../../src/core/call/outcome.ts';
 
 const detail = 'the API answered 500';
@@ -54,7 +54,7 @@ const cases: [RefusalReason, RegExp, RefusalDetails?][] = [
 
 describe('a message', () => {
   test.each(cases)('says cause, effect and next step of %o', (reason, executed, details) => {
-    const message = messageOf(refusal('pay', reason, details));
+    const message = refusalMessage(refusal('pay', reason, details));
     expect(message).toMatch(executed);
     expect(message).toMatch(/^(pay: \S|There is no tool named "pay")/);
     expect(message.match(/[^.?]+[.?](?= [A-Z]|$)/g)?.length).toBeGreaterThanOrEqual(3);
@@ -64,8 +64,8 @@ describe('a message', () => {
 
   test('names the detail of a ledger fault only when the refusal carries it', () => {
     const reason = { type: 'ledger_unavailable' } as const;
-    expect(messageOf(refusal('pay', reason, { ledgerDetail: 'connect ECONNREFUSED' }))).toContain('ECONNREFUSED');
-    expect(messageOf(refusal('pay', reason))).toBe(
+    expect(refusalMessage(refusal('pay', reason, { ledgerDetail: 'connect ECONNREFUSED' }))).toContain('ECONNREFUSED');
+    expect(refusalMessage(refusal('pay', reason))).toBe(
       'pay: the ledger is not available. Nothing was executed. It is safe to call again later.',
     );
   });
