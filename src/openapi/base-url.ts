@@ -3,12 +3,12 @@ import { sentence } from '../core/suggest.ts';
 import type { ApiDocument } from './document/types.ts';
 import type { OpenApiSource } from './source.ts';
 
-/** How many operations are asked for a server before there is none. */
-const serversAskedMax = 50;
+/** How many operations to search for a server. */
+const operationsSearchedMax = 50;
 
 /**
- * Where requests go that say nothing else.
- * @throws McpOnceError `configuration_invalid` naming what to give, or what keeps every operation from being read.
+ * Returns the base URL of requests without a server of their own.
+ * @throws McpOnceError `configuration_invalid` naming the setting to add, or the fault in the operations
  */
 export function baseUrlOf(source: OpenApiSource, document: ApiDocument): string {
   const refuse = (why: string): never => {
@@ -16,26 +16,26 @@ export function baseUrlOf(source: OpenApiSource, document: ApiDocument): string 
   };
   if (source.baseUrl !== undefined) {
     const isUrl = URL.canParse(source.baseUrl) && /^https?:$/.test(new URL(source.baseUrl).protocol);
-    return isUrl ? source.baseUrl : refuse('the base URL must be an absolute one of http or https');
+    return isUrl ? source.baseUrl : refuse('the base URL must be an absolute http or https URL');
   }
-  let isRead = false;
+  let hasReadable = false;
   let fault: string | undefined;
-  for (const head of document.heads.slice(0, serversAskedMax)) {
+  for (const head of document.heads.slice(0, operationsSearchedMax)) {
     try {
       const [server] = document.operation(head).servers;
       if (server !== undefined) return server;
-      isRead = true;
+      hasReadable = true;
     } catch (error) {
       fault ??= describeError(error);
     }
   }
   if (document.heads.length === 0) {
     const [first] = document.problems;
-    const reason = first ? `: ${first.where}: ${first.reason}` : ': its paths hold none';
-    return refuse(`it has no operation that can be served${reason}`);
+    const reason = first ? `: ${first.where}: ${first.reason}` : ': its paths are empty';
+    return refuse(`it has no operation to serve${reason}`);
   }
-  if (!isRead && fault !== undefined) return refuse(`none of its operations can be read: ${fault}`);
+  if (!hasReadable && fault !== undefined) return refuse(`none of its operations can be read: ${fault}`);
   const why = document.problems.find(({ where }) => where.includes('/servers'));
   const reason = why ? ` (${why.where}: ${why.reason})` : '';
-  return refuse(`it names no server that can be called${reason}: give one with --base-url, or baseUrl`);
+  return refuse(`it names no usable server${reason}: set one with --base-url or baseUrl`);
 }

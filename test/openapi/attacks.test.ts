@@ -6,7 +6,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
 import { applyRules, type ToolRule } from '../../src/core/tool/load.ts';
-import { createAuthenticator } from '../../src/openapi/http/auth.ts';
+import { createAuthenticator } from '../../src/openapi/http/authenticator.ts';
 import { createSender } from '../../src/openapi/http/send.ts';
 import { loadOpenApi } from '../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../src/openapi/source.ts';
@@ -442,7 +442,7 @@ describe('a claim that is lost while a token is asked for', () => {
     const environment = { OAUTH_CLIENT_ID: 'id', OAUTH_CLIENT_SECRET: 'secret' };
     const log = { debug: () => {}, info: () => {}, warn: () => {} };
     const authenticator = createAuthenticator({ schemes, environment, origin: api.url });
-    const limits = { allowPrivate: true, timeoutMs: 5_000, answerBytesMax: 1_000 };
+    const limits = { allowPrivate: true, timeoutMs: 5_000, responseBytesMax: 1_000 };
     const sender = createSender({ origin: api.url, authenticator, log, ...limits });
     onTestFinished(() => sender.close());
     const { signal } = new AbortController();

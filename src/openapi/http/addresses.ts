@@ -2,7 +2,7 @@ import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { lookup as dnsLookupAll } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
-/** IPv4 that is not of the public internet: the IANA special-purpose registry (RFC 6890), multicast, reserved. */
+/** IPv4 ranges outside the public internet: the IANA special-purpose registry (RFC 6890), multicast, reserved. */
 const privateIpv4 = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -20,7 +20,7 @@ const privateIpv4 = [
   ['240.0.0.0', 4],
 ] as const;
 
-/** The same of IPv6: unspecified, loopback, unique local, link-local, site-local, multicast, documentation. */
+/** IPv6 ranges outside the public internet: unspecified, loopback, unique local, link-local, site-local, multicast, documentation. */
 const privateIpv6 = [
   ['::', 128],
   ['::1', 128],
@@ -37,7 +37,7 @@ for (const [net, bits] of privateIpv4) {
   blocked.addSubnet(net, bits, 'ipv4');
   const hex = Buffer.from(net.split('.').map(Number)).toString('hex');
   const [high, low] = [hex.slice(0, 4), hex.slice(4)];
-  // An IPv4 address inside of an IPv6 one: mapped, compatible, NAT64 (RFC 6052, 8215), 6to4 (RFC 3056).
+  // IPv6 addresses that embed an IPv4 address: mapped, compatible, NAT64 (RFC 6052, 8215), 6to4 (RFC 3056).
   blocked.addSubnet(`::ffff:${high}:${low}`, 96 + bits, 'ipv6');
   blocked.addSubnet(`::${high}:${low}`, 96 + bits, 'ipv6');
   blocked.addSubnet(`64:ff9b::${high}:${low}`, 96 + bits, 'ipv6');
@@ -45,22 +45,24 @@ for (const [net, bits] of privateIpv4) {
 }
 blocked.addSubnet('64:ff9b:1::', 48, 'ipv6');
 
-/** The code of the error that a refused address gives. */
+/** The error code for a connection to a private address. */
 export const PRIVATE_ADDRESS = 'ERR_PRIVATE_ADDRESS';
 
-/** Whether an IP address, without brackets, is one that no public API has. */
 function isPrivateAddress(address: string): boolean {
   const plain = address.split('%', 1)[0] ?? '';
   const family = isIP(plain);
   return family !== 0 && blocked.check(plain, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Whether a host, as `URL.hostname` has it, is a private address as it is written. Names are judged when resolved. */
+/** Returns whether `URL.hostname` is a literal private address. Host names are checked when they are resolved. */
 export function isPrivateLiteral(hostname: string): boolean {
   return isPrivateAddress(hostname.replace(/^\[|\]$/g, ''));
 }
 
-/** Whether a host is, or all (or some) that it now resolves to are, private addresses. False where it does not resolve. */
+/**
+ * Returns whether a host is a private address, or resolves to private addresses only (`every`) or among others (`some`).
+ * Returns false for a host that does not resolve.
+ */
 export async function isPrivateHost(hostname: string, which: 'every' | 'some'): Promise<boolean> {
   if (isPrivateLiteral(hostname)) return true;
   try {
@@ -72,8 +74,8 @@ export async function isPrivateHost(hostname: string, which: 'every' | 'some'): 
 }
 
 /**
- * The look-up of a connection that must stay on public addresses. It judges the very addresses that are then
- * connected to, so that a name that changes its mind (DNS rebinding) gets no further.
+ * Resolves the host of a connection that must stay on public addresses. The connection uses the addresses that were
+ * checked here, so DNS rebinding cannot change them afterwards.
  */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   dnsLookup(hostname, { ...options, all: true }, (error, found) => {

@@ -1,35 +1,50 @@
 import { McpOnceError } from '../../core/errors.ts';
-import type { JsonSchema } from '../../core/json.ts';
+import { isObject, type JsonSchema } from '../../core/json.ts';
 import type { ApiBody } from '../document/types.ts';
-import { essenceOf, invalidArgument, isJsonType, isRecord, percentEncode, textOf, writing } from './encode.ts';
-import { type BodyKey, decodeFile, type WrittenBody } from './file.ts';
-import { formPairs } from './form.ts';
-import { multipart } from './multipart.ts';
-import { memberSchema, type Placed, type PlacedProperty } from './place.ts';
+import {
+  type BodyKey,
+  decodeBase64File,
+  type EncodedBody,
+  encodeArgument,
+  essenceOf,
+  invalidArgument,
+  isJsonType,
+  percentEncode,
+  valueText,
+} from './encode.ts';
+import { encodeMultipart } from './multipart.ts';
+import { memberSchema, type PlacedArguments, type PlacedProperty } from './place-arguments.ts';
+import { formPairs } from './styles.ts';
 
 type Media = 'json' | 'form' | 'multipart' | 'text' | 'binary';
 
 /**
- * Writes a body in its media type. The same arguments give the same bytes.
- * @param root the tool's input schema, for references. @returns undefined where there is none to send.
- * @throws McpOnceError `invalid_input` naming the argument that cannot be written in this media type;
- *   `tool_invalid` where the key would have to be a property of a body that has none.
+ * Encodes a body in its media type. The same arguments give the same bytes.
+ * @param root the tool's input schema, for references
+ * @returns undefined if there is no body to send
+ * @throws McpOnceError `invalid_input` naming the argument that this media type cannot contain; `tool_invalid` if the key
+ *   must be a property but the body is not an object
  */
-export function writeBody(body: ApiBody, placed: Placed, root: JsonSchema, key?: BodyKey): WrittenBody | undefined {
+export function encodeBody(
+  body: ApiBody,
+  placed: PlacedArguments,
+  root: JsonSchema,
+  key?: BodyKey,
+): EncodedBody | undefined {
   const whole = placed.wholeBody;
-  const contentType = concrete(body.contentType);
+  const contentType = concreteType(body.contentType);
   const media = mediaOf(contentType);
-  const hasMembers = media === 'form' || media === 'multipart';
-  if (whole && !(hasMembers && isRecord(whole.value))) return writeWhole(contentType, media, whole, key);
-  const given = whole && isRecord(whole.value) ? membersOf(whole, whole.value, root) : placed.properties;
+  const isFormMedia = media === 'form' || media === 'multipart';
+  if (whole && !(isFormMedia && isObject(whole.value))) return encodeWholeBody(contentType, media, whole, key);
+  const given = whole && isObject(whole.value) ? propertiesOf(whole, whole.value, root) : placed.properties;
   if (given.length === 0 && !body.required && !key) return undefined;
   switch (media) {
     case 'json':
-      return { contentType, content: JSON.stringify(objectOf(given, key)) };
+      return { contentType, content: JSON.stringify(jsonObject(given, key)) };
     case 'form':
-      return { contentType, content: form(given, body.encoding, key) };
+      return { contentType, content: encodeForm(given, body.encoding, key) };
     case 'multipart':
-      return multipart(contentType, given, body.encoding, root, key);
+      return encodeMultipart(contentType, given, body.encoding, root, key);
     case 'text':
     case 'binary': {
       const argument = given[0]?.argument ?? '';
@@ -39,8 +54,8 @@ export function writeBody(body: ApiBody, placed: Placed, root: JsonSchema, key?:
   }
 }
 
-/** A range of media types (`image/*`) cannot be sent: JSON where it allows for it, else the plainest of the range. */
-function concrete(contentType: string): string {
+/** Replaces a range of media types (`image/*`), which cannot be sent: by JSON if the range allows it. */
+function concreteType(contentType: string): string {
   const essence = essenceOf(contentType);
   if (!essence.includes('*')) return contentType;
   if (essence === 'text/*') return 'text/plain';
@@ -57,10 +72,15 @@ function mediaOf(contentType: string): Media {
   return isText ? 'text' : 'binary';
 }
 
-/** A body that is one argument. */
-function writeWhole(contentType: string, media: Media, whole: PlacedProperty, key: BodyKey | undefined): WrittenBody {
-  if (key && !(media === 'json' && isRecord(whole.value))) {
-    const message = `The key cannot be the property ${JSON.stringify(key.name)} of a body that is no object: configure a header for it.`;
+/** Encodes a body that is a single argument. */
+function encodeWholeBody(
+  contentType: string,
+  media: Media,
+  whole: PlacedProperty,
+  key: BodyKey | undefined,
+): EncodedBody {
+  if (key && !(media === 'json' && isObject(whole.value))) {
+    const message = `The idempotency key cannot be sent as the property ${JSON.stringify(key.name)} because the body is not an object. Configure a header for the key.`;
     throw new McpOnceError('tool_invalid', message);
   }
   switch (media) {
@@ -77,19 +97,19 @@ function writeWhole(contentType: string, media: Media, whole: PlacedProperty, ke
         'Give an object',
       );
     case 'text':
-      return { contentType, content: writing(whole.argument, () => checkedText(textOf(whole.value))) };
+      return { contentType, content: encodeArgument(whole.argument, () => validUnicode(valueText(whole.value))) };
     case 'binary':
-      return { contentType, content: decodeFile(whole.argument, whole.value).bytes };
+      return { contentType, content: decodeBase64File(whole.argument, whole.value).bytes };
   }
 }
 
-/** @throws URIError for a lone surrogate, which UTF-8 would silently replace. */
-function checkedText(text: string): string {
+/** @throws URIError for a lone surrogate, which UTF-8 would silently replace */
+function validUnicode(text: string): string {
   encodeURIComponent(text);
   return text;
 }
 
-function membersOf(
+function propertiesOf(
   whole: PlacedProperty,
   value: Readonly<Record<string, unknown>>,
   root: JsonSchema,
@@ -102,19 +122,19 @@ function membersOf(
   }));
 }
 
-function objectOf(given: readonly PlacedProperty[], key: BodyKey | undefined): Record<string, unknown> {
+function jsonObject(given: readonly PlacedProperty[], key: BodyKey | undefined): Record<string, unknown> {
   const entries = given.map(({ property, value }): [string, unknown] => [property, value]);
   return Object.fromEntries(key ? [...entries.filter(([name]) => name !== key.name), [key.name, key.value]] : entries);
 }
 
-function form(given: readonly PlacedProperty[], encoding: ApiBody['encoding'], key: BodyKey | undefined): string {
-  const written = given
+function encodeForm(given: readonly PlacedProperty[], encoding: ApiBody['encoding'], key: BodyKey | undefined): string {
+  const givenPairs = given
     .filter(({ property }) => property !== key?.name)
     .flatMap(({ argument, property, value }) =>
-      writing(argument, () => formPairs(property, value, encoding[property])),
+      encodeArgument(argument, () => formPairs(property, value, encoding[property])),
     );
-  const all = key ? [...written, [percentEncode(key.name), percentEncode(key.value)]] : written;
-  // RFC 1866, 8.2.1: a space is a plus; a plus of the value is encoded by then.
+  const all = key ? [...givenPairs, [percentEncode(key.name), percentEncode(key.value)]] : givenPairs;
+  // A space becomes a plus (RFC 1866, 8.2.1). Pluses in values are already encoded.
   return all
     .map(([name, value]) => `${name}=${value}`)
     .join('&')

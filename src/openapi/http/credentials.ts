@@ -1,7 +1,9 @@
 import type { SecurityScheme } from '../document/types.ts';
 
 type Schemes = Readonly<Record<string, SecurityScheme>>;
-type Environment = Readonly<Record<string, string | undefined>>;
+type Headers = Readonly<Record<string, string>>;
+/** The process's environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the credentials of one API come from, and where they may be sent. */
 export interface CredentialSettings {
@@ -16,24 +18,27 @@ export interface CredentialSettings {
 }
 
 /**
- * The variables that a scheme's credentials come from, in upper snake case after the prefix: `SHOP_API_KEY_AUTH`; of
- * basic `..._USERNAME` and `..._PASSWORD`, of OAuth 2 `..._CLIENT_ID` and `..._CLIENT_SECRET`. None of what is unsupported.
+ * Returns the names of the environment variables that hold a scheme's credentials. A name is the prefix and the
+ * scheme's name in upper snake case. Basic adds `_USERNAME` and `_PASSWORD`, OAuth 2 `_CLIENT_ID` and `_CLIENT_SECRET`.
+ *
+ * @example
+ * schemeVariables('apiKeyAuth', { type: 'apiKey', in: 'header', name: 'X-Key' }, 'shop') // ['SHOP_API_KEY_AUTH']
  */
-export function variablesOf(name: string, scheme: SecurityScheme, prefix: string | undefined): readonly string[] {
+export function schemeVariables(name: string, scheme: SecurityScheme, prefix: string | undefined): readonly string[] {
   const words = [...(prefix === undefined ? [] : [prefix]), name];
   const stem =
     words
       .map(upperSnake)
       .filter((word) => word !== '')
       .join('_') || 'API';
-  // A name may begin with a letter only.
+  // A variable's name must not begin with a digit.
   const variable = /^\d/.test(stem) ? `API_${stem}` : stem;
-  const names = endingsOf(scheme).map((ending) => variable + ending);
-  if (!names.some((name) => isTaken(name, prefix !== undefined))) return names;
-  return endingsOf(scheme).map((ending) => `${variable}_CREDENTIAL${ending}`);
+  const names = variableSuffixes(scheme).map((suffix) => variable + suffix);
+  if (!names.some((name) => isReservedVariable(name, prefix !== undefined))) return names;
+  return variableSuffixes(scheme).map((suffix) => `${variable}_CREDENTIAL${suffix}`);
 }
 
-function endingsOf({ type }: SecurityScheme): readonly string[] {
+function variableSuffixes({ type }: SecurityScheme): readonly string[] {
   switch (type) {
     case 'bearer':
     case 'apiKey':
@@ -47,16 +52,16 @@ function endingsOf({ type }: SecurityScheme): readonly string[] {
   }
 }
 
-/** The variables of all schemes, each once, in the order of the document. */
+/** Returns the variables of all schemes without duplicates, in the order of the document. */
 export function credentialVariables(schemes: Schemes, prefix: string | undefined): readonly string[] {
-  return [...new Set(Object.entries(schemes).flatMap(([name, scheme]) => variablesOf(name, scheme, prefix)))];
+  return [...new Set(Object.entries(schemes).flatMap(([name, scheme]) => schemeVariables(name, scheme, prefix)))];
 }
 
 /**
- * Names that mean something else to this process or its system. A document chooses its schemes' names: one called
- * `path`, or `mcpOnceSecret`, must not have that sent to its server. A prefix is the operator's choice.
+ * Returns whether a variable has another meaning for this process or its system. A document chooses its schemes' names,
+ * so a scheme named `path` or `mcpOnceSecret` must not send that variable to its server. The operator chooses the prefix.
  */
-function isTaken(variable: string, hasPrefix: boolean): boolean {
+function isReservedVariable(variable: string, hasPrefix: boolean): boolean {
   if (variable.startsWith('MCP_ONCE_')) return true;
   if (hasPrefix) return false;
   const usual =
@@ -64,7 +69,7 @@ function isTaken(variable: string, hasPrefix: boolean): boolean {
   return usual.test(variable) || /^(?:NODE|NPM|AWS|AZURE|GOOGLE|GITHUB|SSH|LC|LD|XDG|STRIPE|SMTP)_/.test(variable);
 }
 
-/** `apiKeyAuth`, `api-key.auth` and `APIKeyAuth` are all `API_KEY_AUTH`; `OAuth2` is one word. */
+/** Turns `apiKeyAuth`, `api-key.auth` and `APIKeyAuth` into `API_KEY_AUTH`. `OAuth2` is one word. */
 function upperSnake(name: string): string {
   return name
     .replace(/OAuth/g, 'Oauth')
@@ -75,13 +80,44 @@ function upperSnake(name: string): string {
     .toUpperCase();
 }
 
-/** RFC 9110, 5.5: visible characters of Latin-1, spaces and tabs. */
+/** Returns whether a header can carry this value: visible Latin-1 characters, spaces and tabs (RFC 9110, 5.5). */
 export function isHeaderText(value: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
-/** The values of variables that are set; an empty one is what an empty field of a client's settings form gives: not set. */
-export function valuesOf(variables: readonly string[], environment: Environment): readonly string[] | undefined {
+/**
+ * Reads variables. Returns undefined if one is not set. An empty value counts as not set, because clients pass the empty
+ * fields of their settings forms like that.
+ */
+export function readVariables(variables: readonly string[], environment: Environment): readonly string[] | undefined {
   const values = variables.map((name) => environment[name]?.trim() ?? '');
   return values.includes('') ? undefined : values;
+}
+
+/** `${GITHUB_TOKEN}`: a reference to an environment variable in a configured header. */
+const reference = /\$\{([A-Za-z_][A-Za-z0-9_]{0,99})\}/g;
+
+/** Separates plain headers from headers that contain variables, which count as credentials. */
+export function splitHeaders(headers: Headers): { readonly plain: Headers; readonly fromVariables: Headers } {
+  const entries = Object.entries(headers);
+  const fromVariables = entries.filter(([, value]) => variablesIn(value).length > 0);
+  const plain = entries.filter(([, value]) => variablesIn(value).length === 0);
+  return { plain: Object.fromEntries(plain), fromVariables: Object.fromEntries(fromVariables) };
+}
+
+/** Returns the variables that headers contain, without duplicates. */
+export function headerVariables(headers: Headers): readonly string[] {
+  return [...new Set(Object.values(headers).flatMap(variablesIn))];
+}
+
+/** Fills in the variables of a header's value, and returns their values as secrets. Returns undefined if one is not set. */
+export function fillHeader(template: string, environment: Environment) {
+  const secrets = readVariables(variablesIn(template), environment);
+  if (secrets === undefined) return undefined;
+  const value = template.replace(reference, (_, name: string) => environment[name]?.trim() ?? '');
+  return { value, secrets };
+}
+
+function variablesIn(value: string): string[] {
+  return [...value.matchAll(reference)].map(([, name = '']) => name);
 }

@@ -1,83 +1,83 @@
 import { pause as pauseOn, systemClock } from '../../core/clock.ts';
+import { defined } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import type { Authenticator, Authorized } from './auth.ts';
-import { concealAnswer, concealerOf } from './conceal.ts';
-import { ApiFailure, excerptOf } from './failure.ts';
-import { follow, type Hop } from './follow.ts';
-import { isRead, type Meaning, meaningOf } from './meaning.ts';
-import { pauseBefore } from './repeat.ts';
+import { ApiFailure, errorExcerpt } from './api-failure.ts';
+import type { Authenticator, CredentialSet } from './authenticator.ts';
+import { type ClassifiedResult, classifyResult, isSafeMethod } from './classify-result.ts';
+import { createRedactor, redactResponse } from './redact.ts';
+import { type RedirectChain, sendWithRedirects } from './redirects.ts';
+import { createTransport, type HttpTransport, type ReceivedResponse } from './transport.ts';
 import type { ApiSender, HttpRequest, HttpResponse, SendOptions } from './types.ts';
-import { type Answered, createWire, type Wire } from './wire.ts';
 
-export { ApiFailure, classifyApiError } from './failure.ts';
+export { ApiFailure, classifyApiError } from './api-failure.ts';
 
-/** What a sender is made with. */
+/** The settings of a sender. */
 export interface SenderOptions {
-  /** Of the API: nothing is sent elsewhere, but for redirected reads and the token requests of OAuth 2. */
+  /** The API's origin. Only redirected reads and OAuth 2 token requests go to other origins. */
   readonly origin: string;
   /** Whether the API may be on a private, loopback or link-local address. */
   readonly allowPrivate: boolean;
-  /** Whether token servers on other origins may be, too. Default: as the API. */
+  /** Whether token servers on other origins may be on private addresses. @defaultValue `allowPrivate` */
   readonly allowPrivateTokens?: boolean;
   readonly authenticator: Authenticator;
-  /** How long one send may stay without a status line, and then without the end of its body, in ms. */
+  /** The longest wait of one send for the status line, and then for the body, each in ms. */
   readonly timeoutMs: number;
   /** The longest body that is read, in bytes. */
-  readonly answerBytesMax: number;
+  readonly responseBytesMax: number;
   readonly log: ToolLog;
-  /** Waits before a repeat; ends early when the signal aborts. */
+  /** Waits before a retry. Ends early when the signal aborts. @defaultValue waits on the system clock */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** By the wall clock, in ms. */
+  /** Returns the wall-clock time in ms. @defaultValue `Date.now` */
   readonly now?: () => number;
 }
 
-/** Requests for one answer, the first one included; what an OAuth 2 token renewed after a 401 costs is on top. */
+/** The most sends of one request. One more is allowed after a 401 with a renewed OAuth 2 token. */
 const sendsMax = 4;
-/** From the first send to the last repeat, in ms. */
+/** The longest time from the first send to the last retry, in ms. */
 const totalMsMax = 30_000;
-/** The least time that a repeat gets, in ms. */
-const repeatMsMin = 1_000;
+/** The shortest time-out of a retry, in ms. */
+const retryMsMin = 1_000;
 const tokenBytesMax = 65_536;
 
 /**
- * Sends requests to one API. What may be repeated is repeated with the same bytes, at most 4 sends and 30 s in total,
- * on 408, 425, 429, 502, 503, 504, broken connections and time-outs; nothing else is ever sent twice, but what was
- * refused by a 401 because its OAuth 2 token had ended.
+ * Creates a sender of requests to one API. It retries retryable requests with the same bytes after 408, 425, 429, 502,
+ * 503, 504, broken connections and time-outs, with at most 4 sends in 30 s. It sends other requests a second time only
+ * after a 401 for an expired OAuth 2 token.
  */
 export function createSender(options: SenderOptions): ApiSender {
-  const wire = createWire();
+  const transport = createTransport();
   return {
-    send: (request, sendOptions) => new Sending(options, wire, request, sendOptions).run(),
-    close: () => wire.close(),
+    send: (request, sendOptions) => new Sending(options, transport, request, sendOptions).run(),
+    close: () => transport.close(),
   };
 }
 
-/** One request, all its sends together. */
+/** One request with all its sends. */
 class Sending {
   readonly #sender: SenderOptions;
-  readonly #wire: Wire;
+  readonly #transport: HttpTransport;
   readonly #request: HttpRequest;
   readonly #options: SendOptions;
   readonly #now: () => number;
   readonly #startedAt: number;
-  readonly #conceal: (text: string) => string;
-  /** Requests that went out, redirects included. */
+  readonly #redact: (text: string) => string;
+  /** Sent requests, including redirects. */
   #sends = 0;
-  #repeats = 0;
-  /** Whether a send of before may have taken effect: outcomes join. */
-  #possible = false;
-  #renewed = false;
-  /** A success whose body broke off: no later answer takes it back. */
+  #retries = 0;
+  /** Whether an earlier send may have taken effect. Then a later failure does not make the outcome certain. */
+  #mayHaveTakenEffect = false;
+  #tokensRenewed = false;
+  /** A success whose body broke off. Later failures do not change it. */
   #success: HttpResponse | undefined;
 
-  constructor(sender: SenderOptions, wire: Wire, request: HttpRequest, options: SendOptions) {
+  constructor(sender: SenderOptions, transport: HttpTransport, request: HttpRequest, options: SendOptions) {
     this.#sender = sender;
-    this.#wire = wire;
+    this.#transport = transport;
     this.#request = request;
     this.#options = options;
     this.#now = sender.now ?? Date.now;
     this.#startedAt = this.#now();
-    this.#conceal = concealerOf(sender.authenticator, request);
+    this.#redact = createRedactor(sender.authenticator, request);
   }
 
   async run(): Promise<HttpResponse> {
@@ -86,135 +86,136 @@ class Sending {
         classification: 'not_executed',
       });
     }
-    let authorized = await this.#authorize();
+    let credentials = await this.#authorize();
     for (;;) {
-      const hop = await this.#sendOnce(authorized);
-      const meaning = meaningOf(hop.exchange, hop.request, this.#options.inUseStatuses);
-      const answer = hop.exchange.type === 'answered' ? this.#answerOf(hop.exchange, hop.request.url) : undefined;
-      if (meaning.classification === 'succeeded' && answer) {
-        const isBroken = hop.exchange.type === 'answered' && hop.exchange.end === 'broken';
-        if (!isBroken) return answer;
-        this.#success = answer;
+      const chain = await this.#sendOnce(credentials);
+      const classified = classifyResult(chain.result, chain.request, this.#options.inUseStatuses);
+      const response =
+        chain.result.type === 'response' ? this.#toHttpResponse(chain.result, chain.request.url) : undefined;
+      if (classified.classification === 'succeeded' && response) {
+        const isBroken = chain.result.type === 'response' && chain.result.completeness === 'broken';
+        if (!isBroken) return response;
+        this.#success = response;
       }
-      if (answer?.status === 401 && this.#mayRenew(authorized)) {
-        authorized = await this.#authorize();
+      if (response?.status === 401 && this.#renewTokens(credentials)) {
+        credentials = await this.#authorize();
         continue;
       }
-      const pauseMs = this.#pauseMs(meaning, answer);
-      if (pauseMs === undefined) return this.#give(meaning, answer);
-      this.#note(meaning);
-      this.#repeats += 1;
-      this.#tell(meaning, answer, pauseMs);
+      const pauseMs = this.#nextPauseMs(classified, response);
+      if (pauseMs === undefined) return this.#finish(classified, response);
+      if (classified.classification === 'unknown') this.#mayHaveTakenEffect = true;
+      this.#retries += 1;
+      this.#logRetry(classified, response, pauseMs);
       await (this.#sender.pause ?? pauseOnClock)(pauseMs, this.#options.signal);
       const { signal, maySend } = this.#options;
-      if (signal.aborted || maySend?.() === false) return this.#give(meaning, answer);
+      if (signal.aborted || maySend?.() === false) return this.#finish(classified, response);
     }
   }
 
-  /** Credentials that cannot be had are a refusal, which settles nothing once a send may have taken effect. */
-  async #authorize(): Promise<Authorized> {
+  /** Gets the credentials. Without them the outcome is unknown if an earlier send may have taken effect. */
+  async #authorize(): Promise<CredentialSet> {
     const { authenticator } = this.#sender;
     const { signal, security } = this.#options;
     try {
-      return await authenticator.authorize(this.#request, security, (request) => this.#ask(request), signal);
+      return await authenticator.authorize(
+        this.#request,
+        security,
+        (request) => this.#sendTokenRequest(request),
+        signal,
+      );
     } catch (error) {
-      if (!this.#possible) throw error;
+      if (!this.#mayHaveTakenEffect) throw error;
       const message = error instanceof Error ? error.message : 'no credentials';
-      throw new ApiFailure(`it could not be sent again: ${this.#conceal(message)}`, {
+      throw new ApiFailure(`it could not be sent again: ${this.#redact(message)}`, {
         classification: 'unknown',
       });
     }
   }
 
-  /** A token request of OAuth 2. Not of one caller: others may wait for it, so that none of them cancels it. */
-  async #ask(request: HttpRequest) {
+  /** Sends a token request. No caller can cancel it, because other callers may wait for the same token. */
+  async #sendTokenRequest(request: HttpRequest) {
     const { timeoutMs, allowPrivate, allowPrivateTokens = allowPrivate, origin } = this.#sender;
     const signal = new AbortController().signal;
     const isHome = new URL(request.url).origin === new URL(origin).origin;
     const privateAllowed = isHome ? allowPrivate : allowPrivateTokens;
-    return this.#wire.exchange(request, { timeoutMs, bytesMax: tokenBytesMax, privateAllowed, signal });
+    return this.#transport.send(request, { timeoutMs, bytesMax: tokenBytesMax, privateAllowed, signal });
   }
 
-  async #sendOnce(authorized: Authorized): Promise<Hop> {
-    const { timeoutMs, answerBytesMax, allowPrivate } = this.#sender;
-    const leftMs = Math.max(totalMsMax - (this.#now() - this.#startedAt), repeatMsMin);
+  async #sendOnce(credentials: CredentialSet): Promise<RedirectChain> {
+    const { timeoutMs, responseBytesMax, allowPrivate } = this.#sender;
+    const leftMs = Math.max(totalMsMax - (this.#now() - this.#startedAt), retryMsMin);
     const limits = {
-      timeoutMs: this.#repeats === 0 ? timeoutMs : Math.min(timeoutMs, leftMs),
-      bytesMax: answerBytesMax,
+      timeoutMs: this.#retries === 0 ? timeoutMs : Math.min(timeoutMs, leftMs),
+      bytesMax: responseBytesMax,
       privateAllowed: allowPrivate,
-      ...(this.#options.maySend ? { mayStart: this.#options.maySend } : {}),
+      ...defined({ maySend: this.#options.maySend }),
       signal: this.#options.signal,
     };
-    const again = this.#repeats === 0 ? {} : { 'x-retry-count': String(this.#repeats) };
-    const request = { ...this.#request, headers: { ...this.#request.headers, ...again } };
-    const hop = await follow(this.#wire, request, limits, authorized.apply);
-    this.#sends += hop.sends;
-    return hop;
+    const retryCount = this.#retries === 0 ? {} : { 'x-retry-count': String(this.#retries) };
+    const request = { ...this.#request, headers: { ...this.#request.headers, ...retryCount } };
+    const chain = await sendWithRedirects(this.#transport, request, limits, credentials.apply);
+    this.#sends += chain.sends;
+    return chain;
   }
 
-  /** A 401 that a new token may turn: nothing was executed, so that sending once more is no second execution. */
-  #mayRenew(authorized: Authorized): boolean {
-    if (this.#renewed || this.#success || !this.#sender.authenticator.refused(authorized)) return false;
-    this.#renewed = true;
-    this.#repeats += 1;
+  /** Drops refused tokens after a 401. Returns whether to send again: after a 401 nothing was executed. */
+  #renewTokens(credentials: CredentialSet): boolean {
+    if (this.#tokensRenewed || this.#success || !this.#sender.authenticator.discardTokens(credentials)) return false;
+    this.#tokensRenewed = true;
+    this.#retries += 1;
     return true;
   }
 
-  /** How long to wait before the next send, in ms; undefined where there is none. */
-  #pauseMs(meaning: Meaning, answer: HttpResponse | undefined): number | undefined {
-    const isBrokenSuccess = this.#success !== undefined && answer === this.#success && this.#mayFetchRest;
+  /** Returns how long to wait before the next send, in ms. Returns undefined if there is no next send. */
+  #nextPauseMs(classified: ClassifiedResult, response: HttpResponse | undefined): number | undefined {
+    const isBrokenSuccess = this.#success !== undefined && response === this.#success && this.#mayRequestBodyAgain;
     if (!this.#options.retryable || this.#options.signal.aborted) return undefined;
-    if (!meaning.transient && !isBrokenSuccess) return undefined;
-    if (this.#repeats + 1 >= sendsMax + (this.#renewed ? 1 : 0)) return undefined;
+    if (!classified.isTransient && !isBrokenSuccess) return undefined;
+    if (this.#retries + 1 >= sendsMax + (this.#tokensRenewed ? 1 : 0)) return undefined;
     const now = this.#now();
-    const pauseMs = pauseBefore(this.#repeats + 1, answer?.headers['retry-after'], now);
+    const pauseMs = retryPauseMs(this.#retries + 1, response?.headers['retry-after'], now);
     return pauseMs === undefined || now - this.#startedAt + pauseMs >= totalMsMax ? undefined : pauseMs;
   }
 
   /**
-   * Whether a success whose body broke off is asked for its body again. Not of a replacement or a deletion: it is done,
-   * and once more could undo what others have written since.
+   * Whether to send a successful request again because its body broke off. Not for a replacement or deletion without a
+   * key: sending it again could undo later changes by others.
    */
-  get #mayFetchRest(): boolean {
+  get #mayRequestBodyAgain(): boolean {
     return !this.#hasEffect || this.#options.inUseStatuses.length > 0;
   }
 
   get #hasEffect(): boolean {
-    return this.#options.hasEffect ?? !isRead(this.#request.method);
+    return this.#options.hasEffect ?? !isSafeMethod(this.#request.method);
   }
 
-  #note(meaning: Meaning): void {
-    if (meaning.classification === 'unknown') this.#possible = true;
-  }
-
-  #tell(meaning: Meaning, answer: HttpResponse | undefined, pauseMs: number): void {
+  #logRetry(classified: ClassifiedResult, response: HttpResponse | undefined, pauseMs: number): void {
     const { method } = this.#request;
-    const why = answer ? `status ${answer.status}` : meaning.what;
+    const reason = response ? `status ${response.status}` : classified.description;
     this.#sender.log.info(
-      `${method} ${this.#sender.origin}: sent again (repeat ${this.#repeats}) in ${Math.round(pauseMs)} ms, after: ${why}`,
+      `${method} ${this.#sender.origin}: sending again (retry ${this.#retries}) in ${Math.round(pauseMs)} ms, after: ${reason}`,
     );
   }
 
-  /** The end: a success of before, or the failure with all sends joined. */
-  #give(meaning: Meaning, answer: HttpResponse | undefined): HttpResponse {
+  /** Returns an earlier success, or throws the failure with the classification of all sends together. */
+  #finish(classified: ClassifiedResult, response: HttpResponse | undefined): HttpResponse {
     if (this.#success) return { ...this.#success, sends: this.#sends };
-    const own = meaning.classification === 'succeeded' ? 'unknown' : meaning.classification;
-    const classification = this.#possible ? 'unknown' : own;
-    const words = answer ? excerptOf(answer, this.#conceal) : '';
-    const said = words === '' ? '' : ` (${words})`;
+    const own = classified.classification === 'succeeded' ? 'unknown' : classified.classification;
+    const classification = this.#mayHaveTakenEffect ? 'unknown' : own;
+    const excerpt = response ? errorExcerpt(response, this.#redact) : '';
+    const quote = excerpt === '' ? '' : ` (${excerpt})`;
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
-    const retry = retryHint(answer);
-    const message = `${this.#conceal(meaning.what)}${said}${after}${retry}`;
-    const status = answer ? { status: answer.status, response: answer } : {};
+    const message = `${this.#redact(classified.description)}${quote}${after}${retryHint(response)}`;
+    const status = response ? { status: response.status, response } : {};
     throw new ApiFailure(message, { classification, ...status });
   }
 
-  #answerOf(exchange: Answered, url: string): HttpResponse {
-    const { status, headers, body, end } = exchange;
+  #toHttpResponse(received: ReceivedResponse, url: string): HttpResponse {
+    const { status, headers, body, completeness } = received;
     const fromOtherOrigin = new URL(url).origin !== new URL(this.#request.url).origin;
-    const shared = { status, headers, body, truncated: end !== 'whole', sends: this.#sends };
-    const answer = fromOtherOrigin ? { ...shared, fromOtherOrigin } : shared;
-    return concealAnswer(this.#sender.authenticator, answer);
+    const shared = { status, headers, body, truncated: completeness !== 'complete', sends: this.#sends };
+    const response = fromOtherOrigin ? { ...shared, fromOtherOrigin } : shared;
+    return redactResponse(this.#sender.authenticator, response);
   }
 }
 
@@ -222,7 +223,31 @@ function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
   return pauseOn(systemClock, ms, signal);
 }
 
-function retryHint(answer: HttpResponse | undefined): string {
-  const value = answer?.headers['retry-after'];
+function retryHint(response: HttpResponse | undefined): string {
+  const value = response?.headers['retry-after'];
   return value !== undefined && /^\d{1,9}$/.test(value) ? `; the API asks to wait ${value} s` : '';
+}
+
+/** The first pause before a retry, in ms. It doubles with each retry. */
+const firstPauseMs = 500;
+/** The longest pause before a retry, in ms. */
+const pauseMsMax = 20_000;
+
+/**
+ * Returns how long to wait before a retry, in ms: the time in `Retry-After` (RFC 9110, 10.2.3), or exponential back-off
+ * with jitter. Returns undefined if the API asks for more than 20 s, because it would refuse an earlier request again.
+ * @param retry the number of the retry, from 1
+ * @param now the wall-clock time in ms
+ */
+export function retryPauseMs(retry: number, retryAfter: string | undefined, now: number): number | undefined {
+  const askedMs = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now);
+  if (askedMs !== undefined) return askedMs > pauseMsMax ? undefined : askedMs;
+  const backoffMs = firstPauseMs * 2 ** (retry - 1);
+  return Math.min(backoffMs * (0.5 + Math.random() / 2), pauseMsMax);
+}
+
+function retryAfterMs(value: string, now: number): number | undefined {
+  if (/^\s*\d+(?:\.\d+)?\s*$/.test(value)) return Number(value) * 1_000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
 }

@@ -1,24 +1,25 @@
-import type { ApiParameter } from '../document/types.ts';
-import { isAbsent, isRecord, percentEncode, textOf } from './encode.ts';
+import { isObject } from '../../core/json.ts';
+import type { ApiParameter, BodyEncoding } from '../document/types.ts';
+import { essenceOf, isAbsent, isJsonType, percentEncode, reservedEncode, valueText } from './encode.ts';
 
-/** How one value is written: the style of a parameter, or of a property of a form. */
+/** How a value is encoded: the style of a parameter, or of a property of a form. */
 export interface Style {
   readonly style: ApiParameter['style'];
   readonly explode: boolean;
 }
 
-/** Turns text into what may stand at its place. */
+/** Encodes text for its place in the request. */
 export type Encode = (text: string) => string;
 
-/** A name and a value as they are written, both encoded. */
+/** An encoded name and an encoded value. */
 export type Pair = readonly [name: string, value: string];
 
 /**
- * A value in the styles of one string: `simple` (paths, headers), `label` and `matrix` (paths). Undefined values
- * and empty lists give the empty string. Source: OpenAPI 3.1.1, "Style Examples"; RFC 6570, 3.2.2 to 3.2.7.
+ * Encodes a value as one string, in the style `simple` (paths, headers), `label` or `matrix` (paths). Absent values and
+ * empty lists become the empty string. Source: OpenAPI 3.1.1, "Style Examples"; RFC 6570, 3.2.2 to 3.2.7.
  */
-export function expand(name: string, value: unknown, { style, explode }: Style, encode: Encode): string {
-  const values = valuesOf(value, encode);
+export function expandStyle(name: string, value: unknown, { style, explode }: Style, encode: Encode): string {
+  const values = styleValues(value, encode);
   if (values === undefined) return '';
   const label = style === 'label' ? '.' : '';
   if (style === 'matrix') return matrix(percentEncode(name), values, explode);
@@ -49,14 +50,14 @@ function matrix(name: string, values: Values, explode: boolean): string {
 }
 
 /**
- * A value in the styles of names and values: `form`, `spaceDelimited`, `pipeDelimited`, `deepObject` (queries,
- * cookies, forms). Undefined values and empty lists give none. Where the table of OpenAPI 3.1.1 says n/a: a single
- * value is written as `form`, a delimited style with `explode` as `form` with `explode`, and whatever is nested in
- * `deepObject` goes on with brackets, list items by their index.
+ * Encodes a value as pairs, in the style `form`, `spaceDelimited`, `pipeDelimited` or `deepObject` (queries, cookies,
+ * forms). Absent values and empty lists have no pairs. The table of OpenAPI 3.1.1 leaves three cases open: single values
+ * use `form`, delimited styles with `explode` use `form` with `explode`, and nested values of `deepObject` use more
+ * brackets, with the index for list items.
  */
-export function pairs(name: string, value: unknown, { style, explode }: Style, encode: Encode): readonly Pair[] {
-  if (style === 'deepObject') return bracketed(name, value, encode);
-  const values = valuesOf(value, encode);
+export function stylePairs(name: string, value: unknown, { style, explode }: Style, encode: Encode): readonly Pair[] {
+  if (style === 'deepObject') return bracketPairs(name, value, encode);
+  const values = styleValues(value, encode);
   if (values === undefined) return [];
   const encodedName = percentEncode(name);
   switch (values.type) {
@@ -76,14 +77,14 @@ function delimiter(style: Style['style']): string {
   return style === 'pipeDelimited' ? '%7C' : ',';
 }
 
-/** `lines[0][amount]`: nested values by brackets, list items by their index. `null` and what is empty are left out. */
-export function bracketed(name: string, value: unknown, encode: Encode): readonly Pair[] {
+/** Encodes nested values with brackets, as in `lines[0][amount]`. Leaves out `null`, empty lists and empty objects. */
+export function bracketPairs(name: string, value: unknown, encode: Encode): readonly Pair[] {
   if (isAbsent(value)) return [];
-  if (Array.isArray(value)) return value.flatMap((item, index) => bracketed(`${name}[${index}]`, item, encode));
-  if (isRecord(value)) {
-    return Object.entries(value).flatMap(([key, item]) => bracketed(`${name}[${key}]`, item, encode));
+  if (Array.isArray(value)) return value.flatMap((item, index) => bracketPairs(`${name}[${index}]`, item, encode));
+  if (isObject(value)) {
+    return Object.entries(value).flatMap(([key, item]) => bracketPairs(`${name}[${key}]`, item, encode));
   }
-  return [[percentEncode(name), encode(textOf(value))]];
+  return [[percentEncode(name), encode(valueText(value))]];
 }
 
 type Values =
@@ -91,16 +92,37 @@ type Values =
   | { readonly type: 'list'; readonly items: readonly string[] }
   | { readonly type: 'entries'; readonly entries: readonly Pair[] };
 
-/** What is nested deeper than a style can say is JSON text. */
-function valuesOf(value: unknown, encode: Encode): Values | undefined {
+/** Encodes values that are too deep for a style as JSON text. */
+function styleValues(value: unknown, encode: Encode): Values | undefined {
   if (isAbsent(value)) return undefined;
   if (Array.isArray(value)) {
-    const items = value.filter((item) => !isAbsent(item)).map((item) => encode(textOf(item)));
+    const items = value.filter((item) => !isAbsent(item)).map((item) => encode(valueText(item)));
     return items.length === 0 ? undefined : { type: 'list', items };
   }
-  if (!isRecord(value)) return { type: 'one', text: encode(textOf(value)) };
+  if (!isObject(value)) return { type: 'one', text: encode(valueText(value)) };
   const entries = Object.entries(value)
     .filter(([, item]) => !isAbsent(item))
-    .map(([key, item]): Pair => [encode(key), encode(textOf(item))]);
+    .map(([key, item]): Pair => [encode(key), encode(valueText(item))]);
   return entries.length === 0 ? undefined : { type: 'entries', entries };
+}
+
+/**
+ * Encodes one property of a form by its `encoding` in the document. Without one, a list of plain values repeats its name,
+ * and nested values use brackets (`lines[0][amount]`), as Stripe, Rails and PHP expect.
+ */
+export function formPairs(name: string, value: unknown, encoding: BodyEncoding = {}): readonly Pair[] {
+  if (isAbsent(value)) return [];
+  const { style, explode, allowReserved, contentType } = encoding;
+  const encode = allowReserved ? reservedEncode : percentEncode;
+  if (style !== undefined || explode !== undefined || allowReserved !== undefined) {
+    const chosen = style ?? 'form';
+    return stylePairs(name, value, { style: chosen, explode: explode ?? chosen === 'form' }, encode);
+  }
+  if (contentType !== undefined && isJsonType(essenceOf(contentType))) {
+    return [[percentEncode(name), percentEncode(JSON.stringify(value))]];
+  }
+  const isPlainList = Array.isArray(value) && value.every((item) => isAbsent(item) || typeof item !== 'object');
+  return isPlainList
+    ? stylePairs(name, value, { style: 'form', explode: true }, encode)
+    : bracketPairs(name, value, encode);
 }

@@ -1,16 +1,17 @@
 import { McpOnceError } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
 import type { ToolSchemas } from '../document/schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
-import { invalidArgument, isJsonType, isRecord, percentEncode, reservedEncode, textOf, writing } from './encode.ts';
-import { formPairs } from './form.ts';
-import type { PlacedParameter } from './place.ts';
-import { expand, type Pair, pairs } from './styles.ts';
+import { encodeArgument, invalidArgument, isJsonType, percentEncode, reservedEncode, valueText } from './encode.ts';
+import type { PlacedParameter } from './place-arguments.ts';
+import { expandStyle, formPairs, type Pair, stylePairs } from './styles.ts';
 
 /**
- * The URL of a request: the template filled, the query appended, normalised. Below the base URL's own path, whatever
- * the arguments are. @throws McpOnceError `invalid_input` naming the argument; `tool_invalid` for a base URL that is none.
+ * Builds the normalised URL of a request from the path template and the arguments. Its path stays below the base URL's
+ * path for all arguments.
+ * @throws McpOnceError `invalid_input` naming the argument; `tool_invalid` for an invalid base URL
  */
-export function urlOf(
+export function requestUrl(
   operation: ApiOperation,
   schemas: ToolSchemas,
   placed: readonly PlacedParameter[],
@@ -18,8 +19,8 @@ export function urlOf(
 ): string {
   const base = parseBase(baseUrl);
   const [template = '', fixedQuery] = splitOnce(operation.path.split('#', 1)[0] ?? '', '?');
-  const path = fill(template.startsWith('/') ? template : `/${template}`, schemas, placed);
-  const query = [...(fixedQuery ? [fixedQuery] : []), ...queryOf(placed)].join('&');
+  const path = fillTemplate(template.startsWith('/') ? template : `/${template}`, schemas, placed);
+  const query = [...(fixedQuery ? [fixedQuery] : []), ...queryPairs(placed)].join('&');
   const prefix = base.pathname.replace(/\/+$/, '');
   const url = new URL(`${base.origin}${prefix}${path}${query === '' ? '' : `?${query}`}`);
   const isBelow = url.origin === base.origin && (url.pathname === prefix || url.pathname.startsWith(`${prefix}/`));
@@ -32,7 +33,7 @@ export function urlOf(
 function parseBase(baseUrl: string): URL {
   const base = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (base && /^https?:$/.test(base.protocol)) return base;
-  const message = 'The base URL of the API is not an absolute http or https URL: give one by baseUrl.';
+  const message = 'The base URL of the API is not an absolute http or https URL. Set baseUrl.';
   throw new McpOnceError('tool_invalid', message);
 }
 
@@ -41,8 +42,8 @@ function invalidPath(placed: readonly PlacedParameter[], problem: string): McpOn
   return invalidArgument(argument, problem, 'Give the plain identifier');
 }
 
-/** The path with every `{name}` filled in. Text of the template that a URL cannot hold is percent-encoded. */
-function fill(template: string, schemas: ToolSchemas, placed: readonly PlacedParameter[]): string {
+/** Replaces every `{name}` in a path template. Percent-encodes text of the template that a URL cannot contain. */
+function fillTemplate(template: string, schemas: ToolSchemas, placed: readonly PlacedParameter[]): string {
   return template
     .split('/')
     .map((segment) => {
@@ -56,7 +57,7 @@ function fill(template: string, schemas: ToolSchemas, placed: readonly PlacedPar
           return pathValue(piece, schemas, placed);
         })
         .join('');
-      // A segment that is nothing but dots would be taken as a step upwards by whoever normalises the URL.
+      // URL normalisation removes segments of dots, or goes one level up.
       if (names.length > 0 && /^(?:\.|%2e){1,2}$/i.test(filled)) {
         throw invalidArgument(
           argumentOf(names[0] ?? '', schemas),
@@ -71,20 +72,20 @@ function fill(template: string, schemas: ToolSchemas, placed: readonly PlacedPar
 
 function pathValue(name: string, schemas: ToolSchemas, placed: readonly PlacedParameter[]): string {
   const found = placed.find(({ parameter }) => parameter.in === 'path' && parameter.name === name);
-  if (!found) throw invalidArgument(argumentOf(name, schemas), 'is missing: it is part of the path', 'Give it');
+  if (!found) throw invalidArgument(argumentOf(name, schemas), 'is missing, but the path needs it', 'Set it');
   const { argument, parameter, value } = found;
-  const text = writing(argument, () =>
+  const text = encodeArgument(argument, () =>
     parameter.contentType === undefined
-      ? expand(name, value, parameter, (part) => percentEncode(inSegment(argument, part)))
-      : percentEncode(inSegment(argument, contentText(parameter.contentType, value))),
+      ? expandStyle(name, value, parameter, (part) => percentEncode(checkSegment(argument, part)))
+      : percentEncode(checkSegment(argument, contentParameterText(parameter.contentType, value))),
   );
   const isEmpty = text === '' || value === '' || (text === '.' && parameter.style === 'label');
-  if (isEmpty) throw invalidArgument(argument, 'is empty: it is part of the path', 'Give it');
+  if (isEmpty) throw invalidArgument(argument, 'is empty, but the path needs it', 'Set it');
   return text;
 }
 
-/** Decoded as often as a chain of proxies may do it, the value must not be a step upwards. */
-function inSegment(argument: string, text: string): string {
+/** Refuses values that leave their path segment, even if a chain of proxies decodes them several times. */
+function checkSegment(argument: string, text: string): string {
   let current = text;
   for (let round = 0; round < 4; round += 1) {
     if (current === '.' || current.split(/[/\\]/).includes('..')) {
@@ -104,47 +105,50 @@ function argumentOf(name: string, schemas: ToolSchemas): string {
   return entry?.[0] ?? name;
 }
 
-function queryOf(placed: readonly PlacedParameter[]): string[] {
+function queryPairs(placed: readonly PlacedParameter[]): string[] {
   return placed.flatMap(({ argument, parameter, value }) => {
-    if (parameter.in === 'querystring') return writing(argument, () => wholeQuery(parameter.contentType, value));
+    if (parameter.in === 'querystring')
+      return encodeArgument(argument, () => encodeWholeQuery(parameter.contentType, value));
     if (parameter.in !== 'query') return [];
-    return writing(argument, () => {
+    return encodeArgument(argument, () => {
       const encode = parameter.allowReserved ? reservedEncode : percentEncode;
       if (parameter.contentType !== undefined) {
-        return [`${percentEncode(parameter.name)}=${encode(contentText(parameter.contentType, value))}`];
+        return [`${percentEncode(parameter.name)}=${encode(contentParameterText(parameter.contentType, value))}`];
       }
-      const written = pairs(parameter.name, value, parameter, encode);
-      if (written.length === 0 && parameter.allowEmptyValue) return [`${percentEncode(parameter.name)}=`];
-      return written.map(joined);
+      const encoded = stylePairs(parameter.name, value, parameter, encode);
+      if (encoded.length === 0 && parameter.allowEmptyValue) return [`${percentEncode(parameter.name)}=`];
+      return encoded.map(joinPair);
     });
   });
 }
 
-/** A parameter that is the whole query (OpenAPI 3.2, `in: querystring`): a form of an object, else its text. */
-function wholeQuery(contentType: string | undefined, value: unknown): string[] {
-  if (isRecord(value) && (contentType === undefined || !isJsonType(contentType))) {
+/** Encodes a parameter that is the whole query (OpenAPI 3.2, `in: querystring`): objects as a form, other values as text. */
+function encodeWholeQuery(contentType: string | undefined, value: unknown): string[] {
+  if (isObject(value) && (contentType === undefined || !isJsonType(contentType))) {
     return Object.entries(value)
       .flatMap(([name, member]) => formPairs(name, member))
-      .map(joined);
+      .map(joinPair);
   }
-  const text = contentText(contentType ?? 'text/plain', value);
+  const text = contentParameterText(contentType ?? 'text/plain', value);
   const isForm = contentType === 'application/x-www-form-urlencoded';
-  // A form that is a string already comes with its own separators.
+  // A form that is a string already contains its separators.
   return [
-    isForm ? text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$'()*,;:@/?&=+]/gu, keepTriple) : percentEncode(text),
+    isForm
+      ? text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$'()*,;:@/?&=+]/gu, encodeUnlessTriple)
+      : percentEncode(text),
   ];
 }
 
-function keepTriple(piece: string): string {
+function encodeUnlessTriple(piece: string): string {
   return piece.length === 3 && piece.startsWith('%') ? piece : percentEncode(piece);
 }
 
-/** A parameter with `content`: JSON text, or the string itself. */
-export function contentText(contentType: string, value: unknown): string {
-  return isJsonType(contentType) ? JSON.stringify(value) : textOf(value);
+/** Returns the text of a parameter with `content`: JSON, or the string itself. */
+export function contentParameterText(contentType: string, value: unknown): string {
+  return isJsonType(contentType) ? JSON.stringify(value) : valueText(value);
 }
 
-function joined([name, value]: Pair): string {
+function joinPair([name, value]: Pair): string {
   return `${name}=${value}`;
 }
 

@@ -1,63 +1,101 @@
+import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ToolLog } from '../../core/tool/types.ts';
 import type { OperationHead } from '../document/types.ts';
-import { createAuthenticator, credentialVariables } from '../http/auth.ts';
-import { headerVariables, splitHeaders } from '../http/header-variables.ts';
+import { createAuthenticator } from '../http/authenticator.ts';
+import { credentialVariables, type Environment, headerVariables, splitHeaders } from '../http/credentials.ts';
+import { unsetVariables } from '../http/missing-credentials.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
-import { unsetVariables } from '../http/unset.ts';
-import { Connection } from './connection.ts';
-import type { ApiParts } from './operations.ts';
-import { isFromNetwork, isStranger } from './trust.ts';
+import type { ApiSender } from '../http/types.ts';
+import { type ApiContext, isForeignServer, isFromNetwork } from './api.ts';
 
-/** The longest answer that is read, in bytes. */
-const answerBytesMax = 16 * 1024 * 1024;
+/** The longest response that is read, in bytes. */
+const responseBytesMax = 16 * 1024 * 1024;
 
 const silent: ToolLog = { debug: () => {}, info: () => {}, warn: () => {} };
 
+/** The opened client of an API. It creates a sender for each origin on first use. */
+export class ApiConnection {
+  readonly #open: (origin: string) => ApiSender;
+  readonly #senders = new Map<string, ApiSender>();
+
+  constructor(open: (origin: string) => ApiSender) {
+    this.#open = open;
+  }
+
+  /** Returns the sender for a server. @param url any absolute URL of the server */
+  sender(url: string): ApiSender {
+    const { origin } = new URL(url);
+    const sender = this.#senders.get(origin) ?? this.#open(origin);
+    this.#senders.set(origin, sender);
+    return sender;
+  }
+
+  async close(): Promise<void> {
+    const senders = [...this.#senders.values()];
+    this.#senders.clear();
+    await Promise.allSettled(senders.map((sender) => sender.close()));
+  }
+}
+
 /**
- * The client of one API, for all of its tools. What it says of the provider's memory holds for operations that take
- * a key; the others do not list `resend`.
+ * Creates the client that all tools of one API share. `memoryMs` applies to operations that take an idempotency key. The
+ * others do not have the recovery `resend`.
  *
- * Missing credentials are told by the operation that needs them: others may need none.
+ * Missing credentials do not refuse the whole API, because some operations may need none.
  * @param served the operations whose credentials count as needed
  */
-export function apiClient(api: ApiParts, served: readonly OperationHead[], log: ToolLog = silent): Client<Connection> {
+export function apiClient(
+  api: ApiContext,
+  served: readonly OperationHead[],
+  log: ToolLog = silent,
+): Client<ApiConnection> {
   const { document, source, profile, baseUrl } = api;
   const { securitySchemes: schemes } = document;
+  const { prefix, headers } = source;
   const { origin, pathname } = new URL(baseUrl);
-  // With its path: what is below `/tenants/1` is not what is below `/tenants/2`.
-  const place = `${origin}${pathname}`.replace(/\/+$/, '');
-  const prefix = source.prefix === undefined ? {} : { prefix: source.prefix };
+  // The path is part of the upstream, because `/tenants/1` and `/tenants/2` hold different data.
+  const upstreamOrigin = `${origin}${pathname}`.replace(/\/+$/, '');
   return Object.freeze({
-    name: source.prefix ?? document.title,
-    variables: [...new Set([...credentialVariables(schemes, source.prefix), ...headerVariables(source.headers)])],
-    unset: (environment: Readonly<Record<string, string | undefined>>) => {
+    name: prefix ?? document.title,
+    variables: [...new Set([...credentialVariables(schemes, prefix), ...headerVariables(headers)])],
+    unset: (environment: Environment) => {
       const securities = served.map((head) => document.securityOf(head));
-      return unsetVariables({ schemes, prefix: source.prefix, headers: source.headers, securities }, environment);
+      return unsetVariables({ schemes, prefix, headers, securities }, environment);
     },
     memoryMs: profile.memoryMs,
     classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
-    configure: (environment: Readonly<Record<string, string | undefined>>) => ({
-      upstream: Object.freeze({ origin: place, mode: 'live', account: source.account }),
-      open: async () =>
-        new Connection((server) => {
-          const { fromVariables: headers } = splitHeaders(source.headers);
-          const withheld = isStranger(source, baseUrl, server);
-          const shared = { schemes, ...prefix, environment, headers };
-          const authenticator = createAuthenticator({ ...shared, origin: server, withheld });
-          const { timeoutMs } = source;
-          const allowPrivate = allowsPrivate(source);
-          // A base URL of the operator's speaks for the API, not for a token server that the document names.
-          const allowPrivateTokens = source.allowPrivate || !isFromNetwork(source);
-          const limits = { allowPrivate, allowPrivateTokens, timeoutMs, answerBytesMax };
-          return createSender({ origin: server, authenticator, log, ...limits });
-        }),
-      close: (connection: Connection) => connection.close(),
+    configure: (environment: Environment) => ({
+      upstream: Object.freeze({ origin: upstreamOrigin, mode: 'live', account: source.account }),
+      open: async () => new ApiConnection((server) => openSender(api, server, environment, log)),
+      close: (connection: ApiConnection) => connection.close(),
     }),
   });
 }
 
-/** A document from the network must not point this machine at its own network, unless the operator says so. */
-function allowsPrivate(source: ApiParts['source']): boolean {
+function openSender(api: ApiContext, server: string, environment: Environment, log: ToolLog): ApiSender {
+  const { source, baseUrl, document } = api;
+  const authenticator = createAuthenticator({
+    schemes: document.securitySchemes,
+    ...defined({ prefix: source.prefix }),
+    environment,
+    headers: splitHeaders(source.headers).fromVariables,
+    origin: server,
+    withheld: isForeignServer(source, baseUrl, server),
+  });
+  return createSender({
+    origin: server,
+    authenticator,
+    log,
+    allowPrivate: allowsPrivateServers(source),
+    // The operator's base URL allows the API to be private, but not a token server that the document names.
+    allowPrivateTokens: source.allowPrivate || !isFromNetwork(source),
+    timeoutMs: source.timeoutMs,
+    responseBytesMax,
+  });
+}
+
+/** A document from the network must not direct requests at this machine's own network without the operator's consent. */
+function allowsPrivateServers(source: ApiContext['source']): boolean {
   return source.allowPrivate || source.baseUrl !== undefined || !isFromNetwork(source);
 }

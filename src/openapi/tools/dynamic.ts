@@ -3,25 +3,25 @@ import type { JsonSchema } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
 import type { OperationHead } from '../document/types.ts';
-import { createCompiler } from './input.ts';
+import { createSchemaCompiler } from './schema-compiler.ts';
 
-/** What the three tools stand for. */
+/** The API that the three tools give access to. */
 export interface DynamicParts {
   readonly prefix: string | undefined;
   readonly title: string;
   readonly tools: ReadonlyMap<OperationHead, Tool>;
-  /** Finds operations by words, the best first. */
+  /** Finds operations by words, best match first. */
   readonly search: (query: string, limit: number) => readonly OperationHead[];
 }
 
 const resultsDefault = 10;
 const resultsMax = 50;
-/** Characters of a description that a search shows. */
-const lineCharsMax = 200;
+/** The longest summary in search results, in characters. */
+const summaryCharsMax = 200;
 
 /**
- * Three tools that stand for thousands: search, describe, call. A call goes its own way as the operation that it
- * names, under that operation's name, so that its idempotency is the same as if it were listed.
+ * Creates three tools (search, describe, call) that give access to any number of operations. The engine routes a call to
+ * the operation's own tool, so it is guarded in the same way as a listed tool.
  */
 export function dynamicTools(parts: DynamicParts): Tool[] {
   const tools = [...parts.tools.values()];
@@ -32,14 +32,14 @@ export function dynamicTools(parts: DynamicParts): Tool[] {
     }
   }
   const taken = new Set(tools.map(({ name }) => name));
-  const named = (name: string): string => {
-    const own = parts.prefix === undefined ? name : `${parts.prefix}_${name}`;
-    return taken.has(own) ? `${own}_by_name` : own;
+  const uniqueName = (name: string): string => {
+    const prefixed = parts.prefix === undefined ? name : `${parts.prefix}_${name}`;
+    return taken.has(prefixed) ? `${prefixed}_by_name` : prefixed;
   };
   const names = {
-    search: named('search_operations'),
-    describe: named('describe_operation'),
-    call: named('call_operation'),
+    search: uniqueName('search_operations'),
+    describe: uniqueName('describe_operation'),
+    call: uniqueName('call_operation'),
   };
   return [searchTool(parts, names), describeTool(parts, byName, names), callTool(parts, byName, names)];
 }
@@ -63,7 +63,7 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
   return localTool({
     name: names.search,
     title: `Search the operations of ${parts.title}`,
-    description: `Finds operations of ${parts.title} (${parts.tools.size} of them) by words. Then ask ${names.describe} for the arguments of one, and call it by ${names.call}.`,
+    description: `Finds operations of ${parts.title} (${parts.tools.size} of them) by words. Then use ${names.describe} to get an operation's arguments, and ${names.call} to call it.`,
     effect: 'read',
     schema,
     run: (input) => {
@@ -71,10 +71,10 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
       const operations = found.flatMap((head) => {
         const tool = parts.tools.get(head);
         if (!tool) return [];
-        const summary = (head.summary ?? head.description ?? '').replace(/\s+/g, ' ').slice(0, lineCharsMax);
+        const summary = (head.summary ?? head.description ?? '').replace(/\s+/g, ' ').slice(0, summaryCharsMax);
         return [{ operation: tool.name, request: `${head.method} ${head.path}`, effect: tool.effect, summary }];
       });
-      return shown({ operations });
+      return jsonContent({ operations });
     },
   });
 }
@@ -83,7 +83,7 @@ function describeTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, na
   return localTool({
     name: names.describe,
     title: `Describe an operation of ${parts.title}`,
-    description: `Tells what an operation of ${parts.title} does and which arguments it takes, as ${names.search} names it.`,
+    description: `Describes an operation of ${parts.title} and its arguments. ${names.search} finds the operation's name.`,
     effect: 'read',
     schema: {
       type: 'object',
@@ -94,9 +94,17 @@ function describeTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, na
     check: (input) => checkOperation(input, byName),
     run: (input) => {
       const tool = byName.get(String(input.operation));
-      if (!tool) throw new NotExecuted('there is no such operation');
+      if (!tool) throw new NotExecuted('the operation does not exist');
       const { name, title, description, effect, match, windowMs } = tool;
-      return shown({ operation: name, title, description, effect, match, windowMs, arguments: tool.input.jsonSchema });
+      return jsonContent({
+        operation: name,
+        title,
+        description,
+        effect,
+        match,
+        windowMs,
+        arguments: tool.input.jsonSchema,
+      });
     },
   });
 }
@@ -105,14 +113,18 @@ function callTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names:
   const tool = localTool({
     name: names.call,
     title: `Call an operation of ${parts.title}`,
-    description: `Calls an operation of ${parts.title}, as ${names.search} names it, with the arguments that ${names.describe} tells. A repeated call is answered by the first one's result; where that result comes with a repeat_token and a second, identical operation is really wanted, put it into "arguments".`,
-    // It may do whatever the operations do; what is called is guarded as itself.
+    description: `Calls an operation of ${parts.title} that ${names.search} found, with the arguments that ${names.describe} lists. A repeated call returns the first call's result. If that result has a repeat_token and you really want a second, identical operation, put the token into "arguments".`,
+    // It can do everything that its operations do. Each operation has its own guard.
     effect: 'update',
     schema: {
       type: 'object',
       properties: {
         operation: operationSchema,
-        arguments: { type: 'object', description: `As ${names.describe} tells them.`, default: {} },
+        arguments: {
+          type: 'object',
+          description: `The operation's arguments, as ${names.describe} lists them.`,
+          default: {},
+        },
       },
       required: ['operation'],
       additionalProperties: false,
@@ -124,7 +136,7 @@ function callTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names:
   });
   const route = (input: unknown): RoutedCall | undefined => {
     if (typeof input !== 'object' || input === null || !('operation' in input)) return undefined;
-    // Whatever else is wrong with the call is told of this tool's own arguments.
+    // This tool's own validation reports unknown arguments.
     if (Object.keys(input).some((name) => name !== 'operation' && name !== 'arguments')) return undefined;
     const target = typeof input.operation === 'string' ? byName.get(input.operation) : undefined;
     if (!target) return undefined;
@@ -137,7 +149,7 @@ const operationSchema: JsonSchema = Object.freeze({
   type: 'string',
   minLength: 1,
   maxLength: 500,
-  description: 'Its name, its operationId, or its method and path such as "GET /orders/{id}".',
+  description: 'The operation\'s name, its operationId, or its method and path, such as "GET /orders/{id}".',
 });
 
 interface LocalTool extends Pick<Tool, 'name' | 'title' | 'description' | 'effect'> {
@@ -146,11 +158,11 @@ interface LocalTool extends Pick<Tool, 'name' | 'title' | 'description' | 'effec
   readonly run: (input: Readonly<Record<string, unknown>>) => ContentResult;
 }
 
-/** A tool that answers by itself: nothing of it is sent anywhere. */
-function localTool({ schema, check, run, ...told }: LocalTool): Tool {
-  const parse = createCompiler().parser(schema);
+/** Creates a tool that answers locally and sends no request. */
+function localTool({ schema, check, run, ...description }: LocalTool): Tool {
+  const parse = createSchemaCompiler().parser(schema);
   return {
-    ...told,
+    ...description,
     input: {
       jsonSchema: schema,
       parse: (value): ParsedInput => {
@@ -170,13 +182,13 @@ function localTool({ schema, check, run, ...told }: LocalTool): Tool {
 }
 
 function checkOperation(input: Readonly<Record<string, unknown>>, byName: ReadonlyMap<string, Tool>): InputIssue[] {
-  const asked = String(input.operation);
-  if (byName.has(asked)) return [];
-  const meant = nearest(asked, [...byName.keys()]);
+  const name = String(input.operation);
+  if (byName.has(name)) return [];
+  const meant = nearest(name, [...byName.keys()]);
   const advice = meant === undefined ? ': search for it first' : ` (did you mean ${JSON.stringify(meant)}?)`;
-  return [{ path: 'operation', message: `is none that there is${advice}` }];
+  return [{ path: 'operation', message: `does not exist${advice}` }];
 }
 
-function shown(value: unknown): ContentResult {
+function jsonContent(value: unknown): ContentResult {
   return { content: [{ type: 'text', text: JSON.stringify(value) }] };
 }

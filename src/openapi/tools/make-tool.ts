@@ -1,28 +1,28 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
 import { isContentResult } from '../../core/tool/content.ts';
-import type { Client, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
+import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
 import type { ArgumentPlace } from '../document/schemas.ts';
 import type { OperationHead } from '../document/types.ts';
+import { valueText } from '../http/encode.ts';
 import { headPolicy } from '../policy/effect.ts';
 import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
-import { withoutStop } from '../texts.ts';
-import type { Connection } from './connection.ts';
-import { goneResult, settleByEtag } from './etag.ts';
+import type { ApiConnection } from './client.ts';
+import { alreadyGoneResult, lookUpByEtag } from './etag.ts';
 import { findEffect } from './find-effect.ts';
-import type { ReadyOperation } from './operations.ts';
-import { runRead, runWrite } from './run.ts';
+import type { ReadyOperation } from './ready-operation.ts';
+import { runRead, runWrite, withoutFullStop } from './run-operation.ts';
 
-/** What a tool is made of besides its operation. */
-export interface ToolParts {
+/** The parts of a tool besides its operation. */
+export interface OperationToolParts {
   readonly name: string;
-  readonly client: Client<Connection>;
-  /** What the configuration says of it. */
+  readonly client: Client<ApiConnection>;
+  /** Returns the configuration of an operation. */
   readonly overrideOf: (head: OperationHead) => Parameters<typeof mergeOverrides>[1];
-  /** Resolves an operation, once. @throws McpOnceError `tool_invalid` */
+  /** Resolves an operation once. @throws McpOnceError `tool_invalid` */
   readonly ready: (head: OperationHead) => ReadyOperation;
   /** Finds the operation that a lookup names. */
   readonly find: (name: string) => OperationHead | undefined;
-  /** Told once of an operation that turns out not to be callable. */
+  /** Reports an operation that turns out not to be callable, once. */
   readonly warn: (message: string) => void;
 }
 
@@ -31,46 +31,29 @@ type Resolved =
   | { readonly ok: true; readonly ready: ReadyOperation }
   | { readonly ok: false; readonly message: string };
 
-/** How long an effect may take to show in a lookup, in ms. */
+/** How long an effect may take to appear in a lookup, in ms. */
 const lookupLagMs = 60_000;
 const titleCharsMax = 200;
 const descriptionCharsMax = 4_000;
 
 /**
- * One operation as a tool. Making it costs next to nothing: what needs the operation resolved (its schemas, its
- * recovery) is resolved when somebody first asks. An operation that then turns out not to be callable is
- * a tool that refuses every call, before anything is sent, and says why.
+ * Creates the tool of one operation. This is cheap: schemas and recovery are resolved on first use. If the operation then
+ * turns out not to be callable, the tool refuses every call before anything is sent, and says why.
  *
- * Methods work without `this`: the engine calls them by themselves, and configuration lays itself over a tool.
- * @throws McpOnceError `tool_invalid` for an `x-mcp-once` that is not as it has to be.
+ * The methods work without `this`, because the engine calls them detached and configuration derives objects from a tool.
+ * @throws McpOnceError `tool_invalid` for an invalid `x-mcp-once`
  */
-export function makeTool(head: OperationHead, parts: ToolParts): Tool {
-  const said = mergeOverrides(documentOverride(head), parts.overrideOf(head));
-  const { effect, match, windowMs, byId } = headPolicy(head, said);
+export function makeOperationTool(head: OperationHead, parts: OperationToolParts): Tool {
+  const { effect, match, windowMs, byId } = headPolicy(
+    head,
+    mergeOverrides(documentOverride(head), parts.overrideOf(head)),
+  );
   const hasResource = byId || match === 'latest';
-  const resolved = resolver(head, parts);
+  const resolved = createResolver(head, parts);
   const ready = (): ReadyOperation => {
     const found = resolved();
     if (found.ok) return found.ready;
     throw new NotExecuted(found.message);
-  };
-  const readOf = (other: OperationHead | undefined): ReadyOperation => {
-    if (other) return parts.ready(other);
-    throw new NotExecuted('the operation that it would be looked up by is not there');
-  };
-  // Of an object over the tool, whose recovery may be another; by itself it is the operation's own.
-  function run(this: Tool | undefined, input: Arguments, context: RunContext<Connection>): Promise<unknown> {
-    const own = ready();
-    if (effect === 'read') return runRead(own, input, context);
-    const readyRead = (): ReadyOperation => readOf(own.policy.etag?.read);
-    return runWrite(own, input, context, { readyRead, recovery: this?.recovery ?? own.policy.recovery });
-  }
-  const lookup = async (input: Arguments, context: LookupContext<Connection>) => {
-    const own = ready();
-    const { lookup: rule, etag } = own.policy;
-    if (rule) return findEffect(own, readOf(parts.find(rule.operation)), rule, input, context);
-    if (etag) return settleByEtag(own, readOf(etag.read), input, context);
-    return { status: 'unclear' as const, reason: 'it cannot be looked up' };
   };
   return Object.freeze({
     name: parts.name,
@@ -99,24 +82,62 @@ export function makeTool(head: OperationHead, parts: ToolParts): Tool {
     acceptsOutput: isContentResult,
     identity: (input: unknown) => identityOf(ready(), input as Arguments),
     resource: (input: unknown) => (hasResource ? resourceOf(ready(), input as Arguments) : undefined),
-    gone: () => goneResult(ready()),
-    lookup: lookup as NonNullable<Tool['lookup']>,
-    run: run as Tool['run'],
+    gone: () => alreadyGoneResult(ready()),
+    lookup: ((input, context) =>
+      lookUp(ready(), parts, input as Arguments, context as LookupContext<ApiConnection>)) as NonNullable<
+      Tool['lookup']
+    >,
+    run: createRun(effect, ready, parts) as Tool['run'],
   }) as Tool;
 }
 
+/** `this` is an object that configuration derived from the tool, which may have another recovery. */
+function createRun(effect: Tool['effect'], ready: () => ReadyOperation, parts: OperationToolParts) {
+  return function run(
+    this: Tool | undefined,
+    input: Arguments,
+    context: RunContext<ApiConnection>,
+  ): Promise<ContentResult> {
+    const operation = ready();
+    if (effect === 'read') return runRead(operation, input, context);
+    const readyRead = (): ReadyOperation => readyLookup(parts, operation.policy.etag?.read);
+    return runWrite(operation, input, context, { readyRead, recovery: this?.recovery ?? operation.policy.recovery });
+  };
+}
+
+async function lookUp(
+  ready: ReadyOperation,
+  parts: OperationToolParts,
+  input: Arguments,
+  context: LookupContext<ApiConnection>,
+): Promise<LookupAnswer> {
+  const { lookup: rule, etag } = ready.policy;
+  if (rule) return findEffect(ready, readyLookup(parts, parts.find(rule.operation)), rule, input, context);
+  if (etag) return lookUpByEtag(ready, readyLookup(parts, etag.read), input, context);
+  return { status: 'unclear', reason: 'the operation cannot be looked up' };
+}
+
+function readyLookup(parts: OperationToolParts, head: OperationHead | undefined): ReadyOperation {
+  if (head) return parts.ready(head);
+  throw new NotExecuted('the operation that looks up the effect does not exist');
+}
+
 /**
- * A configuration that lays `resend` over a tool whose operation takes no key meets a client that remembers none, and
- * is refused for it: sending again would be a second effect.
- * @param laidOver the recovery of an object over the tool; undefined for the tool itself.
+ * Returns a client without `memoryMs` if the configuration sets the recovery `resend` for an operation that takes no key.
+ * The engine then refuses the configuration, because sending again would be a second effect.
+ * @param configured the recovery of an object that configuration derived from the tool; undefined for the tool itself
  */
-function clientFor({ client }: ToolParts, resolved: () => Resolved, laidOver: unknown): Client<Connection> {
-  if (!Array.isArray(laidOver) || !laidOver.includes('resend')) return client;
+function clientFor(
+  { client }: OperationToolParts,
+  resolved: () => Resolved,
+  configured: unknown,
+): Client<ApiConnection> {
+  if (!Array.isArray(configured) || !configured.includes('resend')) return client;
   const found = resolved();
   return found.ok && found.ready.policy.key ? client : Object.freeze({ ...client, memoryMs: 0 });
 }
 
-function resolver(head: OperationHead, parts: ToolParts): () => Resolved {
+function createResolver(head: OperationHead, parts: OperationToolParts): () => Resolved {
   let found: Resolved | undefined;
   return () => {
     found ??= resolve(head, parts);
@@ -124,36 +145,35 @@ function resolver(head: OperationHead, parts: ToolParts): () => Resolved {
   };
 }
 
-function resolve(head: OperationHead, { ready, warn, name }: ToolParts): Resolved {
+function resolve(head: OperationHead, { ready, warn, name }: OperationToolParts): Resolved {
   try {
     return { ok: true, ready: ready(head) };
   } catch (error) {
     const reason = describeError(error);
-    warn(`${name}: every call of it is refused: ${reason}`);
-    const isTold = reason.startsWith(`${head.method} ${head.path} `);
-    // The sentence goes on from here.
+    warn(`${name}: every call is refused: ${reason}`);
+    const namesOperation = reason.startsWith(`${head.method} ${head.path} `);
     return {
       ok: false,
-      message: withoutStop(isTold ? reason : `${head.method} ${head.path} cannot be called: ${reason}`),
+      message: withoutFullStop(namesOperation ? reason : `${head.method} ${head.path} cannot be called: ${reason}`),
     };
   }
 }
 
-const nothing: Readonly<Record<string, unknown>> = Object.freeze({ type: 'object', properties: {} });
+const emptySchema: Readonly<Record<string, unknown>> = Object.freeze({ type: 'object', properties: {} });
 const inputs = new WeakMap<Resolved, Tool['input']>();
 
-/** The same object each time: what is known of a schema is kept by it. */
+/** Returns the same object each time, because the engine caches by this object what it knows about the schema. */
 function inputOf(found: Resolved): Tool['input'] {
   const known = inputs.get(found);
   if (known) return known;
   const input: Tool['input'] = found.ok
-    ? { jsonSchema: found.ready.shown.input, parse: found.ready.parse }
-    : { jsonSchema: nothing, parse: () => ({ ok: false, issues: [{ path: '', message: found.message }] }) };
+    ? { jsonSchema: found.ready.modelInput.schema, parse: found.ready.parse }
+    : { jsonSchema: emptySchema, parse: () => ({ ok: false, issues: [{ path: '', message: found.message }] }) };
   inputs.set(found, input);
   return input;
 }
 
-/** Only what the configuration names as the business key; undefined for all arguments. */
+/** Returns the arguments that the configuration names as identity. Undefined means all arguments. */
 function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments): unknown {
   if (policy.identity === undefined) return undefined;
   const filled = withDefaults(input);
@@ -161,29 +181,24 @@ function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments):
 }
 
 /**
- * The thing that is written: the server and the path with its parameters filled in, without the method, so that
- * PUT and DELETE of one thing write one resource.
+ * Returns the URL of the written resource, without the method, so that PUT and DELETE of one URL affect one resource.
  */
-function resourceOf({ operation, shown, baseUrl }: ReadyOperation, input: Arguments): string {
+function resourceOf({ operation, modelInput: shown, baseUrl }: ReadyOperation, input: Arguments): string {
   const places: readonly (readonly [string, ArgumentPlace])[] = Object.entries(shown.schemas.places);
   const filled = operation.path.replace(/\{([^{}/]+)\}/g, (template, name: string) => {
     const argument = places.find(([, place]) => {
       return place.in === 'parameter' && place.parameter.in === 'path' && place.parameter.name === name;
     })?.[0];
     const value = argument === undefined ? undefined : input[argument];
-    return value === undefined ? template : encodeURIComponent(textOf(value));
+    return value === undefined ? template : encodeURIComponent(valueText(value));
   });
   return `${baseUrl}${filled}`.replace(/\/+$/, '');
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-/** For the model: what the document says, and which request it is. */
+/** Returns the description for the model: the document's texts, and the request's method and path. */
 function describe({ method, path, summary, description, deprecated }: OperationHead): string {
   const texts = [summary, description === summary ? undefined : description].filter((text) => text);
-  const note = deprecated ? 'Deprecated: prefer another tool where there is one.' : undefined;
+  const note = deprecated ? 'Deprecated: prefer another tool if there is one.' : undefined;
   const body = [...texts, note].filter((text) => text !== undefined).join('\n\n');
   const short = body.length > descriptionCharsMax ? `${body.slice(0, descriptionCharsMax)}…` : body;
   return short === '' ? `${method} ${path}` : `${short}\n\n(${method} ${path})`;

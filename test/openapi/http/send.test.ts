@@ -290,7 +290,7 @@ describe('bodies of answers', () => {
       };
       more();
     });
-    const answer = await rig(origin, { answerBytesMax: 100_000 }).sender.send(requestTo(origin), once);
+    const answer = await rig(origin, { responseBytesMax: 100_000 }).sender.send(requestTo(origin), once);
     expect([answer.body.length, answer.truncated]).toEqual([100_000, true]);
     await end;
   });

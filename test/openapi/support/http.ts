@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { afterEach, expect } from 'vitest';
 import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
-import { createAuthenticator } from '../../../src/openapi/http/auth.ts';
+import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts';
 import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
 import type { ApiSender, HttpRequest, SendOptions } from '../../../src/openapi/http/types.ts';
 
@@ -75,7 +75,7 @@ export function rig(
     allowPrivate: true,
     authenticator: createAuthenticator({ schemes, environment, origin }),
     timeoutMs: 5_000,
-    answerBytesMax: 1_000_000,
+    responseBytesMax: 1_000_000,
     log: { debug: log, info: log, warn: log },
     pause: async (ms) => void pauses.push(ms),
     ...changes,

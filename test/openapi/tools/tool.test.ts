@@ -3,8 +3,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { McpOnceError } from '../../../src/core/errors.ts';
 import { readDocument } from '../../../src/openapi/document/read.ts';
 import type { OperationHead } from '../../../src/openapi/document/types.ts';
-import { createCompiler } from '../../../src/openapi/tools/input.ts';
-import { makeTool, type ToolParts } from '../../../src/openapi/tools/make-tool.ts';
+import { makeOperationTool, type OperationToolParts } from '../../../src/openapi/tools/make-tool.ts';
+import { createSchemaCompiler } from '../../../src/openapi/tools/schema-compiler.ts';
 
 const github = fileURLToPath(
   new URL('../../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url),
@@ -19,7 +19,7 @@ const head: OperationHead = {
   extensions: {},
 };
 
-function parts(ready: ToolParts['ready'], warn = vi.fn()): ToolParts {
+function parts(ready: OperationToolParts['ready'], warn = vi.fn()): OperationToolParts {
   const client = {
     name: 'api',
     variables: [],
@@ -39,7 +39,7 @@ describe('a tool of an operation', () => {
       throw new McpOnceError('tool_invalid', 'not needed here');
     });
     const startedAt = performance.now();
-    const tools = document.heads.map((each) => makeTool(each, parts(ready)));
+    const tools = document.heads.map((each) => makeOperationTool(each, parts(ready)));
     const tookMs = performance.now() - startedAt;
     expect(tools).toHaveLength(1_223);
     for (const { name, title, description, effect, match, windowMs, client } of tools) {
@@ -52,7 +52,7 @@ describe('a tool of an operation', () => {
 
   test('that cannot be resolved refuses every call with the reason, and is told of once', () => {
     const warn = vi.fn();
-    const tool = makeTool(
+    const tool = makeOperationTool(
       head,
       parts(() => {
         throw new McpOnceError('tool_invalid', 'its parameter "id" is nowhere.');
@@ -68,7 +68,7 @@ describe('a tool of an operation', () => {
   });
 
   test('keeps what is made on demand under another object laid over it', () => {
-    const tool = makeTool(
+    const tool = makeOperationTool(
       head,
       parts(() => {
         throw new McpOnceError('tool_invalid', 'gone');
@@ -80,7 +80,7 @@ describe('a tool of an operation', () => {
   });
 
   test('says which request it is, and that it is deprecated', () => {
-    const tool = makeTool(
+    const tool = makeOperationTool(
       { ...head, summary: 'Delete it' },
       parts(() => Promise.reject() as never),
     );
@@ -91,7 +91,7 @@ describe('a tool of an operation', () => {
 });
 
 describe('arguments by JSON Schema', () => {
-  const parser = (schema: Record<string, unknown>) => createCompiler().parser({ type: 'object', ...schema });
+  const parser = (schema: Record<string, unknown>) => createSchemaCompiler().parser({ type: 'object', ...schema });
   const issuesOf = (schema: Record<string, unknown>, value: unknown) => {
     const parsed = parser(schema)(value);
     return parsed.ok ? [] : parsed.issues;
@@ -118,7 +118,7 @@ describe('arguments by JSON Schema', () => {
   });
 
   test('get all defaults where they only tell which operation is meant', () => {
-    const { filler } = createCompiler();
+    const { filler } = createSchemaCompiler();
     const filled = { count: 1, lines: [{ quantity: 2, unit: 'g' }], default: 'a name like any other' };
     expect(filler(withDefaults)({ lines: [{}] })).toEqual(filled);
   });
@@ -160,7 +160,7 @@ describe('arguments by JSON Schema', () => {
   });
 
   test('of two schemas with one $id are both checked', () => {
-    const compiler = createCompiler();
+    const compiler = createSchemaCompiler();
     const one = { type: 'object', properties: { a: { $id: 'urn:same', type: 'string' } } };
     const other = { type: 'object', properties: { a: { $id: 'urn:same', type: 'integer' } } };
     expect(compiler.parser(one)({ a: 'x' }).ok).toBe(true);

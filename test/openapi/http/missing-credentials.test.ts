@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ApiOperation, SecurityScheme } from '../../../src/openapi/document/types.ts';
-import { unsetVariables } from '../../../src/openapi/http/unset.ts';
+import { unsetVariables } from '../../../src/openapi/http/missing-credentials.ts';
 
 const schemes: Readonly<Record<string, SecurityScheme>> = {
   token: { type: 'bearer' },

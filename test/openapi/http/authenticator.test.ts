@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiOperation, SecurityScheme } from '../../../src/openapi/document/types.ts';
-import { createAuthenticator, credentialVariables } from '../../../src/openapi/http/auth.ts';
+import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts';
+import { credentialVariables } from '../../../src/openapi/http/credentials.ts';
 import { classifyApiError } from '../../../src/openapi/http/send.ts';
 import type { SendOptions } from '../../../src/openapi/http/types.ts';
 import { failureOf, get, once, repeatable, requestTo, rig, serve } from '../support/http.ts';

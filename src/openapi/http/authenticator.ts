@@ -1,15 +1,18 @@
 import { McpOnceError } from '../../core/errors.ts';
 import type { ApiOperation, SecurityScheme } from '../document/types.ts';
-import { type CredentialSettings, isHeaderText, valuesOf, variablesOf } from './credentials.ts';
+import {
+  type CredentialSettings,
+  type Environment,
+  fillHeader,
+  headerVariables,
+  isHeaderText,
+  readVariables,
+  schemeVariables,
+} from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
-import { filledHeader, headerVariables } from './header-variables.ts';
-import { missingCredentials, missingHeaderVariables } from './missing.ts';
-import { type AskToken, type Token, TokenSource } from './token.ts';
+import { describeMissingCredentials, describeMissingHeaderVariables } from './missing-credentials.ts';
+import { type OAuthToken, type SendTokenRequest, TokenSource } from './oauth-token.ts';
 import type { HttpRequest } from './types.ts';
-
-type Environment = AuthenticatorOptions['environment'];
-
-export { credentialVariables } from './credentials.ts';
 
 export interface AuthenticatorOptions extends CredentialSettings {
   /** Headers that contain variables. They are sent with every request, like credentials. */
@@ -18,86 +21,91 @@ export interface AuthenticatorOptions extends CredentialSettings {
   readonly now?: () => number;
 }
 
-/** Puts credentials on the requests to one API. */
+/** Adds credentials to the requests to one API. */
 export interface Authenticator {
   /**
-   * The credentials of the first alternative whose variables are all set. An alternative that asks for nothing is
-   * taken last. @throws McpOnceError `upstream_unavailable` naming the variables, where none can be met.
+   * Returns the credentials of the first alternative whose variables are all set. An alternative without credentials is
+   * the last choice. @throws McpOnceError `upstream_unavailable` naming the variables if no alternative can be used.
    */
   authorize(
     request: HttpRequest,
     security: ApiOperation['security'],
-    ask: AskToken,
+    sendTokenRequest: SendTokenRequest,
     signal: AbortSignal,
-  ): Promise<Authorized>;
-  /** Told of a 401. @returns whether another token may be had, by authorizing again. */
-  refused(authorized: Authorized): boolean;
-  /** What no message, log or answer may hold. */
+  ): Promise<CredentialSet>;
+  /** Drops the tokens that the API refused with a 401. @returns whether `authorize` can fetch other tokens */
+  discardTokens(credentials: CredentialSet): boolean;
+  /** Returns the secrets that must not appear in messages, logs or responses. */
   secrets(): readonly string[];
 }
 
-/** Credentials, ready to be put on requests. */
-export interface Authorized {
-  /** The request with credentials. One to another origin stays as it is. */
+/** The credentials for one operation. */
+export interface CredentialSet {
+  /** Adds the credentials to a request. Requests to another origin stay unchanged. */
   readonly apply: (request: HttpRequest) => HttpRequest;
-  readonly tokens: readonly { readonly source: TokenSource; readonly token: Token }[];
+  readonly tokens: readonly { readonly source: TokenSource; readonly token: OAuthToken }[];
 }
 
-/** One scheme whose variables are set. */
+/** The credential of one scheme whose variables are set. */
 type Credential =
   | { readonly type: 'header'; readonly name: string; readonly value: string }
   | { readonly type: 'query' | 'cookie'; readonly name: string; readonly value: string }
   | { readonly type: 'token'; readonly source: TokenSource }
-  /** The configuration's own headers have it already. */
+  /** A configured header already contains it. */
   | { readonly type: 'configured' };
 
-/** Reads the environment it is given at once. Never throws: what is not set is told by the operation that needs it. */
+/** Creates an authenticator, which reads the environment once. Missing variables throw on `authorize` only. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { schemes, prefix, now = Date.now } = options;
   const environment = options.withheld ? {} : options.environment;
   const home = new URL(options.origin).origin;
   const credentials = new Map<string, Credential>();
-  const fixed: string[] = [];
+  const fixedSecrets: string[] = [];
   for (const [name, scheme] of Object.entries(schemes)) {
-    const values = valuesOf(variablesOf(name, scheme, prefix), environment);
+    const values = readVariables(schemeVariables(name, scheme, prefix), environment);
     const [first = '', second = ''] = values ?? [];
     if (!values || first === '' || !values.every(isHeaderText)) continue;
-    credentials.set(name, credentialOf(name, scheme, first, second, home, now));
-    fixed.push(...secretForms(scheme, first, second));
+    credentials.set(name, createCredential(name, scheme, first, second, home, now));
+    fixedSecrets.push(...secretForms(scheme, first, second));
   }
-  const own = ownHeaders(options, environment);
-  fixed.push(...own.secrets);
+  const configured = configuredHeaders(options, environment);
+  fixedSecrets.push(...configured.secrets);
   const sources = [...credentials.values()].flatMap((each) => (each.type === 'token' ? [each.source] : []));
   return {
-    async authorize(request, security, ask, signal) {
-      if (own.missing.length > 0)
-        throw new McpOnceError('upstream_unavailable', missingHeaderVariables(options, own.missing));
-      const withOwn = { ...request, headers: { ...request.headers, ...own.headers } };
-      const chosen = choose(options, credentials, withOwn, security);
-      const tokens: { source: TokenSource; token: Token }[] = [];
+    async authorize(request, security, sendTokenRequest, signal) {
+      if (configured.missing.length > 0)
+        throw new McpOnceError('upstream_unavailable', describeMissingHeaderVariables(options, configured.missing));
+      const withHeaders = { ...request, headers: { ...request.headers, ...configured.headers } };
+      const chosen = chooseCredentials(options, credentials, withHeaders, security);
+      const tokens: { source: TokenSource; token: OAuthToken }[] = [];
       for (const credential of chosen) {
         if (credential.type !== 'token') continue;
-        tokens.push({ source: credential.source, token: await cancellable(credential.source.get(ask), signal) });
+        tokens.push({
+          source: credential.source,
+          token: await untilAborted(credential.source.get(sendTokenRequest), signal),
+        });
       }
       const apply = (plain: HttpRequest): HttpRequest =>
-        new URL(plain.url).origin === home ? put(plain, chosen, tokens[0]?.token, own.headers) : plain;
+        new URL(plain.url).origin === home
+          ? applyCredentials(plain, chosen, tokens[0]?.token, configured.headers)
+          : plain;
       return { apply, tokens };
     },
-    refused({ tokens }) {
-      for (const { source, token } of tokens) source.refused(token);
+    discardTokens({ tokens }) {
+      for (const { source, token } of tokens) source.discard(token);
       return tokens.length > 0;
     },
-    secrets: () => [...fixed, ...sources.flatMap((source) => source.secrets)],
+    secrets: () => [...fixedSecrets, ...sources.flatMap((source) => source.secrets)],
   };
 }
 
-/** The configuration's headers that hold variables. Nothing is asked of a server that gets no credentials. */
-function ownHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions, environment: Environment) {
+/** Fills in the configured headers that contain variables. Returns nothing for a server that must not get credentials. */
+function configuredHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions, environment: Environment) {
   const headers: Record<string, string> = {};
   const secrets: string[] = [];
   const missing: string[] = [];
   for (const [name, template] of withheld ? [] : Object.entries(templates)) {
-    const filled = filledHeader(template, environment);
+    const filled = fillHeader(template, environment);
     if (filled && isHeaderText(filled.value)) {
       headers[name.toLowerCase()] = filled.value;
       secrets.push(...filled.secrets);
@@ -108,7 +116,7 @@ function ownHeaders({ headers: templates = {}, withheld }: AuthenticatorOptions,
   return { headers, secrets, missing };
 }
 
-function credentialOf(
+function createCredential(
   scheme: string,
   details: SecurityScheme,
   first: string,
@@ -120,7 +128,7 @@ function credentialOf(
     case 'bearer':
       return { type: 'header', name: 'authorization', value: `Bearer ${first}` };
     case 'basic':
-      return { type: 'header', name: 'authorization', value: `Basic ${basicOf(first, second)}` };
+      return { type: 'header', name: 'authorization', value: `Basic ${basicCredentials(first, second)}` };
     case 'apiKey':
       return {
         type: details.in,
@@ -137,50 +145,50 @@ function credentialOf(
   }
 }
 
-/** RFC 7617: UTF-8. */
-function basicOf(username: string, password: string): string {
+/** Encodes credentials in UTF-8 (RFC 7617). */
+function basicCredentials(username: string, password: string): string {
   return Buffer.from(`${username}:${password}`).toString('base64');
 }
 
-/** A secret in each form that an API may echo it in. */
+/** Returns a secret in each form in which an API may echo it. */
 function secretForms(scheme: SecurityScheme, first: string, second: string): string[] {
   const secret = scheme.type === 'basic' || scheme.type === 'oauth2' ? second : first;
   const forms = [secret, percentEncode(secret), JSON.stringify(secret).slice(1, -1)];
-  return [...new Set(scheme.type === 'basic' ? [...forms, basicOf(first, second)] : forms)];
+  return [...new Set(scheme.type === 'basic' ? [...forms, basicCredentials(first, second)] : forms)];
 }
 
-function choose(
+function chooseCredentials(
   options: AuthenticatorOptions,
   credentials: ReadonlyMap<string, Credential>,
   request: HttpRequest,
   security: ApiOperation['security'],
 ): readonly Credential[] {
-  const demanding = security.filter((alternative) => Object.keys(alternative).length > 0);
-  for (const alternative of demanding) {
+  const alternatives = security.filter((alternative) => Object.keys(alternative).length > 0);
+  for (const alternative of alternatives) {
     const found = Object.keys(alternative).map(
-      (name) => credentials.get(name) ?? configured(options.schemes[name], request),
+      (name) => credentials.get(name) ?? configuredCredential(options.schemes[name], request),
     );
     if (found.every((credential) => credential !== undefined)) return found;
   }
-  if (demanding.length < security.length || security.length === 0) return [];
-  throw new McpOnceError('upstream_unavailable', missingCredentials(options, demanding));
+  if (alternatives.length < security.length || security.length === 0) return [];
+  throw new McpOnceError('upstream_unavailable', describeMissingCredentials(options, alternatives));
 }
 
-/** A header that is there already, by the configuration's own headers, is as good as a variable. */
-function configured(scheme: SecurityScheme | undefined, { headers }: HttpRequest): Credential | undefined {
+/** Returns a credential for a scheme whose header is already configured. */
+function configuredCredential(scheme: SecurityScheme | undefined, { headers }: HttpRequest): Credential | undefined {
   if (scheme === undefined) return undefined;
   const name =
     scheme.type === 'apiKey' ? (scheme.in === 'header' ? scheme.name.toLowerCase() : undefined) : 'authorization';
   return name !== undefined && headers[name] !== undefined ? { type: 'configured' } : undefined;
 }
 
-function put(
+function applyCredentials(
   request: HttpRequest,
   credentials: readonly Credential[],
-  token: Token | undefined,
-  own: Readonly<Record<string, string>>,
+  token: OAuthToken | undefined,
+  configured: Readonly<Record<string, string>>,
 ): HttpRequest {
-  const headers: Record<string, string> = { ...request.headers, ...own };
+  const headers: Record<string, string> = { ...request.headers, ...configured };
   let { url } = request;
   for (const credential of credentials) {
     switch (credential.type) {
@@ -205,23 +213,23 @@ function put(
   return { ...request, url, headers };
 }
 
-/** In place of what a redirect, or an argument of the same name, may have there. */
+/** Sets a query parameter. Replaces one that a redirect or an argument of the same name put there. */
 function withQuery(url: string, name: string, value: string): string {
   const parsed = new URL(url);
   const encoded = percentEncode(name);
   const others = parsed.search
     .slice(1)
     .split('&')
-    .filter((pair) => pair !== '' && decodedName(pair) !== name);
+    .filter((pair) => pair !== '' && decodeQueryName(pair) !== name);
   parsed.search = [...others, `${encoded}=${percentEncode(value)}`].join('&');
   return parsed.href;
 }
 
-function decodedName(pair: string): string | undefined {
+function decodeQueryName(pair: string): string | undefined {
   return [...new URLSearchParams(pair).keys()][0];
 }
 
-function cancellable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = (): void => {
       reject(new McpOnceError('upstream_unavailable', 'cancelled while waiting for a token'));

@@ -1,53 +1,53 @@
-import type { JsonSchema } from '../../core/json.ts';
+import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
 import type { Method } from '../document/types.ts';
-import { RESULT, UNDOCUMENTED } from './answer-schema.ts';
-import { essenceOf, isJsonType, isRecord } from './encode.ts';
-import { keepFields } from './fields.ts';
+import { essenceOf, isJsonType } from './encode.ts';
+import { RESULT, UNDOCUMENTED } from './response-schema.ts';
+import { selectFields } from './select-fields.ts';
 import type { HttpResponse } from './types.ts';
 
-export { answerOutputSchema } from './answer-schema.ts';
+export { responseOutputSchema } from './response-schema.ts';
 
-/** How an answer is shown. */
+/** How a response is converted to content. */
 export interface ContentOptions {
   readonly method: Method;
-  /** Of the documented answer, where the tool declares `answerOutputSchema` of it: then there is structured content always. */
+  /** The schema of the documented response. If set, the result always has structured content that matches it. */
   readonly schema?: JsonSchema;
-  /** Whether a value obeys `schema`, as it came: not yet under `result`. Default: all do. */
+  /** Returns whether a response (not yet under `result`) matches `schema`. @defaultValue matches everything */
   readonly matches?: (value: unknown) => boolean;
-  /** JSON pointers of what is kept, `*` for every item. */
+  /** JSON pointers of the fields to keep. `*` matches every item. @defaultValue keeps everything */
   readonly fields?: readonly string[];
-  /** The longest text, in characters; notes come on top. */
+  /** The longest text, in characters, without notes. */
   readonly charsMax: number;
-  /** Names the content where it is binary: the request's URL, without secrets. */
+  /** The URI of binary content: the request's URL, without secrets. */
   readonly uri: string;
 }
 
-/** The longest image or sound, in characters of base64 (1 MiB): models take it as such, not as text. */
+/** The longest image or sound, in characters of base64 (1 MiB). Models do not read it as text. */
 const mediaCharsMax = 1_398_104;
 const images: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 const shownHeaders = ['location', 'etag', 'link', 'retry-after'] as const;
 const headerCharsMax = 1_000;
-/** Containers within containers. */
+/** Nested objects and lists. */
 const depthMax = 200;
-const lessAdvice = 'Ask for less: fewer fields, a filter, or smaller pages (such as limit, per_page or page)';
+const lessAdvice = 'Request less: fewer fields, a filter, or smaller pages (such as limit, per_page or page)';
 
-/** What is shown before the notes, and what the notes are. */
-interface Shown {
+/** Content with the notes that follow it. */
+interface ShownBody {
   readonly item?: ContentItem;
   readonly structured?: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
 }
 
 /**
- * An answer as content for a model. JSON is text and structured content; text is text; what is binary a block of
- * its own. With a schema there is always structured content that obeys `answerOutputSchema`, under
- * `undocumented_answer` where the answer does not obey the document. Never throws: the request has succeeded.
+ * Converts a response to content for a model. JSON becomes text and structured content, text becomes text, and binary
+ * data becomes a block of its own. With a schema, the structured content always matches `responseOutputSchema`.
+ * Never throws, because the request has succeeded.
  */
-export function contentOf(answer: HttpResponse, options: ContentOptions): ContentResult {
-  const shown = show(answer, options);
+export function responseContent(response: HttpResponse, options: ContentOptions): ContentResult {
+  const shown = showBody(response, options);
   const headers = shownHeaders.flatMap((name) => {
-    const value = answer.headers[name];
+    const value = response.headers[name];
     return value === undefined
       ? []
       : [`${name}: ${cut(value.replace(/[^\x20-\x7e\x80-\uffff]+/g, ' '), headerCharsMax)}`];
@@ -55,51 +55,52 @@ export function contentOf(answer: HttpResponse, options: ContentOptions): Conten
   const notes = [...shown.notes, ...(headers.length > 0 ? [headers.join('\n')] : [])];
   const content = [...(shown.item ? [shown.item] : []), ...(notes.length > 0 ? [textItem(notes.join('\n'))] : [])];
   const structured = shown.structured ?? (options.schema ? { [UNDOCUMENTED]: null } : undefined);
-  return { content, ...(structured ? { structuredContent: structured } : {}) };
+  return { content, ...defined({ structuredContent: structured }) };
 }
 
-function show(answer: HttpResponse, options: ContentOptions): Shown {
-  const { body, truncated } = answer;
-  if (body.length === 0) {
-    return { notes: [emptyNote(answer)] };
-  }
-  const contentType = answer.headers['content-type'];
+function showBody(response: HttpResponse, options: ContentOptions): ShownBody {
+  const { body, truncated } = response;
+  if (body.length === 0) return { notes: [emptyNote(response)] };
+  const contentType = response.headers['content-type'];
   const essence = contentType === undefined ? '' : essenceOf(contentType);
-  const cutNote = truncated ? ['The answer broke off, or is longer than may be read: this is its beginning.'] : [];
+  const cutNote = truncated
+    ? ['The response is incomplete: it broke off, or is longer than the limit. This is its beginning.']
+    : [];
   const text = isBinaryType(essence) ? undefined : decode(body, contentType ?? '', essence === '');
-  if (text === undefined) return showBinary(answer, essence || 'application/octet-stream', options, cutNote);
+  if (text === undefined) return showBinary(response, essence || 'application/octet-stream', options, cutNote);
   const isJson = isJsonType(essence) || (essence === '' && /^\s*[[{]/.test(text));
   const parsed = isJson && !truncated ? parse(text) : undefined;
   const isDeep = parsed !== undefined && isDeeperThan(depthMax, parsed.value);
   if (parsed && !isDeep) return showJson(parsed.value, text, options);
-  const fault = isDeep ? `This JSON is nested deeper than ${depthMax}: it is shown as text.` : undefined;
-  const claims = isJson && !truncated ? [fault ?? 'The API says that this is JSON, which it is not.'] : [];
+  const fault = isDeep ? `This JSON has more than ${depthMax} levels, so it is shown as text.` : undefined;
+  const claims =
+    isJson && !truncated ? [fault ?? 'The API declared this response as JSON, but it is not valid JSON.'] : [];
   return showText(text, options, [...cutNote, ...claims]);
 }
 
 function emptyNote({ status, truncated }: HttpResponse): string {
   if (status === 304) return 'The API answered 304: not modified.';
-  const rest = truncated ? 'its answer could not be read' : 'there is no content in its answer';
+  const rest = truncated ? 'the response body could not be read' : 'the response has no content';
   return `The API answered ${status}: the request succeeded, and ${rest}.`;
 }
 
-function showJson(value: unknown, raw: string, options: ContentOptions): Shown {
+function showJson(value: unknown, raw: string, options: ContentOptions): ShownBody {
   const { fields, matches, schema, charsMax } = options;
-  const kept = fields === undefined ? value : keepFields(value, fields);
-  const notes = kept === undefined ? ['The answer holds none of the fields that are kept of it.'] : [];
+  const kept = fields === undefined ? value : selectFields(value, fields);
+  const notes = kept === undefined ? ['The response contains none of the configured fields.'] : [];
   const result = kept === undefined ? {} : kept;
-  // As it came, but for white space: a number beyond 2^53 keeps all its digits in the text.
+  // The raw text keeps all digits of numbers beyond 2^53.
   const text = fields === undefined ? withoutWhiteSpace(raw) : JSON.stringify(result);
   if (text.length > charsMax) return showText(text, options, []);
   if (/\d{16}/.test(raw) && holdsUnsafeInteger(result)) {
-    notes.push('Integers beyond 2^53 are rounded in the structured content, and where fields were chosen.');
+    notes.push('Integers above 2^53 are rounded in the structured content, and in the text if fields are configured.');
   }
-  const obeys = schema === undefined || matches === undefined || matches(result);
-  const structured = obeys ? (isRecord(result) ? result : { [RESULT]: result }) : { [UNDOCUMENTED]: result };
+  const matchesSchema = schema === undefined || matches === undefined || matches(result);
+  const structured = matchesSchema ? (isObject(result) ? result : { [RESULT]: result }) : { [UNDOCUMENTED]: result };
   return { item: textItem(text), structured, notes };
 }
 
-function showText(text: string, { charsMax, schema }: ContentOptions, notes: readonly string[]): Shown {
+function showText(text: string, { charsMax, schema }: ContentOptions, notes: readonly string[]): ShownBody {
   const shown = cut(text, charsMax);
   const isCut = shown.length < text.length;
   const cutNote = isCut ? [`Cut after ${shown.length} of ${text.length} characters. ${lessAdvice}.`] : [];
@@ -107,15 +108,20 @@ function showText(text: string, { charsMax, schema }: ContentOptions, notes: rea
   return { item: textItem(shown), ...structured, notes: [...notes, ...cutNote] };
 }
 
-function showBinary(answer: HttpResponse, mimeType: string, options: ContentOptions, notes: readonly string[]): Shown {
+function showBinary(
+  response: HttpResponse,
+  mimeType: string,
+  options: ContentOptions,
+  notes: readonly string[],
+): ShownBody {
   const media = images.has(mimeType) ? 'image' : mimeType.startsWith('audio/') ? 'audio' : undefined;
-  const chars = Math.ceil(answer.body.length / 3) * 4;
-  if (answer.truncated || chars > (media ? mediaCharsMax : options.charsMax)) {
-    const what = `The API answered ${answer.status} with ${mimeType} of ${answer.body.length} bytes`;
-    const why = answer.truncated ? ' or more, which could not be read whole' : ', which is too long to be shown';
+  const chars = Math.ceil(response.body.length / 3) * 4;
+  if (response.truncated || chars > (media ? mediaCharsMax : options.charsMax)) {
+    const what = `The API answered ${response.status} with ${mimeType} of ${response.body.length} bytes`;
+    const why = response.truncated ? ' or more, which could not be read completely' : ', which is too large to show';
     return { notes: [`${what}${why}. ${lessAdvice}.`] };
   }
-  const data = answer.body.toString('base64');
+  const data = response.body.toString('base64');
   const item: ContentItem = media
     ? { type: media, data, mimeType }
     : { type: 'resource', resource: { uri: options.uri, mimeType, blob: data } };
@@ -132,14 +138,17 @@ function isBinaryType(essence: string): boolean {
   return essence !== 'application/x-www-form-urlencoded';
 }
 
-/** Text in its declared charset. @param guess without a media type, what is no UTF-8 or holds NUL is no text. */
-function decode(body: Buffer, contentType: string, guess: boolean): string | undefined {
-  if (guess && body.subarray(0, 4_096).includes(0)) return undefined;
+/**
+ * Decodes text in its declared charset. @param mayBeBinary true for a response without a media type: then NUL bytes and
+ * invalid UTF-8 mean that it is not text.
+ */
+function decode(body: Buffer, contentType: string, mayBeBinary: boolean): string | undefined {
+  if (mayBeBinary && body.subarray(0, 4_096).includes(0)) return undefined;
   const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType)?.[1] ?? 'utf-8';
   try {
-    return new TextDecoder(charset, { fatal: guess }).decode(body);
+    return new TextDecoder(charset, { fatal: mayBeBinary }).decode(body);
   } catch {
-    return guess ? undefined : body.toString('utf8');
+    return mayBeBinary ? undefined : body.toString('utf8');
   }
 }
 
@@ -151,7 +160,7 @@ function parse(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** Level by level: what recurses, as JSON.stringify does, runs out of stack where it is deep. */
+/** Goes level by level, because recursion runs out of stack on deep values (as JSON.stringify does). */
 function isDeeperThan(max: number, value: unknown): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -161,7 +170,7 @@ function isDeeperThan(max: number, value: unknown): boolean {
   return false;
 }
 
-/** Of valid JSON only. By hand: a pattern that skips strings with many escapes runs out of stack. */
+/** Expects valid JSON. Not one regular expression: it would run out of stack on strings with many escapes. */
 function withoutWhiteSpace(json: string): string {
   const pieces: string[] = [];
   let at = 0;
@@ -190,7 +199,7 @@ function holdsUnsafeInteger(value: unknown, depth = 0): boolean {
   return Object.values(value).some((member) => holdsUnsafeInteger(member, depth + 1));
 }
 
-/** The beginning, never half of a surrogate pair. */
+/** Shortens text without splitting a surrogate pair. */
 function cut(text: string, charsMax: number): string {
   return text.length <= charsMax ? text : text.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, '');
 }

@@ -1,42 +1,42 @@
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../core/errors.ts';
-import type { JsonSchema } from '../../core/json.ts';
+import { type JsonSchema, objectOf } from '../../core/json.ts';
 import { nearest, sentence } from '../../core/suggest.ts';
 import type { InputIssue, ParsedInput } from '../../core/tool/types.ts';
-import { boundedPattern, boundedWork, mayTakeLong } from './bounded.ts';
-import { requiredDefaults, withNeeded } from './defaults.ts';
+import { fillDependentRequired, keepRequiredDefaults } from './defaults.ts';
+import { mayRunLong, timeLimited, timeLimitedPattern } from './time-limits.ts';
 
 const issuesMax = 20;
-const namesToldMax = 20;
+const namesShownMax = 20;
 const nameCharsMax = 64;
 
-/** Compiles schemas for one source; each is compiled once, on its first use. */
+/** Compiles the JSON schemas of one document. */
 export interface SchemaCompiler {
   /**
-   * Leaves what is given as it is, but for required properties that are missing and have a default.
-   * @throws McpOnceError `tool_invalid` for a schema that nothing can be checked by.
+   * Returns a function that validates input. It fills in the defaults of missing required properties, in a copy.
+   * @throws McpOnceError `tool_invalid` for an unusable schema
    */
   parser(schema: JsonSchema): (value: unknown) => ParsedInput;
-  /** A copy with every default filled in: what two ways of saying the same have in common; never what is sent. */
+  /** Returns a function that fills in all defaults in a copy. Use the copy to compare calls, never to send it. */
   filler(schema: JsonSchema): (value: unknown) => unknown;
-  /** @throws McpOnceError `tool_invalid` likewise. */
+  /** Returns a function that tells whether a value matches. @throws McpOnceError `tool_invalid` for an unusable schema */
   matcher(schema: JsonSchema): (value: unknown) => boolean;
 }
 
-/** JSON Schema 2020-12 by ajv. Words that it does not know are no error: documents are full of them. */
-export function createCompiler(): SchemaCompiler {
-  const settings = { strict: false, validateSchema: false, logger: false, code: { regExp: readPattern } } as const;
+/** Creates a compiler for JSON Schema 2020-12, based on ajv. It ignores unknown keywords, which documents often have. */
+export function createSchemaCompiler(): SchemaCompiler {
+  const settings = { strict: false, validateSchema: false, logger: false, code: { regExp: compilePattern } } as const;
   const forInput = compilerOf({ ...settings, allErrors: true, useDefaults: true });
   const forAnswers = compilerOf(settings);
   return {
     parser: (schema) => {
-      const validate = forInput(requiredDefaults(schema));
-      const check = inTime(validate, schema);
+      const validate = forInput(keepRequiredDefaults(schema));
+      const check = withTimeLimit(validate, schema);
       return (value) => parse(check, validate, schema, value);
     },
     filler: (schema) => {
-      const check = inTime(forInput(schema), schema);
+      const check = withTimeLimit(forInput(schema), schema);
       return (value) => {
         const copy: unknown = structuredClone(value);
         isValid(check, copy);
@@ -45,7 +45,7 @@ export function createCompiler(): SchemaCompiler {
     },
     matcher: (schema) => {
       const validate = forAnswers(schema);
-      return inTime(validate, schema);
+      return withTimeLimit(validate, schema);
     },
   };
 }
@@ -67,62 +67,70 @@ function compilerOf(options: Options): (schema: JsonSchema) => ValidateFunction 
   };
 }
 
-/** Two schemas of one document may hold the same `$id`, which one compiler does not bear. */
+/** Uses a new ajv instance, because one instance refuses two schemas with the same `$id`. */
 function compileAlone(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   try {
     return ajv.compile(schema as AnySchema);
   } catch (cause) {
-    throw new McpOnceError('tool_invalid', sentence(`Its schema cannot be checked by: ${describeError(cause)}`), {
-      cause,
-    });
+    throw new McpOnceError(
+      'tool_invalid',
+      sentence(`Its schema cannot be used for validation: ${describeError(cause)}`),
+      {
+        cause,
+      },
+    );
   }
 }
 
 /**
- * Patterns with Unicode where they can be read so, without where not, and one that JavaScript cannot read at all
- * (a look-behind of another language, say) lets everything through: the API judges then.
+ * Compiles a pattern, first with the Unicode flag and then without. A pattern that JavaScript cannot compile, such as one
+ * with syntax of another language, accepts every text, and the API decides.
  */
-const readPattern = Object.assign(
+const compilePattern = Object.assign(
   (pattern: string, flags: string): RegExp => {
     for (const each of [flags, '']) {
       try {
-        return boundedPattern(new RegExp(pattern, each));
+        return timeLimitedPattern(new RegExp(pattern, each));
       } catch {}
     }
     return /^/;
   },
-  { code: 'readPattern' },
+  { code: 'compilePattern' },
 );
 
 type Check = (value: unknown) => boolean;
 
-/** One that may branch without end is given up after a while, by an error. */
-function inTime(validate: ValidateFunction, schema: JsonSchema): Check {
+/** Adds a time limit to validation that may run long. */
+function withTimeLimit(validate: ValidateFunction, schema: JsonSchema): Check {
   const check: Check = (value) => validate(value) === true;
-  return mayTakeLong(schema) ? boundedWork(check) : check;
+  return mayRunLong(schema) ? timeLimited(check) : check;
 }
 
 function parse(check: Check, validate: ValidateFunction, schema: JsonSchema, value: unknown): ParsedInput {
-  // What is missing is filled into what is given, which is the caller's.
-  const copy: unknown = structuredClone(withNeeded(schema, value));
+  // ajv fills defaults into the value, and the value belongs to the caller.
+  const copy: unknown = structuredClone(fillDependentRequired(schema, value));
   if (isValid(check, copy)) return { ok: true, value: copy as Record<string, unknown> };
   const issues = (validate.errors ?? []).map((error) => issueOf(error, schema));
   const distinct = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
   return { ok: false, issues: [...distinct.values()].slice(0, issuesMax) };
 }
 
-/** A schema that is made of nothing but itself has no end, and one that branches at each step none that is near. */
+/** Runs a check that may overflow the stack (a schema that refers only to itself) or reach its time limit. */
 function isValid(check: Check, value: unknown): boolean {
   try {
     return check(value);
   } catch (cause) {
-    throw new McpOnceError('tool_invalid', 'Its schema cannot be checked by: it has no end, or none that is near.', {
-      cause,
-    });
+    throw new McpOnceError(
+      'tool_invalid',
+      'Its schema cannot be used for validation: it refers to itself, or takes too long.',
+      {
+        cause,
+      },
+    );
   }
 }
 
-/** Says what is wrong and where, and what the schema wants; never the value. */
+/** Describes a validation error: its place and what the schema expects, but never the value. */
 function issueOf(error: ErrorObject, schema: JsonSchema): InputIssue {
   const { keyword, params, instancePath } = error;
   const path = pathOf(instancePath);
@@ -136,26 +144,29 @@ function issueOf(error: ErrorObject, schema: JsonSchema): InputIssue {
     case 'unevaluatedProperties': {
       const name = String(params.additionalProperty ?? params.unevaluatedProperty);
       const known = path === '' ? Object.keys(objectOf(schema.properties)) : [];
-      return { path, message: `${JSON.stringify(name.slice(0, nameCharsMax))} is not known${hint(name, known)}` };
+      return {
+        path,
+        message: `${JSON.stringify(name.slice(0, nameCharsMax))} is not known${suggestName(name, known)}`,
+      };
     }
     case 'enum': {
-      const allowed = (params.allowedValues as unknown[]).slice(0, namesToldMax).map((each) => JSON.stringify(each));
+      const allowed = (params.allowedValues as unknown[]).slice(0, namesShownMax).map((each) => JSON.stringify(each));
       return { path, message: `must be one of ${allowed.join(', ')}` };
     }
     case 'const':
       return { path, message: `must be ${JSON.stringify(params.allowedValue)}` };
     default:
-      return { path, message: error.message ?? `is not as ${keyword} wants it` };
+      return { path, message: error.message ?? `does not match ${keyword}` };
   }
 }
 
-function hint(name: string, known: readonly string[]): string {
+function suggestName(name: string, known: readonly string[]): string {
   const meant = nearest(name, known);
   if (meant !== undefined) return ` (did you mean ${JSON.stringify(meant)}?)`;
-  return known.length === 0 ? '' : ` (there are: ${known.slice(0, namesToldMax).join(', ')})`;
+  return known.length === 0 ? '' : ` (known: ${known.slice(0, namesShownMax).join(', ')})`;
 }
 
-/** `/lines/0/quantity` as `lines[0].quantity`; empty for the whole input. */
+/** Converts `/lines/0/quantity` to `lines[0].quantity`. Returns an empty string for the whole input. */
 function pathOf(pointer: string): string {
   const steps = pointer.split('/').slice(1);
   const parts = steps.map((step) => {
@@ -163,8 +174,4 @@ function pathOf(pointer: string): string {
     return /^\d+$/.test(name) ? `[${name}]` : `.${name}`;
   });
   return parts.join('').replace(/^\./, '');
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }

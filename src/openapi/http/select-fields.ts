@@ -1,13 +1,13 @@
-import { isRecord } from './encode.ts';
+import { isObject } from '../../core/json.ts';
 
-/** What is kept of a value: all of it, or some of its members. `*` stands for every one. */
+/** The part of a value to keep: all of it, or some of its members. `*` stands for every member. */
 type Selection = { all: boolean; readonly members: Map<string, Selection> };
 
 /**
- * Keeps what JSON pointers (RFC 6901) point at, with `*` for every item of a list or member of an object:
- * `/items/*` + `/id`. List items that are not pointed at are left out. Undefined where nothing is there.
+ * Keeps the fields that JSON pointers (RFC 6901) name. `*` matches every item of a list or member of an object, as in
+ * `/items/*` + `/id`. Drops all other list items. Returns undefined if no field exists.
  */
-export function keepFields(value: unknown, pointers: readonly string[]): unknown {
+export function selectFields(value: unknown, pointers: readonly string[]): unknown {
   const root: Selection = { all: false, members: new Map() };
   for (const pointer of pointers) {
     let current = root;
@@ -36,7 +36,7 @@ function select(value: unknown, selections: readonly Selection[]): unknown {
     const kept = value.flatMap((item, index) => present(select(item, inside(String(index)))));
     return kept.length > 0 || value.length === 0 ? kept : undefined;
   }
-  if (!isRecord(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const kept = Object.entries(value).flatMap(([name, member]) =>
     present(select(member, inside(name))).map((each) => [name, each] as const),
   );

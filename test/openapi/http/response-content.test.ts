@@ -1,7 +1,11 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../src/core/json.ts';
-import { answerOutputSchema, type ContentOptions, contentOf } from '../../../src/openapi/http/answer.ts';
+import {
+  type ContentOptions,
+  responseContent,
+  responseOutputSchema,
+} from '../../../src/openapi/http/response-content.ts';
 import type { HttpResponse } from '../../../src/openapi/http/types.ts';
 
 function answerOf(
@@ -35,31 +39,31 @@ const either: JsonSchema = { anyOf: [{ type: 'string' }, { type: 'object', requi
 describe('JSON', () => {
   it('is text, as it came but for white space, and structured content', () => {
     const raw = '{ "id": 12345678901234567890,\n "s": "a  \\" b\\\\", "n": 1.0 }';
-    const result = contentOf(answerOf(raw, 'application/vnd.api+json; charset=utf-8'), options());
+    const result = responseContent(answerOf(raw, 'application/vnd.api+json; charset=utf-8'), options());
     expect(texts(result)[0]).toBe('{"id":12345678901234567890,"s":"a  \\" b\\\\","n":1.0}');
     expect(result.structuredContent).toEqual(JSON.parse(raw));
     expect(texts(result)[1]).toMatch(/beyond 2\^53/);
   });
 
   it('a list or a single value is wrapped', () => {
-    expect(contentOf(answerOf('[1]'), options()).structuredContent).toEqual({ result: [1] });
-    expect(contentOf(answerOf('null'), options()).structuredContent).toEqual({ result: null });
+    expect(responseContent(answerOf('[1]'), options()).structuredContent).toEqual({ result: [1] });
+    expect(responseContent(answerOf('null'), options()).structuredContent).toEqual({ result: null });
   });
 
   it('is recognised without a media type', () => {
     const noType: HttpResponse = { ...answerOf('{"a":1}'), headers: {} };
-    expect(contentOf(noType, options()).structuredContent).toEqual({ a: 1 });
+    expect(responseContent(noType, options()).structuredContent).toEqual({ a: 1 });
   });
 
   it('that says so and is none is text with a note', () => {
-    const result = contentOf(answerOf('<html>'), options());
+    const result = responseContent(answerOf('<html>'), options());
     expect(texts(result)).toEqual(['<html>', expect.stringMatching(/it is not|is not/)]);
     expect(result.structuredContent).toBeUndefined();
   });
 
   it('large strings with many escapes do not exhaust the stack', () => {
     const raw = JSON.stringify({ text: '\n"\\'.repeat(1_000_000) });
-    expect(texts(contentOf(answerOf(raw), options({ charsMax: 20_000_000 })))[0]).toBe(raw);
+    expect(texts(responseContent(answerOf(raw), options({ charsMax: 20_000_000 })))[0]).toBe(raw);
   });
 });
 
@@ -82,11 +86,11 @@ describe('the output schema', () => {
 
   it.each(cases)('what is answered always obeys it: %#', (schema, body) => {
     const matches = ajv.compile(schema);
-    const output = answerOutputSchema(schema);
+    const output = responseOutputSchema(schema);
     expect(output.type).toBe('object');
     for (const contentType of ['application/json', 'text/plain', 'application/pdf', 'image/png']) {
       for (const truncated of [false, true]) {
-        const result = contentOf(
+        const result = responseContent(
           answerOf(body, contentType, { truncated }),
           options({ schema, matches: (value) => matches(value) }),
         );
@@ -98,7 +102,7 @@ describe('the output schema', () => {
   it('what obeys the document is not called undocumented, and what does not is', () => {
     const structured = (schema: JsonSchema, body: string, truncated = false) => {
       const matches = ajv.compile(schema);
-      return contentOf(
+      return responseContent(
         answerOf(body, 'application/json', { truncated }),
         options({ schema, matches: (value) => matches(value) }),
       ).structuredContent;
@@ -112,53 +116,60 @@ describe('the output schema', () => {
   });
 
   it('refuses what is neither', () => {
-    expect(ajv.validate({ ...answerOutputSchema(object) }, { id: 'x' })).toBe(false);
-    expect(ajv.validate({ ...answerOutputSchema(list) }, { result: ['x'] })).toBe(false);
-    expect(ajv.validate({ ...answerOutputSchema(list) }, [1])).toBe(false);
+    expect(ajv.validate({ ...responseOutputSchema(object) }, { id: 'x' })).toBe(false);
+    expect(ajv.validate({ ...responseOutputSchema(list) }, { result: ['x'] })).toBe(false);
+    expect(ajv.validate({ ...responseOutputSchema(list) }, [1])).toBe(false);
   });
 });
 
 describe('other content', () => {
   it('text, in its charset', () => {
     expect(
-      texts(contentOf(answerOf(Buffer.from('Grüße', 'latin1'), 'text/plain; charset=iso-8859-1'), options())),
+      texts(responseContent(answerOf(Buffer.from('Grüße', 'latin1'), 'text/plain; charset=iso-8859-1'), options())),
     ).toEqual(['Grüße']);
-    expect(texts(contentOf(answerOf('<a/>', 'application/xml'), options()))).toEqual(['<a/>']);
-    expect(texts(contentOf(answerOf('a: 1', 'text/plain; charset=none'), options()))).toEqual(['a: 1']);
+    expect(texts(responseContent(answerOf('<a/>', 'application/xml'), options()))).toEqual(['<a/>']);
+    expect(texts(responseContent(answerOf('a: 1', 'text/plain; charset=none'), options()))).toEqual(['a: 1']);
   });
 
   it('images are images, sounds sounds, the rest is a resource', () => {
     const bytes = Buffer.from([0, 1, 2, 255]);
-    expect(contentOf(answerOf(bytes, 'image/png'), options()).content).toEqual([
+    expect(responseContent(answerOf(bytes, 'image/png'), options()).content).toEqual([
       { type: 'image', data: 'AAEC/w==', mimeType: 'image/png' },
     ]);
-    expect(contentOf(answerOf(bytes, 'audio/mpeg'), options()).content[0]).toMatchObject({ type: 'audio' });
+    expect(responseContent(answerOf(bytes, 'audio/mpeg'), options()).content[0]).toMatchObject({ type: 'audio' });
     const resource = { uri: 'https://api.test/x', mimeType: 'application/pdf', blob: 'AAEC/w==' };
-    expect(contentOf(answerOf(bytes, 'application/pdf'), options()).content).toEqual([{ type: 'resource', resource }]);
-    expect(contentOf({ ...answerOf(bytes), headers: {} }, options()).content[0]).toMatchObject({ type: 'resource' });
+    expect(responseContent(answerOf(bytes, 'application/pdf'), options()).content).toEqual([
+      { type: 'resource', resource },
+    ]);
+    expect(responseContent({ ...answerOf(bytes), headers: {} }, options()).content[0]).toMatchObject({
+      type: 'resource',
+    });
   });
 
   it('binary that is too long is told, not cut', () => {
-    const result = contentOf(answerOf(Buffer.alloc(5_000), 'application/pdf'), options());
+    const result = responseContent(answerOf(Buffer.alloc(5_000), 'application/pdf'), options());
     expect(texts(result)).toEqual([expect.stringMatching(/5000 bytes, which is too long/)]);
   });
 
   it('nothing is a sentence', () => {
-    expect(texts(contentOf(answerOf('', undefined, { status: 204 }), options()))).toEqual([
+    expect(texts(responseContent(answerOf('', undefined, { status: 204 }), options()))).toEqual([
       expect.stringMatching(/204.*succeeded.*no content/),
     ]);
-    expect(texts(contentOf(answerOf('', undefined, { status: 201, truncated: true }), options()))).toEqual([
+    expect(texts(responseContent(answerOf('', undefined, { status: 201, truncated: true }), options()))).toEqual([
       expect.stringMatching(/201.*succeeded.*could not be read/),
     ]);
-    expect(texts(contentOf(answerOf('', undefined, { status: 304 }), options()))).toEqual([
+    expect(texts(responseContent(answerOf('', undefined, { status: 304 }), options()))).toEqual([
       expect.stringMatching(/304: not modified/),
     ]);
   });
 
   it('long text is cut at the bound, between characters, with advice', () => {
-    const result = contentOf(answerOf(`${'x'.repeat(9)}😀${'y'.repeat(90)}`, 'text/plain'), options({ charsMax: 10 }));
+    const result = responseContent(
+      answerOf(`${'x'.repeat(9)}😀${'y'.repeat(90)}`, 'text/plain'),
+      options({ charsMax: 10 }),
+    );
     expect(texts(result)).toEqual(['x'.repeat(9), expect.stringMatching(/Cut after 9 of 101 characters.*less/)]);
-    const json = contentOf(answerOf(JSON.stringify({ a: 'x'.repeat(50) })), options({ charsMax: 10 }));
+    const json = responseContent(answerOf(JSON.stringify({ a: 'x'.repeat(50) })), options({ charsMax: 10 }));
     expect(texts(json)[0]).toBe('{"a":"xxxx');
     expect(json.structuredContent).toBeUndefined();
   });
@@ -171,7 +182,7 @@ describe('other content', () => {
       'x-internal': 'hidden',
       server: 'hidden',
     };
-    const result = contentOf({ ...answerOf('{}'), headers }, options());
+    const result = responseContent({ ...answerOf('{}'), headers }, options());
     expect(texts(result)).toEqual(['{}', 'location: /x/1\netag: "v1"']);
   });
 });
@@ -186,7 +197,7 @@ describe('chosen fields', () => {
     'a/b': { '~': 1 },
   };
   const kept = (...fields: string[]) =>
-    contentOf(answerOf(JSON.stringify(value)), options({ fields })).structuredContent;
+    responseContent(answerOf(JSON.stringify(value)), options({ fields })).structuredContent;
 
   it('are what the pointers point at', () => {
     expect(kept('/total')).toEqual({ total: 2 });
@@ -200,12 +211,12 @@ describe('chosen fields', () => {
   });
 
   it('that are not there are told', () => {
-    const result = contentOf(answerOf('{"a":1}'), options({ fields: ['/b'] }));
+    const result = responseContent(answerOf('{"a":1}'), options({ fields: ['/b'] }));
     expect(texts(result)).toEqual(['{}', expect.stringMatching(/none of the fields/)]);
   });
 
   it('of a list', () => {
-    expect(contentOf(answerOf('[{"a":1,"b":2}]'), options({ fields: ['/*/a'] })).structuredContent).toEqual({
+    expect(responseContent(answerOf('[{"a":1,"b":2}]'), options({ fields: ['/*/a'] })).structuredContent).toEqual({
       result: [{ a: 1 }],
     });
   });

@@ -1,62 +1,70 @@
 import type { Agent, Dispatcher } from 'undici';
 import { isErrnoException } from '../../core/errors.ts';
 import { isPrivateLiteral, PRIVATE_ADDRESS, publicLookup } from './addresses.ts';
-import { acceptEncoding, type BodyEnd, decompress } from './decompress.ts';
+import { acceptEncoding, type BodyCompleteness, decompress } from './decompress.ts';
 import type { HttpRequest } from './types.ts';
 
-/** What came of one request on the wire. */
-export type Exchange = Answered | Unanswered;
+/** The result of sending one request once. */
+export type TransportResult = ReceivedResponse | NoResponse;
 
-export interface Answered {
-  readonly type: 'answered';
+export interface ReceivedResponse {
+  readonly type: 'response';
   readonly status: number;
-  /** Names in lower case, without `set-cookie`; of several of one name the last. */
+  /** Names in lower case, without `set-cookie`. A repeated header has its last value. */
   readonly headers: Readonly<Record<string, string>>;
   /** Decompressed. */
   readonly body: Buffer;
-  readonly end: BodyEnd;
+  readonly completeness: BodyCompleteness;
 }
 
-export interface Unanswered {
-  readonly type: 'unanswered';
-  /** False where certainly no byte of the request left: no connection was made. */
+export interface NoResponse {
+  readonly type: 'no-response';
+  /** False only if no byte of the request can have been sent. */
   readonly sent: boolean;
-  readonly why: 'refused' | 'not-found' | 'certificate' | 'private' | 'timeout' | 'broken' | 'cancelled' | 'withdrawn';
-  /** The code of the fault, such as `ECONNRESET`; '' where there is none. */
+  readonly reason:
+    | 'refused'
+    | 'not-found'
+    | 'certificate'
+    | 'private'
+    | 'timeout'
+    | 'broken'
+    | 'cancelled'
+    | 'withdrawn';
+  /** The error code, such as `ECONNRESET`, or '' without one. */
   readonly code: string;
 }
 
-export interface ExchangeLimits {
-  /** How long the status line, and then the body, may take, each in ms. */
+export interface TransportLimits {
+  /** The longest wait for the status line, and then for the body, each in ms. */
   readonly timeoutMs: number;
-  /** Of the body, as it comes and decompressed. */
+  /** The longest body, in bytes, both compressed and decompressed. */
   readonly bytesMax: number;
-  /** Whether private, loopback and link-local addresses may be connected to. */
+  /** Whether connections to private, loopback and link-local addresses are allowed. */
   readonly privateAllowed: boolean;
-  /** Asked when there is a connection, just before the first byte: making one takes time. By default always true. */
-  readonly mayStart?: () => boolean;
+  /** Called when the connection is open, just before the first byte. False cancels the request. @defaultValue always true */
+  readonly maySend?: () => boolean;
   readonly signal: AbortSignal;
 }
 
-/** Sends single requests over connections that are kept. Sends nothing twice, follows nothing. */
-export interface Wire {
-  exchange(request: HttpRequest, limits: ExchangeLimits): Promise<Exchange>;
+/** Sends single requests over persistent connections. Never retries, never follows redirects. */
+export interface HttpTransport {
+  send(request: HttpRequest, limits: TransportLimits): Promise<TransportResult>;
   close(): Promise<void>;
 }
 
-/** How long a connection may take to be made, in ms. */
+/** The longest time to open a connection, in ms. */
 const connectMsMax = 10_000;
 const connectionsMax = 64;
 
-/** Loads its HTTP client on first use: a server that is never called does without. */
-export function createWire(): Wire {
+/** Creates a transport. It loads the HTTP client on first use, so that unused tools cost nothing. */
+export function createTransport(): HttpTransport {
   const agents = new Map<boolean, Promise<Agent>>();
   const agentFor = (privateAllowed: boolean, timeoutMs: number): Promise<Agent> => {
     const known = agents.get(privateAllowed);
     if (known) return known;
     const timeout = Math.min(timeoutMs, connectMsMax);
     const connect = privateAllowed ? { timeout } : { timeout, lookup: publicLookup };
-    // Our own timers bound an exchange: undici's have a second's grain.
+    // undici's timers have a resolution of a second, so SingleRequest has its own.
     const opened = import('undici').then(
       ({ Agent }) => new Agent({ connect, connections: connectionsMax, headersTimeout: 0, bodyTimeout: 0 }),
     );
@@ -64,14 +72,14 @@ export function createWire(): Wire {
     return opened;
   };
   return {
-    async exchange(request, limits) {
+    async send(request, limits) {
       const { hostname } = new URL(request.url);
-      if (!limits.privateAllowed && isPrivateLiteral(hostname)) return unanswered(false, 'private');
-      if (limits.signal.aborted) return unanswered(false, 'cancelled');
-      const raw = await new OneExchange(request, limits).run(await agentFor(limits.privateAllowed, limits.timeoutMs));
-      if (raw.type === 'unanswered') return raw;
-      const { body, end } = await decompress(raw, raw.headers['content-encoding'], limits.bytesMax);
-      return { ...raw, body, end };
+      if (!limits.privateAllowed && isPrivateLiteral(hostname)) return noResponse(false, 'private');
+      if (limits.signal.aborted) return noResponse(false, 'cancelled');
+      const raw = await new SingleRequest(request, limits).run(await agentFor(limits.privateAllowed, limits.timeoutMs));
+      if (raw.type === 'no-response') return raw;
+      const { body, completeness } = await decompress(raw, raw.headers['content-encoding'], limits.bytesMax);
+      return { ...raw, body, completeness };
     },
     async close() {
       const opened = [...agents.values()];
@@ -81,24 +89,24 @@ export function createWire(): Wire {
   };
 }
 
-/** One request and its answer, from the first byte to the last, or to whatever ends it before. */
-class OneExchange {
+/** One request and its response, until the last byte, an error, a time-out or cancellation. */
+class SingleRequest {
   readonly #request: HttpRequest;
-  readonly #limits: ExchangeLimits;
+  readonly #limits: TransportLimits;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #head: { status: number; headers: Record<string, string> } | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #settle: ((result: Exchange) => void) | undefined;
+  #settle: ((result: TransportResult) => void) | undefined;
   readonly #cancel = (): void => this.#stop('cancelled');
 
-  constructor(request: HttpRequest, limits: ExchangeLimits) {
+  constructor(request: HttpRequest, limits: TransportLimits) {
     this.#request = request;
     this.#limits = limits;
   }
 
-  run(agent: Agent): Promise<Exchange> {
+  run(agent: Agent): Promise<TransportResult> {
     const { origin, pathname, search } = new URL(this.#request.url);
     const { method, body } = this.#request;
     return new Promise((resolve) => {
@@ -113,24 +121,24 @@ class OneExchange {
   #handler(): Dispatcher.DispatchHandler {
     return {
       onRequestStart: (controller) => {
-        // Given up while it was still connecting: not a byte of it may leave now.
+        // The request already failed while connecting. Nothing may be sent now.
         if (!this.#settle) return controller.abort(new Error('given up'));
-        if (this.#limits.mayStart?.() === false) {
-          this.#end(unanswered(false, 'withdrawn'));
+        if (this.#limits.maySend?.() === false) {
+          this.#end(noResponse(false, 'withdrawn'));
           return controller.abort(new Error('withdrawn'));
         }
         this.#controller = controller;
       },
       onResponseStart: (_controller, status, headers) => {
         if (status < 200) return;
-        this.#head = { status, headers: lastOfEach(headers) };
+        this.#head = { status, headers: lastValues(headers) };
         this.#startTimer();
       },
       onResponseData: (_controller, chunk) => this.#take(chunk),
-      onResponseEnd: () => this.#finish('whole'),
+      onResponseEnd: () => this.#finish('complete'),
       onResponseError: (_controller, error) => {
         if (this.#head) this.#finish('broken');
-        else this.#fail(whyOf(error), codeOf(error));
+        else this.#fail(reasonOf(error), errorCodeOf(error));
       },
     };
   }
@@ -140,7 +148,7 @@ class OneExchange {
     const room = this.#limits.bytesMax - this.#bytes;
     this.#chunks.push(Buffer.from(chunk.subarray(0, Math.max(room, 0))));
     this.#bytes += chunk.length;
-    if (chunk.length > room) this.#finish('limit');
+    if (chunk.length > room) this.#finish('too-long');
   }
 
   #startTimer(): void {
@@ -148,22 +156,22 @@ class OneExchange {
     if (this.#settle) this.#timer = setTimeout(() => this.#stop('timeout'), this.#limits.timeoutMs);
   }
 
-  #stop(why: 'timeout' | 'cancelled'): void {
+  #stop(reason: 'timeout' | 'cancelled'): void {
     if (this.#head) this.#finish('broken');
-    else this.#fail(why, '');
+    else this.#fail(reason, '');
   }
 
-  #finish(end: BodyEnd): void {
-    if (this.#head) this.#end({ type: 'answered', ...this.#head, body: Buffer.concat(this.#chunks), end });
-    if (end !== 'whole') this.#controller?.abort(new Error('the rest is not read'));
+  #finish(completeness: BodyCompleteness): void {
+    if (this.#head) this.#end({ type: 'response', ...this.#head, body: Buffer.concat(this.#chunks), completeness });
+    if (completeness !== 'complete') this.#controller?.abort(new Error('the rest is not read'));
   }
 
-  #fail(why: Unanswered['why'], code: string): void {
-    this.#end(unanswered(this.#controller !== undefined, why, code));
+  #fail(reason: NoResponse['reason'], code: string): void {
+    this.#end(noResponse(this.#controller !== undefined, reason, code));
     this.#controller?.abort(new Error('given up'));
   }
 
-  #end(result: Exchange): void {
+  #end(result: TransportResult): void {
     clearTimeout(this.#timer);
     this.#limits.signal.removeEventListener('abort', this.#cancel);
     this.#settle?.(result);
@@ -171,16 +179,16 @@ class OneExchange {
   }
 }
 
-function unanswered(sent: boolean, why: Unanswered['why'], code = ''): Unanswered {
-  return { type: 'unanswered', sent, why, code };
+function noResponse(sent: boolean, reason: NoResponse['reason'], code = ''): NoResponse {
+  return { type: 'no-response', sent, reason, code };
 }
 
-function codeOf(error: unknown): string {
+function errorCodeOf(error: unknown): string {
   return isErrnoException(error) ? String(error.code) : '';
 }
 
-function whyOf(error: unknown): Unanswered['why'] {
-  const code = codeOf(error);
+function reasonOf(error: unknown): NoResponse['reason'] {
+  const code = errorCodeOf(error);
   if (code === PRIVATE_ADDRESS) return 'private';
   if (code === 'ECONNREFUSED' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL') {
     return 'refused';
@@ -191,7 +199,7 @@ function whyOf(error: unknown): Unanswered['why'] {
   return isCertificate ? 'certificate' : 'broken';
 }
 
-function lastOfEach(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+function lastValues(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const last: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(headers)) {
     const text = Array.isArray(value) ? value.at(-1) : value;

@@ -1,8 +1,8 @@
-import type { JsonSchema } from '../../core/json.ts';
+import { defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { suggestion } from '../../core/suggest.ts';
 import type { ToolSchemas } from '../document/schemas.ts';
 import type { ApiParameter } from '../document/types.ts';
-import { invalidArgument, isAbsent, isRecord } from './encode.ts';
+import { invalidArgument, isAbsent } from './encode.ts';
 
 /** A parameter that has a value. */
 export interface PlacedParameter {
@@ -11,7 +11,7 @@ export interface PlacedParameter {
   readonly value: unknown;
 }
 
-/** A property of the body that has a value; `schema` as the model sees it. */
+/** A property of the body that has a value, with the schema that the model sees. */
 export interface PlacedProperty {
   readonly argument: string;
   readonly property: string;
@@ -19,18 +19,18 @@ export interface PlacedProperty {
   readonly schema: JsonSchema;
 }
 
-/** Arguments by where they go, in the order of the schema, whatever order they were given in. */
-export interface Placed {
+/** Arguments grouped by their place in the request, in the order of the schema. */
+export interface PlacedArguments {
   readonly parameters: readonly PlacedParameter[];
   readonly properties: readonly PlacedProperty[];
   readonly wholeBody?: PlacedProperty;
 }
 
 /**
- * Sorts arguments by where they go. One without a place is a property of the body where the tool's schema says that
- * it takes more than it names, and refused elsewhere. @throws McpOnceError `invalid_input`
+ * Groups arguments by their place in the request. An argument without a place becomes a property of the body if the
+ * tool's schema allows additional properties. @throws McpOnceError `invalid_input` for other arguments without a place
  */
-export function place(schemas: ToolSchemas, args: Readonly<Record<string, unknown>>): Placed {
+export function placeArguments(schemas: ToolSchemas, args: Readonly<Record<string, unknown>>): PlacedArguments {
   const parameters: PlacedParameter[] = [];
   const properties: PlacedProperty[] = [];
   const whole: PlacedProperty[] = [];
@@ -43,71 +43,70 @@ export function place(schemas: ToolSchemas, args: Readonly<Record<string, unknow
     else if (!isAbsent(value)) parameters.push({ argument, parameter: where.parameter, value });
   }
   const known = Object.keys(schemas.places);
-  const further = schemas.input.additionalProperties;
+  const additional = schemas.input.additionalProperties;
   for (const [argument, value] of Object.entries(args)) {
     if (Object.hasOwn(schemas.places, argument) || value === undefined) continue;
-    if (further !== true && !isRecord(further)) {
+    if (additional !== true && !isObject(additional)) {
       const advice = `Leave it out${suggestion(argument, known)}`.replace(/\?$/, '');
-      throw invalidArgument(argument, 'is not one of this tool', advice);
+      throw invalidArgument(argument, 'is unknown', advice);
     }
-    properties.push({ argument, property: argument, value, schema: isRecord(further) ? further : {} });
+    properties.push({ argument, property: argument, value, schema: isObject(additional) ? additional : {} });
   }
-  return { parameters, properties, ...(whole[0] ? { wholeBody: whole[0] } : {}) };
+  return { parameters, properties, ...defined({ wholeBody: whole[0] }) };
 }
 
 function propertySchema(schema: JsonSchema, name: string): JsonSchema {
-  const properties = schema.properties;
-  const property = isRecord(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
-  return isRecord(property) ? property : {};
+  const properties = objectOf(schema.properties);
+  return objectOf(Object.hasOwn(properties, name) ? properties[name] : undefined);
 }
 
-/** The schema of a member of a value that `schema` describes: a property's, or the items' where no name is given. */
+/** Returns the schema of a property, or the schema of the items without a `name`. Follows references within `root`. */
 export function memberSchema(schema: JsonSchema, root: JsonSchema, name?: string): JsonSchema {
-  for (const each of alternatives(schema, root)) {
-    if (name === undefined && isRecord(each.items)) return each.items;
+  for (const each of schemaParts(schema, root)) {
+    if (name === undefined && isObject(each.items)) return each.items;
     if (name !== undefined && Object.keys(propertySchema(each, name)).length > 0) return propertySchema(each, name);
   }
   return {};
 }
 
 /**
- * Whether a string of this schema is the base64 of a file: OpenAPI 3.0 `format: binary`, 3.1 `contentEncoding` or a
- * `contentMediaType` that is no text.
+ * Returns whether strings of this schema are files in base64: `format: binary` (OpenAPI 3.0), `contentEncoding` or a
+ * binary `contentMediaType` (3.1).
  */
-export function isFile(schema: JsonSchema, root: JsonSchema): boolean {
-  return [...alternatives(schema, root)].some((each) => {
+export function isFileSchema(schema: JsonSchema, root: JsonSchema): boolean {
+  return [...schemaParts(schema, root)].some((each) => {
     const media = each.contentMediaType;
     if (each.format === 'binary' || /^base64/.test(String(each.contentEncoding))) return true;
     return typeof media === 'string' && !/^text\/|json|xml/.test(media);
   });
 }
 
-/** A schema and all that it is made of, each once: references within `root`, `allOf`, `anyOf`, `oneOf`. */
-function alternatives(schema: JsonSchema, root: JsonSchema): ReadonlySet<JsonSchema> {
+/** Returns a schema with all its parts, without duplicates: references within `root`, `allOf`, `anyOf`, `oneOf`. */
+function schemaParts(schema: JsonSchema, root: JsonSchema): ReadonlySet<JsonSchema> {
   const found = new Set([schema]);
-  // What is added while a set is gone through is gone through, too.
+  // The loop also visits schemas that it adds.
   for (const each of found) {
-    const target = typeof each.$ref === 'string' ? referenced(each.$ref, root) : undefined;
+    const target = typeof each.$ref === 'string' ? resolveReference(each.$ref, root) : undefined;
     if (target) found.add(target);
     for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
       const list = each[keyword];
-      for (const further of Array.isArray(list) ? list.filter(isRecord) : []) found.add(further);
+      for (const part of Array.isArray(list) ? list.filter(isObject) : []) found.add(part);
     }
   }
   return found;
 }
 
-function referenced(reference: string, root: JsonSchema): JsonSchema | undefined {
+function resolveReference(reference: string, root: JsonSchema): JsonSchema | undefined {
   if (!reference.startsWith('#/')) return undefined;
   let current: unknown = root;
   for (const token of reference.slice(2).split('/')) {
-    const key = safeDecode(token).replaceAll('~1', '/').replaceAll('~0', '~');
-    current = isRecord(current) && Object.hasOwn(current, key) ? current[key] : undefined;
+    const key = decodeUri(token).replaceAll('~1', '/').replaceAll('~0', '~');
+    current = isObject(current) && Object.hasOwn(current, key) ? current[key] : undefined;
   }
-  return isRecord(current) ? current : undefined;
+  return isObject(current) ? current : undefined;
 }
 
-function safeDecode(token: string): string {
+function decodeUri(token: string): string {
   try {
     return decodeURIComponent(token);
   } catch {

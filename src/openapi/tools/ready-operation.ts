@@ -1,0 +1,191 @@
+import { describeError, McpOnceError } from '../../core/errors.ts';
+import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
+import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
+import type { ToolSchemas } from '../document/schemas.ts';
+import { toolSchemas } from '../document/schemas.ts';
+import type { ApiOperation, OperationHead } from '../document/types.ts';
+import { splitHeaders } from '../http/credentials.ts';
+import { buildRequest } from '../http/request.ts';
+import { responseContent } from '../http/response-content.ts';
+import { responseOutputSchema } from '../http/response-schema.ts';
+import type { HttpRequest, HttpResponse } from '../http/types.ts';
+import { argumentSchema } from '../policy/argument-schema.ts';
+import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
+import { keyValue } from '../policy/idempotency-key.ts';
+import type { OperationPolicy } from '../policy/policy.ts';
+import { policyOf } from '../policy/policy.ts';
+import { type ApiContext, isForeignServer } from './api.ts';
+import { createModelInput, type ModelInput } from './model-input.ts';
+import type { SchemaCompiler } from './schema-compiler.ts';
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** The longest output schema, in characters of JSON. */
+const outputSchemaCharsMax = 16_384;
+
+/** A resolved operation with its policy, ready to be called. */
+export interface ReadyOperation {
+  readonly operation: ApiOperation;
+  readonly policy: OperationPolicy;
+  readonly modelInput: ModelInput;
+  readonly outputSchema: JsonSchema | undefined;
+  /** An absolute URL without a final slash. */
+  readonly baseUrl: string;
+  parse(value: unknown): ParsedInput;
+  /** Fills in all defaults. Use the result to compare calls, never to send it. */
+  withDefaults(args: Arguments): Arguments;
+  /**
+   * Builds the request.
+   * @param key the derived key, if the policy has a place for one
+   * @throws McpOnceError `invalid_input` naming the argument that cannot be sent. Nothing was sent.
+   */
+  request(args: Arguments, key?: string): HttpRequest;
+  /** Converts a response to the tool's result. */
+  content(response: HttpResponse, uri: string): ContentResult;
+  /** Returns the longest text that an argument takes, in characters. Returns Infinity without a limit. */
+  charsMax(argument: string): number;
+}
+
+/**
+ * Resolves an operation with everything needed to call it. Large operations take time, so call this once and only when
+ * the operation is needed.
+ * @throws McpOnceError `tool_invalid` naming the fault in the operation or its configuration
+ */
+export function readyOperation(api: ApiContext, head: OperationHead): ReadyOperation {
+  const { document, source, profile, compiler } = api;
+  const operation = document.operation(head);
+  const schemas = toolSchemas(operation);
+  const override = api.overrideOf(head);
+  const policy = policyOf(operation, schemas, { profile, override, document });
+  const { fields } = mergeOverrides(documentOverride(head), override);
+  const modelInput = createModelInput(schemas, policy);
+  const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
+  // Headers without variables may be secrets too.
+  const headers = isForeignServer(source, api.baseUrl, baseUrl) ? {} : splitHeaders(source.headers).plain;
+  const request = (args: Arguments, derivedKey?: string): HttpRequest => {
+    const { key } = policy;
+    const sentKey =
+      key && derivedKey !== undefined ? { in: key.in, name: key.name, value: keyValue(key, derivedKey) } : undefined;
+    return buildRequest(operation, modelInput.schemas, args, { baseUrl, headers, ...defined({ key: sentKey }) });
+  };
+  let fill: ((value: unknown) => unknown) | undefined;
+  return {
+    operation,
+    policy,
+    modelInput,
+    baseUrl,
+    request,
+    parse: createParser(modelInput, compiler, request, absentNulls(modelInput, operation)),
+    withDefaults: (args) => {
+      fill ??= compiler.filler(modelInput.schema);
+      return fill(args) as Arguments;
+    },
+    ...createOutput(api, operation, schemas, fields),
+    charsMax: (argument) => {
+      const { maxLength } = argumentSchema(schemas, argument);
+      return typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+/** Creates the output schema and the conversion of responses. Selected fields have no schema. */
+function createOutput(
+  { source, compiler }: ApiContext,
+  { method }: ApiOperation,
+  { answer }: ToolSchemas,
+  fields: readonly string[] | undefined,
+): Pick<ReadyOperation, 'outputSchema' | 'content'> {
+  const outputSchema = answer && fields === undefined ? shortOutputSchema(answer) : undefined;
+  const schema = outputSchema && answer;
+  const matches = schema && createMatcher(compiler, schema);
+  return {
+    outputSchema,
+    content: (response, uri) => {
+      const charsMax = source.answerCharsMax;
+      return responseContent(response, { method, charsMax, uri, ...defined({ schema, matches, fields }) });
+    },
+  };
+}
+
+/** Leaves out long output schemas, because clients compile the schema of every listed tool. */
+function shortOutputSchema(answer: JsonSchema): JsonSchema | undefined {
+  const schema = responseOutputSchema(answer);
+  return JSON.stringify(schema).length <= outputSchemaCharsMax ? schema : undefined;
+}
+
+/**
+ * Returns a function that tells whether a response matches. It returns false for a schema that cannot be used, and does
+ * not throw, because the request has succeeded. Some schemas only fail during validation.
+ */
+function createMatcher(compiler: SchemaCompiler, schema: JsonSchema): (value: unknown) => boolean {
+  let matches: ((value: unknown) => boolean) | undefined;
+  return (value) => {
+    try {
+      matches ??= compiler.matcher(schema);
+      return matches(value);
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** Validates with the schema, then tries to build the request, so that invalid calls fail before the ledger has a record. */
+function createParser(
+  modelInput: ModelInput,
+  compiler: SchemaCompiler,
+  request: (args: Arguments) => HttpRequest,
+  nullIsAbsent: ReadonlySet<string>,
+): (value: unknown) => ParsedInput {
+  let parse: ((value: unknown) => ParsedInput) | undefined;
+  return (value) => {
+    const issues = filledInIssues(modelInput, value);
+    if (issues.length > 0) return { ok: false, issues };
+    parse ??= compiler.parser(modelInput.schema);
+    const checked = parse(value);
+    if (!checked.ok) return checked;
+    const given = Object.entries(checked.value).filter(([name, each]) => each !== null || !nullIsAbsent.has(name));
+    const parsed = { ok: true, value: Object.fromEntries(given) } as const;
+    try {
+      request(withPlaceholders(modelInput, parsed.value));
+      return parsed;
+    } catch (error) {
+      if (!(error instanceof McpOnceError) || error.code !== 'invalid_input') throw error;
+      return { ok: false, issues: [{ path: '', message: describeError(error) }] };
+    }
+  };
+}
+
+/**
+ * Returns the arguments whose `null` is not sent. With and without it the request is the same, so the operation must be
+ * the same. Excludes required arguments with a default, because the default is sent for an absent argument.
+ */
+function absentNulls({ schemas }: ModelInput, { body }: ApiOperation): ReadonlySet<string> {
+  const isForm = /urlencoded|multipart/i.test(body?.contentType ?? '');
+  const required: readonly unknown[] = Array.isArray(schemas.input.required) ? schemas.input.required : [];
+  const names = Object.entries(schemas.places).flatMap(([name, place]) => {
+    const isAbsent = place.in === 'parameter' || (place.in === 'body' && isForm);
+    const isFilled = required.includes(name) && argumentSchema(schemas, name).default !== undefined;
+    return isAbsent && !isFilled ? [name] : [];
+  });
+  return new Set(names);
+}
+
+function filledInIssues(
+  { filledIn: hidden, filledInProperty: hiddenWithin }: ModelInput,
+  value: unknown,
+): InputIssue[] {
+  const names = namesOf(value).filter((name) => hidden.has(name));
+  const body = hiddenWithin && namesOf(value).includes(hiddenWithin.argument) ? hiddenWithin : undefined;
+  const within = body && namesOf(objectOf(value)[body.argument]).includes(body.property);
+  const paths = [...names, ...(body && within ? [`${body.argument}.${body.property}`] : [])];
+  return paths.map((path) => ({ path, message: 'is filled in by this tool, so leave it out' }));
+}
+
+function namesOf(value: unknown): string[] {
+  return Object.keys(objectOf(value));
+}
+
+/** Adds placeholders for arguments that are filled in later, so that path parameters have values. */
+function withPlaceholders({ filledIn: hidden }: ModelInput, args: Arguments): Record<string, unknown> {
+  return { ...args, ...Object.fromEntries([...hidden].map((name) => [name, 'placeholder'])) };
+}
