@@ -22,7 +22,7 @@ describe('loading a document', () => {
   });
 
   test.each([
-    [{ include: ['tag:none'] }, /include \(--include\): there is no operation "tag:none"; give an operationId/],
+    [{ include: ['tag:none'] }, /include \(--include\): there is no operation "tag:none"; use an operationId/],
     [{ exclude: ['deleteOrdr'] }, /exclude \(--exclude\): .*"deleteOrdr"; did you mean "deleteOrder"\?$/],
     [{ include: ['create_oder'] }, /did you mean "create_order"/],
     [{ include: ['GET /order'] }, /did you mean "GET \/orders"/],
@@ -71,9 +71,7 @@ describe('loading a document', () => {
     expect(warnings).toEqual([]);
     const parsed = tool?.input.parse({});
     expect(warnings).toEqual([
-      expect.stringMatching(
-        /: broken: every call of it is refused: GET \/a \(\/paths\/~1a\/get\) cannot be called: .*none/,
-      ),
+      expect.stringMatching(/: broken: every call is refused: GET \/a \(\/paths\/~1a\/get\) cannot be called: .*none/),
     ]);
     expect(parsed).toMatchObject({
       ok: false,
@@ -171,12 +169,12 @@ describe('where requests go', () => {
   const without = { ...ordersDocument(), servers: undefined };
 
   test('is what the operator says, else the first server; without either it is asked for', async () => {
-    await expect(load(without)).rejects.toThrow(/names no server.*--base-url/);
+    await expect(load(without)).rejects.toThrow(/names no usable server.*--base-url/);
     await expect(load({ ...ordersDocument(), servers: [{ url: 'ftp://a.example' }] })).rejects.toThrow(
       /scheme.*--base-url/,
     );
     await expect(load(ordersDocument(), { baseUrl: 'ftp://a.example' })).rejects.toThrow(
-      /absolute one of http or https/,
+      /absolute http or https URL/,
     );
     const { listed } = await load(without, { baseUrl: 'https://api.example/v1', account: 'eu' });
     expect(listed[0]?.client?.configure({}).upstream).toEqual({
@@ -191,9 +189,9 @@ describe('where requests go', () => {
     const document = { ...ordersDocument(), paths: { '/a': { get: { ...broken, responses: {} } } } };
     const loading = load(document);
     await expect(loading).rejects.toThrow(/none of its operations can be read: GET \/a .*specs\.example.*refHosts/);
-    await expect(loading).rejects.not.toThrow(/names no server/);
+    await expect(loading).rejects.not.toThrow(/names no usable server/);
     const none = load({ ...ordersDocument(), paths: { '/a': { gett: {} } } });
-    await expect(none).rejects.toThrow(/no operation that can be served: \/paths\/~1a\/gett: .*did you mean "get"/);
+    await expect(none).rejects.toThrow(/no operation to serve: \/paths\/~1a\/gett: .*did you mean "get"/);
   });
 
   test('decides the provider, unless the configuration does', async () => {

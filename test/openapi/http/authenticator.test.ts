@@ -42,8 +42,8 @@ async function refusalOf(security: ApiOperation['security'], environment: Enviro
   return (error as Error).message;
 }
 
-describe('variables', () => {
-  it('are named after the prefix and the scheme', () => {
+describe('variables of schemes', () => {
+  it('have the names of the prefix and the scheme', () => {
     expect(credentialVariables(schemes, 'shop')).toEqual([
       'SHOP_API_KEY_AUTH',
       'SHOP_QUERY_KEY',
@@ -62,7 +62,7 @@ describe('variables', () => {
     ).toEqual(['API_KEY_AUTH', 'API_KEY', 'API_2FA']);
   });
 
-  it('a document cannot name a variable of something else', () => {
+  it("cannot be another program's variables, whatever the document names its schemes", () => {
     const hostile: Record<string, SecurityScheme> = {
       path: { type: 'bearer' },
       mcpOnceSecret: { type: 'bearer' },
@@ -76,8 +76,8 @@ describe('variables', () => {
   });
 });
 
-describe('schemes', () => {
-  it('header, query, cookie, bearer, basic', async () => {
+describe('an authenticator', () => {
+  it('sends header, query, cookie, bearer and basic credentials', async () => {
     expect((await sentWith([{ apiKeyAuth: [] }], { API_KEY_AUTH: 'k1' }))?.headers['x-key']).toBe('k1');
     expect((await sentWith([{ 'query-key': [] }], { QUERY_KEY: 'k&2' }))?.url).toBe('/x?a=b%20c&k=k%262');
     expect((await sentWith([{ cookieKey: [] }], { COOKIE_KEY: 'k;3' }, { cookie: 'a=b' }))?.headers.cookie).toBe(
@@ -88,7 +88,7 @@ describe('schemes', () => {
     expect(basic?.headers.authorization).toBe(`Basic ${Buffer.from('ann:ä:b').toString('base64')}`);
   });
 
-  it('the first alternative whose variables are all set; all schemes of it', async () => {
+  it('uses all schemes of the first alternative whose variables are all set', async () => {
     const security = [
       { bearer: [], apiKeyAuth: [] },
       { 'query-key': [], cookieKey: [] },
@@ -101,13 +101,13 @@ describe('schemes', () => {
     ]);
   });
 
-  it('an alternative that asks for nothing is taken last', async () => {
+  it('uses an alternative without credentials last', async () => {
     expect((await sentWith([{}, { bearer: [] }], { BEARER: 't' }))?.headers.authorization).toBe('Bearer t');
     expect((await sentWith([{}, { bearer: [] }], {}))?.headers.authorization).toBeUndefined();
     expect((await sentWith([], { BEARER: 't' }))?.headers.authorization).toBeUndefined();
   });
 
-  it('are put on no request to another origin', async () => {
+  it('adds no credentials to a request to another origin', async () => {
     const authenticator = createAuthenticator({ schemes, environment: { BEARER: 't' }, origin: 'https://api.test' });
     const ask = () => Promise.reject(new Error('not asked'));
     const { signal } = new AbortController();
@@ -118,13 +118,13 @@ describe('schemes', () => {
     expect(apply(get('https://api.test')).headers.authorization).toBe('Bearer t');
   });
 
-  it('a configured header is as good as a variable', async () => {
+  it('accepts a configured header in place of a variable', async () => {
     expect((await sentWith([{ bearer: [] }], {}, { authorization: 'Bearer mine' }))?.headers.authorization).toBe(
       'Bearer mine',
     );
   });
 
-  it('what is missing is named, and nothing is sent', async () => {
+  it('names missing variables and sends nothing', async () => {
     const ways = [{ bearer: [] }, { login: [] }, { login: [], mtls: [] }, { ghost: [] }];
     expect(await refusalOf(ways, { SHOP_LOGIN_USERNAME: 'ann' })).toMatch(
       /not set: SHOP_BEARER, or SHOP_LOGIN_PASSWORD; set the environment variables and start the server again$/,
@@ -134,13 +134,13 @@ describe('schemes', () => {
     expect(unsupported).not.toMatch(/environment/);
   });
 
-  it('a credential that a header cannot carry is not set, and not told', async () => {
+  it('treats a credential that a header cannot carry as not set, and does not quote it', async () => {
     const message = await refusalOf([{ bearer: [] }], { SHOP_BEARER: 'sec\nret' });
     expect(message).not.toContain('sec');
-    expect(message).toMatch(/SHOP_BEARER \(SHOP_BEARER: set to characters that a header cannot carry\)/);
+    expect(message).toMatch(/SHOP_BEARER \(SHOP_BEARER: the value contains characters that a header cannot carry\)/);
   });
 
-  it('a secret of three letters takes none out of the words of a message; one of four is hidden', async () => {
+  it('redacts secrets of four or more letters in messages, but not shorter ones', async () => {
     const { origin } = await serve((_request, response) => response.writeHead(404).end('{"message":"no such text"}'));
     const messageWith = async (secret: string): Promise<string> => {
       const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: secret }, origin });
@@ -157,7 +157,7 @@ describe('schemes', () => {
     expect(await messageWith('text')).toMatch(/it does not exist \(no such \*\*\*\)$/);
   });
 
-  it('an API that echoes the secret: the answer does not hold it', async () => {
+  it('redacts a secret that the API echoes in its response', async () => {
     const { origin } = await serve((request, response) =>
       response
         .writeHead(200, { link: `<${request.url}&page=2>; rel="next"` })
@@ -201,7 +201,7 @@ describe('OAuth 2 client credentials', () => {
     return { ...server, state, sender: rig(server.origin, { authenticator }).sender };
   }
 
-  it('one token for concurrent calls, kept until 30 s before its end', async () => {
+  it('share one token between concurrent calls and keep it until 30 s before its expiry', async () => {
     const { origin, sender, state } = await api(() => true);
     await Promise.all(Array.from({ length: 5 }, () => sender.send(requestTo(origin), { ...once, security })));
     expect([state.tokens, state.executed]).toEqual([1, 5]);
@@ -217,7 +217,7 @@ describe('OAuth 2 client credentials', () => {
     expect(state.tokens).toBe(2);
   });
 
-  it('a 401 fetches another one, once, also where nothing else is repeated', async () => {
+  it('fetch another token once after a 401, even if the request is not retryable', async () => {
     const { origin, sender, state, seen } = await api((token) => token === 'Bearer token-2-xyz');
     expect((await sender.send(requestTo(origin), { ...once, security })).status).toBe(200);
     expect([state.tokens, state.executed]).toEqual([2, 1]);
@@ -227,14 +227,14 @@ describe('OAuth 2 client credentials', () => {
     ]);
   });
 
-  it('a second 401 is a refusal, without the token in it', async () => {
+  it('fail after a second 401 without quoting the token', async () => {
     const { origin, sender, state } = await api(() => false);
     const failure = await failureOf(sender.send(requestTo(origin), { ...repeatable, security }));
     expect([failure.details.classification, state.tokens]).toEqual(['not_executed', 2]);
     expect(failure.message).toContain('Bearer ***');
   });
 
-  it('a token server that answers nothing of use: nothing is executed, and nothing of its answer is told', async () => {
+  it('execute nothing after an unusable token response, and do not quote it', async () => {
     const { origin, sender, state } = await api(() => true, { access_token: 7, error: 'client-secret' });
     await expect(sender.send(requestTo(origin), { ...once, security })).rejects.toMatchObject({
       code: 'upstream_unavailable',
@@ -246,7 +246,7 @@ describe('OAuth 2 client credentials', () => {
     expect(state.tokens).toBe(2);
   });
 
-  it('a secret is not sent in the clear to somebody else', async () => {
+  it('are not sent unencrypted to another origin', async () => {
     const { origin, seen } = await serve((_request, response) => response.end('{}'));
     const authenticator = createAuthenticator({
       schemes: { OAuth2: { type: 'oauth2', tokenUrl: 'http://auth.example.com/token', scopes: [] } },
@@ -259,7 +259,7 @@ describe('OAuth 2 client credentials', () => {
   });
 });
 
-describe('configured headers that hold variables', () => {
+describe('configured headers with variables', () => {
   const security: SendOptions['security'] = [];
   const authenticate = (origin: string, environment: Record<string, string>, withheld = false) =>
     createAuthenticator({
@@ -271,7 +271,7 @@ describe('configured headers that hold variables', () => {
       withheld,
     });
 
-  it('are credentials: sent to the API only, hidden in what it echoes', async () => {
+  it('go to the API only, and are redacted in its responses', async () => {
     const { origin, seen } = await serve(({ headers }, response) => response.end(String(headers.authorization)));
     const authenticator = authenticate(origin, { MY_TOKEN: 'very-secret-token' });
     const answer = await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
@@ -285,7 +285,7 @@ describe('configured headers that hold variables', () => {
     expect(elsewhere.seen[0]?.headers.authorization).toBeUndefined();
   });
 
-  it('whose variable is not set are named, and nothing is sent', async () => {
+  it('are named if a variable is not set, and nothing is sent', async () => {
     const { origin, seen } = await serve((_request, response) => response.end('{}'));
     const authenticator = authenticate(origin, {});
     await expect(rig(origin, { authenticator }).sender.send(get(origin), { ...once, security })).rejects.toThrow(
@@ -294,7 +294,7 @@ describe('configured headers that hold variables', () => {
     expect(seen).toEqual([]);
   });
 
-  it('are withheld, as all credentials are, from a server that somebody else named', async () => {
+  it('are withheld from a server that only the document names', async () => {
     const { origin, seen } = await serve((_request, response) => response.end('{}'));
     const environment = { MY_TOKEN: 'very-secret-token', API_KEY: 'sesame' };
     const authenticator = authenticate(origin, environment, true);

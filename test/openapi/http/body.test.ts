@@ -12,7 +12,7 @@ import {
 
 describe('headers', () => {
   it.each(['a\r\nx-evil: 1', 'a\nb', 'a\0b', 'Grüße – €', 'a\x7fb'])(
-    'what a header cannot carry is refused: %j',
+    'refuse characters that a header cannot carry: %j',
     (value) => {
       const error = refusal(() => withParameter({ in: 'header', name: 'X-Note' }, value));
       expect(error).toMatchObject({ code: 'invalid_input' });
@@ -20,23 +20,23 @@ describe('headers', () => {
     },
   );
 
-  it('Latin-1 passes', () => {
+  it('accept Latin-1 characters', () => {
     expect(withParameter({ in: 'header', name: 'X-Note' }, 'Grüße').headers['x-note']).toBe('Grüße');
   });
 
-  it.each(['Accept', 'Content-Type', 'Authorization'])('%s is ignored, as OpenAPI says', (name) => {
+  it.each(['Accept', 'Content-Type', 'Authorization'])('ignore a parameter named %s, as OpenAPI requires', (name) => {
     const { headers } = withParameter({ in: 'header', name }, 'evil');
     expect(Object.values(headers)).not.toContain('evil');
   });
 
   it.each(['Host', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Cookie', 'TE', 'Expect'])(
-    '%s is refused',
+    'refuse a parameter named %s',
     (name) => {
       expect(refusal(() => withParameter({ in: 'header', name }, '1'))).toMatchObject({ code: 'invalid_input' });
     },
   );
 
-  it("the configuration's headers and the key win over arguments", () => {
+  it('prefer configured headers and the key to arguments', () => {
     const options: Options = { headers: { 'X-Color': 'configured', Authorization: 'Bearer t' } };
     const { headers } = withParameter({ in: 'header', name: 'x-color' }, 'red', options);
     expect(headers).toMatchObject({ 'x-color': 'configured', authorization: 'Bearer t' });
@@ -46,13 +46,13 @@ describe('headers', () => {
     );
   });
 
-  it('a configured header that HTTP cannot carry is told without its value', () => {
+  it('report a configured header that HTTP cannot carry without its value', () => {
     const error = refusal(() => withParameter({ in: 'query' }, 'x', { headers: { 'x-secret': 's3cret\n' } }));
     expect(error).toMatchObject({ code: 'tool_invalid' });
     expect(error.message).not.toContain('s3cret');
   });
 
-  it('what a cookie cannot hold is encoded', () => {
+  it('encode characters that a cookie cannot contain', () => {
     expect(withParameter({ in: 'cookie' }, 'a;b, c"\\\r\n%é').headers.cookie).toBe(
       'color=a%3Bb%2C%20c%22%5C%0D%0A%25%C3%A9',
     );
@@ -60,7 +60,7 @@ describe('headers', () => {
 });
 
 describe('bodies', () => {
-  it('JSON, with the key as a property that no argument overrides', () => {
+  it('contain the key as a JSON property that no argument overrides', () => {
     const key = { in: 'body', name: 'idempotency_key', value: 'k-1' } as const;
     const args = { idempotency_key: 'mine', amount: 5, note: null, lines: [{ a: 1 }] };
     const request = withBody(bodyOf('application/json'), args, {}, { key });
@@ -74,7 +74,7 @@ describe('bodies', () => {
     expect(withBody(bodyOf('*/*'), { a: 1 }).headers['content-type']).toBe('application/json');
   });
 
-  it('the same arguments in another order give the same bytes', () => {
+  it('have the same bytes for the same arguments in another order', () => {
     const places = { a: { in: 'body', property: 'a' }, b: { in: 'body', property: 'b' } } as const;
     const operation = operationOf({ method: 'POST', body: bodyOf('application/json') });
     const build = (args: Record<string, unknown>) =>
@@ -83,13 +83,13 @@ describe('bodies', () => {
     expect(build({ b: 2, a: 1 }).body).toBe('{"a":1,"b":2}');
   });
 
-  it('none without arguments, unless it is required', () => {
+  it('are absent without arguments, unless they are required', () => {
     expect(withBody(bodyOf('application/json'), {}).body).toBeUndefined();
     expect(withBody(bodyOf('application/json', { required: true }), {}).body).toBe('{}');
     expect(withBody(bodyOf('application/json'), {}).headers).not.toHaveProperty('content-type');
   });
 
-  it('a form is nested as Stripe takes it', () => {
+  it('encode nested forms as Stripe expects', () => {
     const args = {
       amount: 5,
       lines: [{ amount: 1, tax: { rate: 'x y' } }, { amount: 2 }],
@@ -110,7 +110,7 @@ describe('bodies', () => {
     ]);
   });
 
-  it('a form honours the encoding of the document, and holds the key', () => {
+  it("follow the document's encoding of a form, and contain the key", () => {
     const encoding = {
       expand: { style: 'deepObject', explode: true },
       csv: { style: 'form', explode: false },
@@ -122,7 +122,7 @@ describe('bodies', () => {
     expect(body).toBe('expand%5B0%5D=a&expand%5B1%5D=b&csv=c,d&json=%7B%22a%22%3A%5B1%5D%7D&client_token=k+1');
   });
 
-  it('text and binary', () => {
+  it('can be text and binary', () => {
     expect(withWholeBody('text/plain', 'Grüße').body).toBe('Grüße');
     expect(withWholeBody('application/octet-stream', 'aGk=').body).toEqual(Buffer.from('hi'));
     expect(withWholeBody('image/png', 'data:image/png;base64,aGk=').body).toEqual(Buffer.from('hi'));
@@ -132,14 +132,14 @@ describe('bodies', () => {
     expect(error.message).not.toContain('not base64!');
   });
 
-  it('a key cannot be a property of a body that is no object', () => {
+  it('refuse a key as a property of a body that is not an object', () => {
     const key = { in: 'body', name: 'k', value: 'v' } as const;
     expect(refusal(() => withWholeBody('application/json', [1], { key }))).toMatchObject({ code: 'tool_invalid' });
     expect(withWholeBody('application/json', { a: 1 }, { key }).body).toBe('{"a":1,"k":"v"}');
   });
 });
 
-describe('multipart', () => {
+describe('a multipart body', () => {
   const schemas = {
     file: { type: 'string', contentEncoding: 'base64' },
     pages: { type: 'array', items: { type: 'string', format: 'binary' } },
@@ -150,7 +150,7 @@ describe('multipart', () => {
   const args = { file: 'aGk=', pages: ['YQ==', 'Yg=='], meta: { a: 1 }, name: 'x"y', photo: 'cA==', none: null };
   const body = bodyOf('multipart/form-data', { encoding: { photo: { contentType: 'image/png, image/jpeg' } } });
 
-  it('files, objects and plain values are parts that a server reads back', async () => {
+  it('encodes files, objects and plain values as parts that a server can read', async () => {
     const request = withBody(body, args, schemas, { key: { in: 'body', name: 'key', value: 'k-1' } });
     const bytes = Buffer.from(request.body as Uint8Array);
     const form = await new Response(bytes, {
@@ -173,7 +173,7 @@ describe('multipart', () => {
     expect(bytes.toString()).toContain('name="meta"\r\nContent-Type: application/json\r\n\r\n{"a":1}');
   });
 
-  it('the same arguments give the same bytes, others another boundary', () => {
+  it('gives the same bytes for the same arguments, and another boundary for others', () => {
     const first = withBody(body, args, schemas);
     expect(withBody(body, structuredClone(args), schemas)).toEqual(first);
     expect(withBody(body, { ...args, name: 'z' }, schemas).headers['content-type']).not.toBe(
@@ -181,12 +181,12 @@ describe('multipart', () => {
     );
   });
 
-  it('a name cannot break out of its part', () => {
+  it('escapes names so that they stay in their part', () => {
     const request = withBody(bodyOf('multipart/form-data'), { 'a"\r\nX: 1': 'v' });
     expect(Buffer.from(request.body as Uint8Array).toString()).toContain('name="a%22%0D%0AX: 1"\r\n\r\nv');
   });
 
-  it('a file that is not base64 is refused by name', () => {
+  it('names an argument that is not base64', () => {
     expect(refusal(() => withBody(body, { file: '***' }, schemas)).message).toContain('"file"');
   });
 });

@@ -18,24 +18,24 @@ function unset(
 }
 
 test.each([
-  ['nothing where no operation asks for anything', [[], [{}]], []],
-  ['what an operation asks for', [[], [{ token: [] }]], ['SHOP_TOKEN']],
-  ['nothing where an operation also does without', [[{ token: [] }, {}]], []],
-  ['all ways of an operation', [[{ token: [] }, { apiKey: [] }]], ['SHOP_TOKEN', 'SHOP_API_KEY']],
-  ['what is needed together', [[{ login: [] }]], ['SHOP_LOGIN_USERNAME', 'SHOP_LOGIN_PASSWORD']],
-  ['each once', [[{ token: [] }], [{ token: [] }]], ['SHOP_TOKEN']],
-  ['nothing that would not help', [[{ mutual: [], token: [] }], [{ none: [] }]], []],
-])('tells %s', (_, securities, expected) => {
+  ['nothing if no operation needs credentials', [[], [{}]], []],
+  ['the variable that an operation needs', [[], [{ token: [] }]], ['SHOP_TOKEN']],
+  ['nothing if an operation also works without credentials', [[{ token: [] }, {}]], []],
+  ['all alternatives of an operation', [[{ token: [] }, { apiKey: [] }]], ['SHOP_TOKEN', 'SHOP_API_KEY']],
+  ['variables that are needed together', [[{ login: [] }]], ['SHOP_LOGIN_USERNAME', 'SHOP_LOGIN_PASSWORD']],
+  ['no duplicates', [[{ token: [] }], [{ token: [] }]], ['SHOP_TOKEN']],
+  ['nothing for unsupported schemes', [[{ mutual: [], token: [] }], [{ none: [] }]], []],
+])('returns unset variables: %s', (_, securities, expected) => {
   expect(unset(securities as ApiOperation['security'][])).toEqual(expected);
 });
 
-test('tells what is left, and nothing once one way is open', () => {
+test('returns the remaining variables, and nothing if one alternative is complete', () => {
   const ways = [[{ token: [] }, { login: [] }]];
   expect(unset(ways, { SHOP_LOGIN_USERNAME: 'ann', SHOP_TOKEN: ' ' })).toEqual(['SHOP_TOKEN', 'SHOP_LOGIN_PASSWORD']);
   expect(unset(ways, { SHOP_TOKEN: 'secret' })).toEqual([]);
 });
 
-test('counts the headers of the configuration, and asks for the variables in them', () => {
+test('accepts configured headers, and returns the variables in them', () => {
   expect(unset([[{ apiKey: [] }], [{ token: [] }]], {}, { 'x-KEY': 'abc' })).toEqual(['SHOP_TOKEN']);
   expect(unset([[{ token: [] }]], {}, { Authorization: `token ${'$'}{GITHUB_TOKEN}` })).toEqual(['GITHUB_TOKEN']);
 });

@@ -30,7 +30,7 @@ describe("the OpenAPI specification's own table of styles", () => {
     }),
   );
 
-  it.each(rows)('$style, explode $explode, $value: $expected', ({ style, explode, value, expected }) => {
+  it.each(rows)('gives $expected for $style, explode $explode, $value', ({ style, explode, value, expected }) => {
     const place = ['matrix', 'label', 'simple'].includes(style) ? 'path' : 'query';
     if (place === 'path' && value === '') {
       // An empty value would make another path: it is refused, whatever the style would write.
@@ -45,12 +45,12 @@ describe("the OpenAPI specification's own table of styles", () => {
   it.each([
     [false, 'blue,black,brown', 'R,100,G,200,B,150'],
     [true, 'blue,black,brown', 'R=100,G=200,B=150'],
-  ])('a header in simple style, explode %s', (explode, list, entries) => {
+  ])('applies to headers in simple style, explode %s', (explode, list, entries) => {
     expect(withParameter({ in: 'header', name: 'X-Color', explode }, array).headers['x-color']).toBe(list);
     expect(withParameter({ in: 'header', name: 'X-Color', explode }, object).headers['x-color']).toBe(entries);
   });
 
-  it('cookies in form style are pairs between semicolons', () => {
+  it('applies to cookies in form style, separated by semicolons', () => {
     expect(withParameter({ in: 'cookie' }, array).headers.cookie).toBe(
       'color=blue%2Cblack%2Cbrown'.replaceAll('%2C', ','),
     );
@@ -65,7 +65,7 @@ describe('queries', () => {
   const queryOf = (parameter: Partial<ApiParameter>, value: unknown) =>
     new URL(withParameter({ in: 'query', ...parameter }, value).url).search;
 
-  it('reserved characters are encoded, unless allowed', () => {
+  it('encode reserved characters, unless they are allowed', () => {
     const text = "a/b?c=d&e+f g#h[i]%41,'!";
     expect(queryOf({}, text)).toBe('?color=a%2Fb%3Fc%3Dd%26e%2Bf%20g%23h%5Bi%5D%2541%2C%27%21');
     expect(new URLSearchParams(queryOf({}, text)).get('color')).toBe(text);
@@ -74,42 +74,42 @@ describe('queries', () => {
     );
   });
 
-  it('an item that holds the delimiter does not become two', () => {
+  it('keep an item that contains the delimiter as one item', () => {
     expect(queryOf({}, ['a,b', 'c'])).toBe('?color=a%2Cb,c');
   });
 
-  it('deepObject goes on with brackets', () => {
+  it('use brackets for nested deepObject values', () => {
     const value = { a: { b: { c: 1 } }, d: ['x', 'y'], e: null };
     expect(decodeURIComponent(queryOf({ style: 'deepObject', explode: true }, value))).toBe(
       '?color[a][b][c]=1&color[d][0]=x&color[d][1]=y',
     );
   });
 
-  it('what is n/a in the table is written as form', () => {
+  it('use form for values that the table leaves open', () => {
     expect(queryOf({ style: 'pipeDelimited', explode: true }, ['a', 'b'])).toBe('?color=a&color=b');
     expect(queryOf({ style: 'spaceDelimited' }, 'a b')).toBe('?color=a%20b');
   });
 
-  it('null, empty lists and empty objects are left out, but for allowEmptyValue', () => {
+  it('leave out null, empty lists and empty objects, except with allowEmptyValue', () => {
     for (const value of [null, [], {}, [null], { a: null }]) expect(queryOf({}, value)).toBe('');
     expect(queryOf({ allowEmptyValue: true }, [])).toBe('?color=');
     expect(queryOf({}, ['a', null, 'b'])).toBe('?color=a,b');
   });
 
-  it('numbers, booleans and what is nested too deep are JSON text', () => {
+  it('write numbers, booleans and deeply nested values as JSON text', () => {
     expect(queryOf({}, 0)).toBe('?color=0');
     expect(queryOf({}, false)).toBe('?color=false');
     expect(new URLSearchParams(queryOf({ explode: true }, [{ a: 1 }])).get('color')).toBe('{"a":1}');
   });
 
-  it('a parameter with content is JSON text', () => {
+  it('write a parameter with content as JSON text', () => {
     expect(new URLSearchParams(queryOf({ contentType: 'application/json' }, { a: [1, 'x'] })).get('color')).toBe(
       '{"a":[1,"x"]}',
     );
     expect(queryOf({ contentType: 'text/plain' }, 'a b')).toBe('?color=a%20b');
   });
 
-  it('a querystring parameter is the whole query', () => {
+  it('use a querystring parameter as the whole query', () => {
     const whole = (contentType: string, value: unknown) =>
       new URL(withParameter({ in: 'querystring', contentType }, value).url).search;
     expect(whole('application/x-www-form-urlencoded', { a: 'x y', b: ['1', '2'] })).toBe('?a=x%20y&b=1&b=2');
@@ -117,7 +117,7 @@ describe('queries', () => {
     expect(whole('application/x-www-form-urlencoded', 'a=1&b=#')).toBe('?a=1&b=%23');
   });
 
-  it('a fixed query of the path stays in front', () => {
+  it('keep a fixed query of the path in front', () => {
     const parameter = parameterOf({ in: 'query' });
     const schemas: ToolSchemas = { input: {}, places: { color: { in: 'parameter', parameter } } };
     const operation = operationOf({ path: '/things?v=2#x' });
@@ -125,7 +125,7 @@ describe('queries', () => {
     expect(request.url).toBe('http://api.test/things?v=2&color=blue');
   });
 
-  it('half of a surrogate pair is refused', () => {
+  it('refuse half of a surrogate pair', () => {
     expect(refusal(() => queryOf({}, 'a\ud800'))).toMatchObject({ code: 'invalid_input' });
   });
 });
@@ -133,7 +133,7 @@ describe('queries', () => {
 describe('paths', () => {
   const pathOf = (value: unknown) => new URL(withParameter({ in: 'path' }, value).url).pathname;
 
-  it('a value stays in its segment', () => {
+  it('keep a value in its segment', () => {
     expect(pathOf('a/b?c#d e;f\\g')).toBe('/v1/things/a%2Fb%3Fc%23d%20e%3Bf%5Cg');
     expect(pathOf('...')).toBe('/v1/things/...');
     expect(pathOf('.hidden')).toBe('/v1/things/.hidden');
@@ -153,18 +153,18 @@ describe('paths', () => {
     'a%2f..%2fb',
     '..\\x',
     '%252e%252e%252fx',
-  ])('a step upwards is refused: %s', (value) => {
+  ])('refuse a step upwards: %s', (value) => {
     const error = refusal(() => pathOf(value));
     expect(error).toMatchObject({ code: 'invalid_input' });
     expect(error.message).toMatch(/^the argument "color" .*; [a-z].*[^.?]$/);
     expect(error.message).not.toContain(`"${value}"`.length > 4 ? value : '\0');
   });
 
-  it.each([undefined, null, '', [], {}])('an empty or missing value is refused: %s', (value) => {
+  it.each([undefined, null, '', [], {}])('refuse an empty or missing value: %s', (value) => {
     expect(refusal(() => pathOf(value))).toMatchObject({ code: 'invalid_input' });
   });
 
-  it('two values cannot make a step upwards together', () => {
+  it('refuse two values that together make a step upwards', () => {
     const parameters = ['a', 'b'].map((name) => parameterOf({ in: 'path', name, style: 'label' }));
     const places = Object.fromEntries(
       parameters.map((parameter) => [parameter.name, { in: 'parameter', parameter } as const]),
@@ -193,7 +193,7 @@ describe('paths', () => {
     ).toMatchObject({ code: 'invalid_input' });
   });
 
-  it('names the argument, not the parameter, and stays below the base path', () => {
+  it('name the argument instead of the parameter, and stay below the base path', () => {
     const parameter = parameterOf({ in: 'path', name: 'id' });
     const schemas: ToolSchemas = { input: {}, places: { path_id: { in: 'parameter', parameter } } };
     const build = (path: string, args: Record<string, unknown>) =>
@@ -203,7 +203,7 @@ describe('paths', () => {
     expect(refusal(() => build('/../{id}', { path_id: 'x' }))).toMatchObject({ code: 'invalid_input' });
   });
 
-  it('an argument without a place is refused, with a suggestion', () => {
+  it('refuse an unknown argument with a suggestion', () => {
     const build = (input: Record<string, unknown>) =>
       buildRequest(
         operationOf({ method: 'POST', body: bodyOf('application/json') }),

@@ -36,16 +36,16 @@ const object: JsonSchema = {
 const list: JsonSchema = { type: 'array', items: { $ref: '#/$defs/id' }, $defs: { id: { type: 'integer' } } };
 const either: JsonSchema = { anyOf: [{ type: 'string' }, { type: 'object', required: ['a'] }] };
 
-describe('JSON', () => {
-  it('is text, as it came but for white space, and structured content', () => {
+describe('a JSON response', () => {
+  it('becomes text without white space, and structured content', () => {
     const raw = '{ "id": 12345678901234567890,\n "s": "a  \\" b\\\\", "n": 1.0 }';
     const result = responseContent(answerOf(raw, 'application/vnd.api+json; charset=utf-8'), options());
     expect(texts(result)[0]).toBe('{"id":12345678901234567890,"s":"a  \\" b\\\\","n":1.0}');
     expect(result.structuredContent).toEqual(JSON.parse(raw));
-    expect(texts(result)[1]).toMatch(/beyond 2\^53/);
+    expect(texts(result)[1]).toMatch(/above 2\^53/);
   });
 
-  it('a list or a single value is wrapped', () => {
+  it('is wrapped if it is a list or a single value', () => {
     expect(responseContent(answerOf('[1]'), options()).structuredContent).toEqual({ result: [1] });
     expect(responseContent(answerOf('null'), options()).structuredContent).toEqual({ result: null });
   });
@@ -55,13 +55,13 @@ describe('JSON', () => {
     expect(responseContent(noType, options()).structuredContent).toEqual({ a: 1 });
   });
 
-  it('that says so and is none is text with a note', () => {
+  it('becomes text with a note if it is not valid JSON', () => {
     const result = responseContent(answerOf('<html>'), options());
     expect(texts(result)).toEqual(['<html>', expect.stringMatching(/it is not|is not/)]);
     expect(result.structuredContent).toBeUndefined();
   });
 
-  it('large strings with many escapes do not exhaust the stack', () => {
+  it('may contain large strings with many escapes', () => {
     const raw = JSON.stringify({ text: '\n"\\'.repeat(1_000_000) });
     expect(texts(responseContent(answerOf(raw), options({ charsMax: 20_000_000 })))[0]).toBe(raw);
   });
@@ -84,7 +84,7 @@ describe('the output schema', () => {
     [object, JSON.stringify({ id: 1, long: 'x'.repeat(2_000) })],
   ];
 
-  it.each(cases)('what is answered always obeys it: %#', (schema, body) => {
+  it.each(cases)('matches every result: %#', (schema, body) => {
     const matches = ajv.compile(schema);
     const output = responseOutputSchema(schema);
     expect(output.type).toBe('object');
@@ -99,7 +99,7 @@ describe('the output schema', () => {
     }
   });
 
-  it('what obeys the document is not called undocumented, and what does not is', () => {
+  it('marks only responses that do not match the document as undocumented', () => {
     const structured = (schema: JsonSchema, body: string, truncated = false) => {
       const matches = ajv.compile(schema);
       return responseContent(
@@ -115,15 +115,15 @@ describe('the output schema', () => {
     expect(structured(object, '')).toEqual({ undocumented_answer: null });
   });
 
-  it('refuses what is neither', () => {
+  it('does not match a result of neither form', () => {
     expect(ajv.validate({ ...responseOutputSchema(object) }, { id: 'x' })).toBe(false);
     expect(ajv.validate({ ...responseOutputSchema(list) }, { result: ['x'] })).toBe(false);
     expect(ajv.validate({ ...responseOutputSchema(list) }, [1])).toBe(false);
   });
 });
 
-describe('other content', () => {
-  it('text, in its charset', () => {
+describe('another response', () => {
+  it('becomes text in its charset', () => {
     expect(
       texts(responseContent(answerOf(Buffer.from('Grüße', 'latin1'), 'text/plain; charset=iso-8859-1'), options())),
     ).toEqual(['Grüße']);
@@ -131,7 +131,7 @@ describe('other content', () => {
     expect(texts(responseContent(answerOf('a: 1', 'text/plain; charset=none'), options()))).toEqual(['a: 1']);
   });
 
-  it('images are images, sounds sounds, the rest is a resource', () => {
+  it('becomes an image, a sound or a resource', () => {
     const bytes = Buffer.from([0, 1, 2, 255]);
     expect(responseContent(answerOf(bytes, 'image/png'), options()).content).toEqual([
       { type: 'image', data: 'AAEC/w==', mimeType: 'image/png' },
@@ -146,12 +146,12 @@ describe('other content', () => {
     });
   });
 
-  it('binary that is too long is told, not cut', () => {
+  it('is replaced by a note if it is binary and too large', () => {
     const result = responseContent(answerOf(Buffer.alloc(5_000), 'application/pdf'), options());
-    expect(texts(result)).toEqual([expect.stringMatching(/5000 bytes, which is too long/)]);
+    expect(texts(result)).toEqual([expect.stringMatching(/5000 bytes, which is too large/)]);
   });
 
-  it('nothing is a sentence', () => {
+  it('becomes a sentence if it is empty', () => {
     expect(texts(responseContent(answerOf('', undefined, { status: 204 }), options()))).toEqual([
       expect.stringMatching(/204.*succeeded.*no content/),
     ]);
@@ -163,7 +163,7 @@ describe('other content', () => {
     ]);
   });
 
-  it('long text is cut at the bound, between characters, with advice', () => {
+  it('is cut between characters at the limit, with advice', () => {
     const result = responseContent(
       answerOf(`${'x'.repeat(9)}😀${'y'.repeat(90)}`, 'text/plain'),
       options({ charsMax: 10 }),
@@ -174,7 +174,7 @@ describe('other content', () => {
     expect(json.structuredContent).toBeUndefined();
   });
 
-  it('of the headers only a few are told', () => {
+  it('shows only a few headers', () => {
     const headers = {
       'content-type': 'application/json',
       etag: '"v1"',
@@ -187,7 +187,7 @@ describe('other content', () => {
   });
 });
 
-describe('chosen fields', () => {
+describe('selected fields', () => {
   const value = {
     items: [
       { id: 1, name: 'a', tags: ['x', 'y'] },
@@ -199,7 +199,7 @@ describe('chosen fields', () => {
   const kept = (...fields: string[]) =>
     responseContent(answerOf(JSON.stringify(value)), options({ fields })).structuredContent;
 
-  it('are what the pointers point at', () => {
+  it('are the values at the pointers', () => {
     expect(kept('/total')).toEqual({ total: 2 });
     expect(kept('/items/*/id', '/total')).toEqual({ items: [{ id: 1 }, { id: 2 }], total: 2 });
     expect(kept('/items/1/name')).toEqual({ items: [{ name: 'b' }] });
@@ -210,12 +210,12 @@ describe('chosen fields', () => {
     expect(kept('/*/0/id')).toEqual({ items: [{ id: 1 }] });
   });
 
-  it('that are not there are told', () => {
+  it('are reported if none exists', () => {
     const result = responseContent(answerOf('{"a":1}'), options({ fields: ['/b'] }));
-    expect(texts(result)).toEqual(['{}', expect.stringMatching(/none of the fields/)]);
+    expect(texts(result)).toEqual(['{}', expect.stringMatching(/none of the configured fields/)]);
   });
 
-  it('of a list', () => {
+  it('can be fields of list items', () => {
     expect(responseContent(answerOf('[{"a":1,"b":2}]'), options({ fields: ['/*/a'] })).structuredContent).toEqual({
       result: [{ a: 1 }],
     });

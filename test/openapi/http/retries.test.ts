@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { failureOf, get, once, repeatable, requestTo, rig, type Seen, serve } from '../support/http.ts';
 
-describe('repeats', () => {
-  it('same bytes, counted in a header, four sends at the most', async () => {
+describe('retries', () => {
+  it('send the same bytes with a count in a header, at most four times', async () => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     const { sender, pauses, logs } = rig(origin);
     const request = requestTo(origin, { headers: { 'idempotency-key': 'k-1', 'content-type': 'application/json' } });
@@ -17,7 +17,7 @@ describe('repeats', () => {
     expect(logs.join()).not.toMatch(/things/);
   });
 
-  it.each([408, 425, 429, 502, 503, 504])('%i is repeated, and a success then settles it', async (status) => {
+  it.each([408, 425, 429, 502, 503, 504])('follow a %i, and return a later success', async (status) => {
     const { origin, seen } = await serve((_request, response, number) =>
       response.writeHead(number === 1 ? status : 200).end('ok'),
     );
@@ -25,7 +25,7 @@ describe('repeats', () => {
     expect([answer.status, answer.sends, seen.length]).toEqual([200, 2, 2]);
   });
 
-  it('is given up where the claim was lost meanwhile: nothing more goes out, and the outcome stays unknown', async () => {
+  it('stop when the claim is lost, and the outcome stays unknown', async () => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     let held = true;
     const pause = async (): Promise<void> => {
@@ -37,13 +37,13 @@ describe('repeats', () => {
     expect(seen.length).toBe(1);
   });
 
-  it.each([400, 401, 403, 404, 409, 412, 500, 501])('%i is not repeated', async (status) => {
+  it.each([400, 401, 403, 404, 409, 412, 500, 501])('do not follow a %i', async (status) => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(status).end());
     await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
     expect(seen.length).toBe(1);
   });
 
-  it('a broken connection and a time-out are repeated, only where that is allowed', async () => {
+  it('follow a broken connection or a time-out only if the request is retryable', async () => {
     const { origin, seen } = await serve((_request, response, number) => {
       if (number === 1) response.destroy();
       else if (number > 2) response.end('ok');
@@ -54,23 +54,26 @@ describe('repeats', () => {
     expect(seen.length).toBe(3);
   });
 
-  it.each([401, 404, 409, 412, 422, 429])('once it may have taken effect, a %i settles nothing', async (status) => {
-    const { origin, seen } = await serve((_request, response, number) => {
-      if (number === 1) response.destroy();
-      else response.writeHead(status).end('{"message":"no"}');
-    });
-    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
-    expect([failure.details.classification, seen.length >= 2]).toEqual(['unknown', true]);
-    expect(failure.message).toMatch(/, after \d sends$/);
-  });
+  it.each([401, 404, 409, 412, 422, 429])(
+    'keep the outcome unknown after a %i if an earlier send may have taken effect',
+    async (status) => {
+      const { origin, seen } = await serve((_request, response, number) => {
+        if (number === 1) response.destroy();
+        else response.writeHead(status).end('{"message":"no"}');
+      });
+      const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+      expect([failure.details.classification, seen.length >= 2]).toEqual(['unknown', true]);
+      expect(failure.message).toMatch(/, after \d sends$/);
+    },
+  );
 
-  it('what only refused before leaves a later refusal definite', async () => {
+  it('report a definite refusal if all earlier sends were refused', async () => {
     const { origin } = await serve((_request, response, number) => response.writeHead(number === 1 ? 429 : 404).end());
     const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
     expect(failure.details.classification).toBe('gone');
   });
 
-  it('Retry-After is honoured, in seconds and as a date', async () => {
+  it('respect Retry-After in seconds and as a date', async () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     const values = ['3', 'Thu, 01 Jan 2026 00:00:07 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT'];
     const { origin } = await serve((_request, response, number) =>
@@ -81,7 +84,7 @@ describe('repeats', () => {
     expect(pauses).toEqual([3_000, 7_000, 0]);
   });
 
-  it('who asks to wait longer than 20 s gets no repeat, and the caller is told', async () => {
+  it('stop if the API asks to wait longer than 20 s, and the message says so', async () => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(429, { 'retry-after': '60' }).end(),
     );
@@ -90,7 +93,7 @@ describe('repeats', () => {
     expect(failure.message).toContain('wait 60 s');
   });
 
-  it('no repeat begins after 30 s', async () => {
+  it('do not start after 30 s', async () => {
     let now = 0;
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(503, { 'retry-after': '16' }).end(),
@@ -102,7 +105,7 @@ describe('repeats', () => {
     expect(seen.length).toBe(2);
   });
 
-  it('cancelled while it waits: no further send', async () => {
+  it('stop if the request is cancelled during the pause', async () => {
     const controller = new AbortController();
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     const pause = async () => controller.abort();
@@ -120,7 +123,7 @@ describe('redirects', () => {
     login: { type: 'basic' },
   };
 
-  it('a read follows to another origin, where no secret arrives', async () => {
+  it('are followed to another origin without secrets by a read', async () => {
     const other = await serve((_request, response) => response.end('there'));
     const home = await serve((_request, response) =>
       response.writeHead(302, { location: `${other.origin}/moved` }).end(),
@@ -139,7 +142,7 @@ describe('redirects', () => {
     expect(other.seen[0]?.headers.accept).toBe('*/*');
   });
 
-  it('a read follows on the same origin with its credentials, once each', async () => {
+  it('are followed on the same origin with credentials by a read, once each', async () => {
     const { origin, seen } = await serve((request, response) =>
       request.url.startsWith('/things')
         ? response.writeHead(307, { location: '/moved?key=stale&a=1' }).end()
@@ -150,7 +153,7 @@ describe('redirects', () => {
     expect(seen[1]?.headers.authorization).toBeDefined();
   });
 
-  it('credentials come back to nobody: away and home again they are for home only', async () => {
+  it('send credentials to the home origin only, even after a detour', async () => {
     const away: { origin: string; seen: Seen[] } = await serve((_request, response) =>
       response.writeHead(302, { location: `${home.origin}/last` }).end(),
     );
@@ -166,7 +169,7 @@ describe('redirects', () => {
     expect(home.seen[1]?.headers.authorization).toBeDefined();
   });
 
-  it('at most five', async () => {
+  it('are followed at most five times', async () => {
     const { origin, seen } = await serve((_request, response, number) =>
       response.writeHead(302, { location: `/${number}` }).end(),
     );
@@ -174,7 +177,7 @@ describe('redirects', () => {
     expect(seen.length).toBe(6);
   });
 
-  it.each([301, 307, 308])('a write is not sent elsewhere: %i was not executed', async (status) => {
+  it.each([301, 307, 308])('are not followed by a write: %i means not executed', async (status) => {
     const other = await serve((_request, response) => response.end());
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(status, { location: `${other.origin}/secret-path` }).end(),
@@ -185,7 +188,7 @@ describe('redirects', () => {
     expect(failure.message).not.toContain('secret-path');
   });
 
-  it.each([302, 303])('%i may follow an effect, to whatever place it leads', async (status) => {
+  it.each([302, 303])('leave the outcome of a write unknown: %i, whatever its target', async (status) => {
     const { origin } = await serve((request, response) =>
       response
         .writeHead(status, { location: request.url === '/things' ? 'https://api.test/things/' : '/things/1' })

@@ -10,7 +10,7 @@ import { classifyApiError } from '../../../src/openapi/http/send.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 import { ends, failureOf, get, listen, once, repeatable, requestTo, rig, serve } from '../support/http.ts';
 
-describe('what an answer means, on the first send', () => {
+describe('classification of the first send', () => {
   it.each([
     [400, 'failed'],
     [401, 'not_executed'],
@@ -38,19 +38,19 @@ describe('what an answer means, on the first send', () => {
     [304, 'unknown'],
     [302, 'unknown'],
     [303, 'unknown'],
-  ] as const)('%i: %s, and sent once', async (status, classification) => {
+  ] as const)('is, for %i, %s after one send', async (status, classification) => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(status, { location: '/elsewhere' }).end('{"error":{"message":"because"}}'),
     );
     const failure = await failureOf(rig(origin).sender.send(requestTo(origin), once));
     expect([failure.details.classification, failure.details.status, seen.length]).toEqual([classification, status, 1]);
     expect(classifyApiError(failure)).toBe(classification);
-    // The engine's sentence tells what is known about the effect.
+    // The engine reports what is known about the effect.
     expect(failure.message).not.toMatch(/executed|may have taken effect|\.$/);
     if (status !== 304) expect(failure.message).toContain('because');
   });
 
-  it('a status in use, and a 409 where a key is used, is unknown', async () => {
+  it('is unknown for an in-use status, and for a 409 if a key is used', async () => {
     const { origin } = await serve((request, response) => response.writeHead(Number(request.url.slice(1))).end());
     const { sender } = rig(origin);
     for (const [status, classification] of [
@@ -64,12 +64,12 @@ describe('what an answer means, on the first send', () => {
     }
   });
 
-  it('a 412 says that the resource has changed', async () => {
+  it('reports for a 412 that the resource has changed', async () => {
     const { origin } = await serve((_request, response) => response.writeHead(412).end());
     expect((await failureOf(rig(origin).sender.send(requestTo(origin), once))).message).toMatch(/resource has changed/);
   });
 
-  it('2xx and, of a read, 304 are answers', async () => {
+  it('is a success for 2xx, and for 304 of a read', async () => {
     const { origin } = await serve((request, response) =>
       response.writeHead(Number(request.url.slice(1)), { 'set-cookie': 'a=1', 'x-a': 'b' }).end(),
     );
@@ -81,7 +81,7 @@ describe('what an answer means, on the first send', () => {
     }
   });
 
-  it("the API's own words are bounded, on one line, and without the secret", async () => {
+  it("quotes the API's error message on one short line without secrets", async () => {
     const { origin } = await serve((request, response) => {
       const key = request.headers['x-key'];
       response.writeHead(422).end(JSON.stringify({ message: `bad\n\tkey ${key} ${'x'.repeat(400)}` }));
@@ -95,8 +95,8 @@ describe('what an answer means, on the first send', () => {
   });
 });
 
-describe('connections', () => {
-  it('a refused connection executes nothing', async () => {
+describe('a connection', () => {
+  it('executes nothing if it is refused', async () => {
     const server = createTcpServer();
     const port = await listen(server);
     await ends.pop()?.();
@@ -106,26 +106,26 @@ describe('connections', () => {
     expect(failure.message).toContain('ECONNREFUSED');
   });
 
-  it('a host that is not known executes nothing', async () => {
+  it('executes nothing if the host cannot be resolved', async () => {
     const origin = 'http://no-such-host.invalid';
     const failure = await failureOf(rig(origin).sender.send(requestTo(origin), once));
     expect(failure.details.classification).toBe('not_executed');
   });
 
-  it('a reset after the effect is unknown, and the effect is counted once', async () => {
+  it('leaves the outcome unknown if it is reset after the effect', async () => {
     const { origin, seen } = await serve((_request, response) => response.destroy());
     const failure = await failureOf(rig(origin).sender.send(requestTo(origin), once));
     expect([failure.details.classification, seen.length]).toEqual(['unknown', 1]);
   });
 
-  it('no answer in time is unknown', async () => {
+  it('leaves the outcome unknown after a time-out', async () => {
     const { origin, seen } = await serve(() => {});
     const failure = await failureOf(rig(origin, { timeoutMs: 100 }).sender.send(requestTo(origin), once));
     expect([failure.details.classification, seen.length]).toEqual(['unknown', 1]);
     expect(failure.message).toContain('did not answer in time');
   });
 
-  it('what is no HTTP is unknown', async () => {
+  it('leaves the outcome unknown if the response is not HTTP', async () => {
     const port = await listen(
       createTcpServer((socket) => void socket.on('error', () => {}).once('data', () => socket.end('nonsense\r\n\r\n'))),
     );
@@ -133,7 +133,7 @@ describe('connections', () => {
     expect((await failureOf(rig(origin).sender.send(requestTo(origin), once))).details.classification).toBe('unknown');
   });
 
-  it('cancelled before it is sent: nothing was executed; after: unknown', async () => {
+  it('executes nothing if cancelled before sending, and is unknown if cancelled later', async () => {
     const controller = new AbortController();
     const { origin, seen } = await serve(() => controller.abort());
     const { sender } = rig(origin);
@@ -143,7 +143,7 @@ describe('connections', () => {
     expect([before.details.classification, seen.length]).toEqual(['not_executed', 1]);
   });
 
-  it('what is cancelled while it waits for a connection is never sent', async () => {
+  it('sends nothing if cancelled while it is opened', async () => {
     const open: ServerResponse[] = [];
     const controller = new AbortController();
     let full: () => void = () => {};
@@ -170,7 +170,7 @@ describe('connections', () => {
     expect(seen.length).toBe(65);
   });
 
-  it('a secret of the configuration that an error echoes is not told', async () => {
+  it('redacts a configured secret that an error response echoes', async () => {
     const { origin } = await serve((request, response) =>
       response.writeHead(400).end(`token ${request.headers['x-internal-token']}`),
     );
@@ -179,7 +179,7 @@ describe('connections', () => {
     expect(failure.message).toContain('token ***');
   });
 
-  it('a self-signed certificate executes nothing, and says what to do', async () => {
+  it('executes nothing with a self-signed certificate, and the message gives advice', async () => {
     const folder = temporaryFolder();
     const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
     execFileSync(
@@ -214,7 +214,7 @@ describe('connections', () => {
     expect(failure.message).toMatch(/certificate.*NODE_EXTRA_CA_CERTS/);
   });
 
-  it('a request for another origin is not sent', async () => {
+  it('does not send a request for another origin', async () => {
     const { origin, seen } = await serve((_request, response) => response.end());
     const failure = await failureOf(rig('http://127.0.0.1:1').sender.send(requestTo(origin), once));
     expect([failure.details.classification, seen.length]).toEqual(['not_executed', 0]);
@@ -230,7 +230,7 @@ describe('connections', () => {
     '10.0.0.1',
     '[fd00::1]',
     '[64:ff9b::7f00:1]',
-  ])('a private address is refused unless allowed: %s', async (host) => {
+  ])('refuses a private address unless it is allowed: %s', async (host) => {
     const { origin, seen } = await serve((_request, response) => response.end());
     const target = `http://${host}:${new URL(origin).port}`;
     const failure = await failureOf(rig(target, { allowPrivate: false }).sender.send(requestTo(target), repeatable));
@@ -239,7 +239,7 @@ describe('connections', () => {
   });
 });
 
-describe('bodies of answers', () => {
+describe('a response body', () => {
   const text = JSON.stringify({ text: 'x'.repeat(5_000) });
 
   it.each([
@@ -248,7 +248,7 @@ describe('bodies of answers', () => {
     ['deflate', deflateSync(text)],
     ['deflate', deflateRawSync(text)],
     ['gzip, br', brotliCompressSync(gzipSync(text))],
-  ])('%s is decompressed', async (encoding, body) => {
+  ])('is decompressed from %s', async (encoding, body) => {
     const { origin } = await serve((_request, response) =>
       response.writeHead(200, { 'content-encoding': encoding }).end(body),
     );
@@ -260,7 +260,7 @@ describe('bodies of answers', () => {
     ['gzip', Buffer.from('this is not gzip')],
     ['gzip', gzipSync(text).subarray(0, 40)],
     ['unheard-of', Buffer.from('x')],
-  ])('a success whose body does not decompress is a success without a body: %s', async (encoding, body) => {
+  ])('is empty if it does not decompress: %s', async (encoding, body) => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(201, { 'content-encoding': encoding }).end(body),
     );
@@ -268,7 +268,7 @@ describe('bodies of answers', () => {
     expect([answer.status, answer.body.length, answer.truncated, seen.length]).toEqual([201, 0, true, 1]);
   });
 
-  it('what decompresses to more than the bound is cut there', async () => {
+  it('is cut at the limit after decompression', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     const { origin } = await serve((_request, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
@@ -277,7 +277,7 @@ describe('bodies of answers', () => {
     expect([answer.body.length, answer.truncated]).toEqual([1_000_000, true]);
   });
 
-  it('an endless answer is cut at the bound, and its connection closed', async () => {
+  it('is cut at the limit if it is endless, and the connection is closed', async () => {
     let closed: () => void = () => {};
     const end = new Promise<void>((resolve) => {
       closed = resolve;
@@ -295,7 +295,7 @@ describe('bodies of answers', () => {
     await end;
   });
 
-  it('a success that stalls or breaks off in its body is a success, with what came', async () => {
+  it('is returned in part if it stalls or breaks off in a success', async () => {
     const { origin } = await serve((request, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('half', () => request.url === '/reset' && response.destroy());
@@ -307,7 +307,7 @@ describe('bodies of answers', () => {
     }
   });
 
-  it('a read whose body broke off is sent again; a later refusal does not take its success back', async () => {
+  it('is requested again for a read if it broke off, and a later refusal does not undo the success', async () => {
     const half = (response: ServerResponse) => {
       response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
     };

@@ -30,7 +30,7 @@ describe('a write that carries an entity tag', () => {
     api.rows.set('7', { id: '7', item: 'milk' });
     const refusal = refusalOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
     expect(refusal.code).toBe('operation_failed');
-    expect(refusal.message).toMatch(/412.*changed.*read it again/);
+    expect(refusal.message).toMatch(/412.*changed.*read the resource again/);
     expect(api.effects).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe('an unknown outcome', () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('delete_order', { id: '7', if_match: tag }));
-    expect(JSON.stringify(answer.result)).toMatch(/gone already/);
+    expect(JSON.stringify(answer.result)).toMatch(/no longer exists/);
     expect(api.effects).toBe(1);
   });
 });

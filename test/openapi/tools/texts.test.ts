@@ -29,7 +29,7 @@ test('what is refused is told in whole sentences, and once', async () => {
     );
   }
   expect(told(await call('post_mutual', {}))).toMatch(
-    /not supported: the scheme "mutual" \(mutual TLS\); where a header/,
+    /not supported: the scheme "mutual" \(mutual TLS\); if the API also accepts a header/,
   );
   expect(told(await call('get_broken', {}))).toMatch(
     /GET \/broken \(.*\) cannot be called: .*points to nothing in the document/,

@@ -85,7 +85,7 @@ describe('a tool of an operation', () => {
       parts(() => Promise.reject() as never),
     );
     expect(tool.description).toBe(
-      'Delete it\n\nDeprecated: prefer another tool where there is one.\n\n(DELETE /orders/{id})',
+      'Delete it\n\nDeprecated: prefer another tool if there is one.\n\n(DELETE /orders/{id})',
     );
   });
 });
@@ -169,6 +169,6 @@ describe('arguments by JSON Schema', () => {
   });
 
   test('cannot be checked by a schema that refers to nothing', () => {
-    expect(() => parser({ properties: { a: { $ref: '#/$defs/none' } } })).toThrow(/cannot be checked by/);
+    expect(() => parser({ properties: { a: { $ref: '#/$defs/none' } } })).toThrow(/cannot be used for validation/);
   });
 });

@@ -293,7 +293,7 @@ describe('writes of one thing', () => {
     api.drop = 1;
     const answer = resultOf(await call('delete_order', { id: '7' }));
     expect(answer.recovered).toBe('natural');
-    expect(JSON.stringify(answer.result)).toMatch(/gone already/);
+    expect(JSON.stringify(answer.result)).toMatch(/no longer exists/);
     expect(api.effects).toBe(1);
   });
 
