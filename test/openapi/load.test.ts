@@ -173,9 +173,7 @@ describe('where requests go', () => {
     await expect(load({ ...ordersDocument(), servers: [{ url: 'ftp://a.example' }] })).rejects.toThrow(
       /scheme.*--base-url/,
     );
-    await expect(load(ordersDocument(), { baseUrl: 'ftp://a.example' })).rejects.toThrow(
-      /absolute http or https URL/,
-    );
+    await expect(load(ordersDocument(), { baseUrl: 'ftp://a.example' })).rejects.toThrow(/absolute http or https URL/);
     const { listed } = await load(without, { baseUrl: 'https://api.example/v1', account: 'eu' });
     expect(listed[0]?.client?.configure({}).upstream).toEqual({
       origin: 'https://api.example/v1',
