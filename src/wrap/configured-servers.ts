@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type Cli, UsageError } from '../command/cli.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
 import { type McpServerConfig, wrapRulesOf } from './config.ts';
@@ -12,21 +13,25 @@ import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
-import { parseHeader, headersFromVariables as variableHeaders, withVariables } from './variables.ts';
+import { headersFromVariables, parseHeader, withVariables } from './variables.ts';
 
-/** What the command line says of the server besides where it is. */
+/** The options of a server on the command line. */
 export interface ServerChoice {
-  /** Names a server of the command line, in keys too. */
+  /** The server's name, which is part of every idempotency key. */
   readonly id?: string;
-  /** Tells two accounts at the server apart, in keys too. */
+  /** Distinguishes two accounts of the server. It is part of every idempotency key. */
   readonly account?: string;
-  /** The variable that holds the bearer token. */
+  /** The name of the variable that holds the bearer token. */
   readonly bearerEnv?: string;
-  /** `Name: value`. */
+  /** Headers in the form `Name: value`. */
   readonly header: readonly string[];
 }
 
-/** What is wrapped: what the command line names, else the configuration's `mcpServers`. @throws McpOnceError, UsageError */
+/**
+ * Returns the server of the command line, or else the servers of the configuration's `mcpServers`.
+ *
+ * @throws McpOnceError, UsageError
+ */
 export async function wrappedServers(
   cli: Cli,
   config: Config,
@@ -39,17 +44,17 @@ export async function wrappedServers(
     const enabled = Object.entries(mcpServersSection.of(config)).filter(([, { disabled }]) => disabled !== true);
     return Promise.all(enabled.map(([id, server]) => configured(cli, id, server)));
   }
-  // A path may hold a colon; what begins like another scheme is no command.
+  // Only `scheme://` marks a URL, because the path of a command may contain a colon.
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(first) && !isUrl(first)) {
-    throw new UsageError(`${JSON.stringify(first.slice(0, 100))} is no URL that begins with http:// or https://`);
+    throw new UsageError(`${JSON.stringify(first.slice(0, 100))} does not begin with http:// or https://`);
   }
   if (isUrl(first)) {
-    if (args.length > 0) throw new UsageError('after a URL nothing else may stand');
+    if (args.length > 0) throw new UsageError('a URL takes no further arguments');
     const headers = headersOf(cli, choice);
     return [await urlServer({ url: urlOf(first), headers, logins: loginsFolder(cli), ...named(choice) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
-    throw new UsageError('--bearer-env and --header are for a server at a URL');
+    throw new UsageError('--bearer-env and --header require a server at a URL');
   }
   const env = environmentFor(cli.environment);
   return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }))];
@@ -59,19 +64,25 @@ async function configured(cli: Cli, id: string, written: McpServerConfig): Promi
   const theirs = environmentFor(cli.environment);
   const server = withVariables(id, written, theirs);
   const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
-  const account = mcpOnce?.account === undefined ? {} : { account: mcpOnce.account };
+  const account = defined({ account: mcpOnce?.account });
   if (command === undefined) {
     const kinds = { http: 'streamable', 'streamable-http': 'streamable', sse: 'sse', stdio: undefined } as const;
-    const speaks = type === undefined ? undefined : kinds[type];
+    const protocol = type === undefined ? undefined : kinds[type];
     const logins = loginsFolder(cli);
-    const how = speaks === undefined ? {} : { speaks };
-    return urlServer({ id, url: urlOf(url), headers: checkedHeaders(headers), logins, ...account, ...how });
+    return urlServer({
+      id,
+      url: urlOf(url),
+      headers: checkedHeaders(headers),
+      logins,
+      ...account,
+      ...defined({ protocol }),
+    });
   }
   const whole = { ...theirs, ...env };
   return checked(() => commandServer({ id, command, args, env: whole, cwd: resolve(cwd), ...account }));
 }
 
-/** Each server's tools by its own rules, with one client for all of them. */
+/** Decides by its server's rules whether a tool is guarded. The tools of a server share one client. */
 export function guardsFor(
   config: Config,
   servers: readonly WrappedServer[],
@@ -92,7 +103,7 @@ export function guardsFor(
   };
 }
 
-/** Ours are no server's business (one is a secret), but for the one that finds circles. */
+/** Omits the variables of mcp-once, one of which is a secret. Only the one that detects circles is passed on. */
 function environmentFor(environment: Environment): Record<string, string> {
   const theirs = Object.entries(environment).filter((entry): entry is [string, string] => {
     const [name, value] = entry;
@@ -101,9 +112,9 @@ function environmentFor(environment: Environment): Record<string, string> {
   return Object.fromEntries(theirs);
 }
 
-/** @throws UsageError that never holds what the header or the variable says. */
+/** @throws UsageError without any header's or variable's value. */
 function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): Record<string, string> {
-  const headers: Record<string, string> = { ...variableHeaders(environment) };
+  const headers: Record<string, string> = { ...headersFromVariables(environment) };
   for (const each of header) {
     const [name, value] = parseHeader(each) ?? [];
     if (name === undefined || value === undefined) throw new UsageError('--header must be "Name: value"');
@@ -113,14 +124,15 @@ function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): R
   if (bearerEnv === undefined) return headers;
   const token = environment[bearerEnv];
   if (!token) throw new UsageError(`--bearer-env: the variable ${bearerEnv} is not set`);
-  if (!isHeader('Authorization', token)) throw new UsageError(`--bearer-env: ${bearerEnv} holds no token`);
+  if (!isHeader('Authorization', token))
+    throw new UsageError(`--bearer-env: the variable ${bearerEnv} does not hold a valid token`);
   return { ...headers, Authorization: `Bearer ${token}` };
 }
 
-/** @throws UsageError that never holds what a header says. */
+/** @throws UsageError without any header's value. */
 function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(headers)) {
-    if (!isHeader(name, value)) throw new UsageError(`the header ${name} cannot be sent`);
+    if (!isHeader(name, value)) throw new UsageError(`the header ${name} is not valid`);
   }
   return headers;
 }
@@ -136,9 +148,10 @@ function isHeader(name: string, value: string): boolean {
 
 /** @throws UsageError */
 function urlOf(text: string): string {
-  if (!URL.canParse(text) || !isUrl(text)) throw new UsageError('that is no URL that begins with http:// or https://');
+  if (!URL.canParse(text) || !isUrl(text))
+    throw new UsageError('the URL is not valid: it must begin with http:// or https://');
   const { username, password } = new URL(text);
-  if (username || password) throw new UsageError('a URL must hold no password: use --bearer-env or headers');
+  if (username || password) throw new UsageError('the URL must not contain a password: use --bearer-env or headers');
   return text;
 }
 
@@ -152,18 +165,18 @@ function checked(make: () => WrappedServer): WrappedServer {
 }
 
 function named({ id, account }: ServerChoice): { readonly id?: string; readonly account?: string } {
-  return { ...(id === undefined ? {} : { id }), ...(account === undefined ? {} : { account }) };
+  return defined({ id, account });
 }
 
-/** @throws UsageError for what is said in the configuration instead. */
+/** @throws UsageError for options that the configuration sets instead. */
 function refuseChoice({ id, account, bearerEnv, header }: ServerChoice): void {
   const given = { '--id': id, '--account': account, '--bearer-env': bearerEnv, '--header': header[0] };
   const first = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (first === undefined) return;
-  throw new UsageError(`${first} is for a server of the command line: set it in mcpServers`);
+  throw new UsageError(`${first} is for a server on the command line: set it in mcpServers instead`);
 }
 
-/** Beside the ledger, in the user's data directory. */
+/** The folder beside the ledger, in the user's data directory. */
 function loginsFolder({ environment }: Cli): string {
   return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'logins');
 }

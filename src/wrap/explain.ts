@@ -2,6 +2,7 @@ import { type Cli, exitCodes, plain } from '../command/cli.ts';
 import { tableOf } from '../command/table.ts';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import { wrapRulesOf } from './config.ts';
 import { listTools } from './list-tools.ts';
@@ -11,14 +12,14 @@ import type { Decision, McpTool, WrapRules } from './policy/types.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
 
-/** What `wrap --explain` is asked with besides its servers. */
+/** The options of `wrap --explain`. */
 export interface ExplainOptions {
   readonly json?: boolean;
-  /** How long each answer of a server may take, in ms. */
+  /** The time limit for each response of a server, in ms. */
   readonly answerMs: number;
 }
 
-/** Asks each server for its tools, in a connection of its own, and prints what is done with them. */
+/** Lists each server's tools, and prints which of them are guarded and why. */
 export function explainWrapped(
   cli: Cli,
   config: Config,
@@ -32,17 +33,18 @@ export function explainWrapped(
   return runWrapExplain(cli, explained, { json });
 }
 
-/** A server whose tools are to be explained. */
+/** A server whose tools are explained. */
 export interface ExplainedServer {
   readonly name: string;
   readonly rules: WrapRules;
-  /** All its tools, of all pages. */
+  /** Lists all its tools. */
   list(): Promise<readonly McpTool[]>;
 }
 
 /**
- * Prints what is done with each tool of wrapped servers, why, and where that is a guess. Calls no tool.
- * @returns 1 when a server could not be asked.
+ * Prints for each tool whether it is guarded, why, and a warning where that is a guess. Calls no tool.
+ *
+ * @returns 1 when a server could not list its tools.
  */
 export async function runWrapExplain(
   cli: Cli,
@@ -62,7 +64,7 @@ export async function runWrapExplain(
   else for (const each of explained) cli.print(textOf(each, servers.length > 1));
   const failed = asked.flatMap((each) => ('failed' in each ? [each] : []));
   for (const { server, failed: why } of failed) {
-    cli.tell(`mcp-once: ${plain(`${server.name} could not be asked for its tools: ${why}`)}`);
+    cli.tell(`mcp-once: ${plain(`${server.name}: cannot list its tools: ${why}`)}`);
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
@@ -90,8 +92,7 @@ function shownDecision(decision: Decision) {
     match,
     windowMs,
     recovery,
-    ...(identity ? { identity: identity.map(toPointer) } : {}),
-    ...(key ? { key: key.name } : {}),
+    ...defined({ identity: identity?.map(toPointer), key: key?.name }),
     because,
     why,
     warnings,
@@ -109,12 +110,12 @@ function textOf({ server, tools, warnings }: Explained, isNamed: boolean): strin
       `${each.because}: ${each.why}`,
     ];
   });
-  const doubts = tools.flatMap((each) => each.warnings.map((warning) => `${each.tool}: ${warning}`));
+  const toolWarnings = tools.flatMap((each) => each.warnings.map((warning) => `${each.tool}: ${warning}`));
   const guarded = tools.filter((each) => each.guarded).length;
   return [
     ...(isNamed ? [plain(server)] : []),
     tableOf(['TOOL', 'CALLS', 'REPEAT', 'RECOVERY', 'WHY'], rows),
     `${guarded} of ${tools.length} tools are guarded.`,
-    ...[...warnings, ...doubts].map((warning) => `warning: ${plain(warning)}`),
+    ...[...warnings, ...toolWarnings].map((warning) => `warning: ${plain(warning)}`),
   ].join('\n');
 }

@@ -1,48 +1,49 @@
 import { packageVersion } from '../command/cli.ts';
 import { systemClock, within } from '../core/clock.ts';
+import { isObject } from '../core/json.ts';
+import { methodNotFound } from '../server/jsonrpc-codes.ts';
 import type { McpTool } from './policy/types.ts';
 import { type Link, type OpenLink, ServerFault } from './relay/link.ts';
-import { isNotification, isObject, isRequest, type RpcId, type RpcMessage, type RpcParams } from './relay/message.ts';
+import { isNotification, isRequest, type RpcId, type RpcMessage, type RpcParams } from './relay/message.ts';
 
 const protocolVersion = '2025-11-25';
 const pagesMax = 1_000;
-/** JSON-RPC 2.0, section 5.1: method not found. */
-const methodNotFound = -32_601;
 
-/** A server to ask. */
+/** The server to list, and its time limit. */
 export interface ListingOptions {
   readonly open: OpenLink;
-  /** How long each answer may take, in ms. */
+  /** The time limit for each response, in ms. */
   readonly answerMs: number;
 }
 
 /**
- * All tools that a server lists, in a connection of its own that is closed again. Calls none of them.
- * @throws UpstreamFault, or an Error that says what the server did not answer.
+ * Lists all tools of a server over a connection that is closed afterwards. Calls no tool.
+ *
+ * @throws ServerFault, or an Error that names the missing response.
  */
 export async function listTools({ open, answerMs }: ListingOptions): Promise<readonly McpTool[]> {
-  const asking = new ListingClient(open, answerMs);
+  const client = new ListingClient(open, answerMs);
   try {
-    await asking.start();
+    await client.start();
     const clientInfo = { name: 'mcp-once', version: packageVersion() };
-    const { protocolVersion: agreed, capabilities } = await asking.ask('initialize', {
+    const { protocolVersion: agreed, capabilities } = await client.request('initialize', {
       protocolVersion,
       capabilities: {},
       clientInfo,
     });
-    await asking.begin(agreed);
-    return isObject(capabilities) && capabilities.tools === undefined ? [] : await pagesOf(asking);
+    await client.confirm(agreed);
+    return isObject(capabilities) && capabilities.tools === undefined ? [] : await readPages(client);
   } finally {
-    await asking.close();
+    await client.close();
   }
 }
 
-async function pagesOf(asking: ListingClient): Promise<readonly McpTool[]> {
+async function readPages(client: ListingClient): Promise<readonly McpTool[]> {
   const listed: McpTool[] = [];
   let cursor: unknown;
   for (let page = 0; page < pagesMax; page += 1) {
-    const { tools, nextCursor } = await asking.ask('tools/list', cursor === undefined ? {} : { cursor });
-    if (Array.isArray(tools)) listed.push(...tools.filter(isTool));
+    const { tools, nextCursor } = await client.request('tools/list', cursor === undefined ? {} : { cursor });
+    if (Array.isArray(tools)) listed.push(...tools.filter(isMcpTool));
     if (typeof nextCursor !== 'string') break;
     cursor = nextCursor;
   }
@@ -54,7 +55,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Requests to a server, one after the other, and refusals of what it asks itself. */
+/** A minimal client that sends one request after the other, and declines the server's own requests. */
 class ListingClient {
   readonly #link: Link;
   readonly #answerMs: number;
@@ -73,15 +74,15 @@ class ListingClient {
   }
 
   start(): Promise<void> {
-    return this.#bounded('be started', this.#link.start());
+    return this.#bounded('start', this.#link.start());
   }
 
-  async begin(agreed: unknown): Promise<void> {
-    this.#link.agreed(typeof agreed === 'string' ? agreed : protocolVersion);
+  async confirm(agreed: unknown): Promise<void> {
+    this.#link.setProtocolVersion(typeof agreed === 'string' ? agreed : protocolVersion);
     await this.#link.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
   }
 
-  async ask(method: string, params: RpcParams): Promise<Readonly<Record<string, unknown>>> {
+  async request(method: string, params: RpcParams): Promise<Readonly<Record<string, unknown>>> {
     if (this.#ended) throw this.#ended;
     this.#id += 1;
     const id = this.#id;
@@ -89,7 +90,7 @@ class ListingClient {
       this.#waiting.set(id, { resolve, reject });
     });
     try {
-      // Both at once: the answer may come, or the connection end, before the sending is told of.
+      // Both at once: the response may arrive, or the link may end, before `send` resolves.
       const sent = this.#link.send({ jsonrpc: '2.0', id, method, params });
       const [result] = await this.#bounded(`answer ${method}`, Promise.all([answered, sent]));
       return result;
@@ -104,7 +105,7 @@ class ListingClient {
 
   #bounded<T>(what: string, work: Promise<T>): Promise<T> {
     return within(systemClock, work, this.#answerMs, () => {
-      throw new Error(`it did not ${what} within ${this.#answerMs / 1_000} s`);
+      throw new Error(`the server did not ${what} within ${this.#answerMs / 1_000} s`);
     });
   }
 
@@ -112,7 +113,7 @@ class ListingClient {
     if (isNotification(message)) return;
     if (isRequest(message)) {
       const { id, method } = message;
-      const answer = method === 'ping' ? { result: {} } : { error: { code: methodNotFound, message: 'not offered' } };
+      const answer = method === 'ping' ? { result: {} } : { error: { code: methodNotFound, message: 'not supported' } };
       this.#link.send({ jsonrpc: '2.0', id, ...answer }).catch(() => undefined);
       return;
     }
@@ -120,7 +121,9 @@ class ListingClient {
     const waiting = this.#waiting.get(message.id);
     if (result) waiting?.resolve(result);
     else
-      waiting?.reject(new ServerFault('not_executed', `it answered with the error ${error?.code}: ${error?.message}`));
+      waiting?.reject(
+        new ServerFault('not_executed', `the server answered with the error ${error?.code}: ${error?.message}`),
+      );
   }
 
   #end(error: Error): void {
@@ -129,6 +132,6 @@ class ListingClient {
   }
 }
 
-function isTool(value: unknown): value is McpTool {
+function isMcpTool(value: unknown): value is McpTool {
   return isObject(value) && typeof value.name === 'string' && isObject(value.inputSchema);
 }

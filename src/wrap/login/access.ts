@@ -1,6 +1,7 @@
 import { auth, extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { describeError } from '../../core/errors.ts';
+import { defined } from '../../core/json.ts';
 import { ServerFault } from '../relay/link.ts';
 import type { CredentialFile } from './credential-file.ts';
 import { LoginRequired, OAuthSession } from './oauth-session.ts';
@@ -8,20 +9,21 @@ import { LoginRequired, OAuthSession } from './oauth-session.ts';
 type FetchFunction = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 export interface OAuthAccessOptions {
-  /** For messages. */
+  /** Names the server in messages. */
   readonly name: string;
   readonly server: URL;
   readonly file: CredentialFile;
-  /** The command that logs in. */
-  readonly remedy: string;
+  /** The command with which a person logs in. */
+  readonly loginCommand: string;
 }
 
-/** How long one answer of an authorization server may take, in ms. */
-const answerMs = 10_000;
+/** The time limit for a response of an authorization server, in ms. */
+const responseMs = 10_000;
+const expired = 'the login has expired';
 
 /**
- * The login of one server, as it is kept: its token goes with each request to that server and nowhere else, and
- * is renewed when the server takes it no longer. A request that was refused for its token is sent again, once.
+ * Adds the stored login to the requests to one server. The token goes to that server only. When the server rejects
+ * it, the token is renewed and the rejected request is sent once more.
  */
 export class OAuthAccess {
   readonly #options: OAuthAccessOptions;
@@ -33,7 +35,7 @@ export class OAuthAccess {
     this.#options = options;
   }
 
-  /** `fetch` with the login. @throws UpstreamFault when one is needed: nothing was executed. */
+  /** Wraps a `fetch` so that it sends the token. @throws ServerFault when a person must log in; nothing was executed. */
   wrapFetch(fetch: FetchFunction): FetchFunction {
     return async (url, init) => {
       if (new URL(url).origin !== this.#options.server.origin) return fetch(url, init);
@@ -45,7 +47,7 @@ export class OAuthAccess {
       const again = await fetch(url, withToken(init, renewed));
       if (again.status !== 401) return again;
       await again.body?.cancel();
-      throw this.#loginNeeded('it does not accept the login that was just renewed');
+      throw this.#loginRequired('the server does not accept the renewed login');
     };
   }
 
@@ -55,7 +57,7 @@ export class OAuthAccess {
     return this.#token;
   }
 
-  /** Once for all requests that were refused together. */
+  /** Renews the token once for all requests that were rejected together. */
   async #renewed(refused: string | undefined, response: Response): Promise<string> {
     if (this.#token !== undefined && this.#token !== refused) return this.#token;
     this.#renewing ??= this.#renew(refused, response).finally(() => {
@@ -70,39 +72,42 @@ export class OAuthAccess {
     const { resourceMetadataUrl } = extractWWWAuthenticateParams(response);
     return file.locked(async () => {
       const kept = await file.read();
-      // Another process has renewed it, or somebody has logged in.
+      // Another process has renewed the token, or a person has logged in.
       if (kept.tokens && kept.tokens.access_token !== refused) return kept.tokens.access_token;
-      if (!kept.tokens) throw this.#loginNeeded(refused === undefined ? 'it asks for a login' : 'its login is over');
-      if (kept.tokens.refresh_token === undefined) throw this.#loginNeeded('its login is over');
+      if (!kept.tokens) throw this.#loginRequired(refused === undefined ? 'the server requires a login' : expired);
+      if (kept.tokens.refresh_token === undefined) throw this.#loginRequired(expired);
       const session = new OAuthSession(kept, (credentials) => file.write(credentials));
       try {
         await auth(session, {
           serverUrl: server,
           fetchFn: briefFetch,
-          ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
+          ...defined({ resourceMetadataUrl }),
         });
       } catch (error) {
-        if (error instanceof LoginRequired) throw this.#loginNeeded(error.message);
-        throw new ServerFault('not_executed', `${name}: its login could not be renewed (${oauthReason(error)})`);
+        if (error instanceof LoginRequired) throw this.#loginRequired(error.message);
+        throw new ServerFault('not_executed', `${name}: the login could not be renewed (${oauthReason(error)})`);
       }
       const token = session.tokens()?.access_token;
-      if (token === undefined) throw this.#loginNeeded('its login is over');
+      if (token === undefined) throw this.#loginRequired(expired);
       return token;
     });
   }
 
-  #loginNeeded(why: string): ServerFault {
-    const { name, remedy } = this.#options;
-    return new ServerFault('not_executed', `${name}: ${why}. Run "${remedy}" in a terminal, or give it a token`);
+  #loginRequired(why: string): ServerFault {
+    const { name, loginCommand } = this.#options;
+    return new ServerFault(
+      'not_executed',
+      `${name}: ${why}. Run "${loginCommand}" in a terminal, or configure a token`,
+    );
   }
 }
 
-/** `fetch` for authorization servers. The SDK knows their errors by the class of the built-in answer. */
+/** `fetch` for authorization servers. It is the built-in one, because the SDK checks for the built-in `Response`. */
 export function briefFetch(url: string | URL, init?: RequestInit): Promise<Response> {
-  return fetch(url, { ...init, signal: AbortSignal.timeout(answerMs) });
+  return fetch(url, { ...init, signal: AbortSignal.timeout(responseMs) });
 }
 
-/** Why an authorization server did not do what it was asked: its error code, never what else it said. */
+/** Returns the error code of an authorization server, and never its other text. */
 export function oauthReason(error: unknown): string {
   if (!(error instanceof OAuthError)) return describeError(error);
   return /^[\w-]{1,64}$/.test(error.errorCode) ? error.errorCode : 'an error';

@@ -3,19 +3,23 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { McpOnceError } from '../../core/errors.ts';
 
-/** What the browser must bring. */
+/** The callback that a login expects. */
 interface ExpectedCallback {
   readonly state: string;
-  /** Who answers, where that is known (RFC 9207). */
+  /** The authorization server, where it is known (RFC 9207). */
   issuer(): string | undefined;
-  /** How long it is waited for, in ms. */
+  /** The time limit, in ms. */
   readonly boundMs: number;
 }
 
-/** Where a browser comes back to after a login. */
+/** Receives the browser after a login. */
 export interface BrowserListener {
   readonly url: string;
-  /** The authorization code: to be asked for before the browser is sent away. @throws McpOnceError when the login was refused, or nobody came. */
+  /**
+   * Waits for the authorization code. Call it before the browser opens the login page.
+   *
+   * @throws McpOnceError when the login was refused, or the browser did not come back in time.
+   */
   code(expected: ExpectedCallback): Promise<string>;
   close(): void;
 }
@@ -23,8 +27,9 @@ export interface BrowserListener {
 const path = '/callback';
 
 /**
- * Listens on 127.0.0.1 (RFC 8252, 7.3) on a free port, or where a client that is registered already did.
- * @param registered the places that it is registered with.
+ * Listens on 127.0.0.1 (RFC 8252, 7.3): on the port that the client is registered with, or on a free one.
+ *
+ * @param registered the redirect URIs of the registered client.
  */
 export async function listenForBrowser(registered: readonly string[] = []): Promise<BrowserListener> {
   const server = createServer();
@@ -42,7 +47,7 @@ export async function listenForBrowser(registered: readonly string[] = []): Prom
 async function listen(server: Server, wanted: number): Promise<number> {
   for (const port of wanted === 0 ? [0] : [wanted, 0]) {
     server.listen(port, '127.0.0.1');
-    // Somebody else may have the port now: then the client is registered anew.
+    // Another program may use the port. The client then registers again.
     const isListening = await once(server, 'listening').then(
       () => true,
       () => false,
@@ -50,7 +55,7 @@ async function listen(server: Server, wanted: number): Promise<number> {
     const address = server.address();
     if (isListening && address !== null && typeof address === 'object') return address.port;
   }
-  throw new McpOnceError('upstream_unavailable', 'no port of 127.0.0.1 is free for the browser to come back to');
+  throw new McpOnceError('upstream_unavailable', 'no port of 127.0.0.1 is free for the login callback');
 }
 
 function portOf(registered: readonly string[]): number {
@@ -66,32 +71,36 @@ function codeFrom(server: Server, expected: ExpectedCallback): Promise<string> {
     };
     const bound = setTimeout(() => fail('the browser did not come back in time'), expected.boundMs).unref();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const answer = answerIn(request, expected);
-      if (answer === undefined) {
-        end(response, 400, 'This is not the answer to the login that mcp-once has asked for. Nothing was done.');
-      } else if ('error' in answer) {
-        end(response, 400, 'The login was refused. You may close this page.');
-        fail(`the login was refused (${answer.error})`);
+      const callback = callbackIn(request, expected);
+      if (callback === undefined) {
+        end(response, 400, 'This page does not belong to a login that mcp-once has started. Nothing was done.');
+      } else if ('error' in callback) {
+        end(response, 400, 'The login was refused. You can close this page.');
+        fail(`the login was refused (${callback.error})`);
       } else {
-        end(response, 200, 'mcp-once has the answer; the terminal says whether the login worked. Close this page.');
+        end(
+          response,
+          200,
+          'mcp-once has received the response. See the terminal for the result. You can close this page.',
+        );
         clearTimeout(bound);
-        resolve(answer.code);
+        resolve(callback.code);
       }
     });
   });
 }
 
-type BrowserAnswer = { readonly code: string } | { readonly error: string };
+type LoginCallback = { readonly code: string } | { readonly error: string };
 
-/** Undefined where it answers nothing that was asked: any page can send a browser here. */
-function answerIn({ url, method }: IncomingMessage, { state, issuer }: ExpectedCallback): BrowserAnswer | undefined {
+/** Reads the callback in a request; undefined for other requests, because any page can send a browser here. */
+function callbackIn({ url, method }: IncomingMessage, { state, issuer }: ExpectedCallback): LoginCallback | undefined {
   const asked = `http://127.0.0.1${url}`;
   if (method !== 'GET' || !URL.canParse(asked)) return undefined;
   const { pathname, searchParams } = new URL(asked);
   if (pathname !== path || !isSame(searchParams.get('state') ?? '', state)) return undefined;
   const by = searchParams.get('iss');
   const known = issuer();
-  if (by !== null && known !== undefined && by !== known) return { error: 'another server has answered' };
+  if (by !== null && known !== undefined && by !== known) return { error: 'the response comes from another server' };
   const code = searchParams.get('code');
   if (code) return { code };
   const error = searchParams.get('error') ?? '';

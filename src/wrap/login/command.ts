@@ -3,37 +3,37 @@ import { type Cli, exitCodes, plain, refuse } from '../../command/cli.ts';
 import type { WrappedServer } from '../relay/relay.ts';
 import type { LoginPrompt } from './log-in.ts';
 
-/** What `wrap --login` is asked with besides its servers. */
+/** The options of `wrap --login`. */
 export interface LoginOptions {
-  /** False: the page is only named, and opened by the person. */
+  /** Whether to open the login page. If false, the command only prints its URL. */
   readonly browser: boolean;
 }
 
-/** Logs a person in to each server at a URL that asks for it. @throws McpOnceError */
+/** Logs a person in to each server at a URL that requires it. @throws McpOnceError */
 export async function loginToWrapped(
   cli: Cli,
   servers: readonly WrappedServer[],
   options: LoginOptions,
 ): Promise<number> {
-  const interaction = interactionOf(cli, options);
+  const prompt = loginPromptOf(cli, options);
   const atUrls = servers.flatMap(({ name, login }) => (login === undefined ? [] : [{ name, login }]));
   if (atUrls.length === 0) {
-    refuse('No server asks for a login: it is for a server at a URL that was given no token. Nothing was done.');
+    refuse('No server can use a login. --login is for a server at a URL without a token. Nothing was done.');
   }
   for (const { name, login } of atUrls) {
-    const isLoggedIn = await login.logIn(interaction);
+    const isLoggedIn = await login.logIn(prompt);
     cli.tell(
       plain(
         isLoggedIn
-          ? `${name}: logged in. The login is kept in the user's data directory.`
-          : `${name}: asks for no login. Nothing was kept.`,
+          ? `${name}: logged in. The login is stored in the user's data directory.`
+          : `${name}: the server requires no login. Nothing was stored.`,
       ),
     );
   }
   return exitCodes.ok;
 }
 
-/** Before servers are wrapped: where a person sits at the terminal, who has not logged in yet. */
+/** Logs a person at a terminal in to each server that has no stored login. */
 export async function loginWherePossible(
   cli: Cli,
   servers: readonly WrappedServer[],
@@ -42,11 +42,11 @@ export async function loginWherePossible(
   if (!cli.isTerminal) return;
   for (const { login } of servers) {
     if (login === undefined || (await login.isKept())) continue;
-    await login.logIn(interactionOf(cli, options));
+    await login.logIn(loginPromptOf(cli, options));
   }
 }
 
-function interactionOf(cli: Cli, { browser }: LoginOptions): LoginPrompt {
+function loginPromptOf(cli: Cli, { browser }: LoginOptions): LoginPrompt {
   return {
     tell: (text) => cli.tell(`mcp-once: ${plain(text)}`),
     open: (url) => {
@@ -55,7 +55,7 @@ function interactionOf(cli: Cli, { browser }: LoginOptions): LoginPrompt {
   };
 }
 
-/** With no shell in between, which would read what the address says. What does not work is done by hand. */
+/** Opens a page without a shell, which would interpret the address. On failure, the person opens it by hand. */
 function openInBrowser(address: string): void {
   const [command, args] = openerOf(process.platform, address);
   const child = spawn(command, args, { stdio: 'ignore', detached: true });
@@ -63,13 +63,13 @@ function openInBrowser(address: string): void {
   child.unref();
 }
 
-/** The platform's own opener. */
+/** Returns the platform's command for opening a URL. */
 export function openerOf(platform: NodeJS.Platform, address: string): [command: string, args: string[]] {
   switch (platform) {
     case 'darwin':
       return ['open', [address]];
     case 'win32':
-      // What `start` does, which is a word of cmd's own, without cmd: it would run what stands after an &.
+      // Like `start`, but without cmd, which would execute the text after an &.
       return ['rundll32.exe', ['url.dll,FileProtocolHandler', address]];
     default:
       return ['xdg-open', [address]];

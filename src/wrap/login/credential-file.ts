@@ -7,26 +7,26 @@ import { z } from 'zod';
 import { isErrnoException } from '../../core/errors.ts';
 
 const credentialsSchema = z.object({
-  /** As it registered itself with the authorization server. */
+  /** The client's registration with the authorization server. */
   client: OAuthClientInformationFullSchema.optional(),
   tokens: OAuthTokensSchema.optional(),
 });
 
-/** What one login left behind. */
+/** The stored results of one login. */
 export type Credentials = z.infer<typeof credentialsSchema>;
 
-/** How often a lock that is held is asked for again, in ms, and how long at the most. */
+/** How often and how long a process tries to take a lock, in ms. */
 const lockPollMs = 50;
 const lockWaitMs = 40_000;
-/** A lock that was not given back within this time was left by a process that has ended, in ms. */
+/** An older lock was left behind by a process that has ended, in ms. */
 const lockStaleMs = 35_000;
 
-/** Where the login of one server and account is kept: a file that only its user may read. */
+/** The file with the login of one server and account. Only its user may read it. */
 export class CredentialFile {
   readonly #folder: string;
   readonly #path: string;
 
-  /** @param server its URL; the query, which may hold a secret, is no part of the name. */
+  /** @param server the server's URL. The file name omits its query, which may hold a secret. */
   constructor(folder: string, server: URL, account: string) {
     const named = createHash('sha256').update(JSON.stringify([server.origin, server.pathname, account]));
     const host = server.host.replace(/[^\w.-]/g, '_').slice(0, 100);
@@ -34,7 +34,7 @@ export class CredentialFile {
     this.#path = join(folder, `${host}-${named.digest('hex').slice(0, 16)}.json`);
   }
 
-  /** What is kept; nothing where there is no file, or one that cannot be used. */
+  /** Reads the credentials. Returns empty ones when the file is missing or invalid. */
   async read(): Promise<Credentials> {
     try {
       return credentialsSchema.parse(JSON.parse(await readFile(this.#path, 'utf8')));
@@ -43,7 +43,7 @@ export class CredentialFile {
     }
   }
 
-  /** Replaces what is kept, in one step. @throws when it cannot be written. */
+  /** Replaces the credentials atomically. @throws when the file cannot be written. */
   async write(credentials: Credentials): Promise<void> {
     await this.#makeFolder();
     const temporary = `${this.#path}.${randomUUID()}.tmp`;
@@ -62,14 +62,14 @@ export class CredentialFile {
   }
 
   /**
-   * Works while no other process does: a refresh token that two of them use at once may end the login
-   * (RFC 9700, 4.14.2). Bounded: a lock that is not given back is taken.
+   * Runs `work` in one process at a time. Two processes that use a refresh token at once may end the login
+   * (RFC 9700, 4.14.2). The wait is bounded: after it, `work` runs without the lock.
    */
   async locked<T>(work: () => Promise<T>): Promise<T> {
     await this.#makeFolder();
     const lock = `${this.#path}.lock`;
     const deadlineMs = performance.now() + lockWaitMs;
-    while (!(await isTaken(lock)) && performance.now() < deadlineMs) await sleep(lockPollMs);
+    while (!(await tryLock(lock)) && performance.now() < deadlineMs) await sleep(lockPollMs);
     try {
       return await work();
     } finally {
@@ -83,8 +83,8 @@ export class CredentialFile {
   }
 }
 
-/** Takes the lock, where nobody holds it. */
-async function isTaken(lock: string): Promise<boolean> {
+/** Tries to take the lock, and removes one that was left behind. @returns true when this process holds it. */
+async function tryLock(lock: string): Promise<boolean> {
   try {
     await (await open(lock, 'wx', 0o600)).close();
     return true;

@@ -5,45 +5,47 @@ import {
   extractWWWAuthenticateParams,
 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { McpOnceError } from '../../core/errors.ts';
+import { defined } from '../../core/json.ts';
 import { briefFetch, oauthReason } from './access.ts';
 import { listenForBrowser } from './browser-listener.ts';
 import type { CredentialFile } from './credential-file.ts';
 import { type LoginBrowser, OAuthSession } from './oauth-session.ts';
 
-/** What a person is asked by. */
+/** How a person is asked to log in. */
 export interface LoginPrompt {
-  /** Tells the person something. */
+  /** Shows the person a text. */
   tell(text: string): void;
-  /** Opens a page in the person's browser, or does nothing where that is not wanted. */
+  /** Opens a page in the person's browser, unless the person opens it by hand. */
   open(url: URL): void;
 }
 
-/** Which server somebody logs in to. */
+/** The server to log in to. */
 export interface LoginTarget {
-  /** For messages. */
+  /** Names the server in messages. */
   readonly name: string;
   readonly server: URL;
-  /** Besides the login. */
+  /** Headers to send besides the login. */
   readonly headers: Readonly<Record<string, string>>;
   readonly file: CredentialFile;
 }
 
-/** What a server asks for before it answers. */
+/** The authorization that a server requires. */
 interface Challenge {
   readonly resourceMetadataUrl?: URL;
   readonly scope?: string;
 }
 
-/** How long a person may take, in ms. */
+/** The time limit for a person to log in, in ms. */
 const personMs = 5 * 60_000;
 const sessionHeader = 'mcp-session-id';
 
 /**
- * Logs a person in by the browser (MCP 2025-11-25, authorization: OAuth 2.1 with PKCE) and keeps the login.
- * @returns false where the server asks for none; then nothing is kept.
- * @throws McpOnceError `upstream_unavailable` that says why there is no login.
+ * Logs a person in with the browser (MCP 2025-11-25, authorization: OAuth 2.1 with PKCE) and stores the login.
+ *
+ * @returns false when the server requires no login. Nothing is stored then.
+ * @throws McpOnceError `upstream_unavailable` with the reason of the failure.
  */
-export async function logIn(target: LoginTarget, interaction: LoginPrompt): Promise<boolean> {
+export async function logIn(target: LoginTarget, prompt: LoginPrompt): Promise<boolean> {
   const { name, server, file } = target;
   const challenge = await challengeOf(target);
   if (challenge === undefined) return false;
@@ -53,16 +55,16 @@ export async function logIn(target: LoginTarget, interaction: LoginPrompt): Prom
     const person: LoginBrowser = {
       redirectUrl: browser.url,
       state: randomBytes(32).toString('base64url'),
-      open: (url) => show(url, target, interaction),
+      open: (url) => show(url, target, prompt),
     };
     const session = new OAuthSession(
-      client ? { client } : {},
+      defined({ client }),
       (credentials) => file.locked(() => file.write(credentials)),
       person,
     );
     const asked = { serverUrl: server, fetchFn: briefFetch, ...challenge };
     const coming = browser.code({ state: person.state, issuer: () => session.issuer, boundMs: personMs });
-    // Where the login cannot even begin, nobody waits for it.
+    // If the login cannot begin, this promise rejects unobserved.
     coming.catch(() => undefined);
     await auth(session, asked);
     await auth(session, { ...asked, authorizationCode: await coming });
@@ -77,13 +79,13 @@ export async function logIn(target: LoginTarget, interaction: LoginPrompt): Prom
 function show(url: URL, { name }: LoginTarget, { tell, open }: LoginPrompt): void {
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) {
-    throw loginFailure(name, 'its login page is not one of https');
+    throw loginFailure(name, 'the login page does not use https');
   }
   tell(`To log in to ${name}, open this page in a browser: ${url.href}`);
   open(url);
 }
 
-/** What the server asks for, without any login; undefined where it asks for nothing. */
+/** Sends a request without a login. Returns the authorization that the server requires, or undefined for none. */
 async function challengeOf({ name, server, headers }: LoginTarget): Promise<Challenge | undefined> {
   try {
     for (const send of [post, get]) {
@@ -91,17 +93,14 @@ async function challengeOf({ name, server, headers }: LoginTarget): Promise<Chal
       await response.body?.cancel();
       if (response.status === 401) {
         const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(response);
-        return {
-          ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
-          ...(scope === undefined ? {} : { scope }),
-        };
+        return defined({ resourceMetadataUrl, scope });
       }
       if (response.ok) break;
     }
   } catch (error) {
     throw loginFailure(name, oauthReason(error));
   }
-  // A server may ask only when a tool is called; it then says so beforehand (RFC 9728).
+  // A server may require a login for tool calls only. It announces that in its metadata (RFC 9728).
   const announces = await discoverOAuthProtectedResourceMetadata(server, {}, briefFetch).catch(() => undefined);
   return announces === undefined ? undefined : {};
 }
@@ -129,5 +128,5 @@ function get(server: URL, headers: LoginTarget['headers']): Promise<Response> {
 
 function loginFailure(name: string, why: string): McpOnceError {
   if (why.startsWith(`${name}: `)) return new McpOnceError('upstream_unavailable', why);
-  return new McpOnceError('upstream_unavailable', `${name}: nobody was logged in: ${why}. Try again.`);
+  return new McpOnceError('upstream_unavailable', `${name}: login failed: ${why}. Try again.`);
 }

@@ -4,21 +4,22 @@ import type {
   OAuthClientMetadata,
   OAuthTokens,
 } from '@modelcontextprotocol/sdk/shared/auth.js';
+import { defined } from '../../core/json.ts';
 import type { Credentials } from './credential-file.ts';
 
-/** How a person can be asked; absent where nobody can. */
+/** The browser of the person who logs in. */
 export interface LoginBrowser {
-  /** Where the browser comes back to: on this machine. */
+  /** The URL on this machine to which the browser returns. */
   readonly redirectUrl: string;
   readonly state: string;
-  /** Sends the browser there. */
+  /** Opens the login page. */
   open(url: URL): void;
 }
 
-/** A login is needed, and there is nobody to log in. */
+/** A login is required, and no person is there to log in. */
 export class LoginRequired extends Error {}
 
-/** One run of the SDK's `auth`: a login, or the renewal of one. What comes of it is in `credentials`. */
+/** Provides the SDK's `auth` with what it needs for one login or one renewal. */
 export class OAuthSession implements OAuthClientProvider {
   readonly #person: LoginBrowser | undefined;
   readonly #save: (credentials: Credentials) => Promise<void>;
@@ -27,18 +28,18 @@ export class OAuthSession implements OAuthClientProvider {
   #verifier = '';
   #discovery: OAuthDiscoveryState | undefined;
 
-  /** @param save told each time that there is something new to keep. */
+  /** @param save called with the credentials after each change. */
   constructor(kept: Credentials, save: (credentials: Credentials) => Promise<void>, person?: LoginBrowser) {
     const { client } = kept;
     this.#person = person;
     this.#save = save;
-    // A client is registered with the place that the browser comes back to, which has a port of its own.
+    // A client is registered with its redirect URI, which contains the port.
     if (person === undefined || client?.redirect_uris.includes(person.redirectUrl)) this.#client = client;
     this.#tokens = kept.tokens;
   }
 
   get redirectUrl(): string {
-    // Without one the SDK takes the client for a program that needs no person.
+    // Without a URL, the SDK would use a grant for programs without a person.
     return this.#person?.redirectUrl ?? 'http://127.0.0.1/callback';
   }
 
@@ -61,7 +62,7 @@ export class OAuthSession implements OAuthClientProvider {
   }
 
   clientInformation(): OAuthClientInformationMixed | undefined {
-    if (this.#client === undefined && this.#person === undefined) throw new LoginRequired('its login is over');
+    if (this.#client === undefined && this.#person === undefined) throw new LoginRequired('the login has expired');
     return this.#client;
   }
 
@@ -70,7 +71,7 @@ export class OAuthSession implements OAuthClientProvider {
     await this.#keep();
   }
 
-  /** A person who logs in does not want the last login renewed. */
+  /** Returns no tokens during a login, because the SDK would renew them instead. */
   tokens(): OAuthTokens | undefined {
     return this.#person === undefined ? this.#tokens : undefined;
   }
@@ -82,8 +83,8 @@ export class OAuthSession implements OAuthClientProvider {
 
   redirectToAuthorization(url: URL): void {
     if (this.#person) this.#person.open(url);
-    // What was refused is gone by now; what is still there could not be used for now.
-    else throw new LoginRequired(this.#tokens ? 'its login cannot be renewed at the moment' : 'its login is over');
+    // The SDK has removed rejected tokens by now. Tokens that are left may work later.
+    else throw new LoginRequired(this.#tokens ? 'the login cannot be renewed at the moment' : 'the login has expired');
   }
 
   saveCodeVerifier(verifier: string): void {
@@ -94,7 +95,7 @@ export class OAuthSession implements OAuthClientProvider {
     return this.#verifier;
   }
 
-  /** Within one run the code goes to the very server that was asked for it. */
+  /** Remembers the authorization server, so that the code goes to the server that issued it. */
   saveDiscoveryState(state: OAuthDiscoveryState): void {
     this.#discovery = state;
   }
@@ -113,6 +114,6 @@ export class OAuthSession implements OAuthClientProvider {
   #keep(): Promise<void> {
     const client = this.#client;
     const tokens = this.#tokens;
-    return this.#save({ ...(client ? { client } : {}), ...(tokens ? { tokens } : {}) });
+    return this.#save(defined({ client, tokens }));
   }
 }

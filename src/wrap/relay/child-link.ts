@@ -1,26 +1,25 @@
-import { type ChildProcess, spawn as posixSpawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../core/errors.ts';
 import { type Line, LineReader } from '../../server/lines.ts';
-import { endProcess, windowsSpawn } from './child-process.ts';
 import { LineExcerpt, responseIdIn } from './line-excerpt.ts';
 import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
 import { messageOf, type RpcId, type RpcMessage } from './message.ts';
 
 export interface ChildOptions {
-  /** For messages. */
+  /** Names the server in messages. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   /** The whole environment of the process. */
   readonly env: Readonly<Record<string, string>>;
-  /** Default: this process's own. */
+  /** @defaultValue the working directory of this process */
   readonly cwd?: string;
-  /** The longest message that is read, in bytes. Default 64 MiB. */
+  /** The longest message that is read, in bytes. @defaultValue 64 MiB */
   readonly messageBytesMax?: number;
 }
 
-/** A line that the process has not taken. */
+/** A line that is not written yet. */
 interface Unwritten {
   readonly line: string;
   readonly maySend: MaySend | undefined;
@@ -28,18 +27,18 @@ interface Unwritten {
   readonly reject: (fault: ServerFault) => void;
 }
 
-/** How long a process may take to end by itself, and then after SIGTERM, in ms. */
-const endMs = 2_000;
-/** How long what a dead process has left in its stdout may take to be read, in ms. */
+/** The time limit for a process to end by itself, and then again after SIGTERM, in ms. */
+const graceMs = 2_000;
+/** How long stdout is read after the process has ended, in ms. */
 const leftoverMs = 1_000;
-/** More than this, written and not yet taken by the process, and it does not read any more; in characters. */
+/** A process that has not read this much of its stdin is taken to read no more, in characters. */
 const unreadCharsMax = 64 * 1024 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * An MCP server's process, one JSON-RPC message a line on its stdin and stdout (MCP 2025-11-25, transports,
- * stdio); its stderr goes to ours. Not the SDK's transport: that one copies what it holds with each chunk,
- * refuses what its schemas do not know, and tells neither failed writes nor how the process ended.
+ * Runs an MCP server as a process, with one JSON-RPC message per line on stdin and stdout (MCP 2025-11-25,
+ * transports, stdio). Its stderr goes to ours. The SDK's transport does not fit: it copies its buffer with each chunk,
+ * refuses messages that its schemas do not know, and reports neither failed writes nor how the process ended.
  */
 export class ChildLink implements Link {
   readonly #options: ChildOptions;
@@ -47,12 +46,12 @@ export class ChildLink implements Link {
   readonly #lines: LineReader;
   readonly #bytesMax: number;
   #child: ChildProcess | undefined;
-  readonly #ends = new LineExcerpt();
-  #isOverBound = false;
+  readonly #excerpt = new LineExcerpt();
+  #isOversized = false;
   #isClosing = false;
   #hasEnded = false;
-  #odd = 0;
-  #how = 'it ended';
+  #invalidLines = 0;
+  #endReason = 'the process ended';
   readonly #unwritten: Unwritten[] = [];
   #unwrittenChars = 0;
   #isWriting = false;
@@ -66,15 +65,15 @@ export class ChildLink implements Link {
 
   async start(): Promise<void> {
     const { name, command, args, env, cwd } = this.#options;
-    const spawn = process.platform === 'win32' ? await windowsSpawn() : posixSpawn;
+    const start = process.platform === 'win32' ? await loadWindowsSpawn() : spawn;
     return new Promise((resolve, reject) => {
       const failed = (error: unknown): void => {
         const missing = isErrnoException(error) && error.code === 'ENOENT';
-        const why = missing ? 'its command is not found (or its folder is not there)' : describeError(error);
+        const why = missing ? 'its command or its working directory does not exist' : describeError(error);
         reject(new ServerFault('not_executed', `${name} cannot be started: ${why}`, { cause: error }));
       };
       try {
-        const child = spawn(command, [...args], { env, cwd, stdio: ['pipe', 'pipe', 'inherit'], windowsHide: true });
+        const child = start(command, [...args], { env, cwd, stdio: ['pipe', 'pipe', 'inherit'], windowsHide: true });
         this.#child = child;
         child.once('spawn', resolve);
         child.on('error', failed);
@@ -92,7 +91,7 @@ export class ChildLink implements Link {
       return Promise.reject(new ServerFault('not_executed', `${name} is not running`));
     }
     if (this.#unwrittenChars > unreadCharsMax) {
-      return Promise.reject(new ServerFault('not_executed', `${name} does not read what it is sent`));
+      return Promise.reject(new ServerFault('not_executed', `${name} does not read its stdin`));
     }
     return new Promise((resolve, reject) => {
       const line = `${JSON.stringify(message)}\n`;
@@ -102,7 +101,7 @@ export class ChildLink implements Link {
     });
   }
 
-  /** One line at a time: Node writes those that wait as one, and fails them all where only the last was not taken. */
+  /** Writes one line at a time. Node joins waiting lines, and would fail all of them when only the last one failed. */
   #writeNext(stdin: Writable): void {
     const next = this.#isWriting ? undefined : this.#unwritten.shift();
     if (!next) return;
@@ -117,17 +116,17 @@ export class ChildLink implements Link {
       this.#isWriting = false;
       this.#unwrittenChars -= next.line.length;
       const { name } = this.#options;
-      // A line that was not written whole is none.
-      if (error) next.reject(new ServerFault('not_executed', `${name} takes no more input`, { cause: error }));
+      // The server ignores a line that was not written completely.
+      if (error) next.reject(new ServerFault('not_executed', `${name} accepts no more input`, { cause: error }));
       else next.resolve();
       this.#writeNext(stdin);
     });
   }
 
-  agreed(): void {}
+  setProtocolVersion(): void {}
 
-  setReading(on: boolean): void {
-    if (on) this.#child?.stdout?.resume();
+  setReading(isOn: boolean): void {
+    if (isOn) this.#child?.stdout?.resume();
     else this.#child?.stdout?.pause();
   }
 
@@ -140,9 +139,9 @@ export class ChildLink implements Link {
     });
     child.stdin?.end();
     child.stdout?.resume();
-    if (await isWithin(exited, endMs)) return;
+    if (await isWithin(exited, graceMs)) return;
     endProcess(child, 'SIGTERM');
-    if (await isWithin(exited, endMs)) return;
+    if (await isWithin(exited, graceMs)) return;
     endProcess(child, 'SIGKILL');
   }
 
@@ -151,8 +150,9 @@ export class ChildLink implements Link {
     child.stdout?.on('error', (error) => this.#events.warning(`reading: ${describeError(error)}`));
     child.stdout?.on('data', this.#receive);
     child.once('exit', (code, signal) => {
-      this.#how = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
-      // A process of its own may hold its stdout open for ever.
+      this.#endReason =
+        signal === null ? `the process ended with exit code ${code}` : `the process was ended by ${signal}`;
+      // A child of the process may keep stdout open.
       setTimeout(this.#end, leftoverMs).unref();
     });
     child.once('close', this.#end);
@@ -163,18 +163,18 @@ export class ChildLink implements Link {
     this.#hasEnded = true;
     this.#child?.stdout?.destroy();
     this.#child?.stdin?.destroy();
-    if (!this.#isClosing) this.#events.closed(this.#how);
+    if (!this.#isClosing) this.#events.closed(this.#endReason);
   };
 
   readonly #receive = (chunk: Buffer): void => {
     if (this.#isClosing || this.#hasEnded) return;
-    for (const line of this.#lines.push(chunk)) this.#take(line);
-    this.#noteEnds(chunk);
+    for (const line of this.#lines.push(chunk)) this.#takeLine(line);
+    this.#noteExcerpt(chunk);
   };
 
-  #take(line: Line): void {
+  #takeLine(line: Line): void {
     if (line.type === 'over_bound') {
-      this.#isOverBound = true;
+      this.#isOversized = true;
       return;
     }
     let value: unknown;
@@ -183,36 +183,37 @@ export class ChildLink implements Link {
     } catch {
       value = undefined;
     }
-    // Older versions of MCP have batches (2025-03-26).
+    // MCP 2025-03-26 has batches.
     for (const each of Array.isArray(value) ? value : [value]) {
       const message = messageOf(each);
       if (message) this.#events.message(message);
-      else this.#tellOdd(line.bytes.length);
+      else this.#warnInvalidLine(line.bytes.length);
     }
   }
 
-  /** Never what it says: it may hold anything. */
-  #tellOdd(bytes: number): void {
-    this.#odd += 1;
-    if (this.#odd <= 10) this.#events.warning(`a line of ${bytes} bytes on its stdout is no message, and is left out`);
+  /** Logs the length only: the line may hold secrets. */
+  #warnInvalidLine(bytes: number): void {
+    this.#invalidLines += 1;
+    if (this.#invalidLines <= 10)
+      this.#events.warning(`ignored a line of ${bytes} bytes on stdout that is not a JSON-RPC message`);
   }
 
-  #noteEnds(chunk: Buffer): void {
-    const ended = this.#ends.push(chunk);
-    if (ended === undefined || !this.#isOverBound) return;
-    this.#isOverBound = false;
-    this.#overBound(responseIdIn(ended));
+  #noteExcerpt(chunk: Buffer): void {
+    const ended = this.#excerpt.push(chunk);
+    if (ended === undefined || !this.#isOversized) return;
+    this.#isOversized = false;
+    this.#rejectOversized(responseIdIn(ended));
   }
 
-  #overBound(id: RpcId | undefined): void {
+  #rejectOversized(id: RpcId | undefined): void {
     const { name } = this.#options;
-    const what = `its answer has more than the ${this.#bytesMax} bytes that are read`;
+    const what = `the response is longer than ${this.#bytesMax} bytes`;
     if (id !== undefined) {
       this.#events.lost(id, new ServerFault('unknown', `${name}: ${what}`));
       return;
     }
-    // Somebody waits for it, and nobody knows who: ended, and begun again.
-    this.#how = `it was ended: a message has more than the ${this.#bytesMax} bytes that are read`;
+    // The request of this response is unknown, so the process is restarted to fail all open requests.
+    this.#endReason = `a message is longer than ${this.#bytesMax} bytes`;
     if (this.#child) endProcess(this.#child, 'SIGKILL');
     this.#end();
   }
@@ -226,4 +227,19 @@ function isWithin(done: Promise<void>, boundMs: number): Promise<boolean> {
       resolve(true);
     });
   });
+}
+
+/** Loads a `spawn` for Windows, where most commands (`npx`) are scripts that only `cmd` can start. */
+async function loadWindowsSpawn(): Promise<typeof spawn> {
+  return (await import('cross-spawn')).spawn;
+}
+
+/** Ends a process. Windows has no signals, and the children of `cmd` would survive it, so all of them are ended. */
+function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (process.platform !== 'win32' || child.pid === undefined) {
+    child.kill(signal);
+    return;
+  }
+  const ending = spawn('taskkill', ['/pid', String(child.pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
+  ending.on('error', () => child.kill());
 }

@@ -4,21 +4,21 @@ import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import type { RpcMessage } from './message.ts';
 
-/** So many messages that the client has not taken yet, and upstreams are not read any more. */
-const unsentMax = 256;
+/** With this many messages that the client has not read, the servers are not read until it catches up. */
+const unsentMessagesMax = 256;
 
-/** The client of a proxy: messages pass as they are, and a client that does not read slows its servers down. */
+/** The connection to the client. Messages pass unchanged, and a slow client slows its servers down. */
 export class ClientConnection {
   readonly #transport: Transport;
   readonly #log: ToolLog;
-  readonly #reading: (on: boolean) => void;
+  readonly #setReading: (isOn: boolean) => void;
   #unsent = 0;
 
-  /** @param reading told when upstreams should be read no more, and when they may be again. */
-  constructor(transport: Transport, log: ToolLog, reading: (on: boolean) => void) {
+  /** @param setReading called to pause and resume reading from the servers. */
+  constructor(transport: Transport, log: ToolLog, setReading: (isOn: boolean) => void) {
     this.#transport = transport;
     this.#log = log;
-    this.#reading = reading;
+    this.#setReading = setReading;
   }
 
   async start(receive: (message: RpcMessage) => void): Promise<void> {
@@ -29,13 +29,13 @@ export class ClientConnection {
 
   readonly send = (message: RpcMessage): void => {
     this.#unsent += 1;
-    if (this.#unsent === unsentMax) this.#reading(false);
+    if (this.#unsent === unsentMessagesMax) this.#setReading(false);
     this.#transport
       .send(message as JSONRPCMessage)
       .catch((error: unknown) => this.#log.debug(`client: ${describeError(error)}`))
       .finally(() => {
         this.#unsent -= 1;
-        if (this.#unsent === unsentMax - 1) this.#reading(true);
+        if (this.#unsent === unsentMessagesMax - 1) this.#setReading(true);
       });
   };
 }

@@ -1,31 +1,33 @@
-/** What is watched of the body of one answer. */
+import { defined } from '../../core/json.ts';
+
+/** The limit of a response body, and who is told when it ends. */
 export interface BodyWatch {
-  /** The longest message, in bytes: of an event stream each event, of anything else the whole. */
+  /** The longest message, in bytes: one event of an event stream, else the whole body. */
   readonly messageBytesMax: number;
   readonly isEventStream: boolean;
-  /** Told once when no more will come. */
+  /** Called once, at the end of the body. */
   ended(how: BodyEnding): void;
 }
 
 /** How a body ended. */
 export interface BodyEnding {
-  /** Undefined when it ended as it should. */
+  /** Undefined after a normal end. */
   readonly fault?: 'broken' | 'too_large';
-  /** True when the server numbered its events, so that the rest of the stream can be asked for. */
+  /** True when the events have ids, so that the rest of the stream can be requested. */
   readonly isResumable: boolean;
 }
 
 const eventId = Buffer.from('\nid:');
 const blankLines = [Buffer.from('\n\n'), Buffer.from('\r\n\r\n')];
 
-/** A body as it comes, cut off where a message is too long. */
+/** Passes a body on, and cuts it off where a message is too long. */
 export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   const state = { bytes: 0, isResumable: false, hasEnded: false };
   const end = (fault?: BodyEnding['fault']): void => {
     if (state.hasEnded) return;
     state.hasEnded = true;
-    watch.ended({ isResumable: state.isResumable, ...(fault === undefined ? {} : { fault }) });
+    watch.ended({ isResumable: state.isResumable, ...defined({ fault }) });
   };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -36,12 +38,12 @@ export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): R
           end();
           return;
         }
-        if (isWithin(value, watch, state)) {
+        if (isWithinLimit(value, watch, state)) {
           controller.enqueue(value);
           return;
         }
         void reader.cancel().catch(() => undefined);
-        controller.error(new Error(`a message has more than the ${watch.messageBytesMax} bytes that are read`));
+        controller.error(new Error(`a message is longer than ${watch.messageBytesMax} bytes`));
         end('too_large');
       } catch (error) {
         controller.error(error);
@@ -55,7 +57,7 @@ export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): R
   });
 }
 
-function isWithin(chunk: Uint8Array, watch: BodyWatch, state: { bytes: number; isResumable: boolean }): boolean {
+function isWithinLimit(chunk: Uint8Array, watch: BodyWatch, state: { bytes: number; isResumable: boolean }): boolean {
   if (!watch.isEventStream) {
     state.bytes += chunk.length;
     return state.bytes <= watch.messageBytesMax;

@@ -1,42 +1,42 @@
 import type { Classification } from '../../core/tool/types.ts';
 import type { RpcError, RpcId, RpcMessage } from './message.ts';
 
-/** Whether a message may still be sent: asked right before its first byte leaves, however long it waited until then. */
+/** Whether a message may still be sent. Called right before its first byte is written. */
 export type MaySend = () => boolean;
 
-/** One connection to an upstream: a process, or an HTTP session. It is opened once and never again. */
+/** One process or HTTP session of a wrapped server. A link is opened once; a restart makes a new one. */
 export interface Link {
-  /** @throws UpstreamFault when there is no connection; nothing was sent. */
+  /** Opens the link. @throws ServerFault when that fails; nothing was sent. */
   start(): Promise<void>;
-  /** Resolves when the message is on its way. @throws UpstreamFault that says what became of the message. */
+  /** Resolves when the message was written. @throws ServerFault that says whether the message took effect. */
   send(message: RpcMessage, maySend?: MaySend): Promise<void>;
-  /** Told the version that `initialize` agreed on. */
-  agreed(protocolVersion: string): void;
-  /** Reads on, or reads no more for now, where that can be chosen. */
-  setReading(on: boolean): void;
-  /** Ends the connection; a process within 4 s. Tells `closed` no more. */
+  /** Sets the protocol version that the response to `initialize` named. */
+  setProtocolVersion(protocolVersion: string): void;
+  /** Pauses or resumes reading, where the transport allows it. */
+  setReading(isOn: boolean): void;
+  /** Closes the link; a process ends within 4 s. Does not call `closed`. */
   close(): Promise<void>;
 }
 
-/** What a link tells. */
+/** Called by a link. */
 export interface LinkEvents {
   message(message: RpcMessage): void;
-  /** One request, written before, gets no answer any more; the connection lives on. */
+  /** A request that was written gets no response. The link stays open. */
   lost(id: RpcId, fault: ServerFault): void;
-  /** The connection has ended by itself: told once. */
+  /** The link has ended by itself. Called once. */
   closed(reason: string): void;
-  /** Something is not as it should be and does not matter to any request. */
+  /** The server did something wrong that affects no request. */
   warning(what: string): void;
 }
 
 export type OpenLink = (events: LinkEvents) => Link;
 
-/** A request to an upstream has no result, and what is known of its effect. */
+/** A request to a wrapped server failed; `effect` says whether it took effect. */
 export class ServerFault extends Error {
   readonly effect: Classification;
-  /** The upstream's own error response, where there is one. */
+  /** The server's error response, where it sent one. */
   readonly response: RpcError | undefined;
-  /** True when the session that the message was sent in is over, so that another one may take it. */
+  /** True when the server rejected the message because its session has ended. A new session can accept it. */
   readonly sessionGone: boolean;
 
   constructor(
@@ -45,19 +45,19 @@ export class ServerFault extends Error {
     more: { readonly response?: RpcError; readonly sessionGone?: boolean; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: more.cause });
-    this.name = 'UpstreamFault';
+    this.name = 'ServerFault';
     this.effect = effect;
     this.response = more.response;
     this.sessionGone = more.sessionGone ?? false;
   }
 }
 
-/** What an error of a request to an upstream says about the request's effect. */
+/** Says whether a failed request took effect; undefined for errors of another kind. */
 export function classifyServerFault(error: unknown): Classification | undefined {
   return error instanceof ServerFault ? error.effect : undefined;
 }
 
-/** The run that a call belongs to has ended, or its claim is no longer fresh, while the call waited to be sent. */
+/** The call's claim was lost, or its run ended, while the call waited to be sent. */
 export function claimLost(name: string): ServerFault {
-  return new ServerFault('not_executed', `the claim on the operation was lost before ${name} was sent it`);
+  return new ServerFault('not_executed', `the claim on the operation was lost before the call was sent to ${name}`);
 }

@@ -1,19 +1,20 @@
-import { isObject, type RpcParams, type RpcResponse } from './message.ts';
+import { defined, isObject } from '../../core/json.ts';
+import type { RpcParams, RpcResponse } from './message.ts';
 
-/** What a server has said of itself, by its name. */
+/** A server's result of `initialize`. */
 export interface ServerInitialization {
   readonly name: string;
   readonly result: NonNullable<RpcResponse['result']>;
 }
 
 /**
- * The one answer to `initialize` that stands for several servers: the oldest version that was agreed on, all
- * capabilities but tasks (their ids cannot be told apart yet), and all instructions.
+ * Merges the `initialize` results of several servers: the oldest protocol version, all instructions, and all
+ * capabilities except tasks, because two servers may use the same task id.
  */
 export function mergeInitializeResults(all: readonly ServerInitialization[], version: string): RpcParams {
   const versions = all.map(({ result }) => String(result.protocolVersion)).sort();
   const { tasks: _tasks, ...capabilities } = all.reduce(
-    (united, { result }) => unite(united, result.capabilities),
+    (merged, { result }) => mergeCapabilities(merged, result.capabilities),
     {} as Record<string, unknown>,
   );
   const instructions = all.flatMap(({ name, result }) => {
@@ -23,18 +24,18 @@ export function mergeInitializeResults(all: readonly ServerInitialization[], ver
     protocolVersion: versions[0],
     capabilities,
     serverInfo: { name: 'mcp-once', title: all.map(({ name }) => name).join(', '), version },
-    ...(instructions.length === 0 ? {} : { instructions: instructions.join('\n\n') }),
+    ...defined({ instructions: instructions.length === 0 ? undefined : instructions.join('\n\n') }),
   };
 }
 
-/** Both, member by member; of two values the one that says more. */
-function unite(one: Record<string, unknown>, other: unknown): Record<string, unknown> {
+/** Merges member by member. An object or a true value wins over false and undefined. */
+function mergeCapabilities(one: Record<string, unknown>, other: unknown): Record<string, unknown> {
   if (!isObject(other)) return one;
-  const united = { ...one };
+  const merged = { ...one };
   for (const [name, value] of Object.entries(other)) {
-    const before = united[name];
-    if (isObject(before) && isObject(value)) united[name] = unite(before, value);
-    else if (before === undefined || before === false) united[name] = value;
+    const before = merged[name];
+    if (isObject(before) && isObject(value)) merged[name] = mergeCapabilities(before, value);
+    else if (before === undefined || before === false) merged[name] = value;
   }
-  return united;
+  return merged;
 }

@@ -1,95 +1,154 @@
+import { describeError } from '../../core/errors.ts';
+import { defined, isObject } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
-import { type ListKind, listKinds, mergedPage } from './joined-lists.ts';
+import { invalidParams } from '../../server/jsonrpc-codes.ts';
 import type { KnownTools } from './known-tools.ts';
-import { errorResponse, invalidParams, isObject, type RpcRequest, type RpcResponse } from './message.ts';
+import { errorResponse, type RpcParams, type RpcRequest, type RpcResponse } from './message.ts';
 import { type NameTarget, PrefixedNames } from './prefixed-names.ts';
 import { ResourceRoutes } from './resource-routes.ts';
 import type { ServerConnection } from './server-connection.ts';
 
-/** One of several servers. */
+/** A list method of MCP, the member of its result that holds the list, and the capability that declares it. */
+export interface ListKind {
+  readonly method: string;
+  readonly member: string;
+  readonly capability: string;
+}
+
+export const listKinds: readonly ListKind[] = Object.freeze([
+  { method: 'tools/list', member: 'tools', capability: 'tools' },
+  { method: 'resources/list', member: 'resources', capability: 'resources' },
+  { method: 'resources/templates/list', member: 'resourceTemplates', capability: 'resources' },
+  { method: 'prompts/list', member: 'prompts', capability: 'prompts' },
+]);
+
+/** How many pages of a list are read. */
+const pagesMax = 1_000;
+
+/** One of several wrapped servers, and what is known of it. */
 export interface RelayedServer {
   readonly name: string;
-  readonly upstream: ServerConnection;
+  readonly connection: ServerConnection;
   readonly tools: KnownTools;
-  /** What it declared; undefined for one that has not come up. */
+  /** The capabilities that it declared; undefined until it has answered `initialize`. */
   capabilities?: Readonly<Record<string, unknown>>;
 }
 
-/** What several servers have listed, as one list to the client, and whose each thing is. */
+/** Merges the lists of several servers for the client, and remembers which server each item belongs to. */
 export class MergedLists {
   readonly toolNames: PrefixedNames<RelayedServer>;
   readonly #promptNames: PrefixedNames<RelayedServer>;
   readonly #resources: ResourceRoutes<RelayedServer>;
-  readonly #members: () => readonly RelayedServer[];
+  readonly #servers: () => readonly RelayedServer[];
   readonly #log: ToolLog;
 
-  constructor(members: () => readonly RelayedServer[], log: ToolLog) {
+  constructor(servers: () => readonly RelayedServer[], log: ToolLog) {
     const warn = (message: string): void => log.warn(message);
-    this.toolNames = new PrefixedNames(members, warn);
-    this.#promptNames = new PrefixedNames(members, warn);
+    this.toolNames = new PrefixedNames(servers, warn);
+    this.#promptNames = new PrefixedNames(servers, warn);
     this.#resources = new ResourceRoutes(warn);
-    this.#members = members;
+    this.#servers = servers;
     this.#log = log;
   }
 
-  /** The servers that declare a capability. */
+  /** Returns the servers that declare a capability. */
   withCapability(capability: string): RelayedServer[] {
-    return this.#members().filter(({ capabilities }) => capabilities && capabilities[capability] !== undefined);
+    return this.#servers().filter(({ capabilities }) => capabilities && capabilities[capability] !== undefined);
   }
 
-  /** One page of all. */
+  /** Answers a list request with one merged page. */
   async page({ id, params = {} }: RpcRequest, kind: ListKind): Promise<RpcResponse> {
-    const take = (member: RelayedServer, items: readonly unknown[]) => this.#learn(member, kind, items);
-    const page = await mergedPage(this.withCapability(kind.capability), kind, params, take, this.#log);
-    if (page) return { jsonrpc: '2.0', id, result: page };
-    return errorResponse(id, 'The cursor is not one of this list: begin again without one.', invalidParams);
+    const cursors = decodeCursors(params.cursor);
+    if (!cursors) return errorResponse(id, 'Invalid cursor. Request the list again without a cursor.', invalidParams);
+    return { jsonrpc: '2.0', id, result: await this.#mergedPage(params, kind, cursors) };
   }
 
-  /** Whose tool it is. @throws UpstreamFault when it may be that of a server which cannot list its tools now. */
-  async tool(shown: string): Promise<NameTarget<RelayedServer> | undefined> {
-    const known = this.toolNames.find(shown);
+  /**
+   * Finds the server of a tool.
+   *
+   * @throws ServerFault when the tool is not known and a server cannot list its tools.
+   */
+  async tool(prefixed: string): Promise<NameTarget<RelayedServer> | undefined> {
+    const known = this.toolNames.find(prefixed);
     if (known) return known;
     const read = await Promise.allSettled(this.withCapability('tools').map(({ tools }) => tools.refresh()));
-    const found = this.toolNames.find(shown);
+    const found = this.toolNames.find(prefixed);
     const failed = read.find((each) => each.status === 'rejected');
     if (!found && failed) throw failed.reason;
     return found;
   }
 
-  async prompt(shown: unknown): Promise<NameTarget<RelayedServer> | undefined> {
-    if (typeof shown !== 'string') return undefined;
-    if (!this.#promptNames.find(shown)) await this.#read('prompts');
-    return this.#promptNames.find(shown);
+  /** Finds the server of a prompt. */
+  async prompt(prefixed: unknown): Promise<NameTarget<RelayedServer> | undefined> {
+    if (typeof prefixed !== 'string') return undefined;
+    if (!this.#promptNames.find(prefixed)) await this.#readLists('prompts');
+    return this.#promptNames.find(prefixed);
   }
 
+  /** Finds the server of a resource. */
   async resource(uri: unknown): Promise<RelayedServer | undefined> {
     if (typeof uri !== 'string') return undefined;
-    if (!this.#resources.find(uri)) await this.#read('resources');
+    if (!this.#resources.find(uri)) await this.#readLists('resources');
     return this.#resources.find(uri);
   }
 
-  /** What a client sees of a server's list; where each thing is to be had is remembered. */
-  #learn(member: RelayedServer, { member: kind }: ListKind, items: readonly unknown[]): readonly unknown[] {
-    if (kind === 'tools') return member.tools.remember(items);
+  /**
+   * Reads a page from each server that has one, and joins them.
+   *
+   * @param cursors each server's own cursor, by name.
+   * @throws the first error where every server failed.
+   */
+  async #mergedPage(params: RpcParams, kind: ListKind, cursors: RpcParams): Promise<RpcParams> {
+    const { method, member, capability } = kind;
+    const { cursor: _merged, ...rest } = params;
+    const servers = this.withCapability(capability).filter(
+      ({ name }) => params.cursor === undefined || Object.hasOwn(cursors, name),
+    );
+    const pages = await Promise.allSettled(
+      servers.map(async (server) => {
+        const cursor = cursors[server.name];
+        const { result, error } = await server.connection.request(
+          method,
+          cursor === undefined ? rest : { ...rest, cursor },
+        );
+        if (error) throw new Error(`${server.name}: ${error.message}`);
+        const items = Array.isArray(result?.[member]) ? (result[member] as unknown[]) : [];
+        return { items: this.#remember(server, kind, items), name: server.name, next: result?.nextCursor };
+      }),
+    );
+    const failures = pages.flatMap((page) => (page.status === 'rejected' ? [page.reason as unknown] : []));
+    for (const failure of failures) this.#log.warn(`${method} omits a server: ${describeError(failure)}`);
+    if (failures.length > 0 && failures.length === servers.length) throw failures[0];
+    const read = pages.flatMap((page) => (page.status === 'fulfilled' ? [page.value] : []));
+    const next = read.filter((page) => typeof page.next === 'string').map((page) => [page.name, page.next] as const);
+    return {
+      [member]: read.flatMap(({ items }) => items),
+      ...defined({ nextCursor: next.length === 0 ? undefined : encodeCursors(Object.fromEntries(next)) }),
+    };
+  }
+
+  /** Remembers which server the items belong to. @returns the items for the client. */
+  #remember(server: RelayedServer, { member }: ListKind, items: readonly unknown[]): readonly unknown[] {
+    if (member === 'tools') return server.tools.remember(items);
     return items.map((item) => {
       if (!isObject(item)) return item;
-      if (kind === 'resources') this.#resources.learnResource(member, item.uri);
-      if (kind === 'resourceTemplates') this.#resources.learnTemplate(member, item.uriTemplate);
-      if (kind !== 'prompts' || typeof item.name !== 'string') return item;
-      return { ...item, name: this.#promptNames.prefix(member, item.name) };
+      if (member === 'resources') this.#resources.addResource(server, item.uri);
+      if (member === 'resourceTemplates') this.#resources.addTemplate(server, item.uriTemplate);
+      if (member !== 'prompts' || typeof item.name !== 'string') return item;
+      return { ...item, name: this.#promptNames.prefix(server, item.name) };
     });
   }
 
-  /** The lists of a capability, each to its end. */
-  async #read(capability: string): Promise<void> {
+  /** Reads all pages of a capability's lists. */
+  async #readLists(capability: string): Promise<void> {
     const kinds = listKinds.filter((kind) => kind.capability === capability);
-    await Promise.allSettled(kinds.map((kind) => this.#readAll(kind)));
+    await Promise.allSettled(kinds.map((kind) => this.#readList(kind)));
   }
 
-  async #readAll(kind: ListKind): Promise<void> {
+  async #readList(kind: ListKind): Promise<void> {
     let cursor: unknown;
     for (let page = 0; page < pagesMax; page += 1) {
-      const params = cursor === undefined ? {} : { cursor };
+      const params = defined({ cursor });
       const { result } = await this.page({ jsonrpc: '2.0', id: 0, method: kind.method, params }, kind);
       cursor = result?.nextCursor;
       if (cursor === undefined) return;
@@ -97,5 +156,18 @@ export class MergedLists {
   }
 }
 
-/** How many pages of a list are read. */
-const pagesMax = 1_000;
+function encodeCursors(cursors: RpcParams): string {
+  return Buffer.from(JSON.stringify(cursors)).toString('base64url');
+}
+
+/** Returns undefined for an invalid cursor. */
+function decodeCursors(cursor: unknown): RpcParams | undefined {
+  if (cursor === undefined) return {};
+  if (typeof cursor !== 'string') return undefined;
+  try {
+    const cursors: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    return isObject(cursors) ? cursors : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,4 +1,8 @@
-/** JSON-RPC messages as they came: nothing that is not known is taken off, and nothing is checked but the envelope. */
+import { isObject } from '../../core/json.ts';
+import { serverError } from '../../server/jsonrpc-codes.ts';
+
+// JSON-RPC messages of peers. Only the envelope is checked, and unknown fields are kept.
+
 export type RpcId = string | number;
 export type RpcParams = Readonly<Record<string, unknown>>;
 
@@ -21,7 +25,7 @@ export interface RpcError {
   readonly data?: unknown;
 }
 
-/** An answer: of one that has neither `result` nor `error` nothing is known. */
+/** A response. One with neither `result` nor `error` says nothing about its request. */
 export interface RpcResponse {
   readonly jsonrpc: '2.0';
   readonly id: RpcId;
@@ -30,14 +34,6 @@ export interface RpcResponse {
 }
 
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse;
-
-/** What this proxy says of itself where a server of its own would say it: not one of JSON-RPC's own codes. */
-const proxyErrorCode = -32_000;
-
-/** JSON-RPC's own codes. */
-export const methodNotFound = -32_601;
-export const invalidParams = -32_602;
-export const internalError = -32_603;
 
 export function isRequest(message: RpcMessage): message is RpcRequest {
   return 'method' in message && 'id' in message;
@@ -48,8 +44,8 @@ export function isNotification(message: RpcMessage): message is RpcNotification 
 }
 
 /**
- * What a peer wrote, if its envelope is that of a JSON-RPC message. An answer without id (to something that
- * could not be read) is none that can be passed on.
+ * Returns the value as a message if it has the envelope of a JSON-RPC message. A response without an id (to a message
+ * that the peer could not read) cannot be passed on, so it is not a message here.
  */
 export function messageOf(value: unknown): RpcMessage | undefined {
   if (!isObject(value) || value.jsonrpc !== '2.0') return undefined;
@@ -65,19 +61,15 @@ export function messageOf(value: unknown): RpcMessage | undefined {
   return usable ? (value as unknown as RpcMessage) : undefined;
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function isId(value: unknown): value is RpcId {
   return typeof value === 'string' || typeof value === 'number';
 }
 
-export function errorResponse(id: RpcId, message: string, code: number = proxyErrorCode): RpcResponse {
+export function errorResponse(id: RpcId, message: string, code: number = serverError): RpcResponse {
   return { jsonrpc: '2.0', id, error: { code, message } };
 }
 
-/** The id of the request that a `notifications/cancelled` speaks of. */
+/** Returns the request id in a `notifications/cancelled`; undefined for other notifications. */
 export function cancelledId({ method, params }: RpcNotification): RpcId | undefined {
   const id = method === 'notifications/cancelled' ? params?.requestId : undefined;
   return isId(id) ? id : undefined;

@@ -1,35 +1,35 @@
+import { defined, objectOf } from '../../core/json.ts';
+import { invalidParams, methodNotFound, resourceNotFound } from '../../server/jsonrpc-codes.ts';
 import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
-import { listKinds } from './joined-lists.ts';
 import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, ServerFault } from './link.ts';
 import { mergeInitializeResults } from './merged-initialize.ts';
-import { MergedLists, type RelayedServer } from './merged-lists.ts';
+import { listKinds, MergedLists, type RelayedServer } from './merged-lists.ts';
 import {
   cancelledId,
   errorResponse,
-  invalidParams,
   isNotification,
-  isObject,
   isRequest,
-  methodNotFound,
   type RpcId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { listChangedNotifications, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
+import {
+  listChangedNotifications,
+  lostRequestMessage,
+  type Relay,
+  type RelayOptions,
+  type WrappedServer,
+} from './relay.ts';
 import { ServerConnection } from './server-connection.ts';
-import { ServerRequests } from './server-requests.ts';
-import { ServerProgressTokens } from './server-tokens.ts';
-import { lostRequestMessage } from './single-server-relay.ts';
-
-const resourceNotFound = -32_002;
+import { ServerProgressTokens, ServerRequests } from './server-requests.ts';
 
 /**
- * Puts the engine between a client and several servers, which look like one: tools and prompts have their
- * server's name before their own, lists are joined, and requests go where what they speak of was listed.
+ * Creates a relay that shows a client several servers as one. Names of tools and prompts begin with their server's
+ * name, lists are merged, and a request goes to the server that listed its tool, prompt or resource.
  */
 export function createMultiServerRelay(
   servers: readonly WrappedServer[],
@@ -41,102 +41,102 @@ export function createMultiServerRelay(
     catalog: {
       hidden: [],
       get tools() {
-        return relay.members.flatMap(({ tools }) => [...tools.tools()]);
+        return relay.servers.flatMap(({ tools }) => [...tools.tools()]);
       },
-      find: (shown) => {
-        const origin = relay.lists.toolNames.find(shown);
-        return origin?.server.tools.find(origin.name);
+      find: (prefixed) => {
+        const target = relay.lists.toolNames.find(prefixed);
+        return target?.server.tools.find(target.name);
       },
     },
     start: () => relay.start(),
     close: async () => {
-      await Promise.all(relay.members.map(({ upstream }) => upstream.close()));
+      await Promise.all(relay.servers.map(({ connection }) => connection.close()));
     },
   };
 }
 
 class MultiServerRelay {
-  readonly members: readonly RelayedServer[];
+  readonly servers: readonly RelayedServer[];
   readonly lists: MergedLists;
   readonly #options: RelayOptions;
   readonly #version: string;
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
-  readonly #asked = new ServerRequests<RelayedServer>();
-  readonly #tokens = new ServerProgressTokens<RelayedServer>();
-  /** Where the client's requests have gone that have no answer yet; undefined for what is answered here. */
-  readonly #routed = new Map<RpcId, RelayedServer | undefined>();
+  readonly #serverRequests = new ServerRequests<RelayedServer>();
+  readonly #progressTokens = new ServerProgressTokens<RelayedServer>();
+  /** The servers of the client's open requests; undefined for a request that the relay answers itself. */
+  readonly #openRequests = new Map<RpcId, RelayedServer | undefined>();
 
   constructor(servers: readonly WrappedServer[], options: RelayOptions, version: string) {
     const { transport, handle, scope, log } = options;
     this.#options = options;
     this.#version = version;
-    this.lists = new MergedLists(() => this.members, log);
-    this.#client = new ClientConnection(transport, log, (on) => {
-      for (const { upstream } of this.members) upstream.reading(on);
+    this.lists = new MergedLists(() => this.servers, log);
+    this.#client = new ClientConnection(transport, log, (isOn) => {
+      for (const { connection } of this.servers) connection.setReading(isOn);
     });
-    const isGone = (shown: string): boolean => {
-      const origin = this.lists.toolNames.find(shown);
-      return origin?.server.tools.isUnlisted(origin.name) === true;
+    const isUnlisted = (prefixed: string): boolean => {
+      const target = this.lists.toolNames.find(prefixed);
+      return target?.server.tools.isUnlisted(target.name) === true;
     };
-    this.#calls = new GuardedCalls({ handle, scope, log, isGone, send: this.#client.send });
-    this.members = servers.map((server) => this.#member(server));
+    this.#calls = new GuardedCalls({ handle, scope, log, isUnlisted, send: this.#client.send });
+    this.servers = servers.map((server) => this.#relayedServer(server));
   }
 
   async start(): Promise<void> {
-    const starting = this.members.map(({ upstream }) => upstream.start());
+    const starting = this.servers.map(({ connection }) => connection.start());
     await Promise.all([...starting, this.#client.start((message) => this.#fromClient(message))]);
   }
 
-  #member({ name, identity, open }: WrappedServer): RelayedServer {
+  #relayedServer({ name, identity, open }: WrappedServer): RelayedServer {
     const { guard, clock, log, initializeMs } = this.#options;
-    const upstream = new ServerConnection(
+    const connection = new ServerConnection(
       { name, open, clock, log, initializeMs },
       {
-        message: (message) => this.#fromServer(member, message),
+        message: (message) => this.#fromServer(server, message),
         lost: (request, fault) => this.#answer(errorResponse(request.id, lostRequestMessage(request, fault))),
-        down: () => this.#down(member),
+        down: () => this.#handleDown(server),
         renewed: () => {
-          member.tools.forget();
-          for (const each of listChangedNotifications(member.capabilities)) this.#client.send(each);
+          server.tools.forget();
+          for (const each of listChangedNotifications(server.capabilities)) this.#client.send(each);
         },
-        failed: (fault) => log.warn(`left out: ${fault.message}`),
+        failed: (fault) => log.warn(`server not available: ${fault.message}`),
       },
     );
     const tools: KnownTools = new KnownTools({
-      upstream,
+      connection,
       calls: {
         name,
         upstream: identity,
-        send: (call) => sendToServer(upstream, tools, call),
+        send: (call) => sendToServer(connection, tools, call),
         classify: classifyServerFault,
       },
       guard,
-      shownAs: (own) => this.lists.toolNames.prefix(member, own),
+      prefix: (own) => this.lists.toolNames.prefix(server, own),
       clock,
       log,
     });
-    const member: RelayedServer = { name, upstream, tools };
-    return member;
+    const server: RelayedServer = { name, connection, tools };
+    return server;
   }
 
   #fromClient(message: RpcMessage): void {
-    if (isRequest(message)) this.#request(message);
-    else if (isNotification(message)) this.#notification(message);
+    if (isRequest(message)) this.#handleRequest(message);
+    else if (isNotification(message)) this.#handleNotification(message);
     else {
-      const asked = this.#asked.take(message.id);
-      asked?.from.upstream.forward({ ...message, id: asked.id });
+      const request = this.#serverRequests.take(message.id);
+      request?.from.connection.forward({ ...message, id: request.id });
     }
   }
 
-  #request(request: RpcRequest): void {
+  #handleRequest(request: RpcRequest): void {
     this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
       void this.#calls.handle(request, () => this.#routeCall(request, name));
       return;
     }
-    this.#routed.set(request.id, undefined);
+    this.#openRequests.set(request.id, undefined);
     this.#route(request).then(
       (answer) => {
         if (answer) this.#answer(answer);
@@ -148,7 +148,7 @@ class MultiServerRelay {
     );
   }
 
-  /** Passes a request on, or answers it here. */
+  /** Passes a request on, or returns the response to it. */
   async #route(request: RpcRequest): Promise<RpcResponse | undefined> {
     const { id, method, params = {} } = request;
     const kind = listKinds.find((each) => each.method === method);
@@ -160,7 +160,7 @@ class MultiServerRelay {
         return { jsonrpc: '2.0', id, result: {} };
       case 'logging/setLevel':
         await Promise.allSettled(
-          this.lists.withCapability('logging').map(({ upstream }) => upstream.request(method, params)),
+          this.lists.withCapability('logging').map(({ connection }) => connection.request(method, params)),
         );
         return { jsonrpc: '2.0', id, result: {} };
       case 'prompts/get':
@@ -170,14 +170,14 @@ class MultiServerRelay {
       case 'resources/unsubscribe':
         return this.#toResource(request, params.uri);
       case 'completion/complete': {
-        const ref = isObject(params.ref) ? params.ref : {};
+        const ref = objectOf(params.ref);
         if (ref.type !== 'ref/prompt') return this.#toResource(request, ref.uri);
         return this.#toPrompt(request, ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
       }
       default:
         return errorResponse(
           id,
-          `Of several servers none can be told to be meant by ${method.slice(0, 64)}.`,
+          `${method.slice(0, 64)} names no server, and mcp-once wraps several. Nothing was executed.`,
           methodNotFound,
         );
     }
@@ -185,11 +185,11 @@ class MultiServerRelay {
 
   async #initialize({ id, params = {} }: RpcRequest): Promise<RpcResponse> {
     const answers = await Promise.allSettled(
-      this.members.map(async (member) => {
-        const { result, error } = await member.upstream.request('initialize', params);
-        if (!result) throw new ServerFault('not_executed', `${member.name}: ${error?.message}`);
-        member.capabilities = isObject(result.capabilities) ? result.capabilities : {};
-        return { name: member.name, result };
+      this.servers.map(async (server) => {
+        const { result, error } = await server.connection.request('initialize', params);
+        if (!result) throw new ServerFault('not_executed', `${server.name}: ${error?.message}`);
+        server.capabilities = objectOf(result.capabilities);
+        return { name: server.name, result };
       }),
     );
     const all = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -200,73 +200,76 @@ class MultiServerRelay {
     return errorResponse(id, fault.message);
   }
 
-  async #routeCall(request: RpcRequest, shown: string): Promise<string | undefined> {
-    const origin = await this.lists.tool(shown);
-    if (!origin) {
-      const message = `There is no tool ${JSON.stringify(shown.slice(0, 64))}. Nothing was executed. What an earlier call of one did is in the ledger: mcp-once ledger list.`;
+  async #routeCall(request: RpcRequest, prefixed: string): Promise<string | undefined> {
+    const target = await this.lists.tool(prefixed);
+    if (!target) {
+      const message = `There is no tool ${JSON.stringify(prefixed.slice(0, 64))}. Nothing was executed. For the outcomes of earlier calls, run: mcp-once ledger list`;
       if (this.#calls.release(request.id)) this.#client.send(errorResponse(request.id, message, invalidParams));
       return undefined;
     }
-    const { server: member, name } = origin;
-    const { tool } = member.tools.known(name) ?? (await member.tools.decide(name));
+    const { server, name } = target;
+    const { tool } = server.tools.known(name) ?? (await server.tools.decide(name));
     if (tool) return tool.name;
-    if (this.#calls.release(request.id)) this.#pass(member, { ...request, params: { ...request.params, name } });
+    if (this.#calls.release(request.id)) this.#pass(server, { ...request, params: { ...request.params, name } });
     return undefined;
   }
 
-  async #toPrompt(request: RpcRequest, shown: unknown, renamed: (name: string) => RpcRequest['params']) {
-    const origin = await this.lists.prompt(shown);
-    if (!origin) return errorResponse(request.id, 'There is no prompt of this name.', invalidParams);
-    const params = renamed(origin.name);
-    this.#pass(origin.server, { ...request, ...(params === undefined ? {} : { params }) });
+  async #toPrompt(request: RpcRequest, prefixed: unknown, renamed: (name: string) => RpcRequest['params']) {
+    const target = await this.lists.prompt(prefixed);
+    if (!target) return errorResponse(request.id, 'There is no prompt with this name.', invalidParams);
+    const params = renamed(target.name);
+    this.#pass(target.server, { ...request, ...defined({ params }) });
     return undefined;
   }
 
-  /** One that is in no list is asked for at each server in turn. */
+  /** Tries every server in turn for a resource that none has listed. */
   async #toResource(request: RpcRequest, uri: unknown): Promise<RpcResponse | undefined> {
     const found = await this.lists.resource(uri);
     if (found) {
       this.#pass(found, request);
       return undefined;
     }
-    for (const { upstream } of this.lists.withCapability('resources')) {
-      const answer = await upstream.request(request.method, request.params).catch(() => undefined);
+    for (const { connection } of this.lists.withCapability('resources')) {
+      const answer = await connection.request(request.method, request.params).catch(() => undefined);
       if (answer?.result) return { ...answer, id: request.id };
     }
     return errorResponse(request.id, 'No server has this resource.', resourceNotFound);
   }
 
-  #pass(member: RelayedServer, request: RpcRequest): void {
-    this.#routed.set(request.id, member);
-    member.upstream.forward(request);
+  #pass(server: RelayedServer, request: RpcRequest): void {
+    this.#openRequests.set(request.id, server);
+    server.connection.forward(request);
   }
 
   /** An answer to the client, if it still waits for one. */
   #answer(response: RpcResponse): void {
-    if (this.#routed.delete(response.id)) this.#client.send(response);
+    if (this.#openRequests.delete(response.id)) this.#client.send(response);
   }
 
-  #notification(message: RpcNotification): void {
+  #handleNotification(message: RpcNotification): void {
     const cancelled = cancelledId(message);
     if (cancelled !== undefined) {
       if (this.#calls.cancel(cancelled)) return;
-      const member = this.#routed.get(cancelled);
-      this.#routed.delete(cancelled);
-      member?.upstream.forward(message);
+      const server = this.#openRequests.get(cancelled);
+      this.#openRequests.delete(cancelled);
+      server?.connection.forward(message);
       return;
     }
-    const meant = message.method === 'notifications/progress' && this.#tokens.find(message.params?.progressToken);
-    if (meant) meant.server.upstream.forward({ ...message, params: { ...message.params, progressToken: meant.token } });
-    else for (const member of this.members) if (member.capabilities) member.upstream.forward(message);
+    const meant =
+      message.method === 'notifications/progress' && this.#progressTokens.find(message.params?.progressToken);
+    if (meant)
+      meant.server.connection.forward({ ...message, params: { ...message.params, progressToken: meant.token } });
+    else for (const server of this.servers) if (server.capabilities) server.connection.forward(message);
   }
 
-  #fromServer(member: RelayedServer, message: RpcMessage): void {
-    if (isRequest(message)) this.#client.send(this.#asked.add(member, this.#tokens.rename(member, message), true));
+  #fromServer(server: RelayedServer, message: RpcMessage): void {
+    if (isRequest(message))
+      this.#client.send(this.#serverRequests.add(server, this.#progressTokens.rename(server, message), true));
     else if (!isNotification(message)) {
-      // What was asked of one server no other may answer.
-      if (this.#routed.get(message.id) === member) this.#answer(message);
+      // Another server must not answer this request.
+      if (this.#openRequests.get(message.id) === server) this.#answer(message);
     } else {
-      if (message.method === 'notifications/tools/list_changed') member.tools.forget();
+      if (message.method === 'notifications/tools/list_changed') server.tools.forget();
       const cancelled = cancelledId(message);
       const token = message.params?.progressToken;
       if (message.method === 'notifications/progress' && !this.#calls.wantsProgress(token)) return;
@@ -274,17 +277,17 @@ class MultiServerRelay {
         this.#client.send(message);
         return;
       }
-      const requestId = this.#asked.clientIdOf(member, cancelled);
+      const requestId = this.#serverRequests.clientIdOf(server, cancelled);
       if (requestId === undefined) return;
-      this.#asked.take(requestId);
+      this.#serverRequests.take(requestId);
       this.#client.send({ ...message, params: { ...message.params, requestId } });
     }
   }
 
-  #down(member: RelayedServer): void {
-    member.tools.forget();
-    for (const requestId of this.#asked.dropAll(member)) {
-      const params = { requestId, reason: 'the server that asked has ended' };
+  #handleDown(server: RelayedServer): void {
+    server.tools.forget();
+    for (const requestId of this.#serverRequests.dropAll(server)) {
+      const params = { requestId, reason: 'the server has ended' };
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }
   }

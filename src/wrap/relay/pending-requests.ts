@@ -1,28 +1,29 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../core/json.ts';
 import type { ServerFault } from './link.ts';
 import type { RpcId, RpcParams, RpcRequest, RpcResponse } from './message.ts';
 
-/** A request that has no answer yet. */
+/** A request without a response. */
 interface PendingRequest {
   readonly request: RpcRequest;
-  /** True from when its first byte may have left. */
+  /** True from the moment when its first byte may have been written. */
   sent: boolean;
-  /** Of our own requests. */
+  /** Set for requests of the relay. */
   readonly own?: {
     readonly resolve: (response: RpcResponse) => void;
     readonly reject: (fault: ServerFault) => void;
   };
 }
 
-/** The requests to one upstream that have no answer yet: the client's, under its own ids, and this proxy's. */
+/** The open requests to one server: those of the client, under its own ids, and those of the relay. */
 export class PendingRequests {
   readonly #requests = new Map<RpcId, PendingRequest>();
-  /** Of this one's ids. No client can have chosen it: a client may be such a proxy, too. */
+  /** Begins the relay's ids. It is random, because a client may itself be a relay of mcp-once. */
   readonly #ownPrefix = `mcp-once:${randomUUID()}:`;
   #count = 0;
   readonly #onLost: (request: RpcRequest, fault: ServerFault) => void;
 
-  /** @param onLost told of a request of the client that gets no answer. */
+  /** @param onLost called for a request of the client that gets no response. */
   constructor(onLost: (request: RpcRequest, fault: ServerFault) => void) {
     this.#onLost = onLost;
   }
@@ -34,7 +35,7 @@ export class PendingRequests {
   addOwn(method: string, params?: RpcParams): { readonly request: RpcRequest; readonly answer: Promise<RpcResponse> } {
     this.#count += 1;
     const id = `${this.#ownPrefix}${this.#count}`;
-    const request: RpcRequest = { jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) };
+    const request: RpcRequest = { jsonrpc: '2.0', id, method, ...defined({ params }) };
     const answer = new Promise<RpcResponse>((resolve, reject) => {
       this.#requests.set(id, { request, sent: false, own: { resolve, reject } });
     });
@@ -50,18 +51,18 @@ export class PendingRequests {
     return this.#requests.has(id);
   }
 
-  /** It was refused by a session that is over, and is still to be sent. */
+  /** Notes that a session that had ended rejected the request, so that it can be sent again. */
   noteUnsent(id: RpcId): void {
     const pending = this.#requests.get(id);
     if (pending) pending.sent = false;
   }
 
-  /** Nobody waits for it any more. */
+  /** Removes a request that was cancelled. */
   forget(id: RpcId): void {
     this.#requests.delete(id);
   }
 
-  /** @returns true when the answer was one of ours, and is nobody else's business. */
+  /** Removes the request of a response. @returns true when the relay sent the request, so the client gets nothing. */
   takeResponse(response: RpcResponse): boolean {
     const pending = this.#requests.get(response.id);
     this.#requests.delete(response.id);
@@ -69,6 +70,7 @@ export class PendingRequests {
     return pending?.own !== undefined || this.#isOwn(response.id);
   }
 
+  /** Fails a request. */
   lose(id: RpcId, fault: ServerFault): void {
     const pending = this.#requests.get(id);
     if (!pending) return;
@@ -77,7 +79,7 @@ export class PendingRequests {
     else this.#onLost(pending.request, fault);
   }
 
-  /** Those that were sent; the others still can be. */
+  /** Fails all requests that were sent. The others can still be sent. */
   loseSent(fault: ServerFault): void {
     for (const [id, { sent }] of [...this.#requests]) if (sent) this.lose(id, fault);
   }

@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 
-/** What clients and model providers take as a tool's name. */
+/** The longest tool name that clients and model providers accept. */
 const charsMax = 64;
 const hashChars = 8;
 
-/** Where a name that a client sees leads. */
+/** The tool or prompt that a client's name stands for. */
 export interface NameTarget<Server> {
   readonly server: Server;
-  /** As the server knows it. */
+  /** The server's own name for it. */
   readonly name: string;
 }
 
 /**
- * The names that a client sees of several servers' tools (or prompts): `server_tool`, at most 64 characters
- * of `A-Z a-z 0-9 _ -`. One that is too long, or that another has already, ends in a hash of what it stands for.
- * One that could be that of two servers is that of the one with the longer name, whoever lists it first: a name
- * that a model remembers must not lead to another server after a restart.
+ * Makes the names under which a client sees several servers' tools or prompts: `server_tool`, at most 64 characters
+ * of `A-Z a-z 0-9 _ -`. A name that is too long, or already in use, ends in a hash of the server and the own name.
+ * A name that could belong to two servers belongs to the one with the longer name, whichever lists it first. So a
+ * name that a model remembers leads to the same server after a restart.
  */
 export class PrefixedNames<Server extends { readonly name: string }> {
-  readonly #origins = new Map<string, NameTarget<Server>>();
+  readonly #targets = new Map<string, NameTarget<Server>>();
   readonly #shown = new Map<Server, Map<string, string>>();
   readonly #servers: () => readonly Server[];
   readonly #warn: (message: string) => void;
@@ -34,23 +34,23 @@ export class PrefixedNames<Server extends { readonly name: string }> {
     const known = names.get(name);
     if (known !== undefined) return known;
     const plain = plainOf(`${server.name}_${name}`);
-    const other = this.#origins.get(plain);
+    const other = this.#targets.get(plain);
     const owner = this.#ownerOf(plain);
     const isTaken = other !== undefined || (owner !== undefined && owner !== server);
     const shown = isTaken || plain.length > charsMax ? hashed(plain, [server.name, name]) : plain;
     if (other) this.#warn(collision(shown, { server, name }, other));
     else if (isTaken)
-      this.#warn(`"${name}" of ${server.name} is shown as ${shown}: ${plain} would be one of ${owner?.name}`);
+      this.#warn(`"${name}" of ${server.name} is shown as ${shown}: ${plain} would be a name of ${owner?.name}`);
     names.set(name, shown);
-    this.#origins.set(shown, { server, name });
+    this.#targets.set(shown, { server, name });
     return shown;
   }
 
   find(shown: string): NameTarget<Server> | undefined {
-    return this.#origins.get(shown);
+    return this.#targets.get(shown);
   }
 
-  /** Whose names begin like this one; of two such servers the one with the longer name, or else the first. */
+  /** Returns the server whose prefix the name has; of two, the one with the longer name. */
   #ownerOf(plain: string): Server | undefined {
     const owners = this.#servers().filter(({ name }) => plain.startsWith(plainOf(`${name}_`)));
     return owners.sort((one, other) => other.name.length - one.name.length)[0];
@@ -72,5 +72,5 @@ function collision<Server extends { readonly name: string }>(
   other: NameTarget<Server>,
 ): string {
   const both = [mine, other].map(({ server, name }) => `"${name}" of ${server.name}`);
-  return `${both.join(' and ')} would have one name: the first is shown as ${shown}`;
+  return `${both.join(' and ')} would have the same name: the first is shown as ${shown}`;
 }

@@ -2,61 +2,70 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { Outcome } from '../../core/call/outcome.ts';
 import type { ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
+import { isObject } from '../../core/json.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
-import type { ToolLog, Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
+import type { ToolLog, Upstream } from '../../core/tool/types.ts';
 import type { LoginPrompt } from '../login/log-in.ts';
 import type { MakeGuardedTool } from './known-tools.ts';
 import type { OpenLink, ServerFault } from './link.ts';
-import { isObject, type RpcNotification } from './message.ts';
+import type { RpcNotification, RpcRequest } from './message.ts';
 
-/** A server that is wrapped. */
+/** A wrapped server, and how to open a link to it. */
 export interface WrappedServer {
-  /** For messages, and before its tools' names where there are several. */
+  /** Names the server in messages, and begins its tools' names where several servers are wrapped. */
   readonly name: string;
-  /** Part of every key: the same in every process that means the same server. */
-  readonly identity: UpstreamIdentity;
+  /** Part of every idempotency key. It is equal in all processes that wrap the same server. */
+  readonly identity: Upstream;
   readonly open: OpenLink;
-  /** Of a server at a URL that was given no token. */
+  /** Set for a server at a URL whose headers hold no token. */
   readonly login?: ServerLogin;
 }
 
-/** How somebody logs in to a server. */
+/** The OAuth login of a server. */
 export interface ServerLogin {
-  /** Whether there is one, good or not. */
+  /** Whether a login is stored, valid or not. */
   isKept(): Promise<boolean>;
-  /** @returns false where the server asks for none. @throws McpOnceError `upstream_unavailable` */
-  logIn(interaction: LoginPrompt): Promise<boolean>;
+  /** Logs a person in. @returns false when the server asks for no login. @throws McpOnceError `upstream_unavailable` */
+  logIn(prompt: LoginPrompt): Promise<boolean>;
 }
 
 export interface RelayOptions {
-  /** To the client. Not started. */
+  /** The transport to the client, not started yet. */
   readonly transport: Transport;
   readonly guard: MakeGuardedTool;
-  /** The engine over `Relay.catalog`. Called only once a client has called a tool. */
+  /** Handles a call with the engine over `Relay.catalog`. The first call comes after the engine is ready. */
   readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly scope: () => ToolCall['scope'];
   readonly clock: Clock;
   readonly log: ToolLog;
-  /** How long a server may take to answer `initialize`, in ms. */
+  /** The time limit for a server's response to `initialize`, in ms. */
   readonly initializeMs: number;
-  /** Told once when there is no server to relay to; the client has been told. */
+  /** Called once when no server is left, after the client has got an error. */
   readonly onFailed: (fault: ServerFault) => void;
 }
 
-/** A client's connection to what is wrapped. */
+/** Connects one client to the wrapped servers. */
 export interface Relay {
-  /** The guarded tools as they are known so far. */
+  /** The guarded tools that the servers have listed so far. */
   readonly catalog: Catalog;
   start(): Promise<void>;
-  /** Ends the servers; a process within 4 s. */
+  /** Closes the servers' connections. A process ends within 4 s. */
   close(): Promise<void>;
 }
 
-/** Tells a client that what a server offers may be something else: another process has taken over. */
+/** Returns the `list_changed` notifications for a server that was restarted: its lists may have changed. */
 export function listChangedNotifications(capabilities: unknown): RpcNotification[] {
   return ['tools', 'resources', 'prompts'].flatMap((kind) => {
     const declared = isObject(capabilities) ? capabilities[kind] : undefined;
     if (!isObject(declared) || declared.listChanged !== true) return [];
     return [{ jsonrpc: '2.0' as const, method: `notifications/${kind}/list_changed` }];
   });
+}
+
+/** Explains why a request that passed through gets no response, and what to do. */
+export function lostRequestMessage({ method }: RpcRequest, { message, effect }: ServerFault): string {
+  if (effect !== 'unknown') return `${message}. Nothing was executed. Send the request again later.`;
+  if (method !== 'tools/call')
+    return `${message}. The server did not answer ${method}. It is safe to send the request again.`;
+  return `${message}. It is unknown whether the call was executed. Check before you call the tool again.`;
 }

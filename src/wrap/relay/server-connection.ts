@@ -14,23 +14,23 @@ import { PendingRequests } from './pending-requests.ts';
 import { ReconnectingLink, type ReconnectingLinkOptions } from './reconnecting-link.ts';
 import { SessionState } from './session-state.ts';
 
-/** What an upstream tells whoever relays for it. */
+/** Called by a server connection. */
 export interface ServerConnectionEvents {
-  /** Its own requests and notifications, and the answers of requests that were forwarded. */
+  /** The server sent a request, a notification, or the response to a forwarded request. */
   message(message: RpcMessage): void;
-  /** A request that was forwarded gets no answer. */
+  /** A forwarded request gets no response. */
   lost(request: RpcRequest, fault: ServerFault): void;
-  /** The connection has ended: what it had asked needs no answer any more. */
+  /** The process or session has ended. Its own requests need no response. */
   down(): void;
-  /** Another process or session has taken over: what was remembered of the last one holds no longer. */
+  /** A new process or session is up. Its lists may differ from those of the last one. */
   renewed(): void;
-  /** It never came to answer `initialize`, and is not started again. */
+  /** The server never answered `initialize`, and is not started again. */
   failed(fault: ServerFault): void;
 }
 
 /**
- * An upstream through all its processes or sessions. What is sent while there is none waits for the next
- * one; one that has ended is started again, and told what the client had told the last one.
+ * The connection to one wrapped server, across all its processes or sessions. A server that has ended is started
+ * again and gets the client's earlier messages again. Messages sent in between wait for the new process.
  */
 export class ServerConnection {
   readonly name: string;
@@ -38,19 +38,19 @@ export class ServerConnection {
   readonly #events: ServerConnectionEvents;
   readonly #pending: PendingRequests;
   readonly #session = new SessionState();
-  readonly #connection: ReconnectingLink;
+  readonly #link: ReconnectingLink;
 
   constructor(options: ReconnectingLinkOptions, events: ServerConnectionEvents) {
     this.name = options.name;
     this.#options = options;
     this.#events = events;
     this.#pending = new PendingRequests((request, fault) => events.lost(request, fault));
-    this.#connection = new ReconnectingLink(options, {
+    this.#link = new ReconnectingLink(options, {
       received: (link, message) => this.#receive(link, message),
       lost: (id, fault) => this.#pending.lose(id, fault),
       isInitialized: () => this.#session.isInitialized,
       isAnswered: () => this.#session.isAnswered,
-      replay: async (link) => {
+      restore: async (link) => {
         await this.#session.restore((message) => this.#exchange(link, message));
       },
       ended: (fault) => this.#pending.loseSent(fault),
@@ -60,59 +60,59 @@ export class ServerConnection {
     });
   }
 
-  /** Opens the first connection; tells `failed` when that does not work. */
+  /** Opens the first link. Calls `failed` when that fails. */
   start(): Promise<void> {
-    return this.#connection.start();
+    return this.#link.start();
   }
 
-  /** Passes a message of the client on, as it is. */
+  /** Passes a message of the client on unchanged. */
   forward(message: RpcMessage): void {
     if (isRequest(message)) this.#pending.addForwarded(message);
     this.#send(message).catch((error: unknown) => {
       const fault = this.#faultOf(error);
       if (isRequest(message)) this.#pending.lose(message.id, fault);
-      else this.#options.log.debug(`not passed on: ${fault.message}`);
+      else this.#options.log.debug(`a message was not passed on: ${fault.message}`);
     });
   }
 
-  /** Sends a request of our own, and resolves with its answer. @throws UpstreamFault when it gets none. */
+  /** Sends a request of the relay, and resolves with its response. @throws ServerFault when it gets none. */
   request(method: string, params?: RpcParams, maySend?: MaySend): Promise<RpcResponse> {
     const { request, answer } = this.#pending.addOwn(method, params);
     this.#send(request, maySend).catch((error: unknown) => this.#pending.lose(request.id, this.#faultOf(error)));
     return answer;
   }
 
-  /** Reads on, or reads no more for now, where that can be chosen. */
-  reading(on: boolean): void {
-    this.#connection.reading(on);
+  /** Pauses or resumes reading, where the transport allows it. */
+  setReading(isOn: boolean): void {
+    this.#link.setReading(isOn);
   }
 
   close(): Promise<void> {
-    return this.#connection.close();
+    return this.#link.close();
   }
 
   async #send(message: RpcMessage, maySend?: MaySend): Promise<void> {
-    // At once where there is a connection, so that messages keep their order.
-    const link = this.#connection.current ?? (await this.#connection.next());
+    // Without waiting where a link is up, so that messages keep their order.
+    const link = this.#link.current ?? (await this.#link.next());
     if (isNotification(message)) {
       const cancelled = cancelledId(message);
       if (cancelled !== undefined) this.#pending.forget(cancelled);
     }
     this.#session.noteSent(message);
-    if (isRequest(message) && message.method === 'initialize') this.#connection.boundInitialize(link);
+    if (isRequest(message) && message.method === 'initialize') this.#link.limitInitialize(link);
     try {
       await this.#sendBy(link, message, maySend);
     } catch (error) {
       const fault = this.#faultOf(error);
       if (!fault.sessionGone || !this.#session.isInitialized) throw fault;
-      // Refused by a session that is no more, so not executed: it is sent again, once, in the next one.
+      // The ended session rejected the message without executing it, so it is sent once more in the next session.
       if (isRequest(message)) this.#pending.noteUnsent(message.id);
-      this.#connection.sessionOver(link);
-      await this.#sendBy(await this.#connection.next(), message, maySend);
+      this.#link.replaceSession(link);
+      await this.#sendBy(await this.#link.next(), message, maySend);
     }
   }
 
-  /** Whoever waited for a link may have been given up meanwhile. Nothing waits between these checks and the link. */
+  /** Checks that the request is still wanted, and sends it without waiting in between. */
   #sendBy(link: Link, message: RpcMessage, maySend: MaySend = () => true): Promise<void> {
     if (isRequest(message)) {
       if (!this.#pending.has(message.id)) return Promise.resolve();
@@ -129,12 +129,12 @@ export class ServerConnection {
     }
     if (this.#session.isInitialize(message.id)) {
       this.#session.noteInitialized(message);
-      agree(link, message);
+      useVersion(link, message);
     }
     if (!this.#pending.takeResponse(message)) this.#events.message(message);
   }
 
-  /** Sends by a link that is not up yet. */
+  /** Sends a message over a link that is not up yet. */
   async #exchange(link: Link, message: RpcRequest | RpcNotification): Promise<RpcResponse | undefined> {
     if (!isRequest(message)) {
       await link.send(message);
@@ -144,8 +144,8 @@ export class ServerConnection {
     this.#pending.noteSent(request.id);
     link.send(request).catch((error: unknown) => this.#pending.lose(request.id, this.#faultOf(error)));
     const response = await answer;
-    // HTTP wants to know the version from the next request on.
-    if (message.method === 'initialize') agree(link, response);
+    // HTTP needs the version from the next request on.
+    if (message.method === 'initialize') useVersion(link, response);
     return response;
   }
 
@@ -155,7 +155,7 @@ export class ServerConnection {
   }
 }
 
-function agree(link: Link, { result }: RpcResponse): void {
+function useVersion(link: Link, { result }: RpcResponse): void {
   const version = result?.protocolVersion;
-  if (typeof version === 'string') link.agreed(version);
+  if (typeof version === 'string') link.setProtocolVersion(version);
 }

@@ -1,44 +1,77 @@
 import { randomUUID } from 'node:crypto';
+import { BoundedMap } from '../../core/bounded-map.ts';
+import { isObject } from '../../core/json.ts';
 import type { RpcId, RpcRequest } from './message.ts';
 
-/** A request of an upstream that its client has not answered. */
-interface ServerRequest<From> {
-  readonly from: From;
-  /** As the upstream numbered it. */
+/** A request of a server that the client has not answered. */
+interface ServerRequest<Server> {
+  readonly from: Server;
+  /** The id that the server gave it. */
   readonly id: RpcId;
 }
 
 /**
- * What upstreams have asked the client (sampling, elicitation, roots). An answer goes to whoever asked, and
- * to nobody once that one is gone: a process that was started again counts from the beginning.
+ * The open requests of servers to the client (sampling, elicitation, roots). Each response goes to the server that
+ * sent the request. A server that has ended gets none, because its next process counts its ids from the beginning.
  */
-export class ServerRequests<From> {
-  readonly #asked = new Map<RpcId, ServerRequest<From>>();
+export class ServerRequests<Server> {
+  readonly #open = new Map<RpcId, ServerRequest<Server>>();
 
-  /** @returns the request as the client sees it. @param isRenamed gives it an id that no other has. */
-  add(from: From, request: RpcRequest, isRenamed: boolean): RpcRequest {
-    const id = isRenamed || this.#asked.has(request.id) ? `mcp-once:${randomUUID()}` : request.id;
-    this.#asked.set(id, { from, id: request.id });
+  /**
+   * Adds a request.
+   *
+   * @param isRenamed gives it an id that no other request has.
+   * @returns the request for the client.
+   */
+  add(from: Server, request: RpcRequest, isRenamed: boolean): RpcRequest {
+    const id = isRenamed || this.#open.has(request.id) ? `mcp-once:${randomUUID()}` : request.id;
+    this.#open.set(id, { from, id: request.id });
     return id === request.id ? request : { ...request, id };
   }
 
-  /** Who asked it, by the id that the client knows; nobody is asked for it again. */
-  take(id: RpcId): ServerRequest<From> | undefined {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    return asked;
+  /** Removes a request, and returns who sent it. @param id the id that the client knows. */
+  take(id: RpcId): ServerRequest<Server> | undefined {
+    const request = this.#open.get(id);
+    this.#open.delete(id);
+    return request;
   }
 
-  /** The id that the client knows, of a request as its upstream numbered it. */
-  clientIdOf(from: From, id: RpcId): RpcId | undefined {
-    for (const [known, asked] of this.#asked) if (asked.from === from && asked.id === id) return known;
+  /** Translates a server's id into the id that the client knows. */
+  clientIdOf(from: Server, id: RpcId): RpcId | undefined {
+    for (const [clientId, request] of this.#open) if (request.from === from && request.id === id) return clientId;
     return undefined;
   }
 
-  /** Forgets what one upstream has asked. @returns the ids that the client knows. */
-  dropAll(from: From): RpcId[] {
-    const dropped = [...this.#asked].filter(([, asked]) => asked.from === from).map(([id]) => id);
-    for (const id of dropped) this.#asked.delete(id);
+  /** Removes all requests of one server. @returns the ids that the client knows. */
+  dropAll(from: Server): RpcId[] {
+    const dropped = [...this.#open].filter(([, request]) => request.from === from).map(([id]) => id);
+    for (const id of dropped) this.#open.delete(id);
     return dropped;
+  }
+}
+
+interface ServerProgressToken<Server> {
+  readonly server: Server;
+  readonly token: unknown;
+}
+
+const progressTokensMax = 10_000;
+
+/** The progress tokens in several servers' requests to the client. Two servers may use the same token. */
+export class ServerProgressTokens<Server> {
+  readonly #tokens = new BoundedMap<string, ServerProgressToken<Server>>(progressTokensMax);
+
+  /** Returns the request with a token that no other server uses. */
+  rename(server: Server, request: RpcRequest): RpcRequest {
+    const meta = request.params?._meta;
+    if (!isObject(meta) || meta.progressToken === undefined) return request;
+    const progressToken = `mcp-once:${randomUUID()}`;
+    this.#tokens.set(progressToken, { server, token: meta.progressToken });
+    return { ...request, params: { ...request.params, _meta: { ...meta, progressToken } } };
+  }
+
+  /** Returns the server of a renamed token, and the token that it used. */
+  find(token: unknown): ServerProgressToken<Server> | undefined {
+    return typeof token === 'string' ? this.#tokens.get(token) : undefined;
   }
 }

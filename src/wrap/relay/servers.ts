@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Upstream as UpstreamIdentity } from '../../core/tool/types.ts';
+import { defined } from '../../core/json.ts';
+import type { Upstream } from '../../core/tool/types.ts';
 import { ChildLink } from './child-link.ts';
 import type { ServerLogin, WrappedServer } from './relay.ts';
 
-/** A server that is started here and speaks over its stdin and stdout. */
+/** A server that is started as a process and uses stdin and stdout. */
 export interface CommandServer {
   /** Its name in the configuration; undefined for one of the command line. */
   readonly id?: string;
@@ -13,7 +14,7 @@ export interface CommandServer {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute. */
   readonly cwd: string;
-  /** Tells accounts of one server apart. Default `default`. */
+  /** Distinguishes accounts of one server. @defaultValue `'default'` */
   readonly account?: string;
 }
 
@@ -23,17 +24,17 @@ export interface UrlServer {
   readonly id?: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Default: Streamable HTTP, and where that is refused the older SSE. */
-  readonly speaks?: 'streamable' | 'sse';
+  /** @defaultValue Streamable HTTP, or HTTP with SSE where the server refuses that */
+  readonly protocol?: 'streamable' | 'sse';
   readonly account?: string;
-  /** The folder that logins are kept in. */
+  /** The folder where logins are stored. */
   readonly logins: string;
 }
 
-/** Names, for the processes below, what is wrapped above them; separated by commas. */
+/** Tells child processes which servers are wrapped above them, separated by commas. */
 export const WRAPS_VARIABLE = 'MCP_ONCE_WRAPS';
 
-/** A server behind a command. @throws CircularWrap when it is wrapped by itself. */
+/** Wraps a server that is started by a command. @throws CircularWrap when the server would start itself. */
 export function commandServer(server: CommandServer): WrappedServer {
   const { id, command, args, env, cwd, account = 'default' } = server;
   const hash = hashOf([command, ...args, cwd]);
@@ -48,24 +49,24 @@ export function commandServer(server: CommandServer): WrappedServer {
   };
 }
 
-/** A server at a URL; loads what speaks HTTP. A private address is one that the operator wrote, and may be. */
+/** Wraps a server at a URL. Private addresses are allowed, because the operator wrote the URL. */
 export async function urlServer(server: UrlServer): Promise<WrappedServer> {
-  const { id, headers, speaks: kind = 'any', account = 'default' } = server;
+  const { id, headers, protocol: kind = 'any', account = 'default' } = server;
   const url = new URL(server.url);
   const { HttpLink } = await import('./http-link.ts');
   const hasToken = Object.keys(headers).some((each) => each.toLowerCase() === 'authorization');
-  const speaks: { kind: 'any' | 'streamable' | 'sse' } = { kind };
+  const protocol: { kind: 'any' | 'streamable' | 'sse' } = { kind };
   const name = id ?? url.host;
   const { access, login } = hasToken ? {} : await oauthFor(name, url, server);
   return {
     name,
     identity: identityOf(id === undefined ? `${url.origin}${url.pathname}` : `server:${id}`, account),
-    open: (events) => new HttpLink({ name, url, headers, speaks, access }, events),
-    ...(login === undefined ? {} : { login }),
+    open: (events) => new HttpLink({ name, url, headers, protocol, access }, events),
+    ...defined({ login }),
   };
 }
 
-/** The login of a server, and how it is got. */
+/** Makes the OAuth access and the login of a server. */
 async function oauthFor(name: string, server: URL, { headers, account = 'default', logins }: UrlServer) {
   const [{ OAuthAccess }, { CredentialFile }] = await Promise.all([
     import('../login/access.ts'),
@@ -73,25 +74,24 @@ async function oauthFor(name: string, server: URL, { headers, account = 'default
   ]);
   const file = new CredentialFile(logins, server, account);
   const named = account === 'default' ? '' : ` --account ${JSON.stringify(account)}`;
-  const remedy = `mcp-once wrap --login${named} ${server.origin}${server.pathname}`;
+  const loginCommand = `mcp-once wrap --login${named} ${server.origin}${server.pathname}`;
   const login: ServerLogin = {
     isKept: async () => (await file.read()).tokens !== undefined,
-    logIn: async (interaction) =>
-      (await import('../login/log-in.ts')).logIn({ name, server, headers, file }, interaction),
+    logIn: async (prompt) => (await import('../login/log-in.ts')).logIn({ name, server, headers, file }, prompt),
   };
-  return { access: new OAuthAccess({ name, server, file, remedy }), login };
+  return { access: new OAuthAccess({ name, server, file, loginCommand }), login };
 }
 
-/** A server that would start, through others or at once, itself. */
+/** A server would start itself, directly or through others. */
 export class CircularWrap extends Error {
   constructor(name: string) {
-    super(`${name} is wrapped by itself: it would start itself for ever`);
+    super(`${name} is wrapped by itself and would start itself endlessly`);
     this.name = 'CircularWrap';
   }
 }
 
-/** Never a credential, and never a header: two of one person must mean one upstream. */
-function identityOf(origin: string, account: string): UpstreamIdentity {
+/** Contains no credential and no header, because two credentials of one account mean the same upstream. */
+function identityOf(origin: string, account: string): Upstream {
   return Object.freeze({ origin, mode: 'mcp', account });
 }
 
@@ -99,11 +99,11 @@ function hashOf(parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
-/** A short name for people: the package or script where a runner only runs it. */
+/** Derives a short name from a command: of a runner such as npx, the package or script that it runs. */
 function nameOfCommand(command: string, args: readonly string[]): string {
   const base = lastPart(command);
   const isRunner = /^(npx|npm|node|bunx?|deno|uvx?|python3?|docker)(\.exe|\.cmd)?$/i.test(base);
-  // A program that is an argument itself is no name, and may hold a secret.
+  // Inline code is not a name, and may hold a secret.
   const isInline = !/^docker/i.test(base) && args.some((each) => /^(-[cep]|--eval|--print)(=|$)/.test(each));
   const first =
     isRunner && !isInline ? args.find((each) => !each.startsWith('-') && each !== 'exec' && each !== 'run') : undefined;

@@ -8,22 +8,21 @@ import {
   type RpcResponse,
 } from './message.ts';
 
-/** How many subscriptions are remembered. */
 const subscriptionsMax = 1_000;
 
-/** Sends one message by a connection that is being opened; resolves with its answer, where it has one. */
+/** Sends one message over a link that is being opened. Resolves with the response, where there is one. */
 type SendMessage = (message: RpcRequest | RpcNotification) => Promise<RpcResponse | undefined>;
 
-/** What a client has told its server and a new process or session has to be told again. */
+/** Remembers the client's messages that a new process or session of the server must get again. */
 export class SessionState {
   #initialize: RpcRequest | undefined;
   #initialized: RpcNotification | undefined;
-  #level: RpcRequest | undefined;
+  #logLevel: RpcRequest | undefined;
   readonly #subscriptions = new Map<unknown, RpcRequest>();
   #isInitialized = false;
   #isAnswered = false;
 
-  /** True once `initialize` has been answered with a result. */
+  /** True after a result for `initialize`. */
   get isInitialized(): boolean {
     return this.#isInitialized;
   }
@@ -36,14 +35,14 @@ export class SessionState {
     }
     const uri = message.params?.uri;
     if (message.method === 'initialize') this.#initialize = message;
-    else if (message.method === 'logging/setLevel') this.#level = message;
+    else if (message.method === 'logging/setLevel') this.#logLevel = message;
     else if (message.method === 'resources/unsubscribe') this.#subscriptions.delete(uri);
     else if (message.method === 'resources/subscribe' && this.#subscriptions.size < subscriptionsMax) {
       this.#subscriptions.set(uri, message);
     }
   }
 
-  /** True once `initialize` has been answered, if only by an error: the client may try another version. */
+  /** True after any response to `initialize`. After an error the client may try another version. */
   get isAnswered(): boolean {
     return this.#isAnswered;
   }
@@ -57,16 +56,16 @@ export class SessionState {
     this.#isInitialized = response.result !== undefined;
   }
 
-  /** @throws UpstreamFault when `initialize` is refused. */
-  async restore(exchange: SendMessage): Promise<void> {
+  /** Sends the remembered messages. @throws ServerFault when the server refuses `initialize`. */
+  async restore(send: SendMessage): Promise<void> {
     if (!this.#initialize) throw new ServerFault('not_executed', 'the client has not initialized');
-    const answer = await exchange(this.#initialize);
+    const answer = await send(this.#initialize);
     if (answer?.result === undefined) {
-      throw new ServerFault('not_executed', `it refused initialize: ${answer?.error?.message}`);
+      throw new ServerFault('not_executed', `the server refused initialize: ${answer?.error?.message}`);
     }
-    if (this.#initialized) await exchange(this.#initialized);
-    // What was asked for besides is better not had than waited for.
-    const wishes = [...(this.#level ? [this.#level] : []), ...this.#subscriptions.values()];
-    for (const wish of wishes) exchange(wish).catch(() => undefined);
+    if (this.#initialized) await send(this.#initialized);
+    // Log level and subscriptions must not delay the restart.
+    const others = [...(this.#logLevel ? [this.#logLevel] : []), ...this.#subscriptions.values()];
+    for (const message of others) send(message).catch(() => undefined);
   }
 }

@@ -12,14 +12,20 @@ import {
   type RpcRequest,
   type RpcResponse,
 } from './message.ts';
-import { listChangedNotifications, type Relay, type RelayOptions, type WrappedServer } from './relay.ts';
+import {
+  listChangedNotifications,
+  lostRequestMessage,
+  type Relay,
+  type RelayOptions,
+  type WrappedServer,
+} from './relay.ts';
 import { ServerConnection } from './server-connection.ts';
 import { ServerRequests } from './server-requests.ts';
 
 /**
- * Puts the engine between a client and one server. Every message passes as it is and under its own id, but
- * for two: the answer of `tools/list`, where a guarded tool gets its `repeat_token`, and the `tools/call` of
- * a guarded tool, which goes through the engine.
+ * Creates a relay between a client and one server. All messages pass unchanged and under their own ids, with two
+ * exceptions: the response to `tools/list`, where guarded tools get their `repeat_token`, and the `tools/call` of a
+ * guarded tool, which goes through the engine.
  */
 export function createSingleServerRelay(server: WrappedServer, options: RelayOptions): Relay {
   const relay = new SingleServerRelay(server, options);
@@ -32,45 +38,45 @@ export function createSingleServerRelay(server: WrappedServer, options: RelayOpt
       find: (name) => relay.tools.find(name),
     },
     start: () => relay.start(),
-    close: () => relay.upstream.close(),
+    close: () => relay.connection.close(),
   };
 }
 
 class SingleServerRelay {
-  readonly upstream: ServerConnection;
+  readonly connection: ServerConnection;
   readonly tools: KnownTools;
   readonly #options: RelayOptions;
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
-  readonly #asked = new ServerRequests<ServerConnection>();
-  /** The client's `tools/list` requests that have no answer yet. */
-  readonly #lists = new Set<RpcId>();
-  /** Of the client's `initialize`, and what its answer declared. */
+  readonly #serverRequests = new ServerRequests<ServerConnection>();
+  /** The client's open `tools/list` requests. */
+  readonly #listRequests = new Set<RpcId>();
+  /** The id of the client's `initialize`, and the capabilities in the response. */
   #initializeId: RpcId | undefined;
   #capabilities: unknown;
-  /** True once another process has taken over, whose ids may be those of the last one's. */
+  /** True after a restart: the new process may use the ids of the process before it. */
   #isRenewed = false;
 
   constructor(server: WrappedServer, options: RelayOptions) {
     const { transport, guard, handle, clock, log, initializeMs } = options;
     this.#options = options;
-    this.#client = new ClientConnection(transport, log, (on) => this.upstream.reading(on));
-    this.upstream = new ServerConnection(
+    this.#client = new ClientConnection(transport, log, (isOn) => this.connection.setReading(isOn));
+    this.connection = new ServerConnection(
       { name: server.name, open: server.open, clock, log, initializeMs },
       {
         message: (message) => this.#fromServer(message),
-        lost: (request, fault) => this.#lost(request, fault),
-        down: () => this.#down(),
-        renewed: () => this.#renewed(),
+        lost: (request, fault) => this.#answerLost(request, fault),
+        down: () => this.#handleDown(),
+        renewed: () => this.#handleRenewed(),
         failed: (fault) => options.onFailed(fault),
       },
     );
     this.tools = new KnownTools({
-      upstream: this.upstream,
+      connection: this.connection,
       calls: {
         name: server.name,
         upstream: server.identity,
-        send: (call) => sendToServer(this.upstream, this.tools, call),
+        send: (call) => sendToServer(this.connection, this.tools, call),
         classify: classifyServerFault,
       },
       guard,
@@ -81,26 +87,26 @@ class SingleServerRelay {
       handle,
       scope: options.scope,
       log,
-      isGone: (name) => this.tools.isUnlisted(name),
+      isUnlisted: (name) => this.tools.isUnlisted(name),
       send: this.#client.send,
     });
   }
 
   async start(): Promise<void> {
-    await Promise.all([this.upstream.start(), this.#client.start((message) => this.#fromClient(message))]);
+    await Promise.all([this.connection.start(), this.#client.start((message) => this.#fromClient(message))]);
   }
 
   #fromClient(message: RpcMessage): void {
-    if (isRequest(message)) this.#request(message);
+    if (isRequest(message)) this.#handleRequest(message);
     else if (isNotification(message)) {
       const cancelled = cancelledId(message);
       if (cancelled !== undefined && this.#calls.cancel(cancelled)) return;
-      if (cancelled !== undefined) this.#lists.delete(cancelled);
-      this.upstream.forward(message);
-    } else this.#answer(message);
+      if (cancelled !== undefined) this.#listRequests.delete(cancelled);
+      this.connection.forward(message);
+    } else this.#forwardResponse(message);
   }
 
-  #request(request: RpcRequest): void {
+  #handleRequest(request: RpcRequest): void {
     this.#calls.noteProgress(request);
     const name = request.params?.name;
     if (request.method === 'tools/call' && typeof name === 'string') {
@@ -111,80 +117,73 @@ class SingleServerRelay {
       }
     }
     if (request.method === 'initialize') this.#initializeId = request.id;
-    if (request.method === 'tools/list') this.#lists.add(request.id);
-    this.upstream.forward(request);
+    if (request.method === 'tools/list') this.#listRequests.add(request.id);
+    this.connection.forward(request);
   }
 
-  /** The guarded tool that is called; undefined where the call has been passed on. */
+  /** Returns the guarded tool to call; undefined after passing on the call of another tool. */
   async #route(request: RpcRequest, name: string): Promise<string | undefined> {
     const { tool } = this.tools.known(name) ?? (await this.tools.decide(name));
     if (tool) return tool.name;
-    if (this.#calls.release(request.id)) this.upstream.forward(request);
+    if (this.#calls.release(request.id)) this.connection.forward(request);
     return undefined;
   }
 
-  #answer(response: RpcResponse): void {
-    const asked = this.#asked.take(response.id);
-    if (asked) this.upstream.forward(asked.id === response.id ? response : { ...response, id: asked.id });
-    else this.#options.log.debug('client: an answer to nothing that is asked');
+  #forwardResponse(response: RpcResponse): void {
+    const request = this.#serverRequests.take(response.id);
+    if (request) this.connection.forward(request.id === response.id ? response : { ...response, id: request.id });
+    else this.#options.log.debug('client: ignored a response to an unknown request');
   }
 
   #fromServer(message: RpcMessage): void {
-    if (isRequest(message)) this.#client.send(this.#asked.add(this.upstream, message, this.#isRenewed));
+    if (isRequest(message)) this.#client.send(this.#serverRequests.add(this.connection, message, this.#isRenewed));
     else if (isNotification(message)) {
       if (message.method === 'notifications/tools/list_changed') this.tools.forget();
       if (message.method === 'notifications/progress' && !this.#calls.wantsProgress(message.params?.progressToken)) {
         return;
       }
-      this.#client.send(this.#cancelling(message));
+      this.#client.send(this.#withClientId(message));
     } else if (this.#calls.has(message.id)) {
-      // It was asked under an id of ours, if at all: its answer comes from the engine.
-      this.#options.log.debug(`${this.upstream.name}: an answer to nothing that it was asked`);
+      // The relay sends guarded calls under its own ids, so no server can answer this one.
+      this.#options.log.debug(`${this.connection.name}: ignored a response to an unknown request`);
     } else {
       if (message.id === this.#initializeId) this.#capabilities ??= message.result?.capabilities;
-      this.#client.send(this.#lists.delete(message.id) ? this.#listed(message) : message);
+      this.#client.send(this.#listRequests.delete(message.id) ? this.#withGuardedTools(message) : message);
     }
   }
 
-  /** A cancellation speaks of the id that the client knows. */
-  #cancelling<Message extends RpcMessage>(message: Message): RpcMessage {
+  /** In a cancellation, replaces the server's request id by the one that the client knows. */
+  #withClientId<Message extends RpcMessage>(message: Message): RpcMessage {
     if (!isNotification(message)) return message;
     const id = cancelledId(message);
-    const known = id === undefined ? undefined : this.#asked.clientIdOf(this.upstream, id);
+    const known = id === undefined ? undefined : this.#serverRequests.clientIdOf(this.connection, id);
     if (known === undefined) return message;
-    this.#asked.take(known);
+    this.#serverRequests.take(known);
     return known === id ? message : { ...message, params: { ...message.params, requestId: known } };
   }
 
-  #listed(response: RpcResponse): RpcResponse {
+  #withGuardedTools(response: RpcResponse): RpcResponse {
     const listed = response.result?.tools;
     if (!Array.isArray(listed)) return response;
     return { ...response, result: { ...response.result, tools: this.tools.remember(listed) } };
   }
 
-  #lost(request: RpcRequest, fault: ServerFault): void {
-    this.#lists.delete(request.id);
+  #answerLost(request: RpcRequest, fault: ServerFault): void {
+    this.#listRequests.delete(request.id);
     this.#client.send(errorResponse(request.id, lostRequestMessage(request, fault)));
   }
 
-  #down(): void {
+  #handleDown(): void {
     this.tools.forget();
-    for (const requestId of this.#asked.dropAll(this.upstream)) {
-      const params = { requestId, reason: 'the server that asked has ended' };
+    for (const requestId of this.#serverRequests.dropAll(this.connection)) {
+      const params = { requestId, reason: 'the server has ended' };
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }
   }
 
-  #renewed(): void {
+  #handleRenewed(): void {
     this.#isRenewed = true;
     this.tools.forget();
     for (const each of listChangedNotifications(this.#capabilities)) this.#client.send(each);
   }
-}
-
-/** What became of a request that passed through and has no answer. */
-export function lostRequestMessage({ method }: RpcRequest, { message, effect }: ServerFault): string {
-  if (effect !== 'unknown') return `${message}. Nothing was executed: send it again later.`;
-  if (method !== 'tools/call') return `${message}: ${method} has no answer. It is safe to send it again.`;
-  return `${message}. Whether the call was executed is not known: check before it is called again.`;
 }

@@ -7,7 +7,7 @@ import type { ServerFault } from '../../../src/wrap/relay/link.ts';
 import { mergeInitializeResults } from '../../../src/wrap/relay/merged-initialize.ts';
 import { messageOf, type RpcId, type RpcMessage } from '../../../src/wrap/relay/message.ts';
 import { PrefixedNames } from '../../../src/wrap/relay/prefixed-names.ts';
-import { RestartSchedule } from '../../../src/wrap/relay/restarts.ts';
+import { RestartSchedule } from '../../../src/wrap/relay/reconnecting-link.ts';
 import { ServerConnection } from '../../../src/wrap/relay/server-connection.ts';
 import { ServerRequests } from '../../../src/wrap/relay/server-requests.ts';
 import { commandServer } from '../../../src/wrap/relay/servers.ts';
