@@ -89,7 +89,7 @@ describe.each([
       };
     };
 
-    test('twice through the proxy: one effect, and the second is told what the first was', async () => {
+    test('executes once for two calls through the proxy, and replays the first result', async () => {
       const { write, effects, wrapped } = staged();
       const client = await wrapped();
       const [first, second] = [await client.callTool(write), await client.callTool(write)];
@@ -102,7 +102,7 @@ describe.each([
       expect(effects()).toEqual([effect, effect]);
     });
 
-    test('control: twice without the proxy: two effects', async () => {
+    test('control: executes twice without the proxy', async () => {
       const { write, effects, direct } = staged();
       const client = await direct();
       await client.callTool(write);
@@ -110,7 +110,7 @@ describe.each([
       expect(effects()).toEqual([effect, effect]);
     });
 
-    test('three proxies at once: one effect', async () => {
+    test('executes once for three concurrent proxies', async () => {
       const { write, effects, wrapped } = staged();
       const clients = await Promise.all([wrapped(), wrapped(), wrapped()]);
       const told = await Promise.all(clients.map((client) => client.callTool(write)));
@@ -121,14 +121,14 @@ describe.each([
     });
 
     // One after the other: one of the servers loses what another writes at the same time.
-    test('control: three servers without the proxy: three effects', async () => {
+    test('control: executes three times in three servers without the proxy', async () => {
       const { write, effects, direct } = staged();
       const clients = await Promise.all([direct(), direct(), direct()]);
       for (const client of clients) await client.callTool(write);
       expect(effects()).toEqual([effect, effect, effect]);
     });
 
-    test('SIGKILL of the proxy after the effect, before its answer: a repeat is unknown and executes nothing', async () => {
+    test('executes nothing for a repeat after SIGKILL of the proxy between effect and response', async () => {
       const { write, effects, halfway, heldWrapped, again } = staged();
       const { client } = await halfway(heldWrapped);
       client.child.kill('SIGKILL');
@@ -138,7 +138,7 @@ describe.each([
       expect(effects()).toEqual([effect]);
     });
 
-    test('SIGKILL of the server after the effect, before its answer: unknown, and so is a repeat', async () => {
+    test('executes nothing for a repeat after SIGKILL of the server between effect and response', async () => {
       const { write, effects, halfway, heldWrapped, again } = staged();
       const { client, answer, upstream } = await halfway(heldWrapped);
       process.kill(upstream, 'SIGKILL');
@@ -151,7 +151,7 @@ describe.each([
       expect(effects()).toEqual([effect]);
     });
 
-    test('control: SIGKILL of the server without the proxy: the repeat takes effect again', async () => {
+    test('control: repeats the effect after SIGKILL of the server without the proxy', async () => {
       const { write, effects, halfway, held, again } = staged();
       const { client, upstream } = await halfway(held);
       process.kill(upstream, 'SIGKILL');

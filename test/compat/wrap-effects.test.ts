@@ -13,7 +13,7 @@ describe('server-filesystem', () => {
     return { folder, store, edit, content: () => readFileSync(path, 'utf8') };
   };
 
-  test('edit_file twice edits once, and the repeat token edits again', async () => {
+  test('edits once for two calls, and again with the repeat token', async () => {
     const { folder, store, edit, content } = editing();
     const client = await connect(wrapArgs(store, [filesystem, folder]));
     const first = await client.callTool(edit);
@@ -26,7 +26,7 @@ describe('server-filesystem', () => {
     expect(content()).toBe('one and one and one\n');
   });
 
-  test('three proxies at once, and once more through a fourth: one edit', async () => {
+  test('edits once for three concurrent proxies and a later one', async () => {
     const { folder, store, edit, content } = editing();
     const clients = await Promise.all([1, 2, 3].map(() => connect(wrapArgs(store, [filesystem, folder]))));
     const told = await Promise.all(clients.map((client) => client.callTool(edit)));
@@ -36,7 +36,7 @@ describe('server-filesystem', () => {
     expect(content()).toBe('one and one\n');
   });
 
-  test('control: without the proxy it edits twice', async () => {
+  test('control: edits twice without the proxy', async () => {
     const { folder, edit, content } = editing();
     const client = await connect([filesystem, folder]);
     await client.callTool(edit);
@@ -44,7 +44,7 @@ describe('server-filesystem', () => {
     expect(content()).toBe('one and one and one\n');
   });
 
-  test('reads pass: they see what is there now', async () => {
+  test('passes reads, which see the current content', async () => {
     const { folder, store, edit } = editing();
     const client = await connect(wrapArgs(store, [filesystem, folder]));
     const read = { name: 'read_text_file', arguments: { path: edit.arguments.path } };
@@ -64,7 +64,7 @@ describe('server-memory', () => {
   };
   const environment = (folder: string) => ({ MEMORY_FILE_PATH: join(folder, 'memory.jsonl') });
 
-  test('a repeat is told what the first call made', async () => {
+  test('replays what the first call created', async () => {
     const { folder, store } = stage();
     const client = await connect(wrapArgs(store, [memory]), { env: environment(folder) });
     const [first, second] = [await client.callTool(observed), await client.callTool(observed)];
@@ -75,7 +75,7 @@ describe('server-memory', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('control: without the proxy a repeat is told that nothing was made', async () => {
+  test('control: creates nothing for a repeat without the proxy', async () => {
     const { folder } = stage();
     const client = await connect([memory], { env: environment(folder) });
     await client.callTool(observed);

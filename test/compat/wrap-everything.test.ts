@@ -170,7 +170,7 @@ async function aTask(client: Client) {
 
 const everything = serverOf('everything');
 
-describe('all that server-everything offers is the same through the proxy as directly', () => {
+describe('server-everything behaves the same through the proxy', () => {
   test('over stdio', async () => {
     const { store } = stage();
     const [straight, through] = await Promise.all([surveyed([everything]), surveyed(wrapArgs(store, [everything]))]);

@@ -36,7 +36,7 @@ async function several(servers: Record<string, Record<string, string>>) {
   return { start, file, effects };
 }
 
-test('a proxy behind a proxy: what the outer one asks by itself is answered', async () => {
+test('answers the requests of a proxy that wraps another proxy', async () => {
   const { store, env, effects } = stage();
   const inner = wrapArgs(store, [hostile], ['--id', 'inner']);
   const client = new RawClient(wrapArgs(store, inner), env);
@@ -50,7 +50,7 @@ test('a proxy behind a proxy: what the outer one asks by itself is answered', as
   expect(effects()).toEqual(['nested', 'get_thing']);
 });
 
-test('"method not found" of a tool that is listed may come from within it: it is not executed again', async () => {
+test('does not repeat a call that a listed tool answered with "method not found"', async () => {
   const { client, effects } = await wrapped();
   const args = { what: 'asked a client that cannot', mode: 'no-method' };
   expect(outcome(await client.call('effect', args))?.code).toBe('outcome_unknown');
@@ -58,7 +58,7 @@ test('"method not found" of a tool that is listed may come from within it: it is
   expect(effects()).toHaveLength(1);
 });
 
-test('a server that asks for more input has not executed: the call with the input does', async () => {
+test('executes a call with the input that its server requested', async () => {
   const { client, effects } = await wrapped();
   const args = { what: 'more', mode: 'input' };
   const asked = await client.call('effect', args);
@@ -69,7 +69,7 @@ test('a server that asks for more input has not executed: the call with the inpu
   expect(effects()).toEqual(['more']);
 });
 
-test('an answer that a server makes up for a guarded call in flight is not its outcome', async () => {
+test('ignores a response that a server invents for a guarded call in flight', async () => {
   const { client, effects, release } = await wrapped();
   const executing = client.ask(
     'tools/call',
@@ -84,14 +84,14 @@ test('an answer that a server makes up for a guarded call in flight is not its o
   expect(effects()).toEqual(['other', 's']);
 });
 
-test('a second answer, and one to nothing that was asked, change nothing', async () => {
+test('ignores a second response, and a response without a request', async () => {
   const { client, effects } = await wrapped();
   expect(firstText(await client.call('effect', { what: 't', mode: 'twice' }))).toBe('done t');
   expect(firstText(await client.call('effect', { what: 't', mode: 'twice' }))).toBe('done t');
   expect(effects()).toEqual(['t']);
 });
 
-test('a server cannot answer what was asked of another one', async () => {
+test('ignores a response of another server', async () => {
   const { start, file } = await several({ evil: {}, good: {} });
   const client = await start();
   const name = 'good_get_thing';
@@ -104,7 +104,7 @@ test('a server cannot answer what was asked of another one', async () => {
   expect(firstText(await reading)).toBe('done true');
 });
 
-test('names that collide lead to the same servers, whichever is the first to list its tools', async () => {
+test('leads colliding names to the same servers, whichever server lists its tools first', async () => {
   const told: unknown[] = [];
   for (const [early, late] of [
     ['a_b', 'a'],
@@ -128,7 +128,7 @@ test('names that collide lead to the same servers, whichever is the first to lis
   expect(told[0]).toEqual(told[1]);
 });
 
-test('a progress token that a caller who left had used is the next one’s', async () => {
+test('delivers progress to the next caller that uses the token of a cancelled call', async () => {
   const { client, effects, release } = await wrapped();
   const more = { _meta: { progressToken: 'p' } };
   client.send({
@@ -146,7 +146,7 @@ test('a progress token that a caller who left had used is the next one’s', asy
 });
 
 test.each(['idempotency_in_flight', 'ledger_unavailable'])(
-  'what a guard within the server refuses (%s) is no outcome: the repeat asks it again',
+  'sends a repeat again after a guard in the server refused the call (%s)',
   async (code) => {
     const { client, effects } = await wrapped();
     const args = { what: code, mode: 'guarded', code };
@@ -156,14 +156,14 @@ test.each(['idempotency_in_flight', 'ledger_unavailable'])(
   },
 );
 
-test('what a guard within the server does not know is not known', async () => {
+test('reports an unknown outcome when a guard in the server does not know it', async () => {
   const { client } = await wrapped();
   const args = { what: 'u', mode: 'guarded', code: 'outcome_unknown' };
   expect(outcome(await client.call('effect', args))).toMatchObject({ code: 'outcome_unknown' });
   expect(outcome(await client.call('effect', args))).toMatchObject({ code: 'outcome_unknown' });
 });
 
-test('calls that wait to be written when the server dies: those it had read are not executed again', async () => {
+test('does not repeat calls that the server had read before it died', async () => {
   const { client, effects, release } = await wrapped();
   const padding = 'x'.repeat(20_000);
   expect(firstText(await client.call('get_thing', { mode: 'stall' }))).toBe('stalled');
@@ -180,14 +180,14 @@ test('calls that wait to be written when the server dies: those it had read are 
   expect(wrong).toEqual([]);
 }, 60_000);
 
-test.each(['__proto__', 'constructor', 'toString'])('a tool named %s is guarded like any other', async (name) => {
+test.each(['__proto__', 'constructor', 'toString'])('guards a tool named %s', async (name) => {
   const { client, effects } = await wrapped({ TOOLS: name });
   expect(outcome(await client.call(name, {})).replayed).toBe(false);
   expect(outcome(await client.call(name, {})).replayed).toBe(true);
   expect(effects()).toEqual([name]);
 });
 
-test('hostile clients: before initialize, one id twice, a batch, another operation’s token, cancelled and repeated', async () => {
+test('executes at most once for hostile clients: early calls, reused ids, batches, foreign tokens, cancelled repeats', async () => {
   const { store, env, effects, releaseFile } = stage();
   const client = new RawClient(wrapArgs(store, [hostile]), env);
   expect(firstText(await client.call('effect', { what: 'early' }))).toBe('done early');
@@ -210,7 +210,7 @@ test('hostile clients: before initialize, one id twice, a batch, another operati
   expect(effects()).toEqual(['early', 'same']);
 });
 
-test('a tool whose server calls it a read only once it was called stays guarded', async () => {
+test('keeps a tool guarded that its server calls read-only after the first call', async () => {
   const { store, folder, env, effects } = stage();
   const hint = join(folder, 'hint');
   const client = new RawClient(wrapArgs(store, [hostile]), { ...env, HINT_AFTER: hint });
@@ -223,7 +223,7 @@ test('a tool whose server calls it a read only once it was called stays guarded'
   expect(effects()).toEqual(['h']);
 });
 
-test('SIGSTOP of a proxy whose call waits: another executes nothing, and all learn the outcome once it goes on', async () => {
+test('executes nothing in a second proxy while the first is stopped, and gives all callers the outcome afterwards', async () => {
   const { store, env, effects, releaseFile } = stage();
   const start = async () => {
     const client = new RawClient(wrapArgs(store, [hostile]), env);
@@ -245,7 +245,7 @@ test('SIGSTOP of a proxy whose call waits: another executes nothing, and all lea
   expect(effects()).toEqual(['stopped']);
 }, 60_000);
 
-test('identical calls of three proxies that wait while the server dies: none sends again', async () => {
+test('sends nothing again from three proxies whose identical calls wait while the server dies', async () => {
   const { store, env, effects, starts } = stage();
   const clients = [1, 2, 3].map(() => new RawClient(wrapArgs(store, [hostile]), env));
   await Promise.all(clients.map((client) => client.initialize()));
@@ -292,24 +292,27 @@ async function wrappedHttp(answer: (message: Message, response: ServerResponse, 
 
 const headers = (type: string) => ({ 'content-type': type });
 const after: Record<string, (message: Message, response: ServerResponse, origin: string) => void> = {
-  'an answer under another id': (_, response) =>
+  'a response under another id': (_, response) =>
     response.writeHead(200, headers('application/json')).end('{"jsonrpc":"2.0","id":"z","result":{"content":[]}}'),
-  'no JSON-RPC': (_, response) => response.writeHead(200, headers('application/json')).end('{"hello":1}'),
-  'half an answer': (_, response) => response.writeHead(200, headers('application/json')).end('{"jsonrpc":'),
+  'JSON that is not JSON-RPC': (_, response) => response.writeHead(200, headers('application/json')).end('{"hello":1}'),
+  'half a response': (_, response) => response.writeHead(200, headers('application/json')).end('{"jsonrpc":'),
   'a page': (_, response) => response.writeHead(200, headers('text/html')).end('<p>done'),
-  'an event that is none': (_, response) =>
+  'an invalid event': (_, response) =>
     response.writeHead(200, headers('text/event-stream')).end('event: message\ndata: {no\n\n'),
   'a reset': (_, response) => response.socket?.resetAndDestroy(),
   'HTTP 409': (_, response) => response.writeHead(409).end(),
   'HTTP 504': (_, response) => response.writeHead(504).end(),
-  'HTTP 303 to what is not there': (_, response, origin) =>
+  'HTTP 303 to a missing page': (_, response, origin) =>
     response.writeHead(303, { location: `${origin}/result` }).end(),
-  'HTTP 302 to what is not there': (_, response) => response.writeHead(302, { location: '/login' }).end(),
+  'HTTP 302 to a missing page': (_, response) => response.writeHead(302, { location: '/login' }).end(),
 };
 
-test.each(Object.keys(after))('%s, after a call was executed over HTTP: it is not executed again', async (how) => {
-  const { client, effects } = await wrappedHttp((...told) => after[how]?.(...told));
-  expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
-  expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
-  expect(effects).toEqual([how]);
-});
+test.each(Object.keys(after))(
+  'does not repeat a call that was executed over HTTP and then answered by %s',
+  async (how) => {
+    const { client, effects } = await wrappedHttp((...told) => after[how]?.(...told));
+    expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
+    expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
+    expect(effects).toEqual([how]);
+  },
+);

@@ -44,8 +44,8 @@ describe('tools that change between a call and its repeat', () => {
 
   test.each([
     ['in the same process', true],
-    ['in another one', false],
-  ])('an optional field more, %s: the repeat is answered with the first result', async (_, isSame) => {
+    ['in another process', false],
+  ])('replays the first result after the tool got an optional field, %s', async (_, isSame) => {
     const { start, change, list, effects } = changingStage(pay);
     const client = await start();
     await call(client);
@@ -57,7 +57,7 @@ describe('tools that change between a call and its repeat', () => {
     expect(effects()).toHaveLength(1);
   });
 
-  test('control: without the proxy the repeat takes effect again', async () => {
+  test('control: repeats the effect without the proxy', async () => {
     const { start, change, effects } = changingStage(pay);
     const client = await start(true);
     await call(client);
@@ -66,7 +66,7 @@ describe('tools that change between a call and its repeat', () => {
     expect(effects()).toHaveLength(2);
   });
 
-  test('a required field more: the old arguments are refused, and nothing is executed', async () => {
+  test('refuses old arguments after the tool got a required field, and executes nothing', async () => {
     const { start, change, effects } = changingStage(pay);
     const client = await start();
     await call(client);
@@ -79,8 +79,8 @@ describe('tools that change between a call and its repeat', () => {
 
   test.each([
     ['in the same process', true],
-    ['in another one', false],
-  ])('a tool that is gone, %s: its operation is still known by its old name', async (_, isSame) => {
+    ['in another process', false],
+  ])('replays the operation of a removed tool, %s', async (_, isSame) => {
     const { start, change, list, effects } = changingStage(pay);
     const client = await start();
     await call(client);
@@ -94,7 +94,7 @@ describe('tools that change between a call and its repeat', () => {
     expect(effects().map((line) => JSON.parse(line).name)).toEqual(['pay', 'pay_now']);
   });
 
-  test('a tool that is gone and was never called: its server’s own error, and nothing is kept', async () => {
+  test('passes on the server’s error for a removed tool that was never called, and stores nothing', async () => {
     const { start, change, effects } = changingStage(pay);
     const client = await start();
     await change(client);
@@ -106,7 +106,7 @@ describe('tools that change between a call and its repeat', () => {
   });
 });
 
-describe('tools that change while the outcome of a call is not known', () => {
+describe('tools that change while the outcome of a call is unknown', () => {
   const keyed = tool('pay', { what: text, idempotency_key: text }, ['idempotency_key']);
 
   test.each([
@@ -114,7 +114,7 @@ describe('tools that change while the outcome of a call is not known', () => {
     ['guarded', pay, false],
     ['with a key', keyed, true],
     ['with a key', keyed, false],
-  ])('a tool %s is gone: nothing is sent again, and the answer says so', async (_, first, isSame) => {
+  ])('sends nothing again for a removed tool (%s), and says so', async (_, first, isSame) => {
     const { start, diesInto, effects } = changingStage(first);
     diesInto();
     const client = await start();
@@ -136,17 +136,17 @@ describe('tools that change while the outcome of a call is not known', () => {
   const unknown = ['outcome_unknown', 'outcome_unknown'];
 
   test.each([
-    ['takes a key now that it did not take then', pay, keyed, true],
-    ['takes a key now that it did not take then', pay, keyed, false],
-    ['takes no key any more', keyed, pay, true],
-    ['takes no key any more', keyed, pay, false],
-  ])('a tool %s: nothing is sent again', async (_, first, second, isSame) => {
+    ['now takes a key', pay, keyed, true],
+    ['now takes a key', pay, keyed, false],
+    ['no longer takes a key', keyed, pay, true],
+    ['no longer takes a key', keyed, pay, false],
+  ])('sends nothing again to a tool that %s', async (_, first, second, isSame) => {
     const told = await codes(first, second, isSame);
     expect(told.codes).toEqual(unknown);
     expect(told.effects).toHaveLength(1);
   });
 
-  test('control: a tool that takes the same key as then is sent again with it', async () => {
+  test('control: sends the same key again to a tool that still takes it', async () => {
     const told = await codes(keyed, keyed, true);
     expect(told.codes).toEqual(['succeeded', 'succeeded']);
     const keys = told.effects.map((line) => JSON.parse(line).idempotency_key);

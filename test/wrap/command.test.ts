@@ -14,7 +14,7 @@ function run(args: readonly string[], env: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-test('--explain prints what is done with each tool, and calls none', () => {
+test('--explain prints the decision for each tool, and calls no tool', () => {
   const { env, effects } = stage();
   const { status, stdout } = run(['--explain', '--json', '--', process.execPath, scripted], env);
   expect(status).toBe(0);
@@ -27,7 +27,7 @@ test('--explain prints what is done with each tool, and calls none', () => {
   expect(effects()).toEqual([]);
 });
 
-test('a client’s file that was rewritten starts its server through the ledger', async () => {
+test('guards a server that is started by a rewritten client file', async () => {
   const { folder, store, env, effects } = stage();
   const file = join(folder, 'client.json');
   const entry = { command: process.execPath, args: [scripted], env: { ...env, MCP_ONCE_STORE: store } };
@@ -44,7 +44,7 @@ test('a client’s file that was rewritten starts its server through the ledger'
   expect(JSON.parse(readFileSync(file, 'utf8')).mcpServers.mine).toEqual(entry);
 });
 
-test('a server that is disabled is not started, and its tools are not there', () => {
+test('does not start a disabled server, and does not list its tools', () => {
   const { folder, env, starts } = stage();
   const file = join(folder, 'config.json');
   const server = { command: process.execPath, args: [scripted], env };
@@ -55,17 +55,17 @@ test('a server that is disabled is not started, and its tools are not there', ()
   expect(starts()).toHaveLength(1);
 });
 
-test('where no mcp-once is on the PATH, --write says that the servers will not start', () => {
+test('--write warns when mcp-once is not on the PATH', () => {
   const { folder } = stage();
   const file = join(folder, 'client.json');
   writeFileSync(file, JSON.stringify({ mcpServers: { mine: { command: 'mine' } } }));
-  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toMatch(/no mcp-once on the PATH/);
+  expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toMatch(/mcp-once is not on the PATH/);
   expect(run(['--config', file, '--undo']).status).toBe(0);
   writeFileSync(join(folder, 'mcp-once'), '', { mode: 0o755 });
   expect(run(['--config', file, '--write'], { PATH: folder }).stderr).toBe('');
 });
 
-test('headers from variables reach the server', async () => {
+test('sends headers from variables to the server', async () => {
   const { store } = stage();
   const heard: unknown[] = [];
   const { origin } = await serving((request, response) => {
@@ -79,20 +79,20 @@ test('headers from variables reach the server', async () => {
 
 test.each([
   ['nothing to wrap', [], /there is no server to wrap/],
-  ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must hold no password/],
-  ['a URL of another scheme', ['ftp://127.0.0.1/mcp'], /"ftp:.*" is no URL that begins with http/],
-  ['more than a URL', ['https://127.0.0.1/mcp', 'x'], /nothing else may stand/],
-  ['a header for a command', ['--header', 'a: b', '--', 'x'], /for a server at a URL/],
-  ['a header that is none', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],
-  ['a server where a file is rewritten', ['--write', '--', 'x'], /name no server/],
-])('%s: an error that says so, and exit code 2', (_, args, message) => {
+  ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must not contain a password/],
+  ['a URL of another scheme', ['ftp://127.0.0.1/mcp'], /"ftp:.*" does not begin with http/],
+  ['an argument after a URL', ['https://127.0.0.1/mcp', 'x'], /a URL takes no further arguments/],
+  ['a header for a command', ['--header', 'a: b', '--', 'x'], /require a server at a URL/],
+  ['an invalid header', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],
+  ['a server together with --write', ['--write', '--', 'x'], /name no server/],
+])('refuses %s with exit code 2', (_, args, message) => {
   const { status, stderr } = run(['--store', 'memory:', ...args]);
   expect(status).toBe(2);
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/me:secret/);
 });
 
-test('--account: the same call for two accounts of one command takes effect for each', async () => {
+test('--account executes the same call once for each account of a command', async () => {
   const { wrapped, effects } = stage();
   for (const account of ['one', 'other', 'one']) {
     const client = wrapped({}, ['--account', account]);
@@ -102,7 +102,7 @@ test('--account: the same call for two accounts of one command takes effect for 
   expect(effects()).toEqual(['a', 'a']);
 });
 
-test('a variable of an entry that is not set ends the start; one that is set reaches the server', async () => {
+test('does not start with an unset variable in an entry, and passes a set one to the server', async () => {
   const { folder, store, env, effects } = stage();
   const file = join(folder, 'mcp-once.json');
   const variable = (name: string): string => `$\{${name}}`;
@@ -117,8 +117,8 @@ test('a variable of an entry that is not set ends the start; one that is set rea
   expect(effects()).toEqual(['v']);
 });
 
-test('what is said of a server of the command line is refused where the configuration names it', () => {
+test('refuses options of a command-line server when the configuration names the servers', () => {
   const { status, stderr } = run(['--account', 'one']);
   expect(status).toBe(2);
-  expect(stderr).toMatch(/--account is for a server of the command line/);
+  expect(stderr).toMatch(/--account is for a server on the command line/);
 });

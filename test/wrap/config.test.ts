@@ -21,7 +21,7 @@ async function problemOf(settings: unknown): Promise<string> {
   return load(settings).loading.then(() => 'none', describeError);
 }
 
-describe('variables of entries', () => {
+describe('withVariables', () => {
   const entry = {
     command: '${BIN}/server',
     args: ['--key=${env:KEY}', '${NONE:-other}', '${input:asked}', '$KEY'],
@@ -30,7 +30,7 @@ describe('variables of entries', () => {
     headers: { Authorization: 'Bearer ${KEY}' },
   };
 
-  test('are filled in as clients do, once, and what has another form stays', () => {
+  test('expands variables once, as clients do, and keeps text of any other form', () => {
     const environment = { BIN: '/opt', KEY: '${BIN}', HOST: 'x', NONE: '' };
     expect(withVariables('a', entry, environment)).toEqual({
       command: '/opt/server',
@@ -41,13 +41,13 @@ describe('variables of entries', () => {
     });
   });
 
-  test('one that is not set ends the start, and the message names server, place and variable', () => {
+  test('throws for an unset variable, and names server, field and variable', () => {
     expect(() => withVariables('a', entry, { BIN: '/opt', HOST: 'x' })).toThrow(
       /mcpServers\["a"\]\.args\[0\]: the variable KEY is not set.*Nothing was started/,
     );
   });
 
-  test('a URL that holds one is taken, and shown without it', async () => {
+  test('accepts a URL with a variable, and does not show it', async () => {
     const { loading } = load({ mcpServers: { a: { url: 'https://${HOST}/mcp' }, b: { url: '${URL}' } } });
     const { mcpServers } = shownConfig(await loading, sections);
     expect(mcpServers).toMatchObject({ a: { url: '(with variables)' }, b: { url: '(with variables)' } });
@@ -55,7 +55,7 @@ describe('variables of entries', () => {
 });
 
 describe('mcpServers', () => {
-  test('takes the entries of clients, and passes over what other programs keep there', async () => {
+  test('accepts the entries of clients, and ignores members of other programs', async () => {
     const { loading, folder } = load({
       mcpServers: {
         files: { command: 'npx', args: ['-y', 'x'], env: { A: 'b' }, cwd: 'here', disabled: false, alwaysAllow: ['a'] },
@@ -81,11 +81,11 @@ describe('mcpServers', () => {
     [{ wrap: { tools: { x: { windows: '1m' } } } }, /did you mean "window"/],
     [{ wrap: { tools: { x: { identity: ['id'] } } } }, /must be a JSON pointer/],
     [{ mcpServer: {} }, /did you mean "mcpServers"/],
-  ])('%j is refused and says why', async (settings, message) => {
+  ])('refuses %j with a reason', async (settings, message) => {
     expect(await problemOf(settings)).toMatch(message);
   });
 
-  test('no secret of it is shown', async () => {
+  test('shows no secret', async () => {
     const { loading } = load({
       mcpServers: {
         a: { command: 'x', args: ['--token', 's3cret'], env: { KEY: 's3cret' } },
@@ -98,7 +98,7 @@ describe('mcpServers', () => {
   });
 });
 
-test("a server's own rules come after those for all, and its trust before it", async () => {
+test("merges a server's own rules after those for all, and prefers its own trust", async () => {
   const { loading } = load({
     wrap: { trustAnnotations: 'none', tools: { pay: { window: '5m', match: 'identical' }, 'x*': { match: 'off' } } },
     mcpServers: { bank: { command: 'x', mcpOnce: { trustAnnotations: 'all', tools: { pay: { window: '1h' } } } } },

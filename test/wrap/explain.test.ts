@@ -29,32 +29,32 @@ function server(name: string, tools: readonly string[], more: Partial<ExplainedS
   return { name, rules, list: () => Promise.resolve(listed), ...more };
 }
 
-test('each tool has a line that says what is done and why, and guesses have warnings', async () => {
+test('prints one line per tool with decision and reason, and warnings for guesses', async () => {
   const { cli, told } = terminal();
   const tools = { create_issue: { identity: ['/a'] }, 'gone*': { match: 'off' } } as const;
   const tracker = server('tracker', ['create_issue', 'get_issue', 'send_mail'], { rules: { ...rules, tools } });
   expect(await runWrapExplain(cli, [tracker], {})).toBe(0);
   expect(told.out).toBe(`TOOL          CALLS    REPEAT            RECOVERY  WHY
 create_issue  guarded  identical, 120 s  refuse    configuration: a rule of the configuration
-get_issue     passes                               name: "get" mostly reads
-send_mail     guarded  identical, 120 s  refuse    default: nothing says that it only reads
+get_issue     passes                               name: "get" usually reads
+send_mail     guarded  identical, 120 s  refuse    default: nothing marks it as read-only
 2 of 3 tools are guarded.
 warning: no tool matches the rule "gone*"
-warning: send_mail: "send" with the same arguments within 120 s is taken for a repeat: if each is meant, set match: same-call or off, or a shorter window
+warning: send_mail: "send" with the same arguments within 120 s counts as a repeat: if each call is intended, set match: same-call or off, or a shorter window
 `);
 });
 
-test('programs get the same as JSON; a server that cannot be asked is named, and the others are explained', async () => {
+test('prints JSON for programs, and names a server that cannot list its tools', async () => {
   const { cli, told } = terminal();
   const broken = server('broken', [], { list: () => Promise.reject(new Error('it ended')) });
   expect(await runWrapExplain(cli, [server('one', ['pay']), broken], { json: true })).toBe(1);
   expect(JSON.parse(told.out)).toMatchObject([
     { server: 'one', tools: [{ tool: 'pay', guarded: true, warnings: [] }] },
   ]);
-  expect(told.err).toBe('mcp-once: broken could not be asked for its tools: it ended\n');
+  expect(told.err).toBe('mcp-once: broken: cannot list its tools: it ended\n');
 });
 
-test('a name from elsewhere cannot write to the terminal what it likes', async () => {
+test('removes control characters of tool names', async () => {
   const { cli, told } = terminal();
   await runWrapExplain(cli, [server('x\u001b[2J', ['get\u001b[31m\nfake'], {}), server('y', [])], {});
   expect(told.out).not.toContain('\u001b');
@@ -68,7 +68,7 @@ test.each([
     ['read_text_file', 'list_directory'],
   ],
 ])(
-  'what %s writes is guarded, what it reads passes, whether its annotations are trusted or not',
+  'guards the writes of %s and passes its reads, with and without trust in its annotations',
   async (name, writes, reads) => {
     const listed = await toolsOf(`@modelcontextprotocol/${name}`);
     for (const trustAnnotations of ['none', 'readOnly'] as const) {
@@ -110,7 +110,7 @@ function scripted(answer: string) {
   return commandOpening('-e', script);
 }
 
-test('all pages are read, and what the server asks meanwhile is answered', async () => {
+test('reads all pages, and answers requests of the server meanwhile', async () => {
   const open = scripted(`
     if (method === 'tools/list' && !params.cursor) { send({ id: 'p', method: 'ping' }); send({ id: 'r', method: 'roots/list' }); globalThis.first = id; }
     if (error) send({ id: globalThis.first, result: { tools: [{ name: 'a', inputSchema: {} }, 'junk'], nextCursor: error.code + '' } });
@@ -122,11 +122,11 @@ test.each([
   ['process.exit(3)', /ended|exit/],
   ["if (method === 'tools/list') send({ id, error: { code: -32000, message: 'no' } })", /the error -32000: no/],
   ["if (method === 'tools/list') process.exit(3)", /ended|exit/],
-])('a server that does %s is told of', async (answer, why) => {
+])('reports a server that does %s', async (answer, why) => {
   await expect(listTools({ open: scripted(answer), answerMs: 30_000 })).rejects.toThrow(why);
 });
 
-test('a server that never answers is given up after a while', async () => {
+test('gives up on a server that never responds', async () => {
   const open = commandOpening('-e', 'process.stdin.resume()');
   await expect(listTools({ open, answerMs: 200 })).rejects.toThrow(/did not answer initialize within 0.2 s/);
 });

@@ -16,7 +16,7 @@ function statusOf(pid: number): string | undefined {
   }
 }
 
-test('a server that dies in a guarded call: unknown, started again, and a repeat executes nothing', async () => {
+test('restarts a server that died in a guarded call, and executes nothing for a repeat', async () => {
   const { wrapped, effects, starts } = stage();
   const client = wrapped();
   await client.initialize({ clientInfo: { name: 'raw', version: '1', own: true } });
@@ -33,7 +33,7 @@ test('a server that dies in a guarded call: unknown, started again, and a repeat
   expect(effects()).toEqual(['d', 'other']);
 });
 
-test('control: without the proxy nobody starts it again, and a repeat takes effect twice', async () => {
+test('control: does not restart without the proxy, and a repeat takes effect twice', async () => {
   const { direct, effects } = stage();
   for (let time = 0; time < 2; time += 1) {
     const client = direct();
@@ -44,7 +44,7 @@ test('control: without the proxy nobody starts it again, and a repeat takes effe
   expect(effects()).toEqual(['d', 'd']);
 });
 
-test('SIGKILL of the server while it executes: unknown, and other calls go on', async () => {
+test('reports an unknown outcome after SIGKILL of the executing server, and continues other calls', async () => {
   const { wrapped, effects, starts } = stage();
   const client = wrapped();
   await client.initialize();
@@ -55,19 +55,19 @@ test('SIGKILL of the server while it executes: unknown, and other calls go on', 
   expect((await client.call('effect', { what: 'next' })).result.content[0].text).toBe('done next');
 });
 
-test('a process that ends again and again is started five times a minute, and then errors say so', async () => {
+test('restarts a process five times a minute, and then reports errors', async () => {
   const { wrapped, starts } = stage();
   const client = wrapped();
   await client.initialize();
   for (let time = 0; time < 5; time += 1) expect((await client.ask('x/die')).error.message).toMatch(/exit code 9/);
   await client.ask('x/die');
   const refused = await client.call('get_thing', {});
-  expect(refused.error.message).toMatch(/too often.*Nothing was executed/);
+  expect(refused.error.message).toMatch(/restarted 5 times within a minute.*Nothing was executed/);
   expect(outcome(await client.call('effect', { what: 'never' })) ?? refused.error).toBeDefined();
   expect(starts()).toHaveLength(6);
 }, 60_000);
 
-test('what the last process had asked is cancelled, and its number means the next one’s question', async () => {
+test('cancels the requests of a process that ended, and renames those of the next one', async () => {
   const { wrapped } = stage();
   const client = wrapped();
   await client.initialize();
@@ -82,7 +82,7 @@ test('what the last process had asked is cancelled, and its number means the nex
   expect((await second).result.said.result).toEqual({ roots: ['right'] });
 });
 
-test('isError is an answer: kept and replayed; a JSON-RPC error is unknown', async () => {
+test('stores and replays isError, and reports a JSON-RPC error as unknown', async () => {
   const { wrapped, effects } = stage();
   const client = wrapped();
   await client.initialize();
@@ -98,7 +98,7 @@ test('isError is an answer: kept and replayed; a JSON-RPC error is unknown', asy
   expect(effects()).toEqual(['e', 'rpc-error', 'bad-params']);
 });
 
-test('a result over 64 MiB: unknown for that call, an error for a read, and the process is kept', async () => {
+test('reports a result over 64 MiB as unknown for a guarded call and as an error for a read, and keeps the process', async () => {
   const { wrapped, starts, effects } = stage();
   const client = wrapped();
   await client.initialize();
@@ -114,32 +114,32 @@ test('a result over 64 MiB: unknown for that call, an error for a read, and the 
   expect(effects()).toEqual(['b', 'after']);
 }, 60_000);
 
-test('junk on stdout is left out and logged without what it says', async () => {
+test('ignores junk on stdout, and logs it without its content', async () => {
   const { wrapped } = stage();
   const client = wrapped({ BEHAVE: 'junk' });
   const { result } = await client.initialize();
   expect(result.serverInfo.name).toBe('scripted');
-  await expect.poll(() => client.stderr).toMatch(/is no message/);
+  await expect.poll(() => client.stderr).toMatch(/is not a JSON-RPC message/);
   expect(client.stderr).not.toMatch(/Listening/);
 });
 
 test.each([
-  ['a command that is not found', ['/nowhere/at-all'], {}, [], /cannot be started.*not found/],
+  ['a missing command', ['/nowhere/at-all'], {}, [], /cannot be started.*does not exist/],
   [
-    'one that exits at once',
+    'a server that exits at once',
     [process.execPath, scripted],
     { BEHAVE: 'exit' },
     [],
-    /did not come up: it ended with exit code 3/,
+    /did not start: the process ended with exit code 3/,
   ],
   [
-    'one that never answers initialize',
+    'a server that never answers initialize',
     [process.execPath, scripted],
     { BEHAVE: 'mute' },
     ['--initialize-timeout', '1'],
     /did not answer initialize within 1 s/,
   ],
-])('%s: the client is told, and the exit code is 1', async (_, command, env, options, message) => {
+])('tells the client about %s, and exits with 1', async (_, command, env, options, message) => {
   const { store } = stage();
   const args = [main, 'wrap', '--store', store, ...options, '--', ...command];
   const client = new RawClient(args, env as Record<string, string>);
@@ -149,43 +149,40 @@ test.each([
   expect(client.stderr).toMatch(message);
 });
 
-test('a configuration that wraps itself ends with an error that says so', async () => {
+test('refuses a configuration that wraps itself', async () => {
   const { folder, store } = stage();
   const file = join(folder, 'config.json');
   const args = [main, 'wrap', '--config', file];
   writeFileSync(file, JSON.stringify({ store, mcpServers: { self: { command: process.execPath, args } } }));
   const client = new RawClient(args);
   const told = await client.ask('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} });
-  expect(told.error.message).toMatch(/did not come up/);
+  expect(told.error.message).toMatch(/did not start/);
   expect(await client.exited).toBe(1);
   expect(client.stderr).toMatch(/self is wrapped by itself/);
 });
 
-test('a shared store needs a subject', () => {
+test('refuses a shared store without a subject', () => {
   const args = wrapArgs('redis://127.0.0.1:1', [scripted]);
   const { status, stderr } = spawnSync(process.execPath, args, { input: '', encoding: 'utf8' });
   expect(status).toBe(1);
   expect(stderr).toMatch(/MCP_ONCE_SUBJECT/);
 });
 
-test.each(['the end of stdin', 'SIGTERM'])(
-  '%s: what executes is drained, and the server’s process ends',
-  async (how) => {
-    const { wrapped, effects, starts, releaseFile } = stage();
-    const client = wrapped();
-    await client.initialize();
-    const executing = client.call('effect', { what: 'last', mode: 'release' });
-    await expect.poll(effects).toEqual(['last']);
-    if (how === 'SIGTERM') client.child.kill('SIGTERM');
-    else client.end();
-    writeFileSync(releaseFile, '');
-    expect(outcome(await executing)).toMatchObject({ code: 'succeeded' });
-    expect(await client.exited).toBe(0);
-    await expect.poll(() => alive(starts()[0] ?? 0)).toBe(false);
-  },
-);
+test.each(['the end of stdin', 'SIGTERM'])('drains running calls and ends the server on %s', async (how) => {
+  const { wrapped, effects, starts, releaseFile } = stage();
+  const client = wrapped();
+  await client.initialize();
+  const executing = client.call('effect', { what: 'last', mode: 'release' });
+  await expect.poll(effects).toEqual(['last']);
+  if (how === 'SIGTERM') client.child.kill('SIGTERM');
+  else client.end();
+  writeFileSync(releaseFile, '');
+  expect(outcome(await executing)).toMatchObject({ code: 'succeeded' });
+  expect(await client.exited).toBe(0);
+  await expect.poll(() => alive(starts()[0] ?? 0)).toBe(false);
+});
 
-test('SIGKILL of the proxy while the server executes: a repeat through another one executes nothing', async () => {
+test('executes nothing for a repeat through another proxy after SIGKILL of the first', async () => {
   const { wrapped, effects, starts } = stage();
   const client = wrapped();
   await client.initialize();
@@ -202,7 +199,7 @@ test('SIGKILL of the proxy while the server executes: a repeat through another o
   expect(effects()).toEqual(['p']);
 }, 90_000);
 
-test('three proxies at once, ten calls each: one effect, and all are told the same', async () => {
+test('executes one of 30 concurrent calls through three proxies and gives all of them its result', async () => {
   const { wrapped, effects } = stage();
   const clients = [wrapped(), wrapped(), wrapped()];
   await Promise.all(clients.map((client) => client.initialize()));

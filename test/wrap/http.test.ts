@@ -74,7 +74,7 @@ function wrapUrl(
   return new RawClient([main, 'wrap', '--store', store, '--log-level', 'warn', ...options, url], env);
 }
 
-test('a session that is gone is opened anew, and what it refused is sent again', async () => {
+test('opens a new session after 404, and sends the rejected message again', async () => {
   const { store } = stage();
   const server = await scriptedHttp();
   const client = wrapUrl(store, server.url);
@@ -88,7 +88,7 @@ test('a session that is gone is opened anew, and what it refused is sent again',
   expect(server.opened()).toBe(3);
 });
 
-test('a call that waited for a new session for longer than it may run is not sent in it, and then executes once', async () => {
+test('does not send a call that waited too long for a new session, and executes its repeat once', async () => {
   const { folder, store } = stage();
   const server = await scriptedHttp();
   const file = join(folder, 'config.json');
@@ -108,9 +108,9 @@ test('a call that waited for a new session for longer than it may run is not sen
 });
 
 test.each([
-  ['a stream that breaks before the answer', 'stop'],
+  ['a stream that breaks before the response', 'stop'],
   ['HTTP 502', 'fail'],
-])('%s: unknown, and a repeat executes nothing', async (_, name) => {
+])('reports %s as unknown, and executes nothing for a repeat', async (_, name) => {
   const { store } = stage();
   const server = await scriptedHttp();
   const client = wrapUrl(store, server.url);
@@ -120,7 +120,7 @@ test.each([
   expect(server.effects).toEqual([name]);
 });
 
-test('a server that is not there: nothing was executed, and the call runs when it is back', async () => {
+test('executes nothing while the server is down, and runs the call when it is back', async () => {
   const { store } = stage();
   const everything = serverOf('everything');
   const server = await listening([everything, 'streamableHttp']);
@@ -136,7 +136,7 @@ test('a server that is not there: nothing was executed, and the call runs when i
   expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'succeeded', attempt: 2 });
 });
 
-test('the older SSE: a stream that breaks ends what is in flight, and the next one takes over', async () => {
+test('fails calls in flight when an SSE stream of the older transport breaks, and opens a new one', async () => {
   const { store } = stage();
   const everything = serverOf('everything');
   const server = await listening([everything, 'sse']);
@@ -147,12 +147,12 @@ test('the older SSE: a stream that breaks ends what is in flight, and the next o
   const inFlight = client.call('trigger-long-running-operation', args, { _meta: { progressToken: 'p' } });
   await client.until(({ method }) => method === 'notifications/progress');
   await server.kill();
-  expect((await inFlight).error.message).toMatch(/its event stream broke before it answered/);
+  expect((await inFlight).error.message).toMatch(/the event stream broke off before it responded/);
   await listening([everything, 'sse'], server.port);
   expect((await client.call('echo', { message: 'm' })).result.content[0].text).toBe('Echo: m');
 });
 
-test('--bearer-env and --header reach the server, and are in no message', async () => {
+test('sends --bearer-env and --header to the server, and logs neither', async () => {
   const { store } = stage();
   const server = await scriptedHttp();
   const options = ['--bearer-env', 'TOKEN', '--header', 'X-Mine: of mine'];
@@ -165,7 +165,7 @@ test('--bearer-env and --header reach the server, and are in no message', async 
   expect(client.stderr).not.toMatch(/sesame|of mine/);
 });
 
-test('--bearer-env of a variable that is not set ends with an error', async () => {
+test('refuses --bearer-env with an unset variable', async () => {
   const { store } = stage();
   const client = wrapUrl(store, 'http://127.0.0.1:1/mcp', ['--bearer-env', 'TOKEN']);
   expect(await client.exited).toBe(2);

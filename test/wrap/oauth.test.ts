@@ -30,7 +30,7 @@ async function loggedIn() {
 
 const call = async (client: RawClient, n = 1) => outcomeOf((await client.call('effect', { n })).result);
 
-test('after a login by the browser calls take effect, and an expired token is renewed without anybody', async () => {
+test('executes calls after a login in the browser, and renews an expired token without a person', async () => {
   const { server, wrapped, logins } = await loggedIn();
   const client = wrapped();
   await client.initialize();
@@ -48,7 +48,7 @@ test('after a login by the browser calls take effect, and an expired token is re
   expect(JSON.stringify(client.heard)).not.toMatch(/access-|refresh-/);
 });
 
-test('calls that are refused together, in two processes, renew the login once', async () => {
+test('renews the login once for calls that two processes had rejected together', async () => {
   const { server, wrapped } = await loggedIn();
   const clients = [wrapped(), wrapped()];
   for (const client of clients) await client.initialize();
@@ -59,7 +59,7 @@ test('calls that are refused together, in two processes, renew the login once', 
   expect(server.seen).toMatchObject({ refreshed: 1, effects: 6 });
 });
 
-test('where nobody can log in, the error names the command that does, and a login serves what runs already', async () => {
+test('names the login command without a terminal, and uses a later login at once', async () => {
   const { server, login, wrapped } = await loggingIn();
   const client = wrapped();
   const { error } = await client.initialize();
@@ -73,22 +73,22 @@ test('where nobody can log in, the error names the command that does, and a logi
   expect(await call(client)).toMatchObject({ code: 'succeeded' });
 });
 
-test('a login that was refused fails, and keeps nothing', async () => {
+test('stores nothing after a refused login', async () => {
   const { server, login, logins } = await loggingIn();
   server.behaviour.page = 'refuse';
   const person = login();
   expect((await browse(() => person.stderr)).status).toBe(400);
   expect(await person.exited).toBe(1);
-  expect(person.stderr).toMatch(/nobody was logged in: the login was refused \(access_denied\)/);
+  expect(person.stderr).toMatch(/login failed: the login was refused \(access_denied\)/);
   for (const file of readdirSync(logins)) expect(readFileSync(join(logins, file), 'utf8')).not.toMatch(/access_token/);
 });
 
-test('an answer with another state is not taken, and the true one still is', async () => {
+test('ignores a callback with another state, and accepts the true one', async () => {
   const { server, login } = await loggingIn();
   server.behaviour.page = 'other-state';
   const person = login();
   const forged = await browse(() => person.stderr);
-  expect(forged).toMatchObject({ status: 400, text: expect.stringMatching(/not the answer to the login/) });
+  expect(forged).toMatchObject({ status: 400, text: expect.stringMatching(/does not belong to a login/) });
   expect(server.seen.exchanged).toBe(0);
   server.behaviour.page = 'grant';
   expect((await browse(() => person.stderr)).status).toBe(200);
@@ -96,7 +96,7 @@ test('an answer with another state is not taken, and the true one still is', asy
   expect(server.seen.exchanged).toBe(1);
 });
 
-test('an answer that another authorization server gives is not taken (RFC 9207)', async () => {
+test('refuses a callback from another authorization server (RFC 9207)', async () => {
   const { server, login } = await loggingIn();
   server.behaviour.page = 'other-issuer';
   const person = login();
@@ -106,9 +106,9 @@ test('an answer that another authorization server gives is not taken (RFC 9207)'
 });
 
 test.each([
-  ['refused', /its login is over/, 'its login is no longer kept'],
-  ['down', /cannot be renewed at the moment/, 'its login is kept'],
-] as const)('a renewal that is %s: nothing is executed, and %s', async (refreshes, message, kept) => {
+  ['refused', /the login has expired/, 'removes the login'],
+  ['down', /the login cannot be renewed at the moment/, 'keeps the login'],
+] as const)('executes nothing when a renewal is %s, and %s', async (refreshes, message, kept) => {
   const { server, wrapped, logins } = await loggedIn();
   const client = wrapped();
   await client.initialize();
@@ -120,12 +120,12 @@ test.each([
   expect(result.content[0].text).toMatch(message);
   expect(server.seen.effects).toBe(0);
   const [file = ''] = readdirSync(logins);
-  expect(readFileSync(join(logins, file), 'utf8').includes('access_token')).toBe(kept === 'its login is kept');
+  expect(readFileSync(join(logins, file), 'utf8').includes('access_token')).toBe(kept === 'keeps the login');
   server.behaviour.refreshes = 'ok';
   if (refreshes === 'down') expect(await call(client)).toMatchObject({ code: 'succeeded', attempt: 2 });
 });
 
-test('a server that registers nobody: the login fails and says why', async () => {
+test('fails with a reason when a server does not register clients', async () => {
   const { server, login } = await loggingIn();
   server.behaviour.registers = false;
   const person = login();
@@ -133,7 +133,7 @@ test('a server that registers nobody: the login fails and says why', async () =>
   expect(person.stderr).toMatch(/registration/i);
 });
 
-test('two accounts at one server are two logins', async () => {
+test('stores one login per account of a server', async () => {
   const { login, wrapped } = await loggedIn();
   const other = wrapped(['--account', 'second']);
   expect((await other.initialize()).error.message).toMatch(/--login --account "second" http/);
@@ -147,7 +147,7 @@ test('two accounts at one server are two logins', async () => {
   expect([await call(first), await call(other)].map((outcome) => outcome?.replayed)).toEqual([false, false]);
 });
 
-test('a token of the command line is used as it is: there is no login', async () => {
+test('uses a token of the command line without a login', async () => {
   const { server } = await loggedIn();
   const { store } = stage();
   const args = [main, 'wrap', '--store', store, '--bearer-env', 'TOKEN', server.url];
@@ -156,7 +156,7 @@ test('a token of the command line is used as it is: there is no login', async ()
   expect(server.seen.authorizations).toContain('of-mine');
 });
 
-test('a login page that is none of https is not opened', async () => {
+test('does not open a login page without https', async () => {
   const { server, login } = await loggingIn();
   server.behaviour.loginPage = 'file:///etc/passwd';
   const person = login();
@@ -164,23 +164,23 @@ test('a login page that is none of https is not opened', async () => {
   expect(person.stderr).not.toMatch(/open this page/);
 });
 
-test('--login of what asks for none says so, and keeps nothing', async () => {
+test('--login stores nothing for a server that requires no login', async () => {
   const { store, folder } = stage();
   const args = ['wrap', '--store', store, '--login', '--no-browser'];
   const command = new RawClient([main, ...args, '--', process.execPath]);
   expect(await command.exited).toBe(1);
-  expect(command.stderr).toMatch(/No server asks for a login.*Nothing was done/);
+  expect(command.stderr).toMatch(/No server can use a login.*Nothing was done/);
   const { origin } = await serving((_, response) => void response.writeHead(404).end());
   const open = new RawClient([main, ...args, origin], { XDG_DATA_HOME: folder });
   expect(await open.exited).toBe(0);
-  expect(open.stderr).toMatch(/asks for no login/);
+  expect(open.stderr).toMatch(/requires no login/);
 });
 
 test.each([
   ['linux', 'xdg-open'],
   ['darwin', 'open'],
   ['win32', 'rundll32.exe'],
-] as const)('on %s the page is opened by %s, as one argument that no shell reads', (platform, command) => {
+] as const)('on %s, opens the page with %s and without a shell', (platform, command) => {
   const address = 'https://x/authorize?a=1&b=%22';
   const [program, args] = openerOf(platform, address);
   expect(program).toBe(command);

@@ -36,19 +36,16 @@ test.each([
   [308, 'succeeded', 1],
   // It may have been executed before it answered.
   [303, 'outcome_unknown', 0],
-])('a call that is sent elsewhere on the same server with %i: %s', async (status, code, effects) => {
+])('follows a redirect within the server with %i: %s', async (status, code, effects) => {
   expect(await redirecting(status, (own) => `${own}/other`)).toEqual({ code, effects });
 });
 
-test.each([307, 308])(
-  'neither headers nor arguments go to another server, whatever it answers with (%i)',
-  async (status) => {
-    let heard = 0;
-    const other = await serving((_, response) => {
-      heard += 1;
-      response.writeHead(200).end();
-    });
-    expect((await redirecting(status, () => `${other.origin}/mcp`)).code).toBe('operation_failed');
-    expect(heard).toBe(0);
-  },
-);
+test.each([307, 308])('sends neither headers nor arguments to another server (%i)', async (status) => {
+  let heard = 0;
+  const other = await serving((_, response) => {
+    heard += 1;
+    response.writeHead(200).end();
+  });
+  expect((await redirecting(status, () => `${other.origin}/mcp`)).code).toBe('operation_failed');
+  expect(heard).toBe(0);
+});

@@ -23,7 +23,7 @@ function proxies(count: number, more: Record<string, string>, subject = 'someone
 const call = async (client: RawClient, args: Record<string, unknown>) =>
   outcomeOf((await client.call('effect', args)).result);
 
-test('three proxies on one Redis, called at once and once more: one effect', async () => {
+test('executes once for concurrent and later calls through three proxies on one Redis', async () => {
   const { env, effects } = stage();
   const clients = await proxies(3, env);
   const told = await Promise.all(clients.map((client) => call(client, { what: 'r' })));
@@ -34,7 +34,7 @@ test('three proxies on one Redis, called at once and once more: one effect', asy
   expect(effects()).toEqual(['r']);
 });
 
-test('the proxy that executes is killed: the others never execute it again', async () => {
+test('never repeats the call of a killed proxy in the others', async () => {
   const { env, effects } = stage();
   const [first, ...others] = await proxies(3, env);
   first?.send({ id: 99, method: 'tools/call', params: { name: 'effect', arguments: { what: 'k', mode: 'hang' } } });
@@ -45,7 +45,7 @@ test('the proxy that executes is killed: the others never execute it again', asy
   expect(effects()).toEqual(['k']);
 });
 
-test('two people on one Redis: two effects', async () => {
+test('executes once for each of two subjects on one Redis', async () => {
   const { env, effects } = stage();
   const [mine] = await proxies(1, env, 'one');
   const [theirs] = await proxies(1, env, 'other');
@@ -53,7 +53,7 @@ test('two people on one Redis: two effects', async () => {
   expect(effects()).toEqual(['p', 'p']);
 });
 
-test('control: three servers without the proxy: three effects', async () => {
+test('control: executes three times in three servers without the proxy', async () => {
   const { env, direct, effects } = stage();
   const clients = [direct(env), direct(env), direct(env)];
   await Promise.all(clients.map((client) => client.initialize()));
@@ -61,7 +61,7 @@ test('control: three servers without the proxy: three effects', async () => {
   expect(effects()).toHaveLength(3);
 });
 
-test('Redis is gone: nothing is executed, and reads still pass', async () => {
+test('executes nothing without Redis, and still passes reads', async () => {
   const { env, effects } = stage();
   const [client] = await proxies(1, env);
   await client?.ask('tools/list', {});

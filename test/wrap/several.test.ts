@@ -49,7 +49,7 @@ const two = (effects: (name: string) => Record<string, string>) => ({
 
 const lines = (file: string): string[] => readFileSync(file, 'utf8').trim().split('\n');
 
-test('two servers look like one: capabilities and instructions together, tools by server', async () => {
+test('shows two servers as one, with merged capabilities and instructions and prefixed tools', async () => {
   const { args } = configured(two);
   const client = new RawClient(args);
   const { result } = await client.initialize();
@@ -68,7 +68,7 @@ test('two servers look like one: capabilities and instructions together, tools b
   expect((await client.ask('tools/list', { cursor: 'none' })).error.code).toBe(-32602);
 });
 
-test('the same call at two servers is two operations, each once', async () => {
+test('executes the same call once at each of two servers', async () => {
   const { args, file } = configured(two);
   const client = new RawClient(args);
   await client.initialize();
@@ -82,7 +82,7 @@ test('the same call at two servers is two operations, each once', async () => {
   expect((await client.call('nobody_effect', {})).error.message).toMatch(/Nothing was executed/);
 });
 
-test('both may ask the client under one id, and each is answered itself', async () => {
+test('delivers responses of the client to two servers that use the same request id', async () => {
   const { args } = configured(two);
   const client = new RawClient(args);
   await client.initialize();
@@ -97,7 +97,7 @@ test('both may ask the client under one id, and each is answered itself', async 
   expect(texts.sort()).toEqual(['accept', 'decline']);
 });
 
-test('one that does not come up is left out, and the death of one is nothing to the other', async () => {
+test('omits a server that does not start, and keeps one while the other dies', async () => {
   const { args, file } = configured((effects) => ({
     ...two(effects),
     absent: { command: '/nowhere/at-all' },
@@ -118,7 +118,7 @@ test('one that does not come up is left out, and the death of one is nothing to 
   expect(client.heard).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
 });
 
-test('names that would collide or are too long are told apart', async () => {
+test('distinguishes names that would collide or are too long', async () => {
   const long = 'x'.repeat(70);
   const { args } = configured((effects) => ({
     a: { args: [scripted], env: { ...effects('a'), TOOLS: `b_c,${long}` } },
@@ -140,7 +140,7 @@ test('names that would collide or are too long are told apart', async () => {
   expect(told.map(textOf).sort()).toEqual(['done b_c', 'done c']);
 });
 
-test('resources, templates, prompts, completions, logging and requests of two real servers', async () => {
+test('passes resources, templates, prompts, completions, logging and requests of two real servers', async () => {
   const { folder, args } = configured(() => ({
     every: { args: [serverOf('everything')] },
     memory: { args: [serverOf('memory')] },

@@ -1,24 +1,25 @@
-import type { JsonSchema } from '../../core/json.ts';
+import { defined, type JsonSchema } from '../../core/json.ts';
 import { keyText, sampleKeyText } from './key-field.ts';
 import type { GuardDecision } from './types.ts';
 
-/** A marker has this form (`markerOf`). */
+/** Has the form of a marker (`markerOf`). */
 const sampleMarker = `mcp_once_${'0'.repeat(32)}`;
 
 /**
- * The arguments that are filled in when a call is sent, each with a text of the form that it will have. They are
- * kept with the call's own arguments: a record says by them what was sent beside those.
+ * Returns a sample for each argument that is filled in when a call is sent. The samples are stored with the call's own
+ * arguments, so that the record shows which arguments were filled in.
  */
 export function filledSamples({ key, lookup }: GuardDecision): Readonly<Record<string, string>> {
-  return {
-    ...(key ? { [key.name]: sampleKeyText(key) } : {}),
-    ...(lookup ? { [lookup.marker.argument]: sampleMarker } : {}),
-  };
+  const samples: Record<string, string> = {};
+  if (key) samples[key.name] = sampleKeyText(key);
+  if (lookup) samples[lookup.marker.argument] = sampleMarker;
+  return samples;
 }
 
 /**
- * The arguments as they are sent.
- * @throws when they were first sent without what is filled in now: the server would take it for another call.
+ * Returns the arguments to send.
+ *
+ * @throws when the first attempt filled in other arguments: the server would take this one for another call.
  */
 export function fillArguments(
   decision: GuardDecision,
@@ -28,44 +29,45 @@ export function fillArguments(
   const { key, lookup } = decision;
   const other = Object.entries(filledSamples(decision)).find(([name, sample]) => input[name] !== sample)?.[0];
   if (other !== undefined) {
-    throw new Error(`its server has changed: the call was first sent without ${JSON.stringify(other)} as it is now`);
+    throw new Error(
+      `the server has changed: the first attempt did not fill in ${JSON.stringify(other)} in the same way`,
+    );
   }
-  return {
-    ...input,
-    ...(key ? { [key.name]: keyText(key, upstreamKey) } : {}),
-    ...(lookup ? { [lookup.marker.argument]: marker } : {}),
-  };
+  const sent: Record<string, unknown> = { ...input };
+  if (key) sent[key.name] = keyText(key, upstreamKey);
+  if (lookup) sent[lookup.marker.argument] = marker;
+  return sent;
 }
 
 /**
- * The server's schema, in which what is filled in is always the same: so it is no part of what makes two calls
- * the same one, before and after the server takes it. `shownSchema` is what a model sees.
+ * Returns the server's schema with each filled-in argument as a constant default. So these arguments do not change a
+ * call's fingerprint, whether the server takes them or not. A model sees `schemaForModel`.
  */
 export function schemaWithSamples(schema: JsonSchema, sample: Readonly<Record<string, string>>): JsonSchema {
   const names = Object.keys(sample);
   if (names.length === 0) return schema;
-  const always = Object.fromEntries(Object.entries(sample).map(([name, text]) => [name, filledProperty(text)]));
+  const constants = Object.fromEntries(Object.entries(sample).map(([name, text]) => [name, filledProperty(text)]));
   const { properties, required } = schema;
   return {
     ...schema,
-    properties: { ...(properties as Record<string, unknown>), ...always },
-    ...(Array.isArray(required) ? { required: required.filter((each) => !names.includes(each)) } : {}),
+    properties: { ...(properties as Record<string, unknown>), ...constants },
+    ...defined({ required: Array.isArray(required) ? required.filter((each) => !names.includes(each)) : undefined }),
   };
 }
 
-/** A schema without what is filled in here: it is not asked for. */
+/** Returns the schema without the arguments that are filled in. */
 export function schemaForModel(schema: JsonSchema): JsonSchema {
   const properties = Object.entries((schema.properties ?? {}) as Record<string, unknown>);
   const shown = properties.filter(([, property]) => !isFilled(property));
   return shown.length === properties.length ? schema : { ...schema, properties: Object.fromEntries(shown) };
 }
 
-const mark = 'x-mcp-once-filled';
+const filledMark = 'x-mcp-once-filled';
 
 function filledProperty(text: string): JsonSchema {
-  return { type: 'string', default: text, [mark]: true };
+  return { type: 'string', default: text, [filledMark]: true };
 }
 
 function isFilled(property: unknown): boolean {
-  return typeof property === 'object' && property !== null && mark in property;
+  return typeof property === 'object' && property !== null && filledMark in property;
 }

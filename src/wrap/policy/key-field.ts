@@ -1,22 +1,22 @@
 import type { JsonSchema } from '../../core/json.ts';
 import type { KeyField, McpTool } from './types.ts';
 
-/** Names that mean nothing else. */
+/** Names that are used for idempotency keys only. */
 const ownName = /^(x[-_]?)?(idempoten(cy|t|ce)?|dedup(e|lication)?)[-_]?(key|id|token)$/i;
-/** Names that are used for other things, too: where the field's description says so, or there is none. */
+/** Names with other uses as well. They count unless the field's description is about something else. */
 const tokenName = /^client[-_]?(request[-_]?)?token$/i;
-/** Names that mostly mean tracing: only where a description says so. */
+/** Names that are usually about tracing. They count only if a description is about idempotency. */
 const requestIdName = /^(x[-_])?(client[-_]?)?request[-_]?id$/i;
-const speaksOfIt = /idempoten|at most once|exactly once|only once|duplicat|retr(y|ies|ied)/i;
+const isAboutIdempotency = /idempoten|at most once|exactly once|only once|duplicat|retr(y|ies|ied)/i;
 
-/** A derived key as it is (a UUID), and the fewest of its digits that still tell operations apart: 64 bits. */
+/** A derived key (a UUID), and the fewest of its digits that still distinguish operations: 64 bits. */
 const sampleKey = '3f2a9c0d-1e4b-8a6f-9b7c-5d0e2f4a6b8c';
 const keyCharsMin = 16;
 const digitsMax = 32;
 
 /**
- * Where a tool takes an idempotency key: a text at the top of its input that is named so, and has room for
- * one. Undefined where there is none.
+ * Finds the field in which a tool takes an idempotency key: a string at the top level of its input, with a fitting
+ * name and enough room. Returns undefined when there is none.
  */
 export function findKeyField(tool: McpTool): KeyField | undefined {
   const properties = memberOf(tool.inputSchema, 'properties');
@@ -28,26 +28,26 @@ export function findKeyField(tool: McpTool): KeyField | undefined {
   return found.sort((a, b) => Number(ownName.test(b.name)) - Number(ownName.test(a.name)))[0];
 }
 
-/** The text that goes into the field, of an upstream key. */
+/** Shortens an upstream key so that it fits the field. */
 export function keyText({ chars }: KeyField, upstreamKey: string): string {
   return chars >= sampleKey.length ? upstreamKey : upstreamKey.replaceAll('-', '').slice(0, chars);
 }
 
-/** A text of the same form, for validating arguments before a key is derived. */
+/** Returns a sample of the same form, for validating arguments before a key is derived. */
 export function sampleKeyText(field: KeyField): string {
   return keyText(field, sampleKey);
 }
 
 function isKey(name: string, description: string | undefined, tool: McpTool): boolean {
   if (ownName.test(name)) return true;
-  if (tokenName.test(name)) return description === undefined || speaksOfIt.test(description);
+  if (tokenName.test(name)) return description === undefined || isAboutIdempotency.test(description);
   if (!requestIdName.test(name)) return false;
-  if (description !== undefined && speaksOfIt.test(description)) return true;
+  if (description !== undefined && isAboutIdempotency.test(description)) return true;
   const about = tool.description ?? '';
   return about.includes(name) && /idempoten|retr(y|ies|ied)/i.test(about);
 }
 
-/** How many characters of a key the field takes: all, or so many digits; undefined where it takes no key. */
+/** Returns how many characters of a key fit the field; undefined when it cannot hold a key. */
 function charsOf(schema: JsonSchema): number | undefined {
   const { maxLength, enum: values, const: value, format, pattern } = schema;
   if (values !== undefined || value !== undefined) return undefined;
@@ -68,7 +68,7 @@ function fits(chars: number, pattern: unknown, minLength: unknown): boolean {
   }
 }
 
-/** The field as the text that it may be, with what an alternative says of it; undefined where it is none. */
+/** Returns the schema of a field that may be a string, merged with its string alternative; else undefined. */
 function asText(schema: JsonSchema): JsonSchema | undefined {
   const { type, anyOf, oneOf } = schema;
   const alternatives: unknown = anyOf ?? oneOf;

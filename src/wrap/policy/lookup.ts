@@ -3,34 +3,34 @@ import { valueAt } from './path.ts';
 import { isMcpResult } from './result.ts';
 import type { CallTarget, DecidedLookup } from './types.ts';
 
-/** What a lookup is asked with. */
+/** The parts of a lookup. */
 export interface LookupParts {
   readonly lookup: DecidedLookup;
   readonly upstream: CallTarget;
-  /** Makes of the item that was found what the call would have answered. */
+  /** Turns the found item into the result that the call would have returned. */
   readonly resultOf: (item: unknown) => unknown;
 }
 
-/** Asks the server by another of its tools for the effect that carries the marker. */
+/** Calls another tool of the server to find the effect that carries the marker. */
 export async function runLookup(parts: LookupParts, input: unknown, context: LookupContext): Promise<LookupAnswer> {
   const { lookup, upstream, resultOf } = parts;
   const { marker, signal } = context;
-  const asked = Object.entries(lookup.arguments).flatMap(([name, text]) => {
+  const args = Object.entries(lookup.arguments).flatMap(([name, text]) => {
     const value = argumentOf(text, marker, input);
     return value === undefined ? [] : [[name, value] as const];
   });
   const call = {
     name: lookup.tool,
-    arguments: Object.fromEntries(asked),
+    arguments: Object.fromEntries(args),
     purpose: 'lookup',
     keyed: false,
     signal,
   } as const;
   const answer = await upstream.send(call);
-  if (!isMcpResult(answer)) return unclear('the lookup answered no result of a tool');
-  if (answer.isError === true) return unclear('the lookup answered with an error');
+  if (!isMcpResult(answer)) return unclear('the lookup returned no tool result');
+  if (answer.isError === true) return unclear('the lookup returned an error');
   const found = itemsOf(answer, lookup);
-  if (found === undefined) return unclear('the answer of the lookup holds no list where one was expected');
+  if (found === undefined) return unclear('the lookup returned no list at the configured place');
   const item = found.find((each) => valueAt(each, lookup.marker.field) === marker);
   return item === undefined ? { status: 'absent' } : { status: 'found', result: resultOf(item) };
 }
@@ -40,7 +40,7 @@ function argumentOf(text: string, marker: string, input: unknown): unknown {
   return text.startsWith('$') && text.length > 1 ? valueAt(input, [text.slice(1)]) : text;
 }
 
-/** The list in the structured content, or in the JSON of the first text that has one. One item is a list of one. */
+/** Finds the list in the structured content, or in the first text with JSON. A single object counts as a list of one. */
 function itemsOf(answer: Readonly<Record<string, unknown>>, { items }: DecidedLookup): readonly unknown[] | undefined {
   const texts = Array.isArray(answer.content) ? answer.content.map((each: { text?: unknown }) => each?.text) : [];
   const values = answer.structuredContent === undefined ? texts.map(jsonOf) : [answer.structuredContent];

@@ -4,8 +4,8 @@ import type { ArgumentPath } from './types.ts';
 const step = /^(?:\.([\p{L}_$][\p{L}\p{N}_$-]*)|\['([^']*)'\]|\["([^"]*)"\]|\[(\d{1,9})\])/u;
 
 /**
- * Reads a place in JSON: a JSON pointer (RFC 6901: empty, or beginning with `/`) or a JSONPath that names one
- * place (`$`, `$.a.b`, `$.lines[0]['unit price']`). Undefined for anything else.
+ * Parses a path in JSON: a JSON pointer (RFC 6901: empty, or beginning with `/`) or a JSONPath to a single place
+ * (`$`, `$.a.b`, `$.lines[0]['unit price']`). Returns undefined for anything else.
  */
 export function parsePath(text: string): ArgumentPath | undefined {
   if (text === '' || text === '$') return [];
@@ -26,12 +26,12 @@ export function parsePath(text: string): ArgumentPath | undefined {
   return path;
 }
 
-/** A place that may also be given by the bare name of a member. */
+/** Parses a path, or the bare name of a member. */
 export function parseField(text: string): ArgumentPath {
   return parsePath(text) ?? [text];
 }
 
-/** What is at a place; undefined where nothing is. */
+/** Returns the value at a path; undefined when there is none. */
 export function valueAt(value: unknown, path: ArgumentPath): unknown {
   let current = value;
   for (const name of path) {
@@ -41,7 +41,7 @@ export function valueAt(value: unknown, path: ArgumentPath): unknown {
   return current;
 }
 
-/** The place as a JSON pointer. */
+/** Formats a path as a JSON pointer. */
 export function toPointer(path: ArgumentPath): string {
   return path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import { defaultWindowMs, recoveryList } from '../../core/tool/define-tool.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
 import type { Recovery } from '../../core/tool/types.ts';
@@ -17,24 +18,25 @@ import type {
 } from './types.ts';
 
 const minute = 60_000;
-/** How long identical calls of a tool that nothing is known of mean one operation, in ms. */
+/** The window of a tool without hints, in ms. */
 const guessedWindowMs = 2 * minute;
 const lookupLagMs = minute;
 
 /**
- * What is done with the calls of one tool: what the configuration says of it first, then its annotations as far
- * as its server is trusted, then its schema and its name. Where nothing is known it is guarded. Pure; never
- * throws: a rule that cannot be followed is left out on the side of fewer executions, with a warning.
+ * Decides whether a tool is guarded: first by the configuration, then by its annotations as far as its server is
+ * trusted, then by its schema and its name. A tool without hints is guarded. The function is pure and never throws: it
+ * ignores a rule that cannot be followed, on the side of fewer executions, and adds a warning.
  *
- * An idempotency field comes before `idempotentHint`: such a tool is idempotent only while the key stays the
- * same, and the one that a model writes does not. It comes before the name, too: reads take no key.
+ * A key field takes precedence over `idempotentHint`, because such a tool is idempotent only for an equal key, and a
+ * model writes a new one each time. It takes precedence over the name as well, because reads take no key.
  */
 export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
-  const { rule, isMeant } = ruleFor(tool.name, rules);
+  const { rule, isSpecific } = ruleFor(tool.name, rules);
   if (rule.match === 'off') return passDecision('configuration', 'match: off', []);
   const guess = guessByName(tool.name);
   const key = findKeyField(tool);
-  if (isMeant) return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
+  if (isSpecific)
+    return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
   if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
     return passDecision('annotation', 'readOnlyHint', hintWarnings(guess));
@@ -45,11 +47,11 @@ export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
     return guardDecision(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
   }
   if (guess.type === 'read' && readOnlyHint !== false && destructiveHint !== true) {
-    return passDecision('name', `"${guess.verb}" mostly reads`, readWarnings(tool, guess));
+    return passDecision('name', `"${guess.verb}" usually reads`, readWarnings(tool, guess));
   }
   return guardDecision(tool, rule, {
     because: 'default',
-    why: 'nothing says that it only reads',
+    why: 'nothing marks it as read-only',
     ...writeWarnings(tool, guess),
   });
 }
@@ -58,7 +60,7 @@ function passDecision(because: PassDecision['because'], why: string, warnings: r
   return Object.freeze({ type: 'pass', because, why, warnings: Object.freeze([...warnings]) });
 }
 
-/** What a guard is made of besides tool and rule. */
+/** The reason and the hints for a guard. */
 interface Guess {
   readonly because: GuardDecision['because'];
   readonly why: string;
@@ -68,10 +70,11 @@ interface Guess {
 }
 
 /**
- * A tool that is idempotent runs each time it is called, and is recovered by running it again. `off` would keep
- * nothing, so that the outcome of a call that was cut short could not be told: `same-call` runs every call, but
- * for those that are sent twice. Its resource is all of its arguments: it is run again only when somebody calls
- * with these very arguments, and so wants this state now, whatever was written between.
+ * Makes the decision for a guarded tool.
+ *
+ * An idempotent tool runs for every call, and recovers by running again. It uses `same-call`, which skips only calls
+ * that were sent twice, because `off` would store nothing and leave the outcome of an interrupted call unknown. Its
+ * resource is all of its arguments: it runs again only for a call with equal arguments, which wants this state now.
  */
 function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecision {
   const { because, why, key, isIdempotent = false } = guess;
@@ -92,25 +95,23 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     match,
     windowMs,
     recovery: recoveryOf({ rule, key, lookup, isIdempotent }, warnings),
-    ...(identity.length > 0 ? { identity } : {}),
-    ...(key ? { key } : {}),
-    ...(lookup ? { lookup } : {}),
+    ...defined({ identity: identity.length > 0 ? identity : undefined, key, lookup }),
     lookupLagMs: rule.lookupLagMs ?? lookupLagMs,
     errorsFail: rule.errorsFail ?? false,
   });
 }
 
 /**
- * The rules that match, merged. A rule means a tool that is otherwise taken for a read only where it says how a
- * repeat is known or recovered, and not by `*` alone: a rule for all tools means the others.
+ * Merges the matching rules. A rule makes a tool that looks like a read guarded only if it sets how repeats are
+ * recognised or recovered, and if its pattern is not just `*`.
  */
-function ruleFor(name: string, rules: WrapRules): { readonly rule: WrapRule; readonly isMeant: boolean } {
+function ruleFor(name: string, rules: WrapRules): { readonly rule: WrapRule; readonly isSpecific: boolean } {
   const matching = Object.entries(rules.tools).filter(([pattern]) => matchesGlob(pattern, name));
-  const rule: WrapRule = Object.assign({}, ...matching.map(([, each]) => withoutUndefined(each)));
-  const isMeant = matching.some(([pattern, each]) => {
+  const rule: WrapRule = Object.assign({}, ...matching.map(([, each]) => defined(each)));
+  const isSpecific = matching.some(([pattern, each]) => {
     return pattern !== '*' && (each.match ?? each.identity ?? each.recovery ?? each.lookup) !== undefined;
   });
-  return { rule, isMeant };
+  return { rule, isSpecific };
 }
 
 interface RecoveryParts {
@@ -120,7 +121,7 @@ interface RecoveryParts {
   readonly isIdempotent: boolean;
 }
 
-/** The server's own memory of the key, then running again what is idempotent, then asking. */
+/** Orders the recoveries: the server's memory of the key, then a repeat of an idempotent call, then a lookup. */
 function recoveryOf({ rule, key, lookup, isIdempotent }: RecoveryParts, warnings: string[]): readonly Recovery[] {
   if (rule.recovery === undefined) {
     const natural: readonly Recovery[] = isIdempotent ? ['natural'] : [];
@@ -131,8 +132,9 @@ function recoveryOf({ rule, key, lookup, isIdempotent }: RecoveryParts, warnings
     ]);
   }
   const possible = rule.recovery.filter((recovery) => {
-    if (recovery === 'resend' && !key) warnings.push('recovery "resend" is left out: it takes no idempotency key');
-    else if (recovery === 'reconcile' && !lookup) warnings.push('recovery "reconcile" is left out: it needs a lookup');
+    if (recovery === 'resend' && !key) warnings.push('recovery "resend" is ignored: the tool takes no idempotency key');
+    else if (recovery === 'reconcile' && !lookup)
+      warnings.push('recovery "reconcile" is ignored: it requires a lookup');
     else return true;
     return false;
   });
@@ -143,12 +145,12 @@ function pathsOf(tool: McpTool, texts: readonly string[], warnings: string[]): r
   return texts.flatMap((text) => {
     const path = parsePath(text);
     if (path === undefined) {
-      warnings.push(`identity ${JSON.stringify(text)} is left out: it is no JSON pointer and no simple JSON path`);
+      warnings.push(`identity ${JSON.stringify(text)} is ignored: it is not a JSON pointer or a simple JSON path`);
       return [];
     }
     const [name] = path;
     if (name !== undefined && !declares(tool, name)) {
-      warnings.push(`identity ${JSON.stringify(text)}: its schema has no ${JSON.stringify(name)}`);
+      warnings.push(`identity ${JSON.stringify(text)}: the schema has no ${JSON.stringify(name)}`);
     }
     return [path];
   });
@@ -159,11 +161,11 @@ function lookupOf(tool: McpTool, { lookup }: WrapRule, warnings: string[]): Deci
   const items = parsePath(lookup.items);
   const { argument, field } = lookup.marker;
   if (items === undefined) {
-    warnings.push('lookup is left out: its items are no JSON pointer and no simple JSON path');
+    warnings.push('lookup is ignored: its items are not a JSON pointer or a simple JSON path');
     return undefined;
   }
   if (!declares(tool, argument)) {
-    warnings.push(`lookup is left out: its schema has no ${JSON.stringify(argument)} that could carry the marker`);
+    warnings.push(`lookup is ignored: the schema has no ${JSON.stringify(argument)} for the marker`);
     return undefined;
   }
   return Object.freeze({
@@ -177,40 +179,40 @@ function lookupOf(tool: McpTool, { lookup }: WrapRule, warnings: string[]): Deci
 function hintWarnings(guess: NameGuess): readonly string[] {
   if (guess.type !== 'read-or-write') return [];
   return [
-    `its server says that it only reads, and its name that it may ${guess.writes}: if it does, guard it by a rule`,
+    `its server calls it read-only, but by its name it may ${guess.writes}: if it writes, add a rule to guard it`,
   ];
 }
 
 function readWarnings(tool: McpTool, guess: Extract<NameGuess, { type: 'read' }>): readonly string[] {
   const doubts = guess.doubt === undefined ? [] : [guess.doubt];
   const statement = ['sql', 'query', 'statement', 'cypher', 'mutation', 'script'].find((name) => declares(tool, name));
-  if (guess.verb === 'query' && statement !== undefined) doubts.push(`its ${statement} may be one that writes`);
+  if (guess.verb === 'query' && statement !== undefined) doubts.push(`its ${statement} may write`);
   if (declares(tool, 'method') || declares(tool, 'body')) doubts.push('it may send a request that writes');
-  return doubts.map((doubt) => `not guarded because of its name, but ${doubt}: if it writes, guard it by a rule`);
+  return doubts.map((doubt) => `not guarded because of its name, but ${doubt}: if it writes, add a rule to guard it`);
 }
 
 function writeWarnings(tool: McpTool, guess: NameGuess): Pick<Guess, 'warnings'> {
   if (guess.type === 'read-or-write') {
-    return { warnings: [`it begins like a read, and may ${guess.writes}: if it only reads, set match: off`] };
+    return { warnings: [`its name begins like a read, but it may ${guess.writes}: if it only reads, set match: off`] };
   }
   if (guess.type !== 'read') return {};
   const hint = tool.annotations?.readOnlyHint === false ? 'readOnlyHint: false' : 'destructiveHint';
-  return { warnings: [`its name is that of a read, but its server says ${hint}: if it only reads, set match: off`] };
+  return { warnings: [`its name suggests a read, but its server says ${hint}: if it only reads, set match: off`] };
 }
 
-/** Where two identical calls are often both meant. The second is answered with the first one's result. */
+/** Warns where two identical calls are often both intended, because the second one gets the first one's result. */
 function repeatWarnings(tool: McpTool, rule: WrapRule, windowMs: number): readonly string[] {
   if (rule.match !== undefined || windowMs === 0) return [];
   const within = `within ${Math.ceil(windowMs / 1_000)} s`;
-  const remedy = 'if each is meant, set match: same-call or off, or a shorter window';
+  const remedy = 'if each call is intended, set match: same-call or off, or a shorter window';
   if (propertiesOf(tool).length === 0) {
-    return [`it takes no arguments, so that any second call ${within} is taken for a repeat: ${remedy}`];
+    return [`it takes no arguments, so any second call ${within} counts as a repeat: ${remedy}`];
   }
   const verb = repeatedVerb(tool.name);
-  if (verb !== undefined) return [`"${verb}" with the same arguments ${within} is taken for a repeat: ${remedy}`];
+  if (verb !== undefined) return [`"${verb}" with the same arguments ${within} counts as a repeat: ${remedy}`];
   const setting = settingVerb(tool.name);
   if (setting === undefined) return [];
-  return [`"${setting}" to A, to B and to A again ${within}: the last is taken for a repeat of the first: ${remedy}`];
+  return [`"${setting}" to A, to B and to A again ${within}: the last one counts as a repeat of the first: ${remedy}`];
 }
 
 function declares(tool: McpTool, name: string): boolean {
@@ -220,8 +222,4 @@ function declares(tool: McpTool, name: string): boolean {
 function propertiesOf({ inputSchema }: McpTool): readonly string[] {
   const { properties } = inputSchema;
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
-}
-
-function withoutUndefined<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
 }

@@ -1,32 +1,32 @@
-/** Verbs that mostly only read. */
+/** Verbs that usually read. */
 const readVerbs = new Set(
   'get list search read find describe query fetch lookup look view show count check inspect browse retrieve whoami ping status exists has is compare diff explain preview'.split(
     ' ',
   ),
 );
 
-/** Verbs that mostly write: where one of them stands in a name, another place of a reading verb says little. */
+/** Verbs that usually write. With one of them in a name, a reading verb counts only at the beginning. */
 const writeVerbs = new Set(
   'create add insert append write put post set update upsert edit modify change patch replace rename move copy delete remove destroy drop clear purge archive restore send reply forward publish submit upload save store import sync merge push commit close open reopen cancel approve reject accept assign unassign enable disable start stop restart pause resume run execute exec invoke call trigger apply deploy install uninstall pay charge refund transfer buy sell order book schedule register subscribe unsubscribe invite grant revoke lock unlock mark toggle increment decrement click press type fill drag scroll navigate goto sleep wait generate make build claim ack acknowledge pop consume reserve issue rotate reset'.split(
     ' ',
   ),
 );
 
-/** Those of them that are things as well: after a verb that reads they are what is read. */
+/** Writing verbs that are nouns as well: after a reading verb they name what is read. */
 const things = new Set(
   'post set change patch copy archive store import merge commit release order book schedule charge transfer issue lock mark build claim call start stop reset submit exec grant reserve refund invite restore sync install'.split(
     ' ',
   ),
 );
 
-/** Verbs whose identical repeats are often meant: a second click, a second line in a log. */
+/** Verbs whose identical repeats are often intended: a second click, a second line in a log. */
 const repeatedVerbs = new Set(
   'append log increment decrement toggle click press type scroll drag hover navigate goto go back next previous step wait sleep poll roll random generate sample run execute exec test build send notify speak play take screenshot snapshot think sequentialthinking undo redo retry advance move turn spin draw pop consume echo evaluate'.split(
     ' ',
   ),
 );
 
-/** Verbs that put something into a state: of A, B, A the second A is meant, too. */
+/** Verbs that set a state: of A, B, A, the second A is intended as well. */
 const settingVerbs = new Set(
   'write set put update replace patch edit modify change rename enable disable open close lock unlock assign unassign subscribe unsubscribe mark save'.split(
     ' ',
@@ -38,7 +38,7 @@ const particles = new Set(['in', 'out', 'off']);
 
 const joiners = new Set(['or', 'and', 'then']);
 
-/** The words of a tool's name, in lower case: of snake, kebab, camel and dotted names. */
+/** Splits a tool's name in snake, kebab, camel or dotted case into words in lower case. */
 export function wordsOf(name: string): readonly string[] {
   return name
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
@@ -48,18 +48,18 @@ export function wordsOf(name: string): readonly string[] {
     .filter((word) => word !== '');
 }
 
-/** What a tool's name tells of it. */
+/** What a tool's name suggests. */
 export type NameGuess =
-  /** Probably a read, by this verb; `doubt` where the name allows for something else. */
+  /** Probably a read, by this verb. `doubt` says why it may be something else. */
   | { readonly type: 'read'; readonly verb: string; readonly doubt?: string }
-  /** It begins like a read, and says that it also writes: `get_or_create`. */
+  /** Begins like a read and also names a write: `get_or_create`. */
   | { readonly type: 'read-or-write'; readonly verb: string; readonly writes: string }
   | { readonly type: 'none' };
 
 /**
  * Guesses by its name whether a tool only reads. The verb stands first, or second after the name of a service
- * (`github_list_issues`), where no verb that writes stands anywhere. Wrong one way, a repeat takes effect twice;
- * wrong the other way, a read is answered from memory and says so. So in doubt it is no read.
+ * (`github_list_issues`) if the name has no writing verb. A wrong "read" makes a repeat take effect twice. A wrong
+ * "write" replays a stored read, and says so. So in doubt, the tool does not count as a read.
  */
 export function guessByName(name: string): NameGuess {
   const words = wordsOf(name);
@@ -83,12 +83,12 @@ function guessByFirst(verb: string, rest: readonly string[]): NameGuess {
     : { type: 'read', verb, doubt: `its name also holds "${writes}"` };
 }
 
-/** The verb of a tool of which identical calls, one after the other, are often each meant. */
+/** Returns the verb in a name for which identical repeats are often intended. */
 export function repeatedVerb(name: string): string | undefined {
   return wordsOf(name).find((word) => repeatedVerbs.has(word));
 }
 
-/** The verb of a tool that puts something into a state, which a call may want back after another one. */
+/** Returns the verb in a name that sets a state, which a later call may want to set again. */
 export function settingVerb(name: string): string | undefined {
   return wordsOf(name).find((word) => settingVerbs.has(word));
 }

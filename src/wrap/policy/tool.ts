@@ -7,22 +7,27 @@ import { failureOf, isMcpResult, toMcpResult } from './result.ts';
 import type { CallTarget, GuardDecision, McpTool } from './types.ts';
 import { validatorOf } from './validate.ts';
 
-/** How long a server is taken to remember an idempotency key, in ms: as Stripe and most APIs do. */
+/** How long a server is assumed to remember an idempotency key, as Stripe and most APIs do, in ms. */
 const keyMemoryMs = 24 * 3_600_000;
-/** What a proxied tool is made of. */
+
+/** The parts of a guarded tool. */
 export interface GuardedToolParts {
   readonly listed: McpTool;
   readonly decision: GuardDecision;
   readonly upstream: CallTarget;
   /** Of `proxyClient(upstream)`: one for all tools of a server. */
   readonly client: Client;
-  /** The tool's name in the catalog, if not the server's own. It is part of the key. */
+  /**
+   * The tool's name in the catalog, which is part of the idempotency key.
+   *
+   * @defaultValue the server's own name
+   */
   readonly name?: string;
-  /** Told once, when the tool is first called, that its arguments cannot be judged here. */
+  /** Called once, at the first call, when the input schema cannot be used. */
   readonly warn?: (message: string) => void;
 }
 
-/** The client that stands for a server: where its effects happen, and what its errors say of them. */
+/** Makes the engine's client for a server: where its effects happen, and how its errors are classified. */
 export function clientFor(upstream: CallTarget): Client {
   return Object.freeze({
     name: upstream.name,
@@ -38,9 +43,9 @@ export function clientFor(upstream: CallTarget): Client {
 }
 
 /**
- * Makes of a server's tool one of the engine. The model sees the server's own schema without what is filled in
- * here: the idempotency key, the marker. Arguments are judged by that schema and sent as they are; a result is
- * never judged, but kept and shown as it came.
+ * Makes a tool of the engine from a server's tool. The model sees the server's schema without the filled-in
+ * arguments: idempotency key and marker. Arguments are validated by that schema and sent unchanged. Results are
+ * stored and returned unchanged, without validation.
  */
 export function makeGuardedTool(parts: GuardedToolParts): Tool {
   const { listed, decision, upstream, client } = parts;
@@ -86,13 +91,13 @@ async function run(
   return result;
 }
 
-/** By place; undefined, which means all arguments, where none of the places is there. */
+/** Returns the identifying arguments by path; undefined when none exists, so that all arguments count. */
 function identityOf({ identity = [] }: GuardDecision, input: unknown): Record<string, unknown> | undefined {
   const found = identity.map((path) => [toPointer(path), valueAt(input, path)] as const);
   return found.some(([, value]) => value !== undefined) ? Object.fromEntries(found) : undefined;
 }
 
-/** What stands for the answer of a call whose effect was found; null, which is no result, where nothing fits. */
+/** Makes the result of a call whose effect was found; null, which is not a result, for an item that does not fit. */
 function foundResult({ outputSchema }: McpTool, item: unknown): unknown {
   const content = [{ type: 'text', text: JSON.stringify(item) }];
   if (outputSchema === undefined) return { content };
@@ -103,12 +108,11 @@ function foundResult({ outputSchema }: McpTool, item: unknown): unknown {
 function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): Tool['input'] {
   const sample = filledSamples(decision);
   const validate = validatorOf(listed.inputSchema, (why) => {
-    warn?.(`${name}: its input schema cannot be used (${why}): its arguments are judged by its server alone`);
+    warn?.(`${name}: the input schema cannot be used (${why}). Only the server validates the arguments`);
   });
   return {
     jsonSchema: schemaWithSamples(listed.inputSchema, sample),
-    // With what will be filled in, so that the server's own schema judges: a branch of it may need the field. What
-    // a model writes there is not taken.
+    // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };
       const issues = validate(whole);

@@ -1,7 +1,7 @@
 import type { JsonSchema } from '../../core/json.ts';
 import type { Classification, ContentResult, Effect, Match, Recovery, Upstream } from '../../core/tool/types.ts';
 
-/** A tool as its server lists it (MCP 2025-11-25, `Tool`); fields that are not named here stay with it. */
+/** A tool from a server's list (MCP 2025-11-25, `Tool`). Unknown fields are kept. */
 export interface McpTool {
   readonly name: string;
   readonly title?: string | undefined;
@@ -11,7 +11,7 @@ export interface McpTool {
   readonly annotations?: ListedAnnotations | undefined;
 }
 
-/** What a server says of a tool. A claim, not a proof: see `trustAnnotations`. */
+/** A server's hints about a tool. They may be wrong: see `trustAnnotations`. */
 interface ListedAnnotations {
   readonly title?: string | undefined;
   readonly readOnlyHint?: boolean | undefined;
@@ -20,64 +20,67 @@ interface ListedAnnotations {
 }
 
 /**
- * How far an operator believes a server's annotations: not at all, where they say that a tool only reads,
- * or also where they say that a repeat has no further effect.
+ * How far an operator trusts a server's annotations: not at all, only `readOnlyHint`, or `idempotentHint` as well.
  */
 export type TrustAnnotations = 'none' | 'readOnly' | 'all';
 
-/** What the operator says of one server's tools. */
+/** The operator's rules for one server's tools. */
 export interface WrapRules {
   readonly trustAnnotations: TrustAnnotations;
-  /** By tool name, `*` standing for any characters; of two that match the later one wins, key by key. */
+  /** Rules by tool name; `*` matches any characters. If two rules match, the later one wins for each key. */
   readonly tools: Readonly<Record<string, WrapRule>>;
 }
 
-/** What the operator says of the tools that a pattern matches. Durations in ms. */
+/** The operator's rule for the tools that a pattern matches. Durations are in ms. */
 export interface WrapRule {
-  /** `off`: not guarded, calls pass through. */
+  /** How repeats are recognised. With `off`, the tool is not guarded and its calls pass through. */
   readonly match?: Match | undefined;
   readonly windowMs?: number | undefined;
   /** The arguments that make two calls the same operation: JSON pointers (RFC 6901), or `$.a.b`. */
   readonly identity?: readonly string[] | undefined;
   readonly recovery?: readonly Recovery[] | undefined;
   readonly lookup?: WrapLookup | undefined;
-  /** How long an effect may take to show in `lookup`, in ms. */
+  /** How long an effect may take to appear in `lookup`, in ms. */
   readonly lookupLagMs?: number | undefined;
-  /** Whether an answer with `isError` says for certain that nothing took effect. Default false: it is an answer. */
+  /**
+   * Whether a result with `isError` means for certain that nothing took effect.
+   *
+   * @defaultValue false: such a result is stored and replayed
+   */
   readonly errorsFail?: boolean | undefined;
 }
 
-/** How an effect is found by another tool of the same server. */
+/** How another tool of the same server finds an effect. */
 interface WrapLookup {
-  /** A tool that only reads. */
+  /** The name of a tool that only reads. */
   readonly tool: string;
-  /** Its arguments: a text, `$name` for the call's own argument, or `$marker`. */
+  /** Its arguments: a string, `$name` for an argument of the guarded call, or `$marker`. */
   readonly arguments: Readonly<Record<string, string>>;
-  /** Where the list is in its answer: a JSON pointer or `$.a.b`; '' for the answer itself. */
+  /** The path of the list in its result: a JSON pointer or `$.a.b`; '' for the result itself. */
   readonly items: string;
   readonly marker: {
-    /** The argument of the call that carries the marker; the model does not see it. */
+    /** The argument of the guarded call that carries the marker. The model does not see it. */
     readonly argument: string;
-    /** Where an item shows it: a JSON pointer, `$.a.b`, or a name. */
+    /** The path of the marker in an item: a JSON pointer, `$.a.b`, or a name. */
     readonly field: string;
   };
 }
 
-/** What a tool's decision came from. */
-type Because = 'configuration' | 'annotation' | 'key-field' | 'name' | 'default';
+/** The source of a decision. */
+type DecisionSource = 'configuration' | 'annotation' | 'key-field' | 'name' | 'default';
 
-/** What is done with a tool's calls. */
+/** Whether a tool is guarded, and how. */
 export type Decision = PassDecision | GuardDecision;
 
 interface Decided {
-  readonly because: Because;
-  /** For people: what in the tool or the configuration decided it. */
+  readonly because: DecisionSource;
+  /** Tells people what in the tool or the configuration decided it. */
   readonly why: string;
-  /** For people: where the decision is a guess that may be wrong, or a rule cannot be followed. */
+  /** Tells people where the decision may be wrong, or a rule cannot be followed. */
   readonly warnings: readonly string[];
 }
 
-/** Calls pass to the server unchanged, and nothing of them is kept. */
+/** Calls pass to the server unchanged, and nothing is stored. */
 export interface PassDecision extends Decided {
   readonly type: 'pass';
 }
@@ -89,22 +92,22 @@ export interface GuardDecision extends Decided {
   readonly windowMs: number;
   /** Ends in `refuse`. */
   readonly recovery: readonly Recovery[];
-  /** The places of the arguments that make two calls the same operation; undefined: all of them. */
+  /** The paths of the arguments that make two calls the same operation; undefined for all arguments. */
   readonly identity?: readonly ArgumentPath[];
-  /** Where the server takes an idempotency key. */
+  /** The field in which the server takes an idempotency key. */
   readonly key?: KeyField;
   readonly lookup?: DecidedLookup;
   readonly lookupLagMs: number;
   readonly errorsFail: boolean;
 }
 
-/** A place in JSON: the names and indices that lead there. */
+/** A path in JSON: the names and indices that lead to a value. */
 export type ArgumentPath = readonly string[];
 
-/** An argument that the model does not see, and the derived key fills. */
+/** An argument that holds the derived key. The model does not see it. */
 export interface KeyField {
   readonly name: string;
-  /** Characters: 36 is the key as it is, a UUID; fewer are its first hexadecimal digits. */
+  /** The length of the key: 36 characters for the whole UUID, or fewer for its first hexadecimal digits. */
   readonly chars: number;
 }
 
@@ -115,37 +118,37 @@ export interface DecidedLookup {
   readonly marker: { readonly argument: string; readonly field: ArgumentPath };
 }
 
-/** One `tools/call` to the server. */
+/** One `tools/call` to a wrapped server. */
 export interface ForwardedCall {
-  /** As the server knows the tool. */
+  /** The server's own name of the tool. */
   readonly name: string;
   readonly arguments: Readonly<Record<string, unknown>>;
-  /** What the call is for: the operation itself, or the question whether it took effect. */
+  /** Whether the call is the operation itself, or looks up whether it took effect. */
   readonly purpose: 'operation' | 'lookup';
-  /** True where the arguments hold an idempotency key, so that another attempt's are not the same. */
+  /** Whether the arguments hold an idempotency key, which differs for each attempt. */
   readonly keyed: boolean;
-  /** Aborts when the run is cut off, never because a caller left. */
+  /** Aborts when the run is cut off, never because a caller has cancelled. */
   readonly signal: AbortSignal;
-  /** Whether it may still be sent, asked when it is: it may have to wait for the server. Of an operation only. */
+  /** Whether an operation may still be sent. Called right before sending, because it may have waited for the server. */
   readonly maySend?: () => boolean;
 }
 
-/** The server that a tool's calls go to. One object a server, shared by its tools. */
+/** The server that receives the calls of guarded tools. Its tools share one object. */
 export interface CallTarget {
-  /** For messages. */
+  /** Names the server in messages. */
   readonly name: string;
-  /** Part of every key: the same in every process that means the same server and account. */
+  /** Part of every idempotency key. It is equal in all processes that use the same server and account. */
   readonly upstream: Upstream;
   /**
-   * Sends a call and resolves with the result as it came, `isError` included. Rejects when there is no
-   * result; `classify` says what that means.
+   * Sends a call and resolves with the unchanged result, including one with `isError`. Rejects when there is no
+   * result; `classify` says whether the call took effect.
    */
   send(call: ForwardedCall): Promise<unknown>;
-  /** Resolves when calls can be sent; rejects when they cannot, and then nothing is executed. */
+  /** Resolves when calls can be sent. When it rejects, nothing is executed. */
   ready?(): Promise<void>;
-  /** What an error of `send` says about the effect. Undefined: not known, but for errors from before sending. */
+  /** Says whether a call that failed in `send` took effect; undefined where it does not know. */
   classify?(error: unknown): Classification | undefined;
 }
 
-/** A result as the server sent it; every field of it passes. */
+/** A tool result with all fields that the server sent. */
 export type McpResult = ContentResult & Readonly<Record<string, unknown>>;

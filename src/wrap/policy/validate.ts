@@ -5,14 +5,15 @@ import { describeError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import type { InputIssue } from '../../core/tool/types.ts';
 
-/** Judges arguments: what is wrong with them, or nothing. */
+/** Returns the issues of arguments; none for valid ones. */
 export type Validate = (value: unknown) => readonly InputIssue[];
 
 const issuesMax = 50;
 
 /**
- * Formats are annotations in JSON Schema 2020-12, and what is not known to us may be to the server: neither is
- * judged. Nothing is changed: no defaults, no coercion. Schemas are not added by `$id`: those of two tools may be one.
+ * Does not validate formats, which are annotations in JSON Schema 2020-12, and ignores unknown keywords, which the
+ * server may know. Changes nothing: no defaults, no coercion. Does not register schemas by `$id`, because two tools
+ * may use the same one.
  */
 const options: Options = {
   strict: false,
@@ -24,10 +25,10 @@ const options: Options = {
 };
 
 /**
- * Makes a validator of a server's schema, in the dialect that its `$schema` names; without one it is JSON Schema
- * 2020-12 (MCP 2025-11-25). Made when it is first asked: few of a server's tools are called.
+ * Makes a validator for a server's schema, in the dialect that its `$schema` names, or else in JSON Schema 2020-12
+ * (MCP 2025-11-25). Compiles it at the first call, because most tools of a server are never called.
  *
- * @param invalid told once why the schema cannot be used; everything is then let through, to be judged by the server.
+ * @param invalid called once with the reason when the schema cannot be used. All arguments are valid then.
  */
 export function validatorOf(schema: JsonSchema, invalid: (why: string) => void): Validate {
   let validate: Validate | undefined;
@@ -41,7 +42,7 @@ function compiled({ $schema: dialect, ...schema }: JsonSchema, invalid: (why: st
   try {
     const check = compileIn(dialect, schema);
     return (value) => {
-      // A schema that calls itself without end is invalid, too, and is found out only here.
+      // An endlessly recursive schema fails only here.
       try {
         return check(value) ? [] : (check.errors ?? []).slice(0, issuesMax).map(issueOf);
       } catch {
@@ -54,7 +55,7 @@ function compiled({ $schema: dialect, ...schema }: JsonSchema, invalid: (why: st
   }
 }
 
-/** Some patterns are right only without the flag `u`, which JSON Schema asks for. */
+/** Some patterns are valid only without the flag `u` that JSON Schema requires. */
 function compileIn(dialect: unknown, schema: JsonSchema) {
   try {
     return instanceOf(dialect, options).compile<unknown>(schema);
@@ -69,7 +70,7 @@ function instanceOf(dialect: unknown, settings: Options): Ajv {
   return /2019-09/.test(name) ? new Ajv2019(settings) : new Ajv2020(settings);
 }
 
-/** Where and why. Names of fields are told, values are not. */
+/** Names the field and the problem, but no value. */
 function issueOf({ instancePath, keyword, message, params }: ErrorObject): InputIssue {
   const path = instancePath
     .split('/')
@@ -79,6 +80,6 @@ function issueOf({ instancePath, keyword, message, params }: ErrorObject): Input
     .join('')
     .replace(/^\./, '');
   const unknown: unknown = keyword === 'additionalProperties' ? params.additionalProperty : undefined;
-  const text = typeof unknown === 'string' ? `${JSON.stringify(unknown.slice(0, 64))} is not known` : message;
+  const text = typeof unknown === 'string' ? `${JSON.stringify(unknown.slice(0, 64))} is unknown` : message;
   return { path, message: text ?? `does not fit (${keyword})` };
 }

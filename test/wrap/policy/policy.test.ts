@@ -20,8 +20,8 @@ function guardOf(...args: Parameters<typeof decided>): GuardDecision {
   return decision;
 }
 
-describe('a tool that nothing is known of', () => {
-  test('is guarded by all its arguments for two minutes, and never run again on a guess', () => {
+describe('a tool without hints', () => {
+  test('is guarded by all its arguments for two minutes, and is never recovered by a repeat', () => {
     expect(guardOf(listed('create_issue'))).toEqual({
       type: 'guard',
       because: 'default',
@@ -36,7 +36,7 @@ describe('a tool that nothing is known of', () => {
     });
   });
 
-  test('has a warning where a repeat is often meant', () => {
+  test('has a warning where repeats are often intended', () => {
     expect(guardOf(listed('send_message')).warnings[0]).toMatch(/"send".*within 120 s.*match: same-call or off/);
     const edits = guardOf(listed('edit_file')).warnings[0];
     expect(edits).toMatch(/"edit" to A, to B and to A again within 120 s.*match: same-call or off/);
@@ -48,24 +48,24 @@ describe('a tool that nothing is known of', () => {
 describe('annotations', () => {
   const reads = listed('run_report', { annotations: { readOnlyHint: true } });
 
-  test('readOnlyHint passes where the server is trusted that far', () => {
+  test('readOnlyHint lets calls pass from a trusted server', () => {
     expect(decided(reads)).toMatchObject({ type: 'pass', because: 'annotation' });
     expect(decided(reads, {}, 'all').type).toBe('pass');
     expect(decided(reads, {}, 'none').type).toBe('guard');
   });
 
-  test('idempotentHint runs each time and is recovered by running again, where all is trusted', () => {
+  test('idempotentHint runs every call and recovers by a repeat, with trust in all annotations', () => {
     const sets = listed('set_label', { annotations: { idempotentHint: true } });
     expect(guardOf(sets, {}, 'all')).toMatchObject({ match: 'same-call', recovery: ['natural', 'refuse'] });
     expect(guardOf(sets)).toMatchObject({ match: 'identical', recovery: ['refuse'] });
   });
 
-  test('a server that says that its get_ writes is believed', () => {
+  test('readOnlyHint: false guards a tool named get_', () => {
     expect(guardOf(listed('get_ticket', { annotations: { readOnlyHint: false } })).warnings[0]).toMatch(/match: off/);
     expect(decided(listed('get_ticket', { annotations: { destructiveHint: true } })).type).toBe('guard');
   });
 
-  test('a hint that its name contradicts has a warning', () => {
+  test('a hint that contradicts the name has a warning', () => {
     const odd = listed('get_or_create', { annotations: { readOnlyHint: true } });
     expect(decided(odd).warnings[0]).toMatch(/may create/);
   });
@@ -113,9 +113,9 @@ describe('names', () => {
     expect(decided(listed(name)).type).toBe('guard');
   });
 
-  test('a guess that may be wrong has a warning', () => {
+  test('an uncertain guess has a warning', () => {
     const warning = (name: string, properties = {}) => decided(listed(name, { properties })).warnings.join();
-    expect(warning('query', { sql: text })).toMatch(/its sql may be one that writes/);
+    expect(warning('query', { sql: text })).toMatch(/its sql may write/);
     expect(warning('get_update_status')).toMatch(/also holds "update"/);
     expect(warning('github_list_issues')).toMatch(/stands second/);
     expect(warning('fetch', { url: text, method: text })).toMatch(/request that writes/);
@@ -123,13 +123,13 @@ describe('names', () => {
     expect(warning('get_issue', { id: text })).toBe('');
   });
 
-  test('words are those of snake, kebab, camel and dotted names', () => {
+  test('wordsOf splits snake, kebab, camel and dotted names', () => {
     expect(wordsOf('getHTTPStatus_of-it.now2Go')).toEqual(['get', 'http', 'status', 'of', 'it', 'now2', 'go']);
     expect(guessByName('')).toEqual({ type: 'none' });
   });
 });
 
-describe('a field for an idempotency key', () => {
+describe('findKeyField', () => {
   const keyOf = (name: string, schema: object, description?: string) => {
     const tool = listed('pay', { properties: { amount: text, [name]: schema }, description });
     const decision = decided(tool);
@@ -137,26 +137,26 @@ describe('a field for an idempotency key', () => {
   };
 
   test.each(['idempotency_key', 'idempotencyKey', 'Idempotency-Key', 'idempotency_token', 'dedupe_key'])(
-    '%s is one by its name',
+    'accepts %s by its name',
     (name) => {
       expect(keyOf(name, text)).toEqual({ name, chars: 36 });
     },
   );
 
-  test('client_token is one unless its description speaks of something else', () => {
+  test('accepts client_token unless its description is about something else', () => {
     expect(keyOf('client_token', text)).toBeDefined();
     expect(keyOf('clientToken', { ...text, description: 'Makes retries safe.' })).toBeDefined();
     expect(keyOf('client_token', { ...text, description: 'The token of the OAuth client.' })).toBeUndefined();
   });
 
-  test('request_id is one only where a description says so', () => {
+  test('accepts request_id only if a description is about idempotency', () => {
     expect(keyOf('request_id', text)).toBeUndefined();
     expect(keyOf('requestId', { ...text, description: 'For tracing.' })).toBeUndefined();
     expect(keyOf('requestId', { ...text, description: 'Idempotency: at most once.' })).toBeDefined();
     expect(keyOf('request_id', text, 'Pays. Safe to retry with the same request_id.')).toBeDefined();
   });
 
-  test('it has to have room for a key that still tells operations apart', () => {
+  test('requires room for a key that distinguishes operations', () => {
     expect(keyOf('idempotency_key', { ...text, maxLength: 32 })).toEqual({ name: 'idempotency_key', chars: 32 });
     expect(keyOf('idempotency_key', { ...text, maxLength: 20 })).toEqual({ name: 'idempotency_key', chars: 20 });
     expect(keyOf('idempotency_key', { ...text, maxLength: 8 })).toBeUndefined();
@@ -168,7 +168,7 @@ describe('a field for an idempotency key', () => {
     expect(keyOf('idempotency_key', { anyOf: [text, { type: 'null' }] })).toMatchObject({ chars: 36 });
   });
 
-  test('it decides before name and idempotentHint: such a tool writes, and is idempotent only by its key', () => {
+  test('takes precedence over name and idempotentHint', () => {
     const properties = { idempotency_key: text };
     const tool = listed('get_or_pay', { properties, annotations: { idempotentHint: true } });
     expect(guardOf(tool, {}, 'all')).toMatchObject({
@@ -180,20 +180,20 @@ describe('a field for an idempotency key', () => {
   });
 });
 
-describe('the configuration', () => {
-  test('comes first, and a later pattern wins, key by key', () => {
+describe('rules of the configuration', () => {
+  test('take precedence, and a later pattern wins for each key', () => {
     const rules = { 'get_*': { match: 'identical', windowMs: 1 }, get_token: { windowMs: 5_000 } } as const;
     expect(guardOf(listed('get_token'), rules)).toMatchObject({ because: 'configuration', windowMs: 5_000 });
     expect(decided(listed('create_issue'), { create_issue: { match: 'off' } })).toMatchObject({ type: 'pass' });
   });
 
-  test('a rule for all tools does not guard reads', () => {
+  test('do not guard reads by a rule for all tools', () => {
     const rules = { '*': { match: 'identical', windowMs: 1_000 } } as const;
     expect(decided(listed('get_issue'), rules).type).toBe('pass');
     expect(guardOf(listed('create_issue'), rules).windowMs).toBe(1_000);
   });
 
-  test('identity is given by JSON pointer or JSON path', () => {
+  test('accept a JSON pointer or JSON path as identity', () => {
     const properties = { order: { type: 'object' }, note: text };
     const rule = { identity: ['/order/id', '$.order.lines[0]', "$['note']"] };
     const guard = guardOf(listed('create', { properties }), { create: rule });
@@ -201,16 +201,16 @@ describe('the configuration', () => {
     expect(guard.warnings).toEqual([]);
   });
 
-  test('what a rule asks for and the tool has not is left out on the safe side, with a warning', () => {
+  test('are ignored with a warning where the tool does not support them', () => {
     const rule = { recovery: ['resend', 'reconcile', 'natural'], identity: ['id', '/nope'] } as const;
     const guard = guardOf(listed('pay'), { pay: rule });
     expect(guard.recovery).toEqual(['natural', 'refuse']);
     expect(guard.identity).toEqual([['nope']]);
-    expect(guard.warnings.join('\n')).toMatch(/"resend" is left out[\s\S]*"reconcile" is left out|no JSON pointer/);
+    expect(guard.warnings.join('\n')).toMatch(/"resend" is ignored[\s\S]*"reconcile" is ignored|not a JSON pointer/);
     expect(guard.warnings.filter((each) => /\/nope/.test(each))).toHaveLength(1);
   });
 
-  test('a lookup makes reconcile possible, and needs an argument for its marker', () => {
+  test('allow reconcile with a lookup that has an argument for its marker', () => {
     const lookup = { tool: 'list', arguments: {}, items: '/items', marker: { argument: 'ref', field: 'ref' } };
     const withRef = listed('pay', { properties: { ref: text } });
     expect(guardOf(withRef, { pay: { lookup } })).toMatchObject({ recovery: ['reconcile', 'refuse'] });
@@ -218,7 +218,7 @@ describe('the configuration', () => {
   });
 });
 
-test('a schema that is none decides nothing and does not throw', () => {
+test('decideGuard does not throw for an invalid schema', () => {
   for (const inputSchema of [{}, { properties: 5 }, { properties: { idempotency_key: 7 } }, { properties: null }]) {
     expect(decideGuard({ name: 'pay', inputSchema }, { trustAnnotations: 'all', tools: {} }).type).toBe('guard');
   }

@@ -62,8 +62,8 @@ function withField(name: string, listed = pay): McpTool {
   return { ...listed, inputSchema: { type: 'object', properties: schema, required: ['to', 'cents', name] } };
 }
 
-describe('a guarded tool of another server', () => {
-  test('takes effect once for identical calls, and the replay has the first result', async () => {
+describe('makeGuardedTool', () => {
+  test('takes effect once for identical calls, and replays the first result', async () => {
     const upstream = bank();
     const { call } = serve(pay, upstream);
     const first = resultOf(await call('pay', { to: 'a', cents: 5 }));
@@ -77,7 +77,7 @@ describe('a guarded tool of another server', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('a lost answer is no second payment: nothing is known of the server, so nothing is run again', async () => {
+  test('does not pay again after a lost response of a server without hints', async () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call } = serve(pay, upstream);
@@ -86,7 +86,7 @@ describe('a guarded tool of another server', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('a result passes whole: structured content, _meta, fields that nobody knows', async () => {
+  test('passes a result unchanged: structured content, _meta and unknown fields', async () => {
     const upstream = bank();
     const result = {
       content: [{ type: 'new_kind', data: 1 }],
@@ -101,7 +101,7 @@ describe('a guarded tool of another server', () => {
   });
 
   test.each([undefined, null, 'text', [1], { structuredContent: { a: 1 } }])(
-    'the odd result %j is kept all the same',
+    'stores the invalid result %j',
     async (odd) => {
       const upstream = bank();
       upstream.answer = () => odd;
@@ -113,7 +113,7 @@ describe('a guarded tool of another server', () => {
     },
   );
 
-  test('an error is an answer: kept and replayed, since servers put time-outs there', async () => {
+  test('stores and replays an error, because it may be a time-out', async () => {
     const upstream = bank();
     upstream.answer = () => ({ isError: true, content: [{ type: 'text', text: 'gateway time-out' }] });
     const { call } = serve(pay, upstream);
@@ -125,7 +125,7 @@ describe('a guarded tool of another server', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('an error is a definite failure where the configuration says so', async () => {
+  test('treats an error as a definite failure where the configuration says so', async () => {
     const upstream = bank();
     upstream.answer = () => ({ isError: true, content: [{ type: 'text', text: 'no such account' }] });
     const { call } = serve(pay, upstream, { errorsFail: true });
@@ -138,7 +138,7 @@ describe('a guarded tool of another server', () => {
 });
 
 describe('arguments', () => {
-  test('are judged by the schema of the server, and refused without a value', async () => {
+  test('are validated by the schema of the server, and refused without a value in the message', async () => {
     const upstream = bank();
     const { call } = serve(pay, upstream);
     const refused = refusalOf(await call('pay', { to: 5, cents: 0 }));
@@ -147,7 +147,7 @@ describe('arguments', () => {
     expect(upstream.calls).toHaveLength(0);
   });
 
-  test('are sent as they came: further ones, no defaults, no coercion', async () => {
+  test('are sent unchanged: with additional ones, without defaults and coercion', async () => {
     const upstream = bank();
     const listed = {
       ...pay,
@@ -161,11 +161,11 @@ describe('arguments', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('additional properties are refused where the server says so, and the repeat token is none', async () => {
+  test('are refused if the schema forbids additional ones, except the repeat token', async () => {
     const upstream = bank();
     const closed = { ...pay, inputSchema: { ...pay.inputSchema, additionalProperties: false } };
     const { call } = serve(closed, upstream);
-    expect(refusalOf(await call('pay', { to: 'a', cents: 5, x: 1 })).message).toMatch(/"x" is not known/);
+    expect(refusalOf(await call('pay', { to: 'a', cents: 5, x: 1 })).message).toMatch(/"x" is unknown/);
     await call('pay', { to: 'a', cents: 5 });
     const { repeatToken } = resultOf(await call('pay', { to: 'a', cents: 5 }));
     await call('pay', { to: 'a', cents: 5, repeat_token: repeatToken });
@@ -189,7 +189,7 @@ describe('arguments', () => {
       { properties: { to: { prefixItems: [{ type: 'string' }], type: 'array' } } },
     ],
     [undefined, z.toJSONSchema(z.object({ to: z.string().regex(/^[\w-.]+$/) }))],
-  ])('a schema of the dialect %s is followed', async ($schema, schema) => {
+  ])('are validated in the dialect %s', async ($schema, schema) => {
     const upstream = bank();
     const { call, warnings } = serve({ name: 'pay', inputSchema: { $schema, type: 'object', ...schema } }, upstream);
     expect(refusalOf(await call('pay', { to: 5 })).code).toBe('invalid_input');
@@ -204,18 +204,15 @@ describe('arguments', () => {
     { type: 'object', required: 'to' },
     { type: 'object', properties: { to: { pattern: '(' } } },
     { type: 'object', $ref: '#' },
-  ])(
-    'a schema that is not valid judges nothing, once with a warning, and the tool is guarded: %j',
-    async (inputSchema) => {
-      const upstream = bank();
-      const { call, warnings } = serve({ name: 'pay', inputSchema }, upstream);
-      for (let count = 0; count < 2; count += 1) resultOf(await call('pay', { to: 'a' }));
-      expect(upstream.effects).toEqual([{ to: 'a' }]);
-      expect(warnings.length).toBeLessThanOrEqual(1);
-    },
-  );
+  ])('are not validated by the invalid schema %j, which gets one warning', async (inputSchema) => {
+    const upstream = bank();
+    const { call, warnings } = serve({ name: 'pay', inputSchema }, upstream);
+    for (let count = 0; count < 2; count += 1) resultOf(await call('pay', { to: 'a' }));
+    expect(upstream.effects).toEqual([{ to: 'a' }]);
+    expect(warnings.length).toBeLessThanOrEqual(1);
+  });
 
-  test('two tools whose schemas have one $id are two', async () => {
+  test('are validated by the own schema of each tool if two have the same $id', async () => {
     const upstream = bank();
     const schema = (type: string) => ({ $id: 'https://x/y', type: 'object', properties: { to: { type } } });
     const one = serve({ name: 'pay', inputSchema: schema('string') }, upstream);
@@ -227,7 +224,7 @@ describe('arguments', () => {
 });
 
 describe('a server that takes an idempotency key', () => {
-  test('gets one that the model does not see, and a lost answer is sent again with it', async () => {
+  test('gets a key that the model does not see, also when a call is sent again', async () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call, tool } = serve(withField('idempotency_key'), upstream);
@@ -240,7 +237,7 @@ describe('a server that takes an idempotency key', () => {
     expect(upstream.effects[0]?.idempotency_key).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('a key that the model made up all the same plays no part', async () => {
+  test('ignores a key that the model invented', async () => {
     const upstream = bank();
     const { call } = serve(withField('idempotency_key'), upstream);
     await call('pay', { to: 'a', cents: 5, idempotency_key: 'one' });
@@ -253,7 +250,7 @@ describe('a server that takes an idempotency key', () => {
 describe('identity', () => {
   const rule = { identity: ['/to', '$.cents'] };
 
-  test('a reworded note is no second payment, and is told as a conflict', async () => {
+  test('reports a reworded note as a conflict, without a second payment', async () => {
     const upstream = bank();
     const { call } = serve(pay, upstream, rule);
     await call('pay', { to: 'a', cents: 5, note: 'rent' });
@@ -261,7 +258,7 @@ describe('identity', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('where none of its places is there, all arguments count: two calls are never one by a misspelling', async () => {
+  test('uses all arguments where no path matches', async () => {
     const upstream = bank();
     const { call } = serve(pay, upstream, { identity: ['/order'] });
     await call('pay', { to: 'a', cents: 5 });
@@ -273,7 +270,7 @@ describe('identity', () => {
 describe('a tool that its server calls idempotent', () => {
   const sets: McpTool = { ...pay, name: 'set_label', annotations: { idempotentHint: true } };
 
-  test('runs each time, and a lost answer runs again', async () => {
+  test('runs every call, and runs again after a lost response', async () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call } = serve(sets, upstream, {}, 'all');
@@ -282,7 +279,7 @@ describe('a tool that its server calls idempotent', () => {
     expect(upstream.calls).toHaveLength(3);
   });
 
-  test('one that stayed unknown does not stand in the way of the next call', async () => {
+  test('accepts the next call after an unknown outcome', async () => {
     const upstream = bank();
     upstream.lose = 2;
     const { call } = serve(sets, upstream, {}, 'all');
@@ -324,7 +321,7 @@ describe('a lookup', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('an error, or an answer without a list, cannot tell', async () => {
+  test('leaves the outcome unknown after an error or a response without a list', async () => {
     for (const answer of [{ isError: true, content: [] }, { content: [{ type: 'text', text: 'none' }] }, null]) {
       const told = await lost((upstream) => {
         upstream.answer = () => answer;
@@ -334,7 +331,7 @@ describe('a lookup', () => {
     }
   });
 
-  test('what is found and does not fit the declared output took effect, and is told so', async () => {
+  test('reports an effect whose item does not match the output schema', async () => {
     const strict = {
       ...listed,
       outputSchema: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },

@@ -12,14 +12,14 @@ import { ServerConnection } from '../../../src/wrap/relay/server-connection.ts';
 import { ServerRequests } from '../../../src/wrap/relay/server-requests.ts';
 import { commandServer } from '../../../src/wrap/relay/servers.ts';
 
-test('five starts in a minute, each later than the one before; then one more as the minute goes by', () => {
+test('allows five restarts within a minute with growing delays, and another one later', () => {
   const restarts = new RestartSchedule();
   expect([0, 1, 2, 3, 4, 5].map((atMs) => restarts.next(atMs))).toEqual([100, 400, 1_600, 5_000, 5_000, undefined]);
   expect(restarts.mayBegin(59_999)).toBe(false);
   expect(restarts.next(60_000)).toBe(5_000);
 });
 
-describe('whose answer a line is that is not read', () => {
+describe('responseIdIn', () => {
   const ends = (line: string, pieceBytes: number) => {
     const reader = new LineExcerpt();
     const bytes = Buffer.from(`${line}\n{"next":1}`);
@@ -34,12 +34,12 @@ describe('whose answer a line is that is not read', () => {
     ['first, with spaces', `{"jsonrpc": "2.0", "id": 3, "result": {"a":"${long}","id":4}}`, 3],
     ['nowhere near an end', `{"jsonrpc":"2.0","result":{"a":"${long}"},"id":5,"more":"${long}"}`, undefined],
     ['a notification', `{"jsonrpc":"2.0","method":"m","params":{"a":"${long}","id":6}}`, undefined],
-  ])('%s', (_, line, id) => {
+  ])('finds the id: %s', (_, line, id) => {
     for (const pieceBytes of [1, 97, 1_000, 10_000]) expect(ends(line, pieceBytes)).toBe(id);
   });
 });
 
-test('only what has the form of a message is one, and it stays as it was', () => {
+test('messageOf accepts JSON-RPC messages only, and returns them unchanged', () => {
   const odd = { jsonrpc: '2.0', id: 1, method: 'm', params: { a: 1 }, more: true };
   expect(messageOf(odd)).toBe(odd);
   const none = [
@@ -57,7 +57,7 @@ test('only what has the form of a message is one, and it stays as it was', () =>
   expect(none.map(messageOf)).toEqual(none.map(() => undefined));
 });
 
-test('names of several servers: whole, cut, and told apart', () => {
+test('prefixes, shortens and distinguishes the names of several servers', () => {
   const warned: string[] = [];
   const [a, ab, mine] = [{ name: 'a' }, { name: 'a_b' }, { name: 'my server' }];
   const names = new PrefixedNames<{ name: string }>(
@@ -69,13 +69,13 @@ test('names of several servers: whole, cut, and told apart', () => {
   expect(names.prefix(ab, 'c')).toBe('a_b_c');
   expect(names.prefix(a, 'b_c')).toBe(other);
   expect(names.find(other)).toEqual({ server: a, name: 'b_c' });
-  expect(warned).toEqual([expect.stringMatching(/"b_c" of a .* one of a_b/)]);
+  expect(warned).toEqual([expect.stringMatching(/"b_c" of a .* a name of a_b/)]);
   expect(names.prefix(mine, 'do.it/now')).toBe('my_server_do_it_now');
   expect(names.prefix(mine, 'do/it.now')).toMatch(/^my_server_do_it_now_[0-9a-f]{8}$/);
   expect(names.prefix(a, 'x'.repeat(100))).toHaveLength(64);
 });
 
-test('several introductions as one', () => {
+test('merges the initialize results of several servers', () => {
   const result = (capabilities: object, protocolVersion: string) => ({ protocolVersion, capabilities });
   const united = mergeInitializeResults(
     [
@@ -95,7 +95,7 @@ test('several introductions as one', () => {
   });
 });
 
-test('an answer goes to whoever asked, once, and to nobody when that one has gone', () => {
+test('delivers a response once to the server that sent the request, and to none after it has ended', () => {
   const asked = new ServerRequests<string>();
   const request = { jsonrpc: '2.0', id: 0, method: 'm' } as const;
   expect(asked.add('a', request, false)).toBe(request);
@@ -108,7 +108,7 @@ test('an answer goes to whoever asked, once, and to nobody when that one has gon
   expect(asked.take(second.id)).toBeUndefined();
 });
 
-describe('a body', () => {
+describe('watchBody', () => {
   const read = async (chunks: readonly string[], isEventStream: boolean, messageBytesMax: number) => {
     const ends: BodyEnding[] = [];
     const source = new ReadableStream<Uint8Array>({
@@ -124,7 +124,7 @@ describe('a body', () => {
     return { text, ends };
   };
 
-  test('of events: each may be as long as the bound, all together longer', async () => {
+  test('limits each event of an event stream, not the whole stream', async () => {
     const event = `data: ${'x'.repeat(20)}\n\n`;
     expect(await read([event, event, event], true, 40)).toEqual({
       text: event.repeat(3),
@@ -138,13 +138,13 @@ describe('a body', () => {
     });
   });
 
-  test('of JSON: as long as the bound as a whole', async () => {
+  test('limits a JSON body as a whole', async () => {
     expect((await read(['{"a":', '1}'], false, 7)).text).toBe('{"a":1}');
     expect((await read(['{"a":', '12}'], false, 7)).ends).toEqual([{ isResumable: false, fault: 'too_large' }]);
   });
 });
 
-test('a server’s identity: its name, else command, arguments and folder; never its environment', () => {
+test('identifies a server by its name, else by command, arguments and folder, never by its environment', () => {
   const origin = (more: object) =>
     commandServer({ command: 'npx', args: ['-y', 'a'], env: {}, cwd: '/w', ...more }).identity.origin;
   const plain = origin({});
@@ -155,7 +155,7 @@ test('a server’s identity: its name, else command, arguments and folder; never
   );
 });
 
-test('an answer over the bound, its id first: that request is lost, and the process is kept', async () => {
+test('fails only the request of a response that is too long, and keeps the process', async () => {
   const lost: [RpcId, ServerFault][] = [];
   const heard: RpcMessage[] = [];
   // As servers in Python write: the id before the result.
@@ -177,7 +177,7 @@ test('an answer over the bound, its id first: that request is lost, and the proc
   await link.close();
 });
 
-test('a process that ended before it was sent anything has executed nothing', async () => {
+test('reports that nothing was executed by a process that ended before the first message', async () => {
   const faults: ServerFault[] = [];
   const upstream = new ServerConnection(
     {

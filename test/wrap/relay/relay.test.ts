@@ -3,7 +3,7 @@ import { type Message, stage } from '../support/wrap.ts';
 
 const elicitation = { message: 'sure?', requestedSchema: { type: 'object', properties: {} } };
 
-test('initialize and its answer pass as they are, unknown fields included', async () => {
+test('passes initialize and its response unchanged, with unknown fields', async () => {
   const { wrapped, direct } = stage();
   const params = {
     capabilities: { roots: { listChanged: true }, sampling: {}, unknown: { a: [null, 1] } },
@@ -15,7 +15,7 @@ test('initialize and its answer pass as they are, unknown fields included', asyn
   expect(through.result._meta.seen.other).toEqual({ x: 1 });
 });
 
-test('methods, notifications, errors and fields that nobody knows pass both ways, under their ids', async () => {
+test('passes unknown methods, notifications, errors and fields both ways under their ids', async () => {
   const { wrapped } = stage();
   const client = wrapped();
   await client.initialize();
@@ -40,7 +40,7 @@ test('methods, notifications, errors and fields that nobody knows pass both ways
   expect(client.heard).toContainEqual({ jsonrpc: '2.0', method: 'notifications/x-theirs', params: { y: [1] } });
 });
 
-test('what the server asks reaches the client under its id, and the answer the server', async () => {
+test('passes a request of the server to the client, and its response back', async () => {
   const { wrapped } = stage();
   const client = wrapped();
   await client.initialize();
@@ -51,7 +51,7 @@ test('what the server asks reaches the client under its id, and the answer the s
   expect((await answered).result.said).toEqual({ jsonrpc: '2.0', id: 0, result: { role: 'assistant', w: 2 } });
 });
 
-test('tools/list passes page by page, but for repeat_token and a hidden key', async () => {
+test('passes tools/list page by page, with repeat_token and without the key field', async () => {
   const { wrapped, direct } = stage();
   const list = async (client: ReturnType<typeof wrapped>) => {
     await client.initialize();
@@ -68,7 +68,7 @@ test('tools/list passes page by page, but for repeat_token and a hidden key', as
   expect(through[1].result['x-page']).toBe(2);
 });
 
-test('a guarded call is executed once, and its replay is the first result with the note', async () => {
+test('executes a guarded call once, and replays the first result with a note', async () => {
   const { wrapped, effects } = stage();
   const client = wrapped();
   await client.initialize();
@@ -84,7 +84,7 @@ test('a guarded call is executed once, and its replay is the first result with t
   expect(effects()).toEqual(['a', 'a']);
 });
 
-test('control: without the proxy the same call takes effect twice', async () => {
+test('control: executes the same call twice without the proxy', async () => {
   const { direct, effects } = stage();
   const client = direct();
   await client.initialize();
@@ -93,7 +93,7 @@ test('control: without the proxy the same call takes effect twice', async () => 
   expect(effects()).toEqual(['a', 'a']);
 });
 
-test('a tool on a later page, called before anything was listed, is guarded with its own key', async () => {
+test('guards a tool on a later page that is called before any list', async () => {
   const { wrapped, effects } = stage();
   const client = wrapped();
   await client.initialize();
@@ -102,7 +102,7 @@ test('a tool on a later page, called before anything was listed, is guarded with
   expect(effects()[0]).toMatch(/^pay 1 [0-9a-f]{8}-[0-9a-f-]{27}$/);
 });
 
-test('a guarded call carries the caller’s _meta and unknown params, and its progress comes back', async () => {
+test('sends the caller’s _meta and unknown params with a guarded call, and passes progress back', async () => {
   const { wrapped } = stage();
   const client = wrapped();
   await client.initialize();
@@ -114,7 +114,7 @@ test('a guarded call carries the caller’s _meta and unknown params, and its pr
   expect(progress.map(({ params }) => params.progress)).toEqual([1, 2, 3]);
 });
 
-test('a guarded call whose server asks the client', async () => {
+test('passes the request of a server during a guarded call to the client', async () => {
   const { wrapped } = stage();
   const client = wrapped();
   await client.initialize({ capabilities: { elicitation: {} } });
@@ -125,14 +125,14 @@ test('a guarded call whose server asks the client', async () => {
   expect((await told).result.content[0].text).toBe('q: accept');
 });
 
-test('an unknown tool has the server’s own error', async () => {
+test('passes on the server’s error for an unknown tool', async () => {
   const { wrapped, direct } = stage();
   const [through, straight] = [wrapped(), direct()];
   await Promise.all([through.initialize(), straight.initialize()]);
   expect(await through.call('nope', {})).toEqual(await straight.call('nope', {}));
 });
 
-test('cancelling a guarded call does not end it, and cancelling one that passes reaches the server', async () => {
+test('continues a cancelled guarded call, and passes on the cancellation of another call', async () => {
   const { wrapped, effects, releaseFile } = stage();
   const client = wrapped();
   await client.initialize();
@@ -157,7 +157,7 @@ test('cancelling a guarded call does not end it, and cancelling one that passes 
   expect(client.heard.filter(({ id }) => id === 'gone')).toEqual([]);
 });
 
-test('64 calls at once end in their own order: none waits for another', async () => {
+test('answers 64 concurrent calls independently of each other', async () => {
   const { wrapped, effects } = stage();
   const client = wrapped();
   await client.initialize();
