@@ -25,7 +25,7 @@ describe('a tool without hints', () => {
     expect(guardOf(listed('create_issue'))).toEqual({
       type: 'guard',
       because: 'default',
-      why: 'nothing says that it only reads',
+      why: 'nothing marks it as read-only',
       warnings: [],
       effect: 'create',
       match: 'identical',
