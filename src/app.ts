@@ -25,7 +25,7 @@ export const features: readonly Feature[] = [http, openapi, wrap];
 /** The features' parts of the configuration file. */
 export const sections: readonly Section[] = features.flatMap((feature) => feature.sections ?? []);
 
-/** What an app needs besides its configuration. */
+/** The parts that an app needs in addition to its configuration. */
 export interface AppWiring extends AppOptions {
   /** The variables that clients are configured from. */
   readonly environment: Environment;

@@ -64,6 +64,8 @@ function addSandbox(commandLine: Command, program: Program, end: (code: number) 
     .option('--port <number>', 'TCP port on 127.0.0.1; 0 for a free one', integer(0, 65_535), 0)
     .option('--data <file>', "SQLite file of its data (default: sandbox.sqlite in the user's data directory)")
     .option('--faults', 'let faults and clock be set through /_sandbox', false)
+    // Accepted for scripts of earlier versions: the sandbox has no settings in the file any more.
+    .addOption(new Option('--config <file>').hideHelp())
     .action(async (options) => end(await (await import('./sandbox.ts')).runSandbox(program.cli, options)));
 
   commandLine

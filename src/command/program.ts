@@ -31,7 +31,7 @@ export type ServeOptions = ConfigOptions & Readonly<Record<string, unknown>>;
  */
 export type Purpose = 'serve' | 'network' | 'operate';
 
-/** What an app is given besides its configuration. */
+/** The options of an app. */
 export interface AppOptions {
   readonly log?: Log;
   /** The tools that are served, where they do not come from the configuration. It may grow. */

@@ -11,7 +11,7 @@ export interface Choice {
 type ChoiceKey = 'store' | 'tenant' | 'subject' | 'logLevel';
 export type Choices = Readonly<Partial<Pick<FileSettings, ChoiceKey>>>;
 
-/** Checks what the environment and the command line choose. @throws McpOnceError `configuration_invalid` */
+/** Checks the values of environment and command line. @throws McpOnceError `configuration_invalid` */
 export function checkChoices(choices: Readonly<Partial<Record<ChoiceKey, Choice>>>): Choices {
   const checked: Partial<Record<ChoiceKey, unknown>> = {};
   for (const key of Object.keys(choices) as ChoiceKey[]) {

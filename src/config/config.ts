@@ -13,20 +13,20 @@ import type { Section } from './section.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The configuration that is in effect, checked and frozen. Durations in ms, paths absolute. Each feature's settings stand
- * beside these options; its `Section` reads them.
+ * The effective configuration, checked and frozen. Durations in ms, paths absolute. It also holds the settings of each
+ * feature, which the feature's `Section` reads.
  */
 export interface Config {
-  /** The file that was read; undefined when there is none. */
+  /** The configuration file; undefined without one. */
   readonly file: string | undefined;
   readonly store: string;
-  /** True when nobody chose the store: its folder is then made if it is missing. */
+  /** Whether the store is the default one, whose folder is created on demand. */
   readonly storeIsDefault: boolean;
   readonly tenant: string;
   readonly subject: string;
-  /** What repeat tokens are signed with; undefined: one kept in the store. */
+  /** The secret that signs repeat tokens. Undefined: the store keeps one. */
   readonly secret: string | undefined;
-  /** What entries of the ledger are sealed with: the first seals, all open. None: entries are stored as they are. */
+  /** The keys that encrypt ledger entries: the first one encrypts, all decrypt. Empty: entries are stored unencrypted. */
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly leaseMs: number;
   readonly waitMs: number;
@@ -45,30 +45,30 @@ export interface Config {
   readonly tools: Readonly<Record<string, ToolRuleSettings>>;
 }
 
-/** What the command line says; it wins over the environment, which wins over the file. */
+/** The choices of the command line. They take precedence over the environment, which takes precedence over the file. */
 export interface Overrides {
   readonly config?: string | undefined;
   readonly store?: string | undefined;
   readonly logLevel?: string | undefined;
-  /** Added to those of the file. */
+  /** Tool folders in addition to those of the file. */
   readonly toolsDirs?: readonly string[] | undefined;
-  /** Sections that replace those of the file, by key. Checked by the feature that sets them. */
+  /** Sections that replace those of the file, by key. The feature that sets a section checks it. */
   readonly sections?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the shipped tools are served, instead of what the file says. */
   readonly bundledTools?: boolean | undefined;
 }
 
-/** Where a configuration is read from. */
+/** The sources of a configuration. */
 export interface ConfigSources {
   readonly environment: Environment;
   readonly overrides?: Overrides;
-  /** What relative paths of the environment and the command line start from. Default: the working directory. */
+  /** The base of relative paths in the environment and on the command line. Default: the working directory. */
   readonly folder?: string;
   /** The sections that features add to the file. Default: none. */
   readonly sections?: readonly Section[];
   /**
    * Whether a shared store needs a configured subject. It needs none where each call names its subject, and none for the
-   * commands that look after a ledger. Default: it does.
+   * commands that operate a ledger. Default: it does.
    */
   readonly needsSubject?: (config: Config) => boolean;
 }
@@ -93,7 +93,7 @@ const withoutFile: FileSettings = {
 };
 
 /**
- * Reads the configuration: defaults, then the file, the environment and the command line.
+ * Loads the configuration from defaults, file, environment and command line.
  * @throws McpOnceError `configuration_invalid` that names file or variable, key and reason, and never a secret.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
@@ -137,7 +137,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   return freeze(config);
 }
 
-/** The settings of the features' sections, by key: the command line's, else the file's, else the defaults. */
+/** Returns the settings of the sections by key: from the command line, else from the file, else the defaults. */
 function sectionSettings(
   sections: readonly Section[],
   settings: FileSettings,
@@ -169,7 +169,7 @@ export function shownConfig(config: Config, sections: readonly Section[] = []): 
   };
 }
 
-/** Options of the file that hold a duration and have no suffix in the code either. */
+/** Options of sections and rules that hold a duration. In code their values are ms. */
 const durationOptions: ReadonlySet<string> = new Set([
   'cache',
   'clockTolerance',
@@ -195,17 +195,17 @@ function shownDurations(value: unknown): unknown {
   return Object.fromEntries(members);
 }
 
-/** True for a store that processes of other machines or people may use, too. */
+/** Returns whether other machines or people may use the store too. */
 export function isSharedStore(store: string): boolean {
   return /^rediss?:/.test(store);
 }
 
-/** A store's URL with user, password and parameters of a Redis URL taken out. */
+/** Returns a store's URL without the user, password and parameters of a Redis URL. */
 export function withoutPassword(store: string): string {
   return isSharedStore(store) ? store.replace(/^(rediss?:\/\/)(?:[^/]*@)?/, '$1').replace(/\?.*$/, '') : store;
 }
 
-/** What environment and command line choose, each value checked as the file's would be. */
+/** Returns the choices of environment and command line, checked by the rules of the file. */
 async function choicesOf(environment: Environment, overrides: Overrides): Promise<Choices> {
   const chosen = {
     store: choice('--store', overrides.store) ?? choice('MCP_ONCE_STORE', variable(environment, 'MCP_ONCE_STORE')),
@@ -225,18 +225,18 @@ function choice(from: string, value: string | undefined): Choice | undefined {
   return value === undefined ? undefined : { from, value };
 }
 
-/** An empty variable is what an empty field of a client's settings form gives: it means "not set". */
+/** Treats an empty variable as not set: an empty field in a client's settings form gives one. */
 function variable(environment: Environment, name: Variable): string | undefined {
   return environment[name] || undefined;
 }
 
-/** What a shell makes of `--tools "$UNSET"`: it would mean the working directory, whose code would then be run. */
+/** Refuses an empty option, as in `--tools "$UNSET"`: it would run the code in the working directory. */
 function refuseEmpty({ config, toolsDirs }: Overrides): void {
   if (config === '') throw invalid('--config is empty: name a file');
   if (toolsDirs?.includes('')) throw invalid('--tools is empty: name a folder');
 }
 
-/** Other variables with our prefix may belong to another version; a near miss is a typing error. */
+/** Refuses a variable whose name is nearly one of ours. Others with our prefix may belong to another version. */
 async function refuseMisspelt(environment: Environment): Promise<void> {
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('MCP_ONCE_') || variables.some((known) => known === name)) continue;
@@ -245,7 +245,7 @@ async function refuseMisspelt(environment: Environment): Promise<void> {
       name.slice('MCP_ONCE_'.length),
       variables.map((known) => known.slice('MCP_ONCE_'.length)),
     );
-    if (meant !== undefined) throw invalid(`the variable ${name} is not known (did you mean MCP_ONCE_${meant}?)`);
+    if (meant !== undefined) throw invalid(`unknown variable ${name} (did you mean MCP_ONCE_${meant}?)`);
   }
 }
 
@@ -258,16 +258,16 @@ function secretOf(environment: Environment): string | undefined {
 }
 
 async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
-  // Not as other variables: a secret that went missing leaves an empty one, and would leave records in clear.
+  // An empty value is an error here: a missing secret must not leave records unencrypted.
   const { MCP_ONCE_ENCRYPTION_KEYS: text } = environment;
   return text === undefined ? [] : (await import('./encryption-keys.ts')).encryptionKeysOf(text);
 }
 
-/** On a shared store, calls of different people must not be taken for repeats of one another. */
+/** Refuses a shared store without a subject: calls of different people must not count as repeats of each other. */
 function refuseSharedStore(config: Config, needsSubject: (config: Config) => boolean): void {
   if (!isSharedStore(config.store) || !needsSubject(config)) return;
   throw invalid(
-    'a Redis store is shared, so the server must know whose operations these are: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
+    'a Redis store is shared and needs a subject: set MCP_ONCE_SUBJECT (or "subject" in the file) to a stable name of the user',
   );
 }
 

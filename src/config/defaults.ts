@@ -6,8 +6,8 @@ const minute = 60 * second;
 const day = 24 * 60 * minute;
 
 /**
- * What is in effect where nothing is configured; durations in ms. Apart from the schema, which a
- * server without a configuration file does not have to load at its start.
+ * The defaults of the options, with durations in ms. They are apart from the schema, which a server without a
+ * configuration file does not load.
  */
 export const defaults = Object.freeze({
   tenant: 'default',

@@ -5,16 +5,16 @@ import type { EncryptionKey } from '../core/ledger/encryption.ts';
 const variable = 'MCP_ONCE_ENCRYPTION_KEYS';
 
 const keysMax = 16;
-/** 32 bytes in base64 are 43 characters and "=". So an id that is too short for a key is never one by mistake. */
+/** 32 bytes in base64 are 43 characters and "=". An id is shorter, so a key is never taken for an id. */
 const keyText = /^[A-Za-z0-9+/]{43}=$/;
 const idText = /^[A-Za-z0-9._-]{1,32}$/;
 
 /**
- * Reads `id:base64,id:base64`: the first key seals, all open.
- * @throws McpOnceError `configuration_invalid` that says which key by its place, and shows nothing of it.
+ * Parses `id:base64,id:base64`. The first key encrypts, all decrypt.
+ * @throws McpOnceError `configuration_invalid` that names the key by its position and shows no part of it.
  */
 export function encryptionKeysOf(text: string): readonly EncryptionKey[] {
-  if (text === '') throw invalid('is empty: unset it where nothing is to be encrypted');
+  if (text === '') throw invalid('is empty: unset it to store records unencrypted');
   const parts = text.split(',');
   if (parts.length > keysMax) throw invalid(`holds over ${keysMax} keys`);
   const keys = parts.map((part, index) => keyOf(part.trim(), index + 1));
@@ -30,7 +30,7 @@ function keyOf(part: string, place: number): EncryptionKey {
   const id = part.slice(0, colon);
   if (!idText.test(id)) throw invalid(`the id of ${which} is not 1 to 32 of A-Z a-z 0-9 . _ -`);
   const secret = Buffer.from(part.slice(colon + 1), 'base64');
-  // What is decoded leniently has to be what was written.
+  // Buffer decodes leniently: the text must be exactly the encoding of the bytes.
   if (!keyText.test(part.slice(colon + 1)) || secret.toString('base64') !== part.slice(colon + 1)) {
     throw invalid(`${which} is not 32 bytes in base64, such as "openssl rand -base64 32" prints`);
   }

@@ -19,7 +19,7 @@ const renamedOptions: Readonly<Record<string, string>> = {
 
 /**
  * Reads and checks a configuration file.
- * @throws McpOnceError `configuration_invalid` that names the file, the keys and what is wrong with them.
+ * @throws McpOnceError `configuration_invalid` that names the file, the options and their problems.
  */
 export async function readSettings(file: string, sections: readonly Section[]): Promise<FileSettings> {
   const read = await readText(file, fileBytesMax);
@@ -32,7 +32,7 @@ export async function readSettings(file: string, sections: readonly Section[]): 
   return parsed.data;
 }
 
-/** What is wrong, one text a problem: the key, the reason, and the name that was probably meant. Never a value. */
+/** Describes each problem: the option, the reason, and the probable name. Never a value. */
 export function problemsOf(
   error: z.ZodError,
   keysAt: (place: readonly PropertyKey[]) => readonly string[] = () => [],
@@ -61,7 +61,7 @@ function placeOf(path: readonly PropertyKey[]): string {
   return path.length === 0 ? '' : `${parts.join('')}: `;
 }
 
-/** The engine's own message may quote the file, which may hold a password: only the place is told. */
+/** Reports only the position of a syntax error: the parser's message may quote the file, which may hold a password. */
 function parseJson(file: string, text: string): unknown {
   try {
     // A byte order mark is what some editors on Windows write.

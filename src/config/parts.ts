@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Any text that is not empty. */
+/** A text that is not empty. */
 export const text = z.string().min(1).max(4_096);
 
 const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
@@ -10,16 +10,16 @@ export const recoveries = z.union([recovery, z.array(recovery).max(4)], {
   error: 'must be resend, natural, reconcile, refuse, or a list of them',
 });
 
-/** What a lookup is asked with, and how what it finds is known to be the effect. */
+/** The arguments of a lookup, and how it recognises the effect. */
 export const lookupParts = {
   arguments: z
     .record(z.string(), z.string())
     .prefault({})
-    .describe('Its arguments: a text, "$name" for the argument of the call, or "$marker".'),
+    .describe('Its arguments: a text, "$name" for an argument of the call, or "$marker".'),
   marker: z
     .strictObject({
-      argument: text.describe('The argument of the call that carries the marker; the model does not see it.'),
-      field: text.describe('The field of an item that shows it: a JSON pointer, or a name.'),
+      argument: text.describe('The argument of the call that carries the marker. The model does not see it.'),
+      field: text.describe('The field of an item that holds the marker: a JSON pointer, or a name.'),
     })
-    .describe('How the effect is known to be that of this very operation.'),
+    .describe('How the lookup recognises the effect of exactly this operation.'),
 };

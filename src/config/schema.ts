@@ -15,7 +15,7 @@ const path = z.string().min(1).max(4_096);
 
 const storePattern = /^(sqlite:(?!:memory:).+|rediss?:\/\/.+|memory:)$/;
 
-/** What may be set for the tools that a pattern matches. */
+/** A rule for the tools that a pattern matches. */
 const toolRuleSchema = z.strictObject({
   enabled: z.boolean().optional().describe('Whether the tools are served. Default true.'),
   match: z
@@ -31,30 +31,30 @@ const toolRuleSchema = z.strictObject({
     .enum(['replay', 'ask'])
     .optional()
     .describe(
-      'What a call gets whose identical twin has succeeded within the window: its result (replay), or first the question whether it is meant again (ask), where the client can put it to a person. For match identical. Default: as the tool declares.',
+      'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For match identical. Default: as the tool declares.',
     ),
   recovery: recoveries
     .optional()
-    .describe('What is done about an unknown outcome; a list is tried in order. Default: as the tool declares.'),
+    .describe('How an unknown outcome is recovered; a list is tried in order. Default: as the tool declares.'),
   lookupLag: duration({ minMs: 0, maxMs: day })
     .optional()
-    .describe('How long an effect may take to be found by a lookup. Default: as the tool declares. 0 to 24h.'),
+    .describe('How long it may take until a lookup finds an effect. Default: as the tool declares. 0 to 24h.'),
 });
 
 /** Up to version 0.1 it was an object with the name of the data file. */
 const sandboxProblem =
   'must be true or false. To choose the data file of the local invoicing API, run "mcp-once sandbox --port PORT --data FILE", set STRIPE_API_BASE to the URL that it prints, and set STRIPE_SECRET_KEY to sk_test_sandbox';
 
-/** The configuration file. Every option with its type, unit, default and bounds. */
+/** The options of the configuration file, each with its type, unit, default and bounds. */
 export const fileSchema = z.strictObject({
-  $schema: z.string().max(2_000).optional().describe('Where the JSON Schema of this file lies. For editors.'),
+  $schema: z.string().max(2_000).optional().describe('The location of the JSON Schema of this file, for editors.'),
   store: z
     .string()
     .max(2_000)
     .regex(storePattern, 'must be sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT or memory:')
     .optional()
     .describe(
-      "Where operations are kept: sqlite:PATH (relative to this file), redis://..., rediss://... or memory:. Default: a SQLite file in the user's data directory. Variable: MCP_ONCE_STORE.",
+      "The store of the ledger: sqlite:PATH (relative to this file), redis://..., rediss://... or memory:. Default: a SQLite file in the user's data directory. Variable: MCP_ONCE_STORE.",
     ),
   tenant: name
     .prefault(defaults.tenant)
@@ -62,7 +62,7 @@ export const fileSchema = z.strictObject({
   subject: name
     .optional()
     .describe(
-      'Whose operations they are. Needed when the store is shared (Redis); else "local". 1 to 200 characters. Variable: MCP_ONCE_SUBJECT.',
+      'The subject that operations belong to. Required for a shared store (Redis); else "local". 1 to 200 characters. Variable: MCP_ONCE_SUBJECT.',
     ),
   lease: duration({ minMs: 500, maxMs: 5 * minute })
     .prefault(defaults.lease)
@@ -77,7 +77,7 @@ export const fileSchema = z.strictObject({
     .describe('How long one run of a tool may take before it is cut off. Default 10m. 1s to 24h.'),
   recordRetention: duration({ minMs: hour, maxMs: 366 * day })
     .prefault(defaults.recordRetention)
-    .describe('How long a settled record is kept at the least. Default 7d. 1h to 366d.'),
+    .describe('The shortest time that a settled record is kept. Default 7d. 1h to 366d.'),
   unresolvedRetention: duration({ minMs: day, maxMs: 3_660 * day })
     .prefault(defaults.unresolvedRetention)
     .describe('How long a record that is in flight, incomplete or unknown is kept. Default 30d. 1d to 3660d.'),
@@ -86,7 +86,7 @@ export const fileSchema = z.strictObject({
     .min(1_024)
     .max(16 * 1_024 * 1_024)
     .prefault(defaults.resultBytesMax)
-    .describe('The largest result that is kept for replays, in bytes of JSON. 1024 to 16777216.'),
+    .describe('The largest result that is kept for replays, in bytes of JSON. Default 262144. 1024 to 16777216.'),
   hostKeys: z
     .boolean()
     .prefault(defaults.hostKeys)
@@ -94,25 +94,22 @@ export const fileSchema = z.strictObject({
   conversationScope: z
     .boolean()
     .prefault(defaults.conversationScope)
-    .describe("Whether the host's conversation is part of whose operation it is."),
+    .describe("Whether the host's conversation id is part of the scope."),
   logLevel: z
     .enum(logLevels)
     .prefault(defaults.logLevel)
-    .describe('What is logged to stderr. Variable: MCP_ONCE_LOG_LEVEL.'),
+    .describe('The lowest level that is logged to stderr. Variable: MCP_ONCE_LOG_LEVEL.'),
   toolsDirs: z
     .array(path)
     .max(100)
     .prefault([...defaults.toolsDirs])
     .describe(
-      'Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more. Read again on SIGHUP: a changed file is loaded anew, and what it imports stays as it was.',
+      'Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more. Reloaded on SIGHUP: a changed file is imported again, the modules that it imports are not.',
     ),
-  bundledTools: z
-    .boolean()
-    .prefault(defaults.bundledTools)
-    .describe('Whether the tools that come with mcp-once are served.'),
+  bundledTools: z.boolean().prefault(defaults.bundledTools).describe('Whether the shipped tools are served.'),
   drain: duration({ minMs: 0, maxMs: 10 * minute })
     .prefault(defaults.drain)
-    .describe('How long a server that is asked to end waits for what is executing. Default 30s. 0 to 10m.'),
+    .describe('How long a server that is stopping waits for running executions. Default 30s. 0 to 10m.'),
   sandbox: z
     .boolean({ error: ({ input }) => (isObject(input) ? sandboxProblem : undefined) })
     .prefault(defaults.sandbox)
@@ -122,9 +119,7 @@ export const fileSchema = z.strictObject({
   tools: z
     .record(z.string().min(1).max(100), toolRuleSchema)
     .prefault({ ...defaults.tools })
-    .describe(
-      'Rules by tool name; * stands for any characters. They apply in the order written, so that a later one wins.',
-    ),
+    .describe('Rules by tool name; * matches any characters. They apply in order, so a later rule wins.'),
 });
 
 export type FileSettings = z.infer<typeof fileSchema>;

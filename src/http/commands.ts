@@ -5,10 +5,10 @@ export const addHttpCommands: AddCommands = (commandLine, { cli }, end) => {
   commandLine.commands
     .find((command) => command.name() === 'serve')
     ?.option('--http [address]', 'serve over HTTP: HOST:PORT, or a port on 127.0.0.1 (default: 127.0.0.1:3000)')
-    .option('--insecure', 'with --http: let in everybody who reaches an address of other machines');
+    .option('--insecure', 'with --http: accept every caller on an address that other machines can reach');
   commandLine.commands
     .find((command) => command.name() === 'config')
     ?.command('token')
-    .description('make a bearer token; prints it, and the hash of it for access.tokens')
+    .description('make a bearer token; prints the token, and its hash for access.tokens')
     .action(async () => end(await (await import('./access/command.ts')).runConfigToken(cli)));
 };

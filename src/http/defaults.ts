@@ -1,7 +1,7 @@
 const second = 1_000;
 const minute = 60 * second;
 
-/** The settings of the section `http` where nothing is configured. Durations in ms. */
+/** The defaults of the section `http`. Durations in ms. */
 export const httpDefaults = Object.freeze({
   listen: '127.0.0.1:3000',
   allowedHosts: [] as string[],
@@ -20,7 +20,7 @@ export const httpDefaults = Object.freeze({
   subscriptionsMax: 1_024,
 });
 
-/** How many calls may be in flight and sessions open at once in one process, and how many records the ledger holds. */
+/** The default limits of calls, sessions and subscriptions in one process, and of records in the ledger. */
 export const accessLimits = Object.freeze({
   callsPerSubjectMax: 64,
   callsPerTenantMax: 512,
@@ -31,5 +31,5 @@ export const accessLimits = Object.freeze({
   recordsPerTenantMax: 1_000_000,
 });
 
-/** The settings of the section `access` where nothing is configured. */
+/** The defaults of the section `access`. */
 export const accessDefaults = Object.freeze({ tokens: [], ...accessLimits });

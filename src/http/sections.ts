@@ -3,7 +3,7 @@ import type { AccessConfig } from './access/config.ts';
 import type { HttpConfig } from './config.ts';
 import { accessDefaults, httpDefaults } from './defaults.ts';
 
-/** How the tools are served over HTTP. */
+/** The options of `serve --http`. */
 export const httpSection = defineSection<HttpConfig>({
   key: 'http',
   description: 'How the tools are served over HTTP (serve --http).',
@@ -14,16 +14,16 @@ export const httpSection = defineSection<HttpConfig>({
   },
 });
 
-/** Who may come in over HTTP. */
+/** Authentication and limits for callers over HTTP. */
 export const accessSection = defineSection<AccessConfig>({
   key: 'access',
-  description: 'Who may come in over HTTP: bearer tokens of this file, OAuth, and how many calls at once.',
+  description: 'Who may call over HTTP: bearer tokens of this file, OAuth, and limits of concurrent calls.',
   defaults: accessDefaults,
   loadSchema: async () => {
     const { accessKeys, accessSchema } = await import('./access/config.ts');
     return { schema: accessSchema, keysAt: accessKeys };
   },
-  // The hash of a token that a person chose gives the token away.
+  // A hash can reveal a token that a person chose.
   shown: ({ tokens, ...rest }) => ({
     tokens: tokens.map((each) => ({ ...each, hash: `${each.hash.slice(0, 'sha256:'.length + 8)}***` })),
     ...rest,

@@ -46,14 +46,14 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     host,
     port,
     limits: limitsOf(http),
-    // Clients know this server by the name in its metadata.
+    // Clients use the host name of the resource in the metadata.
     allowedHosts: resource === undefined ? allowedHosts : [...allowedHosts, new URL(resource).hostname],
     allowedOrigins,
     admit: door.admit,
     metadata: door.metadata,
     calls: createLimits(callLimits),
     callSlots: { executions: createLimits(callLimits), questions: createLimits(callLimits) },
-    // Where everybody is one subject, nobody has to be kept from another's share.
+    // Without authentication all callers are one subject, and limits per subject would protect nobody.
     ...(isOpen(access) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
@@ -69,7 +69,7 @@ interface Door {
   readonly metadata: ResourceMetadata | undefined;
 }
 
-/** Who comes in. Without tokens and issuers every request is that of the configuration's subject. */
+/** Returns how callers are authenticated. Without tokens and issuers each request belongs to the configured subject. */
 async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
   const { tenant, subject } = config;
   const access = accessSection.of(config);

@@ -21,9 +21,9 @@ export interface OpenApiOptions extends ConfigOptions {
   readonly json?: boolean;
 }
 
-/** Serves an API's operations over stdin and stdout, or prints how each is guarded. */
+/** Serves the operations of an API over stdin and stdout, or prints how each is guarded. */
 export async function runOpenApi(program: Program, document: string, options: OpenApiOptions): Promise<number> {
-  // This API is served instead of everything that the file configures.
+  // Only this API is served, instead of the tools that the file configures.
   const api = checkedApi(choiceOf(document, options), process.cwd());
   const served = { ...options, bundledTools: false, sections: { openapi: [api] } };
   if (options.list) return list(program, served);
@@ -57,7 +57,7 @@ async function list(program: Program, options: OpenApiOptions): Promise<number> 
   const { cli } = program;
   const config = await program.config(options, 'operate');
   const { tools, hidden } = await program.catalog(config);
-  // What stands for others is of no interest here: each of them keeps its own guard.
+  // A tool that routes to others is left out: each of those has its own guard.
   const operations = [...tools.filter(({ route, client }) => !route && client), ...hidden];
   if (options.json) {
     cli.print(JSON.stringify(operations.map(detailsOf), null, 2));

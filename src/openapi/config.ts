@@ -17,38 +17,45 @@ const lookupSchema = z.strictObject({
   marker: lookupParts.marker,
 });
 
-/** What may be set for one operation: here, and as `x-mcp-once` in a document. */
+/** The options of one operation, in the file and as `x-mcp-once` in a document. */
 export const operationSchema = z.strictObject({
-  enabled: z.boolean().optional().describe('Whether it is served. Default true.'),
+  enabled: z.boolean().optional().describe('Whether the operation is served. Default true.'),
   name: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
     .optional()
     .describe('The name of its tool. Default: its operationId in snake_case, or method and path.'),
-  effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional().describe('Default: by its method.'),
+  effect: z
+    .enum(['read', 'create', 'update', 'replace', 'delete'])
+    .optional()
+    .describe('The effect of the operation. Default: by its method.'),
   match: z.enum(['identical', 'latest', 'same-call', 'off']).optional().describe('How a repeat is recognised.'),
   window: duration({ minMs: 0, maxMs: 366 * day })
     .optional()
-    .describe('How long a repeat means the same. 0 to 366d.'),
+    .describe('How long a repeat means the same operation. 0 to 366d.'),
   identity: z.array(text).max(100).optional().describe('The arguments that make two calls the same operation.'),
-  recovery: recoveries.optional().describe('What is done about an unknown outcome; a list is tried in order.'),
+  recovery: recoveries.optional().describe('How an unknown outcome is recovered; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   clientId: text
     .optional()
-    .describe('The parameter of the path that the client makes up (PUT /orders/{id}): it is derived from the key.'),
-  fields: z.array(pointer).max(100).optional().describe('JSON pointers of what is kept of an answer; * is every item.'),
+    .describe('The path parameter whose value the client chooses (PUT /orders/{id}): it is derived from the key.'),
+  fields: z
+    .array(pointer)
+    .max(100)
+    .optional()
+    .describe('JSON pointers to the parts of a response that are kept; * stands for every item.'),
 });
 
-/** A scheme of an address, which no drive letter is. */
+/** The scheme of a URL. A drive letter is shorter. */
 const scheme = /^([a-z][a-z0-9+.-]+):\/\//i;
 
-/** A `file:` URL becomes its path: everything after this knows paths, `http`, `https` and `-`. */
+/** A path, an http or https URL, or `-`. A `file:` URL becomes its path. */
 const documentSchema = text.transform((document, context) => {
   if (/^file:/i.test(document)) {
     try {
       return fileURLToPath(document);
     } catch {
-      context.addIssue('is a file: URL of no file on this machine');
+      context.addIssue('is a file: URL that does not name a file on this machine');
       return z.NEVER;
     }
   }
@@ -57,19 +64,19 @@ const documentSchema = text.transform((document, context) => {
   const isWeb = found === 'http' || found === 'https';
   context.addIssue(
     isWeb
-      ? 'is no valid URL'
+      ? 'is not a valid URL'
       : `has the scheme "${found}", which is not supported: give a path, or a URL of http, https or file`,
   );
   return z.NEVER;
 });
 
-/** A `$` that looks like a variable and is none would be sent as it stands. */
+/** Refuses a `$` that only looks like a variable: it would be sent unchanged. */
 const headerValue = z
   .string()
   .refine(
     (value) => !/\$(?!\{[A-Za-z_][A-Za-z0-9_]{0,99}\})[A-Za-z_{]/.test(value),
-    'holds a "$" that begins no variable: one is written $' +
-      '{NAME}, of letters, digits and _; a text with such a "$" of its own goes into a variable',
+    'contains a "$" that does not begin a variable. Write a variable as $' +
+      '{NAME} with letters, digits and _. Put a text that contains such a "$" into a variable',
   );
 
 /** One API whose operations become tools. */
@@ -80,26 +87,31 @@ export const openApiSchema = z.strictObject({
   baseUrl: z
     .url({ protocol: /^https?$/, error: 'must be an absolute http or https URL, such as http://127.0.0.1:3000' })
     .optional()
-    .describe("Where the API is. Default: the document's server."),
+    .describe("The base URL of the API. Default: the document's server."),
   prefix: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_]{0,23}$/, 'must be 1 to 24 letters, digits and _, a letter first')
     .optional()
-    .describe("Put before each tool's name and each variable's, to tell several APIs apart."),
+    .describe('A prefix for the names of tools and variables, to tell several APIs apart.'),
   account: text.prefault('default').describe('Tells two accounts of one API apart: no credential is part of a key.'),
   include: patterns.prefault([]).describe('Operations to serve: "tag:NAME", "METHOD /path", operationId, with *.'),
   exclude: patterns.prefault([]).describe('Operations not to serve; the same patterns.'),
-  dynamic: z.boolean().prefault(false).describe('Three tools (search, describe, call) instead of one an operation.'),
+  dynamic: z
+    .boolean()
+    .prefault(false)
+    .describe('Whether to serve three tools (search, describe, call) instead of one per operation.'),
   refHosts: z
     .array(z.string().min(1).max(253))
     .max(100)
     .prefault([])
-    .describe('Hosts that references of the document may point to; "file" for files beside it.'),
+    .describe('Hosts that references of the document may point to; "file" allows files beside it.'),
   allowPrivate: z
     .boolean()
     .prefault(false)
     .describe('Whether a document from the network may name a server on a private address.'),
-  profile: text.optional().describe("How the provider takes idempotency keys. Default: by the server's host."),
+  profile: text
+    .optional()
+    .describe("The profile that says how the provider takes idempotency keys. Default: by the server's host."),
   headers: z
     .record(z.string(), headerValue)
     .prefault({})
@@ -109,14 +121,14 @@ export const openApiSchema = z.strictObject({
     .min(1_000)
     .max(1_000_000)
     .prefault(50_000)
-    .describe('The longest answer that a model gets, in characters. 1000 to 1000000.'),
+    .describe('The longest response that a model gets, in characters. Default 50000. 1000 to 1000000.'),
   timeout: duration({ minMs: second, maxMs: 10 * minute })
     .prefault(20 * second)
-    .describe('How long one request may stay without an answer. Default 20s. 1s to 10m.'),
+    .describe('How long one request may take to be answered. Default 20s. 1s to 10m.'),
   operations: z
     .record(z.string().min(1).max(1_000), operationSchema)
     .prefault({})
-    .describe('By operationId or "METHOD /path", with *; a later one wins.'),
+    .describe('Rules by operationId or "METHOD /path"; * matches any characters. A later rule wins.'),
 });
 
 export type OpenApiConfig = z.infer<typeof openApiSchema>;

@@ -15,9 +15,9 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
   /** In seconds. */
   readonly initializeTimeout: number;
   readonly explain?: boolean;
-  /** Log in, and serve nothing. */
+  /** Logs in and serves nothing. */
   readonly login?: boolean;
-  /** Whether the login page is opened. */
+  /** Whether to open the login page in the browser. */
   readonly browser: boolean;
   readonly json?: boolean;
   readonly client?: ClientName;
@@ -26,9 +26,9 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
   readonly force?: boolean;
 }
 
-/** The longest message that is read from the client, in bytes. */
+/** The largest message from the client, in bytes. */
 const lineBytesMax = 64 * 1024 * 1024;
-/** How long a client that has said nothing yet may take to say it, where there is no server for it, in ms. */
+/** How long to wait for the first request of a client before the process ends without a server, in ms. */
 const tellMs = 500;
 
 /** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
@@ -49,7 +49,7 @@ export async function runWrap(program: Program, target: readonly string[], optio
   return (await import('./explain.ts')).explainWrapped(cli, config, servers, { json, answerMs });
 }
 
-/** Serves what is wrapped over stdin and stdout until stdin ends or a signal comes; then drains. */
+/** Serves the wrapped servers over stdin and stdout until stdin ends or a signal comes, then drains. */
 async function serveWrapped(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
   const { cli } = program;
   const stop = stopper();
@@ -68,7 +68,7 @@ async function serveWrapped(program: Program, target: readonly string[], options
     initializeMs: options.initializeTimeout * 1_000,
     onFailed: (fault) => {
       failure = fault;
-      // A client that has just begun to speak is told, too.
+      // A client that sends its first request now still gets the reason.
       setTimeout(() => stop.now('no server is left'), tellMs);
     },
   });
@@ -91,12 +91,12 @@ interface Wrapped {
 
 type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
 
-/** The relay, and the engine over what it has seen listed. */
+/** Connects the relay and the engine, whose catalog grows with the tools that the relay sees. */
 async function wireRelay(program: Program, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
   const { log } = wiring;
   let app: App | undefined;
   const engine = (): App => {
-    if (!app) throw new Error('the engine is not there yet');
+    if (!app) throw new Error('the engine is not ready');
     return app;
   };
   const options: RelayOptions = {
@@ -116,8 +116,8 @@ async function wireRelay(program: Program, config: Config, servers: Servers, wir
 
 type Servers = readonly [WrappedServer, ...WrappedServer[]];
 
-/** @throws UsageError when there is none. */
+/** Returns at least one server. @throws UsageError without one. */
 function serversOf([first, ...rest]: readonly WrappedServer[]): Servers {
   if (first) return [first, ...rest];
-  throw new UsageError('there is no server to wrap: name a command after --, or a URL, or set mcpServers');
+  throw new UsageError('no server to wrap: name a command after --, or a URL, or set mcpServers');
 }

@@ -14,13 +14,13 @@ const place = z
   .refine((value) => parsePath(value) !== undefined, 'must be a JSON pointer (/a/b) or a simple JSON path ($.a.b)');
 
 const lookupSchema = z.strictObject({
-  tool: text.describe('The tool of the same server that finds the effect; one that only reads.'),
+  tool: text.describe('The read-only tool of the same server that finds the effect.'),
   arguments: lookupParts.arguments,
-  items: place.prefault('').describe('Where the list is in its answer: a JSON pointer. Default: the answer itself.'),
+  items: place.prefault('').describe('JSON pointer to the list in its result. Default: the result itself.'),
   marker: lookupParts.marker,
 });
 
-/** What may be set for the tools of a wrapped server that a pattern matches. */
+/** A rule for the tools of a wrapped server that a pattern matches. */
 export const wrapRuleSchema = z.strictObject({
   match: z
     .enum(['identical', 'latest', 'same-call', 'off'])
@@ -38,11 +38,11 @@ export const wrapRuleSchema = z.strictObject({
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   lookupLag: duration({ minMs: 0, maxMs: day })
     .optional()
-    .describe('How long an effect may take to be found by the lookup. Default 1m. 0 to 24h.'),
+    .describe('How long it may take until the lookup finds an effect. Default 1m. 0 to 24h.'),
   errorsFail: z
     .boolean()
     .optional()
-    .describe('Whether an answer that is an error says for certain that nothing took effect. Default false.'),
+    .describe('Whether an error result proves that nothing took effect. Default false.'),
 });
 
 const rules = {
@@ -50,18 +50,18 @@ const rules = {
     .enum(['none', 'readOnly', 'all'])
     .optional()
     .describe(
-      'How far a server is believed: not at all, that a tool only reads, or also that a repeat has no further effect. Default readOnly.',
+      'Which annotations of the server are trusted: none, readOnlyHint (readOnly), or idempotentHint too (all). Default readOnly.',
     ),
   tools: z
     .record(z.string().min(1).max(256), wrapRuleSchema)
     .prefault({})
-    .describe('Rules by tool name as the server has it; * stands for any characters; a later one wins.'),
+    .describe('Rules by the name that the server gives the tool; * matches any characters. A later rule wins.'),
 };
 
-/** What holds for all wrapped servers. */
+/** The rules for all wrapped servers. */
 export const wrapSchema = z.strictObject(rules);
 
-/** What holds for one of them, before what holds for all. */
+/** The rules for one wrapped server, which take precedence over the rules for all. */
 export const serverRulesSchema = z.strictObject({
   ...rules,
   account: text
@@ -69,35 +69,38 @@ export const serverRulesSchema = z.strictObject({
     .describe('Tells two accounts of one server apart: no credential is part of a key. Default "default".'),
 });
 
-/** With variables it is known only later what it is: then it is checked again. */
+/** Accepts a URL with variables: it is checked again after they are filled in. */
 function isHttpUrl(value: string): boolean {
   if (value.includes('${')) return true;
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
-/** One server, as the files of MCP clients have it; what other programs keep in such an entry is passed over. */
+/** One server, as in the files of MCP clients. Members of other programs are ignored. */
 const serverSchema = z
   .looseObject({
     command: text.optional().describe('The program to start, for a server that speaks over stdin and stdout.'),
     args: z.array(argument).max(1_000).optional().describe('Its arguments.'),
-    env: z.record(z.string().min(1), argument).optional().describe('Variables for it, besides those that are set.'),
+    env: z
+      .record(z.string().min(1), argument)
+      .optional()
+      .describe('Variables for the program, in addition to the present environment.'),
     cwd: text
       .optional()
-      .describe('The folder it is started in, relative to this file. Default: the working directory.'),
+      .describe('The working directory of the program, relative to this file. Default: the present working directory.'),
     url: text
       .refine(isHttpUrl, 'must be a URL that begins with http:// or https://')
       .optional()
       .describe(
-        'Where a server is that speaks HTTP. Here, in command, args, env and headers variables of the environment are filled in.',
+        'The URL of a server that speaks HTTP. Variables of the environment are filled in here and in command, args, env and headers.',
       ),
     headers: z.record(z.string().min(1), argument).optional().describe('Sent with every request to it.'),
     type: z
       .enum(['stdio', 'http', 'streamable-http', 'sse'])
       .optional()
       .describe(
-        'How it is spoken to. Default: stdio with a command; with a URL, Streamable HTTP and then the older SSE.',
+        'The transport. Default: stdio for a command; for a URL, Streamable HTTP, then the older HTTP with SSE.',
       ),
-    disabled: z.boolean().optional().describe('True: it is not started, as clients have it. Default false.'),
+    disabled: z.boolean().optional().describe('Whether the server is left out, as in client files. Default false.'),
     mcpOnce: serverRulesSchema.optional().describe('How its tools are guarded.'),
   })
   .superRefine((server, context) => {
@@ -108,7 +111,7 @@ const serverSchema = z
       context.addIssue({
         code: 'custom',
         path: ['type'],
-        message: 'does not fit: stdio is for a command, the others for a url',
+        message: 'does not match: stdio is for a command, the other types are for a url',
       });
     }
   });
@@ -123,13 +126,13 @@ export type McpServerConfig = z.infer<typeof serverSchema>;
 export type WrapConfig = z.infer<typeof wrapSchema>;
 type RuleSettings = z.infer<typeof wrapRuleSchema>;
 
-/** The rules for one server: those for all, then its own, so that its own win. Durations in ms. */
+/** Merges the rules for all servers with those of one server, whose rules win. Durations in ms. */
 export function wrapRulesOf(all: Partial<WrapConfig>, own: Partial<WrapConfig> = {}): WrapRules {
   const tools = [...Object.entries(all.tools ?? {}), ...Object.entries(own.tools ?? {})];
   const merged = new Map<string, RuleSettings>();
   for (const [pattern, rule] of tools) {
     const before = merged.get(pattern);
-    // Written anew at the end, so that it comes after the patterns before it.
+    // Moves the pattern to the end, so that it applies after the earlier ones.
     merged.delete(pattern);
     merged.set(pattern, { ...before, ...rule });
   }

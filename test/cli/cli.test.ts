@@ -56,14 +56,14 @@ describe('config', () => {
       writeFileSync(join(folder, 'c.json'), JSON.stringify(settings));
       return run(folder, ['config', 'check', '--config', 'c.json']);
     };
-    expect(check({ http: { listen: '0.0.0.0:3000' } }).stderr).toContain('who may come in');
+    expect(check({ http: { listen: '0.0.0.0:3000' } }).stderr).toContain('without authentication');
     const hash = `sha256:${'0'.repeat(64)}`;
     const tokens = [{ hash, tenant: 'acme', subject: 'ann', tools: ['creat_*', 'get_*'] }];
     // With a token each call says whose it is, also where the store is shared.
     const served = { store: 'redis://127.0.0.1:1', http: { listen: '0.0.0.0:3000' } };
     expect(check(served)).toMatchObject({ code: 1, stderr: expect.stringContaining('MCP_ONCE_SUBJECT') });
     expect(check({ access: { tokens: [{ hash, tenant: 'acme' }] } }).stderr).toContain('subject: it is missing');
-    expect(check({ access: { tokens: [{ ...tokens[0], tools: [] }] } }).stderr).toContain('it gives no tool at all');
+    expect(check({ access: { tokens: [{ ...tokens[0], tools: [] }] } }).stderr).toContain('it allows no tool');
     const timeouts = { headersTimeout: '60s', requestTimeout: '10s' };
     expect(check({ http: timeouts }).stderr).toContain('at least headersTimeout');
     const { stderr, code } = check({ ...served, access: { tokens } });
@@ -93,8 +93,8 @@ describe('config', () => {
     expect(stdout).not.toContain('hunter2');
     const shown = JSON.parse(stdout);
     expect(shown).toMatchObject({ file: join(folder, 'c.json'), secret: 'set by MCP_ONCE_SECRET', lease: '10s' });
-    const served = shown.served as { name: string; windowMs?: number }[];
-    expect(served.find(({ name }) => name === 'create_invoice')?.windowMs).toBe(7 * 86_400_000);
+    const served = shown.served as { name: string; window?: string }[];
+    expect(served.find(({ name }) => name === 'create_invoice')?.window).toBe('7d');
     expect(shown.clients.stripe).toMatch(/^test at /);
   });
 
@@ -186,7 +186,7 @@ describe('ledger, on a real file', () => {
     const folder = temporaryFolder();
     const { code, stderr } = run(folder, ['ledger', 'list', '--store', 'sqlite:none.sqlite']);
     expect(code).toBe(1);
-    expect(stderr).toContain('There is no ledger at');
+    expect(stderr).toContain('No ledger exists at');
     expect(existsSync(join(folder, 'none.sqlite'))).toBe(false);
   });
 
@@ -221,7 +221,7 @@ describe('ledger, on a real file', () => {
     writeFileSync(join(folder, 'bad.json'), '{"id": 5}');
     const bad = run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json', ...tools]);
     expect(bad).toMatchObject({ code: 1, stdout: '' });
-    expect(bad.stderr).toContain('not what unclear declares');
+    expect(bad.stderr).toContain('does not match the declared output of unclear');
     expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain('is not served here');
 
     const none = run(folder, ['ledger', 'resolve', key, '--succeeded', 'none.json', ...tools]);

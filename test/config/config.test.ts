@@ -275,7 +275,7 @@ describe('secrets and subjects', () => {
     }
   });
 
-  test.each(['redis://host', 'rediss://host'])('on %s it must be known whose operations these are', async (store) => {
+  test.each(['redis://host', 'rediss://host'])('%s needs a subject', async (store) => {
     expect(await problemOf(load({ MCP_ONCE_STORE: store }))).toContain('set MCP_ONCE_SUBJECT');
     expect((await load({ MCP_ONCE_STORE: store, MCP_ONCE_SUBJECT: 'a' })).subject).toBe('a');
     expect((await loadFile({ store, subject: 'b' }).loading).subject).toBe('b');

@@ -12,7 +12,9 @@ test.each(['$TOKEN', 'Bearer $' + '{TOKEN', 'a$b', '$' + '{1TOKEN}', '$' + '{}',
   (value) => {
     const [problem = '', ...more] = problemsOf({ headers: { 'X-Api': value } });
     expect(more).toEqual([]);
-    expect(problem).toMatch(/^headers\.X-Api holds a "\$" that begins no variable: one is written \$\{NAME\}/);
+    expect(problem).toMatch(
+      /^headers\.X-Api contains a "\$" that does not begin a variable. Write a variable as \$\{NAME\}/,
+    );
     expect(problem).not.toContain(value);
   },
 );
@@ -36,8 +38,8 @@ test('a document is a path, a web address, stdin or a file: URL, which becomes i
 
 test.each([
   ['ftp://a.example/api.json', /^document has the scheme "ftp", which is not supported: give a path/],
-  ['http://a.example:99999/', /^document is no valid URL/],
-  ['file://other.example/api.json', /^document is a file: URL of no file on this machine/],
+  ['http://a.example:99999/', /^document is not a valid URL/],
+  ['file://other.example/api.json', /^document is a file: URL that does not name a file on this machine/],
 ])('a document cannot be %s', (document, message) => {
   expect(problemsOf({ document })).toEqual([expect.stringMatching(message)]);
 });

@@ -78,7 +78,7 @@ test('sends headers from variables to the server', async () => {
 });
 
 test.each([
-  ['nothing to wrap', [], /there is no server to wrap/],
+  ['nothing to wrap', [], /no server to wrap/],
   ['a URL with a password', ['https://me:secret@127.0.0.1/mcp'], /must not contain a password/],
   ['a URL of another scheme', ['ftp://127.0.0.1/mcp'], /"ftp:.*" does not begin with http/],
   ['an argument after a URL', ['https://127.0.0.1/mcp', 'x'], /a URL takes no further arguments/],

@@ -10,16 +10,16 @@ export interface ClientOptions {
   readonly stderr?: 'ignore' | 'inherit';
 }
 
-/** What a caller learns of its call. */
+/** What one call got. */
 export interface Told {
   readonly outcome: OutcomeMeta;
   readonly result: unknown;
 }
 
-/** A real MCP client with a server process of its own. */
+/** A real MCP client and its own server process. */
 export interface ConnectedClient {
   readonly pid: number;
-  /** @throws when the call gets no answer: after `timeoutMs`, or when the server is gone. */
+  /** Calls a tool. @throws when no answer comes: after `timeoutMs`, or when the server has died. */
   call(name: string, args: Record<string, unknown>, timeoutMs?: number): Promise<Told>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { describeError } from '../../core/errors.ts';
 import { type Heard, type Scene, scenes } from './scenes.ts';
 import { Stage } from './stage.ts';
 
-/** What came of one scene, and what is wrong about it. */
+/** The result of one scene, and its mistakes. */
 interface Played {
   readonly scene: Scene;
   readonly made: number;
@@ -13,7 +13,7 @@ interface Played {
   readonly wrong: readonly string[];
 }
 
-/** Shows the main job with real processes. @returns 1 when a line of its table is not as it should be. */
+/** Shows with real processes that a repeated call takes effect once. @returns 1 when a scene has a mistake. */
 export async function runDemo(cli: Cli): Promise<number> {
   cli.print(introduction);
   const stage = await Stage.open(cli.environment);
@@ -29,7 +29,7 @@ export async function runDemo(cli: Cli): Promise<number> {
   cli.print(`\n${table(played)}\n`);
   const wrong = played.flatMap(({ wrong: each }) => each);
   if (wrong.length === 0) {
-    cli.print('Every line is as it should be: one invoice where one was meant, two where two were meant.');
+    cli.print('Every scene passed: one invoice where one was meant, two where two were meant.');
     return exitCodes.ok;
   }
   for (const line of wrong) cli.print(`WRONG: ${line}`);
@@ -59,24 +59,23 @@ function mistakes(scene: Scene, made: number, heard: readonly Heard[]): string[]
   const words = heard.map((each) => each.words);
   const [told, expected] = scene.anyOrder ? [[...words].sort(), [...scene.tell].sort()] : [words, [...scene.tell]];
   if (told.join() !== expected.join()) {
-    wrong.push(`"${scene.title}": the callers were told ${words.join('; ')} instead of ${scene.tell.join('; ')}`);
+    wrong.push(`"${scene.title}": the callers got ${words.join('; ')} instead of ${scene.tell.join('; ')}`);
   }
   const named = new Set(heard.flatMap(({ invoice }) => invoice ?? []));
-  if (named.size !== must)
-    wrong.push(`"${scene.title}": the callers were told of ${named.size} invoices instead of ${must}`);
+  if (named.size !== must) wrong.push(`"${scene.title}": the answers named ${named.size} invoices instead of ${must}`);
   return wrong;
 }
 
 function table(played: readonly Played[]): string {
   const rows = played.flatMap(({ scene, made, heard, wrong }, index) => {
     const verdict = wrong.length === 0 ? 'ok' : 'WRONG';
-    const told = spoken(heard).map((words, call) => ['', '', '', '', `  call ${call + 1} was told: ${words}`]);
+    const told = spoken(heard).map((words, call) => ['', '', '', '', `  call ${call + 1} got: ${words}`]);
     return [[String(index + 1), String(scene.meant), String(made), verdict, scene.title], ...told];
   });
-  return tableOf(['', 'MEANT', 'MADE', '', 'WHAT WAS SENT, AND WHAT EACH CALLER WAS TOLD'], rows);
+  return tableOf(['', 'MEANT', 'MADE', '', 'WHAT WAS SENT, AND WHAT EACH CALL GOT'], rows);
 }
 
-/** What the callers were told, with short names for the invoices of one scene: A, B. */
+/** Describes what each call got, with short names for the invoices of one scene: A, B. */
 function spoken(heard: readonly Heard[]): string[] {
   const names = [...new Set(heard.flatMap(({ invoice }) => invoice ?? []))];
   return heard.map(({ words, invoice }) => {

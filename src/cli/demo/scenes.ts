@@ -1,7 +1,7 @@
 import type { ConnectedClient, Told } from './client.ts';
 import type { Stage } from './stage.ts';
 
-/** What one caller was told, in words ("executed", "no answer"), and the invoice that was named. */
+/** What one call got, in words ("executed", "no answer"), and the invoice that its answer named. */
 export interface Heard {
   readonly words: string;
   readonly invoice?: string;
@@ -12,10 +12,10 @@ export interface Scene {
   readonly title: string;
   /** How many invoices somebody meant. */
   readonly meant: number;
-  /** What the callers must be told, in order; each once, whatever the order, where `anyOrder`. */
+  /** What the calls must get, in this order unless `anyOrder` is set. */
   readonly tell: readonly string[];
   readonly anyOrder?: boolean;
-  /** How many invoices there must be; other than meant only for the control. */
+  /** How many invoices must exist, where that differs from `meant`: in the control. */
   readonly made?: number;
   play(stage: Stage, customer: string): Promise<readonly Heard[]>;
 }
@@ -33,12 +33,12 @@ function invoiceFor(customer: string, memo = 'Thank you'): Record<string, unknow
   };
 }
 
-/** The same call as a model writes it the next time: keys in another order, null for what it leaves out. */
+/** The same arguments as a model writes them again: keys in another order, null for an optional member. */
 function rewritten(args: Record<string, unknown>): Record<string, unknown> {
   return { ...Object.fromEntries(Object.entries(args).reverse()), repeat_token: null };
 }
 
-/** The scenes, in the order they are played. */
+/** The scenes, in the order in which the demo plays them. */
 export const scenes: readonly Scene[] = [
   {
     title: 'Called, and called again with the arguments in another order',
@@ -61,7 +61,7 @@ export const scenes: readonly Scene[] = [
     },
   },
   {
-    title: 'The invoicing API made the invoice, and its answer was lost',
+    title: 'The invoicing API made the invoice, and the answer was lost',
     meant: 1,
     tell: ['recovered (resend)'],
     async play(stage, customer) {
@@ -85,7 +85,7 @@ export const scenes: readonly Scene[] = [
     },
   },
   {
-    title: 'The server was killed (SIGKILL) in the middle, and the call sent again through another one',
+    title: 'The server was killed (SIGKILL) during the call, which was sent again through another server',
     meant: 1,
     tell: ['no answer', 'recovered (resend)'],
     async play(stage, customer) {
@@ -110,7 +110,7 @@ export const scenes: readonly Scene[] = [
     },
   },
   {
-    title: 'Meant twice: sent again with the repeat_token of the replay, and that call repeated, too',
+    title: 'Meant twice: sent again with the repeat_token of the replay, and that call was repeated too',
     meant: 2,
     tell: ['executed', 'replayed', 'executed', 'replayed'],
     async play(stage, customer) {
@@ -138,7 +138,7 @@ async function heard(server: ConnectedClient, args: Record<string, unknown>, tim
   try {
     return wordsOf(await server.call('create_invoice', args, timeoutMs));
   } catch {
-    // The official client gives up after its time-out, and when its server is gone.
+    // The official client rejects after its time-out and when its server has died.
     return { words: 'no answer' };
   }
 }

@@ -21,8 +21,8 @@ export interface Fault {
 }
 
 /**
- * Where the demo plays: an invoicing API in a process of its own, and as many server processes on one
- * ledger as a scene wants, each with a real MCP client. Effects are counted at the invoicing API.
+ * The processes of the demo: one invoicing API, and as many servers on one ledger as a scene needs, each with a real MCP
+ * client. The demo counts effects at the invoicing API.
  */
 export class Stage {
   readonly #folder: string;
@@ -49,13 +49,13 @@ export class Stage {
       once(lines, 'line'),
       once(sandbox, 'exit').then(() => Promise.reject(new Error('the invoicing API did not start'))),
     ])) as [string];
-    // A lease of 2 s instead of 10, so that nobody has to wait long for the scene with the kill.
+    // With a lease of 2 s instead of 10 s the scene with the kill takes less time.
     await writeFile(join(folder, 'guarded.json'), JSON.stringify({ lease: '2s' }));
     await writeFile(join(folder, 'unguarded.json'), JSON.stringify({ tools: { '*': { match: 'off' } } }));
     return new Stage(folder, env, sandbox, url);
   }
 
-  /** Starts another server process on the same ledger; `unguarded` is the control, without one. */
+  /** Starts another server process on the same ledger. `unguarded` is the control: the guard is off. */
   async server(kind: 'guarded' | 'unguarded' = 'guarded'): Promise<ConnectedClient> {
     const client = await connectClient({
       command: process.execPath,
@@ -71,7 +71,7 @@ export class Stage {
     return client;
   }
 
-  /** How many invoices the invoicing API has made so far. */
+  /** Counts the invoices that the invoicing API has made. */
   async invoices(): Promise<number> {
     const { actions } = effectsAnswer.parse(await this.#control('GET', 'effects'));
     return actions['invoice.created'] ?? 0;
@@ -91,12 +91,12 @@ export class Stage {
       void (await this.#control('GET', `await?path=${encodeURIComponent(path)}&since=${since}&count=1`));
   }
 
-  /** Lets go what a fault holds up. */
+  /** Releases the requests that a fault holds back. */
   async release(): Promise<void> {
     await this.#control('POST', 'release', {});
   }
 
-  /** Ends every process that was started here, and removes what they left. */
+  /** Ends every process of the demo and removes their files. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#clients.map((client) => client.close()));
     const exited = once(this.#sandbox, 'exit');
@@ -113,7 +113,7 @@ export class Stage {
   }
 }
 
-/** Nothing of this machine's own settings: no keys, no configuration, data in the demo's folder only. */
+/** Returns an environment without the user's keys and configuration, with all data in the demo's folder. */
 function environmentIn(folder: string, { PATH = '', SystemRoot }: Environment): Record<string, string> {
   return { PATH, HOME: folder, XDG_DATA_HOME: folder, ...(SystemRoot === undefined ? {} : { SystemRoot }) };
 }

@@ -11,7 +11,7 @@ export interface LedgerForgetOptions extends LedgerCommandOptions {
 
 const warning = 'the same call will then execute again, under new idempotency keys, even if it took effect before.';
 
-/** Deletes what is kept of an operation, after a warning. @returns 1 when the person thought better of it. */
+/** Deletes the record of an operation, after a confirmation. @returns 1 when the person declines. */
 export async function runLedgerForget(program: Program, key: string, options: LedgerForgetOptions): Promise<number> {
   const { cli } = program;
   if (options.yes) cli.tell(`mcp-once: forgetting ${key}: ${warning}`);

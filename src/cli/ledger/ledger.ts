@@ -9,17 +9,17 @@ import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
 import type { ListedEntry, Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
 
-/** What every ledger command takes. */
+/** The options of every ledger command. */
 export interface LedgerCommandOptions extends ConfigOptions {
   readonly json?: boolean;
 }
 
-/** An operator with the ledger open, and the configuration that named it. */
+/** An operator with an open ledger, and its configuration. */
 export interface OpenOperator extends Operator {
   readonly config: Config;
 }
 
-/** Opens the ledger, works on it, and closes it whatever comes. @throws LedgerUnavailable */
+/** Opens the ledger, runs `work`, and always closes the ledger. @throws LedgerUnavailable */
 export async function withLedger<T>(
   program: Program,
   options: LedgerCommandOptions,
@@ -44,7 +44,7 @@ export async function withLedger<T>(
   }
 }
 
-/** To make an empty ledger in order to look into it would hide a wrong path, or that nothing is kept. */
+/** Refuses to create an empty ledger: that would hide a wrong path. */
 function refuseNoLedger({ store }: Config): void {
   if (store === 'memory:') {
     throw new LedgerUnavailable(
@@ -53,11 +53,11 @@ function refuseNoLedger({ store }: Config): void {
   }
   if (!store.startsWith('sqlite:') || existsSync(store.slice('sqlite:'.length))) return;
   throw new LedgerUnavailable(
-    `There is no ledger at ${withoutPassword(store)}: nothing has been executed with this configuration yet, or --store has to name another one.`,
+    `No ledger exists at ${withoutPassword(store)}. Either no call has been executed with this configuration, or --store must name another file.`,
   );
 }
 
-/** An operation for programs, without the values of arguments and results. */
+/** Summarises an operation for programs, without the values of arguments and results. */
 export function summaryOf(record: OperationRecord): Record<string, unknown> {
   const { key, tool, scope, upstream, source, generation, attempt, status, steps } = record;
   return {
@@ -80,13 +80,13 @@ export function summaryOf(record: OperationRecord): Record<string, unknown> {
   };
 }
 
-/** The same of an entry that may be unreadable. */
+/** Summarises an entry that may be unreadable. */
 export function listedSummary(listed: ListedEntry): Record<string, unknown> {
   if (listed.type === 'operation') return summaryOf(listed.record);
   return { operation: listed.key, state: 'unreadable', message: listed.message };
 }
 
-/** The same with what is needed to find its effects at the upstream, and, if asked for, all values. */
+/** Adds what helps to find the effects at the upstream: keys and marker. With `withValues`, also all values. */
 export function detailsOf(record: OperationRecord, withValues: boolean): Record<string, unknown> {
   const { key, generation, attempt, createdAt, status } = record;
   const steps = record.steps.map(({ name, effect, attempt: ran, result }) => ({
@@ -107,7 +107,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     leaseMs: record.leaseMs,
     takeOvers: record.recoveries,
     marker: markerOf({ key, generation, createdAt }),
-    // What a tool without steps sends. Of a first step that nobody lived to note, `--step NAME` tells the key.
+    // The key of a tool without steps. If the process died before it noted its first step, `--step NAME` prints that key.
     ...(usesSteps ? {} : { upstreamKeyWithoutStep: upstreamKeyOf({ key, generation, attempt, createdAt }) }),
     pendingSteps,
     argumentNames: Object.keys(record.arguments),
@@ -123,20 +123,20 @@ function answerOf({ attempt, round, names, responses }: KeptInput, withValues: b
   return { attempt, round, names, ...(withValues && responses ? { responses } : {}) };
 }
 
-/** The upstream key with which a step was sent, by whichever attempt; else with which the present one sends it. */
+/** Returns the upstream key with which a step was sent, or with which the present attempt would send it. */
 export function stepKeyOf(record: OperationRecord, step: string | undefined): Record<string, string> {
   const { key, generation, createdAt } = record;
   const { attempt } = record.steps.find(({ name }) => name === step) ?? record;
   return step === undefined ? {} : { stepKey: upstreamKeyOf({ key, generation, attempt, createdAt, step }) };
 }
 
-/** ISO 8601; a number as it is where it is no time. */
+/** Formats a time as ISO 8601. A number that is not a valid time stays a number. */
 export function isoOf(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
-/** How long ago, roughly: "5 min". */
+/** Formats an age roughly, such as "5 min". */
 export function ageOf(ms: number, nowMs: number): string {
   const seconds = Math.max(0, Math.round((nowMs - ms) / 1_000));
   if (seconds < 120) return `${seconds} s`;
@@ -145,7 +145,7 @@ export function ageOf(ms: number, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** For programs; people can read it, too. */
+/** Formats a value as indented JSON. */
 export function jsonOf(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }

@@ -13,7 +13,7 @@ export async function runLedgerList(program: Program, options: LedgerListOptions
   const listed = await withLedger(program, options, ({ ledger }) => listOperations(ledger, { state, tool, limit }));
   if (options.json) cli.print(jsonOf(listed.map(listedSummary)));
   else cli.print(listed.length === 0 ? 'No operations.' : table(listed));
-  if (listed.length === limit) cli.tell(`mcp-once: the newest ${limit} are shown; --limit shows more.`);
+  if (listed.length === limit) cli.tell(`mcp-once: the list shows the newest ${limit}; use --limit to see more.`);
   return exitCodes.ok;
 }
 

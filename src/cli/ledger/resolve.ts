@@ -18,7 +18,7 @@ export interface LedgerResolveOptions extends LedgerCommandOptions {
 
 const messageCharsMax = 500;
 
-/** Ends an operation whose outcome is not known, by what a person has found at the upstream. */
+/** Ends an operation with an unknown outcome as a person found it at the upstream. */
 export async function runLedgerResolve(program: Program, key: string, options: LedgerResolveOptions): Promise<number> {
   const { cli } = program;
   if ((options.succeeded === undefined) === (options.failed !== true)) {
@@ -56,31 +56,33 @@ async function foundOf(
 }
 
 /**
- * What is stored is what every repeat gets: it has to be what the tool says that it returns. Of a tool whose results are
- * content a person has what the API answered, which is made into such a result.
+ * Checks a result against the tool's declared output, since every repeat will get it. For a tool with content results it
+ * wraps the API's answer, which is what a person has at hand.
  */
 async function checkedResult(program: Program, config: Config, name: string, given: unknown): Promise<unknown> {
   const catalog = await program
     .catalog(config)
     .catch((error: unknown) =>
       refuse(
-        `The result cannot be checked, since the tools do not load: ${describeError(error)} (--force takes it as it is).`,
+        `The result cannot be checked because the tools do not load: ${describeError(error)} (--force accepts it unchecked).`,
       ),
     );
   const tool = catalog.find(name);
   if (!tool) {
     refuse(
-      `The result cannot be checked: the tool ${name} is not served here. Name its configuration with --config or its folder with --tools, or take the result as it is with --force.`,
+      `The result cannot be checked because this configuration does not serve the tool ${name}. Name its configuration with --config or its folder with --tools, or accept the result unchecked with --force.`,
     );
   }
   const result = tool.results === 'content' && !isContentResult(given) ? contentOfValue(given) : given;
   if (tool.acceptsOutput(result)) return result;
-  refuse(`The result is not what ${name} declares as its output: correct the file, or take it as it is with --force.`);
+  refuse(
+    `The result does not match the declared output of ${name}. Correct the file, or accept it unchecked with --force.`,
+  );
 }
 
 async function readResult(file: string, bytesMax: number): Promise<unknown> {
   const read = await readText(file, bytesMax);
-  if (!read.ok) refuse(`The result cannot be taken from ${file}: ${read.why}.`);
+  if (!read.ok) refuse(`The result cannot be read from ${file}: ${read.why}.`);
   try {
     return JSON.parse(read.text) as unknown;
   } catch {
@@ -91,10 +93,10 @@ async function readResult(file: string, bytesMax: number): Promise<unknown> {
 function resolvedLine({ key, tool, status }: OperationRecord): string {
   switch (status.state) {
     case 'succeeded':
-      return `Operation ${key} (${tool}) has succeeded: a repeat of the call replays it.`;
+      return `Operation ${key} (${tool}) has succeeded. A repeat of the call replays its result.`;
     case 'incomplete':
-      return `Operation ${key} (${tool}) is incomplete, since some of its steps took effect: the same call again goes on from there.`;
+      return `Operation ${key} (${tool}) is incomplete because some of its steps took effect. The same call continues from there.`;
     default:
-      return `Operation ${key} (${tool}) has failed: the same call again executes it anew.`;
+      return `Operation ${key} (${tool}) has failed. The same call executes it again.`;
   }
 }

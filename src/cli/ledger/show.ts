@@ -8,7 +8,7 @@ export interface LedgerShowOptions extends LedgerCommandOptions {
   readonly step?: string;
 }
 
-/** Prints all that is kept of one operation; values only if they are asked for. */
+/** Prints the record of one operation, with values only on request. */
 export async function runLedgerShow(program: Program, key: string, options: LedgerShowOptions): Promise<number> {
   const { cli } = program;
   const { record } = await withLedger(program, options, ({ ledger }) => showOperation(ledger, key));

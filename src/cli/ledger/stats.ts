@@ -4,7 +4,7 @@ import { tableOf } from '../../command/table.ts';
 import { ledgerStats } from '../../core/ledger/operator.ts';
 import { isoOf, jsonOf, type LedgerCommandOptions, withLedger } from './ledger.ts';
 
-/** Prints how many operations there are. */
+/** Prints the number of operations by state and tool. */
 export async function runLedgerStats(program: Program, options: LedgerCommandOptions): Promise<number> {
   const { cli } = program;
   const stats = await withLedger(program, options, ({ ledger }) => ledgerStats(ledger));

@@ -7,7 +7,7 @@ import { isLoopbackName } from '../host-origin.ts';
 import { accessSection, httpSection, isOpen } from '../sections.ts';
 import { type AccessConfig, accessSettings } from './config.ts';
 
-/** @throws UsageError for what is no address */
+/** Parses HOST:PORT or a port. @throws UsageError for an invalid address */
 export function addressOf(listen: string): { readonly host: string; readonly port: number } {
   const [, host = '127.0.0.1', digits = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?(\d{1,5})$/.exec(listen) ?? [];
   const port = digits === '' ? Number.NaN : Number(digits);
@@ -15,13 +15,13 @@ export function addressOf(listen: string): { readonly host: string; readonly por
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** Why an address is not served; undefined when it is. */
+/** Returns why the server refuses to listen on a host; undefined when it may. */
 export function refusedAddress(access: AccessConfig, host: string): string | undefined {
   if (!isOpen(access) || isLoopbackName(host)) return undefined;
-  return `other machines reach ${host}, and everybody who does could call the tools: listen on 127.0.0.1, say in "access" of the configuration who may come in, or add --insecure where something in front lets only the right ones in`;
+  return `other machines can reach ${host} and call the tools without authentication: listen on 127.0.0.1, configure "access", or add --insecure if a proxy in front authenticates callers`;
 }
 
-/** What is probably not as it was meant: patterns under which nobody may call anything. */
+/** Warns of patterns that allow no tool. */
 export function accessWarnings(access: AccessConfig, { tools, hidden }: Catalog): readonly string[] {
   const names = [...tools, ...hidden].map(({ name }) => name);
   const given = [
@@ -33,7 +33,7 @@ export function accessWarnings(access: AccessConfig, { tools, hidden }: Catalog)
     ),
   ];
   return given.flatMap(([where, patterns]) => {
-    if (patterns.length === 0) return [`${where}: it gives no tool at all`];
+    if (patterns.length === 0) return [`${where}: it allows no tool`];
     const unmatched = patterns.filter((pattern) => !names.some((name) => matchesGlob(pattern, name)));
     return unmatched.map((pattern) => `${where}: no tool matches ${JSON.stringify(pattern)}`);
   });

@@ -23,7 +23,7 @@ const scope = z
   .regex(/^[\x21\x23-\x5B\x5D-\x7E]{1,200}$/, 'must be a scope: no space, " or \\')
   .refine((value) => value !== 'offline_access', 'must be a scope of this server: refresh tokens are not its matter');
 
-/** Credentials and keys travel in the clear to nobody but this machine. */
+/** Allows unencrypted connections to this machine only, since credentials and keys travel over them. */
 function isSecure(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname, username, password, hash } = new URL(value);
@@ -42,23 +42,25 @@ const tokenSchema = z.strictObject({
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits, as "mcp-once config token" prints')
     .describe('The SHA-256 of the token, "sha256:" and 64 hexadecimal digits. "mcp-once config token" makes both.'),
-  tenant: tenant.describe('The tenant of whoever has the token; no tenant of an issuer. 1 to 200 characters, no "/".'),
-  subject: name.describe('Whose token it is: keys and limits are by subject. 1 to 200 characters.'),
+  tenant: tenant.describe(
+    'The tenant of the token. It must not be the tenant of an issuer. 1 to 200 characters, no "/".',
+  ),
+  subject: name.describe('The subject of the token. Keys and limits are per subject. 1 to 200 characters.'),
   tools: patterns
     .optional()
-    .describe('The tools that it gives, by name; * stands for any characters. Default: all. At most 1000.'),
+    .describe('The tools that the token allows, by name; * matches any characters. Default: all. At most 1000.'),
 });
 
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
 
 const jwtSchema = z.strictObject({
-  jwksUrl: secureUrl.describe("Where the issuer's public keys are (JWK Set). https, or http on loopback."),
+  jwksUrl: secureUrl.describe("The URL of the issuer's public keys (JWK Set). https, or http on loopback."),
   algorithms: z
     .array(z.enum(algorithms, 'must be an algorithm with a public key: RS*, PS*, ES* or EdDSA'))
     .min(1)
     .prefault(['RS256', 'PS256', 'ES256', 'EdDSA'])
     .describe(
-      'The algorithms that signatures may have. Default RS256, PS256, ES256, EdDSA. None with a shared secret.',
+      'The allowed signature algorithms. Default RS256, PS256, ES256, EdDSA. Algorithms with a shared secret are not allowed.',
     ),
   tokenType: z
     .string()
@@ -71,24 +73,24 @@ const jwtSchema = z.strictObject({
     .describe('How long keys are used before they are loaded again. Default 10m. 10s to 24h.'),
   reloadMin: duration({ minMs: second, maxMs: hour })
     .prefault(10 * second)
-    .describe('How soon a key that is not known may have them loaded again. Default 10s. 1s to 1h.'),
+    .describe('The shortest time between two loads that unknown keys cause. Default 10s. 1s to 1h.'),
 });
 
 const introspectionSchema = z.strictObject({
-  url: secureUrl.describe('Where the issuer is asked about tokens (RFC 7662). https, or http on loopback.'),
-  clientId: text.describe('The name that this server has there.'),
+  url: secureUrl.describe('The introspection endpoint of the issuer (RFC 7662). https, or http on loopback.'),
+  clientId: text.describe('The client id of this server at the issuer.'),
   clientSecretVariable: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be the name of a variable: letters, digits and _')
-    .describe('The variable of the environment that holds its secret there. The secret itself is never in this file.'),
+    .describe('The environment variable that holds the client secret. The secret itself is never in this file.'),
   authentication: z
     .enum(['basic', 'post'])
     .prefault('basic')
-    .describe('How it says who it is: in a header (basic) or in the body (post). Default basic.'),
+    .describe('How the server authenticates: in a header (basic) or in the body (post). Default basic.'),
   cache: duration({ minMs: 0, maxMs: 5 * minute })
     .prefault(30 * second)
     .describe(
-      'How long an answer is used, at most until the token ends: a token that is revoked is good for so long. Default 30s. 0 to 5m.',
+      'How long a response is used, at most until the token expires. A revoked token stays valid for so long. Default 30s. 0 to 5m.',
     ),
 });
 
@@ -96,28 +98,30 @@ const issuerSchema = z
   .strictObject({
     issuer: secureUrl.describe('The issuer exactly as its tokens name it ("iss").'),
     tenant: tenant.describe(
-      'The tenant of its subjects, its own: no other issuer and no token of the file may have it, so that equal subjects of two issuers never meet. 1 to 200 characters, no "/".',
+      'The tenant of its subjects. No other issuer and no token of the file may have it, so equal subjects of two issuers never meet. 1 to 200 characters, no "/".',
     ),
     tenantClaim: claimName
       .optional()
-      .describe('The claim that tells tenants of one issuer apart: the tenant is then TENANT/CLAIM. Default: none.'),
+      .describe('The claim that tells tenants of one issuer apart. The tenant is then TENANT/CLAIM. Default: none.'),
     subjectClaim: claimName
       .prefault('sub')
-      .describe('The claim that says who it is, unique within the tenant and never given to another. Default "sub".'),
+      .describe('The claim that identifies the subject, unique within the tenant and never reassigned. Default "sub".'),
     audiences: z
       .array(text)
       .min(1)
       .max(20)
       .optional()
-      .describe('Tokens must be meant for one of these ("aud"). Default: the resource. 1 to 20.'),
+      .describe('The accepted audiences ("aud"). Default: the resource. 1 to 20.'),
     clockTolerance: duration({ minMs: 0, maxMs: 5 * minute })
       .prefault(30 * second)
       .describe('How far the clocks of issuer and server may differ. Default 30s. 0 to 5m.'),
     timeout: duration({ minMs: 100, maxMs: 30 * second })
       .prefault(5 * second)
-      .describe('How long the issuer may take to answer; then the request gets 503. Default 5s. 100ms to 30s.'),
-    jwt: jwtSchema.optional().describe('For tokens that are JWTs: checked here, with its public keys.'),
-    introspection: introspectionSchema.optional().describe('For other tokens: the issuer is asked about each.'),
+      .describe('How long the issuer may take to respond. After that the request gets 503. Default 5s. 100ms to 30s.'),
+    jwt: jwtSchema.optional().describe('For JWT tokens, which this server checks with the public keys of the issuer.'),
+    introspection: introspectionSchema
+      .optional()
+      .describe('For other tokens, which this server asks the issuer about.'),
   })
   .superRefine(({ jwt, introspection }, context) => {
     if ((jwt === undefined) === (introspection === undefined)) {
@@ -129,9 +133,13 @@ const oauthSchema = z.strictObject({
   resource: secureUrl
     .refine((value) => !value.includes('?'), 'must have no query')
     .describe(
-      'The URL that clients know this server by, such as https://mcp.example.com/mcp; tokens are meant for it.',
+      'The URL by which clients know this server, such as https://mcp.example.com/mcp. Tokens must be issued for it.',
     ),
-  issuers: z.array(issuerSchema).min(1).max(20).describe('The authorization servers whose tokens are taken. 1 to 20.'),
+  issuers: z
+    .array(issuerSchema)
+    .min(1)
+    .max(20)
+    .describe('The authorization servers whose tokens are accepted. 1 to 20.'),
   requiredScopes: z
     .array(scope)
     .max(100)
@@ -140,42 +148,42 @@ const oauthSchema = z.strictObject({
   scopeTools: z
     .record(scope, patterns)
     .prefault({})
-    .describe('The tools that a scope gives, by name; * stands for any characters. Default: every token gives all.'),
+    .describe('The tools that a scope allows, by name; * matches any characters. Default: every token allows all.'),
 });
 
 const limit = (max: number) => z.int().min(1).max(max);
 
-/** Who may come in over HTTP. */
+/** Authentication and limits for callers over HTTP. */
 export const accessSchema = z
   .strictObject({
     tokens: z.array(tokenSchema).max(1_000).prefault([]).describe('Bearer tokens, by their hashes. At most 1000.'),
-    oauth: oauthSchema.optional().describe('OAuth 2.1: this server takes the tokens of authorization servers.'),
+    oauth: oauthSchema.optional().describe('OAuth 2.1: this server accepts the tokens of authorization servers.'),
     callsPerSubjectMax: limit(10_000)
       .prefault(accessLimits.callsPerSubjectMax)
-      .describe('How many calls of one subject may be in flight at once, in one process. Default 64. 1 to 10000.'),
+      .describe('The largest number of calls in flight of one subject in one process. Default 64. 1 to 10000.'),
     callsPerTenantMax: limit(100_000)
       .prefault(accessLimits.callsPerTenantMax)
-      .describe('How many calls of one tenant may be in flight at once, in one process. Default 512. 1 to 100000.'),
+      .describe('The largest number of calls in flight of one tenant in one process. Default 512. 1 to 100000.'),
     recordsPerSubjectMax: limit(1_000_000_000)
       .prefault(accessLimits.recordsPerSubjectMax)
       .describe(
-        'About how many records of one subject the ledger holds; then only what it holds is answered. Default 100000. 1 to 1000000000.',
+        'About how many records of one subject the ledger may hold. Beyond it, only repeats are answered. Default 100000. 1 to 1000000000.',
       ),
     recordsPerTenantMax: limit(1_000_000_000)
       .prefault(accessLimits.recordsPerTenantMax)
-      .describe('The same of one tenant. Default 1000000. 1 to 1000000000.'),
+      .describe('The same for one tenant. Default 1000000. 1 to 1000000000.'),
     callsMax: limit(100_000)
       .prefault(accessLimits.callsMax)
-      .describe('How many calls may be in flight at once in one process. Default 4096. 1 to 100000.'),
+      .describe('The largest number of calls in flight in one process. Default 4096. 1 to 100000.'),
     sessionsPerSubjectMax: limit(1_000_000)
       .prefault(accessLimits.sessionsPerSubjectMax)
       .describe(
-        'How many sessions of MCP 2025-11-25 and earlier one subject may have in one process; one more ends its oldest idle one. Default 1000. 1 to 1000000.',
+        'The largest number of sessions of MCP 2025-11-25 and earlier of one subject in one process. One more ends its oldest idle one. Default 1000. 1 to 1000000.',
       ),
     subscriptionsPerSubjectMax: limit(1_000_000)
       .prefault(accessLimits.subscriptionsPerSubjectMax)
       .describe(
-        'How many streams of MCP 2026-07-28 (subscriptions/listen) one subject may have open in one process. Default 64. 1 to 1000000.',
+        'The largest number of open streams of MCP 2026-07-28 (subscriptions/listen) of one subject in one process. Default 64. 1 to 1000000.',
       ),
   })
   .superRefine(({ tokens, oauth }, context) => {
@@ -189,7 +197,10 @@ export const accessSchema = z
       }
     });
     if (issuers.filter(({ introspection }) => introspection !== undefined).length > 1) {
-      problem(['oauth', 'issuers'], 'must have one with introspection at most: no token is shown to another issuer');
+      problem(
+        ['oauth', 'issuers'],
+        'must have at most one issuer with introspection, since a token must not be shown to another issuer',
+      );
     }
     tokens.forEach(({ hash, tenant: own }, at) => {
       if (tenants.includes(own)) problem(['tokens', at, 'tenant'], 'is that of an issuer');
@@ -200,7 +211,7 @@ export const accessSchema = z
 export type AccessConfig = z.infer<typeof accessSchema>;
 type FileIssuer = z.infer<typeof issuerSchema>;
 
-/** The names that are known at a place within `access`, for suggestions. */
+/** Returns the option names that are known at a place within `access`, for suggestions. */
 export function accessKeys(place: readonly PropertyKey[]): readonly string[] {
   if (place.includes('jwt')) return Object.keys(jwtSchema.shape);
   if (place.includes('introspection')) return Object.keys(introspectionSchema.shape);
@@ -210,8 +221,8 @@ export function accessKeys(place: readonly PropertyKey[]): readonly string[] {
 }
 
 /**
- * What deciding who comes in needs, secrets of the environment filled in.
- * @throws McpOnceError `configuration_invalid` that names the variable which is not set.
+ * Returns the settings of authentication, with the secrets of the environment filled in.
+ * @throws McpOnceError `configuration_invalid` that names a missing variable.
  */
 export function accessSettings(
   { tokens, oauth }: AccessConfig,

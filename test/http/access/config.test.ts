@@ -82,7 +82,7 @@ describe('what the configuration says of access', () => {
     [
       'two that are asked',
       { oauth: { ...oauth, issuers: [asking, { ...asking, issuer: 'https://c.example', tenant: 'c' }] } },
-      'one with introspection',
+      'at most one issuer with introspection',
     ],
     [
       'neither jwt nor introspection',
