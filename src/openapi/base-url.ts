@@ -20,16 +20,16 @@ export function baseUrlOf(source: OpenApiSource, document: ApiDocument): string 
   }
   let hasReadable = false;
   let fault: string | undefined;
-  for (const head of document.heads.slice(0, operationsSearchedMax)) {
+  for (const listed of document.listedOperations.slice(0, operationsSearchedMax)) {
     try {
-      const [server] = document.operation(head).servers;
+      const [server] = document.resolve(listed).servers;
       if (server !== undefined) return server;
       hasReadable = true;
     } catch (error) {
       fault ??= describeError(error);
     }
   }
-  if (document.heads.length === 0) {
+  if (document.listedOperations.length === 0) {
     const [first] = document.problems;
     const reason = first ? `: ${first.where}: ${first.reason}` : ': its paths are empty';
     return refuse(`it has no operation to serve${reason}`);

@@ -2,11 +2,11 @@ import { describeError, McpOnceError } from '../core/errors.ts';
 import { sentence } from '../core/suggest.ts';
 import type { Tool, ToolLog } from '../core/tool/types.ts';
 import { baseUrlOf } from './base-url.ts';
-import { readDocument } from './document/read.ts';
-import { searchIndex } from './document/search.ts';
-import type { OperationHead } from './document/types.ts';
-import { findHead } from './policy/check-override.ts';
-import { documentOverride, mergeOverrides } from './policy/extensions.ts';
+import { findOperation } from './document/operation-patterns.ts';
+import { readDocument } from './document/read-document.ts';
+import { searchIndex } from './document/search-operations.ts';
+import type { ListedOperation } from './document/types.ts';
+import { documentOverride, mergeOverrides } from './policy/overrides.ts';
 import { chooseProfile } from './policy/profiles.ts';
 import { selectOperations } from './select-operations.ts';
 import type { OpenApiSource } from './source.ts';
@@ -55,15 +55,15 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
     client: apiClient(api, [...names.keys()], options.log),
     overrideOf: api.overrideOf,
     ready: createReadyCache(api),
-    find: (name: string): OperationHead | undefined => findHead(document, name),
+    find: (name: string): ListedOperation | undefined => findOperation(document, name),
     warn,
   };
-  const tools = new Map<OperationHead, Tool>();
-  for (const [head, name] of names) {
+  const tools = new Map<ListedOperation, Tool>();
+  for (const [listed, name] of names) {
     try {
-      const tool = makeOperationTool(head, { ...shared, name });
-      if (needsChecking(api, head)) shared.ready(head);
-      tools.set(head, tool);
+      const tool = makeOperationTool(listed, { ...shared, name });
+      if (needsChecking(api, listed)) shared.ready(listed);
+      tools.set(listed, tool);
     } catch (error) {
       if (error instanceof McpOnceError && error.code === 'configuration_invalid') throw error;
       problems.push(`${sentence(describeError(error))} It is not served.`);
@@ -81,17 +81,17 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
 }
 
 /** Returns whether the configuration must be checked against the resolved operation, now instead of on its first call. */
-function needsChecking(api: ApiContext, head: OperationHead): boolean {
-  const { identity, recovery, lookup, clientId } = mergeOverrides(documentOverride(head), api.overrideOf(head));
+function needsChecking(api: ApiContext, listed: ListedOperation): boolean {
+  const { identity, recovery, lookup, clientId } = mergeOverrides(documentOverride(listed), api.overrideOf(listed));
   return [identity, recovery, lookup, clientId].some((each) => each !== undefined);
 }
 
 /** Resolves each operation once. */
-function createReadyCache(api: ApiContext): (head: OperationHead) => ReadyOperation {
-  const known = new Map<OperationHead, ReadyOperation>();
-  return (head) => {
-    const found = known.get(head) ?? readyOperation(api, head);
-    known.set(head, found);
+function createReadyCache(api: ApiContext): (listed: ListedOperation) => ReadyOperation {
+  const known = new Map<ListedOperation, ReadyOperation>();
+  return (listed) => {
+    const found = known.get(listed) ?? readyOperation(api, listed);
+    known.set(listed, found);
     return found;
   };
 }

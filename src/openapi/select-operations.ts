@@ -1,11 +1,11 @@
 import { describeError, McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { nearest, sentence } from '../core/suggest.ts';
-import { chooseOperations, matchesOperation } from './document/choose.ts';
-import { toolNames } from './document/names.ts';
-import type { ApiDocument, OperationHead } from './document/types.ts';
-import type { OperationOverride } from './policy/extensions.ts';
-import { documentOverride, mergeOverrides } from './policy/extensions.ts';
+import { chooseOperations, matchesOperation } from './document/operation-patterns.ts';
+import { toolNames } from './document/tool-names.ts';
+import type { ApiDocument, ListedOperation } from './document/types.ts';
+import type { OperationOverride } from './policy/overrides.ts';
+import { documentOverride, mergeOverrides } from './policy/overrides.ts';
 import type { OpenApiSource } from './source.ts';
 
 /** The operations of a document that become tools. */
@@ -15,15 +15,15 @@ export interface SelectedOperations {
   /** The faults of single operations. */
   readonly problems: readonly string[];
   /** Returns the configuration of an operation. */
-  overrideOf(head: OperationHead): OperationOverride | undefined;
+  overrideOf(listed: ListedOperation): OperationOverride | undefined;
 }
 
-type Names = ReadonlyMap<OperationHead, string>;
+type Names = ReadonlyMap<ListedOperation, string>;
 
 /** The names in the document's `x-mcp-once` members, and the faults of these members. */
 interface DocumentNames {
   readonly names: Names;
-  readonly faults: ReadonlyMap<OperationHead, string>;
+  readonly faults: ReadonlyMap<ListedOperation, string>;
 }
 
 /** How many tool names to show for one operationId that several operations share. */
@@ -40,35 +40,35 @@ export function selectOperations(
   document: ApiDocument,
   warn: (message: string) => void,
 ): SelectedOperations {
-  const { heads } = document;
-  const documentNames = readDocumentNames(heads);
+  const { listedOperations } = document;
+  const documentNames = readDocumentNames(listedOperations);
   const options = defined({ prefix: source.prefix });
-  const defaultNames = toolNames(heads, { ...options, names: documentNames.names });
-  const defaultNameOf = (head: OperationHead): string[] => [defaultNames.get(head) ?? ''];
+  const defaultNames = toolNames(listedOperations, { ...options, names: documentNames.names });
+  const defaultNameOf = (listed: ListedOperation): string[] => [defaultNames.get(listed) ?? ''];
   const overrideOf = createOverrideLookup(source.operations, defaultNameOf);
-  const givenNames = withConfiguredNames(heads, documentNames.names, overrideOf);
+  const givenNames = withConfiguredNames(listedOperations, documentNames.names, overrideOf);
   const isUnchanged = hasSameEntries(givenNames, documentNames.names);
-  const names = isUnchanged ? defaultNames : toolNames(heads, { ...options, names: givenNames });
-  const namesOf = (head: OperationHead): string[] => [...defaultNameOf(head), names.get(head) ?? ''];
-  const { chosen, unmatched } = chooseOperations(heads, source, namesOf);
+  const names = isUnchanged ? defaultNames : toolNames(listedOperations, { ...options, names: givenNames });
+  const namesOf = (listed: ListedOperation): string[] => [...defaultNameOf(listed), names.get(listed) ?? ''];
+  const { chosen, unmatched } = chooseOperations(listedOperations, source, namesOf);
   const unmatchedRules = Object.keys(source.operations).filter(
-    (pattern) => !heads.some((head) => matchesOperation(head, pattern, defaultNameOf(head))),
+    (pattern) => !listedOperations.some((listed) => matchesOperation(listed, pattern, defaultNameOf(listed))),
   );
   reportUnmatched({ ...unmatched, operations: unmatchedRules }, document, names, warn);
   const { enabled, problems } = filterEnabled(chosen, documentNames, overrideOf);
-  const served = new Map(enabled.map((head) => [head, names.get(head) ?? '']));
+  const served = new Map(enabled.map((listed) => [listed, names.get(listed) ?? '']));
   return { names: served, problems: [...problems, ...describeSharedIds(served)], overrideOf };
 }
 
 function withConfiguredNames(
-  heads: readonly OperationHead[],
+  listedOperations: readonly ListedOperation[],
   names: Names,
   overrideOf: SelectedOperations['overrideOf'],
 ): Names {
   const given = new Map(names);
-  for (const head of heads) {
-    const name = overrideOf(head)?.name;
-    if (name !== undefined) given.set(head, name);
+  for (const listed of listedOperations) {
+    const name = overrideOf(listed)?.name;
+    if (name !== undefined) given.set(listed, name);
   }
   return given;
 }
@@ -92,15 +92,15 @@ function reportUnmatched(
 
 /** Drops operations that are disabled or have an invalid `x-mcp-once`. */
 function filterEnabled(
-  heads: readonly OperationHead[],
+  listedOperations: readonly ListedOperation[],
   { faults }: DocumentNames,
   overrideOf: SelectedOperations['overrideOf'],
-): { readonly enabled: readonly OperationHead[]; readonly problems: readonly string[] } {
+): { readonly enabled: readonly ListedOperation[]; readonly problems: readonly string[] } {
   const problems: string[] = [];
-  const enabled = heads.filter((head) => {
-    const fault = faults.get(head);
-    if (fault !== undefined && overrideOf(head)?.enabled !== false) problems.push(fault);
-    return fault === undefined && mergeOverrides(documentOverride(head), overrideOf(head)).enabled !== false;
+  const enabled = listedOperations.filter((listed) => {
+    const fault = faults.get(listed);
+    if (fault !== undefined && overrideOf(listed)?.enabled !== false) problems.push(fault);
+    return fault === undefined && mergeOverrides(documentOverride(listed), overrideOf(listed)).enabled !== false;
   });
   return { enabled, problems };
 }
@@ -108,35 +108,35 @@ function filterEnabled(
 /** Merges the rules whose patterns match an operation. For each member the last rule wins. */
 function createOverrideLookup(
   operations: OpenApiSource['operations'],
-  namesOf: (head: OperationHead) => readonly string[],
+  namesOf: (listed: ListedOperation) => readonly string[],
 ): SelectedOperations['overrideOf'] {
   const rules = Object.entries(operations);
-  const known = new Map<OperationHead, OperationOverride | undefined>();
-  return (head) => {
-    if (known.has(head)) return known.get(head);
-    const matching = rules.filter(([pattern]) => matchesOperation(head, pattern, namesOf(head)));
+  const known = new Map<ListedOperation, OperationOverride | undefined>();
+  return (listed) => {
+    if (known.has(listed)) return known.get(listed);
+    const matching = rules.filter(([pattern]) => matchesOperation(listed, pattern, namesOf(listed)));
     const merged =
       matching.length === 0
         ? undefined
         : matching.reduce((all, [, each]) => mergeOverrides(all, each), {} as OperationOverride);
-    known.set(head, merged);
+    known.set(listed, merged);
     return merged;
   };
 }
 
 /** Reads the names in `x-mcp-once`. If several operations have the same name, only the first gets it. */
-function readDocumentNames(heads: readonly OperationHead[]): DocumentNames {
-  const names = new Map<OperationHead, string>();
-  const faults = new Map<OperationHead, string>();
+function readDocumentNames(listedOperations: readonly ListedOperation[]): DocumentNames {
+  const names = new Map<ListedOperation, string>();
+  const faults = new Map<ListedOperation, string>();
   const taken = new Set<string>();
-  for (const head of heads) {
+  for (const listed of listedOperations) {
     try {
-      const { name } = documentOverride(head);
+      const { name } = documentOverride(listed);
       if (name === undefined || taken.has(name)) continue;
       taken.add(name);
-      names.set(head, name);
+      names.set(listed, name);
     } catch (error) {
-      faults.set(head, `${sentence(describeError(error))} It is not served.`);
+      faults.set(listed, `${sentence(describeError(error))} It is not served.`);
     }
   }
   return { names, faults };
@@ -158,13 +158,18 @@ function describeSharedIds(names: Names): string[] {
   });
 }
 
-function unknownPattern(where: string, pattern: string, { heads, source }: ApiDocument, names: Names): McpOnceError {
-  const tags = [...new Set(heads.flatMap((head) => head.tags))];
-  const known = heads.flatMap((head) => {
-    const { operationId, method, path } = head;
-    return [...(operationId === undefined ? [] : [operationId]), `${method} ${path}`, names.get(head) ?? ''];
+function unknownPattern(
+  where: string,
+  pattern: string,
+  { listedOperations, source }: ApiDocument,
+  names: Names,
+): McpOnceError {
+  const tags = [...new Set(listedOperations.flatMap((listed) => listed.tags))];
+  const known = listedOperations.flatMap((listed) => {
+    const { operationId, method, path } = listed;
+    return [...(operationId === undefined ? [] : [operationId]), `${method} ${path}`, names.get(listed) ?? ''];
   });
-  const paths = pattern.startsWith('/') ? heads.map(({ path }) => path) : [];
+  const paths = pattern.startsWith('/') ? listedOperations.map(({ path }) => path) : [];
   const found = nearest(pattern, [...known, ...paths, ...tags.flatMap((tag) => [tag, `tag:${tag}`])]);
   const isTag = found !== undefined && tags.includes(found) && !known.includes(found);
   const meant = isTag ? `tag:${found}` : found;
@@ -177,5 +182,5 @@ function unknownPattern(where: string, pattern: string, { heads, source }: ApiDo
 }
 
 function hasSameEntries(one: Names, other: Names): boolean {
-  return one.size === other.size && [...one].every(([head, name]) => other.get(head) === name);
+  return one.size === other.size && [...one].every(([listed, name]) => other.get(listed) === name);
 }

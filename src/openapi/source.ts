@@ -1,4 +1,4 @@
-import type { OperationOverride } from './policy/extensions.ts';
+import type { OperationOverride } from './policy/overrides.ts';
 
 /** One API to serve, as configured. Paths are absolute, and durations are in ms. */
 export interface OpenApiSource {

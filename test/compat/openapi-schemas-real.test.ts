@@ -3,9 +3,9 @@ import { gunzipSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import type { JsonSchema } from '../../src/core/json.ts';
-import { toolNames } from '../../src/openapi/document/names.ts';
-import { toolSchemas } from '../../src/openapi/document/schemas.ts';
-import { searchIndex } from '../../src/openapi/document/search.ts';
+import { searchIndex } from '../../src/openapi/document/search-operations.ts';
+import { toolNames } from '../../src/openapi/document/tool-names.ts';
+import { toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
 import type { ApiDocument } from '../../src/openapi/document/types.ts';
 import { packageFile, readSource, readText } from '../openapi/documents.ts';
 
@@ -21,14 +21,14 @@ interface Checked {
 
 /** Checks that every operation has a name and schemas that a validator compiles. Errors name the operation. */
 function check(document: ApiDocument): Checked {
-  const names = toolNames(document.heads);
-  expect(new Set(names.values()).size).toBe(document.heads.length);
+  const names = toolNames(document.listedOperations);
+  expect(new Set(names.values()).size).toBe(document.listedOperations.length);
   expect([...names.values()].filter((name) => !/^[A-Za-z0-9_-]{1,64}$/.test(name))).toEqual([]);
   const compile = createCompiler();
   let answers = 0;
   let longest = 0;
-  for (const head of document.heads) {
-    const operation = document.operation(head);
+  for (const listed of document.listedOperations) {
+    const operation = document.resolve(listed);
     const { input, places, answer } = toolSchemas(operation);
     expect(input).toMatchObject({ type: 'object', additionalProperties: false });
     expect(Object.keys(places)).toEqual(Object.keys(input.properties as object));
@@ -36,11 +36,11 @@ function check(document: ApiDocument): Checked {
     const filled = operation.parameters.length;
     expect(Object.values(places).filter((place) => place.in === 'parameter')).toHaveLength(filled);
     for (const schema of [input, ...(answer ? [answer] : [])]) {
-      longest = Math.max(longest, compile(head.pointer, schema));
+      longest = Math.max(longest, compile(listed.pointer, schema));
     }
     if (answer) answers += 1;
   }
-  return { served: document.heads.length, answers, longest };
+  return { served: document.listedOperations.length, answers, longest };
 }
 
 /** Creates a function that compiles each new schema and returns its length. */
@@ -69,9 +69,9 @@ test('all 1,223 operations of GitHub (3.0) have valid schemas', async () => {
   expect(served).toBe(1223);
   expect(answers).toBeGreaterThan(900);
   expect(longest).toBeLessThan(schemaCharsMax);
-  const names = toolNames(document.heads);
-  const search = searchIndex(document.heads, names);
-  const first = (query: string) => search(query, 3).map((head) => names.get(head));
+  const names = toolNames(document.listedOperations);
+  const search = searchIndex(document.listedOperations, names);
+  const first = (query: string) => search(query, 3).map((listed) => names.get(listed));
   expect(first('create an issue in a repository')).toContain('issues_create');
   expect(first('list workflow runs')).toContain('actions_list_workflow_runs');
 });

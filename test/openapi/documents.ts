@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { readDocument } from '../../src/openapi/document/read.ts';
-import { type ToolSchemas, toolSchemas } from '../../src/openapi/document/schemas.ts';
+import { readDocument } from '../../src/openapi/document/read-document.ts';
+import { type ToolSchemas, toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
 import type { ApiDocument, ApiOperation } from '../../src/openapi/document/types.ts';
 
 /** Returns the path of a file in an installed package. */
@@ -31,16 +31,18 @@ export function read(document: Readonly<Record<string, unknown>>): Promise<ApiDo
 
 /** Resolves the operation `METHOD /path`. @throws if the document has none. */
 export function operationOf(document: ApiDocument, name: string): ApiOperation {
-  const head = document.heads.find(({ method, path }) => `${method} ${path}` === name);
-  if (!head) throw new Error(`no ${name} among ${document.heads.map(({ method, path }) => `${method} ${path}`)}`);
-  return document.operation(head);
+  const listed = document.listedOperations.find(({ method, path }) => `${method} ${path}` === name);
+  if (!listed)
+    throw new Error(`no ${name} among ${document.listedOperations.map(({ method, path }) => `${method} ${path}`)}`);
+  return document.resolve(listed);
 }
 
 /** Resolves the only operation of a document. */
 export async function only(document: Readonly<Record<string, unknown>>): Promise<ApiOperation> {
-  const { heads, operation } = await read(document);
-  if (heads[0] === undefined || heads.length > 1) throw new Error(`${heads.length} operations`);
-  return operation(heads[0]);
+  const { listedOperations, resolve: operation } = await read(document);
+  if (listedOperations[0] === undefined || listedOperations.length > 1)
+    throw new Error(`${listedOperations.length} operations`);
+  return operation(listedOperations[0]);
 }
 
 /** Returns the schemas of `POST /things` with this JSON body. */

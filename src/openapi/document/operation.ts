@@ -1,12 +1,12 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
-import { readRequestBody } from './body.ts';
+import type { RawOperation } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
-import type { RawOperation } from './heads.ts';
-import { isJson, responseMedia } from './media.ts';
+import { isJson, responseMedia } from './media-types.ts';
 import { type ParameterContext, readParameters } from './parameters.ts';
 import type { Resource } from './references.ts';
+import { readRequestBody } from './request-body.ts';
 import { schemaOf } from './schema-store.ts';
 import { securityOf } from './security.ts';
 import { serversOf } from './servers.ts';
@@ -24,23 +24,23 @@ export interface OperationContext extends ParameterContext {
  * @throws McpOnceError `tool_invalid` with the operation's pointer and the fault.
  */
 export function readOperation(context: OperationContext, raw: RawOperation): ApiOperation {
-  const { head, operation, pathItem, resource } = raw;
+  const { listed, operation, pathItem, resource } = raw;
   const root = context.references.main.root as JsonObject;
   try {
     const shared = separateBody(pathItem.parameters);
     const own = separateBody(operation.parameters);
     const body = readRequestBody(context.store, operation.requestBody ?? own.body ?? shared.body, resource);
     return {
-      ...head,
+      ...listed,
       servers: serversOf([operation.servers, pathItem.servers, root.servers], context.documentUrl),
-      parameters: readParameters(context, [shared.parameters, own.parameters], resource, head.path),
+      parameters: readParameters(context, [shared.parameters, own.parameters], resource, listed.path),
       ...defined({ body }),
       responses: readResponses(context, objectOf(operation.responses), resource),
       security: securityOf([operation.security, root.security], context.securitySchemes),
     };
   } catch (error) {
     const reason = error instanceof DocumentFault ? error.message : `it cannot be read: ${describeError(error)}`;
-    const message = sentence(`${head.method} ${head.path} (${head.pointer}) cannot be called: ${reason}`);
+    const message = sentence(`${listed.method} ${listed.path} (${listed.pointer}) cannot be called: ${reason}`);
     throw new McpOnceError('tool_invalid', message, { cause: error });
   }
 }

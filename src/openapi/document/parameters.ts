@@ -1,8 +1,8 @@
 import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
-import { examplesOf } from './keywords.ts';
-import { requestMedia } from './media.ts';
+import { requestMedia } from './media-types.ts';
 import type { References, Resource } from './references.ts';
+import { examplesOf } from './schema-keywords.ts';
 import { type ConvertedSchema, type SchemaStore, schemaOf } from './schema-store.ts';
 import type { ApiParameter, ParameterLocation, SecurityScheme } from './types.ts';
 

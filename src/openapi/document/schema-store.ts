@@ -1,4 +1,5 @@
 import { arrayOf, isObject, type JsonObject, type JsonSchema } from '../../core/json.ts';
+import type { LocatedValue, References, Resource } from './references.ts';
 import {
   convertPlainKeywords,
   isComposite,
@@ -6,8 +7,7 @@ import {
   type KeywordKind,
   makeNullable,
   schemaKeywords,
-} from './keywords.ts';
-import type { LocatedValue, References, Resource } from './references.ts';
+} from './schema-keywords.ts';
 import { definitionName, isDistinctNames, referenceSiblings, withoutRequired, withSiblings } from './schema-parts.ts';
 
 /** The direction of a schema's values. Read-only properties are not sent, write-only ones are not received. */

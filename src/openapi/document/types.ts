@@ -3,27 +3,27 @@ import type { JsonSchema } from '../../core/json.ts';
 /** The HTTP methods of OpenAPI 3.2. */
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'HEAD' | 'PATCH' | 'TRACE' | 'QUERY';
 
-/** An API document. Its operations are listed without being resolved; `operation()` resolves one. */
+/** An API document. Its operations are listed without being resolved; `resolve()` resolves one. */
 export interface ApiDocument {
   /** Where the document came from, for messages: a path, a URL without credentials, or `stdin`. */
   readonly source: string;
   readonly title: string;
   readonly version: string;
   /** All well-formed operations, in the order of the document. */
-  readonly heads: readonly OperationHead[];
+  readonly listedOperations: readonly ListedOperation[];
   /** The malformed parts. Operations that are not named here can be served. */
   readonly problems: readonly DocumentProblem[];
   readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
   /** The specification extensions of the document: its top-level members that begin with `x-`. */
   readonly extensions?: Readonly<Record<string, unknown>>;
   /** Resolves an operation. @throws McpOnceError `tool_invalid` with pointer and reason if it cannot be served. */
-  operation(head: OperationHead): ApiOperation;
+  resolve(listed: ListedOperation): ApiOperation;
   /** Returns `ApiOperation.security` without resolving the rest of the operation. */
-  securityOf(head: OperationHead): ApiOperation['security'];
+  securityOf(listed: ListedOperation): ApiOperation['security'];
 }
 
 /** An operation as listed, before its references are resolved. */
-export interface OperationHead {
+export interface ListedOperation {
   readonly method: Method;
   /** The path template, such as `/orders/{id}`. */
   readonly path: string;
@@ -46,7 +46,7 @@ export interface DocumentProblem {
 }
 
 /** An operation that is ready to be called. References are resolved, and members of the path item are merged in. */
-export interface ApiOperation extends OperationHead {
+export interface ApiOperation extends ListedOperation {
   /** Absolute URLs without a final slash, with server variables at their defaults. The first one is used. */
   readonly servers: readonly string[];
   readonly parameters: readonly ApiParameter[];

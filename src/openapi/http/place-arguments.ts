@@ -1,6 +1,6 @@
 import { defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { suggestion } from '../../core/suggest.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiParameter } from '../document/types.ts';
 import { invalidArgument, isAbsent } from './encode.ts';
 

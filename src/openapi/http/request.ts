@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
 import { encodeBody } from './body.ts';
 import { isHeaderText } from './credentials.ts';

@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
 import { encodeArgument, invalidArgument, isJsonType, percentEncode, reservedEncode, valueText } from './encode.ts';
 import type { PlacedParameter } from './place-arguments.ts';

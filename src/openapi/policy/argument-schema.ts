@@ -1,6 +1,6 @@
 import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, isObject, type JsonSchema, objectOf, unescapePointerToken } from '../../core/json.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
 
 /** Limit on references that lead from one to the next. */
 const referencesMax = 16;

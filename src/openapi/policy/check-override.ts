@@ -1,12 +1,13 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { arrayOf, type JsonSchema, pointerTokens } from '../../core/json.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
-import { type ToolSchemas, toolSchemas } from '../document/schemas.ts';
-import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
+import { findOperation } from '../document/operation-patterns.ts';
+import { type ToolSchemas, toolSchemas } from '../document/tool-schemas.ts';
+import type { ApiDocument, ApiOperation } from '../document/types.ts';
 import { allowsString, argumentSchema, itemSchema, propertyNames, propertySchemas } from './argument-schema.ts';
-import { headPolicy } from './effect.ts';
-import { documentOverride, type OperationOverride } from './extensions.ts';
 import { fieldPointer, type LookupRule } from './lookup.ts';
+import { documentOverride, type OperationOverride } from './overrides.ts';
+import { policyBasis } from './policy-basis.ts';
 
 /** An override and what it is checked against. */
 export interface OverrideContext {
@@ -58,11 +59,6 @@ export function overrideError(
   return new McpOnceError('configuration_invalid', sentence(`${document.source}: operations: ${name}: ${why}`));
 }
 
-/** Finds an operation by its `operationId` or as `METHOD /path`. */
-export function findHead(document: ApiDocument, name: string): OperationHead | undefined {
-  return document.heads.find((head) => head.operationId === name || `${head.method} ${head.path}` === name);
-}
-
 /** Returns the arguments that the caller gives. Arguments that the engine fills in cannot tell two calls apart. */
 function callerArguments({ schemas, override, keyArgument }: OverrideContext): string[] {
   const filled = [keyArgument, override.lookup?.marker.argument, override.clientId];
@@ -94,17 +90,20 @@ function checkLookup(context: OverrideContext, lookup: LookupRule): void {
 /** Returns the schemas of the operation that a lookup calls. @throws McpOnceError from `overrideError`. */
 function lookupSchemas(context: OverrideContext, { operation: name }: LookupRule): ToolSchemas {
   const { document } = context;
-  const read = findHead(document, name);
+  const read = findOperation(document, name);
   if (!read) {
-    const known = document.heads.flatMap(({ operationId, method, path }) => [operationId ?? [], `${method} ${path}`]);
+    const known = document.listedOperations.flatMap(({ operationId, method, path }) => [
+      operationId ?? [],
+      `${method} ${path}`,
+    ]);
     throw overrideError(context, ['lookup'], unknown('lookup.operation', name, known.flat()));
   }
   const what = `lookup.operation ${JSON.stringify(name)}`;
   let isRead: boolean;
   let schemas: ToolSchemas;
   try {
-    isRead = headPolicy(read, documentOverride(read)).effect === 'read';
-    schemas = toolSchemas(document.operation(read));
+    isRead = policyBasis(read, documentOverride(read)).effect === 'read';
+    schemas = toolSchemas(document.resolve(read));
   } catch (error) {
     throw overrideError(context, ['lookup'], `${what} cannot be called: ${describeError(error)}`);
   }

@@ -1,5 +1,5 @@
 import { type JsonSchema, nonBlankText } from '../../core/json.ts';
-import type { ArgumentPlace, ToolSchemas } from '../document/schemas.ts';
+import type { ArgumentTarget, ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
 import { allowsString, argumentSchema, propertyNames, propertySchemas } from './argument-schema.ts';
 import type { ProviderProfile } from './profiles.ts';
@@ -67,7 +67,7 @@ export function keyArgument(schemas: ToolSchemas, key: KeyLocation): string | un
 }
 
 function declared(
-  place: ArgumentPlace,
+  place: ArgumentTarget,
   schema: JsonSchema,
   profile: ProviderProfile,
   fernHeaders: readonly string[],

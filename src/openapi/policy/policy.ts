@@ -1,13 +1,13 @@
 import { defined } from '../../core/json.ts';
 import { recoveryList } from '../../core/tool/define-tool.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
-import type { ApiDocument, ApiOperation, OperationHead } from '../document/types.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
+import type { ApiDocument, ApiOperation, ListedOperation } from '../document/types.ts';
 import { checkOverride, type OverrideContext, overrideError } from './check-override.ts';
-import { type HeadPolicy, headPolicy } from './effect.ts';
-import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides, type OperationOverride } from './extensions.ts';
 import { findKeyCarrier, type KeyCarrier, type KeyPolicy, keyArgument } from './idempotency-key.ts';
 import type { LookupRule } from './lookup.ts';
+import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides, type OperationOverride } from './overrides.ts';
+import { type PolicyBasis, policyBasis } from './policy-basis.ts';
 import type { ProviderProfile } from './profiles.ts';
 
 /** How the engine treats an operation, by its method, document, provider and configuration. */
@@ -23,7 +23,7 @@ export interface OperationPolicy {
   /** The path parameter with the id of a resource that a PUT creates. The engine derives it from the key. */
   readonly clientId?: string;
   /** The argument that carries the entity tag (`If-Match`), and the operation that reads it. */
-  readonly etag?: { readonly argument: string; readonly read: OperationHead };
+  readonly etag?: { readonly argument: string; readonly read: ListedOperation };
   /** What the policy is based on, for people: `POST`, `document`, `configuration`, `profile stripe`. */
   readonly why: readonly string[];
 }
@@ -46,10 +46,10 @@ export interface PolicyParts {
 export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: PolicyParts): OperationPolicy {
   const { profile, document } = parts;
   const override = mergeOverrides(documentOverride(operation), parts.override);
-  const head = headPolicy(operation, override);
-  const base = { effect: head.effect, match: head.match, windowMs: head.windowMs };
-  if (head.effect === 'read') {
-    return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, head) });
+  const basis = policyBasis(operation, override);
+  const base = { effect: basis.effect, match: basis.match, windowMs: basis.windowMs };
+  if (basis.effect === 'read') {
+    return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, basis) });
   }
   const fern = fernHeaders(operation, document.extensions);
   const key = findKeyCarrier(operation, schemas, profile, fern);
@@ -59,12 +59,12 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
     configured: parts.override,
     keyArgument: key && keyArgument(schemas, key),
   };
-  if (override.clientId !== undefined && head.match === 'latest') {
+  if (override.clientId !== undefined && basis.match === 'latest') {
     const why = 'match "latest" needs an id that the caller gives, but clientId derives it';
     throw overrideError(context, ['match', 'clientId'], why);
   }
   checkOverride(context);
-  const recovery = recoveryOf(context, { head, key, etag });
+  const recovery = recoveryOf(context, { basis, key, etag });
   return Object.freeze({
     ...base,
     recovery,
@@ -75,7 +75,7 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
       clientId: override.clientId,
       etag,
     }),
-    why: whyOf(operation, parts, head, key),
+    why: whyOf(operation, parts, basis, key),
   });
 }
 
@@ -87,7 +87,7 @@ function keyPolicy(carrier: KeyCarrier, profile: ProviderProfile): KeyPolicy {
 }
 
 interface RecoveryParts {
-  readonly head: HeadPolicy;
+  readonly basis: PolicyBasis;
   readonly key: KeyCarrier | undefined;
   readonly etag: OperationPolicy['etag'];
 }
@@ -96,7 +96,7 @@ interface RecoveryParts {
  * Orders the ways of recovery by certainty and speed: the provider's memory of keys, then repetition of an idempotent
  * operation, then a lookup, which has to wait until no request can still arrive.
  */
-function recoveryOf(context: OverrideContext, { head, key, etag }: RecoveryParts): readonly Recovery[] {
+function recoveryOf(context: OverrideContext, { basis, key, etag }: RecoveryParts): readonly Recovery[] {
   const { operation, override, document } = context;
   const canAsk = override.lookup !== undefined || etag !== undefined;
   if (override.recovery) {
@@ -110,7 +110,7 @@ function recoveryOf(context: OverrideContext, { head, key, etag }: RecoveryParts
     }
     return recoveryList(override.recovery);
   }
-  const isIdempotent = head.byId && (head.effect === 'replace' || head.effect === 'delete');
+  const isIdempotent = basis.byId && (basis.effect === 'replace' || basis.effect === 'delete');
   const isNatural =
     (isIdempotent || override.clientId !== undefined) && !forbidsRetries(operation, document.extensions);
   return recoveryList([
@@ -126,18 +126,18 @@ function etagOf(operation: ApiOperation, schemas: ToolSchemas, document: ApiDocu
     return place.in === 'parameter' && place.parameter.in === 'header' && /^if-match$/i.test(place.parameter.name);
   })?.[0];
   if (argument === undefined) return undefined;
-  const read = document.heads.find(({ method, path }) => method === 'GET' && path === operation.path);
+  const read = document.listedOperations.find(({ method, path }) => method === 'GET' && path === operation.path);
   return read ? Object.freeze({ argument, read }) : undefined;
 }
 
 function whyOf(
   operation: ApiOperation,
   { profile, override }: PolicyParts,
-  head: HeadPolicy,
+  basis: PolicyBasis,
   key?: KeyCarrier,
 ): readonly string[] {
   return Object.freeze([
-    ...head.why,
+    ...basis.why,
     ...(operation.extensions['x-mcp-once'] === undefined ? [] : ['document']),
     ...(override && Object.keys(override).length > 0 ? ['configuration'] : []),
     ...(key ? [`profile ${profile.name}`, `key in ${key.why}`] : []),

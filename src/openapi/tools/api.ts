@@ -1,5 +1,5 @@
-import type { ApiDocument, OperationHead } from '../document/types.ts';
-import type { OperationOverride } from '../policy/extensions.ts';
+import type { ApiDocument, ListedOperation } from '../document/types.ts';
+import type { OperationOverride } from '../policy/overrides.ts';
 import type { ProviderProfile } from '../policy/profiles.ts';
 import type { OpenApiSource } from '../source.ts';
 import type { SchemaCompiler } from './schema-compiler.ts';
@@ -13,7 +13,7 @@ export interface ApiContext {
   /** The server of operations that declare none. */
   readonly baseUrl: string;
   /** Returns the configuration of an operation. */
-  overrideOf(head: OperationHead): OperationOverride | undefined;
+  overrideOf(listed: ListedOperation): OperationOverride | undefined;
 }
 
 /** Returns whether the document came from the network. Its author is not trusted, and it may name any server. */

@@ -1,7 +1,7 @@
 import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ToolLog } from '../../core/tool/types.ts';
-import type { OperationHead } from '../document/types.ts';
+import type { ListedOperation } from '../document/types.ts';
 import { createAuthenticator } from '../http/authenticator.ts';
 import { credentialVariables, type Environment, headerVariables, splitHeaders } from '../http/credentials.ts';
 import { unsetVariables } from '../http/missing-credentials.ts';
@@ -47,7 +47,7 @@ export class ApiConnection {
  */
 export function apiClient(
   api: ApiContext,
-  served: readonly OperationHead[],
+  served: readonly ListedOperation[],
   log: ToolLog = silent,
 ): Client<ApiConnection> {
   const { document, source, profile, baseUrl } = api;
@@ -60,7 +60,7 @@ export function apiClient(
     name: prefix ?? document.title,
     variables: [...new Set([...credentialVariables(schemes, prefix), ...headerVariables(headers)])],
     unset: (environment: Environment) => {
-      const securities = served.map((head) => document.securityOf(head));
+      const securities = served.map((listed) => document.securityOf(listed));
       return unsetVariables({ schemes, prefix, headers, securities }, environment);
     },
     memoryMs: profile.memoryMs,

@@ -1,5 +1,5 @@
 import { isObject, type JsonSchema, objectOf } from '../../core/json.ts';
-import { type KeywordKind, schemaKeywords } from '../document/keywords.ts';
+import { type KeywordKind, schemaKeywords } from '../document/schema-keywords.ts';
 
 /**
  * Removes all defaults except those of required properties. A default describes what the API assumes for an absent

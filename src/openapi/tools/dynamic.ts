@@ -2,16 +2,16 @@ import { NotExecuted } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
-import type { OperationHead } from '../document/types.ts';
+import type { ListedOperation } from '../document/types.ts';
 import { createSchemaCompiler } from './schema-compiler.ts';
 
 /** The API that the three tools give access to. */
 export interface DynamicParts {
   readonly prefix: string | undefined;
   readonly title: string;
-  readonly tools: ReadonlyMap<OperationHead, Tool>;
+  readonly tools: ReadonlyMap<ListedOperation, Tool>;
   /** Finds operations by words, best match first. */
-  readonly search: (query: string, limit: number) => readonly OperationHead[];
+  readonly search: (query: string, limit: number) => readonly ListedOperation[];
 }
 
 const resultsDefault = 10;
@@ -26,8 +26,8 @@ const summaryCharsMax = 200;
 export function dynamicTools(parts: DynamicParts): Tool[] {
   const tools = [...parts.tools.values()];
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  for (const [head, tool] of parts.tools) {
-    for (const alias of [head.operationId, `${head.method} ${head.path}`]) {
+  for (const [listed, tool] of parts.tools) {
+    for (const alias of [listed.operationId, `${listed.method} ${listed.path}`]) {
       if (alias !== undefined && !byName.has(alias)) byName.set(alias, tool);
     }
   }
@@ -68,11 +68,11 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
     schema,
     run: (input) => {
       const found = parts.search(String(input.query), Number(input.limit ?? resultsDefault));
-      const operations = found.flatMap((head) => {
-        const tool = parts.tools.get(head);
+      const operations = found.flatMap((listed) => {
+        const tool = parts.tools.get(listed);
         if (!tool) return [];
-        const summary = (head.summary ?? head.description ?? '').replace(/\s+/g, ' ').slice(0, summaryCharsMax);
-        return [{ operation: tool.name, request: `${head.method} ${head.path}`, effect: tool.effect, summary }];
+        const summary = (listed.summary ?? listed.description ?? '').replace(/\s+/g, ' ').slice(0, summaryCharsMax);
+        return [{ operation: tool.name, request: `${listed.method} ${listed.path}`, effect: tool.effect, summary }];
       });
       return jsonContent({ operations });
     },

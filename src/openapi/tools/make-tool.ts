@@ -1,11 +1,11 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
 import { isContentResult } from '../../core/tool/content.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
-import type { ArgumentPlace } from '../document/schemas.ts';
-import type { OperationHead } from '../document/types.ts';
+import type { ArgumentTarget } from '../document/tool-schemas.ts';
+import type { ListedOperation } from '../document/types.ts';
 import { valueText } from '../http/encode.ts';
-import { headPolicy } from '../policy/effect.ts';
-import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
+import { documentOverride, mergeOverrides } from '../policy/overrides.ts';
+import { policyBasis } from '../policy/policy-basis.ts';
 import type { ApiConnection } from './client.ts';
 import { alreadyGoneResult, lookUpByEtag } from './etag.ts';
 import { findEffect } from './find-effect.ts';
@@ -17,11 +17,11 @@ export interface OperationToolParts {
   readonly name: string;
   readonly client: Client<ApiConnection>;
   /** Returns the configuration of an operation. */
-  readonly overrideOf: (head: OperationHead) => Parameters<typeof mergeOverrides>[1];
+  readonly overrideOf: (listed: ListedOperation) => Parameters<typeof mergeOverrides>[1];
   /** Resolves an operation once. @throws McpOnceError `tool_invalid` */
-  readonly ready: (head: OperationHead) => ReadyOperation;
+  readonly ready: (listed: ListedOperation) => ReadyOperation;
   /** Finds the operation that a lookup names. */
-  readonly find: (name: string) => OperationHead | undefined;
+  readonly find: (name: string) => ListedOperation | undefined;
   /** Reports an operation that turns out not to be callable, once. */
   readonly warn: (message: string) => void;
 }
@@ -43,13 +43,13 @@ const descriptionCharsMax = 4_000;
  * The methods work without `this`, because the engine calls them detached and configuration derives objects from a tool.
  * @throws McpOnceError `tool_invalid` for an invalid `x-mcp-once`
  */
-export function makeOperationTool(head: OperationHead, parts: OperationToolParts): Tool {
-  const { effect, match, windowMs, byId } = headPolicy(
-    head,
-    mergeOverrides(documentOverride(head), parts.overrideOf(head)),
+export function makeOperationTool(listed: ListedOperation, parts: OperationToolParts): Tool {
+  const { effect, match, windowMs, byId } = policyBasis(
+    listed,
+    mergeOverrides(documentOverride(listed), parts.overrideOf(listed)),
   );
   const hasResource = byId || match === 'latest';
-  const resolved = createResolver(head, parts);
+  const resolved = createResolver(listed, parts);
   const ready = (): ReadyOperation => {
     const found = resolved();
     if (found.ok) return found.ready;
@@ -57,8 +57,8 @@ export function makeOperationTool(head: OperationHead, parts: OperationToolParts
   };
   return Object.freeze({
     name: parts.name,
-    title: (head.summary ?? parts.name).slice(0, titleCharsMax),
-    description: describe(head),
+    title: (listed.summary ?? parts.name).slice(0, titleCharsMax),
+    description: describe(listed),
     effect,
     match,
     windowMs,
@@ -117,8 +117,8 @@ async function lookUp(
   return { status: 'unclear', reason: 'the operation cannot be looked up' };
 }
 
-function readyLookup(parts: OperationToolParts, head: OperationHead | undefined): ReadyOperation {
-  if (head) return parts.ready(head);
+function readyLookup(parts: OperationToolParts, listed: ListedOperation | undefined): ReadyOperation {
+  if (listed) return parts.ready(listed);
   throw new NotExecuted('the operation that looks up the effect does not exist');
 }
 
@@ -137,24 +137,24 @@ function clientFor(
   return found.ok && found.ready.policy.key ? client : Object.freeze({ ...client, memoryMs: 0 });
 }
 
-function createResolver(head: OperationHead, parts: OperationToolParts): () => Resolved {
+function createResolver(listed: ListedOperation, parts: OperationToolParts): () => Resolved {
   let found: Resolved | undefined;
   return () => {
-    found ??= resolve(head, parts);
+    found ??= resolve(listed, parts);
     return found;
   };
 }
 
-function resolve(head: OperationHead, { ready, warn, name }: OperationToolParts): Resolved {
+function resolve(listed: ListedOperation, { ready, warn, name }: OperationToolParts): Resolved {
   try {
-    return { ok: true, ready: ready(head) };
+    return { ok: true, ready: ready(listed) };
   } catch (error) {
     const reason = describeError(error);
     warn(`${name}: every call is refused: ${reason}`);
-    const namesOperation = reason.startsWith(`${head.method} ${head.path} `);
+    const namesOperation = reason.startsWith(`${listed.method} ${listed.path} `);
     return {
       ok: false,
-      message: withoutFullStop(namesOperation ? reason : `${head.method} ${head.path} cannot be called: ${reason}`),
+      message: withoutFullStop(namesOperation ? reason : `${listed.method} ${listed.path} cannot be called: ${reason}`),
     };
   }
 }
@@ -184,7 +184,7 @@ function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments):
  * Returns the URL of the written resource, without the method, so that PUT and DELETE of one URL affect one resource.
  */
 function resourceOf({ operation, modelInput: shown, baseUrl }: ReadyOperation, input: Arguments): string {
-  const places: readonly (readonly [string, ArgumentPlace])[] = Object.entries(shown.schemas.places);
+  const places: readonly (readonly [string, ArgumentTarget])[] = Object.entries(shown.schemas.places);
   const filled = operation.path.replace(/\{([^{}/]+)\}/g, (template, name: string) => {
     const argument = places.find(([, place]) => {
       return place.in === 'parameter' && place.parameter.in === 'path' && place.parameter.name === name;
@@ -196,7 +196,7 @@ function resourceOf({ operation, modelInput: shown, baseUrl }: ReadyOperation, i
 }
 
 /** Returns the description for the model: the document's texts, and the request's method and path. */
-function describe({ method, path, summary, description, deprecated }: OperationHead): string {
+function describe({ method, path, summary, description, deprecated }: ListedOperation): string {
   const texts = [summary, description === summary ? undefined : description].filter((text) => text);
   const note = deprecated ? 'Deprecated: prefer another tool if there is one.' : undefined;
   const body = [...texts, note].filter((text) => text !== undefined).join('\n\n');

@@ -1,5 +1,5 @@
 import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
 import { withoutProperty } from '../policy/argument-schema.ts';
 import { keyArgument } from '../policy/idempotency-key.ts';
 import type { OperationPolicy } from '../policy/policy.ts';

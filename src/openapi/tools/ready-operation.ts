@@ -1,17 +1,17 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
-import type { ToolSchemas } from '../document/schemas.ts';
-import { toolSchemas } from '../document/schemas.ts';
-import type { ApiOperation, OperationHead } from '../document/types.ts';
+import type { ToolSchemas } from '../document/tool-schemas.ts';
+import { toolSchemas } from '../document/tool-schemas.ts';
+import type { ApiOperation, ListedOperation } from '../document/types.ts';
 import { splitHeaders } from '../http/credentials.ts';
 import { buildRequest } from '../http/request.ts';
 import { responseContent } from '../http/response-content.ts';
 import { responseOutputSchema } from '../http/response-schema.ts';
 import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
-import { documentOverride, mergeOverrides } from '../policy/extensions.ts';
 import { keyValue } from '../policy/idempotency-key.ts';
+import { documentOverride, mergeOverrides } from '../policy/overrides.ts';
 import type { OperationPolicy } from '../policy/policy.ts';
 import { policyOf } from '../policy/policy.ts';
 import { type ApiContext, isForeignServer } from './api.ts';
@@ -51,13 +51,13 @@ export interface ReadyOperation {
  * the operation is needed.
  * @throws McpOnceError `tool_invalid` naming the fault in the operation or its configuration
  */
-export function readyOperation(api: ApiContext, head: OperationHead): ReadyOperation {
+export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyOperation {
   const { document, source, profile, compiler } = api;
-  const operation = document.operation(head);
+  const operation = document.resolve(listed);
   const schemas = toolSchemas(operation);
-  const override = api.overrideOf(head);
+  const override = api.overrideOf(listed);
   const policy = policyOf(operation, schemas, { profile, override, document });
-  const { fields } = mergeOverrides(documentOverride(head), override);
+  const { fields } = mergeOverrides(documentOverride(listed), override);
   const modelInput = createModelInput(schemas, policy);
   const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
   // Headers without variables may be secrets too.

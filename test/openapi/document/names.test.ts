@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { chooseOperations, matchesOperation } from '../../../src/openapi/document/choose.ts';
-import { toolNames } from '../../../src/openapi/document/names.ts';
-import { searchIndex } from '../../../src/openapi/document/search.ts';
-import type { Method, OperationHead } from '../../../src/openapi/document/types.ts';
+import { chooseOperations, matchesOperation } from '../../../src/openapi/document/operation-patterns.ts';
+import { searchIndex } from '../../../src/openapi/document/search-operations.ts';
+import { toolNames } from '../../../src/openapi/document/tool-names.ts';
+import type { ListedOperation, Method } from '../../../src/openapi/document/types.ts';
 
-function head(operation: string, operationId?: string, more: Partial<OperationHead> = {}): OperationHead {
+function listed(operation: string, operationId?: string, more: Partial<ListedOperation> = {}): ListedOperation {
   const [method = '', path = ''] = operation.split(' ');
   const known = { method: method as Method, path, pointer: operation, tags: [], deprecated: false, extensions: {} };
   return { ...known, ...(operationId !== undefined && { operationId }), ...more };
 }
 
-const nameOf = (operation: string, operationId?: string) => [...toolNames([head(operation, operationId)]).values()][0];
+const nameOf = (operation: string, operationId?: string) =>
+  [...toolNames([listed(operation, operationId)]).values()][0];
 
 describe('the name of a tool', () => {
   test.each([
@@ -35,36 +36,36 @@ describe('the name of a tool', () => {
 
   test('is cut and ends in a hash of method and path if it is too long', () => {
     const id = 'a'.repeat(100);
-    const names = [...toolNames([head('GET /a', id), head('GET /b', `${id}b`)]).values()];
+    const names = [...toolNames([listed('GET /a', id), listed('GET /b', `${id}b`)]).values()];
     for (const name of names) expect(name).toMatch(/^a{55}_[0-9a-f]{8}$/);
     expect(names[0]).not.toBe(names[1]);
     expect(nameOf('GET /a', id)).toBe(names[0]);
   });
 
   test('ends in a hash for both operations that would share it, in any order', () => {
-    const heads = [head('GET /a', 'get-a'), head('GET /b', 'getA'), head('GET /c', 'other')];
-    const names = toolNames(heads);
+    const listedOperations = [listed('GET /a', 'get-a'), listed('GET /b', 'getA'), listed('GET /c', 'other')];
+    const names = toolNames(listedOperations);
     expect([...names.values()]).toEqual([
       expect.stringMatching(/^get_a_[0-9a-f]{8}$/),
       expect.stringMatching(/^get_a_[0-9a-f]{8}$/),
       'other',
     ]);
-    const turned = toolNames(heads.toReversed());
-    for (const each of heads) expect(turned.get(each)).toBe(names.get(each));
-    expect([...turned.keys()]).toEqual(heads.toReversed());
+    const turned = toolNames(listedOperations.toReversed());
+    for (const each of listedOperations) expect(turned.get(each)).toBe(names.get(each));
+    expect([...turned.keys()]).toEqual(listedOperations.toReversed());
   });
 
   test('begins with the prefix and stays within 64 characters', () => {
-    const heads = [head('GET /a', 'getA'), head('GET /b', 'b'.repeat(62))];
-    const [first, second] = toolNames(heads, { prefix: 'shop' }).values();
+    const listedOperations = [listed('GET /a', 'getA'), listed('GET /b', 'b'.repeat(62))];
+    const [first, second] = toolNames(listedOperations, { prefix: 'shop' }).values();
     expect(first).toBe('shop_get_a');
     expect(second).toMatch(/^shop_b{50}_[0-9a-f]{8}$/);
     expect(second).toHaveLength(64);
-    expect(() => toolNames(heads, { prefix: 'no space' })).toThrow(/prefix/);
+    expect(() => toolNames(listedOperations, { prefix: 'no space' })).toThrow(/prefix/);
   });
 
   test('can be configured and wins over derived names, but must be valid and unique', () => {
-    const [a, b] = [head('GET /a', 'getA'), head('GET /b', 'getB')];
+    const [a, b] = [listed('GET /a', 'getA'), listed('GET /b', 'getB')];
     const names = toolNames([a, b], { names: new Map([[b, 'get_a']]) });
     expect(names.get(b)).toBe('get_a');
     expect(names.get(a)).toMatch(/^get_a_[0-9a-f]{8}$/);
@@ -80,14 +81,14 @@ describe('the name of a tool', () => {
 });
 
 describe('a selection of operations', () => {
-  const heads = [
-    head('GET /orders', 'orders/list', { tags: ['orders', 'read'] }),
-    head('POST /orders', 'orders/create', { tags: ['orders'] }),
-    head('GET /orders/{id}', 'orders/get', { tags: ['orders'] }),
-    head('DELETE /users/{id}', undefined, { tags: ['users'] }),
+  const listedOperations = [
+    listed('GET /orders', 'orders/list', { tags: ['orders', 'read'] }),
+    listed('POST /orders', 'orders/create', { tags: ['orders'] }),
+    listed('GET /orders/{id}', 'orders/get', { tags: ['orders'] }),
+    listed('DELETE /users/{id}', undefined, { tags: ['users'] }),
   ];
   const chosen = (include: readonly string[], exclude: readonly string[] = []) =>
-    chooseOperations(heads, { include, exclude }).chosen.map(({ method, path }) => `${method} ${path}`);
+    chooseOperations(listedOperations, { include, exclude }).chosen.map(({ method, path }) => `${method} ${path}`);
 
   test.each([
     [[], 4],
@@ -111,12 +112,15 @@ describe('a selection of operations', () => {
   test('applies exclude before include and returns patterns that match nothing', () => {
     expect(chosen(['tag:orders', '/users/*'], ['GET *'])).toEqual(['POST /orders', 'DELETE /users/{id}']);
     expect(chosen([], ['tag:orders'])).toEqual(['DELETE /users/{id}']);
-    const found = chooseOperations(heads, { include: ['tag:ordres', 'tag:orders'], exclude: ['PUT *', 'PUT *'] });
+    const found = chooseOperations(listedOperations, {
+      include: ['tag:ordres', 'tag:orders'],
+      exclude: ['PUT *', 'PUT *'],
+    });
     expect(found.unmatched).toEqual({ include: ['tag:ordres'], exclude: ['PUT *'] });
   });
 
   test('matches the parts between stars in order and without overlap', () => {
-    const operation = head('GET /a', 'abcabc');
+    const operation = listed('GET /a', 'abcabc');
     for (const pattern of ['a*c', '*b*b*', 'abc*abc', '***', 'a*b*c*'])
       expect(matchesOperation(operation, pattern)).toBe(true);
     for (const pattern of ['abca*cabc', '*d*', 'b*', '*ab', 'abcabc*c'])
@@ -125,14 +129,14 @@ describe('a selection of operations', () => {
 });
 
 describe('the search for operations', () => {
-  const heads = [
-    head('GET /repos/{owner}/issues', 'issues/list', { summary: 'List repository issues', tags: ['issues'] }),
-    head('POST /repos/{owner}/issues', 'issues/create', { summary: 'Create an issue', tags: ['issues'] }),
-    head('GET /users', 'users/list', { summary: 'List users', description: 'Some have opened an issue.' }),
-    head('GET /emojis', 'emojis/get', { summary: 'Get emojis' }),
+  const listedOperations = [
+    listed('GET /repos/{owner}/issues', 'issues/list', { summary: 'List repository issues', tags: ['issues'] }),
+    listed('POST /repos/{owner}/issues', 'issues/create', { summary: 'Create an issue', tags: ['issues'] }),
+    listed('GET /users', 'users/list', { summary: 'List users', description: 'Some have opened an issue.' }),
+    listed('GET /emojis', 'emojis/get', { summary: 'Get emojis' }),
   ];
-  const names = toolNames(heads);
-  const search = searchIndex(heads, names);
+  const names = toolNames(listedOperations);
+  const search = searchIndex(listedOperations, names);
   const found = (query: string, limit = 10) => search(query, limit).map((each) => names.get(each));
 
   test.each([

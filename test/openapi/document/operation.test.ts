@@ -219,7 +219,7 @@ test('a broken reference rejects every operation that leads to it, in any order'
 
 test('circular references between path items are resolved', async () => {
   const document = await readSource(packageFile('@readme/oas-examples/3.0/json/circular-paths.json'));
-  const served = document.heads.map((head) => document.operation(head).path);
+  const served = document.listedOperations.map((listed) => document.resolve(listed).path);
   expect(served.length).toBeGreaterThan(0);
-  expect(document.heads.length + document.problems.length).toBeGreaterThanOrEqual(served.length);
+  expect(document.listedOperations.length + document.problems.length).toBeGreaterThanOrEqual(served.length);
 });

@@ -167,7 +167,7 @@ describe('a Swagger 2.0 document', () => {
         '/c': { get: { responses: { 200: 1 } } },
       },
     });
-    expect(document.heads.map(({ pointer }) => pointer)).toEqual(['/paths/~1a/put']);
+    expect(document.listedOperations.map(({ pointer }) => pointer)).toEqual(['/paths/~1a/put']);
     expect(document.problems.map(({ where }) => where)).toEqual([
       '/paths/~1a/get/parameters/0',
       '/paths/~1a/post',

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { McpOnceError } from '../../../src/core/errors.ts';
-import { readDocument } from '../../../src/openapi/document/read.ts';
-import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
+import { readDocument } from '../../../src/openapi/document/read-document.ts';
+import { toolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 import { operationOf, packageFile, read, readSource, readText } from '../documents.ts';
 
@@ -112,7 +112,7 @@ describe('a readable document', () => {
       ['json', 'yaml'].map(async (kind) => {
         const source = packageFile(`@readme/oas-examples/${path.replace('{}', kind)}.${kind}`);
         const document = await readSource(source);
-        const operations = document.heads.map((head) => document.operation(head));
+        const operations = document.listedOperations.map((listed) => document.resolve(listed));
         const schemas = operations.map((operation) => toolSchemas(operation));
         return { title: document.title, problems: document.problems, operations, schemas };
       }),
@@ -123,27 +123,27 @@ describe('a readable document', () => {
 
   test('can have a byte order mark, unquoted versions, YAML merge keys and flow mappings', async () => {
     const marked = await readText(`\uFEFF${JSON.stringify({ openapi: '3.0.3', info, paths: { '/a': { get: {} } } })}`);
-    expect(marked.heads).toHaveLength(1);
+    expect(marked.listedOperations).toHaveLength(1);
     const unquoted = await readText(
       'openapi: 3.1\ninfo: {title: T, version: 1.5}\npaths:\n  /a: {get: {summary: s}}\n',
     );
-    expect(unquoted).toMatchObject({ title: 'T', version: '1.5', heads: [{ summary: 's' }] });
-    expect((await readText('swagger: 2.0\npaths:\n  /a: {get: {}}\n')).heads).toHaveLength(1);
-    expect((await readText('{openapi: 3.1.0, paths: {/a: {get: {}}}}')).heads).toHaveLength(1);
+    expect(unquoted).toMatchObject({ title: 'T', version: '1.5', listedOperations: [{ summary: 's' }] });
+    expect((await readText('swagger: 2.0\npaths:\n  /a: {get: {}}\n')).listedOperations).toHaveLength(1);
+    expect((await readText('{openapi: 3.1.0, paths: {/a: {get: {}}}}')).listedOperations).toHaveLength(1);
     const merged = await readText(
       'openapi: 3.1.0\nx-base: &base {summary: shared, deprecated: true}\npaths:\n  /a:\n    get:\n      <<: *base\n      summary: own\n',
     );
-    expect(merged.heads[0]).toMatchObject({ summary: 'own', deprecated: true });
+    expect(merged.listedOperations[0]).toMatchObject({ summary: 'own', deprecated: true });
   });
 
   test('can be given as a path or a file URL', async () => {
     const file = join(temporaryFolder(), 'api with space.json');
     writeFileSync(file, JSON.stringify({ openapi: '3.2.0', info, paths: { '/a': { query: {} } } }));
     const document = await readSource(file);
-    expect(document.heads[0]).toMatchObject({ method: 'QUERY', path: '/a', pointer: '/paths/~1a/query' });
+    expect(document.listedOperations[0]).toMatchObject({ method: 'QUERY', path: '/a', pointer: '/paths/~1a/query' });
     const { href } = pathToFileURL(file);
-    expect((await readSource(href)).heads).toHaveLength(1);
-    expect((await readSource(href.replace('file:', 'FILE:'))).heads).toHaveLength(1);
+    expect((await readSource(href)).listedOperations).toHaveLength(1);
+    expect((await readSource(href.replace('file:', 'FILE:'))).listedOperations).toHaveLength(1);
   });
 });
 
@@ -157,14 +157,17 @@ describe('listed operations', () => {
         'x-other': { get: {} },
       },
     });
-    expect(document.heads.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(document.listedOperations.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'DELETE /z/{id}',
       'GET /z/{id}',
       'PUT /a',
     ]);
-    expect(document.heads[0]).toMatchObject({ tags: ['a'], extensions: { 'x-group': 'z', 'x-own': 2 } });
-    expect(document.heads[1]).toMatchObject({ operationId: 'getZ', extensions: { 'x-group': 'z', 'x-own': 1 } });
-    expect(document.heads[2]).toMatchObject({ deprecated: true, description: 'd' });
+    expect(document.listedOperations[0]).toMatchObject({ tags: ['a'], extensions: { 'x-group': 'z', 'x-own': 2 } });
+    expect(document.listedOperations[1]).toMatchObject({
+      operationId: 'getZ',
+      extensions: { 'x-group': 'z', 'x-own': 1 },
+    });
+    expect(document.listedOperations[2]).toMatchObject({ deprecated: true, description: 'd' });
     expect(document.problems).toEqual([]);
   });
 
@@ -181,7 +184,10 @@ describe('listed operations', () => {
       },
       components: { pathItems: { Shared: { get: { operationId: 'shared' } } } },
     });
-    expect(document.heads.map(({ pointer }) => pointer)).toEqual(['/paths/~1good/get', '/paths/~1shared/get']);
+    expect(document.listedOperations.map(({ pointer }) => pointer)).toEqual([
+      '/paths/~1good/get',
+      '/paths/~1shared/get',
+    ]);
     expect(document.problems.map(({ where }) => where)).toEqual([
       '/paths/~1good/post',
       '/paths/~1good/put',
@@ -209,13 +215,13 @@ describe('listed operations', () => {
       },
       components: { parameters: { Loop: { $ref: '#/components/parameters/Loop' } } },
     });
-    const reasons = document.heads.map((head) => {
+    const reasons = document.listedOperations.map((listed) => {
       try {
-        document.operation(head);
+        document.resolve(listed);
         return 'served';
       } catch (error) {
         expect(error).toMatchObject({ code: 'tool_invalid' });
-        expect(String(error)).toContain(head.pointer);
+        expect(String(error)).toContain(listed.pointer);
         return String(error).replace(/^.*cannot be called: /, '');
       }
     });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
+import { toolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
 import { bodySchemas, only, operationOf, parameterSchemas, read } from '../documents.ts';
 
 const string = { type: 'string' };

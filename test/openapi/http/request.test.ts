@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ToolSchemas } from '../../../src/openapi/document/schemas.ts';
+import type { ToolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
 import type { ApiParameter } from '../../../src/openapi/document/types.ts';
 import { buildRequest } from '../../../src/openapi/http/request.ts';
 import { bodyOf, operationOf, parameterOf, refusal, withParameter } from '../support/request.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readDocument } from '../../../src/openapi/document/read.ts';
-import { toolSchemas } from '../../../src/openapi/document/schemas.ts';
-import type { OperationOverride } from '../../../src/openapi/policy/extensions.ts';
+import { readDocument } from '../../../src/openapi/document/read-document.ts';
+import { toolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
+import type { OperationOverride } from '../../../src/openapi/policy/overrides.ts';
 import { policyOf } from '../../../src/openapi/policy/policy.ts';
 import { chooseProfile } from '../../../src/openapi/policy/profiles.ts';
 import { fileOf } from '../tools/harness.ts';
@@ -48,9 +48,9 @@ async function policy(request: string, given: Case = {}) {
     refHosts: [],
     allowPrivate: false,
   });
-  const head = document.heads.find((each) => each.method === method && each.path === path);
-  if (!head) throw new Error(`no ${request}: ${JSON.stringify(document.problems)}`);
-  const resolved = document.operation(head);
+  const listed = document.listedOperations.find((each) => each.method === method && each.path === path);
+  if (!listed) throw new Error(`no ${request}: ${JSON.stringify(document.problems)}`);
+  const resolved = document.resolve(listed);
   const profile = chooseProfile('example.com', given.profile);
   return policyOf(resolved, toolSchemas(resolved), { profile, override: given.override, document });
 }

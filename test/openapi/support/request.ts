@@ -1,4 +1,4 @@
-import type { ToolSchemas } from '../../../src/openapi/document/schemas.ts';
+import type { ToolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
 import type { ApiBody, ApiOperation, ApiParameter } from '../../../src/openapi/document/types.ts';
 import { buildRequest, type RequestOptions } from '../../../src/openapi/http/request.ts';
 

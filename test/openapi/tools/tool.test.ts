@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import { McpOnceError } from '../../../src/core/errors.ts';
-import { readDocument } from '../../../src/openapi/document/read.ts';
-import type { OperationHead } from '../../../src/openapi/document/types.ts';
+import { readDocument } from '../../../src/openapi/document/read-document.ts';
+import type { ListedOperation } from '../../../src/openapi/document/types.ts';
 import { makeOperationTool, type OperationToolParts } from '../../../src/openapi/tools/make-tool.ts';
 import { createSchemaCompiler } from '../../../src/openapi/tools/schema-compiler.ts';
 
@@ -10,7 +10,7 @@ const github = fileURLToPath(
   new URL('../../../node_modules/@octokit/openapi/generated/api.github.com.json', import.meta.url),
 );
 
-const head: OperationHead = {
+const listed: ListedOperation = {
   method: 'DELETE',
   path: '/orders/{id}',
   pointer: '/paths/~1orders~1{id}/delete',
@@ -39,7 +39,7 @@ describe('a tool of an operation', () => {
       throw new McpOnceError('tool_invalid', 'not needed here');
     });
     const startedAt = performance.now();
-    const tools = document.heads.map((each) => makeOperationTool(each, parts(ready)));
+    const tools = document.listedOperations.map((each) => makeOperationTool(each, parts(ready)));
     const tookMs = performance.now() - startedAt;
     expect(tools).toHaveLength(1_223);
     for (const { name, title, description, effect, match, windowMs, client } of tools) {
@@ -53,7 +53,7 @@ describe('a tool of an operation', () => {
   test('that cannot be resolved refuses every call with the reason, and is told of once', () => {
     const warn = vi.fn();
     const tool = makeOperationTool(
-      head,
+      listed,
       parts(() => {
         throw new McpOnceError('tool_invalid', 'its parameter "id" is nowhere.');
       }, warn),
@@ -69,7 +69,7 @@ describe('a tool of an operation', () => {
 
   test('keeps what is made on demand under another object laid over it', () => {
     const tool = makeOperationTool(
-      head,
+      listed,
       parts(() => {
         throw new McpOnceError('tool_invalid', 'gone');
       }),
@@ -81,7 +81,7 @@ describe('a tool of an operation', () => {
 
   test('says which request it is, and that it is deprecated', () => {
     const tool = makeOperationTool(
-      { ...head, summary: 'Delete it' },
+      { ...listed, summary: 'Delete it' },
       parts(() => Promise.reject() as never),
     );
     expect(tool.description).toBe(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { OperationOverride } from '../../../src/openapi/policy/extensions.ts';
+import type { OperationOverride } from '../../../src/openapi/policy/overrides.ts';
 import { refusalOf, resultOf } from '../../support/engine.ts';
 import { jsonOf, keyHeader, type OrdersApi, serve, startOrders } from './harness.ts';
 

@@ -1,7 +1,7 @@
-import type { OperationHead } from './types.ts';
+import type { ListedOperation } from './types.ts';
 
 /** Finds up to `limit` operations by words, best match first. */
-export type SearchOperations = (query: string, limit: number) => OperationHead[];
+export type SearchOperations = (query: string, limit: number) => ListedOperation[];
 
 /** The weight of a word by the field it occurs in. */
 const weights = { name: 6, path: 4, tags: 4, summary: 3, description: 1 } as const;
@@ -22,33 +22,33 @@ interface Index {
  * rare the word is. A match of only the beginning of a word counts half. The first search builds the index.
  */
 export function searchIndex(
-  heads: readonly OperationHead[],
-  names: ReadonlyMap<OperationHead, string>,
+  listedOperations: readonly ListedOperation[],
+  names: ReadonlyMap<ListedOperation, string>,
 ): SearchOperations {
   let index: Index | undefined;
   return (query, limit) => {
-    index ??= indexOf(heads, names);
+    index ??= indexOf(listedOperations, names);
     const scores = new Map<number, number>();
     const queried = [...new Set(wordsOf(query.slice(0, queryCharsMax)))].slice(0, queryWordsMax);
     for (const word of queried) {
-      for (const [position, score] of scoresOf(index, word, heads.length)) {
+      for (const [position, score] of scoresOf(index, word, listedOperations.length)) {
         scores.set(position, (scores.get(position) ?? 0) + score);
       }
     }
     const best = [...scores].sort(([one, a], [other, b]) => b - a || one - other).slice(0, Math.max(0, limit));
-    return best.flatMap(([position]) => heads[position] ?? []);
+    return best.flatMap(([position]) => listedOperations[position] ?? []);
   };
 }
 
-function indexOf(heads: readonly OperationHead[], names: ReadonlyMap<OperationHead, string>): Index {
+function indexOf(listedOperations: readonly ListedOperation[], names: ReadonlyMap<ListedOperation, string>): Index {
   const words = new Map<string, Map<number, number>>();
-  for (const [position, head] of heads.entries()) {
+  for (const [position, listed] of listedOperations.entries()) {
     const texts = {
-      name: `${names.get(head) ?? ''} ${head.operationId ?? ''} ${head.method}`,
-      path: head.path,
-      tags: head.tags.join(' '),
-      summary: head.summary ?? '',
-      description: (head.description ?? '').slice(0, descriptionCharsMax),
+      name: `${names.get(listed) ?? ''} ${listed.operationId ?? ''} ${listed.method}`,
+      path: listed.path,
+      tags: listed.tags.join(' '),
+      summary: listed.summary ?? '',
+      description: (listed.description ?? '').slice(0, descriptionCharsMax),
     };
     for (const [part, text] of Object.entries(texts)) {
       const weight = weights[part as keyof typeof weights];

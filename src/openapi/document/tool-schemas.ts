@@ -4,7 +4,7 @@ import { type ConvertedSchema, conversionOf, cutDefinition, type Definition, sch
 import type { ApiBody, ApiOperation, ApiParameter } from './types.ts';
 
 /** Where the value of one argument goes in the request. */
-export type ArgumentPlace =
+export type ArgumentTarget =
   | { readonly in: 'parameter'; readonly parameter: ApiParameter }
   /** A property of the body, which is an object. */
   | { readonly in: 'body'; readonly property: string }
@@ -16,7 +16,7 @@ export interface ToolSchemas {
   /** The schema of the arguments: a self-contained object schema with its own `$defs`. */
   readonly input: JsonSchema;
   /** Where each argument goes, in the order of the schema. */
-  readonly places: Readonly<Record<string, ArgumentPlace>>;
+  readonly places: Readonly<Record<string, ArgumentTarget>>;
   /** The self-contained schema of the successful response, if the document has one in JSON. */
   readonly answer?: JsonSchema;
 }
@@ -27,7 +27,7 @@ interface Argument {
   readonly name: string;
   /** Comes before the name if two arguments have the same one. */
   readonly location: string;
-  readonly place: ArgumentPlace;
+  readonly place: ArgumentTarget;
   readonly schema: JsonSchema;
   readonly isRequired: boolean;
 }
@@ -43,7 +43,7 @@ const depths = [6, 4, 3, 2, 1, 0];
 /**
  * Builds the flat input schema of a tool and the schema of its response. Each is self-contained JSON Schema 2020-12 with
  * at most 60,000 characters. The deepest parts that do not fit are replaced by a note.
- * @param operation from a document's `operation()`, or a copy with the same schemas.
+ * @param operation from a document's `resolve()`, or a copy with the same schemas.
  * @throws McpOnceError `tool_invalid` if even the arguments alone do not fit.
  */
 export function toolSchemas(operation: ApiOperation): ToolSchemas {

@@ -2,7 +2,7 @@ import { describeError } from '../../core/errors.ts';
 import { appendToPointer, arrayOf, isObject, type JsonObject } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
 import { documentAdvice } from './parse-text.ts';
-import { prepareSwaggerPath } from './swagger.ts';
+import { prepareSwaggerPath } from './prepare-swagger.ts';
 import type { DocumentProblem } from './types.ts';
 
 /** The root object of a document, as OpenAPI 3. */

@@ -1,10 +1,10 @@
 import { defaultMatch, defaultWindowMs } from '../../core/tool/define-tool.ts';
 import type { Effect, Match } from '../../core/tool/types.ts';
-import type { Method, OperationHead } from '../document/types.ts';
-import type { OperationOverride } from './extensions.ts';
+import type { ListedOperation, Method } from '../document/types.ts';
+import type { OperationOverride } from './overrides.ts';
 
 /** The part of a policy that is known before the operation is resolved. */
-export interface HeadPolicy {
+export interface PolicyBasis {
   readonly effect: Effect;
   readonly match: Match;
   readonly windowMs: number;
@@ -34,8 +34,8 @@ const endsInParameter = /\{[^{}/]+\}(\.\w+)?\/?$/;
  * or DELETE whose path does not end in a parameter (`/items/last`) may affect another resource each time, so it counts as
  * an update.
  */
-export function headPolicy(head: OperationHead, override: OperationOverride): HeadPolicy {
-  const { method, path } = head;
+export function policyBasis(listed: ListedOperation, override: OperationOverride): PolicyBasis {
+  const { method, path } = listed;
   const named = endsInParameter.test(path);
   const isLoose = !named && (method === 'PUT' || method === 'DELETE');
   const byDefault = override.clientId === undefined ? (isLoose ? 'update' : byMethod[method]) : 'create';

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { McpOnceError } from '../../core/errors.ts';
-import type { OperationHead } from './types.ts';
+import type { ListedOperation } from './types.ts';
 
 /** Options for the names of tools. */
 export interface ToolNameOptions {
   /** Comes before every name, followed by an underscore. 1 to 32 letters, digits, underscores and hyphens. */
   readonly prefix?: string;
   /** Names that the document or the configuration sets, without the prefix. */
-  readonly names?: ReadonlyMap<OperationHead, string>;
+  readonly names?: ReadonlyMap<ListedOperation, string>;
 }
 
 const nameCharsMax = 64;
@@ -16,42 +16,44 @@ const hashChars = 8;
 /**
  * Names each operation with at most 64 of `[A-Za-z0-9_-]`: its `operationId` in snake case, or else method and path.
  * Equal and overlong names end in a hash of method and path, which is the same in every run.
- * @param heads all operations of the document. With only the served ones, a name would depend on the selection.
+ * @param listedOperations all operations of the document. With only the served ones, a name would depend on the selection.
  * @throws McpOnceError `configuration_invalid` if a given name or the prefix is not valid, or a name is given twice.
  *
  * @example
- * toolNames(document.heads, { prefix: 'shop' }) // GET /orders/{id} without operationId: shop_get_orders_by_id
+ * toolNames(document.listedOperations, { prefix: 'shop' }) // GET /orders/{id} without operationId: shop_get_orders_by_id
  */
 export function toolNames(
-  heads: readonly OperationHead[],
+  listedOperations: readonly ListedOperation[],
   options: ToolNameOptions = {},
-): ReadonlyMap<OperationHead, string> {
+): ReadonlyMap<ListedOperation, string> {
   const prefix = prefixOf(options.prefix);
-  const names = new Map<OperationHead, string>();
+  const names = new Map<ListedOperation, string>();
   const taken = new Set<string>();
-  const given = options.names ?? new Map<OperationHead, string>();
-  for (const head of heads) {
-    const name = given.get(head);
+  const given = options.names ?? new Map<ListedOperation, string>();
+  for (const listed of listedOperations) {
+    const name = given.get(listed);
     if (name === undefined) continue;
     const full = prefix + name;
-    if (!/^[A-Za-z0-9_-]+$/.test(name) || full.length > nameCharsMax) throw wrongName(head, full);
+    if (!/^[A-Za-z0-9_-]+$/.test(name) || full.length > nameCharsMax) throw wrongName(listed, full);
     if (taken.has(full))
       throw invalid(`Two operations have the tool name ${JSON.stringify(full)}. Give each its own name.`);
     taken.add(full);
-    names.set(head, full);
+    names.set(listed, full);
   }
-  const others = heads.filter((head) => !given.has(head)).map((head) => ({ head, name: prefix + baseName(head) }));
+  const others = listedOperations
+    .filter((listed) => !given.has(listed))
+    .map((listed) => ({ listed, name: prefix + baseName(listed) }));
   const uses = new Map<string, number>();
   for (const { name } of others) uses.set(name, (uses.get(name) ?? 0) + 1);
   const isPlain = (name: string) => name.length <= nameCharsMax && uses.get(name) === 1 && !taken.has(name);
   const plain = others.filter(({ name }) => isPlain(name));
-  for (const { head, name } of plain) {
+  for (const { listed, name } of plain) {
     taken.add(name);
-    names.set(head, name);
+    names.set(listed, name);
   }
-  for (const { head, name } of others) if (!names.has(head)) names.set(head, hashed(head, name, taken));
+  for (const { listed, name } of others) if (!names.has(listed)) names.set(listed, hashed(listed, name, taken));
   // Restores the order of the document.
-  return new Map(heads.map((head) => [head, names.get(head) ?? baseName(head)]));
+  return new Map(listedOperations.map((listed) => [listed, names.get(listed) ?? baseName(listed)]));
 }
 
 function prefixOf(prefix: string | undefined): string {
@@ -60,13 +62,13 @@ function prefixOf(prefix: string | undefined): string {
   throw invalid('The prefix of an API must be 1 to 32 letters, digits, underscores or hyphens.');
 }
 
-function baseName(head: OperationHead): string {
-  const own = head.operationId === undefined ? '' : snakeCase(head.operationId);
+function baseName(listed: ListedOperation): string {
+  const own = listed.operationId === undefined ? '' : snakeCase(listed.operationId);
   if (own !== '') return own;
-  const parts = head.path.split('/').filter((part) => part !== '');
+  const parts = listed.path.split('/').filter((part) => part !== '');
   const words = parts.map((part) => snakeCase(part.replace(/\{([^{}]*)\}/g, '_by_$1_')));
   const path = words.filter((word) => word !== '').join('_');
-  return `${head.method.toLowerCase()}_${path === '' ? 'root' : path}`;
+  return `${listed.method.toLowerCase()}_${path === '' ? 'root' : path}`;
 }
 
 function snakeCase(text: string): string {
@@ -80,8 +82,8 @@ function snakeCase(text: string): string {
     .toLowerCase();
 }
 
-function hashed(head: OperationHead, name: string, taken: Set<string>): string {
-  const hash = createHash('sha256').update(`${head.method} ${head.path}`).digest('hex');
+function hashed(listed: ListedOperation, name: string, taken: Set<string>): string {
+  const hash = createHash('sha256').update(`${listed.method} ${listed.path}`).digest('hex');
   for (let chars = hashChars; chars <= nameCharsMax / 2; chars += 1) {
     const cut = name.slice(0, nameCharsMax - chars - 1).replace(/_+$/, '');
     const full = `${cut}_${hash.slice(0, chars)}`;
@@ -89,11 +91,11 @@ function hashed(head: OperationHead, name: string, taken: Set<string>): string {
     taken.add(full);
     return full;
   }
-  throw invalid(`No tool name is left for ${head.method} ${head.path}. Set one in the configuration.`);
+  throw invalid(`No tool name is left for ${listed.method} ${listed.path}. Set one in the configuration.`);
 }
 
-function wrongName(head: OperationHead, full: string): McpOnceError {
-  const what = `The tool name ${JSON.stringify(full.slice(0, 100))} for ${head.method} ${head.path}`;
+function wrongName(listed: ListedOperation, full: string): McpOnceError {
+  const what = `The tool name ${JSON.stringify(full.slice(0, 100))} for ${listed.method} ${listed.path}`;
   return invalid(`${what} is not valid. Use up to ${nameCharsMax} letters, digits, underscores and hyphens.`);
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describeError } from '../../core/errors.ts';
 import { appendToPointer } from '../../core/json.ts';
 import { parseText } from './parse-text.ts';
-import { type FetchText, readFileText } from './read-bytes.ts';
+import { type FetchText, readFileText } from './read-text.ts';
 import { absoluteUrl, createResource, type Resource } from './references.ts';
 import type { DocumentProblem } from './types.ts';
 

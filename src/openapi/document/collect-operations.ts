@@ -2,11 +2,11 @@ import { appendToPointer, defined, isObject, type JsonObject, nonBlankText, obje
 import { nearest } from '../../core/suggest.ts';
 import { DocumentFault } from './document-fault.ts';
 import type { References, Resource } from './references.ts';
-import type { DocumentProblem, Method, OperationHead } from './types.ts';
+import type { DocumentProblem, ListedOperation, Method } from './types.ts';
 
 /** An unresolved operation and the path item that contains it. */
 export interface RawOperation {
-  readonly head: OperationHead;
+  readonly listed: ListedOperation;
   readonly operation: JsonObject;
   readonly pathItem: JsonObject;
   /** The document that contains the path item. */
@@ -36,7 +36,7 @@ interface OperationList {
 }
 
 /** Lists the operations of the document in its order, without webhooks. Malformed operations become problems. */
-export function listOperations(references: References): OperationList {
+export function collectOperations(references: References): OperationList {
   const { main } = references;
   const paths = (main.root as JsonObject).paths as JsonObject;
   const operations: RawOperation[] = [];
@@ -94,8 +94,8 @@ function operationsOf({ path, pointer, item, resource }: PathItem): OperationLis
       continue;
     }
     const extensions = { ...shared, ...extensionsOf(operation) };
-    const head = headOf({ method, path, pointer: where, extensions }, operation);
-    operations.push({ head, operation, pathItem: item, resource });
+    const listed = headOf({ method, path, pointer: where, extensions }, operation);
+    operations.push({ listed, operation, pathItem: item, resource });
   }
   for (const name of Object.keys(objectOf(item.additionalOperations))) {
     const where = appendToPointer(appendToPointer(pointer, 'additionalOperations'), name);
@@ -124,9 +124,9 @@ function malformation(item: JsonObject, operation: unknown): string | undefined 
 }
 
 function headOf(
-  known: Pick<OperationHead, 'method' | 'path' | 'pointer' | 'extensions'>,
+  known: Pick<ListedOperation, 'method' | 'path' | 'pointer' | 'extensions'>,
   operation: JsonObject,
-): OperationHead {
+): ListedOperation {
   const texts = defined({
     operationId: nonBlankText(operation.operationId),
     summary: nonBlankText(operation.summary),

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createFetchText } from '../../../src/openapi/document/read-bytes.ts';
+import { createFetchText } from '../../../src/openapi/document/read-text.ts';
 import { operationOf, readSource, readText } from '../documents.ts';
 
 const info = { title: 'Test', version: '1' };
@@ -46,7 +46,7 @@ describe('a document from a server', () => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'text/yaml' });
       response.end(gzipSync('openapi: 3.1.0\npaths:\n  /a:\n    get: {}\n'));
     });
-    expect((await readSource(origin)).heads).toHaveLength(1);
+    expect((await readSource(origin)).listedOperations).toHaveLength(1);
   });
 
   test('is requested with the URL’s user and password as a header, and messages show no secret of the URL', async () => {
@@ -99,7 +99,7 @@ describe('a document from a server', () => {
       else if (left) response.writeHead(302, { location: `/${Number(left) - 1}` }).end();
       else response.writeHead(302, { location: `${other.origin}/api.json` }).end();
     });
-    expect((await readSource(`${first.origin}/5`)).heads).toHaveLength(1);
+    expect((await readSource(`${first.origin}/5`)).listedOperations).toHaveLength(1);
     await expect(readSource(`${first.origin}/6`)).rejects.toThrow(/redirects more than 5 times/);
     const moved = await readSource(`http://user:pass@${first.host}/away`);
     expect(operationOf(moved, 'GET /a').servers).toEqual([other.origin]);

@@ -3,10 +3,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
 import { nonBlankText, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
-import { toOpenApi3 } from './dialect.ts';
+import { collectOperations, extensionsOf } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
-import { type ExternalDocuments, loadExternalDocuments } from './externals.ts';
-import { extensionsOf, listOperations } from './heads.ts';
+import { type ExternalDocuments, loadExternalDocuments } from './external-documents.ts';
 import { readOperation } from './operation.ts';
 import { parseText, TextUnparsable } from './parse-text.ts';
 import {
@@ -16,12 +15,13 @@ import {
   readStream,
   TextUnread,
   withoutCredentials,
-} from './read-bytes.ts';
+} from './read-text.ts';
 import { createReferences, createResource, type Resource } from './references.ts';
 import { SchemaStore } from './schema-store.ts';
 import { readSecuritySchemes, securityOf, undeclaredSchemes } from './security.ts';
 import { serverProblems } from './servers.ts';
-import type { ApiDocument, DocumentProblem, OperationHead } from './types.ts';
+import { toOpenApi3 } from './to-openapi3.ts';
+import type { ApiDocument, DocumentProblem, ListedOperation } from './types.ts';
 
 /** A document to read and limits on what it may refer to. */
 export interface ReadDocumentOptions {
@@ -56,7 +56,7 @@ interface SourceText {
 
 /**
  * Reads an API document: OpenAPI 3.0 to 3.2 or Swagger 2.0, JSON or YAML, at most 64 MiB. Operations are only listed;
- * `operation()` resolves a single one. Parts that cannot be served are in `problems`.
+ * `resolve()` resolves a single one. Parts that cannot be served are in `problems`.
  * @throws McpOnceError `configuration_invalid` if nothing of the document can be served.
  */
 export async function readDocument(options: ReadDocumentOptions): Promise<ApiDocument> {
@@ -71,7 +71,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   const external = await loadExternals(main, source.text, options);
   const references = createReferences(main, external.loaded, external.refused);
   const { schemes: securitySchemes, problems: schemeProblems } = readSecuritySchemes(references, documentUrl);
-  const { operations, problems: operationProblems } = listOperations(references);
+  const { operations, problems: operationProblems } = collectOperations(references);
   const requirements = [root.security, ...operations.map(({ operation }) => operation.security)];
   const problems: DocumentProblem[] = [
     ...upgraded.problems,
@@ -81,7 +81,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     ...operationProblems,
     ...undeclaredSchemes(requirements, securitySchemes),
   ];
-  const byPointer = new Map(operations.map((operation) => [operation.head.pointer, operation]));
+  const byPointer = new Map(operations.map((operation) => [operation.listed.pointer, operation]));
   const store = new SchemaStore(references, upgraded.ignoresRefSiblings);
   const context = { references, store, securitySchemes, documentUrl, parametersRead: new WeakMap() };
   const info = objectOf(root.info);
@@ -89,16 +89,16 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     source: source.name,
     title: nonBlankText(info.title) ?? 'API',
     version: String(info.version ?? ''),
-    heads: Object.freeze(operations.map(({ head }) => head)),
+    listedOperations: Object.freeze(operations.map(({ listed }) => listed)),
     problems: Object.freeze(problems),
     securitySchemes,
     extensions: extensionsOf(root),
-    operation: (head: OperationHead) => {
-      const raw = byPointer.get(head.pointer);
+    resolve: (listed: ListedOperation) => {
+      const raw = byPointer.get(listed.pointer);
       if (raw) return readOperation(context, raw);
-      throw new McpOnceError('tool_invalid', `${source.name} has no operation at ${head.pointer}.`);
+      throw new McpOnceError('tool_invalid', `${source.name} has no operation at ${listed.pointer}.`);
     },
-    securityOf: ({ pointer }: OperationHead) =>
+    securityOf: ({ pointer }: ListedOperation) =>
       securityOf([byPointer.get(pointer)?.operation.security, root.security], securitySchemes),
   });
 }

@@ -1,7 +1,7 @@
 import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
-import { binarySchema, examplesOf, isBinaryType } from './keywords.ts';
-import { isForm, isJson, isTextual, type MediaType, requestMedia } from './media.ts';
+import { isForm, isJson, isTextual, type MediaType, requestMedia } from './media-types.ts';
 import type { LocatedValue, Resource } from './references.ts';
+import { binarySchema, examplesOf, isBinaryType } from './schema-keywords.ts';
 import { isObjectType } from './schema-parts.ts';
 import { type ConvertedSchema, type SchemaStore, schemaOf } from './schema-store.ts';
 import type { ApiBody, ApiParameter, BodyEncoding } from './types.ts';

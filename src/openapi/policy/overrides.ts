@@ -4,7 +4,7 @@ import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, objectOf } from '../../core/json.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
-import type { OperationHead } from '../document/types.ts';
+import type { ListedOperation } from '../document/types.ts';
 import type { LookupRule } from './lookup.ts';
 
 /** Settings of one operation, from the configuration or from `x-mcp-once` in the document. */
@@ -64,11 +64,11 @@ const extensionSchema = z.strictObject({
  * @throws McpOnceError `tool_invalid` with the JSON pointer of the fault. The operation is then not served, since a
  * misread setting could let an effect happen twice.
  */
-export function documentOverride(head: OperationHead): OperationOverride {
-  const given = head.extensions['x-mcp-once'];
+export function documentOverride(listed: ListedOperation): OperationOverride {
+  const given = listed.extensions['x-mcp-once'];
   if (given === undefined) return {};
   const parsed = extensionSchema.safeParse(given);
-  if (!parsed.success) throw new McpOnceError('tool_invalid', problemOf(head, parsed.error));
+  if (!parsed.success) throw new McpOnceError('tool_invalid', problemOf(listed, parsed.error));
   const { window: windowMs, ...rest } = parsed.data;
   const known = Object.entries({ ...rest, windowMs }).filter(([, value]) => value !== undefined);
   return Object.freeze(Object.fromEntries(known));
@@ -86,9 +86,9 @@ export function mergeOverrides(
  * Returns the headers of `x-fern-idempotency-headers` for an operation with `x-fern-idempotent: true`, and none for any
  * other. https://buildwithfern.com/learn/sdks
  */
-export function fernHeaders(head: OperationHead, root: Readonly<Record<string, unknown>> | undefined): string[] {
-  if (head.extensions['x-fern-idempotent'] !== true) return [];
-  const given = head.extensions['x-fern-idempotency-headers'] ?? root?.['x-fern-idempotency-headers'];
+export function fernHeaders(listed: ListedOperation, root: Readonly<Record<string, unknown>> | undefined): string[] {
+  if (listed.extensions['x-fern-idempotent'] !== true) return [];
+  const given = listed.extensions['x-fern-idempotency-headers'] ?? root?.['x-fern-idempotency-headers'];
   const names = arrayOf(given).map((each) => (typeof each === 'string' ? each : headerOf(each)));
   return names.filter((name) => name !== undefined && /^[A-Za-z0-9_-]{1,100}$/.test(name)) as string[];
 }
@@ -98,8 +98,8 @@ export function fernHeaders(head: OperationHead, root: Readonly<Record<string, u
  * not count as permission: it usually covers a whole document including its POSTs, and it does not promise that a
  * second request has no second effect. https://www.speakeasy.com/docs/sdks/customize/runtime/retries
  */
-export function forbidsRetries(head: OperationHead, root: Readonly<Record<string, unknown>> | undefined): boolean {
-  const retries = head.extensions['x-speakeasy-retries'] ?? root?.['x-speakeasy-retries'];
+export function forbidsRetries(listed: ListedOperation, root: Readonly<Record<string, unknown>> | undefined): boolean {
+  const retries = listed.extensions['x-speakeasy-retries'] ?? root?.['x-speakeasy-retries'];
   return objectOf(retries).strategy === 'none';
 }
 
@@ -109,7 +109,7 @@ function headerOf(each: unknown): string | undefined {
 }
 
 /** Describes a fault by the member's name, never by its value. */
-function problemOf(head: OperationHead, error: z.ZodError): string {
+function problemOf(listed: ListedOperation, error: z.ZodError): string {
   const reasons = error.issues.slice(0, 3).flatMap((issue) => {
     const where = ['x-mcp-once', ...issue.path.map(String)].join('/');
     if (issue.code !== 'unrecognized_keys') return [`${where}: ${issue.message}`];
@@ -118,5 +118,5 @@ function problemOf(head: OperationHead, error: z.ZodError): string {
       (key) => `${where}: ${JSON.stringify(key.slice(0, 64))} is not known${suggestion(key, known)}`,
     );
   });
-  return sentence(`${head.pointer}/${reasons.join('; ')}`);
+  return sentence(`${listed.pointer}/${reasons.join('; ')}`);
 }
