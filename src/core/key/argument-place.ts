@@ -10,25 +10,25 @@ interface Known {
   readonly names: ReadonlySet<string>;
 }
 
-/** A memory only, so that a schema is read once: the same schema object always gives the same answers. */
+/** Caches what was read from each schema object. */
 const memory = new WeakMap<Schema, Known>();
 
-/** The place of the arguments as a whole. A schema object must not change after its first use. */
+/** Returns the place of the arguments as a whole. A schema object must not change after its first use. */
 export function placeOf(jsonSchema: Schema): ArgumentPlace {
   return known(jsonSchema).place;
 }
 
-/** Says which strings stay out of Unicode normalisation; undefined when the schema names none. */
+/** Returns which strings are not normalised to NFC; undefined if the schema marks none. */
 export function keepStringOf(jsonSchema: Schema): KeepString | undefined {
   return known(jsonSchema).keepString;
 }
 
-/** True when the tool's own schema, or a branch of it, has a property of this name. */
+/** Returns whether the schema, or one of its branches, declares a property with this name. */
 export function declaresProperty(jsonSchema: Schema, name: string): boolean {
   return known(jsonSchema).names.has(name);
 }
 
-/** Whether a string at `path`, counted from `place`, stays as it is: it or what it lies in is marked so. */
+/** Returns whether the string at `path`, relative to `place`, is marked as verbatim, directly or by a container. */
 export function keepsString(place: ArgumentPlace, path: readonly (string | number)[]): boolean {
   let current = place;
   for (const step of path) {

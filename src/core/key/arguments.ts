@@ -12,52 +12,51 @@ import { findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
 
 export { differingFields } from './differing-fields.ts';
 
-/** The argument by which a caller asks for a second, identical operation. It never reaches the tool. */
+/** The argument with which a caller asks for a second, identical operation. It never reaches the tool. */
 export const REPEAT_TOKEN_FIELD = 'repeat_token';
-/** Characters. */
+/** The longest accepted repeat token, in characters. */
 const REPEAT_TOKEN_CHARS_MAX = 512;
 const ISSUES_NAMED_MAX = 5;
 
 interface ArgumentIssue {
-  /** Names the field, never its value. */
+  /** Names the field. Contains no value. */
   readonly path: string;
   readonly message: string;
 }
 
-/** A tool's input as the engine knows it. `jsonSchema` must not change once a call was prepared with it. */
+/** A tool's input as the engine sees it. `jsonSchema` must not change after the first call. */
 export interface InputSchema {
   readonly jsonSchema: Record<string, unknown>;
-  /** Validates, and fills in defaults. Must answer JSON, and the same for the same value. */
+  /** Validates a value and fills in defaults. The result must be JSON, and must be the same for the same value. */
   parse(value: unknown): { ok: true; value: Record<string, unknown> } | { ok: false; issues: readonly ArgumentIssue[] };
 }
 
 export interface ValidArguments {
   readonly ok: true;
-  /** What is sent upstream and kept in the record: as the caller wrote it, validated, defaults filled in. */
+  /** The arguments to send and to store: as the caller wrote them, validated, with defaults filled in. */
   readonly arguments: Record<string, unknown>;
-  /** The same without what equals its default. For the hash alone. */
+  /** The arguments without members that equal their default. Used only for the hash. */
   readonly forHash: Record<string, unknown>;
-  /** To canonicalise `forHash` with: the strings that this tool's schema keeps out of NFC. */
+  /** Tells which strings of `forHash` are not normalised to NFC. Undefined when the schema marks none. */
   readonly keepString: KeepString | undefined;
   readonly repeatToken?: string;
 }
 
 export interface InvalidArguments {
   readonly ok: false;
-  /** A sentence without subject, such as `arguments are not valid: /lines is not a list`. */
+  /** A clause without a full stop, such as `arguments are not valid: /lines is not a list`. */
   readonly message: string;
   readonly issues: readonly ArgumentIssue[];
 }
 
 /**
- * Makes of a call's raw arguments what is sent, and what is hashed: what means the same must hash the
- * same however a model writes it, and across a deployment that adds an optional field.
+ * Prepares a call's raw arguments for sending and for hashing. Arguments with the same meaning must have the same hash,
+ * however a model writes them, and also after a deployment adds an optional field.
  *
- * Refused, never repaired: what `checkJson` refuses, and what the tool's schema does. Null is taken
- * away only where the schema says that the property is optional and not nullable, and only from
- * properties that it names.
+ * Values that `checkJson` or the tool's schema refuses are never repaired. A null is removed only from a property that
+ * the schema names and declares as optional and not nullable.
  *
- * @throws McpOnceError `tool_invalid` when `parse` answers something that is not JSON.
+ * @throws McpOnceError `tool_invalid` if `parse` returns something that is not JSON
  */
 export function prepareArguments(raw: unknown, schema: InputSchema): ValidArguments | InvalidArguments {
   const given = raw === undefined ? {} : raw;
@@ -86,7 +85,7 @@ interface Taken {
   readonly issue?: ArgumentIssue;
 }
 
-/** A tool that has a `repeat_token` of its own keeps it: then there is no way to ask for a repeat by argument. */
+/** A tool that declares its own `repeat_token` gets it as an argument, and callers cannot ask for a repeat with it. */
 function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<string, unknown>): Taken {
   if (!Object.hasOwn(given, REPEAT_TOKEN_FIELD) || declaresProperty(jsonSchema, REPEAT_TOKEN_FIELD)) {
     return { rest: given };
@@ -98,7 +97,7 @@ function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<stri
   return { rest, issue: { path: `/${REPEAT_TOKEN_FIELD}`, message } };
 }
 
-/** The value itself where there is nothing to take away. Bounded by what `findJsonFault` let through. */
+/** Returns the value itself if it contains nothing to remove. `findJsonFault` has bounded its size and depth. */
 function withoutNulls(value: unknown, place: ArgumentPlace): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item, index) => (isContainer(item) ? withoutNulls(item, place.item(index)) : item));
@@ -121,7 +120,7 @@ function withoutNulls(value: unknown, place: ArgumentPlace): unknown {
   return copy ?? value;
 }
 
-/** Works from the inside out, so that a default of a field within a default does not count either. */
+/** Works from the inside out, so that defaults inside of a default are removed too. */
 function withoutDefaults(value: unknown, place: ArgumentPlace, path: (string | number)[]): unknown {
   if (!isContainer(value)) return value;
   if (Array.isArray(value)) {
@@ -133,7 +132,7 @@ function withoutDefaults(value: unknown, place: ArgumentPlace, path: (string | n
     if (value[name] === undefined) continue;
     const rule = place.property(name);
     const member = isContainer(value[name]) ? within(value[name], rule.place, path, name) : value[name];
-    if (!isFallback(member, rule)) kept[name] = member;
+    if (!isDefault(member, rule)) kept[name] = member;
   }
   return kept;
 }
@@ -145,9 +144,9 @@ function within(value: unknown, place: ArgumentPlace, path: (string | number)[],
   return kept;
 }
 
-function isFallback(member: unknown, { defaultValue: fallback, place }: PropertyRule): boolean {
-  if (fallback === undefined) return false;
-  return sameJson(member, withoutDefaults(fallback.value, place, []), {
+function isDefault(member: unknown, { defaultValue, place }: PropertyRule): boolean {
+  if (defaultValue === undefined) return false;
+  return sameJson(member, withoutDefaults(defaultValue.value, place, []), {
     keepString: (path) => keepsString(place, path),
   });
 }
@@ -159,7 +158,7 @@ function isContainer(value: unknown): value is object {
 function notJson(path: readonly (string | number)[]): McpOnceError {
   return new McpOnceError(
     'tool_invalid',
-    `the tool's input schema makes of ${pointerOf(path)} something that is not JSON; validate there, convert in run()`,
+    `the tool's input schema converts ${pointerOf(path)} to a value that is not JSON; only validate in the schema, and convert in run()`,
   );
 }
 

@@ -1,13 +1,12 @@
-/** One host's name, in `_meta` of `tools/call`, for something that the engine may use. */
+/** The member of `_meta` in `tools/call` under which a host sends an id. */
 interface MetaName {
   readonly host: string;
   readonly name: string;
 }
 
 /**
- * The host's own id of one tool call: the same when the host itself sends the call again. To know a
- * further host, add a row. A host comes first that names the call in a key of its own; a key without
- * a name space may be anybody's, and comes last.
+ * The members with a host's id of one tool call. A host that sends a call again uses the same id. To support another host,
+ * add a row. Members with a name space come first, since any host may use a member without one.
  */
 export const CALL_ID_NAMES: readonly MetaName[] = Object.freeze([
   // Claude Code and its Agent SDK: the id of the model's tool_use block. Seen in their requests.
@@ -18,7 +17,7 @@ export const CALL_ID_NAMES: readonly MetaName[] = Object.freeze([
   { host: 'Codex', name: 'callId' },
 ]);
 
-/** The host's own id of a conversation. It enters the scope only where the configuration asks for it. */
+/** The members with a host's id of a conversation. The id is part of the scope only if the configuration says so. */
 export const CONVERSATION_ID_NAMES: readonly MetaName[] = Object.freeze([
   // VS Code: src/vs/workbench/contrib/mcp/common/mcpServer.ts, from the chat session.
   { host: 'VS Code', name: 'vscode.conversationId' },
@@ -34,15 +33,15 @@ export const CONVERSATION_ID_NAMES: readonly MetaName[] = Object.freeze([
   { host: 'Codex', name: 'threadId' },
 ]);
 
-/** Characters. What is longer is no id, and is left alone. */
+/** The longest accepted id, in characters. Longer ids are ignored. */
 const ID_CHARS_MAX = 512;
 
-/** The host's id of this tool call, or undefined when the host sends none that is usable. */
+/** Returns the host's id of a tool call; undefined if the host sends no usable id. */
 export function callIdOf(meta: unknown): string | undefined {
   return firstId(meta, CALL_ID_NAMES);
 }
 
-/** The host's id of the conversation, or undefined when the host sends none that is usable. */
+/** Returns the host's id of the conversation; undefined if the host sends no usable id. */
 export function conversationIdOf(meta: unknown): string | undefined {
   return firstId(meta, CONVERSATION_ID_NAMES);
 }

@@ -3,26 +3,27 @@ import { isPlainObject, jsonRefusal } from './check-json.ts';
 
 export { ARGUMENT_LIMITS, checkJson } from './check-json.ts';
 
-/** Says of the string at a path whether it is kept as it is, out of Unicode normalisation. */
+/** Returns whether the string at a path is left out of Unicode normalisation. */
 export type KeepString = (path: readonly (string | number)[]) => boolean;
 
 export interface CanonicalOptions {
-  /** Strings that stay as they are (paths, binary), by their path. Asked only where NFC would change one. */
+  /** Tells which strings are not normalised, such as paths and binary data. Called only for strings that NFC changes. */
   readonly keepString?: KeepString | undefined;
   /**
-   * `nfc` (the default): strings and property names in Unicode NFC, since one text can be typed in
-   * several ways. `verbatim`: pure RFC 8785, which normalises nothing (section 3.1).
+   * `nfc` normalises strings and property names to Unicode NFC, since the same text can be encoded in several ways.
+   * `verbatim` is pure RFC 8785, which normalises nothing (section 3.1).
+   * @defaultValue 'nfc'
    */
   readonly unicode?: 'nfc' | 'verbatim' | undefined;
 }
 
-/** Containers within containers, the outermost counted. It bounds the recursion here. */
+/** The deepest nesting of containers, counting the outermost. Bounds the recursion. */
 const DEPTH_MAX = 64;
-/** Printable ASCII without `"` and `\`: its JSON text is itself, and it is in NFC. */
+/** Finds characters other than printable ASCII, `"` and `\`. Text without them is its own JSON text and in NFC. */
 const NEEDS_CARE = /[^ !#-[\]-~]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** What one run carries along; the path is only there where somebody asks for it. */
+/** The state of one canonicalisation. `path` is the place of the present value. */
 interface CanonicalWalk {
   readonly nfc: boolean;
   readonly keepString: KeepString | undefined;
@@ -30,29 +31,26 @@ interface CanonicalWalk {
 }
 
 /**
- * The canonical text of a JSON value: RFC 8785 (numbers as ECMAScript writes them, -0 as 0,
- * property names sorted by UTF-16 code units, no white space), in NFC unless told otherwise.
- * Equal texts mean equal values.
+ * Returns the canonical text of a JSON value by RFC 8785: numbers as ECMAScript writes them, -0 as 0, property names
+ * sorted by UTF-16 code units, no white space. By default the text is in NFC. Equal texts mean equal values.
  *
- * It does not bound bytes and lets large integers pass, as the RFC does; for what comes from outside
- * call `checkJson` first.
+ * It does not limit the size and accepts large integers, like the RFC. Call `checkJson` first for values from outside.
  *
- * @throws McpOnceError `invalid_input`, naming the place by JSON pointer, for what is not JSON, for
- * nesting over 64 and for two property names that are one in NFC.
+ * @throws McpOnceError `invalid_input` with the JSON pointer of the place, for values that are not JSON, for nesting
+ * deeper than 64, and for two property names that are equal in NFC
  */
 export function canonicalize(value: unknown, options: CanonicalOptions = {}): string {
   return textOf(value, { nfc: options.unicode !== 'verbatim', keepString: options.keepString, path: [] });
 }
 
-/** SHA-256 of the canonical text in UTF-8, as 64 hexadecimal digits. Throws as `canonicalize` does. */
+/** Returns the SHA-256 of the canonical text in UTF-8, as 64 hexadecimal digits. Throws like `canonicalize`. */
 export function fingerprintOf(value: unknown, options: CanonicalOptions = {}): string {
   return hash('sha256', canonicalize(value, options), 'hex');
 }
 
 /**
- * The same value without the properties that are `undefined`, as `JSON.stringify` would leave them
- * out: for what a tool's own code returns (`identity`, `resource`), where an optional field that was
- * not given is `undefined`. Everything else is left for `canonicalize` to accept or refuse.
+ * Removes properties that are `undefined`, as `JSON.stringify` does. Used for values that a tool's `identity` or
+ * `resource` returns, where an absent optional field is `undefined`. `canonicalize` checks everything else.
  */
 export function withoutUndefined(value: unknown, depth = 1): unknown {
   if (depth > DEPTH_MAX) return value;
@@ -107,7 +105,7 @@ function objectText(object: Record<string, unknown>, run: CanonicalWalk): string
   return `${text}}`;
 }
 
-/** The rare case: names that NFC may change are sorted as what they become, and stay apart. */
+/** Handles the rare names that NFC may change. Sorts them in their normal form, and refuses names that become equal. */
 function normalizedObjectText(object: Record<string, unknown>, names: readonly string[], run: CanonicalWalk): string {
   const pairs = names.map((name) => ({ name, normal: name.normalize('NFC') }));
   pairs.sort((a, b) => (a.normal < b.normal ? -1 : a.normal > b.normal ? 1 : 0));
@@ -131,14 +129,14 @@ function stringText(text: string, run: CanonicalWalk): string {
   return quote(kept ? text : normal, run);
 }
 
-/** ECMAScript escapes exactly as RFC 8785 section 3.2.2.2 asks; half a pair would be escaped, and is refused. */
+/** ECMAScript escapes strings as RFC 8785 section 3.2.2.2 requires. A lone surrogate is refused. */
 function quote(text: string, run: CanonicalWalk): string {
   if (!NEEDS_CARE.test(text)) return `"${text}"`;
-  if (LONE_SURROGATE.test(text)) throw jsonRefusal('holds half a surrogate pair', run.path);
+  if (LONE_SURROGATE.test(text)) throw jsonRefusal('contains half a surrogate pair', run.path);
   return JSON.stringify(text);
 }
 
-/** True when two values have one canonical text. Values that have none are equal to nothing. */
+/** Returns whether two values have the same canonical text. A value without one is equal to nothing. */
 export function sameJson(a: unknown, b: unknown, options: CanonicalOptions = {}): boolean {
   if (a === b) return true;
   if (typeof a !== typeof b) return false;

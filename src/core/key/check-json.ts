@@ -1,16 +1,16 @@
 import { McpOnceError } from '../errors.ts';
 
-/** Bounds of what is accepted from outside. */
+/** The limits of JSON values from outside. */
 export interface JsonLimits {
-  /** Containers within containers, the outermost counted. */
+  /** The deepest nesting of containers, counting the outermost. */
   readonly depthMax: number;
-  /** Bytes of the value as JSON in UTF-8, without white space. */
+  /** The size of the value as JSON in UTF-8 without white space, in bytes. */
   readonly bytesMax: number;
 }
 
 export const ARGUMENT_LIMITS: JsonLimits = Object.freeze({ depthMax: 64, bytesMax: 1_048_576 });
 
-/** Why a value is refused, and where: a JSON pointer (RFC 6901), never the value. */
+/** The reason why a value is refused, and the JSON pointer (RFC 6901) of the place. Contains no value. */
 export interface JsonFault {
   readonly pointer: string;
   readonly reason: string;
@@ -18,7 +18,7 @@ export interface JsonFault {
 
 const POINTER_CHARS_MAX = 200;
 
-/** The path is filled from the inside out while the walk returns, so that a good value pays nothing for it. */
+/** A fault inside of the walk. Its path grows while the walk returns, so a valid value costs no path handling. */
 interface Fault {
   readonly reason: string;
   readonly path: (string | number)[];
@@ -30,22 +30,24 @@ interface Walk {
 }
 
 /**
- * Refuses what JSON cannot carry exactly, or what is too much of it: integers beyond 2^53 - 1 and
- * non-finite numbers (RFC 7493 section 2.2), lone surrogates in strings and names (section 2.1),
- * own `__proto__` properties, names that become equal in Unicode NFC, values that are not JSON,
- * nesting over `depthMax` (a cycle is that, too) and more than `bytesMax`. Nothing is repaired.
+ * Refuses values that JSON cannot represent exactly or that exceed the limits:
  *
- * The recursion ends at `depthMax` and the walk at `bytesMax`, so that hostile input can exhaust
- * neither stack nor time.
+ * - integers beyond 2^53 - 1 and non-finite numbers (RFC 7493 section 2.2)
+ * - lone surrogates in strings and names (RFC 7493 section 2.1)
+ * - own `__proto__` properties, and names that become equal in Unicode NFC
+ * - values that are not JSON
+ * - nesting deeper than `depthMax`, cycles included, and more than `bytesMax`
  *
- * @throws McpOnceError `invalid_input`, naming the place by JSON pointer, never the value.
+ * The recursion stops at `depthMax` and the walk at `bytesMax`, so hostile input exhausts neither stack nor time.
+ *
+ * @throws McpOnceError `invalid_input` with the JSON pointer of the place, without the value
  */
 export function checkJson(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): void {
   const fault = findFault(value, 1, { limits, bytes: 0 });
   if (fault !== undefined) throw jsonRefusal(fault.reason, fault.path);
 }
 
-/** As `checkJson`, but the refusal is a value. */
+/** Returns the first fault that `checkJson` would throw, or undefined. */
 export function findJsonFault(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): JsonFault | undefined {
   const fault = findFault(value, 1, { limits, bytes: 0 });
   return fault && { pointer: pointerOf(fault.path), reason: fault.reason };
@@ -56,7 +58,7 @@ export function jsonRefusal(reason: string, path: readonly (string | number)[]):
   return new McpOnceError('invalid_input', `${pointer === '' ? 'the value as a whole' : pointer} ${reason}`);
 }
 
-/** RFC 6901, at most 200 characters, and well-formed even where a name is not. */
+/** Returns a JSON pointer (RFC 6901) of at most 200 characters. It is well-formed Unicode even if a name is not. */
 export function pointerOf(path: readonly (string | number)[]): string {
   const pointer = path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
   const bounded = pointer.length > POINTER_CHARS_MAX ? `${pointer.slice(0, POINTER_CHARS_MAX)}...` : pointer;
@@ -79,7 +81,7 @@ function findFault(value: unknown, depth: number, walk: Walk): Fault | undefined
 function inScalar(value: unknown, walk: Walk): Fault | undefined {
   switch (typeof value) {
     case 'string':
-      return countString(value, walk) ? undefined : at('holds half a surrogate pair');
+      return countString(value, walk) ? undefined : at('contains half a surrogate pair');
     case 'number':
       if (!Number.isFinite(value)) return at('is not a finite number');
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
@@ -132,7 +134,7 @@ function inMembers(object: Record<string, unknown>, depth: number, walk: Walk): 
   return foreign ? sameNames(names) : undefined;
 }
 
-/** Only for objects that have a name beyond plain ASCII. */
+/** Called only for objects with a name outside of plain ASCII. */
 function sameNames(names: readonly string[]): Fault | undefined {
   const seen = new Set<string>();
   for (const name of names) {
@@ -143,7 +145,7 @@ function sameNames(names: readonly string[]): Fault | undefined {
   return undefined;
 }
 
-/** Adds the bytes of the string as JSON; false for half a surrogate pair. Stops early when over the limit. */
+/** Adds the bytes of the string as JSON. Returns false for half a surrogate pair. Stops early beyond the limit. */
 function countString(text: string, walk: Walk): boolean {
   let bytes = 2;
   if (text.length > walk.limits.bytesMax) {
@@ -166,7 +168,7 @@ function countString(text: string, walk: Walk): boolean {
   return true;
 }
 
-/** `\b \t \n \f \r` take two bytes, other control characters six (`\u001f`). */
+/** Counts two bytes for `\b \t \n \f \r` and six bytes for other control characters (`\u001f`). */
 function escapeBytes(unit: number): number {
   return unit === 0x08 || unit === 0x09 || unit === 0x0a || unit === 0x0c || unit === 0x0d ? 2 : 6;
 }

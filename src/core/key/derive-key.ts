@@ -3,16 +3,16 @@ import type { Upstream } from '../tool/types.ts';
 import { canonicalize, withoutUndefined } from './canonical-json.ts';
 
 /**
- * The format of everything that is hashed here. A change of it changes every key: whoever raises it
- * has to look for the previous format's key, too, for the length of one window.
+ * The format of all hashed values in this file. A new format changes every key, so the engine would have to look for keys
+ * of the previous format too, for the length of one window.
  */
 export const KEY_FORMAT = 1;
 
 const weekMs = 604_800_000;
-/** Characters, not bytes. The longest that providers take is 255 (Stripe). */
+/** The longest key that a provider accepts, in characters (Stripe). */
 const HOST_KEY_CHARS_MAX = 255;
 
-/** Whose operation it is. `conversation` only where the configuration asks for it. */
+/** Whose operation it is. `conversation` is present only if the configuration says so. */
 export interface Scope {
   readonly tenant: string;
   readonly subject: string;
@@ -20,10 +20,10 @@ export interface Scope {
 }
 
 export type KeySource = 'host' | 'identical' | 'latest' | 'same-call' | 'call';
-/** How repeats of a tool's calls are recognised. `off` never gets here. */
+/** How repeats of a tool's calls are recognised. Calls with `off` have no key. */
 type KeyMatch = 'identical' | 'latest' | 'same-call';
 
-/** A second or later one of several identical operations that were all meant. A repeat token leads to it. */
+/** A second or later one of several identical operations that the caller meant. A repeat token leads to it. */
 export interface LaterOccurrence {
   /** 2 for the second operation. */
   readonly occurrence: number;
@@ -36,9 +36,9 @@ export interface LaterOccurrence {
 export interface KeyParts {
   readonly scope: Scope;
   readonly upstream: Upstream;
-  /** Undefined where all tools of the upstream share the record. */
+  /** Undefined if all tools of the upstream share the record. */
   readonly tool: string | undefined;
-  /** What kind of identity it is, then the identity. No two kinds ever give one key. */
+  /** The kind of the identity, then the identity. Different kinds always give different keys. */
   readonly identity: readonly (string | null)[];
   /** Absent for the first occurrence. */
   readonly later?: LaterOccurrence | undefined;
@@ -52,16 +52,16 @@ export interface DeriveKeyInput {
   /** SHA-256 of the canonical arguments. */
   readonly fingerprint: string;
   /**
-   * JSON. `identical`: the tool's business key, or undefined when all arguments are (then the
-   * fingerprint is it). `latest`: the resource. `same-call`: not used.
+   * A JSON value. For `identical` it is the tool's business key; undefined uses the fingerprint. For `latest` it is the
+   * resource. `same-call` does not use it.
    */
   readonly identity?: unknown;
-  /** A key from the host program that `parseHostKey` let through. It decides alone. */
+  /** A key from the host program that `parseHostKey` accepted. It replaces every other identity. */
   readonly hostKey?: string | undefined;
   readonly callId?: string | undefined;
   /** A fresh random id, for a `same-call` tool whose host sends no call id. */
   readonly uniqueId: string;
-  /** The host's conversation, for telling apart call ids of two conversations. */
+  /** The host's conversation, which distinguishes the call ids of two conversations. */
   readonly conversation?: string | undefined;
   /** Used only by `identical` without a host key. Absent for the first occurrence. */
   readonly later?: LaterOccurrence | undefined;
@@ -70,19 +70,19 @@ export interface DeriveKeyInput {
 export interface DerivedKey {
   /** Names the operation in the ledger. UUIDv8. */
   readonly key: string;
-  /** To be compared under this key. With `latest` the tool is part of it, since it is not of the key. */
+  /** Compared between calls with this key. For `latest` it includes the tool, since the key does not. */
   readonly fingerprint: string;
   readonly source: KeySource;
   readonly scope: Scope;
-  /** `same-call`: what identical calls in flight have in common, whatever their call ids. Never a record's key. */
+  /** The key of a latch that identical calls in flight share, for `same-call`. It is never the key of a record. */
   readonly latchKey?: string;
 }
 
 /**
- * Turns a tool call into the key of the operation it means, once. The same input gives the same key
- * in every process and release of this format.
+ * Derives the key of the operation that a tool call means. The same input gives the same key in every process and release
+ * of this format.
  *
- * @throws McpOnceError `invalid_input` when `identity` is not JSON.
+ * @throws McpOnceError `invalid_input` if `identity` is not JSON
  */
 export function deriveKey(input: DeriveKeyInput): DerivedKey {
   const { scope, hostKey } = input;
@@ -114,7 +114,7 @@ export function deriveKey(input: DeriveKeyInput): DerivedKey {
   }
 }
 
-/** The key of an operation: UUIDv8 from format, scope, upstream, tool, identity and occurrence. */
+/** Returns the key of an operation: a UUIDv8 of format, scope, upstream, tool, identity and occurrence. */
 export function keyOf(parts: KeyParts): string {
   const { scope, upstream, tool, identity, later } = parts;
   const which = later === undefined ? null : [later.occurrence, later.after, later.generation];
@@ -122,12 +122,12 @@ export function keyOf(parts: KeyParts): string {
 }
 
 /**
- * The key that goes to the API for one attempt of one generation of an operation, or of one step of
- * it. It never repeats for another effect, and never equals a key of the ledger.
+ * Returns the key to send to the API for one attempt of one generation, or for one of its steps. It is unique to this
+ * effect and never equals a key of the ledger.
  *
- * The week in which the generation was first claimed is part of it (from `createdAt`, ms since the epoch).
- * A record that is lost soon gives the same key once more, so that the upstream still knows the
- * operation; one that was forgotten after its retention does not.
+ * It includes the week of the first claim of the generation (from `createdAt`, in ms since the epoch). If a record is lost
+ * within the week, the next call gets the same key, and the upstream still knows the operation. After the retention of a
+ * record the next call gets another key.
  */
 export function upstreamKeyOf(parts: {
   key: string;
@@ -141,10 +141,9 @@ export function upstreamKeyOf(parts: {
 }
 
 /**
- * The marker written upstream with the effect, so that it can be found there: the same for all
- * attempts of a generation. The time at which the generation was first claimed (ms since the epoch)
- * is part of it: a record that was forgotten and made anew must not find the effect of the old one.
- * 41 characters of `[a-z0-9_]`.
+ * Returns the marker that is stored upstream with the effect, so that `lookup` can find it. All attempts of a generation
+ * have the same marker. It includes the time of the first claim (ms since the epoch), so that a forgotten and newly
+ * created operation does not find the effect of the earlier one. It has 41 characters of `[a-z0-9_]`.
  */
 export function markerOf(parts: { key: string; generation: number; createdAt: number }): string {
   return `mcp_once_${uuidOf('marker', [parts.key, parts.generation, parts.createdAt]).replaceAll('-', '')}`;
@@ -155,10 +154,10 @@ export type HostKey =
   | { readonly ok: false; readonly message: string };
 
 /**
- * Checks an idempotency key that came from the host program: a string of 1 to 255 characters without
- * control characters. It is taken as it is: no trimming, no case, no normalisation.
+ * Checks an idempotency key from the host program: a string of 1 to 255 characters without control characters. The key is
+ * not trimmed or normalised, and its case is kept.
  *
- * The message says what is wrong (`the idempotency key is empty`) and never holds the key.
+ * The message states the problem (`the idempotency key is empty`) and does not contain the key.
  */
 export function parseHostKey(value: unknown): HostKey {
   if (typeof value !== 'string') return { ok: false, message: 'the idempotency key is not a string' };
@@ -167,12 +166,12 @@ export function parseHostKey(value: unknown): HostKey {
     return { ok: false, message: `the idempotency key is over ${HOST_KEY_CHARS_MAX} characters` };
   }
   if (/[\p{Cc}\p{Surrogate}]/u.test(value)) {
-    return { ok: false, message: 'the idempotency key holds a control character or half a surrogate pair' };
+    return { ok: false, message: 'the idempotency key contains a control character or half a surrogate pair' };
   }
   return { ok: true, hostKey: value };
 }
 
-/** The two keys of a resource: of the record of its `latest` writes, and of the latch of all others. */
+/** Returns the two keys of a resource: of the record of its `latest` writes, and of the latch of all other writes. */
 export function resourceKeysOf(parts: { scope: Scope; upstream: Upstream; resource: unknown }): {
   record: string;
   latch: string;
@@ -182,12 +181,12 @@ export function resourceKeysOf(parts: { scope: Scope; upstream: Upstream; resour
   return { record, latch: uuidOf('resource-latch', [...whoseAndWhere(scope, upstream), jsonText(resource)]) };
 }
 
-/** A tool's own code leaves an optional field `undefined`; its text is in NFC, as that of the arguments. */
+/** Accepts undefined members, which a tool's `identity` may return. The text is in NFC, like that of the arguments. */
 function jsonText(identity: unknown): string {
   return canonicalize(withoutUndefined(identity));
 }
 
-/** The conversation is no part of it, unless of the scope: a host sends twins from wherever it likes. */
+/** Includes the conversation only if the scope does, since a host may send identical calls from several conversations. */
 function latchKeyOf({ scope, upstream, tool, fingerprint }: DeriveKeyInput): string {
   return uuidOf('latch', [...whoseAndWhere(scope, upstream), tool, fingerprint]);
 }
@@ -212,17 +211,16 @@ function whoseAndWhere({ tenant, subject, conversation }: Scope, { origin, mode,
 type Encodable = string | number | null | readonly Encodable[];
 
 /**
- * A JSON array of strings, whole numbers and null has one text only (it is canonical by RFC 8785), so
- * that no two different lists of parts are hashed alike. The domain keeps what is derived for
- * different purposes apart.
+ * A JSON array of strings, integers and null has a single text (it is canonical by RFC 8785), so different lists of parts
+ * never have the same hash input. The domain separates values that are derived for different purposes.
  */
 function encode(domain: string, parts: readonly Encodable[]): string {
   return JSON.stringify([`mcp-once/${domain}`, KEY_FORMAT, ...parts]);
 }
 
 /**
- * UUIDv8 (RFC 9562 section 5.8): 122 bits of SHA-256, with the version and variant bits set. As with
- * any hash of 122 bits a collision is expected after some 2^61 keys.
+ * Returns a UUIDv8 (RFC 9562 section 5.8): 122 bits of SHA-256, with the version and variant bits set. A collision is
+ * expected after about 2^61 keys, as with any hash of 122 bits.
  */
 function uuidOf(domain: string, parts: readonly Encodable[]): string {
   const digest = hash('sha256', encode(domain, parts), 'hex');

@@ -12,9 +12,9 @@ interface Comparison {
 }
 
 /**
- * The fields in which two argument objects differ, as names a person reads (`lines[0].description`),
- * never their values: at most 20, in the order of the first object, then what only the second has.
- * A string that differs in its Unicode form alone does not count, unless `keepString` says so.
+ * Lists the fields in which two argument objects differ, by readable names (`lines[0].description`) and without values.
+ * Lists at most 20 fields: those of the first object in its order, then fields that only the second object has. A string
+ * that differs only in its Unicode form does not count, unless `keepString` returns true for it.
  */
 export function differingFields(
   a: Record<string, unknown>,
@@ -62,7 +62,7 @@ function memberOf(object: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** `lines[0].description`; a name that is not a plain word is quoted. At most 120 characters. */
+/** Returns a name such as `lines[0].description`, of at most 120 characters. A name that is not a plain word is quoted. */
 function nameOf(path: readonly (string | number)[]): string {
   const name = path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { LaterOccurrence } from './derive-key.ts';
 
 const TOKEN_FORMAT = 1;
-/** Of 256. Enough against guessing; a token is tried online only. */
+/** 16 of 32 bytes are enough against guessing, since a token can only be tried online. */
 const MAC_BYTES = 16;
 /** `r1.<occurrence>.<generation>.<previous key>.<mac>`, the last two as 16 bytes in base64url. */
 const TOKEN = /^r1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.([\w-]{22})\.([\w-]{22})$/;
@@ -17,7 +17,7 @@ export interface RepeatTokenInput {
   /** The key of the operation that was replayed. */
   readonly key: string;
   readonly generation: number;
-  /** Which of the identical operations that one was: 1 for the first. */
+  /** The occurrence of the replayed operation: 1 for the first. */
   readonly occurrence: number;
 }
 
@@ -26,12 +26,12 @@ export type OpenedToken =
   | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 /**
- * The proof that a caller has seen the replay of an operation and wants another one like it. It holds
- * occurrence, generation and key of the operation in clear, and an HMAC-SHA256 (RFC 2104), cut to 128
- * bits, over them and the base key: it needs no record, cannot be guessed, and is worth nothing for
- * another operation. At most 68 characters of `[A-Za-z0-9_.-]`.
+ * Makes the proof that a caller has seen the replay of an operation and wants a second one. The token contains occurrence,
+ * generation and key of the operation, and an HMAC-SHA256 (RFC 2104), cut to 128 bits, over them and the base key. It
+ * needs no record, cannot be guessed, and is not valid for another operation. It has at most 68 characters of
+ * `[A-Za-z0-9_.-]`.
  *
- * @throws RangeError for a key that is not a UUID and for counts that are not whole or too large.
+ * @throws RangeError for a key that is not a UUID, and for numbers that are not integers below 10^9
  */
 export function makeRepeatToken(input: RepeatTokenInput): string {
   const { key, generation, occurrence } = input;
@@ -43,11 +43,11 @@ export function makeRepeatToken(input: RepeatTokenInput): string {
 }
 
 /**
- * Opens a token for the call whose identity has the key `baseKey`. The occurrence is the next one
- * after the operation that the token was handed out for; the same token always gives the same one.
+ * Opens a token for the call whose identity has the key `baseKey`. The result is the occurrence after the replayed
+ * operation. The same token always gives the same occurrence.
  *
- * `malformed`: not a token of this format. `forged`: made up, altered, made with another secret or
- * for another operation; which one it is cannot be told.
+ * `malformed`: not a token of this format. `forged`: invented, altered, or made with another secret or for another
+ * operation. These cases cannot be distinguished.
  */
 export function openRepeatToken(input: {
   readonly secret: string | Uint8Array;
@@ -59,7 +59,7 @@ export function openRepeatToken(input: {
   const [, occurrenceText = '', generationText = '', packed = '', mac = ''] = match;
   const keyBytes = Buffer.from(packed, 'base64url');
   const macBytes = Buffer.from(mac, 'base64url');
-  // 22 characters hold 4 bits more than 16 bytes: only one spelling of them counts.
+  // 22 characters carry 4 bits more than 16 bytes. Only the canonical spelling is valid.
   if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
     return { ok: false, reason: 'malformed' };
   }
@@ -72,7 +72,7 @@ export function openRepeatToken(input: {
   };
 }
 
-/** A JSON array of strings and whole numbers has one text only, so no two inputs share a MAC. */
+/** A JSON array of strings and integers has a single text, so different inputs never share a MAC. */
 function macOf({ secret, baseKey, key, generation, occurrence }: RepeatTokenInput): Buffer {
   const claim = JSON.stringify(['mcp-once/repeat', TOKEN_FORMAT, baseKey, key, generation, occurrence]);
   return createHmac('sha256', secret).update(claim).digest().subarray(0, MAC_BYTES);

@@ -53,11 +53,10 @@ interface Signed {
 }
 
 /**
- * What a client sends back with its answers (MCP 2026-07-28, multi round-trip requests, server requirements
- * 4 and 5): it says in clear which question of which operation they are for, and an HMAC-SHA256 (RFC 2104)
- * over that and the call: whose, where, which tool, which arguments. So no record is needed to know the
- * question again, none can be made up, and one is worth nothing to anybody else or for another call.
- * At most 150 characters of `[A-Za-z0-9_.-]`.
+ * Makes the state that a client returns with its responses (MCP 2026-07-28, multi round-trip requests, server
+ * requirements 4 and 5). It names the question and its operation, followed by an HMAC-SHA256 (RFC 2104) over them and
+ * the call: scope, upstream, tool and arguments. No record is needed to recognise the question. A state cannot be
+ * invented, and is not valid for another caller or call. It has at most 150 characters of `[A-Za-z0-9_.-]`.
  */
 export function makeRequestState(signed: Signed & { readonly question: Question }): string {
   const { kind, key, generation, round, expiresAt } = signed.question;
@@ -68,10 +67,10 @@ export function makeRequestState(signed: Signed & { readonly question: Question 
 }
 
 /**
- * Opens what a client sent back with `call`.
+ * Opens the state that a client returned with `call`.
  *
- * `malformed`: not a state of this format. `forged`: made up, altered, made with another secret, or for
- * another caller or call; which one it is cannot be told. One that has expired was ours, for this call.
+ * `malformed`: not a state of this format. `forged`: invented, altered, or made with another secret or for another caller
+ * or call. These cases cannot be distinguished. An expired state is authentic and belongs to this call.
  */
 export function openRequestState(input: Signed & { readonly state: string; readonly nowMs: number }): OpenedState {
   const match = STATE.exec(input.state);
@@ -79,7 +78,7 @@ export function openRequestState(input: Signed & { readonly state: string; reado
   const [, kind, count, generation, round, expiresAt, packed = '', mac = ''] = match;
   const keyBytes = Buffer.from(packed, 'base64url');
   const macBytes = Buffer.from(mac, 'base64url');
-  // 22 and 43 characters hold some bits more than 16 and 32 bytes: only one spelling of them counts.
+  // 22 and 43 characters carry more bits than 16 and 32 bytes. Only the canonical spelling is valid.
   if (keyBytes.toString('base64url') !== packed || macBytes.toString('base64url') !== mac) {
     return { ok: false, reason: 'malformed' };
   }
@@ -98,7 +97,7 @@ export function openRequestState(input: Signed & { readonly state: string; reado
   return { ok: true, question, expired: input.nowMs >= question.expiresAt };
 }
 
-/** A JSON array of strings and whole numbers has one text only, so no two questions share a MAC. */
+/** A JSON array of strings and integers has a single text, so different questions never share a MAC. */
 function macOf({ secret, call, question }: Signed & { readonly question: Question }): Buffer {
   const { scope, upstream, tool, fingerprint } = call;
   const { tenant, subject, conversation = null } = scope;

@@ -1,28 +1,36 @@
+import { unescapePointerToken } from '../json.ts';
 import { sameJson } from './canonical-json.ts';
 import { isPlainObject } from './check-json.ts';
 
+/** A JSON Schema whose keywords are unchecked data. */
 export type Schema = Record<string, unknown>;
 
-/** What a schema says of null as a property. `closed`: nothing, and lets no such property in. `open`: nothing. */
+/**
+ * What a schema says about null as the value of a property.
+ *
+ * - `refuses`, `allows`: the schema declares the property.
+ * - `closed`: the schema does not declare the property, and forbids it.
+ * - `open`: the schema does not declare the property, and allows it.
+ */
 export type NullRule = 'refuses' | 'allows' | 'closed' | 'open';
 
-/** In place of a reference that cannot be followed: nothing is known of it, so everything is possible. */
+/** Replaces a reference that cannot be followed. Nothing is known about it, so it allows everything. */
 export const OPAQUE: Schema = Object.freeze({});
-/** In place of the schema `false`: no value fits. */
+/** Replaces the schema `false`, which no value satisfies. */
 const NEVER: Schema = Object.freeze({ type: Object.freeze([]) });
 
 const VERBATIM_FORMATS: ReadonlySet<unknown> = new Set(['binary', 'byte', 'path', 'uri', 'uri-reference']);
 const POINTER_STEPS_MAX = 64;
 
-/** A schema taken apart: all `facets` hold at once; of each branching one branch holds. */
+/** A flattened schema. All `facets` apply at once, and one branch of each of `branchings`. */
 export interface FlatSchema {
   readonly facets: readonly Schema[];
   readonly branchings: readonly (readonly unknown[])[];
 }
 
 /**
- * Follows what always holds (`$ref`, `allOf`) and sets apart what holds in one case or another
- * (`anyOf`, `oneOf`, `if`, `dependentSchemas`). `not` says nothing that is needed here.
+ * Follows the keywords that always apply (`$ref`, `allOf`), and separates those that apply in some cases (`anyOf`,
+ * `oneOf`, `if`, `dependentSchemas`). Ignores `not`, which says nothing about null, defaults or normalisation.
  */
 export function flatten(schemas: readonly unknown[], root: Schema): FlatSchema {
   const facets = new Set<Schema>();
@@ -45,7 +53,7 @@ export function flatten(schemas: readonly unknown[], root: Schema): FlatSchema {
   return { facets: [...facets], branchings: [...branchings.values()] };
 }
 
-/** Whether null passes this facet by itself, whatever it refers to. */
+/** Returns whether this facet itself allows null, without following references. */
 export function holdsNull(facet: Schema): boolean {
   if (!typeIncludes(facet, 'null')) return false;
   if (Array.isArray(facet.enum) && !facet.enum.includes(null)) return false;
@@ -56,7 +64,7 @@ export function holdsObject(facet: Schema): boolean {
   return typeIncludes(facet, 'object');
 }
 
-/** What this facet itself says of a property that it names. */
+/** Returns the schema of a property that this facet declares; undefined if it does not. */
 export function propertySchema(facet: Schema, name: string): unknown {
   const properties = propertiesOf(facet);
   return Object.hasOwn(properties, name) ? properties[name] : undefined;
@@ -66,7 +74,7 @@ export function propertiesOf(facet: Schema): Schema {
   return isPlainObject(facet.properties) ? facet.properties : {};
 }
 
-/** The schema of a property that is not named. Patterns are not run: they come from outside. */
+/** Returns the schema of undeclared properties. Does not run patterns, since they come from outside. */
 export function otherSchema(facet: Schema): unknown[] {
   if (facet === OPAQUE) return [OPAQUE];
   return facet.patternProperties === undefined && isPlainObject(facet.additionalProperties)
@@ -78,7 +86,7 @@ export function requires(facet: Schema, name: string): boolean {
   return Array.isArray(facet.required) && facet.required.includes(name);
 }
 
-/** `prefixItems` and `items` of 2020-12, `items` as a list and `additionalItems` of the drafts before. */
+/** Reads `prefixItems` and `items` of 2020-12, and `items` as a list and `additionalItems` of earlier drafts. */
 export function itemSchemas(facet: Schema, index: number): unknown[] {
   if (facet === OPAQUE) return [OPAQUE];
   const own = listOf(facet)[index];
@@ -96,21 +104,21 @@ function listOf({ prefixItems, items }: Schema): readonly unknown[] {
   return Array.isArray(items) ? items : [];
 }
 
-/** One branch that allows null, or that lets anything in, is enough to leave null alone. */
+/** Null stays if one branch allows null, or allows undeclared properties. */
 export function unionNullRule(branches: readonly NullRule[]): NullRule {
   if (branches.includes('allows')) return 'allows';
   if (branches.includes('open')) return 'open';
   return branches.includes('refuses') ? 'refuses' : 'closed';
 }
 
-/** The default that all these have in common. */
+/** Returns the default that all facets share; undefined if they differ. */
 export function agreedDefault(facets: readonly Schema[]): { readonly value: unknown } | undefined {
   const [first, ...others] = facets;
   if (first === undefined || others.some((other) => !sameJson(other.default, first.default))) return undefined;
   return { value: first.default };
 }
 
-/** Marked by JSON Schema (`contentEncoding`), by OpenAPI's formats, or by our own word. */
+/** Tests for `contentEncoding` of JSON Schema, formats of OpenAPI, and the keyword `x-mcp-once-verbatim`. */
 export function isVerbatim(facet: Schema): boolean {
   return (
     VERBATIM_FORMATS.has(facet.format) ||
@@ -120,7 +128,7 @@ export function isVerbatim(facet: Schema): boolean {
   );
 }
 
-/** Whether anything in the schema document is marked so, or may be. */
+/** Returns whether any part of the schema is verbatim, or may be. */
 export function mentionsVerbatim(schema: Schema): boolean {
   const seen = new Set<unknown>();
   const waiting: unknown[] = [schema];
@@ -134,7 +142,7 @@ export function mentionsVerbatim(schema: Schema): boolean {
   return false;
 }
 
-/** Refers to something that cannot be followed. */
+/** Tests for a reference that cannot be followed. */
 function isOpen(schema: Schema, root: Schema): boolean {
   if (schema.$dynamicRef !== undefined || schema.$recursiveRef !== undefined) return true;
   return typeof schema.$ref === 'string' && resolve(schema.$ref, root) === OPAQUE;
@@ -145,14 +153,14 @@ function typeIncludes(facet: Schema, type: string): boolean {
   return Array.isArray(facet.type) ? facet.type.includes(type) : facet.type === type;
 }
 
-/** Only references within the document, as JSON pointer (RFC 6901) in a fragment; others are opaque. */
+/** Follows references within the document, which are JSON pointers (RFC 6901) in a fragment. Others are opaque. */
 function resolve(reference: string, root: Schema): unknown {
   if (reference === '#') return root;
   const steps = reference.startsWith('#/') ? reference.slice(2).split('/') : [];
   if (steps.length === 0 || steps.length > POINTER_STEPS_MAX) return OPAQUE;
   let current: unknown = root;
   for (const step of steps) {
-    const name = decode(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    const name = unescapePointerToken(decode(step));
     if (typeof current !== 'object' || current === null || !Object.hasOwn(current, name)) return OPAQUE;
     current = (current as Record<string, unknown>)[name];
   }

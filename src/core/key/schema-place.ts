@@ -17,16 +17,15 @@ import {
 } from './schema-keywords.ts';
 
 /**
- * What a JSON Schema says about one place in the arguments, as far as the key needs it: may null
- * stand there, which property has which default, is a string there kept out of normalisation.
+ * What a JSON Schema says about one place in the arguments, as far as the key needs it: whether null is allowed, which
+ * default a property has, and whether a string is left out of normalisation.
  *
- * Schemas say such things in many ways. Where one cannot be read with certainty (a reference that
- * leads nowhere, a condition, an open branch) the answer is the one that changes nothing: null is
- * allowed, there is no default. Validation then judges; a hash may tell apart what means the same,
- * but never takes for the same what means something else.
+ * If a schema cannot be read with certainty (an unresolved reference, a condition, an open branch), the result is the one
+ * that changes nothing: null is allowed and there is no default. Validation still checks the value. The hash may then
+ * differ for arguments with the same meaning, but is never the same for arguments with different meanings.
  */
 export interface ArgumentPlace {
-  /** A string here is a path, an address or binary: Unicode normalisation could change its meaning. */
+  /** True for a path, an address or binary data: Unicode normalisation could change its meaning. */
   readonly verbatim: boolean;
   property(name: string): PropertyRule;
   item(index: number): ArgumentPlace;
@@ -34,51 +33,51 @@ export interface ArgumentPlace {
 
 export interface PropertyRule {
   readonly place: ArgumentPlace;
-  /** Null stands for "not given" here: the property is optional and no branch of the schema allows null. */
+  /** True if null means "absent": the property is optional and no branch of the schema allows null. */
   readonly stripNull: boolean;
-  /** Absent when the schema has no default, or not one that all its branches agree on. */
+  /** Absent if the schema has no default, or if its branches have different defaults. */
   readonly defaultValue?: { readonly value: unknown };
 }
 
 type Seen = ReadonlySet<SchemaPlace>;
 
-/** Past so many distinct places of one schema, rules are made anew each time. */
+/** How many distinct places of one schema are cached. Beyond it, places are computed each time. */
 const REMEMBERED_MAX = 5_000;
-/** Unions directly within unions; deeper ones are not read. */
+/** The deepest nesting of unions directly inside of unions that is read. */
 const UNION_DEPTH_MAX = 8;
-/** Stands for every name that the schema does not mention. */
+/** Stands for all names that the schema does not mention. */
 const OTHER = Symbol('other');
 const NONE: Seen = new Set();
 
-/** Makes each distinct place of one schema once, so that recursive schemas end. */
+/** Creates each distinct place of one schema once, so that reading a recursive schema ends. */
 export class SchemaPlaces {
   readonly root: SchemaPlace;
   readonly #schema: Schema;
-  readonly #shapes = new Map<string, SchemaPlace>();
+  readonly #places = new Map<string, SchemaPlace>();
   readonly #ids = new Map<Schema | SchemaPlace, number>();
 
   constructor(schema: Schema) {
     this.#schema = schema;
-    this.root = this.shape([schema], []);
+    this.root = this.placeWhere([schema], []);
   }
 
   get full(): boolean {
-    return this.#shapes.size >= REMEMBERED_MAX;
+    return this.#places.size >= REMEMBERED_MAX;
   }
 
-  /** The place where all of `schemas` hold, and of each of `unions` one. */
-  shape(schemas: readonly unknown[], unions: readonly (readonly SchemaPlace[])[]): SchemaPlace {
+  /** Returns the place where all of `schemas` apply, and one branch of each of `unions`. */
+  placeWhere(schemas: readonly unknown[], unions: readonly (readonly SchemaPlace[])[]): SchemaPlace {
     const flat = flatten(schemas, this.#schema);
     const parts = [this.#idsOf(flat.facets), ...unions.map((union) => this.#idsOf(union)).sort()];
     const id = parts.join('|');
-    const known = this.#shapes.get(id);
+    const known = this.#places.get(id);
     if (known !== undefined) return known;
-    const shape = new SchemaPlace(this, flat.facets, flat.branchings, unions);
-    if (!this.full) this.#shapes.set(id, shape);
-    return shape;
+    const place = new SchemaPlace(this, flat.facets, flat.branchings, unions);
+    if (!this.full) this.#places.set(id, place);
+    return place;
   }
 
-  /** Not a number once there are too many: then nothing that is remembered fits, and nothing is added. */
+  /** Returns NaN for a new part once the cache is full, so that no cached place matches. */
   #idOf(part: Schema | SchemaPlace): number {
     const id = this.#ids.get(part) ?? (this.full ? Number.NaN : this.#ids.size);
     if (!this.full) this.#ids.set(part, id);
@@ -91,10 +90,10 @@ export class SchemaPlaces {
   }
 }
 
-/** A place: `facets` all hold; of each union one branch holds. */
+/** A place where all `facets` apply, and one branch of each union. */
 class SchemaPlace implements ArgumentPlace {
   readonly facets: readonly Schema[];
-  readonly #registry: SchemaPlaces;
+  readonly #schemaPlaces: SchemaPlaces;
   readonly #branchings: readonly (readonly unknown[])[];
   readonly #given: readonly (readonly SchemaPlace[])[];
   #unions: readonly (readonly SchemaPlace[])[] | undefined;
@@ -105,21 +104,21 @@ class SchemaPlace implements ArgumentPlace {
   readonly #items = new Map<number, SchemaPlace>();
 
   constructor(
-    registry: SchemaPlaces,
+    schemaPlaces: SchemaPlaces,
     facets: readonly Schema[],
     branchings: readonly (readonly unknown[])[],
     given: readonly (readonly SchemaPlace[])[],
   ) {
-    this.#registry = registry;
+    this.#schemaPlaces = schemaPlaces;
     this.facets = facets;
     this.#branchings = branchings;
     this.#given = given;
   }
 
-  /** Made when first asked for: a branch may lead back to its own schema. */
+  /** Computed on first use, since a branch may refer back to its own schema. */
   get unions(): readonly (readonly SchemaPlace[])[] {
     this.#unions ??= [
-      ...this.#branchings.map((branches) => branches.map((branch) => this.#registry.shape([branch], []))),
+      ...this.#branchings.map((branches) => branches.map((branch) => this.#schemaPlaces.placeWhere([branch], []))),
       ...this.#given,
     ];
     return this.#unions;
@@ -130,43 +129,43 @@ class SchemaPlace implements ArgumentPlace {
     return this.#verbatim;
   }
 
-  /** The names of all properties that the schema, or a branch of it, mentions here. */
+  /** The names of all properties that the schema, or one of its branches, mentions here. */
   get named(): ReadonlySet<string> {
     this.#named ??= new Set(this.names(NONE));
     return this.#named;
   }
 
   property(name: string): PropertyRule {
-    // One rule serves all names that the schema does not mention: a caller may send very many.
+    // All names that the schema does not mention share one rule, since a caller may send very many.
     const known = this.named.has(name) ? name : OTHER;
     let rule = this.#rules.get(known);
     if (rule === undefined) {
       rule = this.#ruleOf(name);
-      if (!this.#registry.full) this.#rules.set(known, rule);
+      if (!this.#schemaPlaces.full) this.#rules.set(known, rule);
     }
     return rule;
   }
 
   #ruleOf(name: string): PropertyRule {
-    const fallback = this.fallback(name, NONE);
-    const required = fallback === undefined && this.facets.some((facet) => requires(facet, name));
+    const defaultValue = this.defaultValue(name, NONE);
+    const required = defaultValue === undefined && this.facets.some((facet) => requires(facet, name));
     return {
       place: this.child(name, NONE),
-      stripNull: !required && this.verdict(name, NONE) === 'refuses',
-      ...(fallback && { defaultValue: fallback }),
+      stripNull: !required && this.nullRule(name, NONE) === 'refuses',
+      ...(defaultValue && { defaultValue }),
     };
   }
 
   item(index: number): SchemaPlace {
     this.#positions ??= this.positions(NONE);
-    // Past the positions that the schema tells apart all items are alike: a caller may send very many.
+    // All items after the positions that the schema distinguishes share one place, since a caller may send very many.
     const position = Math.min(index, this.#positions);
-    let shape = this.#items.get(position);
-    if (shape === undefined) {
-      shape = this.itemAt(position, NONE);
-      if (!this.#registry.full) this.#items.set(position, shape);
+    let place = this.#items.get(position);
+    if (place === undefined) {
+      place = this.itemAt(position, NONE);
+      if (!this.#schemaPlaces.full) this.#items.set(position, place);
     }
-    return shape;
+    return place;
   }
 
   itemAt(index: number, seen: Seen): SchemaPlace {
@@ -177,7 +176,7 @@ class SchemaPlace implements ArgumentPlace {
     );
   }
 
-  /** How many first items of a list have a schema of their own, in any branch. */
+  /** Returns how many first items of a list have their own schema, in any branch. */
   positions(seen: Seen): number {
     if (this.#isKnownBy(seen)) return 0;
     const now = new Set([...seen, this]);
@@ -206,25 +205,25 @@ class SchemaPlace implements ArgumentPlace {
     return this.facets.some(isVerbatim) || branches();
   }
 
-  /** All facets and unions hold together, so one that refuses is enough. */
-  verdict(name: string, seen: Seen): NullRule {
+  /** All facets and unions apply at once, so one that refuses null is enough. */
+  nullRule(name: string, seen: Seen): NullRule {
     if (this.#isKnownBy(seen)) return 'allows';
     const now = new Set([...seen, this]);
-    const verdicts = this.facets.map((facet) => this.#facetVerdict(facet, name));
-    for (const union of this.unions) verdicts.push(unionNullRule(union.map((branch) => branch.verdict(name, now))));
-    for (const verdict of ['refuses', 'allows', 'closed'] as const) if (verdicts.includes(verdict)) return verdict;
+    const rules = this.facets.map((facet) => this.#facetNullRule(facet, name));
+    for (const union of this.unions) rules.push(unionNullRule(union.map((branch) => branch.nullRule(name, now))));
+    for (const rule of ['refuses', 'allows', 'closed'] as const) if (rules.includes(rule)) return rule;
     return 'open';
   }
 
-  fallback(name: string, seen: Seen): { readonly value: unknown } | undefined {
+  defaultValue(name: string, seen: Seen): { readonly value: unknown } | undefined {
     if (this.#isKnownBy(seen)) return undefined;
     const schemas = this.facets.flatMap((facet) => propertySchema(facet, name) ?? []);
-    const own = this.#registry.shape(schemas, []).facets.filter((facet) => Object.hasOwn(facet, 'default'));
+    const own = this.#schemaPlaces.placeWhere(schemas, []).facets.filter((facet) => Object.hasOwn(facet, 'default'));
     if (own.length > 0) return agreedDefault(own);
     const now = new Set([...seen, this]);
     for (const union of this.unions) {
-      const branches = union.filter((branch) => branch.verdict(name, NONE) !== 'closed');
-      const found = branches.flatMap((branch) => branch.fallback(name, now) ?? []);
+      const branches = union.filter((branch) => branch.nullRule(name, NONE) !== 'closed');
+      const found = branches.flatMap((branch) => branch.defaultValue(name, now) ?? []);
       if (found.length > 0 && found.length === branches.length)
         return agreedDefault(found.map(({ value }) => ({ default: value })));
     }
@@ -235,11 +234,11 @@ class SchemaPlace implements ArgumentPlace {
     const now = new Set([...seen, this]);
     return this.#below(
       this.facets.flatMap((facet) => propertySchema(facet, name) ?? otherSchema(facet)),
-      (branch) => branch.#step(now, () => (branch.verdict(name, NONE) === 'closed' ? [] : branch.child(name, now))),
+      (branch) => branch.#step(now, () => (branch.nullRule(name, NONE) === 'closed' ? [] : branch.child(name, now))),
     );
   }
 
-  /** One step down: through each facet, and for each union through the branches that go there. */
+  /** Returns the place one step down, through all facets and the matching branches of each union. */
   #below(schemas: readonly unknown[], step: (branch: SchemaPlace) => readonly SchemaPlace[]): SchemaPlace {
     const certain = [...schemas];
     const unions: SchemaPlace[][] = [];
@@ -252,32 +251,33 @@ class SchemaPlace implements ArgumentPlace {
         unions.push(...only.#given.map((given) => [...given]));
       }
     }
-    return this.#registry.shape(certain, unions);
+    return this.#schemaPlaces.placeWhere(certain, unions);
   }
 
-  /** Where a branch leads: nowhere new when the way came through it before, anywhere when it is not read. */
+  /** Returns where a branch leads: to nothing new if the path came through it before, to anything if it is not read. */
   #step(seen: Seen, below: () => SchemaPlace | readonly []): readonly SchemaPlace[] {
     if (seen.has(this)) return [];
-    if (this.#isKnownBy(seen)) return [this.#registry.shape([OPAQUE], [])];
-    const shape = below();
-    return shape instanceof SchemaPlace ? shape.#alternatives() : [];
+    if (this.#isKnownBy(seen)) return [this.#schemaPlaces.placeWhere([OPAQUE], [])];
+    const place = below();
+    return place instanceof SchemaPlace ? place.#alternatives() : [];
   }
 
-  /** A place that is nothing but one union stands for its branches; else the set of places would not end. */
+  /** A place that consists of one union stands for its branches. Otherwise the set of places would be infinite. */
   #alternatives(): readonly SchemaPlace[] {
     const [only] = this.#given;
     return only !== undefined && this.facets.length === 0 && this.#given.length === 1 ? only : [this];
   }
 
-  /** True where the way here came through this place before (a schema that refers to itself), or is too long. */
+  /** True if the path came through this place before (a schema that refers to itself), or is too long. */
   #isKnownBy(seen: Seen): boolean {
     return seen.has(this) || seen.size > UNION_DEPTH_MAX;
   }
 
-  #facetVerdict(facet: Schema, name: string): NullRule {
+  #facetNullRule(facet: Schema, name: string): NullRule {
     if (facet === OPAQUE) return 'allows';
     const schema = propertySchema(facet, name);
-    if (schema !== undefined) return this.#registry.shape([schema], []).allowsNull(NONE) ? 'allows' : 'refuses';
+    if (schema !== undefined)
+      return this.#schemaPlaces.placeWhere([schema], []).allowsNull(NONE) ? 'allows' : 'refuses';
     if (!holdsObject(facet)) return 'closed';
     return facet.additionalProperties === false && facet.patternProperties === undefined ? 'closed' : 'open';
   }

@@ -21,7 +21,7 @@ const invoice = z.strictObject({
 const order = { customer: { name: 'Ada' }, lines: [{ description: 'Work', amount: 500 }] };
 
 describe('prepareArguments', () => {
-  it('sends what came, with defaults filled in, and hashes it without them', () => {
+  it('sends the given arguments with defaults filled in, and hashes them without defaults', () => {
     const prepared = valid(order, fromZod(invoice));
     expect(prepared.arguments).toEqual({
       customer: { name: 'Ada' },
@@ -86,7 +86,7 @@ describe('prepareArguments', () => {
     expect(hashOf({ ...order, options: { footer: 'x' } }, fromZod(grown))).not.toBe(before);
   });
 
-  it('takes no arguments for an empty object', () => {
+  it('treats absent arguments as an empty object', () => {
     expect(valid(undefined, fromZod(z.strictObject({ a: z.string().optional() })))).toMatchObject({
       arguments: {},
       forHash: {},
@@ -118,7 +118,7 @@ describe('prepareArguments', () => {
     expect(refused.ok === false && refused.issues.length).toBeGreaterThan(0);
   });
 
-  it('names at most five of the issues in the sentence, and all in the list', () => {
+  it('names at most five issues in the message, and all in the list', () => {
     const many = {
       lines: Array.from({ length: 8 }, () => ({ description: 'x', amount: 'x' })),
       customer: { name: 'x' },
@@ -128,7 +128,7 @@ describe('prepareArguments', () => {
     expect(refused.ok === false && refused.issues).toHaveLength(8);
   });
 
-  it('says so when a schema makes something of the arguments that is not JSON', () => {
+  it('throws when a schema converts the arguments to something that is not JSON', () => {
     const dated = z.strictObject({ at: z.array(z.string().transform((text) => new Date(text))) });
     const schema: InputSchema = {
       ...fromZod(z.strictObject({ at: z.array(z.string()) })),
@@ -139,12 +139,12 @@ describe('prepareArguments', () => {
     );
   });
 
-  it('leaves out of the hash what a schema answers as undefined', () => {
+  it('leaves members that a schema sets to undefined out of the hash', () => {
     const schema = z.strictObject({ a: z.string().optional() }).transform((value) => ({ a: value.a }));
     expect(valid({}, fromZod(schema)).forHash).toEqual({});
   });
 
-  it('hashes a permutation the same, always', () => {
+  it('hashes every permutation of members the same', () => {
     const schema = fromZod(z.looseObject({}));
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (raw) => {
@@ -158,7 +158,7 @@ describe('prepareArguments', () => {
 });
 
 describe('the repeat token', () => {
-  it('is taken off before validation and handed over', () => {
+  it('is removed before validation and returned', () => {
     const raw = { ...order, [REPEAT_TOKEN_FIELD]: 'r1.1.1.x.y' };
     const prepared = valid(raw, fromZod(invoice));
     expect(prepared.repeatToken).toBe('r1.1.1.x.y');
@@ -172,7 +172,7 @@ describe('the repeat token', () => {
       'in a branch',
       { anyOf: [{ type: 'object' }, { $ref: '#/$defs/A' }], $defs: { A: { properties: { repeat_token: {} } } } },
     ],
-  ])("is the tool's own where its schema declares it %s", (_what, jsonSchema) => {
+  ])('is an argument of the tool when its schema declares it %s', (_what, jsonSchema) => {
     const prepared = valid({ repeat_token: 7 }, anything(jsonSchema));
     expect(prepared).toMatchObject({ arguments: { repeat_token: 7 }, forHash: { repeat_token: 7 } });
     expect(prepared.repeatToken).toBeUndefined();
@@ -205,7 +205,7 @@ describe('null', () => {
       object({ a: text }, { anyOf: [{ required: ['a'] }, { required: ['b'] }] }),
     ],
     ['the schema false', object({ a: false })],
-  ])('is taken off: %s', (_what, jsonSchema) => {
+  ])('is removed: %s', (_what, jsonSchema) => {
     expect(valid({ a: null }, anything(jsonSchema)).arguments).toEqual({});
   });
 
@@ -231,11 +231,11 @@ describe('null', () => {
     ['a dynamic reference', object({ a: { $dynamicRef: '#a' } })],
     ['a reference to itself', object({ a: { $ref: '#/properties/a' } })],
     ['alternatives of itself', object({ a: { anyOf: [text, { $ref: '#/properties/a' }] } })],
-  ])('is left alone: %s', (_what, jsonSchema) => {
+  ])('is kept: %s', (_what, jsonSchema) => {
     expect(valid({ a: null }, anything(jsonSchema)).arguments).toEqual({ a: null });
   });
 
-  it('is taken off within objects, lists, tuples, maps and references to the schema itself', () => {
+  it('is removed inside of objects, lists, tuples, maps and references to the schema itself', () => {
     const tree = {
       type: 'object',
       properties: {
@@ -269,7 +269,7 @@ describe('null', () => {
     expect(raw).toEqual(before);
   });
 
-  it('ends for schemas that refer to themselves in alternatives', () => {
+  it('is handled in bounded time by schemas that refer to themselves in alternatives', () => {
     const knot = {
       anyOf: [{ $ref: '#' }, { $ref: '#/$defs/b' }, { $ref: '#/$defs/a' }],
       $defs: {
@@ -283,7 +283,7 @@ describe('null', () => {
     expect(fingerprintOf(prepared.forHash, { keepString: prepared.keepString })).toHaveLength(64);
   });
 
-  it('is left alone in alternatives within more alternatives than are read', () => {
+  it('is kept in alternatives that are nested too deep to be read', () => {
     const buried = (leaf: object, depth: number): Record<string, unknown> =>
       depth === 0 ? { ...leaf } : { anyOf: [buried(leaf, depth - 1), { type: 'integer' }] };
     const leaf = object({ a: { ...text, default: 'd' }, b: object({ c: text }), l: { items: object({ c: text }) } });
@@ -296,7 +296,7 @@ describe('null', () => {
     expect(valid({}, anything(path)).keepString?.(['a'])).toBe(true);
   });
 
-  it('is left alone below a reference that leads nowhere, and strings there are kept', () => {
+  it('is kept below an unresolved reference, where strings are not normalised', () => {
     const jsonSchema = object({ a: { $ref: 'https://example.com/a', properties: { b: text } } });
     const { arguments: sent, keepString } = valid({ a: { c: null, d: [{ c: null }] } }, anything(jsonSchema));
     expect(sent).toEqual({ a: { c: null, d: [{ c: null }] } });
@@ -305,7 +305,7 @@ describe('null', () => {
     expect(keepString?.(['z'])).toBe(false);
   });
 
-  it('stays right past what is remembered of a schema', () => {
+  it('is handled correctly beyond the cached places of a schema', () => {
     const names = Array.from({ length: 6_000 }, (_, index) => `p${index}`);
     const wide = object(Object.fromEntries(names.map((name) => [name, object({ x: { ...text, default: 'd' } })])));
     const raw = Object.fromEntries(names.map((name) => [name, { x: null }]));
@@ -343,7 +343,7 @@ describe('defaults', () => {
     expect(valid({ a }, anything({ type: 'object', properties })).forHash).toEqual(forHash);
   });
 
-  it('are dropped where all branches that let the property in agree on them', () => {
+  it('are dropped when all branches that allow the property agree', () => {
     const branch = (value: unknown, more: object = {}) => ({
       type: 'object',
       properties: { a: { default: value } },
@@ -366,7 +366,7 @@ describe('defaults', () => {
   });
 });
 
-describe('strings that are kept out of normalisation', () => {
+describe('strings that are not normalised', () => {
   const nfd = 'cafe\u0301';
   const nfc = 'caf\u00e9';
   const same = (property: object) => {
@@ -385,18 +385,18 @@ describe('strings that are kept out of normalisation', () => {
     [{ anyOf: [{ format: 'path' }, { type: 'null' }] }],
     [{ $ref: 'https://example.com/unknown' }],
     [{ $dynamicRef: '#unknown' }],
-  ])('%j', (property) => {
+  ])('are those of a property with %j', (property) => {
     expect(same({ type: 'string', ...property })).toBe(false);
   });
 
-  it('others are not', () => {
+  it('are not those without a mark', () => {
     expect(same({ type: 'string' })).toBe(true);
     expect(same({ type: 'string', format: 'email' })).toBe(true);
     expect(same({ type: 'string', 'x-mcp-once-verbatim': false })).toBe(true);
     expect(valid({}, anything({ type: 'object' })).keepString).toBeUndefined();
   });
 
-  it('lie anywhere, and under a mark that holds for all within', () => {
+  it('are found at any depth, and below a marked container', () => {
     const jsonSchema = {
       type: 'object',
       properties: {
@@ -413,7 +413,7 @@ describe('strings that are kept out of normalisation', () => {
 });
 
 describe('differingFields', () => {
-  it('names what differs, never values', () => {
+  it('names differing fields without their values', () => {
     const a = {
       memo: 'one',
       lines: [{ description: 'x', amount: 1 }, { amount: 2 }],
@@ -430,19 +430,19 @@ describe('differingFields', () => {
     expect(differingFields(a, structuredClone(a))).toEqual([]);
   });
 
-  it('tells a list from an object, null from absent, and a name from an inherited one', () => {
+  it('distinguishes a list from an object, null from absent, and an own name from an inherited one', () => {
     expect(differingFields({ a: [], b: null, c: '1' }, { a: {}, c: 1 })).toEqual(['a', 'b', 'c']);
     expect(differingFields({ toString: 1 }, {})).toEqual(['toString']);
   });
 
-  it('does not name what differs in Unicode form alone, unless it is kept', () => {
+  it('ignores differences in Unicode form, unless the string is kept', () => {
     const a = { name: 'cafe\u0301', path: 'cafe\u0301' };
     const b = { name: 'caf\u00e9', path: 'caf\u00e9' };
     expect(differingFields(a, b)).toEqual([]);
     expect(differingFields(a, b, (path) => path[0] === 'path')).toEqual(['path']);
   });
 
-  it('names at most 20, in bounded length, however deep', () => {
+  it('names at most 20 fields in bounded length, at any depth', () => {
     const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`f${index}`, index]));
     expect(differingFields(many, {})).toHaveLength(20);
     expect(differingFields({ list: Array(50).fill(1) }, { list: Array(50).fill(2) })).toHaveLength(20);
@@ -473,7 +473,7 @@ function hashOf(raw: unknown, schema: InputSchema): string {
   return fingerprintOf(prepared.forHash, { keepString: prepared.keepString });
 }
 
-/** Lets everything through, so that a test sees what the JSON Schema alone does. */
+/** Accepts everything, so that a test sees the effect of the JSON Schema alone. */
 function anything(jsonSchema: Record<string, unknown>): InputSchema {
   return { jsonSchema, parse: (value) => ({ ok: true, value: value as Record<string, unknown> }) };
 }

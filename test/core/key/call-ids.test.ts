@@ -13,12 +13,12 @@ const readers = [
 ];
 
 describe.each(readers)('$what', ({ read, names, first, last }) => {
-  it.each(names)('knows $host by $name', ({ name }) => {
+  it.each(names)('reads the id of $host from $name', ({ name }) => {
     expect(read({ progressToken: 7, [name]: 'id_1' })).toBe('id_1');
     expect(read({ [name]: 'x'.repeat(512) })).toHaveLength(512);
   });
 
-  it('prefers a name of its own to one that anybody may use, and the next usable one to none', () => {
+  it('prefers a member with a name space, and falls back to the next usable one', () => {
     expect(read({ [last]: 'b', [first]: 'a' })).toBe('a');
     expect(read({ [last]: 'b', [first]: '' })).toBe('b');
   });
@@ -33,12 +33,12 @@ describe.each(readers)('$what', ({ read, names, first, last }) => {
     ['a number', { [first]: 5 }],
     ['an object', { [first]: { id: 'x' } }],
     ['an inherited id', Object.create({ [first]: 'x' })],
-  ])('answers undefined for %s', (_what, meta) => {
+  ])('returns undefined for %s', (_what, meta) => {
     expect(read(meta)).toBeUndefined();
   });
 });
 
-it('does not take a call id for a conversation, nor the other way round', () => {
+it('keeps call ids and conversation ids apart', () => {
   const names = [...CALL_ID_NAMES, ...CONVERSATION_ID_NAMES].map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
 });

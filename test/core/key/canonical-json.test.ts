@@ -27,7 +27,7 @@ describe('RFC 8785', () => {
     if (values !== undefined) expect([...text.matchAll(/:"([^"]*)"/g)].map(([, value]) => value)).toEqual(values);
   });
 
-  it('is the same whatever order the names came in', () => {
+  it('gives the same text for every order of names', () => {
     fc.assert(
       fc.property(json(), (value) => {
         expect(canonicalize(reordered(value))).toBe(canonicalize(value));
@@ -35,7 +35,7 @@ describe('RFC 8785', () => {
     );
   });
 
-  it('loses nothing, so that different JSON never has one text', () => {
+  it('gives different JSON different texts', () => {
     fc.assert(
       fc.property(json(), (value) => {
         const text = canonicalize(value, verbatim);
@@ -51,7 +51,7 @@ describe('RFC 8785', () => {
     );
   });
 
-  it('is stable: the text of the text is the text, in NFC, too', () => {
+  it('gives a text whose own canonical text is the same, also in NFC', () => {
     fc.assert(
       fc.property(json(), (value) => {
         const text = canonicalize(value);
@@ -78,24 +78,24 @@ describe('Unicode', () => {
   const composed = 'caf\u00e9';
   const decomposed = 'cafe\u0301';
 
-  it('takes two spellings of one text for the same, in strings and in names', () => {
+  it('treats two encodings of one text as equal, in strings and names', () => {
     expect(canonicalize({ [decomposed]: decomposed })).toBe(canonicalize({ [composed]: composed }));
     expect(canonicalize(decomposed, verbatim)).not.toBe(canonicalize(composed, verbatim));
   });
 
-  it('sorts names as what they become', () => {
+  it('sorts names by their normal form', () => {
     // U+FB33 becomes U+05D3 U+05BC, which sorts before the euro sign.
     expect(canonicalize({ '\u20ac': 1, '\ufb33': 2 })).toBe('{"\u05d3\u05bc":2,"\u20ac":1}');
     expect(canonicalize({ '\u20ac': 1, '\ufb33': 2 }, verbatim)).toBe('{"\u20ac":1,"\ufb33":2}');
   });
 
-  it('refuses two names that become one', () => {
+  it('refuses two names that become equal', () => {
     const both = { within: [{ [composed]: 1, [decomposed]: 2 }] };
     expect(() => canonicalize(both)).toThrow(/^\/within\/0\/cafe?.* is the same property name as another one/);
     expect(() => canonicalize(both, verbatim)).not.toThrow();
   });
 
-  it('keeps a string as it is where asked, and asks for no other', () => {
+  it('keeps a string unchanged where keepString says so, and asks only about strings that NFC changes', () => {
     const asked: (string | number)[][] = [];
     const keepString = (path: readonly (string | number)[]) => {
       asked.push([...path]);
@@ -107,7 +107,7 @@ describe('Unicode', () => {
   });
 });
 
-describe('what has no canonical text', () => {
+describe('a value without a canonical text', () => {
   it.each([
     ['undefined', { a: undefined }, '/a is undefined'],
     ['a function', [() => 1], '/0 is function'],
@@ -116,10 +116,10 @@ describe('what has no canonical text', () => {
     ['a date', { at: new Date(0) }, '/at is not a plain JSON object'],
     ['a map', new Map(), 'the value as a whole is not a plain JSON object'],
     ['NaN', [Number.NaN], '/0 is not a finite number'],
-    ['half a pair', { a: 'x\ud800' }, '/a holds half a surrogate pair'],
-    ['half a pair in a name', { '\udc00': 1 }, '/\ufffd holds half a surrogate pair'],
-    ['half a pair that is kept', ['\ud800'], '/0 holds half a surrogate pair'],
-  ])('refuses %s and says where', (_what, value, message) => {
+    ['half a pair', { a: 'x\ud800' }, '/a contains half a surrogate pair'],
+    ['half a pair in a name', { '\udc00': 1 }, '/\ufffd contains half a surrogate pair'],
+    ['half a pair that is kept', ['\ud800'], '/0 contains half a surrogate pair'],
+  ])('is refused with its place: %s', (_what, value, message) => {
     const attempt = () => canonicalize(value);
     expect(attempt).toThrow(McpOnceError);
     expect(attempt).toThrow(message);
@@ -127,7 +127,7 @@ describe('what has no canonical text', () => {
     expect(sameJson(value, {})).toBe(false);
   });
 
-  it('refuses cycles and deep nesting without exhausting the stack', () => {
+  it('is refused without exhausting the stack: cycles and deep nesting', () => {
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
     expect(() => canonicalize(cycle)).toThrow('is nested deeper than 64');
@@ -146,7 +146,7 @@ describe('fingerprintOf', () => {
 });
 
 describe('withoutUndefined', () => {
-  it('leaves out what JSON would leave out, and nothing else', () => {
+  it('removes only what JSON leaves out', () => {
     expect(withoutUndefined({ a: undefined, b: [{ c: undefined, d: null }], e: 0 })).toEqual({
       b: [{ d: null }],
       e: 0,
@@ -163,7 +163,7 @@ function json(): fc.Arbitrary<fc.JsonValue> {
     .filter((value) => !JSON.stringify(value).includes('"__proto__"') && hasCanonicalText(value));
 }
 
-/** Two names of an object may be one in NFC, by chance. */
+/** Random names of one object may become equal in NFC. */
 function hasCanonicalText(value: unknown): boolean {
   return sameJson(value, structuredClone(value));
 }

@@ -25,9 +25,9 @@ describe('checkJson', () => {
     ['an integer in exponents', 1e30, 'the value as a whole is an integer beyond'],
     ['NaN', { a: Number.NaN }, '/a is not a finite number'],
     ['infinity', [Number.NEGATIVE_INFINITY], '/0 is not a finite number'],
-    ['a high surrogate alone', { a: 'x\ud800y' }, '/a holds half a surrogate pair'],
-    ['a low surrogate alone', { a: '\udc00' }, '/a holds half a surrogate pair'],
-    ['a high surrogate at the end', ['\ud83d'], '/0 holds half a surrogate pair'],
+    ['a high surrogate alone', { a: 'x\ud800y' }, '/a contains half a surrogate pair'],
+    ['a low surrogate alone', { a: '\udc00' }, '/a contains half a surrogate pair'],
+    ['a high surrogate at the end', ['\ud83d'], '/0 contains half a surrogate pair'],
     ['half a pair in a name', { '\ud800': 1 }, '/\ufffd is a property name with half a surrogate pair'],
     [
       'an own __proto__',
@@ -44,23 +44,23 @@ describe('checkJson', () => {
     ['a boxed string', [new String('x')], '/0 is not a plain JSON object'],
     ['bytes', { a: new Uint8Array(2) }, '/a is not a plain JSON object'],
     ['names that are one in NFC', { 'e\u0301': 1, '\u00e9': 2 }, 'is the same property name as another one'],
-  ])('refuses %s, and says where', (_what, value, message) => {
+  ])('refuses %s and names the place', (_what, value, message) => {
     expect(() => checkJson(value)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
     expect(() => checkJson(value)).toThrow(message);
   });
 
-  it('refuses a cycle as nesting', () => {
+  it('refuses a cycle because of its nesting', () => {
     const cycle: Record<string, unknown> = {};
     cycle.list = [cycle];
     expect(() => checkJson(cycle)).toThrow('is nested deeper than 64');
   });
 
-  it('does not overflow the stack, however deep', () => {
+  it('does not overflow the stack at any depth', () => {
     expect(() => checkJson(nested(1_000_000))).toThrow('is nested deeper than 64');
     expect(() => checkJson(JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`))).toThrow('is nested deeper than 64');
   });
 
-  it('accepts 1 MiB to the byte, and not a byte more', () => {
+  it('accepts exactly 1 MiB, and refuses one byte more', () => {
     const overhead = '{"a":""}'.length;
     expect(() => checkJson({ a: 'x'.repeat(1_048_576 - overhead) })).not.toThrow();
     expect(() => checkJson({ a: 'x'.repeat(1_048_576 - overhead + 1) })).toThrow(
@@ -71,7 +71,7 @@ describe('checkJson', () => {
     expect(() => checkJson({ ['é'.repeat(600_000)]: 1 })).toThrow('over the limit');
   });
 
-  it('counts as many bytes as the JSON has in UTF-8', () => {
+  it('counts the bytes of the JSON in UTF-8', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
         const bytes = Buffer.byteLength(JSON.stringify(value));
@@ -86,13 +86,13 @@ describe('checkJson', () => {
     expect(findJsonFault(control, { depthMax: 64, bytesMax: bytes - 1 })).toBeDefined();
   });
 
-  it('ends soon for a small value that is large when written out', () => {
+  it('stops early for a small value whose JSON is large', () => {
     let value: unknown = ['x'];
     for (let level = 0; level < 40; level++) value = [value, value];
     expect(() => checkJson(value)).toThrow('over the limit');
   });
 
-  it('accepts nothing that has no canonical text', () => {
+  it('refuses every value that has no canonical text', () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSparseArray: true }), (value) => {
         if (findJsonFault(value) === undefined) expect(typeof canonicalize(value)).toBe('string');
@@ -100,7 +100,7 @@ describe('checkJson', () => {
     );
   });
 
-  it('names the place by JSON pointer, escaped and bounded, and never the value', () => {
+  it('names the place by an escaped, bounded JSON pointer without the value', () => {
     expect(() => checkJson({ 'a/b~c': [{ d: Number.NaN }] })).toThrow('/a~1b~0c/0/d is not');
     const fault = findJsonFault({ [`\n${'n'.repeat(5_000)}`]: 'secret\ud800' });
     expect(fault?.pointer).toHaveLength(203);

@@ -37,7 +37,7 @@ const latest: DeriveKeyInput = { ...call, match: 'latest', identity: { id: 'in_1
 const sameCall: DeriveKeyInput = { ...call, match: 'same-call', callId: 'call-1', conversation: 'talk-1' };
 
 describe('the vectors', () => {
-  it('are of this format', () => {
+  it('have the present format', () => {
     expect(vectors.format).toBe(KEY_FORMAT);
   });
 
@@ -87,7 +87,7 @@ describe('keyOf', () => {
     ['its generation', { ...parts, later: { occurrence: 2, after: 'k', generation: 2 } }],
   ];
 
-  it('is a UUID of version 8 that changes with every component', () => {
+  it('returns a UUID of version 8 that changes with every component', () => {
     const keys = [parts, ...others.map(([, other]) => other)].map(keyOf);
     for (const key of keys) expect(key).toMatch(UUID_V8);
     expect(new Set(keys).size).toBe(keys.length);
@@ -103,7 +103,7 @@ describe('keyOf', () => {
 describe('a host key', () => {
   const hosted = { ...identical, hostKey: 'host-1' };
 
-  it('decides alone: arguments, call id, conversation and occurrence play no part', () => {
+  it('decides alone, without arguments, call id, conversation and occurrence', () => {
     const key = deriveKey(hosted);
     expect(key.source).toBe('host');
     const others = {
@@ -119,7 +119,7 @@ describe('a host key', () => {
     expect(deriveKey({ ...hosted, match: 'same-call' })).not.toHaveProperty('latchKey');
   });
 
-  it('is another operation for another tool, tenant and host key', () => {
+  it('means another operation for another tool, tenant or host key', () => {
     const keys = [
       hosted,
       identical,
@@ -131,7 +131,7 @@ describe('a host key', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('is told what all writes of a resource have in common, whatever the tool', () => {
+  it('does not change the keys of a resource', () => {
     const keys = resourceKeysOf({ scope, upstream, resource: { id: 'in_1' } });
     expect(keys.record).toBe(deriveKey(latest).key);
     expect(keys.record).toBe(deriveKey({ ...latest, tool: 'void_invoice' }).key);
@@ -141,7 +141,7 @@ describe('a host key', () => {
 });
 
 describe('identical', () => {
-  it('stands for the arguments, or for the business key of the tool', () => {
+  it('derives the key from the arguments, or from the business key of the tool', () => {
     const byArguments = deriveKey(identical);
     const byIdentity = deriveKey({ ...identical, identity: { customer: 'c', lines: [1] } });
     expect(byArguments.source).toBe('identical');
@@ -152,18 +152,18 @@ describe('identical', () => {
     );
   });
 
-  it('takes an identity as JSON would be, in NFC', () => {
+  it('normalises an identity to JSON in NFC', () => {
     const of = (identity: unknown) => deriveKey({ ...identical, identity }).key;
     expect(of({ name: 'caf\u00e9', email: undefined })).toBe(of({ name: 'cafe\u0301' }));
     expect(() => of({ at: new Date(0) })).toThrow(expect.objectContaining({ code: 'invalid_input' }));
   });
 
-  it('does not depend on call, conversation or chance', () => {
+  it('does not depend on call id, conversation or random ids', () => {
     const other = { callId: 'call-2', conversation: 'talk-2', uniqueId: 'unique-2' };
     expect(deriveKey({ ...identical, ...other })).toEqual(deriveKey(identical));
   });
 
-  it('is frozen, and keeps the fingerprint', () => {
+  it('returns a frozen key with the fingerprint', () => {
     const key = deriveKey({ ...identical, scope: { ...scope, conversation: 'talk' } });
     expect(Object.isFrozen(key) && Object.isFrozen(key.scope)).toBe(true);
     expect(key).toMatchObject({ fingerprint, scope: { ...scope, conversation: 'talk' } });
@@ -171,7 +171,7 @@ describe('identical', () => {
 });
 
 describe('latest', () => {
-  it('is one record for all tools that write the resource', () => {
+  it('gives all tools that write a resource the same key', () => {
     const update = deriveKey(latest);
     const remove = deriveKey({ ...latest, tool: 'void_invoice' });
     expect(update.source).toBe('latest');
@@ -180,7 +180,7 @@ describe('latest', () => {
     expect(deriveKey({ ...latest, upstream: { ...upstream, mode: 'live' } }).key).not.toBe(update.key);
   });
 
-  it('does not take one tool for another that has the same arguments', () => {
+  it('includes the tool in the fingerprint', () => {
     const pause = deriveKey({ ...latest, tool: 'pause_subscription' });
     const resume = deriveKey({ ...latest, tool: 'resume_subscription' });
     expect(pause.key).toBe(resume.key);
@@ -189,13 +189,13 @@ describe('latest', () => {
     expect(deriveKey({ ...latest, tool: 'pause_subscription', uniqueId: 'unique-2' })).toEqual(pause);
   });
 
-  it('needs a resource', () => {
+  it('requires a resource', () => {
     expect(() => deriveKey({ ...latest, identity: undefined })).toThrow('is undefined');
   });
 });
 
 describe('same-call', () => {
-  it('is the same call by call id, conversation and arguments', () => {
+  it('derives the key from call id, conversation and arguments', () => {
     const key = deriveKey(sameCall);
     expect(key.source).toBe('same-call');
     expect(deriveKey({ ...sameCall, uniqueId: 'unique-2' }).key).toBe(key.key);
@@ -209,14 +209,14 @@ describe('same-call', () => {
     expect(new Set([key.key, ...others]).size).toBe(6);
   });
 
-  it('is a call of its own where the host sends no call id', () => {
+  it('gives each call its own key when the host sends no call id', () => {
     const first = deriveKey({ ...sameCall, callId: undefined });
     const second = deriveKey({ ...sameCall, callId: undefined, uniqueId: 'unique-2' });
     expect(first.source).toBe('call');
     expect(second.key).not.toBe(first.key);
   });
 
-  it('shares its latch with identical calls, whatever their call ids and conversations', () => {
+  it('gives identical calls the same latch key for all call ids and conversations', () => {
     const { latchKey, key } = deriveKey(sameCall);
     expect(latchKey).toMatch(UUID_V8);
     expect(latchKey).not.toBe(key);
@@ -238,7 +238,7 @@ describe('what is derived from a key', () => {
   const { key } = deriveKey(identical);
   const createdAt = Date.UTC(2026, 0, 2);
 
-  it('never repeats for another effect', () => {
+  it('gives every effect another upstream key', () => {
     const keys = [
       { key, generation: 1, attempt: 1 },
       { key, generation: 2, attempt: 1 },
@@ -253,13 +253,13 @@ describe('what is derived from a key', () => {
     expect(new Set([...keys, key]).size).toBe(9);
   });
 
-  it('is the same for a record that was lost and soon made anew, and another a week later', () => {
+  it('gives a lost record the same upstream key within a week, and another later', () => {
     const keyAt = (at: number) => upstreamKeyOf({ key, generation: 1, attempt: 1, createdAt: at });
     expect(keyAt(createdAt + 3_600_000)).toBe(keyAt(createdAt));
     expect(keyAt(createdAt + 7 * 86_400_000)).not.toBe(keyAt(createdAt));
   });
 
-  it('has a marker that fits metadata and references, one for all attempts', () => {
+  it('has one marker for all attempts that fits metadata and references', () => {
     const marker = markerOf({ key, generation: 1, createdAt: 1_000 });
     expect(marker).toMatch(/^mcp_once_[0-9a-f]{32}$/);
     expect(marker).toHaveLength(41);
@@ -286,11 +286,11 @@ describe('parseHostKey', () => {
     ['the idempotency key is not a string', 5],
     ['the idempotency key is not a string', null],
     ['the idempotency key is not a string', ['key']],
-    ['the idempotency key holds a control character or half a surrogate pair', 'a\nb'],
-    ['the idempotency key holds a control character or half a surrogate pair', 'a\u0000'],
-    ['the idempotency key holds a control character or half a surrogate pair', '\u0085'],
-    ['the idempotency key holds a control character or half a surrogate pair', '\ud800'],
-  ])('says that %s', (message, value) => {
+    ['the idempotency key contains a control character or half a surrogate pair', 'a\nb'],
+    ['the idempotency key contains a control character or half a surrogate pair', 'a\u0000'],
+    ['the idempotency key contains a control character or half a surrogate pair', '\u0085'],
+    ['the idempotency key contains a control character or half a surrogate pair', '\ud800'],
+  ])('refuses a key because %s', (message, value) => {
     expect(parseHostKey(value)).toEqual({ ok: false, message });
   });
 });

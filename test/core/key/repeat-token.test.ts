@@ -10,14 +10,14 @@ const forged = { ok: false, reason: 'forged' };
 const malformed = { ok: false, reason: 'malformed' };
 
 describe('a repeat token', () => {
-  it('leads to the next occurrence, each time the same', () => {
+  it('leads to the same next occurrence each time', () => {
     const later = { occurrence: 2, after: baseKey, generation: 1 };
     expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
     expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
     expect(makeRepeatToken(handedOut)).toBe(token);
   });
 
-  it('is short, in clear but for the proof, and frozen in its form', () => {
+  it('has a fixed, short form that is readable up to its MAC', () => {
     expect(token).toMatch(/^r1\.1\.1\.[\w-]{22}\.[\w-]{22}$/);
     expect(token).toBe('r1.1.1.D0wdfhERgiKTM0REVVVmZg.zlySSIs4-5ro1JuzZdWEZQ');
     expect(makeRepeatToken({ ...handedOut, generation: 999_999_999, occurrence: 999_999_999 })).toHaveLength(68);
@@ -63,7 +63,7 @@ describe('a repeat token', () => {
     expect(openRepeatToken({ secret, baseKey, token: text })).toEqual(malformed);
   });
 
-  it('is not made of what is no key or no count', () => {
+  it('cannot be made from an invalid key or number', () => {
     expect(() => makeRepeatToken({ ...handedOut, key: 'key' })).toThrow(RangeError);
     expect(() => makeRepeatToken({ ...handedOut, generation: -1 })).toThrow(RangeError);
     expect(() => makeRepeatToken({ ...handedOut, occurrence: 1.5 })).toThrow(RangeError);
@@ -93,14 +93,14 @@ describe('a chain of repeats', () => {
     return derive(opened.later);
   };
 
-  it('gives every operation a key of its own', () => {
+  it('gives every operation its own key', () => {
     const second = next(base, 1, 1);
     const third = next(second, 1, 2);
     expect(new Set([base, second, third]).size).toBe(3);
     expect(next(base, 1, 1)).toBe(second);
   });
 
-  it('never leads from a later generation to where an earlier one led', () => {
+  it('leads from a later generation to other keys than from an earlier one', () => {
     const ofFirst = next(base, 1, 1);
     const ofSecond = next(base, 2, 1);
     expect(ofSecond).not.toBe(ofFirst);
@@ -108,7 +108,7 @@ describe('a chain of repeats', () => {
   });
 });
 
-/** The last character of 16 bytes in base64url has four bits to spare. */
+/** The last character of 16 bytes in base64url has four unused bits. */
 function respelled(text: string): string {
   const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(text.slice(-1));
   return text.slice(0, -1) + 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'[last ^ 1];

@@ -27,13 +27,13 @@ const open = (changes: Partial<Parameters<typeof openRequestState>[0]> = {}) =>
   openRequestState({ secret, call, state, nowMs, ...changes });
 
 describe('a request state', () => {
-  test('says again what was asked, to every process that has the secret', () => {
+  test('gives the question back to every process with the secret', () => {
     expect(open()).toEqual({ ok: true, question, expired: false });
     expect(open({ secret: Buffer.from(secret) })).toEqual(open());
     expect(makeRequestState({ secret, call, question })).toBe(state);
   });
 
-  test('is frozen in its form, and bounded', () => {
+  test('has a fixed form and a bounded length', () => {
     expect(state).toMatch(/^q1\.again\.2\.3\.1\.1767225600001\.D0wdfhERgiKTM0REVVVmZg\.[\w-]{43}$/);
     const long = {
       ...question,
@@ -53,11 +53,11 @@ describe('a request state', () => {
     ['upstream', { upstream: { origin: 'o', mode: 'live', account: 'a' } }],
     ['tool', { tool: 'create_thing2' }],
     ['fingerprint', { fingerprint: 'e'.repeat(64) }],
-  ])('is worth nothing for another %s', (_what, other) => {
+  ])('is forged for another %s', (_what, other) => {
     expect(open({ call: { ...call, ...other } })).toEqual({ ok: false, reason: 'forged' });
   });
 
-  test('is worth nothing under another secret, and after its time', () => {
+  test('is forged under another secret, and expires', () => {
     expect(open({ secret: 'another' })).toEqual({ ok: false, reason: 'forged' });
     expect(open({ nowMs: question.expiresAt })).toEqual({ ok: true, question, expired: true });
     // Whether it was ever ours is looked at first.
@@ -77,7 +77,7 @@ describe('a request state', () => {
     }
   });
 
-  test('needs a key that is a UUID', () => {
+  test('requires a key that is a UUID', () => {
     expect(() => makeRequestState({ secret, call, question: { ...question, key: 'x' } })).toThrow(RangeError);
   });
 });
