@@ -1,6 +1,6 @@
-// Writes api/mcp-once.api.md: every public name with its declaration, and the types that those need, out of
-// the declarations that the compiler made. With --check it compares instead, and fails where they differ.
-// Needs `npm run build` first.
+// Writes api/mcp-once.api.md: each public name with its declaration, and the types that these declarations use. It reads
+// the compiled declarations, so run `npm run build` first. With --check it compares the file instead, and fails on a
+// difference.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const read = (file) =>
     .replace(/^\s*\/\/.*$/gm, '');
 const local = (from, file) => resolve(dirname(file), from.replace(/\.[tj]s$/, '.d.ts'));
 
-/** The names that a file imports or exports again, and from where. */
+/** Returns the names that a file imports or re-exports, each with its source. */
 function namesFrom(text, keyword) {
   const found = [];
   const pattern = new RegExp(`^${keyword}\\s+(type\\s+)?\\{([^}]*)\\}\\s+from\\s+'([^']+)'`, 'gm');
@@ -31,7 +31,7 @@ function namesFrom(text, keyword) {
   return found;
 }
 
-/** The declarations of a file, by name: from the keyword to the end of its braces or its semicolon. */
+/** Returns the declarations of a file by name. A declaration ends with its closing brace or its semicolon. */
 function declarationsOf(text) {
   const found = new Map();
   const pattern = /^(?:export )?(?:declare )?(?:abstract )?(interface|type|class|function|const) (\w+)/gm;
@@ -69,13 +69,13 @@ function fileOf(path) {
   return files.get(path);
 }
 
-/** Where a name is declared, through files that export it again. */
+/** Finds the declaration of a name. Follows re-exports. */
 function find(name, path) {
   const file = fileOf(path);
   if (file.declarations.has(name)) return { name, path, text: file.declarations.get(name).join('\n') };
-  const again = [...file.exports, ...file.imports].find((each) => each.as === name);
-  if (!again?.from.startsWith('.')) return undefined;
-  return find(again.name, local(again.from, path));
+  const reexport = [...file.exports, ...file.imports].find((each) => each.as === name);
+  if (!reexport?.from.startsWith('.')) return undefined;
+  return find(reexport.name, local(reexport.from, path));
 }
 
 const exported = fileOf(entry).exports.sort((a, b) => (a.as < b.as ? -1 : 1));
@@ -105,11 +105,11 @@ const section = (entries) =>
   [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { text }]) => `\`\`\`ts\n${text}\n\`\`\``);
 const written = `${[
   '# Public API of mcp-once',
-  'Written by `npm run api`; `npm run api:check` compares. A change here is a change for everybody who uses the package.',
+  '`npm run api` writes this file, and `npm run api:check` compares it. A change here affects every user of the package.',
   '## Exported',
   ...(external.length > 0 ? [`\`\`\`ts\n${external.join('\n')}\n\`\`\``] : []),
   ...section(shown),
-  '## Not exported, and part of what is',
+  '## Types that exported declarations use',
   ...section(needed),
 ].join('\n\n')}\n`;
 
@@ -118,10 +118,12 @@ if (process.argv.includes('--check')) {
   if (kept !== written) {
     const before = new Set(kept.split('\n'));
     const after = new Set(written.split('\n'));
-    const gone = [...before].filter((line) => !after.has(line)).map((line) => `- ${line}`);
-    const come = [...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`);
-    console.error(`The public API is not as ${relative(root, report)} says. If that is meant: npm run api.`);
-    console.error([...gone, ...come].slice(0, 80).join('\n'));
+    const removed = [...before].filter((line) => !after.has(line)).map((line) => `- ${line}`);
+    const added = [...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`);
+    console.error(
+      `The public API differs from ${relative(root, report)}. Run "npm run api" if the change is intended.`,
+    );
+    console.error([...removed, ...added].slice(0, 80).join('\n'));
     process.exit(1);
   }
 } else {

@@ -27,10 +27,11 @@ export const sections: readonly Section[] = features.flatMap((feature) => featur
 
 /** The parts that an app needs in addition to its configuration. */
 export interface AppWiring extends AppOptions {
-  /** The variables that clients are configured from. */
+  /** The environment variables of the process. Clients read those that are not the server's own. */
   readonly environment: Environment;
+  /** @defaultValue the system's clock */
   readonly clock?: Clock;
-  /** Returns a further line for the model, by where effects happen. Default: none. */
+  /** Returns a further line for the model, by where effects happen. @defaultValue no line */
   readonly note?: (upstreams: readonly Upstream[]) => string | undefined;
   /** Called when the app closes, after its clients. */
   readonly close?: () => Promise<void>;
@@ -38,6 +39,7 @@ export interface AppWiring extends AppOptions {
 
 /**
  * Wires the parts of a server together. Opens no store and no client: each opens on first use.
+ *
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function createApp(config: Config, options: AppWiring): Promise<App> {
@@ -57,6 +59,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
     clock,
     log,
     recordLimits: options.recordLimits,
+    onClose: options.close,
   });
   const inUse: InUse = { catalog, clients, leaving: new Map(), clock, settled: engine.settled };
   const reload = async (next: Config): Promise<void> => {
@@ -75,15 +78,8 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
     reload,
     handle: engine.handle,
     isReady: engine.isReady,
-    drain: async (withinMs = config.drainMs) => {
-      const cutOff = await engine.drain(withinMs);
-      await options.close?.();
-      return cutOff;
-    },
-    close: async () => {
-      await engine.close();
-      await options.close?.();
-    },
+    drain: (withinMs = config.drainMs) => engine.drain(withinMs),
+    close: engine.close,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The library's public names. Tools see these and nothing else. */
+/** The public names of the library. The shipped tools import these and nothing else. */
 export { z } from 'zod';
 export type { Duration } from './core/duration.ts';
 export { McpOnceError, NotExecuted } from './core/errors.ts';

@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly log?: Log | undefined;
   /** How many records a subject and a tenant may hold. @defaultValue no limit */
   readonly recordLimits?: QuotaLimits | undefined;
+  /** Closes what the clients depend on. The engine calls it after it has closed them. */
+  readonly onClose?: (() => Promise<void>) | undefined;
 }
 
 /** Tools and clients of one call, in place of the engine's own. */
@@ -111,7 +113,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     ending.abort();
     await quota?.close();
     await clients.close();
-    await kept.close().catch(() => undefined);
+    await Promise.allSettled([kept.close(), options.onClose?.()]);
     stopLogging();
   };
   const drain = async (withinMs: number): Promise<number> => {

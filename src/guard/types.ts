@@ -49,7 +49,7 @@ export type ScopeOf = {
  */
 export interface GuardPolicy {
   /**
-   * What a call does. A `read` is not guarded.
+   * The effect of a call. A `read` is not guarded.
    *
    * @defaultValue by annotation: `readOnlyHint` is `'read'`, `idempotentHint` is `'update'`, anything else is `'create'`
    */
@@ -75,7 +75,7 @@ export interface GuardPolicy {
   /** Returns the thing that the call writes. Needed for `match: 'latest'`. */
   resource?(input: Readonly<Record<string, unknown>>): unknown;
   /**
-   * What the guard does about an unknown outcome. It tries a list in order.
+   * How the guard recovers from an unknown outcome. It tries a list in order.
    *
    * @defaultValue `'natural'` for a tool with `idempotentHint`, else `'refuse'`
    */
