@@ -12,14 +12,14 @@ import {
 } from './record.ts';
 import type { Store } from './stores/store.ts';
 
-/** How often one write is tried against a record that keeps changing under it. */
+/** How often one write is tried while the record keeps changing. */
 const writeTriesMax = 8;
 
 export interface ClaimSettings {
   readonly unresolvedRetentionMs: number;
 }
 
-/** What a claim works with; its ledger's. */
+/** The parts of the ledger that its claims use. */
 export interface ClaimContext {
   readonly store: Store;
   readonly codec: EntryCodec;
@@ -32,9 +32,11 @@ type Change = (record: OperationRecord) => OperationRecord;
 /**
  * The right to execute one attempt of one operation, and the owner's writes to its record.
  *
- * The writes go one after the other. When one says "no" or its answer is lost, the record is read:
- * the own next bytes there mean yes, the own token means try again, anything else means that the
- * claim is lost (fencing) and nothing more may be dispatched under it.
+ * Writes run one after the other. If the store refuses a write or its response is lost, the claim reads the record:
+ *
+ * - the new bytes: the write succeeded
+ * - the claim's own token: the claim tries again
+ * - anything else: the claim is lost (fencing), and its owner must not dispatch anything more
  */
 export class Claim {
   readonly #store: Store;
@@ -47,7 +49,7 @@ export class Claim {
   #lost = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param claimedMs monotonic time from *before* the write that won the claim was sent. */
+  /** @param claimedMs the monotonic time before the write that won the claim was sent */
   constructor({ store, codec, clock, settings }: ClaimContext, held: StoredRecord, claimedMs: number) {
     this.#store = store;
     this.#codec = codec;
@@ -67,8 +69,8 @@ export class Claim {
   }
 
   /**
-   * True while dispatching is allowed: the lease was renewed within half of it. By both clocks: the
-   * monotonic one may stand still while the machine sleeps (CLOCK_MONOTONIC on Linux), the other may jump.
+   * True while dispatching is allowed: the lease was renewed less than half a lease ago, by both clocks. The monotonic
+   * clock may stand still while the machine sleeps (CLOCK_MONOTONIC on Linux), and the wall clock may jump.
    */
   get fresh(): boolean {
     const boundMs = this.record.leaseMs / 2;
@@ -76,19 +78,20 @@ export class Claim {
     return !this.#lost && this.#clock.monotonicMs() - this.#renewedMs <= boundMs && wallMs <= boundMs;
   }
 
-  /** Renews the lease. @returns false when the claim is lost. @throws LedgerUnavailable */
+  /** Renews the lease. @returns false when the claim is lost @throws LedgerUnavailable */
   renew(): Promise<boolean> {
     return this.#write((record) => record, {});
   }
 
-  /** Keeps what steps gave, and renews. @returns false when the claim is lost. @throws LedgerUnavailable */
+  /** Stores the results of steps and renews the lease. @returns false when the claim is lost @throws LedgerUnavailable */
   keep(steps: readonly KeptStep[], mayHaveTakenEffect: boolean, pending: readonly string[] = []): Promise<boolean> {
     return this.#write((record) => ({ ...record, steps: [...steps], mayHaveTakenEffect, pending: [...pending] }), {});
   }
 
   /**
-   * Begins the next attempt: the one before is known to have had no effect but that of `steps`.
-   * @returns false when the claim is lost. @throws LedgerUnavailable
+   * Begins the next attempt. The previous attempt certainly had no effect except that of `steps`.
+   * @returns false when the claim is lost
+   * @throws LedgerUnavailable
    */
   nextAttempt(steps: readonly KeptStep[]): Promise<boolean> {
     const nowMs = this.#clock.wallMs();
@@ -106,13 +109,13 @@ export class Claim {
     );
   }
 
-  /** Notes that something is about to be sent again for this attempt. @throws LedgerUnavailable */
+  /** Records that a request of this attempt is about to be sent again. @throws LedgerUnavailable */
   noteRun(steps: readonly KeptStep[]): Promise<boolean> {
     const nowMs = this.#clock.wallMs();
     return this.#write((record) => ({ ...record, ranAt: nowMs, mayHaveTakenEffect: true, steps: [...steps] }), {});
   }
 
-  /** Writes the outcome. @returns false when the claim is lost. @throws LedgerUnavailable */
+  /** Writes the outcome. @returns false when the claim is lost @throws LedgerUnavailable */
   settle(
     status: Exclude<Status, { state: 'in_flight' }>,
     steps: readonly KeptStep[],
@@ -139,7 +142,7 @@ export class Claim {
 
   async #writeNow(change: Change, options: { wake?: boolean }): Promise<boolean> {
     for (let tries = 0; tries < writeTriesMax && !this.#lost; tries += 1) {
-      // Under our own token only we settle: an earlier write of ours whose answer was lost has landed.
+      // Only the owner settles under its token: an earlier write whose response was lost has succeeded.
       if (isSettled(this.#held.record)) return options.wake === true;
       const startedMs = this.#clock.monotonicMs();
       const next = this.#next(change);
@@ -170,13 +173,13 @@ export class Claim {
     try {
       return await this.#store.compareAndSet(next.record.key, this.#held.bytes, next.bytes, ttlMs, options);
     } catch (error) {
-      // Done or not is for the re-read to tell; when that fails too, the fault goes up from there.
+      // The re-read finds out whether the write succeeded, and throws if the store still fails.
       emit({ type: 'ledger_fault', operation: next.record.key, message: describeError(error) });
       return false;
     }
   }
 
-  /** True when the record holds `written`. Takes up a record that is still ours, else marks the claim lost. */
+  /** Returns whether the record is `written`. Adopts a record with the claim's own token, otherwise marks the claim as lost. */
   async #reread(written: string): Promise<boolean> {
     const bytes = await this.#store.get(this.record.key);
     if (bytes === written) return true;
@@ -190,12 +193,12 @@ export class Claim {
   }
 }
 
-/** Nobody goes on from a step of what has succeeded: the operation's result says it all. */
+/** Drops the result of a step, since nothing continues from the steps of a succeeded operation. */
 function withoutResult({ name, attempt, effect }: KeptStep): KeptStep {
   return { name, attempt, effect };
 }
 
-/** Nor asks again what was answered: which answer it was is enough to know it by. */
+/** Drops the responses, since the digest is enough to recognise the same reply. */
 function withoutResponses({ responses: _, ...input }: KeptInput): KeptInput {
   return input;
 }
@@ -204,7 +207,7 @@ function isSettled({ status }: OperationRecord): boolean {
   return status.state !== 'in_flight' && status.state !== 'unknown';
 }
 
-/** How long a record is kept in its state, in ms. */
+/** Returns how long a record is kept in its state, in ms. */
 export function retentionOf(record: Pick<OperationRecord, 'retentionMs' | 'status'>, settings: ClaimSettings): number {
   const { unresolvedRetentionMs } = settings;
   return isUnresolved(record.status.state) ? Math.max(unresolvedRetentionMs, record.retentionMs) : record.retentionMs;

@@ -18,7 +18,7 @@ import { type LedgerEntry, type OperationRecord, recordFormat, type StoredRecord
 import { abandoned, type ClaimDecision, decide } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
-/** How often one claim is tried against a record that keeps changing under it. */
+/** How often one claim is tried while the record keeps changing. */
 const claimTriesMax = 32;
 
 export interface LedgerSettings {
@@ -30,10 +30,13 @@ export interface LedgerSettings {
 
 export interface LedgerOptions {
   readonly store: Store;
-  /** How entries are written and read. Default: as they are. */
+  /**
+   * Encodes and decodes entries.
+   * @defaultValue plainCodec
+   */
   readonly codec?: EntryCodec;
   readonly clock: Clock;
-  /** A fresh random id; for claim tokens. */
+  /** Returns a new random id, for claim tokens. */
   readonly randomId: () => string;
   readonly settings: LedgerSettings;
 }
@@ -42,14 +45,14 @@ export type ClaimResult =
   | { readonly type: 'claimed'; readonly claim: Claim }
   | { readonly type: 'alias'; readonly of: string }
   | { readonly type: Exclude<ClaimDecision['type'], ClaimVerdict | 'stale'>; readonly held: StoredRecord }
-  /** There may be no such operation any more. */
+  /** The call answers a question that is no longer open. The operation may no longer exist. */
   | { readonly type: 'stale' };
 
 type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
 
 type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume' | 'continue';
 
-/** Operations, and who may execute them. The state table over a store's two atomic primitives. */
+/** Stores operations and decides who may execute them. Applies the state table with a store's two atomic primitives. */
 export class Ledger {
   readonly store: Store;
   readonly codec: EntryCodec;
@@ -72,11 +75,10 @@ export class Ledger {
   }
 
   /**
-   * Asks for the right to execute. Of any number of concurrent claims of one key, in whatever
-   * processes, at most one is answered `claimed` for one attempt.
+   * Asks for the right to execute. Among concurrent claims of one key, in any number of processes, at most one gets
+   * `claimed` for one attempt.
    *
-   * @throws LedgerUnavailable when the store cannot tell; nothing was claimed, or what was claimed
-   * is being given back.
+   * @throws LedgerUnavailable if the store fails. Nothing was claimed, or the ledger gives the claim back.
    * @throws McpOnceError `record_unreadable`
    */
   async claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -101,14 +103,15 @@ export class Ledger {
       if (found === undefined) return this.#claimed(first(), startedMs);
       const entry = this.#decoded.decode(request.key, found);
       if (entry.kind === 'alias') return { type: 'alias', of: entry.of };
-      if (entry.kind !== 'operation') throw new McpOnceError('record_unreadable', 'the key holds no operation');
+      if (entry.kind !== 'operation')
+        throw new McpOnceError('record_unreadable', 'the key does not contain an operation');
       const answer = await this.#claimOver({ record: entry, bytes: found }, request);
       if (answer) return answer;
     }
     throw new LedgerUnavailable(`the record changed ${claimTriesMax} times while it was claimed`);
   }
 
-  /** Claims what a finished record leaves free; undefined when the record changed meanwhile. */
+  /** Applies the state table to an existing record. Returns undefined if the record changed meanwhile. */
   async #claimOver(held: StoredRecord, request: ClaimRequest): Promise<ClaimResult | undefined> {
     const { record } = held;
     const { tool, fingerprint, supersedes, replies: continues } = request;
@@ -123,7 +126,7 @@ export class Ledger {
       case 'resume':
         return this.#swapIn(held, resumed(record, request, this.#owner(), nowMs));
       case 'continue':
-        // Only of a call that has an answer.
+        // The state table decides `continue` only for a call with replies.
         return continues && this.#swapIn(held, continued(record, continues, this.#owner(), nowMs));
       case 'stale':
         return { type: 'stale' };
@@ -132,7 +135,7 @@ export class Ledger {
     }
   }
 
-  /** Reads an operation. Undefined when there is none. @throws McpOnceError `record_unreadable` */
+  /** Reads an operation; undefined if there is none. @throws McpOnceError `record_unreadable` */
   async read(key: string): Promise<StoredRecord | undefined> {
     const bytes = await this.store.get(key);
     if (bytes === undefined) return undefined;
@@ -141,9 +144,9 @@ export class Ledger {
   }
 
   /**
-   * Takes over an operation whose outcome is unknown, in order to recover it: the record gets a
-   * token of ours, so that a late owner's write no longer matches.
-   * @returns undefined when the record changed meanwhile.
+   * Takes over an operation with an unknown outcome in order to recover it. The record gets a new token, so the writes of
+   * a late owner no longer match.
+   * @returns undefined if the record changed meanwhile
    */
   async takeOver(held: StoredRecord): Promise<Claim | undefined> {
     const answer = await this.#swapIn(held, {
@@ -158,7 +161,7 @@ export class Ledger {
     return answer?.type === 'claimed' ? answer.claim : undefined;
   }
 
-  /** Notes that the outcome is unknown. Keeps the token: the owner may still settle the true outcome. */
+  /** Records that the outcome is unknown. Keeps the token, so the owner may still settle the true outcome. */
   async markUnknown(held: StoredRecord, message: string): Promise<boolean> {
     if (held.record.status.state === 'unknown') return true;
     const nowMs = this.#clock.wallMs();
@@ -172,8 +175,8 @@ export class Ledger {
   }
 
   /**
-   * Makes a claimed call the alias of its twin: whoever repeats the call is sent there.
-   * @returns false when the claim was lost.
+   * Replaces a claimed operation by an alias of an identical one. Repeats of the call then find the identical operation.
+   * @returns false when the claim is lost
    */
   async makeAlias(claim: Claim, of: string): Promise<boolean> {
     const held = await this.read(claim.record.key);
@@ -184,10 +187,10 @@ export class Ledger {
   }
 
   /**
-   * Notes that `claim` is the latest operation on what the latch stands for, unless `mayReplace`
-   * says no to the operation that holds it now.
+   * Makes `claim` the holder of a latch: the latest operation on a resource or with these arguments. `mayReplace` decides
+   * whether it may replace the present holder.
    *
-   * @returns undefined when the claim now holds the latch, else the operation that does.
+   * @returns undefined if the claim now holds the latch, otherwise the operation that holds it
    */
   async takeLatch(latchKey: string, claim: Claim, mayReplace: (holder: StoredRecord) => boolean) {
     const { record } = claim;
@@ -199,8 +202,8 @@ export class Ledger {
     for (let tries = 0; tries < claimTriesMax; tries += 1) {
       if (found === undefined) return undefined;
       const latch = this.codec.decode(latchKey, found);
-      if (latch.kind !== 'latch') throw new McpOnceError('record_unreadable', 'the key holds no latch');
-      // By what they say: sealed anew, the same latch has other bytes.
+      if (latch.kind !== 'latch') throw new McpOnceError('record_unreadable', 'the key does not contain a latch');
+      // Compares contents, since sealing the same latch again gives other bytes.
       if (isSameLatch(latch, wanted)) return undefined;
       const held = latch.holder === record.key ? undefined : await this.read(latch.holder);
       if (held && !mayReplace(held)) return held;
@@ -210,7 +213,7 @@ export class Ledger {
     throw new LedgerUnavailable('the latch kept changing while it was taken');
   }
 
-  /** When the last operation that holds the latch began, and its key. */
+  /** Returns the key and the start of the operation that holds the latch. */
   async readLatch(latchKey: string): Promise<{ holder: string; startedAt: number } | undefined> {
     const bytes = await this.store.get(latchKey);
     const entry = bytes === undefined ? undefined : this.codec.decode(latchKey, bytes);
@@ -234,8 +237,8 @@ export class Ledger {
   }
 
   /**
-   * Runs a write that may win a claim. When its answer is lost (or too few replicas have it), what
-   * may have been won is given back, in the background if it must be, since nothing was dispatched.
+   * Runs a write that may win a claim. If its response is lost, or too few replicas confirm it, the ledger gives the claim
+   * back in the background, since nothing was dispatched.
    */
   async #own<T>(claimed: () => StoredRecord | undefined, write: () => Promise<T>): Promise<T> {
     try {

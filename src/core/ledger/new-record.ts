@@ -2,7 +2,7 @@ import type { KeySource, Scope } from '../key/derive-key.ts';
 import { type EndedStatus, type KeptInput, type OperationRecord, recordFormat, type Status } from './record.ts';
 import type { AnsweredRound } from './state-table.ts';
 
-/** What a claim is for: everything of a new record that the call decides. */
+/** A request to execute: the members of a new record that the call determines. */
 export interface ClaimRequest {
   readonly key: string;
   readonly tool: string;
@@ -15,24 +15,24 @@ export interface ClaimRequest {
   readonly occurrence: number;
   readonly windowMs: number;
   readonly retentionMs: number;
-  /** True for `latest`: another fingerprint is the next write, not a conflict. */
+  /** True for `latest`, where another fingerprint means the next write instead of a conflict. */
   readonly supersedes: boolean;
-  /** The question that the call answers. Such a call makes no record: it goes on with one, or does nothing. */
+  /** Present in a call that answers a question. Such a call continues an existing record and never creates one. */
   readonly replies?: QuestionReplies | undefined;
 }
 
-/** An answer to a question of an operation. */
+/** Replies to a question of an operation. */
 export type QuestionReplies = AnsweredRound & {
   readonly names: readonly string[];
   readonly responses: NonNullable<KeptInput['responses']>;
 };
 
-/** Who will own a record that is claimed. */
+/** The members of a record that identify its owner. */
 export type Owner = Pick<OperationRecord, 'token' | 'leaseMs'>;
 
 export const inFlight = { state: 'in_flight' } as const;
 
-/** What is stored by the first claim of a key. */
+/** Returns the record that the first claim of a key stores. */
 export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
   const { supersedes: _, replies: __, ...asked } = request;
   return {
@@ -54,7 +54,7 @@ export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number):
   };
 }
 
-/** What takes the place of an operation whose window is over, or that another write follows. */
+/** Returns the record that replaces an operation whose window is over, or that a later write follows. */
 export function nextGeneration(
   record: OperationRecord,
   request: ClaimRequest,
@@ -69,7 +69,7 @@ export function nextGeneration(
   };
 }
 
-/** What takes the place of an attempt that failed for certain. */
+/** Returns the record that replaces an attempt with a definite failure. */
 export function nextAttempt(
   record: OperationRecord,
   request: ClaimRequest,
@@ -86,14 +86,14 @@ export function nextAttempt(
   };
 }
 
-/** What goes on from the steps of an operation that is incomplete, with the answers that they were made from. */
+/** Returns the record that continues after the steps of an incomplete operation, with the replies that led to them. */
 export function resumed(record: OperationRecord, request: ClaimRequest, owner: Owner, nowMs: number): OperationRecord {
   const { steps, inputs, source, occurrence } = record;
   const kept = inputs ? { inputs } : {};
   return { ...nextAttempt(record, request, owner, nowMs), source, occurrence, steps, ...kept };
 }
 
-/** What goes on with an answer to the question that is open: the same attempt, which has sent nothing else. */
+/** Returns the record that continues the same attempt with the replies to its open question. */
 export function continued(
   record: OperationRecord,
   answered: QuestionReplies,
@@ -106,7 +106,7 @@ export function continued(
     ...owner,
     renewals: record.renewals + 1,
     renewedAt: nowMs,
-    // Whatever was sent before is kept: no upstream key that may be sent again is older.
+    // Everything that was sent before is stored, so no older upstream key is sent again.
     startedAt: nowMs,
     ranAt: nowMs,
     inputs: [...(record.inputs ?? []), { attempt, round, names: [...names], digest, responses }],
@@ -120,7 +120,7 @@ function previousOf(record: OperationRecord): Pick<OperationRecord, 'previous'> 
   return ended ? { previous: { generation, attempt, fingerprint, ended } } : {};
 }
 
-/** The outcome, where there is one. */
+/** Returns the status of an ended operation; undefined if it has no definite outcome. */
 export function endedStatusOf(status: Status): EndedStatus | undefined {
   const { state } = status;
   return state === 'in_flight' || state === 'unknown' || state === 'waiting' ? undefined : status;

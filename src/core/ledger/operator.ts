@@ -5,17 +5,17 @@ import type { EntryCodec } from './codec.ts';
 import type { Ledger } from './ledger.ts';
 import type { EndedStatus, OperationRecord, State, StoredRecord } from './record.ts';
 
-/** What else has a name of its own in the store, and is no operation, whether it can be read or not. */
+/** The names of entries that are not operations, even if they cannot be read. */
 const noOperation = /^(?:repeat-secret$|count:)/;
 
-/** What a person or program at the ledger's command line works with. */
+/** The environment of an operator's commands. */
 export interface Operator {
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** A fresh random id; for claim tokens. */
+  /** Returns a new random id, for claim tokens. */
   readonly randomId: () => string;
   readonly unresolvedRetentionMs: number;
-  /** Told while a lease is watched: for how many more ms. */
+  /** Called while a command watches a lease, with the remaining ms. */
   readonly onWatch?: (leftMs: number) => void;
 }
 
@@ -30,13 +30,13 @@ export type ListedEntry = { readonly type: 'operation'; readonly record: Operati
 export interface ListFilter {
   readonly state?: State | 'unreadable' | undefined;
   readonly tool?: string | undefined;
-  /** How many at the most: the newest. */
+  /** The maximum number of operations. The newest are listed. */
   readonly limit: number;
 }
 
 /**
- * The newest operations that match. An entry that cannot be read is listed as such, unless a tool is
- * asked for; what is no operation (latches, aliases, the secret) stays out.
+ * Lists the newest matching operations. Without a filter by tool it includes unreadable entries. It leaves out entries
+ * that are not operations, such as latches, aliases and the secret.
  * @throws LedgerUnavailable
  */
 export async function listOperations(ledger: Ledger, filter: ListFilter): Promise<ListedEntry[]> {
@@ -76,7 +76,7 @@ function newest(listed: ReadonlyMap<string, ListedEntry>, limit: number): Map<st
   return new Map(sorted.slice(0, limit));
 }
 
-/** Unreadable entries first: they are what an operator has to look at. */
+/** Sorts unreadable entries first, since an operator has to look at them. */
 function timeOf(listed: ListedEntry): number {
   return listed.type === 'operation' ? listed.record.createdAt : Infinity;
 }
@@ -90,11 +90,11 @@ export interface LedgerStats {
   readonly unreadable: number;
   readonly byState: Readonly<Record<string, number>>;
   readonly byTool: Readonly<Record<string, number>>;
-  /** When the oldest operation was first claimed whose outcome is unknown, in ms since the epoch. */
+  /** The first claim of the oldest operation with an unknown outcome, in ms since the epoch. */
   readonly oldestUnknownAt: number | undefined;
 }
 
-/** Counts the operations. On Redis an entry may be counted twice while it resizes its table. @throws LedgerUnavailable */
+/** Counts the operations. Redis may count an entry twice while it resizes its table. @throws LedgerUnavailable */
 export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
   const none = { in_flight: 0, waiting: 0, unknown: 0, incomplete: 0, succeeded: 0, failed: 0 };
   const byState: Record<string, number> = { ...none };
@@ -117,7 +117,7 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
 }
 
 /**
- * One operation.
+ * Returns one operation.
  * @throws McpOnceError `operation_not_found`, `record_unreadable`
  * @throws LedgerUnavailable
  */
@@ -131,22 +131,22 @@ export async function showOperation(ledger: Ledger, key: string): Promise<Stored
   return { record: entry, bytes };
 }
 
-/** What an operator has found out at the upstream. */
+/** The outcome that an operator found at the upstream. */
 export type FoundOutcome =
   | { readonly state: 'succeeded'; readonly result: unknown }
-  /** It succeeded, and nobody knows what it returned. */
+  /** It succeeded. The result is not known if `result` is absent. */
   | { readonly state: 'succeeded' }
-  /** `undone`: the steps that took effect were taken back, so that all of it may run again. */
+  /** `undone`: the effects of steps were reversed, so the whole operation may run again. */
   | { readonly state: 'failed'; readonly message?: string | undefined; readonly undone?: boolean | undefined };
 
 /**
- * Ends an operation whose outcome is not known. Those who wait for it are told, and a late owner is
- * fenced: the record gets a token of ours, so that its writes no longer match.
+ * Ends an operation with an unknown outcome. Waiting callers get the outcome. The record gets a new token, so the writes
+ * of a late owner no longer match (fencing).
  *
- * `failed` after steps that took effect is `incomplete`: the next identical call goes on from there.
+ * `failed` after steps with effects becomes `incomplete`: the next identical call continues after them.
  *
- * @throws McpOnceError `operation_alive` for what is being executed (it is watched for up to its
- * lease) or changed meanwhile, `invalid_input` for what has ended, `operation_not_found`, `record_unreadable`.
+ * @throws McpOnceError `operation_alive` if the operation is being executed (the command watches it for up to one lease)
+ * or changed meanwhile; `invalid_input` if it has ended; `operation_not_found`; `record_unreadable`
  * @throws LedgerUnavailable
  */
 export async function resolveOperation(operator: Operator, key: string, found: FoundOutcome): Promise<OperationRecord> {
@@ -165,7 +165,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   if (status.state === 'incomplete' && state === 'incomplete') {
     throw new McpOnceError(
       'invalid_input',
-      `Operation ${key} (${record.tool}) is incomplete, and the same call again goes on from there: there is nothing to resolve, unless its steps were undone.`,
+      `Operation ${key} (${record.tool}) is incomplete: there is nothing to resolve. Repeat the same call to continue it, or resolve it as undone after you have reversed its steps.`,
     );
   }
   const next: OperationRecord = {
@@ -194,10 +194,10 @@ function statusOf(found: FoundOutcome, record: OperationRecord, settledAt: numbe
 }
 
 /**
- * Forgets an operation, so that the same call executes again, under new upstream keys. What was stored of it is
- * deleted, but for its number. @returns what it was; undefined when it could not be read.
- *
- * @param force delete an entry that cannot be read, of which nobody can tell whether it is alive.
+ * Forgets an operation, so that the same call executes again under new upstream keys. Deletes everything that is stored
+ * about it except its generation.
+ * @param force deletes an entry that cannot be read, even though its operation may still be executed
+ * @returns the forgotten record; undefined if it could not be read
  * @throws McpOnceError `operation_alive`, `operation_not_found`, `record_unreadable`
  * @throws LedgerUnavailable
  */
@@ -214,7 +214,7 @@ export async function forgetOperation(
       throw new McpOnceError('record_unreadable', `The entry ${key} cannot be read: ${listed.message}.`);
     }
     if (await store.delete(key, bytes)) return undefined;
-    throw new McpOnceError('operation_alive', `The entry ${key} changed meanwhile: somebody uses it.`);
+    throw new McpOnceError('operation_alive', `The entry ${key} changed meanwhile: it is in use. Nothing was deleted.`);
   }
   const held = await withoutOwner(operator, await showOperation(operator.ledger, key));
   const tombstone = forgottenRecord(operator, held.record);
@@ -224,7 +224,7 @@ export async function forgetOperation(
   throw changed(held.record);
 }
 
-/** Without its values, and with a window that is over: the next call is the next generation, under new upstream keys. */
+/** Returns a record without values whose window is over. The next call begins a new generation with new upstream keys. */
 function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord): OperationRecord {
   const { previous: _, inputs: __, ...kept } = record;
   const settledAt = clock.wallMs();
@@ -242,8 +242,8 @@ function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord)
 }
 
 /**
- * Makes sure that nobody executes the operation: watches an unsettled one until its lease has lapsed.
- * @throws McpOnceError `operation_alive` as soon as its owner shows a sign of life.
+ * Makes sure that no process executes the operation. Watches an unsettled one until its lease has lapsed.
+ * @throws McpOnceError `operation_alive` as soon as its owner renews the lease
  */
 async function withoutOwner(operator: Operator, held: StoredRecord): Promise<StoredRecord> {
   const { ledger, clock, onWatch } = operator;
@@ -253,11 +253,11 @@ async function withoutOwner(operator: Operator, held: StoredRecord): Promise<Sto
     const leftMs = ledger.leases.leftMs(held);
     if (leftMs === 0) return held;
     onWatch?.(leftMs);
-    // Owners renew at a third of the lease: a living one is seen soon.
+    // Owners renew every third of a lease, so a living owner is noticed soon.
     await pause(clock, Math.min(leftMs, record.leaseMs / 3));
     const bytes = await ledger.store.get(record.key);
     if (bytes === held.bytes) continue;
-    if (bytes === undefined) throw notFound(`Operation ${record.key} is gone.`);
+    if (bytes === undefined) throw notFound(`Operation ${record.key} no longer exists.`);
     const now = listedOf(ledger.codec, record.key, bytes);
     if (now?.type === 'operation' && now.record.status.state !== 'in_flight') throw changed(record);
     throw new McpOnceError(
@@ -268,7 +268,10 @@ async function withoutOwner(operator: Operator, held: StoredRecord): Promise<Sto
 }
 
 function changed({ key, tool }: OperationRecord): McpOnceError {
-  return new McpOnceError('operation_alive', `Operation ${key} (${tool}) changed meanwhile: look at it again.`);
+  return new McpOnceError(
+    'operation_alive',
+    `Operation ${key} (${tool}) changed meanwhile. Nothing was changed: show it and try again.`,
+  );
 }
 
 function notFound(message: string): McpOnceError {

@@ -7,17 +7,17 @@ import type { Ledger } from './ledger.ts';
 import { recordFormat } from './record.ts';
 
 const dayMs = 24 * 3_600_000;
-/** How long a count that was read is used, and how long one's own additions may stay unwritten, in ms. */
+/** How long a count from the store is used, and how long additions may stay unwritten, in ms. */
 const freshMs = 60_000;
 const unwrittenMs = 1_000;
-/** So many additions are written at the latest: what a process that dies takes with it. */
+/** How many additions may stay unwritten. A process that dies loses them. */
 const unwrittenMax = 32;
-/** How often one write is tried against a count that keeps changing under it. */
+/** How often one write is tried while the count keeps changing. */
 const triesMax = 32;
-/** How many subjects and tenants are remembered. */
+/** How many subjects and tenants are kept in memory. */
 const namesMax = 10_000;
 
-/** How many records may be held. */
+/** The maximum numbers of records in the ledger. */
 export interface QuotaLimits {
   readonly perSubject: number;
   readonly perTenant: number;
@@ -27,7 +27,7 @@ export interface QuotaOptions {
   readonly ledger: () => Promise<Pick<Ledger, 'store' | 'codec'>>;
   readonly clock: Clock;
   readonly limits: QuotaLimits;
-  /** How long a record is held, in ms. */
+  /** How long a record is kept, in ms. */
   readonly retentionMs: number;
 }
 
@@ -36,9 +36,9 @@ interface Owner {
   readonly subject: string;
 }
 
-/** One subject's or tenant's count, as far as it is known here. */
+/** The count of one subject or tenant, as this process knows it. */
 interface Count {
-  /** Read from the store, and written to it since. */
+  /** The count in the store, plus later writes of this process. */
   known: number;
   readAtMs: number;
   unwritten: number;
@@ -48,10 +48,10 @@ interface Count {
 }
 
 /**
- * Bounds the records that a subject and a tenant hold, so that none fills the ledger for another. Counts are kept in
- * the store, one entry a name and day of UTC, and shared by all processes. They are approximate by what is not written
- * yet (32 or one second of each process) and by what others wrote within the last minute; a record counts to the end
- * of the day on which its retention ends.
+ * Limits the records of a subject and of a tenant, so that none of them fills the ledger for the others. All processes
+ * share the counts in the store: one entry per name and day (UTC). Counts are approximate: each process may have up to
+ * 32 additions, or those of one second, that are not written yet, and reads the counts once a minute. A record counts
+ * until the end of the day on which its retention ends.
  */
 export class RecordQuota {
   readonly #options: QuotaOptions;
@@ -61,7 +61,7 @@ export class RecordQuota {
     this.#options = options;
   }
 
-  /** Whose bound is reached; undefined when one more record may be made. @throws LedgerUnavailable */
+  /** Returns whose limit is reached; undefined if one more record is allowed. @throws LedgerUnavailable */
   async full(owner: Owner): Promise<'subject' | 'tenant' | undefined> {
     const { perSubject, perTenant } = this.#options.limits;
     const [subject, tenant] = await Promise.all(namesOf(owner).map((name) => this.#countOf(name)));
@@ -69,7 +69,7 @@ export class RecordQuota {
     return tenant !== undefined && tenant >= perTenant ? 'tenant' : undefined;
   }
 
-  /** One more record was made. */
+  /** Counts one more record. */
   note(owner: Owner): void {
     for (const name of namesOf(owner)) {
       const count = this.#remembered(name);
@@ -79,10 +79,10 @@ export class RecordQuota {
     }
   }
 
-  /** Writes what is not written yet. Never rejects. */
+  /** Writes all additions. Never rejects. */
   async close(): Promise<void> {
     for (const [name, count] of this.#counts) {
-      // What came while another write was under way is in none yet.
+      // Additions that came during another write are not written yet.
       await count.writing;
       await this.#write(name, count);
     }
@@ -92,7 +92,7 @@ export class RecordQuota {
     const count = this.#remembered(name);
     const ageMs = this.#options.clock.monotonicMs() - count.readAtMs;
     if (count.readAtMs < 0) await this.#read(name, count);
-    // Nobody waits for a count that is only a little old.
+    // A count that is only slightly old is refreshed in the background.
     else if (ageMs >= freshMs) void this.#read(name, count).catch((error: unknown) => tell(name, error));
     return count.known + count.unwritten;
   }
@@ -123,12 +123,12 @@ export class RecordQuota {
     const known = count.known;
     const keys = Array.from({ length: this.#days }, (_, ago) => this.#keyOf(name, ago));
     const found = await Promise.all(keys.map((key) => readCount(opened, key)));
-    // What was written while the days were read may be among them or not: rather too many than too few.
+    // Additions written during the reads may be counted twice. Too many is safer than too few.
     count.known = found.reduce((sum, each) => sum + each, 0) + (count.known - known);
     count.readAtMs = startedMs;
   }
 
-  /** Adds what is not written to the count of the day. Failing, it stays unwritten: the next write adds it. */
+  /** Adds the unwritten additions to the count of the day. After a failure the next write tries again. */
   #write(name: string, count: Count): Promise<void> {
     count.writing ??= this.#add(name, count).finally(() => {
       count.writing = undefined;
@@ -175,12 +175,12 @@ function namesOf({ tenant, subject }: Owner): string[] {
   return [JSON.stringify(['subject', tenant, subject]), JSON.stringify(['tenant', tenant])];
 }
 
-/** What stands in the store: whose records they are is in the records only. */
+/** Returns the name of a count in the store. Only records contain tenants and subjects. */
 function hashOf(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 32);
 }
 
-/** A count that does not open refuses nobody: only the calls whose own records do not are refused. */
+/** Treats an unreadable count as 0, so that it refuses no calls. */
 async function readCount({ store, codec }: Pick<Ledger, 'store' | 'codec'>, key: string): Promise<number> {
   const bytes = await store.get(key);
   if (bytes === undefined) return 0;

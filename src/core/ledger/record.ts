@@ -3,7 +3,7 @@ import { McpOnceError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { decodeEnvelope, encodeEnvelope } from './stores/envelope.ts';
 
-/** The version of the record's format. A record of a newer one is refused, not guessed at. */
+/** The version of the record's format. Records of a newer version are refused. */
 export const recordFormat = 1;
 
 /** The kind of an entry whose content is encrypted (see codec.ts). */
@@ -15,13 +15,13 @@ const timeMs = z.number();
 const step = z.object({
   name: z.string(),
   attempt: count,
-  /** False for the kept answer of a read. */
+  /** False for the stored result of a read. */
   effect: z.boolean(),
   /** Absent once the operation has succeeded. */
   result: z.unknown().optional(),
 });
 
-/** What a person made of a request (MCP, elicitation). */
+/** A person's reply to a question (MCP, elicitation). */
 const reply = z.object({
   action: z.enum(['accept', 'decline', 'cancel']),
   content: z.record(z.string(), z.unknown()).optional(),
@@ -32,7 +32,7 @@ const stub = z.object({
   message: z.string(),
 });
 
-/** It asked for input, and its caller had no way to put a question to a person. */
+/** Set if the operation asked for input and its caller could not ask a person. */
 const unasked = z.literal(true).optional();
 
 const ended = z.discriminatedUnion('state', [
@@ -41,25 +41,25 @@ const ended = z.discriminatedUnion('state', [
   z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string(), unasked }),
 ]);
 
-/** It asks for input: nobody executes it, and nothing has a lease, until an answer comes or its time is over. */
+/** The operation waits for input. It has no lease, and no process executes it until a reply comes or the question expires. */
 const waiting = z.object({
   state: z.literal('waiting'),
   settledAt: timeMs,
   expiresAt: timeMs,
-  /** Which question of this attempt it is. */
+  /** Which question of this attempt it is: 1 for the first. */
   round: count,
   requests: z.record(z.string(), z.object({ message: z.string(), schema: z.record(z.string(), z.unknown()) })),
 });
 
-/** One question of the operation, answered. */
+/** The replies to one question of the operation. */
 const input = z.object({
   attempt: count,
   round: count,
-  /** The requests that the answer is to. */
+  /** The names of the requests in the question. */
   names: z.array(z.string()),
-  /** SHA-256 of the responses: the same round is answered once. */
+  /** SHA-256 of the responses. A round accepts one set of responses. */
   digest: z.string(),
-  /** By request. Absent once the operation has succeeded. */
+  /** The replies by request. Absent once the operation has succeeded. */
   responses: z.record(z.string(), reply).optional(),
 });
 
@@ -72,13 +72,13 @@ const operation = z.object({
   upstream: z.object({ origin: z.string(), mode: z.string(), account: z.string() }),
   source: z.enum(['host', 'identical', 'latest', 'same-call', 'call']),
   fingerprint: z.string(),
-  /** The validated arguments as they first came; every send of this attempt uses these. */
+  /** The validated arguments of the first call. Every request of this attempt uses them. */
   arguments: z.record(z.string(), z.unknown()),
   generation: count,
   attempt: count,
-  /** What identical calls have in common, of a `same-call` operation: who executes is named there. */
+  /** The key of the latch that identical calls share, for `same-call`. The latch names the operation that executes. */
   latchKey: z.string().optional(),
-  /** Which of the identical operations that were meant this is: 1, and one more for each repeat token. */
+  /** Which of several identical operations this is: 1 for the first, and one more for each repeat token. */
   occurrence: count,
   windowMs: z.number().min(0),
   /** How long the settled record is kept, in ms. */
@@ -86,28 +86,28 @@ const operation = z.object({
   /** The owner's random claim token. */
   token: z.string(),
   leaseMs: z.number().min(1),
-  /** Grows with each write of an owner, so that the bytes of a living lease always change. */
+  /** Increases with each write of an owner, so that each renewal changes the bytes. */
   renewals: z.int().min(0),
   renewedAt: timeMs,
   /** When this generation was first claimed. */
   createdAt: timeMs,
-  /** When this attempt was claimed: its upstream keys cannot be older. */
+  /** When this attempt was claimed. None of its upstream keys is older. */
   startedAt: timeMs,
-  /** When something was last sent, or could have been begun to be, for this attempt. */
+  /** When a request of this attempt was last sent, or may have been. */
   ranAt: timeMs,
-  /** True once a request of this attempt may have taken effect without our knowing. */
+  /** True once a request of this attempt may have taken effect with an unknown outcome. */
   mayHaveTakenEffect: z.boolean(),
   recoveries: z.int().min(0),
   steps: z.array(step),
-  /** What was answered to its questions, in order. Absent where none was asked. */
+  /** The replies to its questions, in order. Absent without questions. */
   inputs: z.array(input).optional(),
-  /** The steps that were being sent when this was written, or whose outcome is not known. */
+  /** The steps that were being sent when this was written, or whose outcome is unknown. */
   pending: z.array(z.string()).optional(),
-  /** An operator had it forgotten: what is left keeps its upstream keys from being used again. */
+  /** Set after an operator forgot the operation. The rest of the record prevents its upstream keys from being used again. */
   forgotten: z.literal(true).optional(),
-  /** How the attempt or generation before this one ended, for those who were waiting for it. */
+  /** How the previous attempt or generation ended, for callers that still wait for it. */
   previous: z.object({ generation: count, attempt: count, fingerprint: z.string(), ended }).optional(),
-  /** Where things stand. */
+  /** The state of the operation, with the members of that state. */
   status: z.discriminatedUnion('state', [
     z.object({ state: z.literal('in_flight') }),
     z.object({ state: z.literal('unknown'), settledAt: timeMs, message: z.string() }),
@@ -116,10 +116,10 @@ const operation = z.object({
   ]),
 });
 
-/** A call that turned out to be the twin of another one: its operation is that one. */
+/** An entry for a call that turned out to be identical to a call in flight. `of` is the key of that operation. */
 const alias = z.object({ v: z.literal(recordFormat), kind: z.literal('alias'), key: z.string(), of: z.string() });
 
-/** Which operation was the last on something: a resource, or identical arguments. */
+/** The latest operation on a resource, or with identical arguments. */
 const latch = z.object({
   v: z.literal(recordFormat),
   kind: z.literal('latch'),
@@ -131,7 +131,7 @@ const latch = z.object({
 
 const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
 
-/** How many records somebody has made on one day (see record-quota.ts). */
+/** How many records a subject or tenant has created on one day (see record-quota.ts). */
 const recordCount = z.object({
   v: z.literal(recordFormat),
   kind: z.literal('count'),
@@ -162,8 +162,8 @@ export function encodeEntry(value: LedgerEntry): string {
 }
 
 /**
- * The form of an entry in the store. Format 1 calls two members of an operation by older names (`ordinal`,
- * `possible`): a ledger may be shared with processes of an earlier version.
+ * Returns the form of an entry in the store. Format 1 has other names for two members of an operation (`ordinal`,
+ * `possible`). They stay, since processes of an earlier version may share the ledger.
  */
 export function storedForm(value: LedgerEntry): object {
   return value.kind === 'operation' ? storedOperation(value) : value;
@@ -171,7 +171,7 @@ export function storedForm(value: LedgerEntry): object {
 
 type StoredMember = Exclude<keyof OperationRecord, 'occurrence' | 'mayHaveTakenEffect'> | 'ordinal' | 'possible';
 
-/** Writes every member down, since a spread takes longer than the rest of encoding. JSON omits undefined members. */
+/** Lists every member, since a spread would nearly double the time of encoding. JSON omits undefined members. */
 function storedOperation(record: OperationRecord): object {
   return {
     v: record.v,
@@ -208,14 +208,14 @@ function storedOperation(record: OperationRecord): object {
 }
 
 /**
- * Reads an entry of the ledger that is not encrypted.
- * @throws McpOnceError `record_unreadable` when it is not one, or of a newer format.
+ * Decodes an entry that is not encrypted.
+ * @throws McpOnceError `record_unreadable` if the bytes are not an entry, or an entry of a newer format
  */
 export function decodeEntry(bytes: string): LedgerEntry {
   return entryOf(readValue(bytes));
 }
 
-/** What the bytes of an entry hold, unchecked. @throws McpOnceError `record_unreadable` */
+/** Parses the bytes of an entry without checking the value. @throws McpOnceError `record_unreadable` */
 export function readValue(bytes: string): unknown {
   try {
     return decodeEnvelope(bytes);
@@ -229,8 +229,8 @@ export function isSealed(value: unknown): boolean {
 }
 
 /**
- * Checks the stored form of an entry, and renames its members (see `storedForm`).
- * @param value parsed JSON. An operation gets two more members, since that is faster than a copy.
+ * Checks the stored form of an entry and renames its members (see `storedForm`).
+ * @param value parsed JSON. The function adds two members to an operation, which is faster than a copy.
  * @throws McpOnceError `record_unreadable`
  */
 export function entryOf(value: unknown): LedgerEntry {
@@ -252,7 +252,7 @@ function problemOf(value: unknown, error: z.ZodError): string {
   return `the stored record does not parse (at ${error.issues[0]?.path.join('.') || 'its format'})`;
 }
 
-/** True for states that the upstream's memory and a person may still have to do with. */
+/** Returns whether an operation in this state may still need a recovery or a person. */
 export function isUnresolved(state: State): boolean {
   return state === 'in_flight' || state === 'unknown' || state === 'incomplete' || state === 'waiting';
 }

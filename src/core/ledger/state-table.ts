@@ -1,27 +1,27 @@
 import type { OperationRecord, Status } from './record.ts';
 
-/** What a claim finds, as data: the whole state table is `decide`. */
+/** What to do with a claim, as the state table (`decide`) says. */
 export type ClaimDecision =
   | { readonly type: 'next_generation' }
   | { readonly type: 'next_attempt' }
-  /** Goes on at the step that failed. */
+  /** Continue at the step that failed. */
   | { readonly type: 'resume' }
   | { readonly type: 'replay' }
   | { readonly type: 'conflict' }
-  /** Identical and under way: wait for its outcome. */
+  /** The identical operation is in flight: wait for its outcome. */
   | { readonly type: 'in_flight' }
-  /** Another write of the same resource is under way: wait, then begin the next generation. */
+  /** Another write to the same resource is in flight: wait, then begin the next generation. */
   | { readonly type: 'in_flight_other' }
-  /** Unknown, or its lease has lapsed: recover it first. */
+  /** The outcome is unknown, or the lease has lapsed: recover the operation first. */
   | { readonly type: 'recover' }
-  /** It asks for input: the question is for whoever calls. */
+  /** The operation waits for input: give the caller the question. */
   | { readonly type: 'waiting' }
-  /** The call answers the question that is open: execute on with the answer. */
+  /** The call answers the open question: continue the attempt with the replies. */
   | { readonly type: 'continue' }
-  /** The call answers a question that is not, or was never, open any more. */
+  /** The call answers a question that is not open. */
   | { readonly type: 'stale' };
 
-/** Which question of which generation a call answers, and with what. */
+/** The question that a call answers, with the digest of its replies. */
 export interface AnsweredRound {
   readonly generation: number;
   readonly attempt: number;
@@ -34,19 +34,19 @@ export interface ClaimFacts {
     OperationRecord,
     'tool' | 'fingerprint' | 'windowMs' | 'status' | 'generation' | 'attempt' | 'steps' | 'inputs'
   >;
-  /** The call's own tool and fingerprint. */
+  /** The tool and fingerprint of the call. */
   readonly tool: string;
   readonly fingerprint: string;
-  /** True for `latest`: another fingerprint is the next write, not a conflict. */
+  /** True for `latest`, where another fingerprint means the next write instead of a conflict. */
   readonly supersedes: boolean;
   readonly nowMs: number;
-  /** True when the record's lease was watched and lapsed. */
+  /** True if this process has watched the record's lease lapse. */
   readonly lapsed: boolean;
-  /** Of a call that answers a question. */
+  /** Present in a call that answers a question. */
   readonly replies?: AnsweredRound | undefined;
 }
 
-/** DESIGN: "The ledger", the table of `claim`. Pure; the row "none" is the store's `putIfAbsent`. */
+/** The state table of `claim`. A key without a record is not part of it: `putIfAbsent` of the store claims it. */
 export function decide(question: ClaimFacts): ClaimDecision {
   const { record, nowMs } = question;
   const same = record.tool === question.tool && record.fingerprint === question.fingerprint;
@@ -61,7 +61,7 @@ export function decide(question: ClaimFacts): ClaimDecision {
     case 'unknown':
       return { type: 'recover' };
     case 'waiting':
-      // Nobody answered in time: as an operation that ended before it sent more.
+      // The question has expired: the operation counts as ended before it sent more.
       if (nowMs >= status.expiresAt) return tookEffect(record) ? resumed(same) : { type: 'next_attempt' };
       if (same) return { type: 'waiting' };
       return tookEffect(record) ? { type: 'conflict' } : other;
@@ -81,8 +81,8 @@ function resumed(same: boolean): ClaimDecision {
 }
 
 /**
- * The table of a call that answers a question. Each question is answered once: the same answer again is the
- * same call again, another one is a conflict, and what is not open any more executes nothing.
+ * The state table of a call that answers a question. Each question accepts one answer: the same answer again is a repeat,
+ * and another answer is a conflict. An answer to a question that is not open executes nothing.
  */
 function decideRound({ record, nowMs, lapsed }: ClaimFacts, continues: AnsweredRound, same: boolean): ClaimDecision {
   const { status, generation, attempt } = record;
@@ -105,7 +105,7 @@ function decideRound({ record, nowMs, lapsed }: ClaimFacts, continues: AnsweredR
     case 'incomplete':
       return { type: 'resume' };
     case 'failed':
-      // Nothing was sent after the answer, and nobody has to be asked again.
+      // Nothing was sent after the reply, so the operation resumes without a new question.
       return status.dispatched ? { type: 'replay' } : { type: 'resume' };
     case 'succeeded':
       return { type: 'replay' };
@@ -116,14 +116,14 @@ function tookEffect({ steps }: Pick<OperationRecord, 'steps'>): boolean {
   return steps.some((step) => step.effect);
 }
 
-/** A comparison, not an expiry. A clock that was set back only makes a window longer. */
+/** Compares times instead of using an expiry, so that setting the clock back only makes a window longer. */
 export function windowOver(settledAt: number, windowMs: number, nowMs: number): boolean {
   return nowMs - settledAt >= windowMs;
 }
 
 /**
- * How a claim ends before anything was dispatched under it: failed, unless something of this
- * operation had (or may have) taken effect before it was claimed.
+ * Returns the status of a claim that ends before it dispatched anything: failed, unless the operation had an effect, or
+ * may have had one, before this claim.
  */
 export function abandoned(
   record: Pick<OperationRecord, 'mayHaveTakenEffect' | 'steps'>,

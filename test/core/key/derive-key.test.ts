@@ -131,7 +131,7 @@ describe('a host key', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('does not change the keys of a resource', () => {
+  it('leaves the keys of a resource the same for all tools', () => {
     const keys = resourceKeysOf({ scope, upstream, resource: { id: 'in_1' } });
     expect(keys.record).toBe(deriveKey(latest).key);
     expect(keys.record).toBe(deriveKey({ ...latest, tool: 'void_invoice' }).key);
