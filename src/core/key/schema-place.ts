@@ -21,7 +21,7 @@ import {
  * default a property has, and whether a string is left out of normalisation.
  *
  * If a schema cannot be read with certainty (an unresolved reference, a condition, an open branch), the result is the one
- * that changes nothing: null is allowed and there is no default. Validation still checks the value. The hash may then
+ * that changes nothing: null is allowed, without a default. Validation still checks the value. The hash may then
  * differ for arguments with the same meaning, but is never the same for arguments with different meanings.
  */
 export interface ArgumentPlace {

@@ -45,7 +45,7 @@ export type ClaimResult =
   | { readonly type: 'claimed'; readonly claim: Claim }
   | { readonly type: 'alias'; readonly of: string }
   | { readonly type: Exclude<ClaimDecision['type'], ClaimVerdict | 'stale'>; readonly held: StoredRecord }
-  /** The call answers a question that is no longer open. The operation may no longer exist. */
+  /** The call answers a question that is not open. The operation may have expired. */
   | { readonly type: 'stale' };
 
 type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
@@ -135,7 +135,7 @@ export class Ledger {
     }
   }
 
-  /** Reads an operation; undefined if there is none. @throws McpOnceError `record_unreadable` */
+  /** Reads an operation; undefined for an absent key. @throws McpOnceError `record_unreadable` */
   async read(key: string): Promise<StoredRecord | undefined> {
     const bytes = await this.store.get(key);
     if (bytes === undefined) return undefined;

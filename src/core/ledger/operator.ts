@@ -123,7 +123,7 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
  */
 export async function showOperation(ledger: Ledger, key: string): Promise<StoredRecord> {
   const bytes = await ledger.store.get(key);
-  if (bytes === undefined) throw notFound(`There is no operation ${key} in the ledger.`);
+  if (bytes === undefined) throw notFound(`The ledger has no operation ${key}.`);
   const entry = ledger.codec.decode(key, bytes);
   if (entry.kind === 'alias') throw notFound(`${key} is a twin of the operation ${entry.of}: use that one.`);
   if (entry.kind !== 'operation') throw notFound(`${key} is no operation.`);
@@ -134,7 +134,7 @@ export async function showOperation(ledger: Ledger, key: string): Promise<Stored
 /** The outcome that an operator found at the upstream. */
 export type FoundOutcome =
   | { readonly state: 'succeeded'; readonly result: unknown }
-  /** It succeeded. The result is not known if `result` is absent. */
+  /** It succeeded, and its result is not known. */
   | { readonly state: 'succeeded' }
   /** `undone`: the effects of steps were reversed, so the whole operation may run again. */
   | { readonly state: 'failed'; readonly message?: string | undefined; readonly undone?: boolean | undefined };

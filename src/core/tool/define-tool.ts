@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../json.ts';
 import { suggestion } from '../suggest.ts';
 import { checkDefinition, invalidTool, toolDuration } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
@@ -52,16 +53,18 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     acceptsOutput: (result) => definition.output.safeParse(result).success,
     match,
     windowMs,
-    ...(onDuplicate === undefined ? {} : { onDuplicate }),
     recovery,
     lookupLagMs,
     // The engine passes back the results of `parse` and of the client's `open`, so the types match the definition.
     run: definition.run as Tool['run'],
-    ...(definition.client ? { client: definition.client as NonNullable<Tool['client']> } : {}),
-    ...(definition.identity ? { identity: definition.identity as NonNullable<Tool['identity']> } : {}),
-    ...(definition.resource ? { resource: definition.resource as NonNullable<Tool['resource']> } : {}),
-    ...(definition.lookup ? { lookup: definition.lookup as NonNullable<Tool['lookup']> } : {}),
-    ...(definition.gone ? { gone: definition.gone as NonNullable<Tool['gone']> } : {}),
+    ...defined({
+      onDuplicate,
+      client: definition.client as Tool['client'],
+      identity: definition.identity as Tool['identity'],
+      resource: definition.resource as Tool['resource'],
+      lookup: definition.lookup as Tool['lookup'],
+      gone: definition.gone as Tool['gone'],
+    }),
   };
   return Object.freeze(tool);
 }

@@ -3,6 +3,7 @@ import * as nodeModule from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
+import { defined } from '../json.ts';
 import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import { matchesGlob } from './glob.ts';
@@ -147,7 +148,7 @@ let hookInstalled = false;
 
 /** Registers the hook once, since hooks apply to the whole process and each of them runs for every import. */
 async function letToolsImportUs(): Promise<void> {
-  // There is no compiled hook when running from source. The test runner resolves the names itself.
+  // The hook is not compiled when mcp-once runs from source. The test runner resolves the names itself.
   if (hookInstalled || ownExtension !== '.js') return;
   hookInstalled = true;
   const { registerHooks } = nodeModule as { registerHooks?: RegisterHooks };
@@ -201,7 +202,7 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(match) : tool.windowMs),
     recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
-    ...(rule.onDuplicate === undefined ? {} : { onDuplicate: rule.onDuplicate }),
+    ...defined({ onDuplicate: rule.onDuplicate }),
   };
   // The tool is the prototype, not copied, so that its lazy members stay lazy.
   const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Duration } from '../duration.ts';
 
 /**
- * What a tool does to its upstream. The ledger holds no reads.
+ * The effect of a tool on its upstream. The ledger does not contain reads.
  *
  * - `create`: makes, sends, books or pays something.
  * - `update`: changes part of a thing. `replace`: writes a whole thing.
@@ -21,7 +21,7 @@ export type Effect = 'read' | 'create' | 'update' | 'replace' | 'delete';
 export type Match = 'identical' | 'latest' | 'same-call' | 'off';
 
 /**
- * What to do about an unknown outcome. A list is tried in order and always ends in `refuse`.
+ * The handling of an unknown outcome. A list is tried in order and always ends in `refuse`.
  *
  * - `resend`: send the request again under the same idempotency key.
  * - `natural`: send it again, since sending it twice leaves the same state.
@@ -31,7 +31,7 @@ export type Match = 'identical' | 'latest' | 'same-call' | 'off';
 export type Recovery = 'resend' | 'natural' | 'reconcile' | 'refuse';
 
 /**
- * What a call gets when an identical call has succeeded within the window.
+ * The response to a call when an identical call has succeeded within the window.
  *
  * - `replay`: the stored result.
  * - `ask`: the person is asked first whether another operation is meant. A client that cannot ask gets a replay.
@@ -285,7 +285,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   readonly title: string;
   /** Tells the model what the tool does and when to use it. */
   readonly description: string;
-  /** What the tool does to its upstream. It selects the default of `match`. */
+  /** The effect on the upstream. It selects the default of `match`. */
   readonly effect: Effect;
   /** The arguments. Values must be JSON. Use `z.strictObject`: `z.object` drops unknown fields silently. */
   readonly input: Input;
@@ -322,7 +322,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    */
   readonly resource?: (input: z.infer<Input>) => unknown;
   /**
-   * What to do about an unknown outcome.
+   * The handling of an unknown outcome.
    * @defaultValue 'refuse'
    * @example ['resend', 'reconcile']
    */

@@ -5,7 +5,7 @@ import { run, Served } from '../../support/cli-process.ts';
 import { keysText } from '../../support/encryption.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-/** Writes a line for each time that it takes effect. */
+/** A tool that writes one line per effect. */
 const noteTool = `
   import { appendFileSync } from 'node:fs';
   import { setTimeout } from 'node:timers/promises';
@@ -32,7 +32,7 @@ const variable = (...ids: string[]) => ({ MCP_ONCE_ENCRYPTION_KEYS: keysText(...
 
 const effectsIn = (folder: string) => readFileSync(join(folder, 'effects.txt'), 'utf8').split('\n').length - 1;
 
-test('processes whose first keys differ wait for one another, replay one another, and execute once', async () => {
+test('processes with different first keys wait for and replay each other, and execute once', async () => {
   const folder = folderWithTool();
   const servers = await Promise.all([
     Served.start(folder, args, variable('a', 'b')),
@@ -51,7 +51,7 @@ test('processes whose first keys differ wait for one another, replay one another
   expect(files.map((name) => readFileSync(join(folder, name), 'latin1')).join()).not.toContain('private');
 });
 
-test('a server without the keys executes nothing; the ledger commands need them, and say so', async () => {
+test('a server and the ledger commands refuse to work without the keys, and name the variable', async () => {
   const folder = folderWithTool();
   const sealed = await Served.start(folder, args, variable('a'));
   await sealed.call('note', { text: 'a private text' });
@@ -101,7 +101,7 @@ test.each([['serve'], ['ledger', 'list'], ['config', 'check']])(
   },
 );
 
-test('config check shows the ids of the keys, and no key', () => {
+test('config check shows the ids of the keys without the keys', () => {
   const { code, stdout } = run(temporaryFolder(), ['config', 'check'], variable('2026-b', '2026-a'));
   expect(code).toBe(0);
   expect(JSON.parse(stdout).encryptionKeys).toEqual(['2026-b', '2026-a']);

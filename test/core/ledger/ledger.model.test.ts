@@ -13,7 +13,7 @@ const windowMs = 60_000;
 
 type Outcome = 'succeeded' | 'failed' | 'unknown';
 
-/** The reference: one key, two fingerprints, what may be and what is. */
+/** The reference model: one key and two fingerprints. */
 class Reference {
   state: 'none' | 'in_flight' | Outcome = 'none';
   fingerprint = '';
@@ -37,7 +37,7 @@ class Reference {
   }
 }
 
-/** Processes on one store; each has at most one claim, and those that crashed or were fenced have none. */
+/** Processes on one store. Each has at most one claim. A crashed or fenced process has none. */
 class Real {
   readonly clock = new ManualClock();
   readonly store = openMemoryStore({ now: () => this.clock.wallMs() });
@@ -70,21 +70,21 @@ function request(fingerprint: string): ClaimRequest {
   };
 }
 
-/** Only one process owns the operation: the model's idea of who, by the number of its process. */
+/** The number of the only process that owns the operation, according to the model. */
 class Model {
   readonly reference = new Reference();
   owner: number | undefined;
-  /** Since when each process has seen the record unchanged; forgotten when it changes. */
+  /** When each process first saw the present bytes of the record. Cleared when they change. */
   readonly #watchedSince = new Map<number, number>();
   #writtenAt = 0;
 
-  /** The owner wrote: every watch of the lease begins anew. */
+  /** Restarts all watches of the lease after a write of the owner. */
   written(nowMs: number): void {
     this.#writtenAt = nowMs;
     this.#watchedSince.clear();
   }
 
-  /** Asks as the reference would be asked, and notes that this process has seen the lease. */
+  /** Decides a claim in the model, and notes that this process has seen the lease. */
   ask(process: number, fingerprint: string, nowMs: number): string {
     const since = this.#watchedSince.get(process);
     const neededMs = nowMs - this.#writtenAt > 2 * leaseMs ? leaseMs / 2 : leaseMs;
@@ -226,7 +226,7 @@ test.each([
   ['stored as they are', () => plainCodec],
   ['sealed with two keys in turn', rotatingCodecs()],
 ])(
-  'random interleavings of claim, renew, settle, lapse, take-over and crash agree with the reference: records %s',
+  'the ledger agrees with the model for random interleavings of claim, renew, settle, lapse, take-over and crash: records %s',
   async (_, codec) => {
     const process = fc.integer({ min: 0, max: 2 });
     const commands: fc.Arbitrary<Command>[] = [

@@ -37,7 +37,7 @@ const stores = {
   'any Keyv': () => storeFromKeyv(new Keyv(), { singleProcess: true }),
 };
 
-/** Each ledger of a test is opened with a codec of its own, as each process has one. */
+/** Each ledger of a test has its own codec, like each process. */
 const ledgers: Record<string, { open: () => Promise<Store>; codec: () => EntryCodec }> = {};
 for (const [name, open] of Object.entries(stores)) {
   ledgers[name] = { open, codec: () => plainCodec };
@@ -86,13 +86,13 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
       settings: { leaseMs, unresolvedRetentionMs: 30 * day },
     });
 
-  test('of 50 concurrent claims exactly one wins', async () => {
+  test('grants exactly one of 50 concurrent claims', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => ledger().claim(request())));
     expect(answers.filter(({ type }) => type === 'claimed')).toHaveLength(1);
     expect(answers.filter(({ type }) => type === 'in_flight')).toHaveLength(49);
   });
 
-  test('what is settled is replayed as it was, and another fingerprint is a conflict', async () => {
+  test('replays a settled result unchanged, and reports a conflict for another fingerprint', async () => {
     const claim = claimOf(await ledger().claim(request()));
     const result = { id: ':1', list: [{ b: 1, a: [] }], text: '☃' };
     expect(await claim.settle({ state: 'succeeded', settledAt: Date.now(), result }, [], false)).toBe(true);
@@ -104,7 +104,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect(claimOf(await ledger().claim(request({ fingerprint: 'g', supersedes: true }))).record.generation).toBe(2);
   });
 
-  test('of 20 that claim the next attempt after a failure, and of 20 that take over, exactly one wins', async () => {
+  test('grants exactly one of 20 claims after a failure, and one of 20 take-overs', async () => {
     const first = claimOf(await ledger().claim(request()));
     await first.settle({ state: 'failed', settledAt: Date.now(), message: 'm', dispatched: true }, [], false);
     const again = await Promise.all(Array.from({ length: 20 }, () => ledger().claim(request())));
@@ -121,7 +121,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect(claim.lost).toBe(true);
   });
 
-  test('an owner may settle the truth after it was marked unknown', async () => {
+  test('accepts the true outcome from the owner after the operation was marked as unknown', async () => {
     const claim = claimOf(await ledger().claim(request()));
     const held = await ledger().read('k');
     if (!held) throw new Error('the record is there');
@@ -131,7 +131,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect((await ledger().claim(request())).type).toBe('replay');
   });
 
-  test('of 20 that take one latch exactly one holds it', async () => {
+  test('gives a latch to exactly one of 20 operations', async () => {
     const claims = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => claimOf(await ledger().claim(request({ key: `k${index}` })))),
     );
@@ -140,13 +140,13 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect(new Set(holders.flatMap((holder) => holder?.record.key ?? [])).size).toBe(1);
   });
 
-  test('an alias sends whoever asks to the operation that it stands for', async () => {
+  test('leads from an alias to its operation', async () => {
     const claim = claimOf(await ledger().claim(request()));
     expect(await ledger().makeAlias(claim, 'other')).toBe(true);
     expect(await ledger().claim(request())).toEqual({ type: 'alias', of: 'other' });
   });
 
-  test('a junk record refuses the call, executes nothing and is not overwritten', async () => {
+  test('refuses a call whose record is junk, executes nothing and keeps the record', async () => {
     const upstream = new Upstream();
     const { call, engine } = testEngine({ tools: [createThing(upstream, 'resend')], store, codec: codec() });
     resultOf(await call('create_thing', { item: 'a' }));
@@ -161,7 +161,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     await Promise.all(engine.running);
   });
 
-  test('a record that is replayed again is read once and cannot be changed; another version of it is read anew', async () => {
+  test('decodes a replayed record once and freezes it, and decodes a new version again', async () => {
     const one = ledger();
     const claim = claimOf(await one.claim(request()));
     const steps = [{ name: 'a', attempt: 1, effect: true, result: { id: 'x' } }];
@@ -178,7 +178,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect((await one.read('k'))?.record.status).toMatchObject({ result: { list: [3] } });
   });
 
-  test('what steps answered is kept until the result says it all, or where there is no result', async () => {
+  test('keeps the results of steps until the operation has a result', async () => {
     const one = ledger();
     const steps = [{ name: 'a', attempt: 1, effect: true, result: { id: 'x' } }];
     const claim = claimOf(await one.claim(request()));
@@ -193,7 +193,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     expect((await one.read('l'))?.record.steps).toEqual(steps);
   });
 
-  test('the way of a call: 30 at once in three engines, steps, a lost answer, writes A, B, A', async () => {
+  test('runs whole calls: 30 at once in three engines, steps, a lost response, writes A, B, A', async () => {
     const upstream = new Upstream();
     const tools = [createOrder(upstream, 'resend'), setThing(upstream)];
     const engines = Array.from({ length: 3 }, () => testEngine({ tools, store, codec: codec() }));
@@ -208,7 +208,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     await Promise.all(engines.flatMap(({ engine }) => [...engine.running]));
   });
 
-  test('a lapsed lease is taken over by another process, in real time', async () => {
+  test('lets another process take over a lapsed lease, in real time', async () => {
     const upstream = new Upstream();
     const tools = [createThing(upstream, 'resend')];
     const record = { ...request(), tool: 'create_thing' };
@@ -226,7 +226,7 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
   });
 });
 
-test('of 50 claims through two stores over one Keyv instance exactly one wins', async () => {
+test('two stores over one Keyv instance grant exactly one of 50 concurrent claims', async () => {
   const keyv = new Keyv();
   const both = [await storeFromKeyv(keyv, { singleProcess: true }), await storeFromKeyv(keyv, { singleProcess: true })];
   const claims = Array.from({ length: 50 }, (_, index) => {

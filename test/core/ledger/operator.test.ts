@@ -25,7 +25,7 @@ const leaseMs = 10_000;
 const settings = { leaseMs, unresolvedRetentionMs: 30 * 86_400_000 };
 const failed = { state: 'failed' } as const;
 
-/** One store as two see it: the process that executes, and the operator's. */
+/** One store, with an executing process and an operator. */
 async function setUp(kind: 'memory' | 'sqlite') {
   const clock = new ManualClock();
   const folder = temporaryFolder();
@@ -83,7 +83,7 @@ const step = (name: string, effect = true) => ({ name, attempt: 1, effect, resul
 
 describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
   describe('resolve', () => {
-    test('an unknown outcome succeeds with the result that was found, and the call replays it', async () => {
+    test('gives an unknown outcome the found result, which the call then replays', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -92,7 +92,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(answer).toMatchObject({ type: 'replay', held: { record: { status: { result: { id: 'in_1' } } } } });
     });
 
-    test('without a result the record says that it was not kept', async () => {
+    test('notes that the result is not known if the operator gives none', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -100,7 +100,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(status).toMatchObject({ state: 'succeeded', stub: { reason: 'resolved' } });
     });
 
-    test('failed lets the same call run again, as the next attempt', async () => {
+    test('lets the same call run again as the next attempt after failed', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -113,7 +113,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect((await claimOf(ledger, asked)).record.attempt).toBe(2);
     });
 
-    test('failed after steps that took effect is incomplete, and goes on from there', async () => {
+    test('makes failed incomplete after steps with effects, and the next call continues after them', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       const steps = [step('customer'), step('rate', false)];
@@ -124,7 +124,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(claim.record).toMatchObject({ attempt: 2, steps });
     });
 
-    test('failed, its steps undone, runs all of it again', async () => {
+    test('lets the whole operation run again after failed with its steps undone', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [step('customer')], true);
@@ -132,7 +132,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect((await claimOf(ledger, asked)).record.steps).toEqual([]);
     });
 
-    test('a late owner is fenced: what it settles no longer counts', async () => {
+    test('fences a late owner, whose outcome is not stored', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       const late = await claimOf(ledger, asked);
@@ -143,7 +143,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect((await showOperation(ledger, asked.key)).record.status.state).toBe('failed');
     });
 
-    test('who waits for the operation is woken', async () => {
+    test('wakes callers that wait for the operation', async () => {
       const { clock, ledger, store, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -158,7 +158,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       unwatch();
     });
 
-    test('what its owner is executing is refused as soon as the owner renews', async () => {
+    test('refuses an operation as soon as its owner renews the lease', async () => {
       const { clock, ledger, operator, watched } = await setUp(kind);
       const asked = request();
       const claim = await claimOf(ledger, asked);
@@ -170,7 +170,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(claim.lost).toBe(false);
     });
 
-    test('an owner that shows no sign of life for a lease is taken for dead, and fenced', async () => {
+    test('fences an owner that does not renew for a whole lease', async () => {
       const { clock, ledger, operator, watched } = await setUp(kind);
       const asked = request();
       const claim = await claimOf(ledger, asked);
@@ -187,7 +187,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
     test.each<[string, FoundOutcome]>([
       ['succeeded', { state: 'succeeded', result: {} }],
       ['failed', { state: 'failed' }],
-    ])('what has %s is refused', async (state, found) => {
+    ])('refuses an operation that has %s', async (state, found) => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       const settledAt = clock.wallMs();
@@ -199,7 +199,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(await codeOf(resolveOperation(operator, asked.key, found))).toBe('invalid_input');
     });
 
-    test('of two operators one resolves', async () => {
+    test('lets one of two operators resolve', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -208,14 +208,14 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(codes.filter((code) => code === 'nothing was thrown')).toHaveLength(1);
     });
 
-    test('what is not there is said so', async () => {
+    test('reports an operation that does not exist', async () => {
       const { operator } = await setUp(kind);
       expect(await codeOf(resolveOperation(operator, randomUUID(), failed))).toBe('operation_not_found');
     });
   });
 
   describe('forget', () => {
-    test('the same call executes again, as the next generation, so that no upstream key is used twice', async () => {
+    test('lets the same call execute again as the next generation with new upstream keys', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -223,7 +223,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect((await claimOf(ledger, asked)).record).toMatchObject({ generation: 2, attempt: 1 });
     });
 
-    test('nothing of its values is left, and it is no longer listed', async () => {
+    test('deletes all values of the operation, and no longer lists it', async () => {
       const { clock, ledger, operator } = await setUp(kind);
       const asked = request();
       await (await claimOf(ledger, asked)).settle(unknown(clock), [], true);
@@ -233,7 +233,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(await codeOf(forgetOperation(operator, asked.key))).toBe('operation_not_found');
     });
 
-    test('what is alive is refused', async () => {
+    test('refuses an operation that is being executed', async () => {
       const { clock, ledger, operator, watched } = await setUp(kind);
       const asked = request();
       const claim = await claimOf(ledger, asked);
@@ -245,7 +245,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(await ledger.read(asked.key)).toBeDefined();
     });
 
-    test('an entry that cannot be read goes only by force', async () => {
+    test('deletes an unreadable entry only by force', async () => {
       const { store, operator } = await setUp(kind);
       await store.putIfAbsent('broken', encodeEnvelope({ v: 99, kind: 'operation' }), 60_000);
       expect(await codeOf(forgetOperation(operator, 'broken'))).toBe('record_unreadable');
@@ -253,7 +253,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       expect(await store.get('broken')).toBeUndefined();
     });
 
-    test('what is no operation stays', async () => {
+    test('keeps entries that are not operations', async () => {
       const { store, operator } = await setUp(kind);
       await store.putIfAbsent('alias', alias('alias', 'of'), 60_000);
       expect(await codeOf(forgetOperation(operator, 'alias'))).toBe('operation_not_found');
@@ -263,7 +263,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
   });
 
   describe('list and stats', () => {
-    test('show operations and unreadable entries, and nothing else', async () => {
+    test('show only operations and unreadable entries', async () => {
       const { clock, ledger, store } = await setUp(kind);
       const first = request({ tool: 'a' });
       const second = request({ tool: 'b' });
@@ -296,7 +296,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
   });
 });
 
-test('of many operations the newest are listed', async () => {
+test('listOperations returns the newest of many operations', async () => {
   const { clock, ledger } = await setUp('memory');
   const keys: string[] = [];
   for (let count = 0; count < 1_500; count += 1) {
@@ -313,12 +313,12 @@ function alias(key: string, of: string): string {
   return encodeEntry({ v: recordFormat, kind: 'alias', key, of });
 }
 
-/** SQLite answers in its own time, whatever the clock says. */
+/** SQLite takes real time, which the manual clock does not control. */
 async function untilWatching(watched: readonly number[]): Promise<void> {
   while (watched.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Moves the clock on until the work has ended. */
+/** Advances the clock until the work has ended. */
 async function untilSettled(clock: ManualClock, work: Promise<unknown>, stepMs: number): Promise<void> {
   let ended = false;
   const end = (): void => {
@@ -328,7 +328,7 @@ async function untilSettled(clock: ManualClock, work: Promise<unknown>, stepMs: 
   while (!ended) await clock.advance(stepMs);
 }
 
-test('the upstream key of a step is that of the attempt that sent it, also when a later one asks', async () => {
+test('stepKeyOf returns the upstream key of the attempt that sent a step, also during a later attempt', async () => {
   const { clock, ledger } = await setUp('memory');
   const asked = request();
   const incomplete = { state: 'incomplete', settledAt: clock.wallMs(), message: 'the card was refused' } as const;

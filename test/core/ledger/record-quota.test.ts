@@ -13,7 +13,7 @@ const alice = { tenant: 'one', subject: 'alice' };
 const bob = { tenant: 'one', subject: 'bob' };
 const carol = { tenant: 'other', subject: 'alice' };
 
-/** Processes on one store, each with a quota of its own. */
+/** Processes on one store, each with its own quota. */
 function stage(limits = { perSubject: 3, perTenant: 5 }) {
   const clock = new ManualClock();
   const store = openMemoryStore({ now: () => clock.wallMs() });
@@ -29,7 +29,7 @@ function stage(limits = { perSubject: 3, perTenant: 5 }) {
 }
 
 describe('the records of a subject and of a tenant', () => {
-  test('are bounded: one more is refused before anything happens, and repeats are answered as ever', async () => {
+  test('are bounded: a further call is refused before it executes, and repeats still get replays', async () => {
     const { upstream, process } = stage();
     const { create } = process();
     for (const item of ['a', 'b', 'c']) resultOf(await create(alice, item));
@@ -42,7 +42,7 @@ describe('the records of a subject and of a tenant', () => {
     expect(resultOf(await create(carol, 'd')).replayed).toBe(false);
   });
 
-  test('of a tenant are those of all its subjects', async () => {
+  test('of a tenant include those of all its subjects', async () => {
     const { process } = stage();
     const { create } = process();
     for (const item of ['a', 'b', 'c']) resultOf(await create(alice, item));
@@ -51,14 +51,14 @@ describe('the records of a subject and of a tenant', () => {
     resultOf(await create(carol, 'c'));
   });
 
-  test('control: without the bound as many as come', async () => {
+  test('are not bounded without limits (control)', async () => {
     const { upstream, process } = stage();
     const { create } = process(false);
     for (const item of ['a', 'b', 'c', 'd', 'e', 'f']) resultOf(await create(alice, item));
     expect(upstream.effects).toHaveLength(6);
   });
 
-  test('count in every process, after a restart and, a minute later, in those that run', async () => {
+  test('count in every new process, and in running processes within a minute', async () => {
     const { clock, process } = stage();
     const [first, running] = [process(), process()];
     resultOf(await running.create(alice, 'a'));
@@ -73,7 +73,7 @@ describe('the records of a subject and of a tenant', () => {
     expect(refusalOf(await running.create(alice, 'd')).code).toBe('too_many_records');
   });
 
-  test('are given back when their retention is over', async () => {
+  test('no longer count after their retention', async () => {
     const { clock, process } = stage();
     const { create, quota } = process();
     for (const item of ['a', 'b', 'c']) resultOf(await create(alice, item));
@@ -84,7 +84,7 @@ describe('the records of a subject and of a tenant', () => {
     resultOf(await process().create(alice, 'd'));
   });
 
-  test('whose count does not open are refused by themselves, and nothing else is', async () => {
+  test('are refused only where they cannot be read, even if their count cannot be read either', async () => {
     const { upstream, process } = stage();
     const sealing = process(true, codecWith('lost'));
     resultOf(await sealing.create(alice, 'a'));

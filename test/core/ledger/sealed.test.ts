@@ -30,7 +30,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** Where records are kept, and everything that somebody reads who reads over its shoulder. */
+/** The stores, each with a function that reads everything in it. */
 const places = {
   async sqlite() {
     const path = temporaryFolder();
@@ -72,12 +72,12 @@ async function onlyEntry(store: Store) {
   return entry;
 }
 
-/** A process with a tool of its own, over an upstream and a store that others share. */
+/** A process with its own tool, over a shared upstream and store. */
 function processWith(upstream: Upstream, store: Store, codec: EntryCodec) {
   return testEngine({ tools: [createThing(upstream, 'resend'), setThing(upstream)], store, codec });
 }
 
-describe.each(Object.entries(places))('somebody who reads what is stored in %s', (_, open) => {
+describe.each(Object.entries(places))('a reader of the files or memory of %s', (_, open) => {
   const scope = { tenant: 'a-tenant', subject: 'somebody' };
   const told = { item: 'the-item-of-this-call', tags: ['a-private-tag'] };
 
@@ -104,20 +104,20 @@ describe.each(Object.entries(places))('somebody who reads what is stored in %s',
     return { read: during + after, secrets: [...secrets, 'create_thing', scope.tenant, scope.subject] };
   };
 
-  test('reads neither arguments, results, steps, the tool nor whose it is when it is sealed', async () => {
+  test('finds no arguments, results, steps, tools or subjects in sealed records', async () => {
     const { read, secrets } = await play(codecWith('k'));
     expect(secrets.filter((each) => read.includes(each))).toEqual([]);
     expect(read).toContain('"keyId":"k"');
   });
 
-  test('control: reads all of it when it is not', async () => {
+  test('finds all of them in records that are not sealed (control)', async () => {
     const { read, secrets } = await play(codecWith());
     expect(secrets.filter((each) => !read.includes(each))).toEqual([]);
   });
 });
 
-describe('a record that was changed', () => {
-  test('is not opened, whichever bit was flipped, refuses the call and is left as it is', async () => {
+describe('an altered record', () => {
+  test('cannot be decrypted after any flipped bit, refuses the call and stays unchanged', async () => {
     const upstream = new Upstream();
     const store = await memoryStore();
     const codec = codecWith('k');
@@ -150,7 +150,7 @@ describe('a record that was changed', () => {
     expect(resultOf(await call('create_thing', { item: 'a' })).replayed).toBe(true);
   });
 
-  test('or put under the key of another operation is not opened there: two that are swapped are two refusals', async () => {
+  test('cannot be decrypted under the key of another operation, so two swapped records are two refusals', async () => {
     const upstream = new Upstream();
     const store = await memoryStore();
     const { call } = processWith(upstream, store, codecWith('k'));
@@ -166,7 +166,7 @@ describe('a record that was changed', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('or said to be sealed with another key is not opened with that one, even if it is the same one', () => {
+  test('cannot be decrypted with a key that has another id, even if the key is the same', () => {
     const secret = createSecretKey(randomBytes(32));
     const codec = codecFor([
       { id: 'k', secret },
@@ -184,24 +184,24 @@ describe('a record that was changed', () => {
     ['{"value":{"v":2,"kind":"operation"}}', /format 2/],
     ['{"value":{"v":1,"kind":"operation"}}', /does not parse/],
     ['junk', /not valid JSON/],
-  ])('to %s is unreadable', (bytes, why) => {
+  ])('is unreadable as %s', (bytes, why) => {
     expect(() => codecWith('k').decode('a', bytes)).toThrow(unreadable(why));
   });
 
-  test('what is written is what Keyv writes', () => {
+  test('is stored as Keyv stores it, when it is not altered', () => {
     const bytes = codecWith('k').encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' });
     expect(encodeEnvelope(decodeEnvelope(bytes))).toBe(bytes);
   });
 
-  test('no two writes of one record are the same bytes', () => {
+  test('has other bytes for every write, when it is not altered', () => {
     const codec = codecWith('k');
     const written = Array.from({ length: 100 }, () => codec.encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' }));
     expect(new Set(written.map((each) => boxOf(each).slice(0, 16))).size).toBe(100);
   });
 });
 
-describe('a key is replaced', () => {
-  test('while both are known all is read, and each write is sealed with the first; afterwards the old one is named', async () => {
+describe('the replacement of a key', () => {
+  test('reads records of both keys and seals with the first, and names the old key after its removal', async () => {
     const upstream = new Upstream();
     const store = await memoryStore();
     const before = processWith(upstream, store, codecWith('old'));
@@ -227,7 +227,7 @@ describe('a key is replaced', () => {
     expect(upstream.effects).toHaveLength(3);
   });
 
-  test('another key under the same id opens nothing', async () => {
+  test('opens no record with another key under the same id', async () => {
     const sealed = codecWith('k').encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' });
     const other = codecWith('x').encode('a', { v: 1, kind: 'alias', key: 'a', of: 'b' });
     const renamed = other.replace('"keyId":"x"', '"keyId":"k"');
@@ -236,8 +236,8 @@ describe('a key is replaced', () => {
   });
 });
 
-describe('encryption is switched', () => {
-  test('on: what was written before is read, and sealed when it is next written', async () => {
+describe('encryption', () => {
+  test('reads earlier plain records after it is switched on, and seals them with the next write', async () => {
     const upstream = new Upstream();
     const store = await memoryStore();
     const plain = processWith(upstream, store, codecWith());
@@ -251,7 +251,7 @@ describe('encryption is switched', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('off: what is sealed refuses the call and names the variable', async () => {
+  test('refuses calls with sealed records after it is switched off, and names the variable', async () => {
     const upstream = new Upstream();
     const store = await memoryStore();
     resultOf(await processWith(upstream, store, codecWith('k')).call('create_thing', { item: 'a' }));
@@ -280,7 +280,7 @@ describe('an operator', () => {
     return { upstream, store, call, operator, key: (await onlyEntry(store)).key };
   };
 
-  test('with the key lists, shows, counts and resolves, and what is written is sealed', async () => {
+  test('with the key lists, shows, counts and resolves, and writes sealed records', async () => {
     const { upstream, store, call, operator, key } = await setUp();
     const { ledger } = operator;
     expect(await listOperations(ledger, { limit: 10 })).toMatchObject([{ type: 'operation', record: { key } }]);
@@ -298,7 +298,7 @@ describe('an operator', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('without the key is told which variable is missing, and changes nothing', async () => {
+  test('without the key learns which variable is missing, and changes nothing', async () => {
     const { store, operator, key } = await setUp();
     const { value } = await onlyEntry(store);
     const without = testEngine({ tools: [], store }).ledger;

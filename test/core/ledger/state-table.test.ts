@@ -62,7 +62,7 @@ describe('the state table of claim', () => {
     });
   }
 
-  test('a window that is over begins the next generation, and only for what is settled for good', () => {
+  test('begins the next generation after the window of an operation that has succeeded or failed', () => {
     const over = (name: string, same: boolean) =>
       ask(states[name] as Status, { same, supersedes: false, nowMs: after });
     expect([over('succeeded', true), over('succeeded', false)]).toEqual(['next_generation', 'next_generation']);
@@ -71,7 +71,7 @@ describe('the state table of claim', () => {
     expect([over('unknown', true), over('in flight', true)]).toEqual(['recover', 'in_flight']);
   });
 
-  test('a lapsed lease is an unknown outcome, whoever asks', () => {
+  test('recovers an operation with a lapsed lease, for every caller', () => {
     const status = states['in flight'] as Status;
     for (const same of [true, false]) {
       for (const supersedes of [true, false]) {
@@ -80,7 +80,7 @@ describe('the state table of claim', () => {
     }
   });
 
-  test('another tool with the same fingerprint is another request', () => {
+  test('treats another tool with the same fingerprint as another request', () => {
     const status = states.succeeded as Status;
     const record = { tool: 'a', fingerprint: 'f', windowMs, status, generation: 1, attempt: 1, steps: [] };
     const asked = { record, tool: 'b', fingerprint: 'f', nowMs: inside, lapsed: false };
@@ -88,7 +88,7 @@ describe('the state table of claim', () => {
     expect(decide({ ...asked, supersedes: false }).type).toBe('conflict');
   });
 
-  test('a clock that was set back an hour only makes the window longer', () => {
+  test('makes the window longer when the clock is set back an hour', () => {
     const nowMs = settledAt - 3_600_000;
     expect(ask(states.succeeded as Status, { same: true, supersedes: false, nowMs })).toBe('replay');
   });
@@ -101,12 +101,12 @@ describe('an operation that waits for input', () => {
       [false, true].map((supersedes) => ask(waiting, { same, supersedes, nowMs, steps })),
     );
 
-  test('that has done nothing yet ends as failed when nobody answers', () => {
+  test('counts as failed when its question expires before any effect', () => {
     expect(ways(inside, [])).toEqual(['waiting', 'waiting', 'conflict', 'next_generation']);
     expect(new Set(ways(after, []))).toEqual(new Set(['next_attempt']));
   });
 
-  test('of which steps took effect ends as incomplete, and no other write takes its place', () => {
+  test('counts as incomplete when its question expires after steps with effects, and is not replaced', () => {
     expect(ways(inside, [effect])).toEqual(['waiting', 'waiting', 'conflict', 'conflict']);
     expect(ways(after, [effect])).toEqual(['resume', 'resume', 'conflict', 'conflict']);
     // What was only asked of the upstream took no effect.
@@ -136,15 +136,18 @@ describe('the state table of a call that answers a question', () => {
     ['waiting for the next answer', { ...states.waiting, round: 3 } as Status, 'waiting'],
   ];
 
-  test.each(table)('%s: the same answer is the same call, another one is a conflict', (_name, status, same) => {
-    expect(verdict(status, [given('d')])).toBe(same);
-    expect(verdict(status, [given('e')])).toBe('conflict');
-    // Answered in a later attempt, which went on with it: the same question all the same.
-    expect(verdict(status, [given('d')], { attempt: 2 })).toBe(same);
-    expect(verdict(status, [given('e')], { attempt: 2 })).toBe('conflict');
-  });
+  test.each(table)(
+    'repeats the call for the same answer and reports a conflict for another one: %s',
+    (_name, status, same) => {
+      expect(verdict(status, [given('d')])).toBe(same);
+      expect(verdict(status, [given('e')])).toBe('conflict');
+      // Answered in a later attempt, which went on with it: the same question all the same.
+      expect(verdict(status, [given('d')], { attempt: 2 })).toBe(same);
+      expect(verdict(status, [given('e')], { attempt: 2 })).toBe('conflict');
+    },
+  );
 
-  test.each(table)('%s: a question that this record never put is none', (_name, status) => {
+  test.each(table)('reports stale for a question that this record never asked: %s', (_name, status) => {
     expect(verdict(status, [])).toBe('stale');
     expect(
       verdict(
@@ -160,7 +163,7 @@ describe('the state table of a call that answers a question', () => {
     expect(verdict(status, [given('d')], { fingerprint: 'g' })).toBe('stale');
   });
 
-  test('the question that is open is answered once, in its time', () => {
+  test('accepts one answer to the open question before it expires', () => {
     const waiting = states.waiting as Status;
     expect(verdict(waiting, [])).toBe('continue');
     expect(verdict(waiting, [], { nowMs: after })).toBe('stale');
@@ -168,14 +171,14 @@ describe('the state table of a call that answers a question', () => {
     expect(verdict(waiting, [given('d')], { nowMs: after })).toBe('stale');
   });
 
-  test('a window that is over changes nothing, and a lease that has lapsed is recovered', () => {
+  test('ignores the window, and recovers a lapsed lease', () => {
     expect(verdict(states.succeeded as Status, [given('d')], { nowMs: after })).toBe('replay');
     expect(verdict(states['in flight'] as Status, [given('d')], { lapsed: true })).toBe('recover');
   });
 });
 
 describe('a claim that ends before anything was dispatched', () => {
-  test('is failed, and runs again', () => {
+  test('fails, and the call runs again', () => {
     expect(abandoned({ mayHaveTakenEffect: false, steps: [{ ...effect, effect: false }] }, 'm', 1)).toEqual({
       state: 'failed',
       settledAt: 1,

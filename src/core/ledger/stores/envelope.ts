@@ -1,23 +1,23 @@
 import { describeError, McpOnceError } from '../../errors.ts';
 
 /**
- * Keyv's serialised envelope, `{"value":...}` without `expires`: the store expires, not Keyv, whose own
- * expiry is a read and then a delete, and has deleted a newer entry.
+ * Keyv's serialised envelope, `{"value":...}` without `expires`. The store expires entries. Keyv's own expiry reads and
+ * then deletes, and has deleted newer entries.
  *
- * Keyv's serializer puts a second ':' before strings that begin with one, since `:base64:` marks binary.
- * Nearly no record holds such a string.
+ * Keyv's serializer adds a second ':' to strings that begin with ':', since `:base64:` marks binary data. Hardly any
+ * record contains such a string.
  */
 
 /**
- * In serialised JSON, which has no white space, a quote inside a string is escaped: this finds every string
- * that begins with a colon, and some keys. Three searches are faster than one pattern.
+ * Serialised JSON has no white space and escapes quotes inside of strings, so this finds every string that begins with a
+ * colon, and some keys. Three searches are faster than one pattern.
  */
 function mayHoldColonString(text: string): boolean {
   return text.includes(':":') || text.includes(',":') || text.includes('[":');
 }
 
 /**
- * Exactly the bytes that `keyv.set(key, value)` stores.
+ * Returns exactly the bytes that `keyv.set(key, value)` stores.
  * @param value JSON data: no functions, symbols or holes in arrays.
  */
 export function encodeEnvelope(value: unknown): string {
@@ -27,7 +27,7 @@ export function encodeEnvelope(value: unknown): string {
 }
 
 /**
- * What `keyv.get(key)` answers for these bytes.
+ * Returns what `keyv.get(key)` returns for these bytes.
  * @throws McpOnceError `record_unreadable` for anything but an envelope.
  */
 export function decodeEnvelope(text: string): unknown {
@@ -38,14 +38,14 @@ export function decodeEnvelope(text: string): unknown {
     throw new McpOnceError('record_unreadable', `The stored value is not JSON: ${describeError(error)}.`);
   }
   if (typeof envelope !== 'object' || envelope === null || !('value' in envelope)) {
-    throw new McpOnceError('record_unreadable', 'The stored value is not an envelope of Keyv\'s, {"value":...}.');
+    throw new McpOnceError('record_unreadable', 'The stored value is not a Keyv envelope, {"value":...}.');
   }
   return envelope.value;
 }
 
 function withoutColon(_: string, value: unknown): unknown {
   if (typeof value !== 'string' || !value.startsWith(':')) return value;
-  // Never written by us: text that begins so has two colons.
+  // mcp-once never writes this: it stores such a text with two colons.
   if (value.startsWith(':base64:')) return Buffer.from(value.slice(8), 'base64');
   return value.slice(1);
 }

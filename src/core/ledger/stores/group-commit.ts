@@ -4,14 +4,14 @@ import { SqliteCheckpoint } from './sqlite-checkpoint.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 
-/** What `read` answers when the step has to write. */
+/** The result of `read` when the step has to write. */
 export const mustWrite = Symbol('must write');
 
-/** One primitive. Both functions are synchronous and may run more than once: what is rolled back is asked again. */
+/** One primitive of the store. Both functions are synchronous. They may run again after a rollback. */
 export interface CommitStep<T> {
   /** Steps on one key keep their order. */
   readonly key: string;
-  /** Answers without a lock where that is possible, so that a replay neither writes nor waits. */
+  /** Returns the result without a lock where possible, so that a replay neither writes nor waits. */
   readonly read?: () => T | typeof mustWrite;
   readonly write: () => T;
 }
@@ -23,17 +23,17 @@ interface QueuedStep {
   readonly reject: (error: unknown) => void;
 }
 
-/** Bounds the pause of the event loop that one turn's steps make, and the memory of a stuck ledger. */
+/** The most steps per commit, which bounds the pause of the event loop. */
 const stepsPerCommitMax = 256;
+/** The most queued steps, which bounds the memory while the file is locked. */
 const queueLengthMax = 50_000;
 const retryJitterMaxMs = 16;
 
 /**
- * Group commit: what one turn of the event loop asks for shares one transaction, and one sync of the disk.
+ * Commits in groups: all steps of one turn of the event loop share one transaction and one sync of the disk.
  *
- * A step is answered after its commit, never before. When another process holds the lock the steps wait
- * here, with jittered back-off and not inside SQLite, and those that come meanwhile join them; after
- * `lockTimeoutMs` a step is refused.
+ * A step resolves only after its commit. While another process holds the lock, steps wait in a queue with jittered
+ * back-off, outside of SQLite, and later steps join them. After `lockTimeoutMs` a step is refused.
  */
 export class GroupCommit {
   readonly path: string;
@@ -59,7 +59,7 @@ export class GroupCommit {
     this.#rollback = file.database.prepare('ROLLBACK');
   }
 
-  /** True while something waits for the next turn: whoever has time (the sweep) lets it go first. */
+  /** True while steps or a checkpoint wait for the next turn. The sweep lets them go first. */
   get busy(): boolean {
     return this.#arrived.length + this.#writing.length > 0 || this.checkpoint.due;
   }
@@ -71,12 +71,12 @@ export class GroupCommit {
       throw new LedgerUnavailable(`The ledger file ${this.path} is overloaded: ${queueLengthMax} steps wait for it.`);
     }
     if (queued > 0) return this.#queue(step);
-    // Nothing is before it: a read needs no turn of its own, and a write need not read again.
+    // No step is queued before it, so a read runs at once and a write does not read again.
     const answer = this.#tryRead(step);
     return answer === mustWrite ? this.#queue({ key: step.key, write: step.write }) : answer;
   }
 
-  /** Does what waits, as far as the lock allows, and closes the file. */
+  /** Runs queued steps, as far as the lock allows, and closes the file. */
   close(): void {
     if (!this.database.open) return;
     while (this.#arrived.length > 0) this.#answerReads();
@@ -96,7 +96,7 @@ export class GroupCommit {
     });
   }
 
-  /** @throws LedgerUnavailable for any fault but a lock, which the step then waits for with the writes. */
+  /** @throws LedgerUnavailable for any fault except a lock. For a lock the step waits together with the writes. */
   #tryRead<T>(step: CommitStep<T>): T | typeof mustWrite {
     if (step.read === undefined) return mustWrite;
     try {
@@ -149,7 +149,7 @@ export class GroupCommit {
     let answers: unknown[];
     try {
       const [only] = steps;
-      // One statement is a transaction by itself.
+      // A single statement is a transaction by itself.
       answers = steps.length === 1 && only !== undefined ? [only.step.write()] : this.#inOneTransaction(steps);
     } catch (error) {
       if (isSqliteBusy(error)) this.#retryLater(steps);
@@ -168,7 +168,7 @@ export class GroupCommit {
       this.#commit.run();
       return answers;
     } catch (error) {
-      // A full disk makes SQLite roll back by itself.
+      // On a full disk SQLite rolls back by itself.
       if (this.database.inTransaction) this.#rollback.run();
       throw error;
     }
@@ -181,7 +181,7 @@ export class GroupCommit {
     }
     this.#writing.unshift(...steps.filter(({ deadline }) => deadline > now));
     this.#failedAttempts += 1;
-    // Commits of others are short, so the first delays are too; they spread when many processes wait.
+    // Commits of other processes are short, so the first delays are short. Delays spread when many processes wait.
     const jitterMs = Math.min(2 + this.#failedAttempts / 4, retryJitterMaxMs);
     const delayMs = 1 + Math.random() * jitterMs;
     this.#retryTimer = setTimeout(() => {

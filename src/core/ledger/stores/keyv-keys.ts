@@ -1,11 +1,11 @@
 import type { Keyv } from 'keyv';
 import { McpOnceError } from '../../errors.ts';
 
-/** What stands between a namespace and a key in the store, as in `@keyv/redis`. */
+/** Separates a namespace from a key in the store, as in `@keyv/redis`. */
 export const namespaceSeparator = '::';
 export const defaultNamespace = 'mcp-once';
 
-/** How a Keyv instance and its adapter name a key in the store, and back. */
+/** Converts between the keys of a Keyv instance and the keys in its store. */
 export interface KeyNames {
   readonly prefix: string;
   toStore(key: string): string;
@@ -20,15 +20,15 @@ export function keyNames(prefix: string): KeyNames {
   };
 }
 
-/** An adapter that prefixes keys by itself, as `@keyv/redis` and our SQLite adapter do. */
+/** An adapter that adds its own prefix to keys, such as `@keyv/redis` and the SQLite adapter. */
 export interface PrefixingAdapter {
   readonly namespace?: string | undefined;
   createKeyPrefix(key: string, namespace?: string): string;
 }
 
 /**
- * The names that `keyv.get(key)` uses: Keyv puts its own prefix before the key (`useKeyPrefix`), then the
- * adapter puts its prefix before that.
+ * Returns the names that `keyv.get(key)` uses: Keyv adds its prefix to the key (`useKeyPrefix`), and the adapter adds its
+ * own prefix to the result.
  */
 export function keyNamesOf(keyv: Keyv, adapter: PrefixingAdapter): KeyNames {
   const ofKeyv = keyv.useKeyPrefix && keyv.namespace ? `${keyv.namespace}:` : '';
@@ -36,14 +36,14 @@ export function keyNamesOf(keyv: Keyv, adapter: PrefixingAdapter): KeyNames {
 }
 
 /**
- * The primitives write Keyv's default format past Keyv, so the instance must use it too.
- * @throws McpOnceError `configuration_invalid` when it does not.
+ * Checks that a Keyv instance uses Keyv's default format, which the primitives write directly to the store.
+ * @throws McpOnceError `configuration_invalid` if it does not
  */
 export function assertDefaultFormat(keyv: Keyv): void {
   const probe = keyv.compression ? undefined : keyv.serialize?.({ value: ':' });
   if (probe === '{"value":"::"}') return;
   throw new McpOnceError(
     'configuration_invalid',
-    'The Keyv instance has a serializer or a compression of its own: the ledger needs Keyv\'s default format, leave "serialize", "deserialize" and "compression" out.',
+    'The Keyv instance has its own serializer or compression, but the ledger needs Keyv\'s default format: leave "serialize", "deserialize" and "compression" out.',
   );
 }

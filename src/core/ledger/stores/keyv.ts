@@ -1,30 +1,35 @@
 import type { Keyv } from 'keyv';
 import { describeError, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { defined } from '../../json.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 import { Watchers } from './watchers.ts';
 
 export interface KeyvStoreOptions {
   /**
-   * Says that no other process uses the same Keyv store. Keyv has no atomic step, so that two processes
-   * would both win a claim: the effect would happen twice.
+   * Declares that no other process uses the same Keyv store. Keyv has no atomic operation, so two processes could both
+   * win a claim, and the effect would happen twice.
+   * @defaultValue false
    */
   readonly singleProcess?: boolean;
-  /** How long one operation may take, in milliseconds; 5,000 by default. */
+  /**
+   * How long one operation may take, in ms.
+   * @defaultValue 5_000
+   */
   readonly commandTimeoutMs?: number;
 }
 
 /**
- * A store from any Keyv instance. Those over `@keyv/redis` and over our own SQLite adapter get the atomic
- * primitives of their store; every other adapter serves one process.
- * @throws McpOnceError `configuration_invalid` when the adapter cannot be used safely.
+ * Returns a store over any Keyv instance. `@keyv/redis` and the SQLite adapter of mcp-once get the atomic primitives of
+ * their databases. Every other adapter serves one process.
+ * @throws McpOnceError `configuration_invalid` if the adapter cannot be used safely
  */
 export async function storeFromKeyv(keyv: Keyv, options: KeyvStoreOptions = {}): Promise<Store> {
   const adapter = keyv.store;
   if (typeof adapter?.getClient === 'function' && typeof adapter.createKeyPrefix === 'function') {
     const { redisStoreFromKeyv } = await import('./redis.ts');
     const { commandTimeoutMs } = options;
-    return redisStoreFromKeyv(keyv, commandTimeoutMs === undefined ? {} : { commandTimeoutMs });
+    return redisStoreFromKeyv(keyv, defined({ commandTimeoutMs }));
   }
   if (adapter?.opts?.dialect === 'sqlite' && typeof adapter.createKeyPrefix === 'function') {
     const { sqliteStoreFromKeyv } = await import('./sqlite.ts');
@@ -33,19 +38,19 @@ export async function storeFromKeyv(keyv: Keyv, options: KeyvStoreOptions = {}):
   return openKeyvStore(keyv, options);
 }
 
-/** A mutex for each key around a Keyv instance: atomic within this process, and only there. */
+/** Returns a store with a mutex for each key of a Keyv instance. It is atomic within this process only. */
 export function openKeyvStore(keyv: Keyv, options: KeyvStoreOptions = {}): Store {
   if (options.singleProcess !== true) {
     throw new McpOnceError(
       'configuration_invalid',
-      'This Keyv adapter has no atomic step, so two processes that share it would both execute the same operation. ' +
+      'This Keyv adapter has no atomic operation, so two processes that share it would both execute the same operation. ' +
         'Use a sqlite: or redis:// store, or pass { singleProcess: true } if only one process ever uses it.',
     );
   }
   return new KeyvStore(keyv, options.commandTimeoutMs ?? 5_000);
 }
 
-/** Two stores over one adapter wait for each other: a mutex of each store's own would let both win a claim. */
+/** The mutexes of all stores over one adapter. With separate mutexes two stores could both win a claim. */
 const tailsByAdapter = new WeakMap<object, Map<string, Promise<unknown>>>();
 
 function tailsOf(adapter: object): Map<string, Promise<unknown>> {
@@ -68,7 +73,7 @@ class KeyvStore implements Store {
     this.#tails = tailsOf(keyv.store ?? keyv);
     this.#commandTimeoutMs = commandTimeoutMs;
     keyv.throwOnErrors = true;
-    // Adapters that hide faults of their own have this switch too.
+    // Adapters that hide their own faults have the same option.
     if (keyv.store && 'throwOnErrors' in keyv.store) keyv.store.throwOnErrors = true;
   }
 
@@ -115,7 +120,7 @@ class KeyvStore implements Store {
     }
   }
 
-  /** Keyv removes an expired entry when it is read; what else goes, and when, is the adapter's. */
+  /** Keyv removes expired entries on reading. The adapter may remove others. */
   async sweep(): Promise<number> {
     this.#assertOpen();
     return 0;
@@ -126,7 +131,7 @@ class KeyvStore implements Store {
     return this.#watchers.add(key, listener);
   }
 
-  /** The Keyv instance stays open: it belongs to whoever made it. */
+  /** Leaves the Keyv instance open, since the caller owns it. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#watchers.clear();
@@ -134,19 +139,19 @@ class KeyvStore implements Store {
 
   async #read(key: string): Promise<string | undefined> {
     const value: unknown = await this.keyv.get(key);
-    // Encoded again, always in the same way, so that comparing bytes compares values exactly.
+    // Encodes the value again in the same way, so that comparing bytes compares values.
     return value === undefined ? undefined : encodeEnvelope(value);
   }
 
   async #write(key: string, value: string, ttlMs: number): Promise<void> {
-    // 0 is Keyv's word for "never"; undefined would take the instance's default.
+    // For Keyv 0 means "never", and undefined means the default of the instance.
     const stored = await this.keyv.set(key, decodeEnvelope(value), Number.isFinite(ttlMs) ? Math.ceil(ttlMs) : 0);
     if (!stored) throw new Error('Keyv did not store the value');
   }
 
   /**
-   * One after the other for a key. The caller waits for a bounded time, but the key stays taken until the
-   * adapter has answered: a write that lands late must not land inside somebody else's step.
+   * Runs the operations on a key one after the other. The caller waits for a bounded time, but the key stays locked until
+   * the adapter has responded. A late write must not run during another operation.
    */
   async #exclusively<T>(key: string, step: () => Promise<T>): Promise<T> {
     this.#assertOpen();
@@ -166,7 +171,7 @@ class KeyvStore implements Store {
   #bounded<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new LedgerUnavailable(`The Keyv store did not answer within ${this.#commandTimeoutMs} ms.`)),
+        () => reject(new LedgerUnavailable(`The Keyv store did not respond within ${this.#commandTimeoutMs} ms.`)),
         this.#commandTimeoutMs,
       );
       work.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -6,21 +6,24 @@ import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } fr
 import { Watchers } from './watchers.ts';
 
 export interface MemoryStoreOptions {
-  /** Wall clock in milliseconds; by default `Date.now`. */
+  /**
+   * Returns the wall-clock time, in ms since the epoch.
+   * @defaultValue Date.now
+   */
   readonly now?: () => number;
   readonly namespace?: string;
 }
 
-/** How many expired entries one sweep removes at most. */
+/** The most expired entries that one sweep removes. */
 const sweepEntriesMax = 10_000;
 
 interface MemoryEntry {
   readonly value: string;
-  /** Wall clock, milliseconds; Infinity for never. */
+  /** In ms since the epoch; Infinity for never. */
   readonly expiresAt: number;
 }
 
-/** A store for tests and trials: one process, and gone with it. */
+/** Opens a store for tests and trials. It serves one process and ends with it. */
 export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore(options.now ?? Date.now, options.namespace ?? defaultNamespace);
 }
@@ -118,7 +121,7 @@ class MemoryStore implements Store {
   }
 }
 
-/** The same Map, as Keyv sees it. */
+/** The Keyv adapter over the same Map. */
 class MemoryAdapter extends EventEmitter implements KeyvStoreAdapter {
   readonly opts = { dialect: 'memory', url: 'memory:' };
   namespace?: string | undefined;

@@ -1,28 +1,38 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { McpOnceError } from '../../errors.ts';
+import { defined } from '../../json.ts';
 import type { Store } from './store.ts';
 
 export interface OpenStoreOptions {
-  /** Wall clock in milliseconds; by default `Date.now`. Redis expires by its own clock. */
+  /**
+   * Returns the wall-clock time, in ms since the epoch. Redis uses its own clock.
+   * @defaultValue Date.now
+   */
   readonly now?: () => number;
-  /** Keeps several ledgers apart in one store; `mcp-once` by default. */
+  /**
+   * Separates several ledgers in one store.
+   * @defaultValue 'mcp-once'
+   */
   readonly namespace?: string;
-  /** Create the folder of a SQLite file if it is missing: for the default path only. */
+  /**
+   * Creates the folder of a SQLite file if it is missing. Meant for the default path only.
+   * @defaultValue false
+   */
   readonly createFolder?: boolean;
 }
 
 const choices = 'sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT or memory:';
 
 /**
- * Opens the store that a URL names. The store's modules are loaded here, when they are needed.
- * @throws McpOnceError `configuration_invalid` for a URL that names no store.
- * @throws LedgerUnavailable when a SQLite file cannot be used. Redis is connected to on first use.
+ * Opens the store that a URL names. Loads only the modules of that store. A Redis store connects on first use.
+ * @throws McpOnceError `configuration_invalid` for a URL that names no store
+ * @throws LedgerUnavailable if a SQLite file cannot be used
  */
 export async function openStore(url: string, options: OpenStoreOptions = {}): Promise<Store> {
   const { now, namespace, createFolder } = options;
-  const named = namespace === undefined ? {} : { namespace };
-  const timed = now === undefined ? {} : { now };
+  const named = defined({ namespace });
+  const timed = defined({ now });
   const scheme = /^([a-z]+):/.exec(url)?.[1];
   switch (scheme) {
     case 'sqlite': {
@@ -40,7 +50,7 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
       return openMemoryStore({ ...named, ...timed });
     }
     default:
-      // The URL itself is not repeated: it may hold a password.
+      // The message leaves the URL out, since it may contain a password.
       throw invalid(scheme ? `There is no store "${scheme}:"` : 'The store is not a URL with a scheme');
   }
 }
@@ -58,8 +68,8 @@ function invalid(problem: string): McpOnceError {
 }
 
 /**
- * The store when none is configured: a SQLite file in the user's data directory. Open it with `createFolder`.
- * @param env the environment, read for XDG_DATA_HOME, LOCALAPPDATA and the home directory.
+ * Returns the URL of the default store: a SQLite file in the user's data directory. Open it with `createFolder`.
+ * @param env the environment with XDG_DATA_HOME, LOCALAPPDATA and the home directory
  */
 export function defaultStoreUrl(
   env: Readonly<Record<string, string | undefined>>,
@@ -76,7 +86,7 @@ function dataDirectory(env: Readonly<Record<string, string | undefined>>, platfo
     case 'win32':
       return env.LOCALAPPDATA || join(home, 'AppData', 'Local');
     default:
-      // XDG Base Directory Specification: a relative path is to be ignored.
+      // The XDG Base Directory Specification says to ignore a relative path.
       return env.XDG_DATA_HOME?.startsWith('/') ? env.XDG_DATA_HOME : join(home, '.local', 'share');
   }
 }

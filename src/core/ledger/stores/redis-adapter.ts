@@ -1,7 +1,7 @@
 import KeyvRedis from '@keyv/redis';
 import type { RedisClient, RedisConnection } from './redis-connection.ts';
 
-/** Keyv's Redis adapter on a connection of ours: it too connects in bounded time, and never waits for ever. */
+/** Keyv's Redis adapter on a `RedisConnection`, which bounds every wait. */
 export class BoundedKeyvRedis<T> extends KeyvRedis<T> {
   readonly #connection: RedisConnection;
 

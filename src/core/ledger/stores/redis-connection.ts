@@ -6,9 +6,9 @@ import type { RedisEndpoint } from './redis-url.ts';
 export type RedisClient = ReturnType<typeof createClient>;
 
 export interface RedisTimeouts {
-  /** How long a call waits for a connection, in milliseconds. */
+  /** How long a call waits for a connection, in ms. */
   readonly connectTimeoutMs: number;
-  /** How long a call waits for an answer, in milliseconds. */
+  /** How long a call waits for a response, in ms. */
   readonly commandTimeoutMs: number;
 }
 
@@ -18,26 +18,26 @@ interface AwaitedReply {
 }
 
 const reconnectDelayMaxMs = 1_000;
-/** How long closing waits for the answers that are under way. */
+/** How long closing waits for pending responses. */
 const closeTimeoutMs = 1_000;
 
-/** A quiet connection is asked for a sign of life, and dropped when none comes: also while it is being opened. */
+/** A connection without traffic is pinged, and dropped without a response. This also applies while it opens. */
 const pingIntervalMs = 10_000;
 const silenceMaxMs = 15_000;
 
-/** The options that keep a client honest, whatever else it was configured with. */
+/** The options that every client gets, since the ledger depends on them. */
 function honest({ connectTimeoutMs, commandTimeoutMs }: RedisTimeouts) {
   return {
     pingInterval: pingIntervalMs,
-    // With the queue, a command waits for a Redis that is gone, and is sent when nobody waits for it any more.
-    // Without it the client rejects, when the connection breaks, whatever it has written and not yet written: no
-    // command is ever sent twice, and none late.
+    // With the offline queue a command would wait for an unavailable Redis, and be sent after its caller has given up.
+    // Without it the client rejects all pending commands when the connection breaks, so that no command is sent twice
+    // or late.
     disableOfflineQueue: true,
     socket: {
       connectTimeout: connectTimeoutMs,
       socketTimeout: Math.max(silenceMaxMs, commandTimeoutMs + 1_000),
       reconnectStrategy: (retries: number, cause: Error) =>
-        // A wrong password stays wrong: ask again when somebody calls, not every second.
+        // A wrong password stays wrong: try again on the next call, not every second.
         isRefusal(cause)
           ? (false as const)
           : Math.min(50 * 2 ** retries, reconnectDelayMaxMs) * (0.75 + Math.random() / 2),
@@ -58,16 +58,16 @@ export function duplicateForLedger(client: RedisClient, timeouts: RedisTimeouts)
 }
 
 /**
- * One connection: opened on first use, reconnected with back-off by the client, and bounded in every wait.
+ * One connection to Redis. It opens on first use, the client reconnects with back-off, and every wait is bounded.
  *
- * A call fails at once when an attempt to connect fails, rather than wait out the back-off. When an answer does
- * not come in time the connection is dropped: all that waits on it fails, and nothing arrives late.
+ * A call fails at once when an attempt to connect fails, without waiting for the back-off. If a response does not come in
+ * time, the connection is dropped: all pending calls fail, and no response arrives late.
  */
 export class RedisConnection {
   readonly client: RedisClient;
   readonly endpoint: RedisEndpoint;
   readonly #timeouts: RedisTimeouts;
-  /** In the order of sending, so that the first has the earliest deadline. */
+  /** In the order of sending. The first has the earliest deadline. */
   readonly #awaited = new Set<AwaitedReply>();
   #deadlineTimer: NodeJS.Timeout | undefined;
   #connecting: Promise<RedisClient> | undefined;
@@ -77,11 +77,11 @@ export class RedisConnection {
     this.client = client;
     this.endpoint = endpoint;
     this.#timeouts = timeouts;
-    // Without a listener an error event would end the process; whoever calls is told by the call.
+    // Without a listener an error event would end the process. Callers get the error from their call.
     client.on('error', () => undefined);
   }
 
-  /** @throws whatever kept the client from connecting. */
+  /** @throws the error that kept the client from connecting */
   async ready(): Promise<RedisClient> {
     if (this.#closed) throw new LedgerUnavailable(`The connection to Redis at ${this.endpoint.name} is closed.`);
     if (this.client.isReady) return this.client;
@@ -91,14 +91,14 @@ export class RedisConnection {
     return this.#connecting;
   }
 
-  /** Sends one command, never twice. @throws the client's own error. */
+  /** Sends one command, never twice. @throws the client's own error */
   send(args: string[]): Promise<unknown> {
-    // Without an async function around it: this is the way of every claim and every replay.
+    // Not an async function, since every claim and replay runs through it.
     if (this.client.isReady && !this.#closed) return this.timed(this.client.sendCommand(args));
     return this.ready().then((client) => this.timed(client.sendCommand(args)));
   }
 
-  /** Waits for an answer, but not longer than the command time-out. */
+  /** Waits for a response, at most until the command time-out. */
   timed<T>(reply: Promise<T>): Promise<T> {
     const awaited: AwaitedReply = { reply, deadline: performance.now() + this.#timeouts.commandTimeoutMs };
     this.#awaited.add(awaited);
@@ -128,7 +128,7 @@ export class RedisConnection {
       clearTimeout(timer);
     }
     clearTimeout(this.#deadlineTimer);
-    // What is still connecting must not keep the process.
+    // A pending connection must not keep the process alive.
     this.client.unref();
     if (this.client.isOpen) this.client.destroy();
   }
@@ -140,7 +140,7 @@ export class RedisConnection {
         () =>
           settle(
             new LedgerUnavailable(
-              `Redis at ${this.endpoint.name} did not take the connection in time: check the address, the network, and whether that port speaks TLS.`,
+              `Redis at ${this.endpoint.name} did not accept the connection in time: check the address, the network, and whether that port speaks TLS.`,
             ),
           ),
         this.#timeouts.connectTimeoutMs,
@@ -155,14 +155,14 @@ export class RedisConnection {
       const connected = () => settle(undefined);
       client.on('ready', connected);
       client.on('error', settle);
-      // An open client that is not ready is between two attempts of its own.
+      // An open client that is not ready waits for its next attempt to connect.
       if (!client.isOpen) client.connect().catch(settle);
     });
   }
 
   #tooLate(cause: unknown): LedgerUnavailable {
     return new LedgerUnavailable(
-      `Redis at ${this.endpoint.name} did not answer within ${this.#timeouts.commandTimeoutMs} ms: check its load and the network.`,
+      `Redis at ${this.endpoint.name} did not respond within ${this.#timeouts.commandTimeoutMs} ms: check its load and the network.`,
       { cause },
     );
   }
@@ -172,14 +172,14 @@ export class RedisConnection {
     const [oldest] = this.#awaited;
     if (oldest === undefined) return;
     const leftMs = oldest.deadline - performance.now();
-    // Not dropped while the client connects: that attempt would go on, beside the next.
+    // A connecting client is not dropped, since its attempt would continue beside the next one.
     if (leftMs > 0 || !this.client.isReady) {
       const againMs = leftMs > 0 ? leftMs : this.#timeouts.commandTimeoutMs;
       this.#deadlineTimer = setTimeout(() => this.#checkDeadline(), Math.ceil(againMs));
       return;
     }
     this.client.destroy();
-    // Subscriptions come back with the connection.
+    // The client restores subscriptions after it has reconnected.
     if (!this.#closed) this.ready().catch(() => undefined);
   }
 }

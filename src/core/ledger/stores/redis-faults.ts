@@ -1,23 +1,23 @@
 import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
 import type { RedisEndpoint } from './redis-url.ts';
 
-/** Redis answered with an error whose first word is `code`. */
+/** Tests for an error reply of Redis whose first word is `code`. */
 export function isReply(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(`${code} `);
 }
 
-/** Trying again by itself would not help: somebody has to correct something. */
+/** Tests for an error that trying again does not fix: a person has to change something. */
 export function isRefusal(error: unknown): boolean {
   return ['WRONGPASS', 'NOAUTH', 'NOPERM', 'ERR'].some((code) => isReply(error, code));
 }
 
-/** One sentence for each fault of Redis: what, where, and what to do; never the password. */
+/** Describes a fault of Redis in one sentence: cause, server and next step. Contains no password. */
 export function redisFault(error: unknown, endpoint: RedisEndpoint): McpOnceError {
   if (error instanceof McpOnceError) return error;
   const description = describeError(error);
   const redacted = endpoint.redact(description);
   const message = `Redis at ${endpoint.name} ${predicate(error, redacted)}.`;
-  // A reply that repeats the password must not come back as the cause either.
+  // If the error contains the password, it must not become the cause either.
   return new LedgerUnavailable(message, redacted === description ? { cause: error } : {});
 }
 
@@ -45,9 +45,9 @@ const ofConnection: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'has a host name that cannot be looked up now: check the network',
   EHOSTUNREACH: 'cannot be reached: check the network',
   ENETUNREACH: 'cannot be reached: check the network',
-  ETIMEDOUT: 'did not take the connection in time: check the address, the network, and whether that port speaks TLS',
+  ETIMEDOUT: 'did not accept the connection in time: check the address, the network, and whether that port speaks TLS',
   ConnectionTimeoutError:
-    'did not take the connection in time: check the address, the network, and whether that port speaks TLS',
+    'did not accept the connection in time: check the address, the network, and whether that port speaks TLS',
 };
 
 const broken = new Set([

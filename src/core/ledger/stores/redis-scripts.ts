@@ -10,16 +10,16 @@ function script(source: string): RedisScript {
 }
 
 /**
- * Replaces exactly the bytes that were read, and tells those who watch.
+ * Replaces the entry if it has exactly the expected bytes, and publishes to its watchers.
  *
  * KEYS[1]  the entry
  * ARGV[1]  the bytes expected there
  * ARGV[2]  the bytes to put there
- * ARGV[3]  time to live in milliseconds, '0' for ever
+ * ARGV[3]  time to live in ms, '0' for no expiry
  * ARGV[4]  the channel to publish to, '' for none
- * returns  1 when replaced, 0 when the entry is absent or holds other bytes
+ * returns  1 if replaced, 0 if the entry is absent or has other bytes
  *
- * allow-oom: at maxmemory a settle or a renewal must still go through. One key, so that a cluster takes it.
+ * allow-oom: a settle or renewal must also work at maxmemory. The script uses one key, so that a cluster accepts it.
  */
 export const compareAndSetScript = script(`#!lua flags=allow-oom
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -29,11 +29,11 @@ if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], '') end
 return 1`);
 
 /**
- * Deletes the entry if it holds exactly these bytes.
+ * Deletes the entry if it has exactly these bytes.
  *
  * KEYS[1]  the entry
  * ARGV[1]  the bytes expected there
- * returns  1 when deleted, 0 when the entry is absent or holds other bytes
+ * returns  1 if deleted, 0 if the entry is absent or has other bytes
  */
 export const deleteScript = script(`#!lua flags=allow-oom
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

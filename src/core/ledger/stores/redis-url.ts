@@ -1,17 +1,17 @@
 import { McpOnceError } from '../../errors.ts';
 
-/** Where Redis is, in words that may be shown: never a password. */
+/** The server of a Redis URL, in a form that messages may show. Contains no password. */
 export interface RedisEndpoint {
   readonly name: string;
-  /** Takes the password out of a text that came from elsewhere. */
+  /** Removes the password from any text. */
   redact(text: string): string;
 }
 
 export interface RedisTarget {
-  /** The URL for the client, without our own parameters. Holds the password: never show it. */
+  /** The URL for the client, without the parameters of mcp-once. It contains the password, so never show it. */
   readonly clientUrl: string;
   readonly endpoint: RedisEndpoint;
-  /** How many replicas must confirm a claim; 0 for none. */
+  /** How many replicas have to confirm a claim; 0 for none. */
   readonly waitReplicas: number;
   readonly waitTimeoutMs: number;
 }
@@ -20,11 +20,11 @@ const parameters = ['waitReplicas', 'waitTimeoutMs'];
 const waitReplicasMax = 100;
 const waitTimeoutMaxMs = 60_000;
 
-/** @throws McpOnceError `configuration_invalid`, without repeating the URL: it may hold a password. */
+/** Parses the URL of a Redis store. @throws McpOnceError `configuration_invalid`, whose message leaves the URL out */
 export function parseRedisUrl(text: string): RedisTarget {
   const url = URL.parse(text);
   if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
-    throw invalid('is not of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]');
+    throw invalid('does not have the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]');
   }
   if (!/^\/?\d*$/.test(url.pathname)) throw invalid('has a database that is not a number');
   for (const name of url.searchParams.keys()) {

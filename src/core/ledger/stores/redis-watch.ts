@@ -3,20 +3,20 @@ import { redisFault } from './redis-faults.ts';
 import { Watchers } from './watchers.ts';
 
 /**
- * Subscriptions to the channels that the compare-and-set script publishes to: one connection for a store,
- * opened with the first watch, and one subscription for a channel, however many watch it.
+ * Subscribes to the channels that the compare-and-set script publishes to. A store has one connection for this, which
+ * opens with the first watch. All watches of a channel share one subscription.
  */
 export class RedisWatch {
   readonly #connection: RedisConnection;
   readonly #watchers = new Watchers();
   readonly #subscribed = new Set<string>();
-  /** What is being done about a channel: one thing after the other. */
+  /** The pending work on each channel. Its operations run one after the other. */
   readonly #tails = new Map<string, Promise<void>>();
   readonly #heard = (_message: string, channel: string) => this.#watchers.wake(channel);
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
-    // The client subscribes again after a break; what was published meanwhile is lost, so everybody reads again.
+    // The client subscribes again after a break. Messages in between are lost, so all watchers read again.
     connection.client.on('ready', () => {
       for (const channel of this.#subscribed) this.#watchers.wake(channel);
     });
@@ -32,7 +32,7 @@ export class RedisWatch {
     }
     return () => {
       end();
-      // A subscription that stays for want of a connection wakes nobody.
+      // A subscription that cannot be ended without a connection wakes no listener.
       this.#align(channel).catch(() => undefined);
     };
   }

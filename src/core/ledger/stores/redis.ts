@@ -18,13 +18,19 @@ import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } fr
 
 export interface RedisStoreOptions {
   readonly namespace?: string;
-  /** How long a call waits for a connection, in milliseconds; 5,000 by default. */
+  /**
+   * How long a call waits for a connection, in ms.
+   * @defaultValue 5_000
+   */
   readonly connectTimeoutMs?: number;
-  /** How long a call waits for an answer, in milliseconds; 5,000 by default, more if replicas may take longer. */
+  /**
+   * How long a call waits for a response, in ms.
+   * @defaultValue 5_000, or more if replicas may take longer
+   */
   readonly commandTimeoutMs?: number;
 }
 
-/** A claim counts when so many replicas have confirmed it in time; with 0 replicas nobody is asked. */
+/** How many replicas have to confirm a claim, and in what time. With 0 replicas no confirmation is needed. */
 interface Replication {
   readonly waitReplicas: number;
   readonly waitTimeoutMs: number;
@@ -33,9 +39,9 @@ interface Replication {
 const scanPageEntries = 250;
 
 /**
- * A store on Redis 7 or Valkey. Nothing is connected yet: the first call does it.
- * @param url `redis://` or `rediss://`, optionally with `?waitReplicas=1&waitTimeoutMs=1000`.
- * @throws McpOnceError `configuration_invalid` for a URL that is none.
+ * Opens a store on Redis 7 or Valkey. It connects with the first call.
+ * @param url `redis://` or `rediss://`, optionally with `?waitReplicas=1&waitTimeoutMs=1000`
+ * @throws McpOnceError `configuration_invalid` for an invalid URL
  */
 export function openRedisStore(url: string, options: RedisStoreOptions = {}): Store {
   const target = parseRedisUrl(url);
@@ -52,16 +58,16 @@ export function openRedisStore(url: string, options: RedisStoreOptions = {}): St
 }
 
 /**
- * The store of a Keyv instance over `@keyv/redis`: its keys, server and credentials, on connections of the
- * store's own, so that the instance's queues and time-outs stay as its owner set them.
- * @throws McpOnceError `configuration_invalid` for a cluster or a sentinel client.
+ * Returns a store over a Keyv instance with `@keyv/redis`. It uses the keys, server and credentials of the instance on
+ * separate connections, so that the queues and time-outs of the instance do not change.
+ * @throws McpOnceError `configuration_invalid` for a cluster or sentinel client
  */
 export function redisStoreFromKeyv(keyv: Keyv, options: RedisStoreOptions = {}): Store {
   const adapter = keyv.store as KeyvRedis<unknown>;
   if (adapter.isCluster() || adapter.isSentinel()) {
     throw new McpOnceError(
       'configuration_invalid',
-      'The Keyv instance uses a Redis cluster or sentinel client: the ledger needs one of a single server, such as new KeyvRedis("redis://HOST:PORT").',
+      'The Keyv instance uses a Redis cluster or sentinel client: the ledger needs the client of a single server, such as new KeyvRedis("redis://HOST:PORT").',
     );
   }
   assertDefaultFormat(keyv);
@@ -81,7 +87,7 @@ export function redisStoreFromKeyv(keyv: Keyv, options: RedisStoreOptions = {}):
 function timeoutsOf(options: RedisStoreOptions, waitTimeoutMs: number): RedisTimeouts {
   return {
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-    // A WAIT holds the connection, so that a command may first have to sit out another's, then its own.
+    // WAIT blocks the connection, so a command may have to wait for an earlier WAIT and then for its own.
     commandTimeoutMs: options.commandTimeoutMs ?? Math.max(5_000, 2 * waitTimeoutMs + 3_000),
   };
 }
@@ -158,7 +164,7 @@ class RedisStore implements Store {
     return this.#faultsMapped(async () => (await this.#run(deleteScript, this.#names.toStore(key), [expected])) === 1);
   }
 
-  /** By SCAN: an entry may come twice while Redis resizes its table. */
+  /** Uses SCAN, which may return an entry twice while Redis resizes its table. */
   async *scan(): AsyncIterable<StoreEntry> {
     const pattern = `${this.#names.prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
     let cursor = '0';
@@ -177,7 +183,7 @@ class RedisStore implements Store {
     } while (cursor !== '0');
   }
 
-  /** Redis expires by itself. */
+  /** Does nothing, since Redis removes expired entries itself. */
   async sweep(): Promise<number> {
     return 0;
   }
@@ -196,20 +202,20 @@ class RedisStore implements Store {
     await Promise.all([this.#connection.close(), this.#watch?.close()]);
   }
 
-  /** Which connection the next write goes to; undefined where no replica is asked. */
+  /** Returns the connection of the next write; undefined if no replica has to confirm it. */
   #epochOfNextWrite(): Promise<number> | undefined {
     if (this.#replication.waitReplicas === 0) return undefined;
     return this.#connection.ready().then((client) => client.socketEpoch);
   }
 
-  /** At maxmemory nothing new is stored, but what is there can still be replayed. */
+  /** At maxmemory Redis stores no new entries, but existing entries can still be replayed. */
   async #presentAtMaxmemory(name: string, outOfMemory: unknown): Promise<string> {
     const present = await this.#faultsMapped(() => this.#connection.send(['GET', name]));
     if (present === null) throw redisFault(outOfMemory, this.#connection.endpoint);
     return present as string;
   }
 
-  /** The first run sends the source, which Redis keeps; it may forget it (restart, SCRIPT FLUSH). */
+  /** Runs a script by its hash. Sends the source if Redis does not know it (first run, restart, SCRIPT FLUSH). */
   #run(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
     if (!this.#cachedScripts.has(script)) return this.#runSource(script, name, args);
     const result = this.#connection.send(['EVALSHA', script.sha1, '1', name, ...args]);
@@ -226,8 +232,8 @@ class RedisStore implements Store {
   }
 
   /**
-   * Asks, on the connection of the write, how many replicas have it. WAIT counts for all earlier writes of its
-   * connection, so the writes that were answered in one turn of the event loop share one.
+   * Asks how many replicas have a write, on the connection of the write. WAIT covers all earlier writes of its connection,
+   * so the writes that finish in one turn of the event loop share one WAIT.
    */
   async #replicated(epoch: number): Promise<void> {
     const { waitReplicas } = this.#replication;
@@ -242,7 +248,7 @@ class RedisStore implements Store {
 
   #confirmed(epoch: number): Promise<unknown> {
     const { client } = this.#connection;
-    // On another connection WAIT would speak of other writes, and say yes.
+    // On another connection WAIT would count other writes, and report success.
     if (!client.isReady || client.socketEpoch !== epoch) throw new Error('connected again since the write');
     if (this.#confirmation?.epoch === epoch) return this.#confirmation.replicas;
     const { waitReplicas, waitTimeoutMs } = this.#replication;
@@ -269,7 +275,7 @@ class RedisStore implements Store {
   }
 }
 
-/** Redis wants whole milliseconds, and at least one. */
+/** Returns a time to live as Redis requires it: an integer of at least 1 ms. */
 function milliseconds(ttlMs: number): string {
   return String(Math.max(1, Math.ceil(ttlMs)));
 }

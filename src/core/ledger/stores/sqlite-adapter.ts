@@ -5,8 +5,8 @@ import { namespaceSeparator } from './keyv-keys.ts';
 import { expiry, type SqliteEntries } from './sqlite-entries.ts';
 
 /**
- * A Keyv storage adapter over a ledger file: what Keyv itself may do with it. Its writes join the group commit of the
- * primitives, and it keeps expiry in the same column.
+ * The Keyv storage adapter over a ledger file. Its writes join the group commit of the primitives, and it stores the
+ * expiry in the same column.
  */
 export class KeyvSqlite extends EventEmitter implements KeyvStoreAdapter {
   readonly opts: { readonly dialect: 'sqlite'; readonly url: string };
@@ -57,7 +57,7 @@ export class KeyvSqlite extends EventEmitter implements KeyvStoreAdapter {
     return this.group.run({ key: name, write: () => this.entries.drop(name) });
   }
 
-  /** Everything of the namespace; without one, everything. */
+  /** Removes all entries of the namespace, or all entries of an adapter without a namespace. */
   async clear(): Promise<void> {
     const prefix = this.#name('');
     await this.group.run({ key: prefix, write: () => this.entries.dropAll(prefix) });

@@ -1,20 +1,19 @@
 import type { Database, Statement } from 'better-sqlite3';
 
-/** Pages of the log at which it is copied into the database. SQLite's own figure is 1,000. */
+/** The size of the log at which it is copied into the database, in pages. The default of SQLite is 1,000. */
 const pagesMax = 250;
 const pagesMin = 50;
-/** Should ours ever fail, SQLite's own checkpoint bounds the log. */
+/** The size at which SQLite's own checkpoint bounds the log, if this one fails. */
 const pagesFallback = 8_000;
 const targetMs = 5;
 
 type CheckpointRow = [busy: number, logPages: number, copiedPages: number];
 
 /**
- * Copies the write-ahead log into the database, in turns of its own.
+ * Copies the write-ahead log into the database, in separate turns of the event loop.
  *
- * SQLite does it inside the commit that fills the log, for as long as it takes: in a ledger of a million
- * records, whose pages lie scattered, a pause of 30 ms. Here it comes after the commits are answered, and as often as it
- * takes for each to be short.
+ * SQLite would do this inside the commit that fills the log. In a ledger of a million records with scattered pages that
+ * causes a pause of 30 ms. This class does it after the steps have resolved, and often enough for each run to be short.
  */
 export class SqliteCheckpoint {
   readonly #logState: Statement<[], CheckpointRow>;
@@ -26,18 +25,18 @@ export class SqliteCheckpoint {
   constructor(database: Database) {
     this.#database = database;
     database.pragma(`wal_autocheckpoint = ${pagesFallback}`);
-    // NOOP only tells how things are, in a microsecond (SQLite 3.51).
+    // NOOP only reports the state, in about 1 µs (SQLite 3.51).
     this.#logState = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(NOOP)').raw();
-    // PASSIVE waits for nobody, and nobody waits for it.
+    // PASSIVE does not wait for other connections and does not block them.
     this.#copy = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(PASSIVE)').raw();
   }
 
-  /** A checkpoint comes next: leave it a turn of the event loop. */
+  /** True if a checkpoint runs in the next turn of the event loop. */
   get due(): boolean {
     return this.#scheduled;
   }
 
-  /** To be called after a commit. */
+  /** The caller calls this after every commit. */
   committed(): void {
     if (this.#scheduled || this.#pagesToCopy() < this.#pages) return;
     this.#scheduled = true;
@@ -60,7 +59,7 @@ export class SqliteCheckpoint {
     try {
       this.#copy.get();
     } catch {
-      // The log still holds everything; whatever is wrong with the disk, the next commit says it to somebody.
+      // The log still has all data. If the disk fails, the next commit reports it to its caller.
       return;
     }
     const tookMs = performance.now() - startedAt;

@@ -1,15 +1,15 @@
 import type { Database } from 'better-sqlite3';
 
 /**
- * The statements, each atomic by itself. Keys are as stored, with their prefix. An expired row is absent to
- * every one of them.
+ * The SQL statements, each atomic by itself. Keys include their prefix. Every statement treats an expired row as
+ * absent.
  */
 export interface SqliteEntries {
   read(key: string): string | undefined;
   insert(key: string, value: string, expiresAt: number | null): boolean;
   replace(key: string, expected: string, next: string, expiresAt: number | null): boolean;
   remove(key: string, expected: string): boolean;
-  /** What Keyv's own set, delete and clear do: unconditional. */
+  /** The unconditional writes of Keyv's own set, delete and clear. */
   put(key: string, value: string, expiresAt: number | null): void;
   drop(key: string): boolean;
   dropAll(prefix: string): void;
@@ -53,12 +53,12 @@ export function sqliteEntries(database: Database, now: () => number): SqliteEntr
   };
 }
 
-/** Above every key with the prefix: SQLite compares UTF-8 bytes, and 0x10FFFF has the highest. */
+/** Returns a text that sorts after every key with the prefix. SQLite compares UTF-8 bytes, and U+10FFFF has the highest. */
 function endOf(prefix: string): string {
   return `${prefix}\u{10FFFF}`;
 }
 
-/** The column's value: whole milliseconds, NULL for never. */
+/** Returns the value of the expiry column: an integer in ms, or NULL for never. */
 export function expiry(nowMs: number, ttlMs: number | undefined): number | null {
   return ttlMs !== undefined && Number.isFinite(ttlMs) ? Math.ceil(nowMs + ttlMs) : null;
 }

@@ -1,6 +1,6 @@
 import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
 
-/** Another connection holds the lock: nothing was done, ask again. */
+/** Tests for a lock of another connection. The statement did nothing and can run again. */
 export function isSqliteBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
@@ -8,11 +8,11 @@ export function isSqliteBusy(error: unknown): boolean {
 
 export function lockedTooLong(path: string, waitedMs: number): LedgerUnavailable {
   return new LedgerUnavailable(
-    `The ledger file ${path} has been locked by another process for ${waitedMs} ms: end whatever holds it (an open transaction of a sqlite3 shell, a backup) and try again.`,
+    `The ledger file ${path} has been locked by another process for ${waitedMs} ms: end the process that holds the lock (such as a sqlite3 shell with an open transaction, or a backup) and try again.`,
   );
 }
 
-/** One sentence for each fault of a ledger file: what, where, and what to do. */
+/** Describes a fault of a ledger file in one sentence: cause, file and next step. */
 export function sqliteFault(error: unknown, path: string): McpOnceError {
   if (error instanceof McpOnceError) return error;
   return new LedgerUnavailable(sentence(codeOf(error), describeError(error), path), { cause: error });

@@ -5,14 +5,14 @@ import type { Database } from 'better-sqlite3';
 import { LedgerUnavailable } from '../../errors.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 
-/** The version of the table below; a file with a newer one belongs to a newer mcp-once. */
+/** The version of the table below. A newer mcp-once may write files with a newer version. */
 const formatVersion = 1;
-/** Tells a ledger from other programs' databases: 'once' in ASCII. */
+/** Distinguishes a ledger from the databases of other programs: 'once' in ASCII. */
 const applicationId = 0x6f6e6365;
 
 /**
- * A rowid table: WITHOUT ROWID keeps whole 1 KB rows in the interior of its tree and takes three times the
- * space. Keys are random, so the expiry has an index of its own: a sweep reads only what it removes.
+ * A rowid table, since WITHOUT ROWID stores whole 1 KB rows in the interior of its tree and takes three times the space.
+ * Keys are random, so an index on the expiry lets a sweep read only the rows that it removes.
  */
 const format = `
   CREATE TABLE entries (
@@ -28,7 +28,7 @@ const format = `
 export interface SqliteFileOptions {
   readonly path: string;
   readonly createFolder: boolean;
-  /** How long to wait for other processes' locks, in milliseconds. */
+  /** How long to wait for the locks of other processes, in ms. */
   readonly lockTimeoutMs: number;
 }
 
@@ -38,16 +38,16 @@ export interface SqliteFile {
 }
 
 /**
- * Opens, and where it is missing makes, a ledger file: write-ahead log, every commit synced to the disk.
- * @throws LedgerUnavailable with one sentence that says what is wrong with the file and what to do.
+ * Opens a ledger file, and creates it if it is missing. It has a write-ahead log, and every commit is synced to the disk.
+ * @throws LedgerUnavailable whose message states the problem with the file and the next step
  */
 export async function openSqliteFile(options: SqliteFileOptions): Promise<SqliteFile> {
   const path = resolve(options.path);
   try {
     prepareFile(path, options.createFolder);
-    // Loaded here and not above: a native module that not every store needs.
+    // Loads the native module here, since other stores do not need it.
     const { default: BetterSqlite3 } = await import('better-sqlite3');
-    // timeout 0: waiting for a lock inside SQLite would stop the event loop.
+    // With timeout 0 SQLite does not wait for locks, which would block the event loop.
     const database = new BetterSqlite3(path, { timeout: 0 });
     try {
       await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(database, path));
@@ -69,12 +69,12 @@ function prepareFile(path: string, createFolder: boolean): void {
       `The folder ${folder} of the ledger file ${path} does not exist: create it, or choose another file.`,
     );
   }
-  // Records hold arguments and results: for the owner's eyes only. SQLite gives its other files the same mode.
+  // Records contain arguments and results, so only the owner may read them. SQLite gives its other files the same mode.
   closeSync(openSync(path, 'a+', 0o600));
 }
 
 function prepareDatabase(database: Database, path: string): void {
-  // One snapshot: another process may be making the ledger right now.
+  // Reads both values in one snapshot, since another process may be creating the ledger.
   const { version, application, tables } = database.transaction(() => ({
     version: database.pragma('user_version', { simple: true }) as number,
     application: database.pragma('application_id', { simple: true }) as number,
@@ -85,29 +85,29 @@ function prepareDatabase(database: Database, path: string): void {
   }
   if (version > formatVersion) {
     throw new LedgerUnavailable(
-      `The ledger file ${path} has format version ${version}, and this mcp-once knows ${formatVersion}: install a newer mcp-once, or choose another file.`,
+      `The ledger file ${path} has format version ${version}, and this mcp-once reads version ${formatVersion}: install a newer mcp-once, or choose another file.`,
     );
   }
   const mode = database.pragma('journal_mode = WAL', { simple: true });
   if (mode !== 'wal') {
     throw new LedgerUnavailable(
-      `The ledger file ${path} lies on a file system without shared memory (journal mode ${String(mode)}): choose a file on a local disk.`,
+      `The ledger file ${path} is on a file system without shared memory (journal mode ${String(mode)}): choose a file on a local disk.`,
     );
   }
   database.pragma('synchronous = FULL');
   if (version < formatVersion) {
     database
       .transaction(() => {
-        // Another process may have been faster.
+        // Another process may have created the table meanwhile.
         if (database.pragma('user_version', { simple: true }) !== formatVersion) database.exec(format);
       })
       .immediate();
   }
-  // Any write lock at all: a file that cannot be written shows it here, not at the first claim.
+  // Takes a write lock, so that a file that cannot be written fails here and not at the first claim.
   database.exec('BEGIN IMMEDIATE; ROLLBACK');
 }
 
-/** Tries again while other processes hold the lock, for a bounded time, without stopping the event loop. */
+/** Tries again while other processes hold the lock, for a bounded time, without blocking the event loop. */
 async function whileBusy<T>(path: string, timeoutMs: number, attempt: () => T): Promise<T> {
   const startedAt = performance.now();
   for (;;) {

@@ -3,16 +3,16 @@ import type { Statement } from 'better-sqlite3';
 import type { GroupCommit } from './group-commit.ts';
 import { isSqliteBusy, sqliteFault } from './sqlite-faults.ts';
 
-/** One slice is one commit and one pause of the event loop: its size follows how long the last one took. */
+/** The bounds of a slice. A slice is one commit and one pause of the event loop. Its size follows the time of the last. */
 const sliceTargetMs = 3;
 const sliceEntriesMin = 8;
 const sliceEntriesMax = 100;
-/** One sweep ends after this, finished or not. */
+/** The longest time of one sweep, even if it is not finished. */
 const sweepBudgetMs = 250;
 
 /**
- * Removes expired rows in the background: small slices, oldest first, each its own commit, with the event
- * loop and the waiting steps let through in between.
+ * Removes expired rows in the background, oldest first, in small slices. Each slice is a separate commit. Between slices
+ * the event loop and waiting steps run.
  */
 export class SqliteSweep {
   readonly #group: GroupCommit;
@@ -33,7 +33,7 @@ export class SqliteSweep {
     this.#next(this.#intervalMs);
   }
 
-  /** @returns how many were removed within the time that one sweep may take. */
+  /** Runs one sweep. @returns how many rows it removed */
   async run(): Promise<number> {
     const { removed } = await this.#sweep();
     return removed;
@@ -69,7 +69,7 @@ export class SqliteSweep {
       this.#sliceEntries = Math.round(Math.min(sliceEntriesMax, Math.max(sliceEntriesMin, entries * factor)));
       return changes;
     } catch (error) {
-      // Another process writes, and perhaps sweeps: the next run will do.
+      // Another process is writing, and perhaps sweeping. The next run continues.
       if (isSqliteBusy(error)) return 0;
       throw sqliteFault(error, this.#group.path);
     }
@@ -85,9 +85,9 @@ export class SqliteSweep {
     try {
       ({ more } = await this.#sweep());
     } catch {
-      // Whatever is wrong with the file, the next claim will say it to somebody who listens.
+      // If the file has a problem, the next claim reports it to its caller.
     }
-    // While there is more, sweeping takes at most half of the time.
+    // While there are more expired rows, sweeping takes at most half of the time.
     this.#next(more ? Math.min(this.#intervalMs, sweepBudgetMs) : this.#intervalMs);
   }
 }

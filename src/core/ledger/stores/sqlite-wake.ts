@@ -2,16 +2,16 @@ import { closeSync, constants, type FSWatcher, openSync, watch, writeSync } from
 import type { Database, Statement } from 'better-sqlite3';
 import { Watchers } from './watchers.ts';
 
-/** The fall-back where the file system tells of no changes: within 100 ms, whatever the file system. */
+/** The fallback for file systems without change notifications, so that a wake arrives within 100 ms. */
 const pollIntervalMs = 50;
 const mark = Buffer.from('\n');
 
 /**
- * Tells the processes that share a ledger file of a `wake`.
+ * Sends a `wake` to the other processes that share a ledger file.
  *
- * Beside the database lies a file of one byte. Whoever wakes writes it, whoever watches has the system tell
- * it of the write (1 ms), and besides asks SQLite every 50 ms whether another connection has committed. Both say that
- * something changed, not what, so every watcher of the process reads again.
+ * A file of one byte lies next to the database. A wake writes to it, and the operating system notifies the watching
+ * processes within 1 ms. They also ask SQLite every 50 ms whether another connection has committed. Both signals say only
+ * that something changed, so every watcher of the process reads again.
  */
 export class SqliteWake {
   readonly #path: string;
@@ -29,7 +29,7 @@ export class SqliteWake {
     try {
       this.#file = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o600);
     } catch {
-      // Without the file, the poll remains.
+      // Without this file watchers only poll.
       this.#file = undefined;
     }
   }
@@ -43,7 +43,7 @@ export class SqliteWake {
     };
   }
 
-  /** After a commit: the watchers of this process directly, the others once a turn. */
+  /** Wakes the watchers after a commit: those of this process directly, other processes once per turn. */
   announce(key: string): void {
     this.#watchers.wake(key);
     if (this.#announcing || this.#file === undefined) return;
@@ -53,7 +53,7 @@ export class SqliteWake {
       try {
         if (this.#file !== undefined) writeSync(this.#file, mark, 0, 1, 0);
       } catch {
-        // A full disk, say. The commit stands, and the others poll.
+        // For example a full disk. The commit is done, and other processes poll.
       }
     });
   }
@@ -88,7 +88,7 @@ export class SqliteWake {
     try {
       version = this.#dataVersion.get() ?? 0;
     } catch {
-      // The file is in trouble: those who read it will be told.
+      // If the file has a problem, the next read reports it to its caller.
       return;
     }
     if (version === this.#seenVersion) return;

@@ -12,13 +12,25 @@ import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } fr
 
 export interface SqliteOptions {
   readonly path: string;
-  /** Create the file's folder if it is missing; false by default, and then a missing folder is an error. */
+  /**
+   * Creates the file's folder if it is missing. Otherwise a missing folder is an error.
+   * @defaultValue false
+   */
   readonly createFolder?: boolean;
-  /** Wall clock in milliseconds; by default `Date.now`. */
+  /**
+   * Returns the wall-clock time, in ms since the epoch.
+   * @defaultValue Date.now
+   */
   readonly now?: () => number;
-  /** How long a step waits for other processes' locks, in milliseconds; 5,000 by default. */
+  /**
+   * How long a step waits for the locks of other processes, in ms.
+   * @defaultValue 5_000
+   */
   readonly lockTimeoutMs?: number;
-  /** How often expired rows are looked for, in milliseconds; 30,000 by default. */
+  /**
+   * The interval between sweeps of expired rows, in ms.
+   * @defaultValue 30_000
+   */
   readonly sweepIntervalMs?: number;
 }
 
@@ -27,17 +39,17 @@ export interface SqliteStoreOptions extends SqliteOptions {
 }
 
 const pageEntries = 100;
-/** How often a row may vanish between an insert that found it and the read that wants it. */
+/** How often a row may expire between an insert that finds it and the read that follows. */
 const vanishedMax = 10;
 
-/** @throws LedgerUnavailable with one sentence on what is wrong with the file. */
+/** Opens a store on a SQLite file. @throws LedgerUnavailable whose message states the problem with the file */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const adapter = await openSqliteAdapter(options);
   const keyv = new Keyv(adapter, { namespace: options.namespace ?? defaultNamespace, useKeyPrefix: false });
   return storeOver(keyv, true);
 }
 
-/** Our Keyv storage adapter over a SQLite file, for a Keyv instance of one's own. */
+/** Opens the Keyv storage adapter over a SQLite file, for a Keyv instance that the caller creates. */
 export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSqlite> {
   const lockTimeoutMs = options.lockTimeoutMs ?? 5_000;
   const now = options.now ?? Date.now;
@@ -48,9 +60,9 @@ export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSql
 }
 
 /**
- * The store of a Keyv instance over `openSqliteAdapter`. Closing it leaves the instance open: it belongs to
- * whoever made it.
- * @throws McpOnceError `configuration_invalid` for any adapter but ours.
+ * Returns a store over a Keyv instance with the adapter of `openSqliteAdapter`. Closing the store leaves the instance
+ * open, since the caller owns it.
+ * @throws McpOnceError `configuration_invalid` for any other adapter
  */
 export function sqliteStoreFromKeyv(keyv: Keyv): Store {
   return storeOver(keyv, false);
@@ -61,7 +73,7 @@ function storeOver(keyv: Keyv, owned: boolean): Store {
   if (!(adapter instanceof KeyvSqlite)) {
     throw new McpOnceError(
       'configuration_invalid',
-      'This SQLite adapter for Keyv has no atomic step: use the store sqlite:PATH, or the adapter of mcp-once.',
+      'This SQLite adapter for Keyv has no atomic operation: use the store sqlite:PATH, or the adapter of mcp-once.',
     );
   }
   assertDefaultFormat(keyv);
@@ -104,7 +116,9 @@ class SqliteStore implements Store {
           const present = this.#entries.read(name);
           if (present !== undefined) return present;
         }
-        throw new LedgerUnavailable(`The ledger file ${this.#group.path} did not settle: an entry came and went.`);
+        throw new LedgerUnavailable(
+          `The ledger file ${this.#group.path} is not stable: an entry appeared and expired ${vanishedMax} times.`,
+        );
       },
     });
   }

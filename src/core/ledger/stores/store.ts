@@ -1,33 +1,33 @@
 import type { Keyv } from 'keyv';
 
 /**
- * Where records are kept: a Keyv store, and beside it the atomic primitives that Keyv lacks.
+ * The store of records: a Keyv store, plus the atomic primitives that Keyv lacks.
  *
- * A store knows nothing of states. Values are opaque strings: Keyv's serialised envelope
- * (`{"value":...}` without `expires`), so that whatever a primitive wrote, `keyv.get(key)` reads.
- * Every method rejects with `LedgerUnavailable` when the store cannot do what was asked; it never
- * hangs longer than the store's own command time-out and never answers "yes" without having done it.
+ * A store knows nothing about states. Values are opaque strings in Keyv's serialised envelope (`{"value":...}` without
+ * `expires`), so `keyv.get(key)` reads what a primitive wrote. Every method rejects with `LedgerUnavailable` if the store
+ * fails. It never takes longer than the command time-out of the store, and never reports success for a write that was
+ * not done.
  */
 export interface Store {
   readonly kind: 'memory' | 'sqlite' | 'redis' | 'keyv';
-  /** True when processes of other machines or people may use the same store. */
+  /** True if processes of other machines or people may use the same store. */
   readonly shared: boolean;
   /** The Keyv instance over the same data (same namespace, key prefix and serializer). */
   readonly keyv: Keyv;
 
   /**
-   * Stores `value` if the key is absent (or expired), in one atomic step. A function is asked for it where
-   * it is needed, so that a replay from a store that reads first encodes nothing.
-   * @param ttlMs how long the entry lives, in milliseconds; `Infinity` for ever (here and below).
-   * @returns undefined when this call stored it, else the value that is there.
-   * @throws NotReplicated when stored, but not on as many replicas as configured.
+   * Stores `value` atomically if the key is absent or expired. A store that reads first calls a function only if it has to
+   * write, so a replay encodes nothing.
+   * @param ttlMs how long the entry lives, in ms; `Infinity` for no expiry (also below)
+   * @returns undefined if this call stored the value, otherwise the present value
+   * @throws NotReplicated if the value is stored, but on fewer replicas than configured
    */
   putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined>;
 
   /**
-   * Replaces exactly the bytes `expected` by `next`, in one atomic step, and says whether it did.
-   * An absent or expired key never matches.
-   * @throws NotReplicated with `replicate`, when stored, but not on as many replicas as configured.
+   * Replaces the value atomically by `next` if it is exactly `expected`. An absent or expired key never matches.
+   * @returns whether the value was replaced
+   * @throws NotReplicated with `replicate`, if the value is stored, but on fewer replicas than configured
    */
   compareAndSet(
     key: string,
@@ -39,19 +39,19 @@ export interface Store {
 
   get(key: string): Promise<string | undefined>;
 
-  /** Deletes the key if it still holds exactly the bytes `expected`. */
+  /** Deletes the key if its value is exactly `expected`. @returns whether it was deleted */
   delete(key: string, expected: string): Promise<boolean>;
 
-  /** Every live entry of this store's namespace, in pages, in no particular order. */
+  /** Reads all live entries of the store's namespace in pages, in any order. */
   scan(): AsyncIterable<StoreEntry>;
 
-  /** Removes some expired entries, bounded in time; the store also does this by itself. */
+  /** Removes some expired entries in a bounded time. The store also does this by itself. @returns how many it removed */
   sweep(): Promise<number>;
 
   /**
-   * Calls `listener` after a `compareAndSet` with `wake` on this key, in whatever process. May
-   * also call it for nothing; a listener reads again. Resolves when the watch is in force.
-   * @returns a function that ends the watch.
+   * Calls `listener` after a `compareAndSet` with `wake` on this key, in any process. It may also call it without a change,
+   * so a listener reads again. Resolves when the watch is active.
+   * @returns a function that ends the watch
    */
   watch(key: string, listener: () => void): Promise<() => void>;
 
@@ -63,9 +63,9 @@ export function entryValue(value: string | (() => string)): string {
 }
 
 export interface CompareAndSetOptions {
-  /** Tell those who watch the key. */
+  /** Wakes the watchers of the key. */
   readonly wake?: boolean;
-  /** The write is a claim: it counts only when as many replicas as configured have it. */
+  /** The write is a claim, which needs the configured number of replicas. */
   readonly replicate?: boolean;
 }
 

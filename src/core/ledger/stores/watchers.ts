@@ -1,4 +1,4 @@
-/** Who watches which key in this process. Listeners run in a microtask of their own, never inside a write. */
+/** The listeners of each key in this process. They run in a separate microtask, never inside of a write. */
 export class Watchers {
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -10,10 +10,10 @@ export class Watchers {
     return this.#listeners.has(key);
   }
 
-  /** @returns a function that ends the watch; calling it twice does nothing. */
+  /** Adds a listener. @returns a function that ends the watch; a second call does nothing */
   add(key: string, listener: () => void): () => void {
     let ended = false;
-    // A wrapper: one function may watch a key twice, and a wake that is under way misses who has gone.
+    // A new function, so that one listener may watch a key twice, and a pending wake skips an ended watch.
     const call = () => {
       if (!ended) listener();
     };

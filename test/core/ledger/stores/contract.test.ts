@@ -12,10 +12,10 @@ import type { Store, StoreEntry } from '../../../../src/core/ledger/stores/store
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { makeTemporaryFolder } from '../../../support/temporary.ts';
 
-/** One way to get a store, and how time passes for its entries. */
+/** One way to open a store, and to let time pass for its entries. */
 interface Subject {
   readonly store: Store;
-  /** Lets `ms` pass, by the injected clock or by the real one. */
+  /** Lets `ms` pass, on the injected clock or the real one. */
   pass(ms: number, stillThere: () => Promise<boolean>): Promise<void>;
   end(): Promise<void>;
 }
@@ -31,7 +31,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** For stores that go by a clock of their own: until the entry is seen to be gone. */
+/** Waits until the entry is absent, for stores with their own clock. */
 const untilGone: Subject['pass'] = (_ms, stillThere) =>
   vi.waitFor(async () => expect(await stillThere()).toBe(false), { timeout: 5_000, interval: 10 });
 
@@ -104,7 +104,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     await subject.end();
   });
 
-  test('of 50 concurrent puts one stores, and the others get its value', async () => {
+  test('stores one of 50 concurrent puts and returns its value to the others', async () => {
     const values = Array.from({ length: 50 }, (_, index) => envelope({ owner: index }));
     const answers = await Promise.all(values.map((value) => store.putIfAbsent('key', value, minute)));
     const winner = values[answers.indexOf(undefined)];
@@ -113,7 +113,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.get('key')).toBe(winner);
   });
 
-  test('of 50 concurrent replacements of the same bytes one takes place', async () => {
+  test('applies one of 50 concurrent replacements of the same bytes', async () => {
     await store.putIfAbsent('key', envelope('start'), minute);
     const values = Array.from({ length: 50 }, (_, index) => envelope({ owner: index }));
     const answers = await Promise.all(
@@ -123,11 +123,11 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.get('key')).toBe(values[answers.indexOf(true)]);
   });
 
-  test('a get of what was never put is undefined', async () => {
+  test('returns undefined for an absent key', async () => {
     expect(await store.get('never')).toBeUndefined();
   });
 
-  test('replaces exactly the bytes that were read, and nothing else', async () => {
+  test('replaces only exactly the expected bytes', async () => {
     await store.putIfAbsent('key', envelope({ a: 1, b: 2 }), minute);
     expect(await store.compareAndSet('key', envelope({ b: 2, a: 1 }), envelope('other'), minute)).toBe(false);
     expect(await store.compareAndSet('key', envelope({ a: 1, b: 2, c: 3 }), envelope('other'), minute)).toBe(false);
@@ -138,7 +138,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.get('key')).toBe(envelope('next'));
   });
 
-  test('deletes only what still holds the expected bytes', async () => {
+  test('deletes only exactly the expected bytes', async () => {
     await store.putIfAbsent('key', envelope(1), minute);
     expect(await store.delete('key', envelope(2))).toBe(false);
     expect(await store.get('key')).toBe(envelope(1));
@@ -147,7 +147,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.putIfAbsent('key', envelope(3), minute)).toBeUndefined();
   });
 
-  test('what has expired is absent: to get, to compare, to delete and to put', async () => {
+  test('treats an expired entry as absent for get, compare, delete and put', async () => {
     await store.putIfAbsent('put', envelope('old'), 60);
     await store.putIfAbsent('replaced', envelope('old'), 60);
     await store.putIfAbsent('deleted', envelope('old'), 60);
@@ -164,7 +164,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     ]);
   });
 
-  test('a replacement brings a time to live of its own', async () => {
+  test('gives a replaced entry a new time to live', async () => {
     await store.putIfAbsent('longer', envelope('old'), 60);
     await store.putIfAbsent('shorter', envelope('old'), minute);
     await store.compareAndSet('longer', envelope('old'), envelope('new'), minute);
@@ -174,7 +174,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.get('shorter')).toBeUndefined();
   });
 
-  test('an infinite time to live never ends', async () => {
+  test('keeps an entry with an infinite time to live', async () => {
     await store.putIfAbsent('put', envelope('secret'), Number.POSITIVE_INFINITY);
     await store.putIfAbsent('replaced', envelope('old'), minute);
     await store.compareAndSet('replaced', envelope('old'), envelope('secret'), Number.POSITIVE_INFINITY);
@@ -184,7 +184,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.get('replaced')).toBe(envelope('secret'));
   });
 
-  test('a sweep leaves what lives', async () => {
+  test('keeps live entries in a sweep', async () => {
     await store.putIfAbsent('short', envelope(1), 60);
     await store.putIfAbsent('long', envelope(2), minute);
     await subject.pass(60, async () => (await store.get('short')) !== undefined);
@@ -193,7 +193,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.sweep()).toBe(0);
   });
 
-  test('a replacement with wake reaches those who watch the key, and one without does not', async () => {
+  test('wakes the watchers of a key only for a replacement with wake', async () => {
     const heard = vi.fn<() => void>();
     const other = vi.fn<() => void>();
     const woken = new Promise<void>((resolve) => heard.mockImplementation(resolve));
@@ -208,7 +208,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     endOther();
   });
 
-  test('a watch that has ended hears nothing, and others on the key still do', async () => {
+  test('wakes no ended watch, but still wakes other watches of the key', async () => {
     const gone = vi.fn<() => void>();
     await store.putIfAbsent('key', envelope(1), minute);
     const end = await store.watch('key', gone);
@@ -224,7 +224,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(gone).not.toHaveBeenCalled();
   });
 
-  test('a watch begun, ended and begun again hears', async () => {
+  test('wakes a watch that was ended and started again', async () => {
     await store.putIfAbsent('key', envelope(1), minute);
     const end = await store.watch('key', () => undefined);
     end();
@@ -237,13 +237,13 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     await heard;
   });
 
-  test('a scan lists every live entry once, over several pages', async () => {
+  test('lists every live entry once in a scan over several pages', async () => {
     const keys = Array.from({ length: 620 }, (_, index) => `key-${String(index).padStart(4, '0')}`);
     await Promise.all(keys.map((key) => store.putIfAbsent(key, envelope(key), minute)));
     expect(await entriesOf(store)).toEqual(keys.map((key) => ({ key, value: envelope(key) })));
   });
 
-  test('Keyv reads what the primitives wrote', async () => {
+  test('lets Keyv read values that the primitives wrote', async () => {
     await store.putIfAbsent('put', envelope({ state: 'claimed' }), minute);
     await store.putIfAbsent('replaced', envelope(1), minute);
     await store.compareAndSet('replaced', envelope(1), envelope({ state: 'settled' }), minute);
@@ -252,7 +252,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.keyv.get('absent')).toBeUndefined();
   });
 
-  test('the primitives see what Keyv wrote, and deleted', async () => {
+  test('sees the writes and deletes of Keyv', async () => {
     await store.keyv.set('key', { from: 'keyv' });
     const present = await store.putIfAbsent('key', envelope('other'), minute);
     expect(decodeEnvelope(present ?? '')).toEqual({ from: 'keyv' });
@@ -280,7 +280,7 @@ describe.each(Object.entries(subjects))('the store contract: %s', (_name, open) 
     expect(await store.delete('key', next)).toBe(true);
   });
 
-  test('once closed, everything rejects', async () => {
+  test('rejects every call after it was closed', async () => {
     await store.putIfAbsent('key', envelope(1), minute);
     await store.close();
     await expect(store.get('key')).rejects.toThrow(LedgerUnavailable);

@@ -29,7 +29,7 @@ describe('the URL of a store', () => {
     ['sqlite:', 'needs the path of a file'],
     ['sqlite::memory:', 'needs the path of a file'],
     ['memory:ledger', 'takes nothing after the colon'],
-  ])('%s is refused with the choices, and not repeated', async (url, problem) => {
+  ])('is refused with the choices and without the URL in the message: %s', async (url, problem) => {
     const fault = await faultOf(openStore(url));
     expect(fault.code).toBe('configuration_invalid');
     expect(fault.message).toContain(problem);
@@ -42,16 +42,16 @@ describe('the URL of a store', () => {
     ['linux', { HOME: '/home/ada', XDG_DATA_HOME: '/data' }, 'sqlite:/data/mcp-once/ledger.sqlite'],
     ['linux', { HOME: '/home/ada', XDG_DATA_HOME: 'relative' }, 'sqlite:/home/ada/.local/share/mcp-once/ledger.sqlite'],
     ['darwin', { HOME: '/Users/ada' }, 'sqlite:/Users/ada/Library/Application Support/mcp-once/ledger.sqlite'],
-  ] as const)('by default on %s with %j', (platform, env, url) => {
+  ] as const)('has a default on %s with %j', (platform, env, url) => {
     expect(defaultStoreUrl(env, platform)).toBe(url);
   });
 
-  test('by default on Windows, the local data directory', () => {
+  test('has a default on Windows in the local data directory', () => {
     const url = defaultStoreUrl({ LOCALAPPDATA: 'C:\\Users\\ada\\AppData\\Local' }, 'win32');
     expect(url).toMatch(/^sqlite:C:\\Users\\ada\\AppData\\Local[\\/]mcp-once[\\/]ledger\.sqlite$/);
   });
 
-  test('no store is loaded before it is opened', () => {
+  test('loads no store before it is opened', () => {
     const built = fileURLToPath(new URL('../../../../dist/src/core/ledger/stores/open.js', import.meta.url));
     if (!existsSync(built)) throw new Error('run "npm run build" first');
     const script = `
@@ -70,23 +70,23 @@ describe('the URL of a store', () => {
 });
 
 describe('a Keyv instance as a store', () => {
-  test('an adapter without an atomic step is refused, unless one process is all there is', async () => {
+  test('is refused without an atomic operation, unless it serves a single process', async () => {
     const fault = await faultOf(storeFromKeyv(new Keyv()));
     expect(fault.code).toBe('configuration_invalid');
     expect(fault.message).toContain('two processes that share it would both execute the same operation');
     expect((await storeFromKeyv(new Keyv(), { singleProcess: true })).kind).toBe('keyv');
   });
 
-  test('a serializer of its own is refused where the primitives write past Keyv', async () => {
+  test('is refused with its own serializer, if the primitives write directly to its store', async () => {
     const adapter = await openSqliteAdapter({ path: join(temporaryFolder(), 'ledger.sqlite') });
     const serialize = (data: unknown) => `x${JSON.stringify(data)}`;
     const fault = await faultOf(storeFromKeyv(new Keyv(adapter, { serialize })));
-    expect(fault.message).toContain('serializer or a compression of its own');
+    expect(fault.message).toContain('its own serializer or compression');
     expect((await storeFromKeyv(new Keyv(adapter))).kind).toBe('sqlite');
     await adapter.disconnect();
   });
 
-  test('an adapter that fails, hangs or says no is a fault, never a yes', async () => {
+  test('reports a fault when its adapter fails, hangs or refuses', async () => {
     const failing = (set: () => Promise<boolean>) => {
       const map = new Map<string, string>();
       const adapter = {
@@ -122,7 +122,7 @@ describe('the envelope', () => {
     ),
   })).value;
 
-  test('has exactly the bytes of Keyv, and reads as Keyv reads', () => {
+  test('has exactly the bytes of Keyv, and is read like Keyv reads it', () => {
     const keyv = new Keyv();
     fc.assert(
       fc.property(json, (value) => {
@@ -135,17 +135,17 @@ describe('the envelope', () => {
     );
   });
 
-  test('reads binary that Keyv wrote, and writes what looks like it as text', () => {
+  test('reads binary data of Keyv, and writes text that looks like it as text', () => {
     expect(decodeEnvelope('{"value":{"file":":base64:aGk="}}')).toEqual({ file: Buffer.from('hi') });
     expect(encodeEnvelope({ file: ':base64:aGk=' })).toBe('{"value":{"file":"::base64:aGk="}}');
   });
 
-  test('writes data that has the name of a method', () => {
+  test('writes data with the name of a method', () => {
     const value = { toJSON: 'text', text: ':begins with a colon' };
     expect(decodeEnvelope(encodeEnvelope(value))).toEqual(value);
   });
 
-  test.each([['not JSON'], ['"text"'], ['null'], ['[]'], ['{}'], ['{"valu":1}']])('%s is unreadable', (bytes) => {
+  test.each([['not JSON'], ['"text"'], ['null'], ['[]'], ['{}'], ['{"valu":1}']])('is unreadable as %s', (bytes) => {
     expect(() => decodeEnvelope(bytes)).toThrow(expect.objectContaining({ code: 'record_unreadable' }));
   });
 });

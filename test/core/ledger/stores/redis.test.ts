@@ -28,7 +28,7 @@ async function started(options: RedisOptions = {}): Promise<TestRedis> {
   return redis;
 }
 
-/** What a rejected promise was rejected with; the test fails if it was not. */
+/** Returns the reason of a rejected promise. Fails the test if the promise resolves. */
 async function faultOf(work: Promise<unknown>): Promise<LedgerUnavailable> {
   const error = await work.then(
     () => undefined,
@@ -38,7 +38,7 @@ async function faultOf(work: Promise<unknown>): Promise<LedgerUnavailable> {
   return error as LedgerUnavailable;
 }
 
-/** The names of the commands that clients send, as the server sees them; those that scripts run are not among them. */
+/** Returns the names of the commands that clients send, without those that scripts run. */
 async function monitored(redis: TestRedis, work: () => Promise<unknown>): Promise<string[]> {
   const client = createClient({ url: redis.url });
   await client.connect();
@@ -61,7 +61,7 @@ async function callsOf(redis: TestRedis, command: string): Promise<number> {
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
-/** Until writes arrive: the primary sends none before the replica's first acknowledgement, a second after its start. */
+/** Waits until writes reach the replica. The primary sends none before the first acknowledgement, after a second. */
 async function replicaInSync(redis: TestRedis, replica: TestRedis): Promise<void> {
   await redis.command('SET', 'mark', 'arrived');
   await vi.waitFor(async () => expect(await replica.command('GET', 'mark')).toBe('arrived'), {
@@ -79,7 +79,7 @@ describe('a running Redis', () => {
 
   afterAll(() => redis.stop());
 
-  test('a claim and its settling are two commands, a replay is one', async () => {
+  test('needs two commands for a claim and its outcome, and one for a replay', async () => {
     const store = opened(redis.url, { namespace: 'commands' });
     await redis.command('DEL', 'commands::first', 'commands::second');
     await store.get('connected');
@@ -93,7 +93,7 @@ describe('a running Redis', () => {
     expect(commands).toEqual(['SET', 'EVAL', 'SET', 'EVALSHA', 'SET']);
   });
 
-  test('a script that Redis has forgotten is sent again', async () => {
+  test('gets a script again that it has forgotten', async () => {
     const store = opened(redis.url, { namespace: 'forgotten' });
     await redis.command('DEL', 'forgotten::key');
     await store.putIfAbsent('key', value(1), minute);
@@ -105,7 +105,7 @@ describe('a running Redis', () => {
     expect(await store.get('key')).toBe(value(3));
   });
 
-  test('Redis expires the entry, and the envelope has no expiry of its own', async () => {
+  test('expires the entry itself, without an expiry in the envelope', async () => {
     const store = opened(redis.url, { namespace: 'expiry' });
     await redis.command('DEL', 'expiry::key');
     await store.putIfAbsent('key', value('claim'), minute);
@@ -117,7 +117,7 @@ describe('a running Redis', () => {
     expect(await redis.command('PTTL', 'expiry::key')).toBe(-1);
   });
 
-  test('a wake reaches another process, published with the write', async () => {
+  test('wakes another process with the write', async () => {
     const namespace = 'mcp-once';
     const store = opened(redis.url, { namespace });
     const key = `wake-${process.pid}`;
@@ -129,7 +129,7 @@ describe('a running Redis', () => {
     await heard;
   });
 
-  test('many watches of one key are one subscription, which ends with the last', async () => {
+  test('has one subscription for many watches of one key, until the last one ends', async () => {
     const store = opened(redis.url, { namespace: 'subscriptions' });
     const subscribers = async () =>
       ((await redis.command('PUBSUB', 'NUMSUB', 'subscriptions::key:wake')) as unknown[])[1];
@@ -142,7 +142,7 @@ describe('a running Redis', () => {
     await vi.waitFor(async () => expect(await subscribers()).toBe(0));
   });
 
-  test('each of 200 keys is won by exactly one of three processes', async () => {
+  test('grants each of 200 keys to exactly one of three processes', async () => {
     const processes = await Promise.all(Array.from({ length: 3 }, () => startStoreProcess(redis.url)));
     const keys = Array.from({ length: 200 }, (_, n) => `won-${process.pid}-${n}`);
     const claims = await Promise.all(processes.map((other) => other.claim(keys, 16)));
@@ -151,7 +151,7 @@ describe('a running Redis', () => {
     expect(new Set(won)).toEqual(new Set(keys));
   });
 
-  test('without replicas a claim that needs one is refused, although the bytes are stored', async () => {
+  test('refuses a claim that needs a replica without replicas, although the bytes are stored', async () => {
     const store = opened(`${redis.url}?waitReplicas=1&waitTimeoutMs=50`, { namespace: 'unreplicated' });
     await redis.command('DEL', 'unreplicated::key');
     const fault = await faultOf(store.putIfAbsent('key', value(1), minute));
@@ -168,14 +168,14 @@ describe('a running Redis', () => {
     expect(commands).toEqual(['SET']);
   });
 
-  test('a URL is checked, and never repeated', async () => {
+  test('has a checked URL that messages never contain', async () => {
     const problems = {
       'redis://user:hunter2@localhost?waitReplica=1': 'unknown parameter "waitReplica"',
       'redis://user:hunter2@localhost?waitReplicas=-1': 'waitReplicas to be a whole number from 0 to 100',
-      'redis://user:hunter2@localhost:99999': 'is not of the form',
+      'redis://user:hunter2@localhost:99999': 'does not have the form',
       'redis://user:hunter2@localhost/first': 'database that is not a number',
       'redis://user:hunter2%@localhost': 'not percent-encoded',
-      'http://user:hunter2@localhost': 'is not of the form',
+      'http://user:hunter2@localhost': 'does not have the form',
     };
     for (const [url, problem] of Object.entries(problems)) {
       expect.soft(() => openRedisStore(url)).toThrow(McpOnceError);
@@ -184,7 +184,7 @@ describe('a running Redis', () => {
     }
   });
 
-  test('Keyv reports a fault instead of hiding it', async () => {
+  test('makes Keyv report a fault instead of hiding it', async () => {
     const keyv = new Keyv(new KeyvRedis(redis.url), { namespace: 'faults' });
     onTestFinished(() => keyv.disconnect());
     const store = await storeFromKeyv(keyv);
@@ -195,7 +195,7 @@ describe('a running Redis', () => {
     await expect(keyv.get('list')).rejects.toThrow('WRONGTYPE');
   });
 
-  test('TLS where there is none is named as such', async () => {
+  test('is reported as not speaking TLS', async () => {
     const url = new URL(redis.url);
     const store = opened(`rediss://127.0.0.1:${url.port || 6379}`, { connectTimeoutMs: 300 });
     const fault = await faultOf(store.get('key'));
@@ -205,7 +205,7 @@ describe('a running Redis', () => {
 });
 
 describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
-  test('killed in the middle and restarted: refused meanwhile, then as before', async () => {
+  test('refuses calls while it is killed, and works again after a restart', async () => {
     const redis = await started({ appendonly: true });
     const store = opened(redis.url);
     await store.putIfAbsent('key', value(1), minute);
@@ -220,7 +220,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await store.keyv.get('key')).toBe(2);
   });
 
-  test('down at the start: refused in bounded time, and used once it is there', async () => {
+  test('refuses calls in bounded time while it is down at the start, and is used once it runs', async () => {
     const redis = await started();
     await redis.kill();
     const store = opened(redis.url);
@@ -233,7 +233,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await eventually(() => store.putIfAbsent('key', value(1), minute))).toBeUndefined();
   });
 
-  test('the connection breaks after a command was sent: a fault, and the command is not sent again', async () => {
+  test('reports a fault when the connection breaks after a command, and does not send it again', async () => {
     const redis = await started({ appendonly: true });
     const store = opened(redis.url);
     await store.get('connected');
@@ -252,14 +252,14 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await callsOf(redis, 'eval')).toBe(0);
   });
 
-  test('an answer that does not come is a fault in bounded time, and the command ran at most once', async () => {
+  test('reports a missing response in bounded time, after the command ran at most once', async () => {
     const redis = await started();
     const store = opened(redis.url, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
     await store.get('connected');
     await redis.suspend();
     const startedAt = performance.now();
     const fault = await faultOf(store.putIfAbsent('key', value(1), minute));
-    expect(fault.message).toContain('did not answer within 300 ms');
+    expect(fault.message).toContain('did not respond within 300 ms');
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(299);
     await faultOf(store.get('key'));
     redis.resume();
@@ -267,7 +267,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await callsOf(redis, 'set')).toBeLessThanOrEqual(1);
   });
 
-  test('a watch survives a restart, and reads again because it may have missed a wake', async () => {
+  test('keeps a watch across a restart, and wakes it because it may have missed a wake', async () => {
     const redis = await started({ appendonly: true });
     const store = opened(redis.url);
     await store.putIfAbsent('key', value(1), minute);
@@ -282,7 +282,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     await vi.waitFor(() => expect(wakes).toBe(2), { timeout: 10_000, interval: 10 });
   });
 
-  test('a wrong password, and none, are named and not shown', async () => {
+  test('reports a wrong or missing password without showing it', async () => {
     const redis = await started({ requirepass: 'correct horse' });
     const wrong = await faultOf(opened(`redis://:battery-staple@127.0.0.1:${redis.port}`).get('key'));
     expect(wrong.message).toBe(
@@ -294,7 +294,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await opened(redis.url).putIfAbsent('key', value(1), minute)).toBeUndefined();
   });
 
-  test('a user who may not write, and a host that does not exist', async () => {
+  test('reports a user without write permission and an unknown host', async () => {
     const redis = await started();
     await redis.command('ACL', 'SETUSER', 'reader', 'on', '>reading', '~*', '&*', '+@read', '+@connection');
     const fault = await faultOf(
@@ -305,7 +305,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(nowhere.message).toMatch(/has an unknown host name|cannot be looked up now/);
   });
 
-  test('a disk that Redis cannot save to', async () => {
+  test('reports a disk that it cannot save to', async () => {
     const redis = await started({ config: { save: '3600 1', dbfilename: 'a-folder' } });
     const store = opened(redis.url);
     await store.putIfAbsent('key', value(1), minute);
@@ -319,7 +319,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await store.get('key')).toBe(value(1));
   });
 
-  test('a read-only replica', async () => {
+  test('reports that it is a read-only replica', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
     await replicaInSync(redis, replica);
@@ -330,7 +330,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     );
   });
 
-  test('out of memory: nothing new is claimed, but what is there is replayed, renewed and settled', async () => {
+  test('replays, renews and settles existing operations without free memory, and claims no new ones', async () => {
     const redis = await started({ maxmemory: 3_000_000 });
     const store = opened(redis.url);
     await store.putIfAbsent('settled', value('result'), minute);
@@ -348,7 +348,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await store.putIfAbsent('new', value(1), minute)).toBeUndefined();
   });
 
-  test('a claim counts when a replica has it, and not when the replica stands still', async () => {
+  test('accepts a claim that a replica confirms, and refuses one while the replica is stopped', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
     await replicaInSync(redis, replica);
@@ -366,7 +366,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await store.compareAndSet('key-1', value(1), value(2), minute)).toBe(true);
   });
 
-  test('a primary that breaks before the replica confirmed: not replicated', async () => {
+  test('reports a claim as not replicated if the primary fails before the replica confirms', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis });
     await replicaInSync(redis, replica);
@@ -381,7 +381,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(fault.message).toContain('an unknown number of the 1 replicas');
   });
 
-  test('a replica that has lost its primary', async () => {
+  test('reports that it is a replica without its primary', async () => {
     const redis = await started();
     const replica = await started({ replicaof: redis, config: { 'replica-serve-stale-data': 'no' } });
     await replicaInSync(redis, replica);
@@ -392,13 +392,13 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     });
   });
 
-  test('a cluster that is down', async () => {
+  test('reports a cluster that is down', async () => {
     const redis = await started({ config: { 'cluster-enabled': 'yes' } });
     const fault = await faultOf(opened(redis.url).putIfAbsent('key', value(1), minute));
     expect(fault.message).toContain('belongs to a cluster that is down');
   });
 
-  test('a single node that is a whole cluster takes every operation', async () => {
+  test('serves every operation as a single node that is a whole cluster', async () => {
     const redis = await started({ config: { 'cluster-enabled': 'yes' } });
     await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
     const store = opened(redis.url);
@@ -407,7 +407,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await store.delete('key', value(2))).toBe(true);
   });
 
-  test('a Redis that is still loading', async () => {
+  test('reports that it is still loading', async () => {
     const config = { 'key-load-delay': '20000', 'loading-process-events-interval-bytes': '1024' };
     const redis = await started({ config });
     const filler = opened(redis.url);
@@ -426,7 +426,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect(await eventually(() => store.get('key-1'))).toBe(value('x'.repeat(2_000)));
   });
 
-  test('closing while Redis is down ends at once', async () => {
+  test('lets a store close at once while it is down', async () => {
     const redis = await started();
     const store = openRedisStore(redis.url);
     await store.get('key');
@@ -437,7 +437,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   });
 });
 
-/** Until the store answers again. */
+/** Waits until the store responds again. */
 function eventually<T>(work: () => Promise<T>): Promise<T> {
   return vi.waitFor(work, { timeout: 10_000, interval: 10 });
 }

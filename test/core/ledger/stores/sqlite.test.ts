@@ -26,7 +26,7 @@ async function openedStore(options: SqliteStoreOptions): Promise<Store> {
   return store;
 }
 
-/** The store together with its connection, for the tests that have to make that connection fail. */
+/** Opens a store together with its connection, for tests that make the connection fail. */
 async function openedWithDatabase(options: SqliteStoreOptions) {
   const adapter = await openSqliteAdapter(options);
   const store = await storeFromKeyv(new Keyv(adapter, { namespace: 'mcp-once', useKeyPrefix: false }));
@@ -37,14 +37,14 @@ async function openedWithDatabase(options: SqliteStoreOptions) {
   return { store, database: adapter.group.database };
 }
 
-/** A connection of another program's. */
+/** Opens the connection of another program. */
 function otherConnection(path: string) {
   const database = new Database(path, { timeout: 0 });
   onTestFinished(() => void database.close());
   return database;
 }
 
-/** What a rejected promise was rejected with; the test fails if it was not. */
+/** Returns the reason of a rejected promise. Fails the test if the promise resolves. */
 async function faultOf(work: Promise<unknown>): Promise<LedgerUnavailable> {
   const error = await work.then(
     () => undefined,
@@ -54,7 +54,7 @@ async function faultOf(work: Promise<unknown>): Promise<LedgerUnavailable> {
   return error as LedgerUnavailable;
 }
 
-/** Commits in a write-ahead log that was never restarted: the frames that name a database size (SQLite file format 4.1). */
+/** Counts the commits in a write-ahead log: the frames with a database size (SQLite file format 4.1). */
 function commitsInLog(path: string): number {
   const log = readFileSync(`${path}-wal`);
   const frameBytes = 24 + log.readUInt32BE(8);
@@ -65,7 +65,7 @@ function commitsInLog(path: string): number {
   return commits;
 }
 
-/** Runs as a user who is not root, to whom file modes apply. */
+/** Runs as a user other than root, since file modes do not apply to root. */
 async function withoutRoot<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
   process.seteuid?.(65_534);
@@ -76,8 +76,8 @@ async function withoutRoot<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-describe('a ledger file that cannot be used', () => {
-  test('a missing folder is named, and not made', async () => {
+describe('a ledger file with a problem', () => {
+  test('is refused in a missing folder, which is named and not created', async () => {
     const folder = join(temporaryFolder(), 'missing');
     const fault = await faultOf(openStore(`sqlite:${join(folder, 'ledger.sqlite')}`));
     expect(fault.message).toContain(`The folder ${folder} of the ledger file`);
@@ -85,7 +85,7 @@ describe('a ledger file that cannot be used', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test('the folder of the default path is made', async () => {
+  test('gets its folder on the default path', async () => {
     const url = defaultStoreUrl({ XDG_DATA_HOME: temporaryFolder() }, 'linux');
     const store = await openStore(url, { createFolder: true });
     onTestFinished(() => store.close());
@@ -93,7 +93,7 @@ describe('a ledger file that cannot be used', () => {
     expect(url).toMatch(/\/mcp-once\/ledger\.sqlite$/);
   });
 
-  test('a read-only file', async () => {
+  test('is refused when it is read-only', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'ledger.sqlite');
     await (await openSqliteStore({ path })).close();
@@ -105,7 +105,7 @@ describe('a ledger file that cannot be used', () => {
     );
   });
 
-  test('a read-only folder', async () => {
+  test('is refused in a read-only folder', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'ledger.sqlite');
     await (await openSqliteStore({ path })).close();
@@ -118,12 +118,12 @@ describe('a ledger file that cannot be used', () => {
     expect(fault.message).toContain('folder');
   });
 
-  test('a path that is a folder', async () => {
+  test('is refused when it is a folder', async () => {
     const path = temporaryFolder();
     expect((await faultOf(openSqliteStore({ path }))).message).toContain('check that its folder exists, is readable');
   });
 
-  test('a file that is not a database stays as it is', async () => {
+  test('stays unchanged when it is not a database', async () => {
     const path = join(temporaryFolder(), 'notes.txt');
     const text = 'These are my notes, and no database.\n'.repeat(50);
     writeFileSync(path, text);
@@ -132,7 +132,7 @@ describe('a ledger file that cannot be used', () => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
-  test('the database of another program stays as it is', async () => {
+  test('stays unchanged when it is the database of another program', async () => {
     const path = join(temporaryFolder(), 'other.sqlite');
     const other = new Database(path);
     other.exec('CREATE TABLE entries (mine TEXT)');
@@ -143,7 +143,7 @@ describe('a ledger file that cannot be used', () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  test('a newer format version is refused', async () => {
+  test('is refused with a newer format version', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     await (await openSqliteStore({ path })).close();
     const other = new Database(path);
@@ -151,11 +151,11 @@ describe('a ledger file that cannot be used', () => {
     other.close();
     const fault = await faultOf(openSqliteStore({ path }));
     expect(fault.message).toBe(
-      `The ledger file ${path} has format version 2, and this mcp-once knows 1: install a newer mcp-once, or choose another file.`,
+      `The ledger file ${path} has format version 2, and this mcp-once reads version 1: install a newer mcp-once, or choose another file.`,
     );
   });
 
-  test('a damaged file says so when it is read', async () => {
+  test('is reported as damaged when it is read', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const filled = await openSqliteStore({ path });
     await Promise.all(
@@ -170,7 +170,7 @@ describe('a ledger file that cannot be used', () => {
     expect(fault.message).toContain(`The ledger file ${path} is damaged`);
   });
 
-  test('a file that was cut short', async () => {
+  test('is reported as damaged when it was truncated', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const filled = await openSqliteStore({ path });
     await Promise.all(
@@ -187,7 +187,7 @@ describe('a ledger file that cannot be used', () => {
     expect(fault.message).toContain(`The ledger file ${path} is damaged`);
   });
 
-  test('a full disk refuses what is new, answers what is there, and is over when there is space', async () => {
+  test('refuses new entries on a full disk, still reads existing ones, and works again with free space', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const { store, database } = await openedWithDatabase({ path });
     await store.putIfAbsent('first', value('first'), minute);
@@ -211,7 +211,7 @@ describe('a ledger file that cannot be used', () => {
 });
 
 describe('a ledger file that another process has locked', () => {
-  test('a step waits without stopping the event loop, and goes through when the lock is gone', async () => {
+  test('lets a step wait without blocking the event loop until the lock is released', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const store = await openedStore({ path });
     await store.putIfAbsent('there', value('there'), minute);
@@ -230,7 +230,7 @@ describe('a ledger file that another process has locked', () => {
     expect(await store.get('new')).toBe(value('new'));
   });
 
-  test('a lock that stays is a fault, in bounded time', async () => {
+  test('refuses a step in bounded time while it stays locked', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const store = await openedStore({ path, lockTimeoutMs: 200 });
     await store.putIfAbsent('key', value(1), minute);
@@ -248,7 +248,7 @@ describe('a ledger file that another process has locked', () => {
     expect(await store.compareAndSet('key', value(1), value(2), minute)).toBe(true);
   });
 
-  test('a locked file cannot be opened, in bounded time', async () => {
+  test('cannot be opened, and reports it in bounded time', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     await (await openSqliteStore({ path })).close();
     const other = otherConnection(path);
@@ -258,8 +258,8 @@ describe('a ledger file that another process has locked', () => {
   });
 });
 
-describe('what reaches the disk', () => {
-  test('what one turn of the event loop asks for shares one commit, and a replay makes none', async () => {
+describe('the commits of a ledger file', () => {
+  test('are shared by the steps of one turn of the event loop, and not needed by a replay', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const store = await openedStore({ path });
     const keys = Array.from({ length: 64 }, () => randomUUID());
@@ -274,7 +274,7 @@ describe('what reaches the disk', () => {
     expect(commitsInLog(path) - before).toBe(3);
   });
 
-  test('steps on one key keep their order, reads included', async () => {
+  test('keep the order of steps on one key, reads included', async () => {
     const store = await openedStore({ path: join(temporaryFolder(), 'ledger.sqlite') });
     const answers = await Promise.all([
       store.get('key'),
@@ -288,7 +288,7 @@ describe('what reaches the disk', () => {
     expect(answers).toEqual([undefined, undefined, value(1), true, value(2), true, undefined]);
   });
 
-  test('every commit is synced, and the file is for its owner alone', async () => {
+  test('are synced to a file that only its owner can read', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const { store, database } = await openedWithDatabase({ path });
     await store.putIfAbsent('key', value(1), minute);
@@ -299,7 +299,7 @@ describe('what reaches the disk', () => {
     }
   });
 
-  test('a process killed while it writes loses nothing that it was told is stored', async () => {
+  test('keep every confirmed write when the process is killed', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const other = await startStoreProcess(`sqlite:${path}`);
     let acknowledged = 0;
@@ -316,7 +316,7 @@ describe('what reaches the disk', () => {
     expect(kept.value.count).toBeLessThanOrEqual(acknowledged + 1);
   });
 
-  test('a write-ahead log is copied into the database, and does not grow for ever', async () => {
+  test('are copied from a bounded write-ahead log into the database', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const store = await openedStore({ path });
     for (let round = 0; round < 40; round += 1) {
@@ -331,7 +331,7 @@ describe('what reaches the disk', () => {
 });
 
 describe('several processes on one file', () => {
-  test('each of 400 keys is won by exactly one of four processes, and none starves', async () => {
+  test('win each of 400 keys exactly once, and none of four starves', async () => {
     const url = `sqlite:${join(temporaryFolder(), 'ledger.sqlite')}`;
     const processes = await Promise.all(Array.from({ length: 4 }, () => startStoreProcess(url)));
     const keys = Array.from({ length: 400 }, (_, n) => `key-${n}`);
@@ -346,7 +346,7 @@ describe('several processes on one file', () => {
     }
   });
 
-  test('a file is made once when four processes open it at the same time', async () => {
+  test('create the file once when four open it at the same time', async () => {
     const url = `sqlite:${join(temporaryFolder(), 'ledger.sqlite')}`;
     const processes = await Promise.all(Array.from({ length: 4 }, () => startStoreProcess(url)));
     const claims = await Promise.all(processes.map((other) => other.claim(['only'], 1)));
@@ -356,7 +356,7 @@ describe('several processes on one file', () => {
   test.each([
     ['the system tells of the change', false],
     ['the file system tells of nothing, and the poll finds it', true],
-  ])('a wake reaches another process: %s', async (_how, withoutFile) => {
+  ])('wake each other: %s', async (_how, withoutFile) => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const store = await openedStore({ path });
     await store.putIfAbsent('key', value(1), minute);
@@ -369,7 +369,7 @@ describe('several processes on one file', () => {
 });
 
 describe('the sweep', () => {
-  test('removes what has expired in bounded slices, and lets others through', async () => {
+  test('removes expired rows in bounded slices, and lets other steps run between them', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     let time = Date.now();
     const { store, database } = await openedWithDatabase({ path, now: () => time });
@@ -395,7 +395,7 @@ describe('the sweep', () => {
     expect(await store.get('kept')).toBe(value('kept'));
   });
 
-  test('comes by itself', async () => {
+  test('runs by itself', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     let time = Date.now();
     const { store, database } = await openedWithDatabase({ path, now: () => time, sweepIntervalMs: 5 });
@@ -405,7 +405,7 @@ describe('the sweep', () => {
     await vi.waitFor(() => expect(remaining.get()).toBe(0), { timeout: 5_000, interval: 5 });
   });
 
-  test('the clock set back an hour brings nothing back that was removed, and loses nothing', async () => {
+  test('neither restores nor loses rows when the clock is set back an hour', async () => {
     let time = Date.now();
     const store = await openedStore({ path: join(temporaryFolder(), 'ledger.sqlite'), now: () => time });
     await store.putIfAbsent('short', value(1), minute);
@@ -419,7 +419,7 @@ describe('the sweep', () => {
   });
 });
 
-test('two namespaces in one file do not see each other', async () => {
+test('two namespaces in one file are separate', async () => {
   const path = join(temporaryFolder(), 'ledger.sqlite');
   const one = await openedStore({ path, namespace: 'one' });
   const other = await openedStore({ path, namespace: 'other' });
@@ -430,7 +430,7 @@ test('two namespaces in one file do not see each other', async () => {
   expect(await other.get('key')).toBe(value(2));
 });
 
-test('a relative path and a folder with spaces are paths like any other', async () => {
+test('a ledger file may have a relative path and a folder with spaces', async () => {
   const folder = join(temporaryFolder(), 'with space');
   mkdirSync(folder);
   const store = await openedStore({ path: join(folder, 'led ger.sqlite') });
