@@ -16,7 +16,7 @@ import { fileOf, keyHeader, sourceOf } from './tools/harness.ts';
 type Members = Record<string, unknown>;
 type Handler = (request: IncomingMessage & { text: string }, response: ServerResponse, count: number) => unknown;
 
-/** A server whose every answer is the test's own, with the requests that reached it. */
+/** Starts a server that answers with the test's handler, and records its requests. */
 async function upstream(handler: Handler) {
   const seen: { method: string; url: string; headers: IncomingMessage['headers']; text: string }[] = [];
   const server = createServer(async (request, response) => {
@@ -74,8 +74,8 @@ function json(response: ServerResponse, status: number, body: unknown): void {
 const item = { type: 'object', properties: { item: { type: 'string' } } };
 const create = { operationId: 'create', ...jsonBody(item) };
 
-describe('a write that is answered with a redirect', () => {
-  test.each([302, 303])('%i to its own path after the effect is not taken for "not executed"', async (status) => {
+describe('a write that gets a redirect', () => {
+  test.each([302, 303])('is not classified as not executed after a %i to its own path', async (status) => {
     let rows = 0;
     const api = await upstream((request, response) => {
       if (request.method === 'POST') rows += 1;
@@ -88,8 +88,8 @@ describe('a write that is answered with a redirect', () => {
   });
 });
 
-describe('answers', () => {
-  test('a success whose JSON is nested very deeply stays a success', async () => {
+describe('responses', () => {
+  test('stay a success with very deeply nested JSON', async () => {
     const deep = 20_000;
     const api = await upstream((_request, response) => {
       response.writeHead(201, { 'content-type': 'application/json' }).end('['.repeat(deep) + ']'.repeat(deep));
@@ -101,7 +101,7 @@ describe('answers', () => {
     expect(api.seen).toHaveLength(1);
   });
 
-  test('so does one that is checked by a schema that holds itself', async () => {
+  test('stay a success with a schema that contains itself', async () => {
     const node = { type: 'object', properties: { next: { $ref: '#/components/schemas/Node' } } };
     const deep = 5_000;
     const api = await upstream((_request, response) => {
@@ -124,7 +124,7 @@ describe('answers', () => {
     expect(resultOf(await call('create', { item: 'a' })).replayed).toBe(false);
   });
 
-  test('are not held up by a pattern that takes years on them', { timeout: 20_000 }, async () => {
+  test('are returned despite a pattern that takes years on them', { timeout: 20_000 }, async () => {
     const api = await upstream((_request, response) => json(response, 201, { name: `${'a'.repeat(40)}!` }));
     const schema = { type: 'object', properties: { name: { type: 'string', pattern: '^(a+)+$' } } };
     const answers = { 201: { description: 'x', content: { 'application/json': { schema } } } };
@@ -134,7 +134,7 @@ describe('answers', () => {
     expect(Date.now() - before).toBeLessThan(3_000);
   });
 
-  test('that are no HTTP leave the outcome unknown', async () => {
+  test('leave the outcome unknown if they are not HTTP', async () => {
     for (const raw of [
       'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
       'garbage\r\n\r\n',
@@ -151,8 +151,8 @@ describe('answers', () => {
   });
 });
 
-describe('a GET that the configuration says has an effect', () => {
-  test('is not told to have changed nothing', async () => {
+describe('a GET that the configuration declares as a write', () => {
+  test('is not reported as having changed nothing', async () => {
     const api = await upstream((_request, response) => response.destroy());
     const { call } = await start(documentOf(api.url, { 'get /trigger': { operationId: 'trigger' } }), {
       operations: { trigger: { effect: 'create' } },
@@ -177,7 +177,7 @@ describe('secrets', () => {
     security: [{ Azure: [] }],
   };
 
-  test('a literal header goes to no second server of a document from the network', async () => {
+  test('in a literal header do not go to a second server of a document from the network', async () => {
     const second = await upstream((_request, response) => json(response, 200, {}));
     let text = '';
     const first = await upstream((_request, response) => {
@@ -199,7 +199,7 @@ describe('secrets', () => {
     expect(second.seen[0]?.headers.authorization).toBeUndefined();
   });
 
-  test('of other programs are not taken for those of a scheme that is called like them', async () => {
+  test('of other programs are not used for a scheme of the same name', async () => {
     const api = await upstream((_request, response) => json(response, 200, { access_token: 'x' }));
     bearer.components.securitySchemes.Azure.flows.clientCredentials.tokenUrl = `${api.url}/token`;
     const { call } = await start(
@@ -212,7 +212,7 @@ describe('secrets', () => {
     expect(JSON.stringify(answer)).toMatch(/AZURE_\w+_CLIENT_SECRET/);
   });
 
-  test('go to no private token server that a document from the network names, whatever the base URL is', async () => {
+  test('do not go to a private token server that a document from the network names, whatever the base URL is', async () => {
     const inner = await upstream((_request, response) => json(response, 200, { access_token: 'x' }));
     let text = '';
     const host = await upstream((_request, response) => {
@@ -245,7 +245,7 @@ describe('lookups', () => {
     ['a total in a header', { result: { data: [{ item: 'x' }] } }, { 'x-total-count': '40' }],
     ['a range', { result: { data: [{ item: 'x' }] } }, { 'content-range': 'items 0-0/40' }],
   ];
-  test.each(pages)('tell nothing by a page of a longer list: %s', async (_name, body, headers) => {
+  test.each(pages)('find nothing out from one page of a longer list: %s', async (_name, body, headers) => {
     let aheadMs = 0;
     const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
     const api = await upstream((request, response) => {
@@ -265,7 +265,7 @@ describe('lookups', () => {
 });
 
 describe('a lookup that is redirected to another server', () => {
-  test('tells nothing by what that one does not have', async () => {
+  test('leaves the outcome unknown if that server does not have the item', async () => {
     let aheadMs = 0;
     const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
     const other = await upstream((_request, response) => json(response, 200, []));
@@ -289,7 +289,7 @@ describe('a lookup that is redirected to another server', () => {
 });
 
 describe('arguments', () => {
-  test('null in a query means what leaving it out means', async () => {
+  test('are the same operation with null in a query and without it', async () => {
     const api = await upstream((_request, response, count) => json(response, 201, { count }));
     const parameter = { name: 'q', in: 'query', schema: { type: ['string', 'null'] } };
     const { call } = await start(documentOf(api.url, { 'post /things': { ...create, parameters: [parameter] } }));
@@ -298,7 +298,7 @@ describe('arguments', () => {
     expect(api.seen).toHaveLength(1);
   });
 
-  test('are not held up by a pattern that takes years on them', { timeout: 20_000 }, async () => {
+  test('are validated despite a pattern that takes years on them', { timeout: 20_000 }, async () => {
     const api = await upstream((_request, response) => json(response, 201, {}));
     const schema = { type: 'object', properties: { item: { type: 'string', pattern: '^(a+)+$' } } };
     const { call } = await start(
@@ -311,7 +311,7 @@ describe('arguments', () => {
 });
 
 describe('a rule of the configuration', () => {
-  test('that takes a recovery away keeps the gateway from sending again', async () => {
+  test('prevents sending again if it removes a recovery', async () => {
     const api = await upstream((_request, response) => json(response, 503, {}));
     const put = { operationId: 'put', parameters: [id], ...jsonBody(item) };
     const { call } = await start(
@@ -325,7 +325,7 @@ describe('a rule of the configuration', () => {
 });
 
 describe('documents', () => {
-  test('with a schema that is twenty times itself are served', { timeout: 20_000 }, async () => {
+  test('are served despite a schema that contains itself twenty times', { timeout: 20_000 }, async () => {
     const self = { oneOf: Array.from({ length: 20 }, () => ({ $ref: '#/components/schemas/Expr' })) };
     const api = await upstream((_request, response) => json(response, 201, {}));
     const before = Date.now();
@@ -350,27 +350,31 @@ describe('a schema', () => {
       }),
     );
 
-  test.each(['allOf', 'anyOf', 'oneOf'])('of endless %s holds nothing up', { timeout: 20_000 }, async (word) => {
-    const api = await upstream((_request, response) => json(response, 201, { item: 5, made: true }));
-    const schema = { $ref: '#/components/schemas/S0' };
-    const answers = { 201: { description: 'x', content: { 'application/json': { schema } } } };
-    const { call } = await start(
-      documentOf(
-        api.url,
-        {
-          'post /things': { ...create, responses: answers },
-          'put /things': { operationId: 'take', ...jsonBody(schema) },
-        },
-        { components: { schemas: steps(word) } },
-      ),
-    );
-    const before = Date.now();
-    expect(resultOf(await call('create', { item: 'a' })).replayed).toBe(false);
-    await call('take', { body: { item: 5 } });
-    expect(Date.now() - before).toBeLessThan(6_000);
-  });
+  test.each(['allOf', 'anyOf', 'oneOf'])(
+    'does not block the process with endless %s',
+    { timeout: 20_000 },
+    async (word) => {
+      const api = await upstream((_request, response) => json(response, 201, { item: 5, made: true }));
+      const schema = { $ref: '#/components/schemas/S0' };
+      const answers = { 201: { description: 'x', content: { 'application/json': { schema } } } };
+      const { call } = await start(
+        documentOf(
+          api.url,
+          {
+            'post /things': { ...create, responses: answers },
+            'put /things': { operationId: 'take', ...jsonBody(schema) },
+          },
+          { components: { schemas: steps(word) } },
+        ),
+      );
+      const before = Date.now();
+      expect(resultOf(await call('create', { item: 'a' })).replayed).toBe(false);
+      await call('take', { body: { item: 5 } });
+      expect(Date.now() - before).toBeLessThan(6_000);
+    },
+  );
 
-  test('with tens of thousands of properties is refused at once', async () => {
+  test('is refused quickly with tens of thousands of properties', async () => {
     const names = Array.from({ length: 30_000 }, (_, index) => [`p${index}`, { type: 'string' }]);
     const schema = { type: 'object', properties: Object.fromEntries(names) };
     const { call } = await start(
@@ -383,7 +387,7 @@ describe('a schema', () => {
 });
 
 describe('two base URLs of one origin', () => {
-  test('are two APIs: what was done below the one says nothing of the other', async () => {
+  test('are two upstreams, and operations on one do not count for the other', async () => {
     const api = await upstream((_request, response, count) => json(response, 201, { count }));
     const store = openMemoryStore();
     const document = documentOf(api.url, { 'post /things': create });
@@ -398,23 +402,26 @@ describe('two base URLs of one origin', () => {
 });
 
 describe('a refusal after an unclear send', () => {
-  test.each([413, 421, 431, 451, 501])('%i comes from before the API, and settles nothing', async (status) => {
-    const keys = new Set<unknown>();
-    const api = await upstream((request, response, count) => {
-      if (count > 1 && count < 4) return json(response, status, {});
-      keys.add(request.headers['idempotency-key']);
-      return count === 1 ? request.socket.destroy() : json(response, 201, { rows: keys.size });
-    });
-    const { call } = await start(documentOf(api.url, { 'post /things': { ...create, ...keyHeader } }));
-    const first = await call('create', { item: 'a' });
-    if (first.type === 'refusal') expect(first.code).toBe('outcome_unknown');
-    await call('create', { item: 'a' });
-    expect(keys.size).toBe(1);
-  });
+  test.each([413, 421, 431, 451, 501])(
+    'leaves the outcome unknown for %i, which comes from a gateway',
+    async (status) => {
+      const keys = new Set<unknown>();
+      const api = await upstream((request, response, count) => {
+        if (count > 1 && count < 4) return json(response, status, {});
+        keys.add(request.headers['idempotency-key']);
+        return count === 1 ? request.socket.destroy() : json(response, 201, { rows: keys.size });
+      });
+      const { call } = await start(documentOf(api.url, { 'post /things': { ...create, ...keyHeader } }));
+      const first = await call('create', { item: 'a' });
+      if (first.type === 'refusal') expect(first.code).toBe('outcome_unknown');
+      await call('create', { item: 'a' });
+      expect(keys.size).toBe(1);
+    },
+  );
 });
 
-describe('a deletion whose answer broke off after its head', () => {
-  test('is done, and not sent again: somebody else may have made the thing anew', async () => {
+describe('a deletion whose response broke off after its headers', () => {
+  test('succeeds and is not sent again, because somebody else may have recreated the resource', async () => {
     const things = new Set(['a']);
     const api = await upstream((_request, response) => {
       things.delete('a');
@@ -431,8 +438,8 @@ describe('a deletion whose answer broke off after its head', () => {
   });
 });
 
-describe('a claim that is lost while a token is asked for', () => {
-  test('keeps the request from being sent', async () => {
+describe('a claim that is lost during a token request', () => {
+  test('prevents the request from being sent', async () => {
     let mayRepeat = true;
     const api = await upstream((request, response) => {
       if (request.url === '/token') mayRepeat = false;

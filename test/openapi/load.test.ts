@@ -11,7 +11,7 @@ async function load(document: unknown, settings: Partial<OpenApiSource> = {}) {
 }
 
 describe('loading a document', () => {
-  test('makes a tool of each operation that was chosen, with its prefix', async () => {
+  test('creates a prefixed tool for each selected operation', async () => {
     const chosen = await load(ordersDocument(), { prefix: 'shop', include: ['*Order'], exclude: ['DELETE *'] });
     expect(chosen.names.sort()).toEqual(['shop_create_order', 'shop_get_order', 'shop_patch_order', 'shop_put_order']);
     expect(chosen.hidden).toEqual([]);
@@ -30,13 +30,13 @@ describe('loading a document', () => {
     [{ include: ['slaes'] }, /did you mean "tag:sales"/],
     [{ include: ['tag:sale'] }, /did you mean "tag:sales"/],
     [{ operations: { 'tag:sale': {} } }, /operations: .*did you mean "tag:sales"/],
-  ])('%j, which matches nothing, ends the start', async (settings, message) => {
+  ])('fails if a pattern matches nothing: %j', async (settings, message) => {
     const loading = load(ordersDocument({ 'get /orders': { tags: ['sales'] } }), settings);
     await expect(loading).rejects.toThrow(message);
     await expect(loading).rejects.toMatchObject({ code: 'configuration_invalid' });
   });
 
-  test('takes the names of tools as patterns, with their prefix', async () => {
+  test('accepts prefixed tool names as patterns', async () => {
     const include = ['shop_create_order', 'shop_get*', 'shop_change', 'shop_put_order'];
     const operations = { shop_put_order: { windowMs: 1_000 }, patchOrder: { name: 'change' } };
     const settings = { prefix: 'shop', include, operations };
@@ -45,7 +45,7 @@ describe('loading a document', () => {
     expect(listed.find(({ name }) => name === 'shop_put_order')?.windowMs).toBe(1_000);
   });
 
-  test('tells once which tools an operationId stands for that several operations have', async () => {
+  test('warns once which tools share an operationId', async () => {
     const twice = { 'get /a': { operationId: 'getIt' }, 'get /b': { operationId: 'getIt' } };
     const { names, warnings } = await load(ordersDocument(twice));
     const own = names.filter((name) => name.startsWith('get_it'));
@@ -55,7 +55,7 @@ describe('loading a document', () => {
     ]);
   });
 
-  test('tells what stands in a path and is no method', async () => {
+  test('warns about members of a path that are not methods', async () => {
     const { warnings, names } = await load(ordersDocument({ 'gett /a': {}, 'parameters /b': {} }));
     expect(names).toHaveLength(6);
     expect(warnings[0]).toMatch(
@@ -64,7 +64,7 @@ describe('loading a document', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('says that every call of a tool is refused whose operation cannot be read', async () => {
+  test('warns that a tool refuses every call if its operation cannot be read', async () => {
     const broken = { 'get /a': { parameters: [{ $ref: '#/components/parameters/none' }], operationId: 'broken' } };
     const { warnings, listed } = await load(ordersDocument(broken));
     const tool = listed.find(({ name }) => name === 'broken');
@@ -79,7 +79,7 @@ describe('loading a document', () => {
     });
   });
 
-  test('tells of more tools than a client may read, unless three stand for them', async () => {
+  test('warns about more tools than a client may read, unless the tools are dynamic', async () => {
     const many = Object.fromEntries(Array.from({ length: 201 }, (_, index) => [`get /x${index}`, {}]));
     const settings = { include: ['/x*'] };
     expect((await load(ordersDocument(many), settings)).warnings).toEqual([
@@ -89,7 +89,7 @@ describe('loading a document', () => {
     expect((await load(ordersDocument(many), { ...settings, exclude: ['/x7'] })).warnings).toEqual([]);
   });
 
-  test('takes names and what is enabled from the configuration, and the last pattern that matches', async () => {
+  test('takes names and enabled operations from the configuration, by the last pattern that matches', async () => {
     const { names, listed } = await load(ordersDocument(), {
       operations: {
         '*Order': { windowMs: 1_000 },
@@ -103,7 +103,7 @@ describe('loading a document', () => {
     expect(listed.find(({ name }) => name === 'put_order')?.windowMs).toBe(1_000);
   });
 
-  test('names an operation that does not exist, and the one that was meant', async () => {
+  test('names an operation that does not exist, with a suggestion', async () => {
     await expect(load(ordersDocument(), { operations: { creatOrder: {} } })).rejects.toThrow(
       /no operation "creatOrder"; did you mean "createOrder"\?/,
     );
@@ -112,7 +112,7 @@ describe('loading a document', () => {
     );
   });
 
-  test('leaves out an operation that was said something wrong of, and serves the others', async () => {
+  test('omits an operation with an invalid x-mcp-once, and serves the others', async () => {
     const wrong = { 'post /orders': { 'x-mcp-once': { effekt: 'read' } } };
     const { names, warnings } = await load(ordersDocument(wrong));
     expect(names).not.toContain('create_order');
@@ -133,17 +133,17 @@ describe('loading a document', () => {
     [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"\?$/],
     [{ recovery: ['resend'] as const }, /recovery "resend" needs an idempotency key/],
     [{ recovery: ['reconcile'] as const }, /recovery "reconcile" needs lookup/],
-  ])('ends where the configuration says something wrong of an operation: %j', async (override, message) => {
+  ])('fails if the configuration of an operation is invalid: %j', async (override, message) => {
     const loading = load(ordersDocument(), { operations: { createOrder: override } });
     await expect(loading).rejects.toThrow(message);
     await expect(loading).rejects.toThrow(/api\.json: operations: POST \/orders: /);
     await expect(loading).rejects.toMatchObject({ code: 'configuration_invalid' });
-    // What is not served may be said anything of.
+    // The configuration of an operation that is not served is not checked.
     const others = await load(ordersDocument(), { operations: { createOrder: override }, exclude: ['createOrder'] });
     expect(others.names).toHaveLength(5);
   });
 
-  test('tells ten problems, and how many more there are', async () => {
+  test('reports ten problems and the number of others', async () => {
     const many = Object.fromEntries(
       Array.from({ length: 15 }, (_, index) => [`post /x${index}`, { 'x-mcp-once': 'wrong' }]),
     );
@@ -153,7 +153,7 @@ describe('loading a document', () => {
   });
 });
 
-test('variables that served operations need and that are not set are known before any call', async () => {
+test('the client lists the unset variables that served operations need', async () => {
   const secured = {
     ...ordersDocument({ 'post /orders': { security: [{ token: [] }] } }),
     components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
@@ -165,10 +165,10 @@ test('variables that served operations need and that are not set are known befor
   expect(await unsetOf({ exclude: ['createOrder'] })).toEqual([]);
 });
 
-describe('where requests go', () => {
+describe('the base URL of requests', () => {
   const without = { ...ordersDocument(), servers: undefined };
 
-  test('is what the operator says, else the first server; without either it is asked for', async () => {
+  test('is the configured one or the first server, and must be configured without either', async () => {
     await expect(load(without)).rejects.toThrow(/names no usable server.*--base-url/);
     await expect(load({ ...ordersDocument(), servers: [{ url: 'ftp://a.example' }] })).rejects.toThrow(
       /scheme.*--base-url/,
@@ -182,7 +182,7 @@ describe('where requests go', () => {
     });
   });
 
-  test('is asked for with the true reason, where no operation can be read', async () => {
+  test('is not blamed if no operation can be read', async () => {
     const broken = { parameters: [{ $ref: 'https://specs.example/shared.json#/components/parameters/a' }] };
     const document = { ...ordersDocument(), paths: { '/a': { get: { ...broken, responses: {} } } } };
     const loading = load(document);
@@ -192,7 +192,7 @@ describe('where requests go', () => {
     await expect(none).rejects.toThrow(/no operation to serve: \/paths\/~1a\/gett: .*did you mean "get"/);
   });
 
-  test('decides the provider, unless the configuration does', async () => {
+  test('determines the provider profile, unless one is configured', async () => {
     const memoryOf = async (settings: Partial<OpenApiSource>): Promise<number | undefined> =>
       (await load(ordersDocument(), settings)).listed[0]?.client?.memoryMs;
     expect(await memoryOf({ baseUrl: 'https://api.svix.com' })).toBe(12 * 3_600_000);
@@ -200,14 +200,14 @@ describe('where requests go', () => {
     await expect(memoryOf({ profile: 'payp' })).rejects.toThrow(/did you mean "paypal"/);
   });
 
-  test('is below the path of the base URL', async () => {
+  test('keeps its path in all requests', async () => {
     const api = await startOrders();
     const { call } = await serve(api, { baseUrl: `${api.url}/` });
     await call('list_orders', {});
     expect(api.requests[0]?.path).toBe('/orders');
   });
 
-  test('is not a private address that a document from the network names', async () => {
+  test('must not be a private address that a document from the network names', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     expect((await call('list_orders', {})).type).toBe('result');
@@ -239,8 +239,8 @@ async function serveUrl(document: string, settings: Partial<OpenApiSource>) {
   }
 }
 
-describe('three tools for all operations', () => {
-  test('find, describe and call, with the idempotency of what is called', async () => {
+describe('dynamic tools', () => {
+  test('search, describe and call operations with their idempotency', async () => {
     const api = await startOrders();
     const { call, listed, hidden } = await serve(api, { dynamic: true, prefix: 'shop' });
     expect(listed.map(({ name }) => name)).toEqual([
@@ -268,7 +268,7 @@ describe('three tools for all operations', () => {
     expect(api.effects).toBe(2);
   });
 
-  test('refuse what there is not, and say what was meant', async () => {
+  test('refuse an unknown operation with a suggestion', async () => {
     const api = await startOrders();
     const { call } = await serve(api, { dynamic: true });
     const misspelt = refusalOf(await call('call_operation', { operation: 'create_ordr', arguments: { item: 'tea' } }));

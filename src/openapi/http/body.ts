@@ -21,7 +21,7 @@ type Media = 'json' | 'form' | 'multipart' | 'text' | 'binary';
 /**
  * Encodes a body in its media type. The same arguments give the same bytes.
  * @param root the tool's input schema, for references
- * @returns undefined if there is no body to send
+ * @returns undefined without a body
  * @throws McpOnceError `invalid_input` naming the argument that this media type cannot contain; `tool_invalid` if the key
  *   must be a property but the body is not an object
  */

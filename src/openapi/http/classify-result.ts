@@ -106,7 +106,7 @@ export function redirectTarget(response: ReceivedResponse, request: HttpRequest)
   if (location === undefined || !URL.canParse(location, request.url)) return undefined;
   const target = new URL(location, request.url);
   if (!/^https?:$/.test(target.protocol)) return undefined;
-  // The server chose this URL, so a user name in it is not one of our credentials.
+  // The server chose this URL, so a user name in it is not ours.
   target.username = '';
   target.password = '';
   return target;

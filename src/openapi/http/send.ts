@@ -166,7 +166,7 @@ class Sending {
     return true;
   }
 
-  /** Returns how long to wait before the next send, in ms. Returns undefined if there is no next send. */
+  /** Returns how long to wait before the next send, in ms. Returns undefined if this send was the last. */
   #nextPauseMs(classified: ClassifiedResult, response: HttpResponse | undefined): number | undefined {
     const isBrokenSuccess = this.#success !== undefined && response === this.#success && this.#mayRequestBodyAgain;
     if (!this.#options.retryable || this.#options.signal.aborted) return undefined;

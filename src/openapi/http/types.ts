@@ -1,59 +1,60 @@
 import type { Classification } from '../../core/tool/types.ts';
 import type { ApiOperation, Method } from '../document/types.ts';
 
-/** One request, without authentication. Header names are in lower case; nothing in it can break a line. */
+/** A request without credentials. Header names are in lower case. No part of it contains a line break. */
 export interface HttpRequest {
   readonly method: Method;
-  /** Absolute; the path is normalised, and below the server's own path. */
+  /** An absolute URL with a normalised path, below the server's own path. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }
 
-/** An answer that came, whole. */
+/** A response of the API. */
 export interface HttpResponse {
   readonly status: number;
-  /** Names in lower case; of several of one name the last, but for `set-cookie`, which is left out. */
+  /** Names in lower case, without `set-cookie`. A repeated header has its last value. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Decompressed. */
+  /** The decompressed body. */
   readonly body: Buffer;
-  /** True where the body is longer than may be read: the rest was not. */
+  /** True if the body is incomplete: longer than the limit, broken off, or not decompressible. */
   readonly truncated: boolean;
-  /** True where a redirect led to another origin, and the answer is that one's. */
+  /** True if a redirect led to another origin, which sent this response. */
   readonly fromOtherOrigin?: boolean;
-  /** How many requests were sent for it. */
+  /** How many requests were sent to get this response. */
   readonly sends: number;
 }
 
-/** How one request may be sent. */
+/** The rules for sending one request. */
 export interface SendOptions {
   /**
-   * True where a second sending has no second effect: reads, `natural`, and what carries a key that the
-   * upstream remembers. Only then is anything sent again.
+   * True if sending twice has no second effect: for reads, for the recovery `natural`, and with a key that the upstream
+   * remembers. Other requests are not retried.
    */
   readonly retryable: boolean;
-  /** Statuses that say that the key is in use or came with other parameters: the outcome is not known. */
+  /** Statuses that mean that the key is in use or came with other parameters. They leave the outcome unknown. */
   readonly inUseStatuses: readonly number[];
-  /** Alternatives of schemes, as `ApiOperation.security`. */
+  /** The alternatives of `ApiOperation.security`. */
   readonly security: ApiOperation['security'];
-  /** Asked just before each send, repeats included; by default always true. */
+  /** Called just before each send, including retries. False stops the request. @defaultValue always true */
   readonly maySend?: () => boolean;
-  /** Whether it may change something; by default what its method says. */
+  /** Whether the request may change something. @defaultValue by its method */
   readonly hasEffect?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Sends requests to one API: authentication, redirects, repeats, bounds. */
+/** Sends requests to one API, with credentials, redirects, retries and limits. */
 export interface ApiSender {
-  /** @throws ApiFailure for everything but a 2xx (and a 304, of a read). */
+  /** @throws ApiFailure for every result except 2xx, and 304 of a read */
   send(request: HttpRequest, options: SendOptions): Promise<HttpResponse>;
   close(): Promise<void>;
 }
 
-/** What went wrong with one request (all its sends together), and what that says about its effect. */
+/** The facts about a failed request after all its sends. */
 export interface ApiFailureDetails {
+  /** What is known about the effect. */
   readonly classification: Classification;
-  /** Of the last answer, if one came. */
+  /** The status of the last response, if there is one. */
   readonly status?: number;
   readonly response?: HttpResponse;
 }

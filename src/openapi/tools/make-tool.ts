@@ -12,7 +12,7 @@ import { findEffect } from './find-effect.ts';
 import type { ReadyOperation } from './ready-operation.ts';
 import { runRead, runWrite, withoutFullStop } from './run-operation.ts';
 
-/** The parts of a tool besides its operation. */
+/** The shared parts from which tools are made. */
 export interface OperationToolParts {
   readonly name: string;
   readonly client: Client<ApiConnection>;

@@ -18,7 +18,7 @@ export async function runRead(ready: ReadyOperation, args: Arguments, context: C
   return ready.content(await send(ready, request, context, { retryable: true, hasEffect: false }), request.url);
 }
 
-/** The parts of a write besides its operation. */
+/** The parts that only a write needs. */
 export interface WriteParts {
   /** Returns the operation that reads the resource's entity tag. */
   readonly readyRead: () => ReadyOperation;
@@ -53,7 +53,7 @@ export async function runWrite(
   });
 }
 
-/** Returns the arguments that the tool fills in besides the key: the marker, and an id that is derived from it. */
+/** Returns the marker and the id that is derived from it, for the arguments that the tool fills in. */
 function markersOf({ policy, charsMax }: ReadyOperation, context: Context): Record<string, unknown> {
   const { lookup, clientId } = policy;
   if (lookup === undefined && clientId === undefined) return {};

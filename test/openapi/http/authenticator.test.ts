@@ -4,7 +4,7 @@ import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts'
 import { credentialVariables } from '../../../src/openapi/http/credentials.ts';
 import { classifyApiError } from '../../../src/openapi/http/send.ts';
 import type { SendOptions } from '../../../src/openapi/http/types.ts';
-import { failureOf, get, once, repeatable, requestTo, rig, serve } from '../support/http.ts';
+import { failureOf, get, once, requestTo, retryable, rig, serve } from '../support/http.ts';
 
 const schemes: Record<string, SecurityScheme> = {
   apiKeyAuth: { type: 'apiKey', in: 'header', name: 'X-Key' },
@@ -17,7 +17,7 @@ const schemes: Record<string, SecurityScheme> = {
 };
 type Environment = Record<string, string>;
 
-/** What one request is sent with. */
+/** Sends one request and returns what the API received. */
 async function sentWith(
   security: ApiOperation['security'],
   environment: Environment,
@@ -177,7 +177,7 @@ describe('OAuth 2 client credentials', () => {
   const security = [{ OAuth2: [] }];
   const environment = { OAUTH2_CLIENT_ID: 'id 1', OAUTH2_CLIENT_SECRET: 'client-secret' };
 
-  /** An API with a token server that hands out `t1`, `t2`, ...; `accept` says which tokens the API takes. */
+  /** An API with a token server that issues `t1`, `t2`, ... The API accepts the tokens for which `accept` returns true. */
   async function api(accept: (token: string) => boolean, tokenAnswer: object = { expires_in: 3600 }) {
     const state = {
       now: 0,
@@ -229,7 +229,7 @@ describe('OAuth 2 client credentials', () => {
 
   it('fail after a second 401 without quoting the token', async () => {
     const { origin, sender, state } = await api(() => false);
-    const failure = await failureOf(sender.send(requestTo(origin), { ...repeatable, security }));
+    const failure = await failureOf(sender.send(requestTo(origin), { ...retryable, security }));
     expect([failure.details.classification, state.tokens]).toEqual(['not_executed', 2]);
     expect(failure.message).toContain('Bearer ***');
   });
@@ -241,7 +241,7 @@ describe('OAuth 2 client credentials', () => {
       message: expect.stringMatching(/^(?!.*client-secret).*gave no token.*[^.]$/),
     });
     expect(state.executed).toBe(0);
-    // The next call asks again.
+    // The next call requests a token again.
     await expect(sender.send(requestTo(origin), { ...once, security })).rejects.toThrow(/no access_token/);
     expect(state.tokens).toBe(2);
   });

@@ -7,7 +7,7 @@ import { bodyOf, operationOf, parameterOf, refusal, withParameter } from '../sup
 const array = ['blue', 'black', 'brown'];
 const object = { R: 100, G: 200, B: 150 };
 
-// OpenAPI 3.1.1, "Style Examples", literally: style, explode, empty, string, array, object. null: n/a.
+// The table "Style Examples" of OpenAPI 3.1.1: style, explode, empty, string, array, object. null means n/a.
 const table: [ApiParameter['style'], boolean, string | null, string | null, string | null, string | null][] = [
   ['matrix', false, ';color', ';color=blue', ';color=blue,black,brown', ';color=R,100,G,200,B,150'],
   ['matrix', true, ';color', ';color=blue', ';color=blue;color=black;color=brown', ';R=100;G=200;B=150'],
@@ -33,7 +33,7 @@ describe("the OpenAPI specification's own table of styles", () => {
   it.each(rows)('gives $expected for $style, explode $explode, $value', ({ style, explode, value, expected }) => {
     const place = ['matrix', 'label', 'simple'].includes(style) ? 'path' : 'query';
     if (place === 'path' && value === '') {
-      // An empty value would make another path: it is refused, whatever the style would write.
+      // An empty value would produce another path, so every style refuses it.
       const { code, message } = refusal(() => withParameter({ in: 'path', style, explode }, value));
       expect([code, message.includes('"color"')]).toEqual(['invalid_input', true]);
       return;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
-import { failureOf, get, once, repeatable, requestTo, rig, type Seen, serve } from '../support/http.ts';
+import { failureOf, get, once, requestTo, retryable, rig, type Seen, serve } from '../support/http.ts';
 
 describe('retries', () => {
   it('send the same bytes with a count in a header, at most four times', async () => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     const { sender, pauses, logs } = rig(origin);
     const request = requestTo(origin, { headers: { 'idempotency-key': 'k-1', 'content-type': 'application/json' } });
-    const failure = await failureOf(sender.send(request, repeatable));
+    const failure = await failureOf(sender.send(request, retryable));
     expect(failure.details.classification).toBe('unknown');
     expect(failure.message).toContain('after 4 sends');
     expect(seen.map(({ headers }) => headers['x-retry-count'])).toEqual([undefined, '1', '2', '3']);
@@ -21,7 +21,7 @@ describe('retries', () => {
     const { origin, seen } = await serve((_request, response, number) =>
       response.writeHead(number === 1 ? status : 200).end('ok'),
     );
-    const answer = await rig(origin).sender.send(requestTo(origin), repeatable);
+    const answer = await rig(origin).sender.send(requestTo(origin), retryable);
     expect([answer.status, answer.sends, seen.length]).toEqual([200, 2, 2]);
   });
 
@@ -31,7 +31,7 @@ describe('retries', () => {
     const pause = async (): Promise<void> => {
       held = false;
     };
-    const options = { ...repeatable, maySend: () => held };
+    const options = { ...retryable, maySend: () => held };
     const failure = await failureOf(rig(origin, { pause }).sender.send(requestTo(origin), options));
     expect(failure.details.classification).toBe('unknown');
     expect(seen.length).toBe(1);
@@ -39,7 +39,7 @@ describe('retries', () => {
 
   it.each([400, 401, 403, 404, 409, 412, 500, 501])('do not follow a %i', async (status) => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(status).end());
-    await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
     expect(seen.length).toBe(1);
   });
 
@@ -48,7 +48,7 @@ describe('retries', () => {
       if (number === 1) response.destroy();
       else if (number > 2) response.end('ok');
     });
-    expect(await rig(origin, { timeoutMs: 200 }).sender.send(requestTo(origin), repeatable)).toMatchObject({
+    expect(await rig(origin, { timeoutMs: 200 }).sender.send(requestTo(origin), retryable)).toMatchObject({
       sends: 3,
     });
     expect(seen.length).toBe(3);
@@ -61,7 +61,7 @@ describe('retries', () => {
         if (number === 1) response.destroy();
         else response.writeHead(status).end('{"message":"no"}');
       });
-      const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+      const failure = await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
       expect([failure.details.classification, seen.length >= 2]).toEqual(['unknown', true]);
       expect(failure.message).toMatch(/, after \d sends$/);
     },
@@ -69,7 +69,7 @@ describe('retries', () => {
 
   it('report a definite refusal if all earlier sends were refused', async () => {
     const { origin } = await serve((_request, response, number) => response.writeHead(number === 1 ? 429 : 404).end());
-    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
     expect(failure.details.classification).toBe('gone');
   });
 
@@ -80,7 +80,7 @@ describe('retries', () => {
       response.writeHead(number > 3 ? 200 : 429, { 'retry-after': values[number - 1] ?? '' }).end(),
     );
     const { sender, pauses } = rig(origin, { now: () => now });
-    await sender.send(requestTo(origin), repeatable);
+    await sender.send(requestTo(origin), retryable);
     expect(pauses).toEqual([3_000, 7_000, 0]);
   });
 
@@ -88,7 +88,7 @@ describe('retries', () => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(429, { 'retry-after': '60' }).end(),
     );
-    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
     expect([failure.details.classification, seen.length]).toEqual(['not_executed', 1]);
     expect(failure.message).toContain('wait 60 s');
   });
@@ -101,7 +101,7 @@ describe('retries', () => {
     const pause = async (ms: number) => {
       now += ms;
     };
-    await failureOf(rig(origin, { now: () => now, pause }).sender.send(requestTo(origin), repeatable));
+    await failureOf(rig(origin, { now: () => now, pause }).sender.send(requestTo(origin), retryable));
     expect(seen.length).toBe(2);
   });
 
@@ -110,7 +110,7 @@ describe('retries', () => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     const pause = async () => controller.abort();
     const failure = await failureOf(
-      rig(origin, { pause }).sender.send(requestTo(origin), { ...repeatable, signal: controller.signal }),
+      rig(origin, { pause }).sender.send(requestTo(origin), { ...retryable, signal: controller.signal }),
     );
     expect([failure.details.classification, seen.length]).toEqual(['unknown', 1]);
   });
@@ -182,7 +182,7 @@ describe('redirects', () => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(status, { location: `${other.origin}/secret-path` }).end(),
     );
-    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
     expect([failure.details.classification, seen.length, other.seen.length]).toEqual(['not_executed', 1, 0]);
     expect(failure.message).toContain(other.origin);
     expect(failure.message).not.toContain('secret-path');

@@ -8,7 +8,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { describe, expect, it } from 'vitest';
 import { classifyApiError } from '../../../src/openapi/http/send.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { ends, failureOf, get, listen, once, repeatable, requestTo, rig, serve } from '../support/http.ts';
+import { ends, failureOf, get, listen, once, requestTo, retryable, rig, serve } from '../support/http.ts';
 
 describe('classification of the first send', () => {
   it.each([
@@ -101,7 +101,7 @@ describe('a connection', () => {
     const port = await listen(server);
     await ends.pop()?.();
     const origin = `http://127.0.0.1:${port}`;
-    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), repeatable));
+    const failure = await failureOf(rig(origin).sender.send(requestTo(origin), retryable));
     expect(failure.details.classification).toBe('not_executed');
     expect(failure.message).toContain('ECONNREFUSED');
   });
@@ -137,7 +137,7 @@ describe('a connection', () => {
     const controller = new AbortController();
     const { origin, seen } = await serve(() => controller.abort());
     const { sender } = rig(origin);
-    const during = await failureOf(sender.send(requestTo(origin), { ...repeatable, signal: controller.signal }));
+    const during = await failureOf(sender.send(requestTo(origin), { ...retryable, signal: controller.signal }));
     expect(during.details.classification).toBe('unknown');
     const before = await failureOf(sender.send(requestTo(origin), { ...once, signal: controller.signal }));
     expect([before.details.classification, seen.length]).toEqual(['not_executed', 1]);
@@ -165,7 +165,7 @@ describe('a connection', () => {
     expect((await failureOf(queued)).details.classification).toBe('not_executed');
     for (const response of open) response.end();
     await Promise.all(busy);
-    // Goes out over the same connections: had the cancelled one been sent, it would have come first.
+    // This request uses the same connections. If the cancelled request had been sent, it would have arrived first.
     await sender.send(requestTo(origin), once);
     expect(seen.length).toBe(65);
   });
@@ -233,7 +233,7 @@ describe('a connection', () => {
   ])('refuses a private address unless it is allowed: %s', async (host) => {
     const { origin, seen } = await serve((_request, response) => response.end());
     const target = `http://${host}:${new URL(origin).port}`;
-    const failure = await failureOf(rig(target, { allowPrivate: false }).sender.send(requestTo(target), repeatable));
+    const failure = await failureOf(rig(target, { allowPrivate: false }).sender.send(requestTo(target), retryable));
     expect([failure.details.classification, seen.length]).toEqual(['not_executed', 0]);
     expect(failure.message).toMatch(/private/);
   });
@@ -264,7 +264,7 @@ describe('a response body', () => {
     const { origin, seen } = await serve((_request, response) =>
       response.writeHead(201, { 'content-encoding': encoding }).end(body),
     );
-    const answer = await rig(origin).sender.send(requestTo(origin), repeatable);
+    const answer = await rig(origin).sender.send(requestTo(origin), retryable);
     expect([answer.status, answer.body.length, answer.truncated, seen.length]).toEqual([201, 0, true, 1]);
   });
 
@@ -312,14 +312,14 @@ describe('a response body', () => {
       response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
     };
     const whole = await serve((_request, response, number) => (number === 1 ? half(response) : response.end('whole')));
-    expect(await rig(whole.origin).sender.send(get(whole.origin), repeatable)).toMatchObject({
+    expect(await rig(whole.origin).sender.send(get(whole.origin), retryable)).toMatchObject({
       truncated: false,
       sends: 2,
     });
     const gone = await serve((_request, response, number) =>
       number === 1 ? half(response) : response.writeHead(404).end(),
     );
-    const keyed = { ...repeatable, inUseStatuses: [409] };
+    const keyed = { ...retryable, inUseStatuses: [409] };
     const answer = await rig(gone.origin).sender.send(requestTo(gone.origin), keyed);
     expect(answer).toMatchObject({ status: 200, truncated: true, sends: 2 });
   });

@@ -6,7 +6,7 @@ import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts'
 import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
 import type { ApiSender, HttpRequest, SendOptions } from '../../../src/openapi/http/types.ts';
 
-/** What a test leaves open, ended after it. */
+/** Functions that close a test's resources after it. */
 export const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -21,7 +21,7 @@ export interface Seen {
 
 type Handler = (request: Seen, response: ServerResponse, number: number) => unknown;
 
-/** A server on a free port that keeps what it saw. */
+/** Starts a server on a free port that records its requests. */
 export async function serve(handler: Handler): Promise<{ origin: string; seen: Seen[] }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -36,7 +36,7 @@ export async function serve(handler: Handler): Promise<{ origin: string; seen: S
   return { origin: `http://127.0.0.1:${await listen(server)}`, seen };
 }
 
-/** On a free port of this machine, until the test has ended. */
+/** Listens on a free local port until the test ends. */
 export function listen(server: Server | TcpServer): Promise<number> {
   ends.push(
     () =>
@@ -54,7 +54,7 @@ interface Rig {
   readonly logs: string[];
 }
 
-/** A sender whose pauses are noted, not waited for. */
+/** Creates a sender that records its pauses instead of waiting. */
 export function rig(
   origin: string,
   changes: Partial<SenderOptions> = {},
@@ -85,9 +85,10 @@ export function rig(
 }
 
 const signal = new AbortController().signal;
-/** Sent once. */
+/** Options of a request that is sent once. */
 export const once: SendOptions = { retryable: false, inUseStatuses: [], security: [], signal };
-export const repeatable: SendOptions = { ...once, retryable: true };
+/** Options of a request that may be sent again. */
+export const retryable: SendOptions = { ...once, retryable: true };
 
 export function requestTo(origin: string, changes: Partial<HttpRequest> = {}): HttpRequest {
   return { method: 'POST', url: `${origin}/things`, headers: {}, body: '{"a":1}', ...changes };

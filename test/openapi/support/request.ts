@@ -34,7 +34,7 @@ export function parameterOf(changes: Partial<ApiParameter> & Pick<ApiParameter, 
   };
 }
 
-/** A request with one parameter, `color`. */
+/** Builds a request with one parameter, `color`. */
 export function withParameter(
   parameter: Partial<ApiParameter> & Pick<ApiParameter, 'in'>,
   value: unknown,
@@ -57,7 +57,7 @@ export const bodyOf = (contentType: string, changes: Partial<ApiBody> = {}): Api
   ...changes,
 });
 
-/** A request whose arguments are all properties of the body. */
+/** Builds a request whose arguments are all properties of the body. */
 export function withBody(
   body: ApiBody,
   args: Record<string, unknown>,
@@ -76,12 +76,12 @@ export function withWholeBody(contentType: string, value: unknown, options: Opti
   return buildRequest(operation, schemas, { body: value }, { baseUrl: 'http://api.test', headers: {}, ...options });
 }
 
-/** What a call throws. */
+/** Returns the error that a call throws. */
 export const refusal = (run: () => unknown) => {
   try {
     run();
   } catch (error) {
     return error as { code?: string; message: string };
   }
-  throw new Error('it was not refused');
+  throw new Error('the call did not throw');
 };

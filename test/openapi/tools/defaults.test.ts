@@ -4,7 +4,7 @@ import { serve, startOrders } from './harness.ts';
 
 const bodyOf = (schema: Record<string, unknown>) => ({ content: { 'application/json': { schema } } });
 
-test('a default is never sent: a change of one member changes that one', async () => {
+test('a PATCH sends no defaults and changes only the given property', async () => {
   const api = await startOrders();
   const { call } = await serve(api);
   await call('create_order', { item: 'tea', quantity: 3 });
@@ -13,7 +13,7 @@ test('a default is never sent: a change of one member changes that one', async (
   expect(api.rows.get('1')).toMatchObject({ quantity: 3 });
 });
 
-test('with and without its defaults it is one operation, sent as it first came', async () => {
+test('a call with and without defaults is one operation, sent as it first came', async () => {
   const api = await startOrders();
   const { call } = await serve(api);
   await call('create_order', { item: 'tea' });
@@ -23,7 +23,7 @@ test('with and without its defaults it is one operation, sent as it first came',
   expect(api.writes().map(({ body }) => body)).toEqual([{ item: 'tea' }, { item: 'milk', quantity: 1 }]);
 });
 
-test('with and without its defaults it has one business key', async () => {
+test('a call with and without defaults has one business key', async () => {
   const api = await startOrders();
   const { call } = await serve(api, { operations: { createOrder: { identity: ['item', 'quantity'] } } });
   await call('create_order', { item: 'tea' });
@@ -32,7 +32,7 @@ test('with and without its defaults it has one business key', async () => {
   expect(api.effects).toBe(2);
 });
 
-test('neither a query nor a header carries a default', async () => {
+test('queries and headers contain no defaults', async () => {
   const api = await startOrders();
   const parameters = [
     { name: 'reference', in: 'query', schema: { type: 'string', default: 'r' } },
@@ -44,11 +44,11 @@ test('neither a query nor a header carries a default', async () => {
   const [sent] = api.writes();
   expect(sent?.headers).not.toHaveProperty('x-mode');
   expect(sent?.query).toBe('');
-  // The document says that it is required, and what is meant where it is left out.
+  // The document requires the property and declares its default.
   expect(sent?.headers['x-kind']).toBe('plain');
 });
 
-test('a required property that has a default may be left out, and is sent', async () => {
+test('a required property with a default is optional for the caller, and is sent', async () => {
   const api = await startOrders();
   const properties = { item: { type: 'string' }, currency: { type: 'string', default: 'EUR' } };
   const schema = { type: 'object', required: ['item', 'currency'], properties };

@@ -5,7 +5,7 @@ import { jsonOf, serve, startOrders, withEtag } from './harness.ts';
 const minute = 60_000;
 const tagged = { 'put /orders/{id}': withEtag, 'patch /orders/{id}': withEtag, 'delete /orders/{id}': withEtag };
 
-/** An API with one order, and its entity tag as a reader has it. */
+/** An API with one order, and the order's current entity tag. */
 async function withOrder() {
   const api = await startOrders();
   api.rows.set('7', { id: '7', item: 'tea', quantity: 1 });
@@ -17,15 +17,15 @@ async function withOrder() {
   return { api, tag, ...served };
 }
 
-describe('a write that carries an entity tag', () => {
-  test('is carried out while the resource is as it was read', async () => {
+describe('a write with an entity tag', () => {
+  test('is executed if the resource is unchanged', async () => {
     const { api, tag, call } = await withOrder();
     const result = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
     expect(jsonOf(result.result)).toMatchObject({ quantity: 2 });
     expect(api.writes()[0]?.headers['if-match']).toBe(tag);
   });
 
-  test('fails definitely where the resource has changed, and says so', async () => {
+  test('fails definitely if the resource has changed, and the message says so', async () => {
     const { api, tag, call } = await withOrder();
     api.rows.set('7', { id: '7', item: 'milk' });
     const refusal = refusalOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
@@ -34,28 +34,28 @@ describe('a write that carries an entity tag', () => {
     expect(api.effects).toBe(0);
   });
 
-  test('control: without the tag the other change is overwritten', async () => {
+  test('overwrites the other change without the tag (control)', async () => {
     const { api, call } = await withOrder();
     api.rows.set('7', { id: '7', item: 'milk' });
     await call('put_order', { id: '7', item: 'coffee' });
     expect(api.rows.get('7')?.item).toBe('coffee');
   });
 
-  test('reads the tag first where it is asked to', async () => {
+  test('reads the tag first if the caller asks for it', async () => {
     const { api, tag, call } = await withOrder();
     resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: 'fetch' }));
     expect(api.requests.map(({ method }) => method)).toEqual(['GET', 'PATCH']);
     expect(api.writes()[0]?.headers['if-match']).toBe(tag);
   });
 
-  test('says what the tag may be', async () => {
+  test('describes the tag in the input schema', async () => {
     const { toolOf } = await withOrder();
     const properties = toolOf('patch_order').input.jsonSchema.properties as Record<string, { description: string }>;
     expect(properties.if_match?.description).toMatch(/"fetch"/);
     expect(Object.keys(properties)).not.toContain('If-Match');
   });
 
-  test('of a thing that is not there is not sent', async () => {
+  test('is not sent if the resource does not exist', async () => {
     const { api, call } = await withOrder();
     const refusal = refusalOf(await call('patch_order', { id: '8', quantity: 2, if_match: 'fetch' }));
     expect(refusal.code).toBe('operation_failed');
@@ -64,7 +64,7 @@ describe('a write that carries an entity tag', () => {
 });
 
 describe('an unknown outcome', () => {
-  test('is a success where the tag has changed and all that was sent is there', async () => {
+  test('becomes a success if the tag has changed and the resource contains everything that was sent', async () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
@@ -73,7 +73,7 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('is one also with the tag that was fetched', async () => {
+  test('becomes a success with a fetched tag, too', async () => {
     const { api, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: 'fetch' }));
@@ -81,18 +81,18 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('is sent again where the tag still stands, once nothing can still arrive', async () => {
+  test('is sent again if the tag is unchanged, after the lookup lag', async () => {
     const { api, tag, call, pass } = await withOrder();
     api.lose = 1;
     expect(refusalOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag })).code).toBe('outcome_unknown');
     expect(api.effects).toBe(0);
-    // Within the window of the match: the operation is unknown, and so it is the same one whenever it is asked for.
+    // The operation stays the same one within its window, because its outcome is unknown.
     pass(12 * minute);
     resultOf(await call('patch_order', { id: '7', quantity: 2, if_match: tag }));
     expect(api.effects).toBe(1);
   });
 
-  test('stays unknown where somebody else has changed the thing', async () => {
+  test('stays unknown if somebody else has changed the resource', async () => {
     const { api, tag, call } = await withOrder();
     api.lose = 1;
     const calling = call('patch_order', { id: '7', quantity: 2, if_match: tag });
@@ -103,7 +103,7 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(0);
   });
 
-  test('of a PUT is settled by asking where sending again meets the changed tag', async () => {
+  test('of a PUT is settled by a lookup if sending again fails on the changed tag', async () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('put_order', { id: '7', item: 'coffee', if_match: tag }));
@@ -111,7 +111,7 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('of a DELETE is done where the thing is gone', async () => {
+  test('of a DELETE becomes a success if the resource no longer exists', async () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('delete_order', { id: '7', if_match: tag }));

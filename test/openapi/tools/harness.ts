@@ -14,34 +14,34 @@ import { temporaryFolder } from '../../support/temporary.ts';
 
 type Members = Record<string, unknown>;
 
-/** A row of the API: what its effects leave behind. */
+/** A row that an effect of the API has stored. */
 export type Row = Record<string, unknown> & { readonly id: string };
 
-/** A request that arrived, whether it had an effect or not. */
+/** A request that arrived, with or without an effect. */
 interface Arrived {
   readonly method: string;
   readonly path: string;
-  /** With its question mark; empty where there is none. */
+  /** The query with its question mark, or an empty string. */
   readonly query: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: Members;
 }
 
-/** A stateful API of orders over HTTP, which counts what it did. Knows nothing of ledgers. */
+/** A stateful API of orders over HTTP that counts its effects. It does not know the ledger. */
 export class OrdersApi {
   readonly rows = new Map<string, Row>();
   readonly requests: Arrived[] = [];
-  /** Writes that were carried out. */
+  /** The number of executed writes. */
   effects = 0;
   url = '';
   honoursKeys = false;
-  /** How many further writes take effect without their answer getting through. */
+  /** How many of the next writes take effect but lose their response. */
   drop = 0;
-  /** How many further writes are lost before they take effect. */
+  /** How many of the next writes are lost before they take effect. */
   lose = 0;
-  /** Answers to further writes that get through, in order, before anything else is looked at. */
+  /** The responses to the next writes that are neither dropped nor lost, in order. */
   readonly refusals: { readonly status: number; readonly message?: string; readonly body?: unknown }[] = [];
-  /** The length of a page of the list. */
+  /** The page size of the list. */
   page = 1_000;
   readonly #saved = new Map<string, { status: number; body: unknown }>();
   #next = 1;
@@ -133,7 +133,7 @@ function etagOf(row: Row): string {
   return `"${createHash('sha256').update(JSON.stringify(row)).digest('hex').slice(0, 12)}"`;
 }
 
-/** An API on a free port, gone with the test. */
+/** Starts an API on a free port and stops it after the test. */
 export async function startOrders(): Promise<OrdersApi> {
   const api = new OrdersApi();
   const server = createServer((request, response) => void api.answer(request, response));
@@ -166,7 +166,7 @@ const responses = {
   200: { description: 'The order', content: { 'application/json': { schema: { type: 'object' } } } },
 };
 
-/** The document of the orders, with changes by operation: `{ 'post /orders': { ... } }`. */
+/** Returns the document of the orders API, with changes by operation: `{ 'post /orders': { ... } }`. */
 export function ordersDocument(changes: Readonly<Record<string, Members>> = {}, url = 'http://127.0.0.1:9'): Members {
   const operations: Record<string, Members> = {
     'get /orders': {
@@ -200,7 +200,7 @@ export const keyHeader = {
   parameters: [{ name: 'Idempotency-Key', in: 'header', required: true, schema: { type: 'string' }, example: 'abc' }],
 };
 
-/** What a source is where a test says nothing else. */
+/** Returns a source with defaults. */
 export function sourceOf(document: string, settings: Partial<OpenApiSource> = {}): OpenApiSource {
   return {
     document,
@@ -218,14 +218,14 @@ export function sourceOf(document: string, settings: Partial<OpenApiSource> = {}
   };
 }
 
-/** A document as a file, gone with the test. */
+/** Writes a document to a file and removes it after the test. */
 export function fileOf(document: unknown): string {
   const path = join(temporaryFolder(), 'api.json');
   writeFileSync(path, JSON.stringify(document));
   return path;
 }
 
-/** The tools of a document, and an engine that serves them. */
+/** Loads the tools of a document and creates an engine that serves them. */
 export async function serve(
   api: OrdersApi,
   settings: Partial<OpenApiSource> = {},
@@ -240,7 +240,7 @@ export async function serve(
   const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
   const engine = testEngine({ tools, clock });
   setMaxListeners(0, engine.engine.ending);
-  /** As if so much time had passed for records. */
+  /** Advances the wall clock. */
   const pass = (ms: number): void => {
     aheadMs += ms;
   };
@@ -253,7 +253,7 @@ export async function serve(
   return { ...loaded, ...engine, tools, toolOf, warnings, pass };
 }
 
-/** The JSON that a tool's result shows. */
+/** Parses the JSON text of a tool's result. */
 export function jsonOf(result: unknown): Members {
   const [first] = (result as ContentResult).content;
   return JSON.parse(String(first?.text)) as Members;

@@ -32,8 +32,8 @@ function parts(ready: OperationToolParts['ready'], warn = vi.fn()): OperationToo
   return { name: 'delete_order', client, overrideOf: () => undefined, ready, find: () => undefined, warn };
 }
 
-describe('a tool of an operation', () => {
-  test('costs next to nothing until it is asked for what it needs resolved', async () => {
+describe('the tool of an operation', () => {
+  test('is created without resolving the operation', async () => {
     const document = await readDocument({ source: github, refHosts: [], allowPrivate: false });
     const ready = vi.fn(() => {
       throw new McpOnceError('tool_invalid', 'not needed here');
@@ -46,11 +46,11 @@ describe('a tool of an operation', () => {
       expect([name, title, description, effect, match, windowMs, client]).not.toContain(undefined);
     }
     expect(ready).not.toHaveBeenCalled();
-    // A few ms where nothing else runs.
+    // It takes a few ms on an idle machine.
     expect(tookMs).toBeLessThan(250);
   });
 
-  test('that cannot be resolved refuses every call with the reason, and is told of once', () => {
+  test('refuses every call with the reason if the operation cannot be resolved, and warns once', () => {
     const warn = vi.fn();
     const tool = makeOperationTool(
       listed,
@@ -67,7 +67,7 @@ describe('a tool of an operation', () => {
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  test('keeps what is made on demand under another object laid over it', () => {
+  test('keeps its lazy members in an object that is derived from it', () => {
     const tool = makeOperationTool(
       listed,
       parts(() => {
@@ -79,7 +79,7 @@ describe('a tool of an operation', () => {
     expect(over.input).toBe(tool.input);
   });
 
-  test('says which request it is, and that it is deprecated', () => {
+  test('names the request and its deprecation in the description', () => {
     const tool = makeOperationTool(
       { ...listed, summary: 'Delete it' },
       parts(() => Promise.reject() as never),
@@ -108,7 +108,7 @@ describe('arguments by JSON Schema', () => {
     },
   };
 
-  test('get the defaults of what is required, no others, and stay the caller’s own', () => {
+  test('get the defaults of required properties only, in a copy', () => {
     const given = { lines: [{}] };
     expect(parser(withDefaults)(given)).toEqual({ ok: true, value: { lines: [{ unit: 'g' }] } });
     expect(given).toEqual({ lines: [{}] });
@@ -117,7 +117,7 @@ describe('arguments by JSON Schema', () => {
     expect(parser(optionalBody)({ a: 1 })).toEqual({ ok: true, value: { a: 1, b: 2 } });
   });
 
-  test('get all defaults where they only tell which operation is meant', () => {
+  test('get all defaults for the comparison of calls', () => {
     const { filler } = createSchemaCompiler();
     const filled = { count: 1, lines: [{ quantity: 2, unit: 'g' }], default: 'a name like any other' };
     expect(filler(withDefaults)({ lines: [{}] })).toEqual(filled);
@@ -147,19 +147,19 @@ describe('arguments by JSON Schema', () => {
       '"nmae" is not known (did you mean "name"?)',
     ],
     [{ properties: { 'a/b': { minLength: 3 } } }, { 'a/b': 'x' }, 'a/b', 'must NOT have fewer than 3 characters'],
-  ])('%j names field and reason, never a value', (schema, value, path, message) => {
+  ])('fail with field and reason but without the value: %j', (schema, value, path, message) => {
     expect(issuesOf(schema, value)).toEqual([{ path, message }]);
     expect(JSON.stringify(issuesOf(schema, value))).not.toMatch(/secret|opne/);
   });
 
-  test('pass a pattern that JavaScript cannot read, and obey one with Unicode classes', () => {
+  test('pass a pattern that JavaScript cannot compile, and must match one with Unicode classes', () => {
     expect(issuesOf({ properties: { a: { type: 'string', pattern: '(?<!' } } }, { a: 'x' })).toEqual([]);
     expect(issuesOf({ properties: { a: { type: 'string', pattern: '^\\p{L}+$' } } }, { a: 'é' })).toEqual([]);
     expect(issuesOf({ properties: { a: { type: 'string', pattern: '^\\p{L}+$' } } }, { a: '1' })).toHaveLength(1);
     expect(issuesOf({ properties: { a: { type: 'string', pattern: '^[\\w-.]+$' } } }, { a: 'a.b' })).toEqual([]);
   });
 
-  test('of two schemas with one $id are both checked', () => {
+  test('are validated by each of two schemas with the same $id', () => {
     const compiler = createSchemaCompiler();
     const one = { type: 'object', properties: { a: { $id: 'urn:same', type: 'string' } } };
     const other = { type: 'object', properties: { a: { $id: 'urn:same', type: 'integer' } } };
@@ -168,7 +168,7 @@ describe('arguments by JSON Schema', () => {
     expect(compiler.parser(other)({ a: 'x' }).ok).toBe(false);
   });
 
-  test('cannot be checked by a schema that refers to nothing', () => {
+  test('cannot be validated by a schema with a dangling reference', () => {
     expect(() => parser({ properties: { a: { $ref: '#/$defs/none' } } })).toThrow(/cannot be used for validation/);
   });
 });

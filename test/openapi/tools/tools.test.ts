@@ -18,7 +18,7 @@ function keysOf(api: OrdersApi): unknown[] {
 }
 
 describe('a repeated POST', () => {
-  test('makes one row, and its repeat is told the first answer', async () => {
+  test('creates one row, and the repeat returns the first result', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     const first = resultOf(await call('create_order', { item: 'tea' }));
@@ -29,7 +29,7 @@ describe('a repeated POST', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('twenty times at once makes one row', async () => {
+  test('creates one row from twenty concurrent calls', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     const answers = await Promise.all(Array.from({ length: 20 }, () => call('create_order', { item: 'tea' })));
@@ -37,14 +37,14 @@ describe('a repeated POST', () => {
     expect(api.rows.size).toBe(1);
   });
 
-  test('control: without the guard it makes a row each time', async () => {
+  test('creates a row each time without the guard (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('createOrder', { match: 'off' }));
     await Promise.all(Array.from({ length: 20 }, () => call('create_order', { item: 'tea' })));
     expect(api.rows.size).toBe(20);
   });
 
-  test('by its business key is the same order in other words', async () => {
+  test('is recognised by its business key if other arguments differ', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('createOrder', { identity: ['item'] }));
     await call('create_order', { item: 'tea', note: 'please' });
@@ -54,7 +54,7 @@ describe('a repeated POST', () => {
     expect(api.rows.size).toBe(1);
   });
 
-  test('cannot be told to be sent again where the API takes no key', async () => {
+  test('cannot have the recovery resend if the API takes no key', async () => {
     const api = await startOrders();
     const { applyRules } = await import('../../../src/core/tool/load.ts');
     const plain = await serve(api);
@@ -67,7 +67,7 @@ describe('a repeated POST', () => {
     ]);
   });
 
-  test('that was refused runs again, under another key', async () => {
+  test('runs again with another key after a refusal', async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
     expect(refusalOf(await call('create_order', { item: 'refused' })).code).toBe('operation_failed');
@@ -78,8 +78,8 @@ describe('a repeated POST', () => {
   });
 });
 
-describe('a POST whose answer is lost', () => {
-  test('is sent again under the same key, which the model never sees, and makes one row', async () => {
+describe('a POST whose response is lost', () => {
+  test('is sent again with the same hidden key, and creates one row', async () => {
     const api = await startOrders();
     api.honoursKeys = true;
     const { call, toolOf } = await serve(api, {}, keyed);
@@ -99,7 +99,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.rows.size).toBe(1);
   });
 
-  test('for as often as it is sent in one go is recovered by sending again, and makes one row', async () => {
+  test('is recovered by resend if all retries lose their response, and creates one row', async () => {
     const api = await startOrders();
     api.honoursKeys = true;
     const { call } = await serve(api, {}, keyed);
@@ -113,7 +113,7 @@ describe('a POST whose answer is lost', () => {
   test.each([
     [422, 'that request is in progress'],
     [400, 'the key was already used'],
-  ])('and that is then answered %i (%s) is not known, since that speaks of the key', async (status, message) => {
+  ])('stays unknown after a %i (%s), which may be about the key', async (status, message) => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
     api.drop = 4;
@@ -122,7 +122,7 @@ describe('a POST whose answer is lost', () => {
     expect(new Set(keysOf(api)).size).toBe(1);
   });
 
-  test('and that is then declined by a provider that knows the key has failed for certain', async () => {
+  test('has failed for certain if a provider that knows the key then declines it', async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
     api.lose = 4;
@@ -131,7 +131,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.effects).toBe(0);
   });
 
-  test('control: where the API forgets keys, sending again makes a second row', async () => {
+  test('creates a second row if the API forgets keys (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, keyed);
     api.drop = 1;
@@ -139,7 +139,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.rows.size).toBe(2);
   });
 
-  test('has its key in the body where the API takes it there', async () => {
+  test('has its key in the body if the API expects it there', async () => {
     const api = await startOrders();
     api.honoursKeys = true;
     const schema = {
@@ -158,7 +158,7 @@ describe('a POST whose answer is lost', () => {
     expect(given.message).toMatch(/idempotency_key is filled in by this tool/);
   });
 
-  test('has its key in a body of alternatives, too, which the model cannot fill in', async () => {
+  test('has a hidden key in a body with alternatives', async () => {
     const api = await startOrders();
     api.honoursKeys = true;
     const kind = (name: string) => ({
@@ -179,7 +179,7 @@ describe('a POST whose answer is lost', () => {
     expect(given.message).toMatch(/body.idempotency_key is filled in by this tool/);
   });
 
-  test('is found by its marker, and made once', async () => {
+  test('is found by its marker, and executed once', async () => {
     const api = await startOrders();
     const { call, toolOf } = await serve(api, only('createOrder', { lookup }));
     expect(toolOf('create_order').input.jsonSchema.properties).not.toHaveProperty('reference');
@@ -195,7 +195,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('and that never arrived is sent once nothing can still arrive, and not before', async () => {
+  test('is sent again after the lookup lag, not before, if it never arrived', async () => {
     const api = await startOrders();
     const { call, pass } = await serve(api, only('createOrder', { lookup }));
     api.lose = 1;
@@ -208,7 +208,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('is not taken for absent by one page of a longer list', async () => {
+  test('is not considered absent after one page of a longer list', async () => {
     const api = await startOrders();
     api.rows.set('a', { id: 'a', item: 'other' });
     api.rows.set('b', { id: 'b', item: 'other' });
@@ -222,7 +222,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('with nothing to ask is told as unknown, and never sent again', async () => {
+  test('stays unknown without a lookup, and is never sent again', async () => {
     const api = await startOrders();
     const { call, pass } = await serve(api);
     api.drop = 1;
@@ -232,7 +232,7 @@ describe('a POST whose answer is lost', () => {
     expect(api.writes()).toHaveLength(1);
   });
 
-  test('control: without the guard it is made twice', async () => {
+  test('is executed twice without the guard (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('createOrder', { match: 'off' }));
     api.drop = 1;
@@ -242,22 +242,22 @@ describe('a POST whose answer is lost', () => {
   });
 });
 
-describe('writes of one thing', () => {
-  test('PUT A, B, A takes effect three times, and A, A once', async () => {
+describe('writes to one resource', () => {
+  test('take effect three times for PUT A, B, A and once for A, A', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     for (const item of ['A', 'B', 'A', 'A']) await call('put_order', { id: '7', item });
     expect(api.writes().map(({ body }) => body.item)).toEqual(['A', 'B', 'A']);
   });
 
-  test('control: without the guard PUT A, A takes effect twice', async () => {
+  test('take effect twice for PUT A, A without the guard (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('putOrder', { match: 'off' }));
     for (const item of ['A', 'A']) await call('put_order', { id: '7', item });
     expect(api.effects).toBe(2);
   });
 
-  test('DELETE twice gives one answer twice', async () => {
+  test('return one result for two DELETEs', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     api.rows.set('7', { id: '7' });
@@ -267,7 +267,7 @@ describe('writes of one thing', () => {
     expect(api.writes()).toHaveLength(1);
   });
 
-  test('control: without the guard the second DELETE fails', async () => {
+  test('fail for the second DELETE without the guard (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('deleteOrder', { match: 'off' }));
     api.rows.set('7', { id: '7' });
@@ -275,7 +275,7 @@ describe('writes of one thing', () => {
     expect(refusalOf(await call('delete_order', { id: '7' })).code).toBe('operation_failed');
   });
 
-  test('DELETE, PUT, DELETE of one thing are three operations, since they share the resource', async () => {
+  test('are three operations for DELETE, PUT, DELETE, because they share the resource', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     api.rows.set('7', { id: '7' });
@@ -286,7 +286,7 @@ describe('writes of one thing', () => {
     expect(api.rows.size).toBe(0);
   });
 
-  test('a DELETE whose answer was lost counts as done when the thing is gone', async () => {
+  test('succeed for a DELETE that lost its response if the resource no longer exists', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     api.rows.set('7', { id: '7' });
@@ -297,17 +297,17 @@ describe('writes of one thing', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('a DELETE of what never was is a definite failure', async () => {
+  test('fail definitely for a DELETE of a resource that never existed', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     expect(refusalOf(await call('delete_order', { id: '7' })).code).toBe('operation_failed');
   });
 });
 
-describe('an id that is made from the key', () => {
+describe('an id that is derived from the key', () => {
   const made = only('putOrder', { clientId: 'id' });
 
-  test('is the same for every repeat, hidden, and told', async () => {
+  test('is hidden, stays the same for repeats, and is part of the result', async () => {
     const api = await startOrders();
     const { call, toolOf } = await serve(api, made);
     expect(toolOf('put_order').input.jsonSchema.properties).not.toHaveProperty('id');
@@ -321,7 +321,7 @@ describe('an id that is made from the key', () => {
     expect(api.rows.size).toBe(2);
   });
 
-  test('stays the same where the answer was lost', async () => {
+  test('stays the same if the response is lost', async () => {
     const api = await startOrders();
     const { call } = await serve(api, made);
     api.drop = 5;
@@ -331,7 +331,7 @@ describe('an id that is made from the key', () => {
     expect(api.rows.size).toBe(1);
   });
 
-  test('control: without the guard each call makes another', async () => {
+  test('differs for each call without the guard (control)', async () => {
     const api = await startOrders();
     const { call } = await serve(api, only('putOrder', { clientId: 'id', match: 'off' }));
     await call('put_order', { item: 'tea' });
@@ -346,7 +346,7 @@ describe('arguments', () => {
     [{}, /item is missing/],
     [{ item: 'tea', quantty: 2 }, /"quantty" is not known \(did you mean "quantity"\?\)/],
     [{ item: 'tea', quantity: 0 }, /quantity must be >= 1/],
-  ])('%j are refused before anything is sent', async (args, message) => {
+  ])('are refused before anything is sent: %j', async (args, message) => {
     const api = await startOrders();
     const { call, records } = await serve(api);
     const refusal = refusalOf(await call('create_order', args));
@@ -356,7 +356,7 @@ describe('arguments', () => {
     expect(await records()).toHaveLength(0);
   });
 
-  test('that lead out of the path are refused, without their value', async () => {
+  test('are refused without quoting them if they leave the path', async () => {
     const api = await startOrders();
     const { call } = await serve(api);
     const refusal = refusalOf(await call('delete_order', { id: '..' }));
@@ -365,7 +365,7 @@ describe('arguments', () => {
     expect(api.requests).toHaveLength(0);
   });
 
-  test('of a read are sent, and nothing of it is recorded', async () => {
+  test('are sent for a read, and the ledger records nothing', async () => {
     const api = await startOrders();
     const { call, records } = await serve(api);
     api.rows.set('7', { id: '7', item: 'tea' });

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/core/call/outcome.ts';
 import { refusalOf, resultOf } from '../../support/engine.ts';
 import { serve, startOrders } from './harness.ts';
 
-/** A refusal as a model reads it: whole sentences, each thing said once. */
+/** Returns the message of a refusal and checks that it has whole sentences. */
 function told(answer: Outcome): string {
   const { message } = refusalOf(answer);
   expect(message).not.toMatch(/\.\.(?!")|\?\.|;\.|\.;|: *\.|\(\{\}\)/);
@@ -14,7 +14,7 @@ function told(answer: Outcome): string {
 
 const token = { securitySchemes: { token: { type: 'http', scheme: 'bearer' }, mutual: { type: 'mutualTLS' } } };
 
-test('what is refused is told in whole sentences, and once', async () => {
+test('refusals consist of whole sentences without repetition', async () => {
   const api = await startOrders();
   const changes = {
     'get /secured': { security: [{ token: [] }] },
@@ -44,7 +44,7 @@ test('what is refused is told in whole sentences, and once', async () => {
   expect(told(await call('create_order', { item: 'refused' }))).toMatch(/422 \(not for sale\)\. It had no effect/);
 });
 
-test('what an API says nothing of is told without its brackets', async () => {
+test('refusals omit the quotation of an empty error response', async () => {
   const api = await startOrders();
   const { call } = await serve(api);
   const empty = [{}, [], null, ''];
@@ -56,7 +56,7 @@ test('what an API says nothing of is told without its brackets', async () => {
   }
 });
 
-test('a search for what there is not says what was meant', async () => {
+test('describe_operation suggests a name for an unknown operation', async () => {
   const api = await startOrders();
   const { call } = await serve(api, { dynamic: true });
   expect(told(await call('describe_operation', { operation: 'create_ordr' }))).toMatch(
@@ -65,7 +65,7 @@ test('a search for what there is not says what was meant', async () => {
   expect(told(await call('describe_operation', { operation: 'zzz' }))).toMatch(/search for it first\./);
 });
 
-test('a long output schema is left out, and structured content comes all the same', async () => {
+test('a tool omits a long output schema and still returns structured content', async () => {
   const api = await startOrders();
   const answerOf = (count: number) => {
     const properties = Object.fromEntries(
