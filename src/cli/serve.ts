@@ -17,9 +17,9 @@ export async function serveStdio(
   const stop = stopper(reloads.ask);
   // Loads all modules at once instead of one after the other.
   const loading = Promise.all([import('../server/server-2025.ts'), import('../server/tool-list.ts')]);
-  const [{ StdioTransport, keepStdoutForProtocol }, { connectEras }] = await Promise.all([
+  const [{ StdioTransport, keepStdoutForProtocol }, { connectRevisions }] = await Promise.all([
     import('../server/stdio.ts'),
-    import('../server/stdio-eras.ts'),
+    import('../server/stdio-revisions.ts'),
   ]);
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
   // Before tools are loaded: they may print to stdout, which carries the protocol.
@@ -35,7 +35,7 @@ export async function serveStdio(
   const served = { ...serviceOf(app), list };
   const server = createMcpServer({ ...served, scope: app.scope });
   tellOfChanges(server, list, log);
-  await connectEras(transport, {
+  await connectRevisions(transport, {
     connect2025: (side) => server.connect(side),
     connect2026: async (side) => (await import('../server/server-2026.ts')).serveStdio2026(side, served, app.scope),
     onFault: (message) => log.error(message),

@@ -1,23 +1,23 @@
 import type { InputRequest } from '../core/call/outcome.ts';
 import type { QuestionChannel } from '../core/call/types.ts';
 
-/** MCP, `ElicitRequest`, in its form mode, which is the one where no mode is said. */
+/** MCP's `ElicitRequest` in form mode, which is the default mode. */
 export interface ElicitRequest {
   readonly method: 'elicitation/create';
   readonly params: { readonly message: string; readonly requestedSchema: InputRequest['schema'] };
 }
 
-/** The engine's question as MCP has it. */
+/** Turns a question of the engine into an MCP request. */
 export function elicitRequest({ message, schema }: InputRequest): ElicitRequest {
   return { method: 'elicitation/create', params: { message, requestedSchema: schema } };
 }
 
-/** What a client has to declare to be asked by a form. */
+/** The capability that a client must declare to get forms. */
 export const formCapability = { elicitation: { form: {} } } as const;
 
 /**
- * Whether a client has declared that it can put a form to a person. `{}` means forms, as it did before there
- * were modes (MCP 2025-11-25 and 2026-07-28, elicitation, capabilities).
+ * Returns whether a client has declared that it can show a form to a person. `{}` means forms, as before modes existed
+ * (MCP 2025-11-25 and 2026-07-28, elicitation, capabilities).
  */
 export function acceptsForms(capabilities: unknown): boolean {
   const { elicitation } = (capabilities ?? {}) as { elicitation?: unknown };
@@ -25,7 +25,7 @@ export function acceptsForms(capabilities: unknown): boolean {
   return 'form' in elicitation || !('url' in elicitation);
 }
 
-/** How the engine asks a client of MCP 2025-11-25: by a request on the connection of the call. */
+/** Asks a client of MCP 2025-11-25 by a request on the connection of the call. */
 export function elicitationChannel(
   send: (request: ElicitRequest, signal: AbortSignal) => Promise<unknown>,
 ): QuestionChannel {

@@ -1,19 +1,19 @@
-/** What a stream of bytes holds, cut at its newlines. */
+/** A part of a byte stream that ends at a newline. */
 export type Line =
-  /** Without its newline. The bytes are valid until the next line is asked for. */
+  /** Without its newline. The bytes are valid until the next line is read. */
   | { readonly type: 'line'; readonly bytes: Buffer }
-  /** Told as soon as the bound is passed; what follows up to the newline is dropped. */
+  /** Comes as soon as a line exceeds the limit. The rest of the line is dropped. */
   | { readonly type: 'over_bound' };
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
-/** A buffer larger than this is let go after its line, in bytes. */
-const heldBytesMax = 1_048_576;
+/** A buffer larger than this is freed after its line, in bytes. */
+const keptBytesMax = 1_048_576;
 
 /**
- * Cuts chunks into lines: a line ends with LF or CRLF, an empty one is left out. A line in one chunk
- * is not copied, one over several chunks is copied into a buffer that doubles, so the time stays
- * linear in the bytes. Holds at most twice `lineBytesMax`.
+ * Cuts chunks into lines. A line ends with LF or CRLF, and empty lines are skipped. A line within one chunk is not
+ * copied. A longer one is copied into a buffer that doubles, so the time stays linear. Buffers at most twice
+ * `lineBytesMax`.
  */
 export class LineReader {
   readonly #lineBytesMax: number;
@@ -21,7 +21,7 @@ export class LineReader {
   #heldBytes = 0;
   #dropping = false;
 
-  /** @param lineBytesMax the longest line, in bytes, without its LF. */
+  /** @param lineBytesMax the longest line, in bytes, without its LF */
   constructor(lineBytesMax: number) {
     this.#lineBytesMax = lineBytesMax;
   }
@@ -37,13 +37,13 @@ export class LineReader {
     if (overBound) yield overBound;
   }
 
-  /** What stands after the last newline, when no more will come. */
+  /** Yields what follows the last newline. Call it when the stream has ended. */
   *end(): Generator<Line> {
     const line = this.#take(Buffer.alloc(0));
     if (line) yield line;
   }
 
-  /** Ends a line with its last part. */
+  /** Completes a line with its last part. */
   #take(part: Buffer): Line | undefined {
     const overBound = this.#hold(part, true);
     if (overBound) {
@@ -56,12 +56,12 @@ export class LineReader {
     }
     const whole = this.#heldBytes === 0 ? part : this.#held.subarray(0, this.#heldBytes);
     this.#heldBytes = 0;
-    if (this.#held.length > heldBytesMax) this.#held = Buffer.alloc(0);
+    if (this.#held.length > keptBytesMax) this.#held = Buffer.alloc(0);
     const bytes = whole.at(-1) === carriageReturn ? whole.subarray(0, -1) : whole;
     return bytes.length === 0 ? undefined : { type: 'line', bytes };
   }
 
-  /** Keeps a part for later. The last part of a line that has no other is left where it is. */
+  /** Buffers a part of a line. The only part of a line is not copied. */
   #hold(part: Buffer, last = false): Line | undefined {
     if (this.#dropping) return undefined;
     const bytes = this.#heldBytes + part.length;

@@ -9,20 +9,21 @@ import {
 import { z } from 'zod';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { acceptsForms, elicitationChannel } from './elicitation.ts';
 import { type ToolList, toolList } from './tool-list.ts';
 import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
 
-/** What the SDK tells about a request besides the request: its signal and `_meta`. */
+/** What the SDK passes with a request, such as its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 type CallScope = ToolCall['scope'];
 
 export interface Server2025Options extends ToolService {
-  /** Whose calls these are; a function where each request has to say it. */
+  /** Whose calls these are. A function, when it differs per request. */
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
-  /** That of the catalog, where several connections share it. */
+  /** The catalog's list, when several connections share it. */
   readonly list?: ToolList;
-  /** What a request is answered from, where not each may see the same. Default: all of this. */
+  /** Returns the tools that a request may see. All of the service by default. */
   readonly part?: (extra: RequestExtra) => ServedTools;
 }
 
@@ -31,33 +32,33 @@ const listRequest = z.object({
   params: z.looseObject({ cursor: z.string().optional() }).optional(),
 });
 /**
- * Of `tools/call` only what routes it is checked here. The rest goes on untouched: `arguments` are
- * for the engine to judge, and a schema would drop `idempotencyKey` (SEP-3182) and `__proto__`.
+ * Checks only the method of a `tools/call`. The engine judges `arguments`, and a schema would drop `idempotencyKey`
+ * (SEP-3182) and `__proto__`.
  */
 const callRequest = z.object({ method: z.literal('tools/call'), params: z.unknown().optional() });
 
-/** The SDK would make an Ajv at each start, some ms, for `elicitInput`, which nothing here calls: what came back is the engine's to judge. */
+/** Without this the SDK creates an Ajv at each start, which takes some ms. Only `elicitInput` needs it, which nothing here calls. */
 const noValidator = {
   getValidator: (): never => {
-    throw new Error('nothing is validated here');
+    throw new Error('no schema is validated here');
   },
 };
 
-/** How long a client may take to answer a question, in ms: the engine has its own, shorter bound. */
+/** How long a client may take to reply to a question, in ms. The engine has a shorter bound of its own. */
 const elicitMs = 2 * 3_600_000;
 
 /**
- * An MCP server over the catalog for MCP 2025-11-25 and earlier, for any transport: connect it, and
- * close it to end the connection. One server serves one connection.
+ * Creates a server for MCP 2025-11-25 and earlier, for any transport. It serves one connection: connect it, and close it
+ * to end the connection.
  */
 export function createServer2025(options: Server2025Options): Server {
   const { name, version, title, instructions, scope } = options;
   const server = new ToolServer2025(
-    { name, version, ...(title === undefined ? {} : { title }) },
+    { name, version, ...defined({ title }) },
     {
       capabilities: { tools: toolsCapability(options.catalog) },
       jsonSchemaValidator: noValidator,
-      ...(instructions === undefined ? {} : { instructions: instructions(options.catalog.tools) }),
+      ...defined({ instructions: instructions?.(options.catalog.tools) }),
     },
   );
   const whole: ServedTools = { ...options, list: options.list ?? toolList(options.catalog) };
@@ -79,7 +80,7 @@ export function createServer2025(options: Server2025Options): Server {
   return server;
 }
 
-/** Has a client told whenever its list becomes another. Before it has initialized it has seen none. @returns what ends that */
+/** Notifies a client of changes to its tool list, once it has initialized. @returns a function that stops it */
 export function notifyOfChanges(server: Server, list: ToolList, log: ToolService['log']): () => void {
   return list.onChange(() => {
     if (server.getClientCapabilities() === undefined) return;
@@ -95,19 +96,19 @@ function questionChannelOf(extra: RequestExtra): QuestionChannel {
 
 class ToolServer2025 extends Server {
   /**
-   * Goes around the `tools/call` wrapper of the SDK's Server. That one checks the result only after
-   * the tool has run and answers -32602 where it does not like it, so that a caller would take for
-   * refused what has been executed; and it copies the result, where a replay must keep its bytes.
+   * Bypasses the `tools/call` wrapper of the SDK's Server. The wrapper validates the result after the tool has run and
+   * responds with -32602 for an invalid one, so a caller would take an executed call for a refused one. It also copies
+   * the result, but a replay must keep its bytes.
    */
-  onCall(answer: (params: unknown, extra: RequestExtra) => Promise<CallToolResult>): void {
+  onCall(handle: (params: unknown, extra: RequestExtra) => Promise<CallToolResult>): void {
     Protocol.prototype.setRequestHandler.call(this, callRequest, (request: object, extra: RequestExtra) =>
-      answer((request as z.infer<typeof callRequest>).params, extra),
+      handle((request as z.infer<typeof callRequest>).params, extra),
     );
   }
 
   /**
-   * The SDK refuses a request with `params.task` where tasks are not declared. MCP 2025-11-25 (tasks,
-   * task support and handling, 1) wants it processed as if it had none.
+   * The SDK refuses a request with `params.task` when tasks are not declared. MCP 2025-11-25 (tasks, task support and
+   * handling, 1) requires that it is processed as if it had none.
    */
   protected override assertTaskHandlerCapability(): void {}
 }

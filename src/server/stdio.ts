@@ -1,31 +1,32 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ErrorCode, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { type ErrorResponse, errorResponse, readLine } from './incoming.ts';
+import { internalError, invalidRequest } from './jsonrpc-codes.ts';
 import { type Line, LineReader } from './lines.ts';
 
 export interface StdioOptions {
-  /** Default: the process's stdin. */
+  /** @defaultValue `process.stdin` */
   readonly input?: Readable;
-  /** Default: the process's stdout. */
+  /** @defaultValue `process.stdout` */
   readonly output?: Writable;
-  /** The longest line that is read, in bytes. Default 8 MiB. */
+  /** The longest line that is read, in bytes. @defaultValue 8 MiB */
   readonly lineBytesMax?: number;
-  /** How many requests may be unanswered at once; one more is answered with an error. Default 4096. */
+  /** How many requests may be in flight. Any further one gets an error. @defaultValue 4096 */
   readonly inFlightMax?: number;
   /**
-   * Called once when no further request can come: the input ended, or the client is gone. Requests
-   * in flight go on; await `settled()`, then close the server.
+   * Called once when no further request can come, because the input ended or the client has gone. Requests in flight
+   * continue: await `settled()`, then close the server.
    */
   readonly onEnd?: () => void;
 }
 
 /**
- * MCP over two byte streams, one JSON-RPC message a line (MCP 2025-11-25, transports, stdio).
+ * MCP over two byte streams, one JSON-RPC message per line (MCP 2025-11-25, transports, stdio).
  *
- * Every line gets an answer, or is one that must have none, and whatever comes the connection lives
- * on. The end of the input closes nothing: answers in flight are still written. The output ends
- * the connection when it cannot be written to. While the output is full nothing is read.
+ * Every line gets a response, unless the protocol forbids one, and no line closes the connection. After the input has
+ * ended, responses are still written. The connection ends when the output cannot be written. While the output is full
+ * nothing is read.
  */
 export class StdioTransport implements Transport {
   onclose?: () => void;
@@ -39,7 +40,7 @@ export class StdioTransport implements Transport {
   readonly #lineBytesMax: number;
   readonly #inFlightMax: number;
   readonly #onEnd: (() => void) | undefined;
-  /** The requests that have no answer yet. The value tells apart two uses of one id. */
+  /** The requests without a response. The value tells two uses of one id apart. */
   readonly #inFlight = new Map<RequestId, symbol>();
   #writing = 0;
   #waiting: (() => void)[] = [];
@@ -50,7 +51,7 @@ export class StdioTransport implements Transport {
   constructor(options: StdioOptions = {}) {
     this.#input = options.input ?? process.stdin;
     this.#output = options.output ?? process.stdout;
-    // Bound now: `keepStdoutForProtocol` may turn everybody else's writes away later.
+    // Bound now, because `keepStdoutForProtocol` may replace `write` later.
     this.#write = this.#output.write.bind(this.#output);
     this.#lineBytesMax = options.lineBytesMax ?? 8 * 1024 * 1024;
     this.#lines = new LineReader(this.#lineBytesMax);
@@ -59,9 +60,9 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    if (this.#started) throw new Error('the transport is started already');
+    if (this.#started) throw new Error('the transport has already been started');
     this.#started = true;
-    // Stays for good: a write that fails after the close must not end the process either.
+    // Never removed: a write that fails after the close must not end the process.
     this.#output.on('error', this.#broken);
     this.#output.on('drain', this.#resume);
     this.#input.on('data', this.#receive);
@@ -70,24 +71,24 @@ export class StdioTransport implements Transport {
     this.#input.on('error', this.#inputFailed);
   }
 
-  /** Resolves when the line has been handed to the operating system. Rejects when the client is gone. */
+  /** Resolves when the operating system has the line. Rejects when the client has gone. */
   async send(message: JSONRPCMessage | ErrorResponse): Promise<void> {
     if (this.#closed) throw new Error('the connection is closed');
-    // Serialised first: what cannot be leaves its request in flight, and the SDK reports it.
+    // Serialised first: a message that cannot be serialised leaves its request in flight, and the SDK reports it.
     const line = `${JSON.stringify(message)}\n`;
     if (!('method' in message) && message.id !== undefined && message.id !== null) this.#inFlight.delete(message.id);
     await this.#writeLine(line);
   }
 
-  /** Resolves when each request has its answer, written, or the connection is closed. Set a bound of your own. */
+  /** Resolves when every response has been written or the connection is closed. Has no time-out of its own. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.#tellSettled();
+      this.#resolveSettled();
     });
   }
 
-  /** Reads no more and tells `onclose`, whereupon the SDK aborts what is in flight. */
+  /** Stops reading and calls `onclose`. The SDK then aborts the requests in flight. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -97,7 +98,7 @@ export class StdioTransport implements Transport {
     this.#input.pause();
     this.#output.off('drain', this.#resume);
     this.onclose?.();
-    this.#tellSettled();
+    this.#resolveSettled();
   }
 
   #writeLine(line: string): Promise<void> {
@@ -107,7 +108,7 @@ export class StdioTransport implements Transport {
         this.#writing -= 1;
         if (error) reject(error);
         else resolve();
-        this.#tellSettled();
+        this.#resolveSettled();
       };
       if (!this.#write(line, written)) this.#input.pause();
     });
@@ -120,8 +121,8 @@ export class StdioTransport implements Transport {
   #take(line: Line): void {
     if (this.#closed) return;
     if (line.type === 'over_bound') {
-      const message = `A line has more than the ${this.#lineBytesMax} bytes that are read. Nothing was executed.`;
-      this.#refuse(errorResponse(null, ErrorCode.InvalidRequest, message));
+      const message = `The line is longer than ${this.#lineBytesMax} bytes. Nothing was executed.`;
+      this.#refuse(errorResponse(null, invalidRequest, message));
       return;
     }
     const incoming = readLine(line.bytes);
@@ -138,7 +139,7 @@ export class StdioTransport implements Transport {
   }
 
   #deliver(message: JSONRPCMessage): void {
-    // A subscription (MCP 2026-07-28) is answered when it ends: nothing waits for that.
+    // A subscription (MCP 2026-07-28) gets its response when it ends, so nothing waits for it.
     if ('method' in message && 'id' in message && message.method !== 'subscriptions/listen') {
       const refusal = this.#admit(message.id);
       if (refusal) {
@@ -152,35 +153,35 @@ export class StdioTransport implements Transport {
   }
 
   /**
-   * Two requests in flight under one id cannot both be answered (the SDK forgets the first, and no
-   * client could tell the answers apart): the second is refused.
+   * Refuses a second request under an id in flight. The SDK forgets the first one, and no client could tell the two
+   * responses apart.
    */
   #admit(id: RequestId): ErrorResponse | undefined {
     if (this.#inFlight.has(id)) {
-      const message = 'Another request with this id is in flight, and goes on. Nothing was executed for this one.';
-      return errorResponse(id, ErrorCode.InvalidRequest, message);
+      const message = 'Another request with this id is in flight and continues. Nothing was executed for this one.';
+      return errorResponse(id, invalidRequest, message);
     }
     if (this.#inFlight.size >= this.#inFlightMax) {
-      const message = `More than ${this.#inFlightMax} requests are in flight. Nothing was executed: send it again later.`;
-      return errorResponse(id, ErrorCode.InternalError, message);
+      const message = `More than ${this.#inFlightMax} requests are in flight. Nothing was executed. Send the request again later.`;
+      return errorResponse(id, internalError, message);
     }
     this.#inFlight.set(id, Symbol());
     return undefined;
   }
 
-  /** A cancelled request has no answer. Its id stays taken until the SDK has seen the cancellation. */
+  /** Frees the id of a cancelled request, which gets no response, once the SDK has seen the cancellation. */
   #forgetLater(id: unknown): void {
     const use = this.#inFlight.get(id as RequestId);
     if (use === undefined) return;
     setImmediate(() => {
       if (this.#inFlight.get(id as RequestId) === use) this.#inFlight.delete(id as RequestId);
-      this.#tellSettled();
+      this.#resolveSettled();
     });
   }
 
   #refuse(response: ErrorResponse): void {
     this.onerror?.(new Error(`refused: ${response.error.message}`));
-    // Not through `send`: the id may be that of a request that is still in flight.
+    // `send` would free the id, which may belong to a request in flight.
     this.#writeLine(`${JSON.stringify(response)}\n`).catch(this.#broken);
   }
 
@@ -207,19 +208,19 @@ export class StdioTransport implements Transport {
     this.#end();
   };
 
-  #tellSettled(): void {
+  #resolveSettled(): void {
     if (!this.#closed && (this.#inFlight.size > 0 || this.#writing > 0)) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    // Later, so that the SDK, too, has seen each answer go and aborts nothing that is done.
-    for (const tell of waiting) setImmediate(tell);
+    // Deferred, so that the SDK has seen each response go and aborts no finished request.
+    for (const resolve of waiting) setImmediate(resolve);
   }
 }
 
 /**
- * Sends to stderr whatever anybody else (a tool's `console.log`) writes to stdout, which carries
- * protocol only. Call it after the transport has been made.
- * @returns a function that undoes it.
+ * Redirects everything else that is written to stdout, such as a tool's `console.log`, to stderr. Call it after the
+ * transport has been created.
+ * @returns a function that undoes it
  */
 export function keepStdoutForProtocol(): () => void {
   const { stdout, stderr } = process;

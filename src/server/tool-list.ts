@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Tool as ListedTool, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
-import type { JsonSchema } from '../core/json.ts';
+import { defined, type JsonSchema } from '../core/json.ts';
 import { declaresProperty } from '../core/key/argument-place.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import type { Catalog, CatalogChange } from '../core/tool/catalog.ts';
@@ -9,12 +9,12 @@ import type { Tool } from '../core/tool/types.ts';
 const repeatTokenSchema = Object.freeze({
   type: 'string',
   description:
-    'Leave it out. Only when this very call was answered as a replay, and a second, separate operation with the same arguments is really wanted: the repeat_token that came with the replay. Never make one up.',
+    'Normally left out. Send it only when this call returned a replay and you want a second, separate operation with the same arguments: copy the repeat_token of that replay. Never make one up.',
 });
 
-/** How many tools one page holds. A client that asks for no further page sees these. */
+/** How many tools one page holds. Clients that request no further page see only these. */
 const pageTools = 100;
-/** How many tools are compared before others have their turn. */
+/** How many tools are compared before other work gets a turn. */
 const comparedAtOnce = 20;
 
 /** One page of `tools/list`. */
@@ -23,17 +23,17 @@ export interface ToolPage {
   readonly nextCursor?: string;
 }
 
-/** `tools/list` of a catalog, whatever that holds at the time. */
+/** `tools/list` of a catalog, whose tools may be reloaded. */
 export interface ToolList {
-  /** @returns undefined for a cursor that is none. */
+  /** Returns undefined for an invalid cursor. */
   page(cursor?: string): ToolPage | undefined;
-  /** Tells when another list has come in place of what is shown, and only then. @returns what ends that */
-  onChange(tell: () => void): () => void;
+  /** Calls `notify` after each change that clients can see. @returns a function that stops it */
+  onChange(notify: () => void): () => void;
 }
 
 /**
- * The catalog as `tools/list` shows it, in its order, page by page; each page is made once, when it is
- * asked for. The cursor is the place of a page's first tool (opaque to clients, MCP 2025-11-25, pagination).
+ * Lists a catalog in its order, page by page. Each page is made once, on first use. The cursor is the index of the
+ * page's first tool (opaque to clients, MCP 2025-11-25, pagination).
  */
 export function toolList(catalog: Catalog): ToolList {
   let pages = new Map<number, ToolPage>();
@@ -52,19 +52,19 @@ export function toolList(catalog: Catalog): ToolList {
       pages.set(from, page);
       return page;
     },
-    onChange: (tell) =>
+    onChange: (notify) =>
       catalog.onChange?.((change) => {
-        if (looksOtherwise(change, catalog.tools)) tell();
+        if (isVisible(change, catalog.tools)) notify();
       }) ?? (() => undefined),
   };
 }
 
-function looksOtherwise({ before, altered }: CatalogChange, after: readonly Tool[]): boolean {
+function isVisible({ before, altered }: CatalogChange, after: readonly Tool[]): boolean {
   if (before.length !== after.length) return true;
   return after.some(({ name }, index) => name !== before[index]?.name || altered.has(name));
 }
 
-/** The names of tools that are listed in both, and not in the same words. Lets others have their turn meanwhile. */
+/** Returns the names of tools whose listing differs between two catalogs. Yields to other work meanwhile. */
 export async function alteredTools(before: readonly Tool[], after: readonly Tool[]): Promise<ReadonlySet<string>> {
   const known = new Map(before.map((tool) => [tool.name, tool]));
   const altered = new Set<string>();
@@ -84,12 +84,12 @@ function listTool(tool: Tool): ListedTool {
     title: tool.title,
     description: tool.description,
     inputSchema: inputSchemaOf(tool),
-    ...(outputSchema ? { outputSchema } : {}),
+    ...defined({ outputSchema }),
     annotations: annotationsOf(tool),
   });
 }
 
-/** Arguments are always an object (MCP), so the schema may say so where it does not. */
+/** Returns the schema that is listed. Arguments are always an object (MCP), so the schema may say so. */
 export function inputSchemaOf(tool: Pick<Tool, 'input' | 'effect' | 'match'>): ListedTool['inputSchema'] {
   const schema = tool.input.jsonSchema;
   if (!takesRepeatToken(tool)) return { ...schema, type: 'object' };
@@ -97,7 +97,7 @@ export function inputSchemaOf(tool: Pick<Tool, 'input' | 'effect' | 'match'>): L
   return { ...schema, type: 'object', properties };
 }
 
-/** A tool that has an argument of this name keeps it for itself. */
+/** A tool with an argument of this name keeps its own. */
 function takesRepeatToken(tool: Pick<Tool, 'input' | 'effect' | 'match'>): boolean {
   return isGuarded(tool) && tool.match === 'identical' && !declaresProperty(tool.input.jsonSchema, REPEAT_TOKEN_FIELD);
 }
@@ -107,9 +107,9 @@ function isGuarded(tool: Pick<Tool, 'effect' | 'match'>): boolean {
 }
 
 /**
- * MCP 2025-11-25 allows only an output schema whose root says `"type": "object"`, and clients refuse
- * the whole list for one that does not. One of alternatives that are all objects is made to say it;
- * any other is not shown.
+ * Returns an output schema that may be listed. MCP 2025-11-25 requires `"type": "object"` at its root, and clients refuse
+ * the whole list for one schema without it. Where all alternatives are objects, the type is added. Other schemas are not
+ * listed.
  */
 export function objectSchemaOf(schema: JsonSchema | undefined): ListedTool['outputSchema'] {
   if (!schema) return undefined;
@@ -121,11 +121,11 @@ export function objectSchemaOf(schema: JsonSchema | undefined): ListedTool['outp
 }
 
 /**
- * The hints of MCP 2025-11-25 (schema, `ToolAnnotations`): `destructiveHint` false means "only additive
- * updates", which a write over what was there is not; `idempotentHint` is true within the window.
+ * Returns the hints of MCP 2025-11-25 (schema, `ToolAnnotations`). `destructiveHint` is false only for additive updates,
+ * and overwriting is not one. `idempotentHint` holds within the window.
  */
 function annotationsOf(tool: Tool): ToolAnnotations {
-  // What a call of others does is for the one that is meant to say: each keeps its own guard.
+  // A tool with a route calls other tools, which act on the world and keep their own guards.
   const openWorldHint = tool.client !== undefined || tool.route !== undefined;
   if (tool.effect === 'read') return { title: tool.title, readOnlyHint: true, openWorldHint };
   return {

@@ -4,77 +4,74 @@ import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import type { ToolLog } from '../core/tool/types.ts';
+import { internalError, invalidParams } from './jsonrpc-codes.ts';
 import { render, renderFault } from './render.ts';
 import type { ToolList, ToolPage } from './tool-list.ts';
 
-/** What a server of either protocol era answers from. */
+/** What the MCP servers of both protocol revisions serve. */
 export interface ToolService {
   readonly name: string;
   readonly version: string;
   readonly title?: string;
-  /** For the model of whoever is served these tools: what the server is, and what it has to know about all of them. */
+  /** Returns the instructions that a client's model gets about these tools. */
   readonly instructions?: (tools: Catalog['tools']) => string;
   readonly catalog: Catalog;
-  /** Rejects only for faults: every expected outcome is an answer. */
+  /** Rejects only for faults. Expected outcomes are values. */
   readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly log: ToolLog;
 }
 
-/** What some callers are served: the tools that they may see, and their list. */
+/** The part of a service that certain callers may see. */
 export interface ServedTools extends ToolService {
   readonly list: ToolList;
 }
 
-/** A `tools/call`, of either era. */
+/** A `tools/call` of either protocol revision. */
 export interface ToolRequest {
-  /** As they came. */
+  /** Unchecked. */
   readonly params: unknown;
   readonly meta: Readonly<Record<string, unknown>>;
   readonly scope: ToolCall['scope'];
   readonly signal: AbortSignal;
-  /** Of the HTTP header `Idempotency-Key`, where there is one. */
+  /** The value of the HTTP header `Idempotency-Key`. */
   readonly headerKey?: unknown;
   readonly notify: (notification: ProgressNotification) => Promise<void>;
-  /** How the client can be asked something; undefined when it has declared nothing of the kind. */
+  /** How to ask the client a question; undefined when it has declared no way. */
   readonly questionChannel?: ToolCall['questionChannel'] | undefined;
-  /** What it was asked, and answers with this call. */
+  /** The client's replies to an earlier question. */
   readonly input?: ToolCall['input'] | undefined;
-  /** How a request that is itself at fault is answered: by a result up to MCP 2025-11-25, by an error since. */
+  /** How an invalid request is reported: by a result up to MCP 2025-11-25, by an error since then. */
   readonly faults: 'results' | 'errors';
 }
 
-/** What a server declares about its tools: whether their list may change while it runs. */
+/** Declares whether the tool list may change while the server runs. */
 export function toolsCapability({ onChange }: Catalog): { readonly listChanged?: boolean } {
   return onChange === undefined ? {} : { listChanged: true };
 }
 
-/** JSON-RPC 2.0, section 5.1. */
-const invalidParams = -32_602;
-const internalError = -32_603;
-
 /** Names the host program's own idempotency key in `_meta` of `tools/call`. */
 const IDEMPOTENCY_KEY_META = 'mcp-once/idempotency-key';
 
-/** The page of `tools/list` at a cursor. @throws RequestError for a cursor that is none */
+/** Returns the page of `tools/list` at a cursor. @throws RequestError for an invalid cursor */
 export function pageAt(list: ToolList, cursor: string | undefined): ToolPage {
   const page = list.page(cursor);
   if (page) return { ...page };
-  throw new RequestError(invalidParams, 'The cursor is not one of this list: begin again without one.');
+  throw new RequestError(invalidParams, 'Invalid cursor. Request the list again without a cursor.');
 }
 
-/** Answers a `tools/call`. @throws RequestError for a request that is not as it has to be, and for faults */
+/** Serves a `tools/call`. @throws RequestError for invalid requests and for faults */
 export async function answerCall(service: ToolService, request: ToolRequest): Promise<CallToolResult> {
   const { params, meta, scope, signal, headerKey, questionChannel, input } = request;
   if (!isCallParams(params)) {
-    const message = 'tools/call needs params with a name that is a string. Nothing was executed.';
+    const message = 'tools/call needs params with a string as name. Nothing was executed.';
     throw new RequestError(invalidParams, message);
   }
   const sentKey = hostKeyOf(meta, params);
-  // A key that is null is one that the engine refuses: only where there is none the header counts.
+  // The header counts only when the message has no key at all. A null key goes to the engine, which refuses it.
   const hostKey = sentKey === undefined ? headerKey : sentKey;
   const onWait = progressOf(service.log, request);
   try {
-    const answer = await service.handle({
+    const outcome = await service.handle({
       tool: params.name,
       arguments: params.arguments,
       scope,
@@ -85,9 +82,9 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
       ...(questionChannel ? { questionChannel } : {}),
       ...(input ? { input } : {}),
     });
-    const fault = request.faults === 'errors' ? renderFault(answer) : undefined;
+    const fault = request.faults === 'errors' ? renderFault(outcome) : undefined;
     if (fault) throw new RequestError(fault.code, fault.message, fault.data);
-    return render(answer);
+    return render(outcome);
   } catch (error) {
     if (error instanceof RequestError) throw error;
     service.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
@@ -102,8 +99,8 @@ function isCallParams(params: unknown): params is CallParams {
 }
 
 /**
- * The idempotency key of the host program, unchecked, or undefined when it sent none. The first
- * source that is there decides, even by a value that is then refused.
+ * Returns the host program's idempotency key, unchecked; undefined when it sent none. The first source that has a key
+ * decides, even when its value is refused later.
  */
 export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Readonly<Record<string, unknown>>): unknown {
   const own = (from: Readonly<Record<string, unknown>>, name: string): unknown =>
@@ -112,7 +109,7 @@ export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Reado
   return fromMeta === undefined ? own(params, 'idempotencyKey') : fromMeta;
 }
 
-/** Undefined when the caller did not ask for progress. */
+/** Returns undefined when the caller did not request progress. */
 function progressOf(log: ToolLog, { meta, notify }: ToolRequest): ((waitedMs: number) => void) | undefined {
   const { progressToken } = meta;
   if (typeof progressToken !== 'string' && typeof progressToken !== 'number') return undefined;
@@ -121,19 +118,19 @@ function progressOf(log: ToolLog, { meta, notify }: ToolRequest): ((waitedMs: nu
   });
 }
 
-/** What a caller may rely on after a fault that the engine did not expect. */
+/** Says what a caller can rely on after an unexpected fault. */
 function faultMessage(catalog: Catalog, name: string): string {
   const tool = catalog.find(name);
   const opening = `${tool?.name ?? 'the tool'}: an internal fault of mcp-once.`;
   if (!tool) return `${opening} Nothing was executed.`;
-  if (tool.effect === 'read') return `${opening} It only reads: it is safe to call again.`;
+  if (tool.effect === 'read') return `${opening} The tool only reads, so it is safe to call again.`;
   if (tool.match === 'identical' || tool.match === 'latest') {
-    return `${opening} Whether the operation took effect is in the ledger: call again with the same arguments to learn it.`;
+    return `${opening} The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.`;
   }
-  return `${opening} Whether it took effect is not known: check the upstream before you call again.`;
+  return `${opening} The operation may have taken effect. Check the upstream before you call again.`;
 }
 
-/** An error response: the SDKs of both eras send its code, message and data as they are. */
+/** An error response. Both SDKs send its code, message and data unchanged. */
 class RequestError extends Error {
   readonly code: number;
   readonly data: unknown;
@@ -153,8 +150,8 @@ export interface ProgressNotification {
 }
 
 /**
- * Tells a caller that its call waits for another one.
- * @param send hands the notification over; a fault is its own to deal with.
+ * Creates a function that notifies a caller while its call waits for another one.
+ * @param send sends the notification; must not throw
  */
 export function progressNotifier(
   progressToken: string | number,

@@ -86,7 +86,7 @@ describe('tools/list', () => {
     expect(pages.map(({ length }) => length)).toEqual([100, 100, 50]);
     expect(pages.flat()).toEqual(names);
     for (const wrong of ['', '1', '300', '-100', '1e2', 'x']) {
-      await expect(client.listTools({ cursor: wrong })).rejects.toThrow(/begin again without one/);
+      await expect(client.listTools({ cursor: wrong })).rejects.toThrow(/list again without a cursor/);
     }
   });
 
@@ -255,9 +255,9 @@ describe('tools/call by the official client', () => {
   });
 
   test.each([
-    ['create', 'identical', /in the ledger: call again/],
-    ['create', 'off', /not known: check the upstream/],
-    ['update', 'same-call', /not known: check the upstream/],
+    ['create', 'identical', /The ledger knows whether.*Call again/],
+    ['create', 'off', /may have taken effect. Check the upstream/],
+    ['update', 'same-call', /may have taken effect. Check the upstream/],
     ['read', 'off', /safe to call again/],
   ] as const)(
     'of a tool that is %s, %s and ends in a fault says what is true of it',

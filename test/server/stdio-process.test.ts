@@ -166,7 +166,7 @@ describe('tools/call', () => {
     expect(error).toEqual({
       code: -32603,
       message:
-        'fault: an internal fault of mcp-once. Whether the operation took effect is in the ledger: call again with the same arguments to learn it.',
+        'fault: an internal fault of mcp-once. The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.',
     });
     expect(await server.events.next(({ warn }) => warn !== undefined)).toMatchObject({
       warn: expect.stringContaining('fell over'),

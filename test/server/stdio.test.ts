@@ -129,7 +129,7 @@ describe('the transport', () => {
     input.end();
     await turn();
     expect(told).toEqual(['close']);
-    await expect(transport.start()).rejects.toThrow('started already');
+    await expect(transport.start()).rejects.toThrow('already been started');
   });
 });
 
