@@ -1,8 +1,8 @@
+import type { Environment } from '../../config/config.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import type { ApiOperation, SecurityScheme } from '../document/types.ts';
 import {
   type CredentialSettings,
-  type Environment,
   fillHeader,
   headerVariables,
   isHeaderText,

@@ -1,9 +1,8 @@
+import type { Environment } from '../../config/config.ts';
 import type { SecurityScheme } from '../document/types.ts';
 
 type Schemes = Readonly<Record<string, SecurityScheme>>;
 type Headers = Readonly<Record<string, string>>;
-/** The process's environment variables. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the credentials of one API come from, and where they may be sent. */
 export interface CredentialSettings {

@@ -1,11 +1,6 @@
+import type { Environment } from '../../config/config.ts';
 import type { ApiOperation, SecurityScheme } from '../document/types.ts';
-import {
-  type CredentialSettings,
-  type Environment,
-  headerVariables,
-  isHeaderText,
-  schemeVariables,
-} from './credentials.ts';
+import { type CredentialSettings, headerVariables, isHeaderText, schemeVariables } from './credentials.ts';
 
 /** Describes configured headers whose variables are not set. Has no full stop, because the engine continues the sentence. */
 export function describeMissingHeaderVariables({ origin }: CredentialSettings, names: readonly string[]): string {

@@ -1,9 +1,10 @@
+import type { Environment } from '../../config/config.ts';
 import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ToolLog } from '../../core/tool/types.ts';
 import type { ListedOperation } from '../document/types.ts';
 import { createAuthenticator } from '../http/authenticator.ts';
-import { credentialVariables, type Environment, headerVariables, splitHeaders } from '../http/credentials.ts';
+import { credentialVariables, headerVariables, splitHeaders } from '../http/credentials.ts';
 import { unsetVariables } from '../http/missing-credentials.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
 import type { ApiSender } from '../http/types.ts';
