@@ -30,11 +30,11 @@ export async function serveStdio(
   const faults = watchFaults(log, () => stop.now('a fault'));
   const app = await program.app(config, { log, warn: warner(cli) });
   if (cli.isTerminal) cli.tell(terminalHelp(command));
-  const [{ createServer2025: createMcpServer, notifyOfChanges: tellOfChanges }, { toolList }] = await loading;
+  const [{ createServer2025, notifyOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);
   const served = { ...serviceOf(app), list };
-  const server = createMcpServer({ ...served, scope: app.scope });
-  tellOfChanges(server, list, log);
+  const server = createServer2025({ ...served, scope: app.scope });
+  notifyOfChanges(server, list, log);
   await connectRevisions(transport, {
     connect2025: (side) => server.connect(side),
     connect2026: async (side) => (await import('../server/server-2026.ts')).serveStdio2026(side, served, app.scope),

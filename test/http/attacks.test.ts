@@ -28,7 +28,7 @@ async function eventIdOf(response: Response): Promise<string> {
 const info = { name: 'test', version: '1.0.0' };
 const call = (item: string) => ({ name: 'create_thing', arguments: { item } });
 
-describe('places of calls', () => {
+describe('call slots', () => {
   /** A call as bytes, for what no HTTP client sends. */
   const rawCall = (item: string): string => {
     const _meta = {
@@ -50,7 +50,7 @@ describe('places of calls', () => {
     return `${head.join('\r\n')}\r\n\r\n${body}`;
   };
 
-  test('of calls that were sent one behind the other on a connection that broke are free again', async () => {
+  test('are free again after a connection with pipelined calls broke', async () => {
     const calls = createLimits({ perSubject: 3, perTenant: 3, total: 3 });
     const { url, port, server, upstream } = await httpServer({ calls });
     upstream.next('hang_before');
@@ -72,7 +72,7 @@ describe('places of calls', () => {
     await server.settled();
   });
 
-  test('without end, while it is not known yet who sends them, cut their connection off', async () => {
+  test('are not needed to cut off a connection that pipelines endless unauthenticated requests', async () => {
     let asked = 0;
     const admit: Admit = () => {
       asked += 1;
@@ -93,7 +93,7 @@ describe('places of calls', () => {
     expect(asked).toBeLessThan(1_000);
   });
 
-  test('what answers a question or cancels a call needs none: the call that waits for it has it', async () => {
+  test('are not taken by replies to questions and by cancellations', async () => {
     const calls = createLimits({ perSubject: 1, perTenant: 1, total: 1 });
     const { url } = await httpServer({
       calls,
@@ -122,7 +122,7 @@ describe('places of calls', () => {
   });
 });
 
-describe('places of sessions', () => {
+describe('session slots', () => {
   const admit: Admit = async ({ authorization }) => ({
     type: 'admitted',
     principal: { tenant: 'acme', subject: String(authorization) },
@@ -131,7 +131,7 @@ describe('places of sessions', () => {
     return (await post(url, { jsonrpc: '2.0', id: 1, method: 'ping' }, session)).status;
   };
 
-  test('one subject does not take those of all others, however many it keeps busy', async () => {
+  test('leave room for other subjects, however many sessions one subject keeps busy', async () => {
     const { url } = await httpServer({ admit, limits: { sessionsMax: 3 }, sessionsPerSubjectMax: 2 });
     const [eve, ada] = [{ authorization: 'eve' }, { authorization: 'ada' }];
     for (let count = 0; count < 2; count += 1) {
@@ -143,7 +143,7 @@ describe('places of sessions', () => {
     expect(await statusOf(url, await openSession(url, ada))).toBe(200);
   });
 
-  test('nor by asking for all at the same moment', async () => {
+  test('leave room for other subjects when one subject opens all its sessions at once', async () => {
     const { url } = await httpServer({ admit, limits: { sessionsMax: 3 }, sessionsPerSubjectMax: 2 });
     const [eve, ada] = [{ authorization: 'eve' }, { authorization: 'ada' }];
     const sessions = await Promise.all(Array.from({ length: 20 }, () => openSession(url, eve)));
@@ -152,7 +152,7 @@ describe('places of sessions', () => {
     expect(await statusOf(url, await openSession(url, ada))).toBe(200);
   });
 
-  test('are free again once a session was deleted, or its initialize was refused', async () => {
+  test('are free again after a session was deleted or its initialize was refused', async () => {
     const { url } = await httpServer({ admit, limits: { sessionsMax: 2 }, sessionsPerSubjectMax: 1 });
     const eve = { authorization: 'eve' };
     for (let count = 0; count < 3; count += 1) {
@@ -165,8 +165,8 @@ describe('places of sessions', () => {
   });
 });
 
-describe('what is kept for streams that are resumed', () => {
-  test('is bounded for all sessions together: whose event is gone learns its outcome by calling again', async () => {
+describe('events stored for resumed streams', () => {
+  test('are bounded across sessions, and a repeated call gets the outcome of a dropped event', async () => {
     const { url, upstream } = await httpServer({ limits: { eventBytesTotalMax: 4_000 } });
     const session = await openSession(url);
     const opening = await eventIdOf(await post(url, toolCall(1, { item: 'x' }), session));
@@ -185,7 +185,7 @@ describe('what is kept for streams that are resumed', () => {
     expect(upstream.effects).toHaveLength(11);
   });
 
-  test('a stream that is resumed after its answer ends with it', async () => {
+  test('let a stream that is resumed after its response end with it', async () => {
     const { url } = await httpServer();
     const session = await openSession(url);
     const text = await (await post(url, toolCall(1, { item: 'x' }), session)).text();
@@ -197,7 +197,7 @@ describe('what is kept for streams that are resumed', () => {
     expect((await resumed(last)).status).toBe(204);
   });
 
-  test('the official client does not hold a stream open for each call that it cancelled', async () => {
+  test('keep no stream open for each call that the official client cancelled', async () => {
     const { url, upstream } = await httpServer();
     const resumed: number[] = [];
     const client = new Client(info);
@@ -220,7 +220,7 @@ describe('what is kept for streams that are resumed', () => {
     upstream.release();
   });
 
-  test('is given back by a session that ends', async () => {
+  test('are freed when their session ends', async () => {
     const pool = new EventPool(250);
     const bounds = { eventsMax: 10, bytesMax: 1_000 };
     const [one, other] = [new BoundedEvents(bounds, pool), new BoundedEvents(bounds, pool)];

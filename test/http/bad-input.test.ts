@@ -15,23 +15,23 @@ import {
 
 const call = toolCall(1, { item: 'a' });
 
-describe('a body that is no message is refused, and nothing is executed', () => {
+describe('the body of a POST', () => {
   const bodies: readonly (readonly [string, string | Uint8Array, number, number])[] = [
-    ['that is empty', '', 400, -32_700],
-    ['that is not JSON', '{"jsonrpc":', 400, -32_700],
-    ['that is not UTF-8', Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]), 400, -32_700],
-    ['that is a batch', JSON.stringify([call, call]), 400, -32_600],
-    ['that is a number', '7', 400, -32_600],
-    ['that is null', 'null', 400, -32_600],
-    ['without a method', '{"jsonrpc":"2.0","id":1}', 400, -32_600],
-    ['with an id that is null', '{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32_600],
-    ['with a _meta that is null', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":null}}', 400, -32_600],
-    ['with a _meta that is a list', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}', 400, -32_600],
-    ['of JSON-RPC 1', '{"id":1,"method":"ping"}', 400, -32_600],
-    ['that is too large', JSON.stringify(toolCall(1, { item: 'x'.repeat(100_000) })), 413, -32_600],
+    ['empty', '', 400, -32_700],
+    ['not JSON', '{"jsonrpc":', 400, -32_700],
+    ['not UTF-8', Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]), 400, -32_700],
+    ['a batch', JSON.stringify([call, call]), 400, -32_600],
+    ['a number', '7', 400, -32_600],
+    ['null', 'null', 400, -32_600],
+    ['a message without a method', '{"jsonrpc":"2.0","id":1}', 400, -32_600],
+    ['a null id', '{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32_600],
+    ['a null _meta', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":null}}', 400, -32_600],
+    ['a list as _meta', '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}', 400, -32_600],
+    ['JSON-RPC 1', '{"id":1,"method":"ping"}', 400, -32_600],
+    ['too large', JSON.stringify(toolCall(1, { item: 'x'.repeat(100_000) })), 413, -32_600],
   ];
 
-  test.each(bodies)('one %s', async (_what, body, status, code) => {
+  test.each(bodies)('is refused without executing anything: %s', async (_what, body, status, code) => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     for (const headers of [session, { 'mcp-protocol-version': '2026-07-28' }] as Fields[]) {
@@ -45,7 +45,7 @@ describe('a body that is no message is refused, and nothing is executed', () => 
     expect((await post(url, call, session)).status).toBe(200);
   });
 
-  test('one that is too large and says nothing of its length', async () => {
+  test('is refused when it is too large and has no Content-Length', async () => {
     const { url, upstream, port } = await httpServer();
     const socket = await connection(port);
     const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
@@ -58,20 +58,20 @@ describe('a body that is no message is refused, and nothing is executed', () => 
   });
 });
 
-describe('a head that is not right is refused', () => {
+describe('the head of a request', () => {
   test.each([
     ['another content type', { 'content-type': 'text/plain' }, 415],
-    ['a content type that only begins so', { 'content-type': 'application/jsonp' }, 415],
-    ['no wish for what may come', { accept: 'text/html' }, 406],
-    ['a version that is none', { 'mcp-protocol-version': '1999-01-01' }, 400],
-  ] as const)('with %s', async (_what, headers, status) => {
+    ['a content type with the same beginning', { 'content-type': 'application/jsonp' }, 415],
+    ['an Accept header that excludes the response', { accept: 'text/html' }, 406],
+    ['an unknown version', { 'mcp-protocol-version': '1999-01-01' }, 400],
+  ] as const)('is refused with %s', async (_what, headers, status) => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     expect((await post(url, call, { ...session, ...headers })).status).toBe(status);
     expect(upstream.requests).toEqual([]);
   });
 
-  test('that is too large', async () => {
+  test('is refused when it is too large', async () => {
     const { port } = await httpServer({ limits: { headerBytesMax: 4_096 } });
     const socket = await connection(port);
     const answer = received(socket);
@@ -79,7 +79,7 @@ describe('a head that is not right is refused', () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 431 /);
   });
 
-  test('of the newer era that says another method than its body', async () => {
+  test('is refused in the 2026 revision when its method differs from that of the body', async () => {
     const { url, upstream } = await httpServer();
     const params = { name: 'create_thing', arguments: { item: 'a' } };
     for (const headers of [{ 'mcp-method': 'tools/list' }, { 'mcp-name': 'set_thing' }] as Fields[]) {
@@ -91,7 +91,7 @@ describe('a head that is not right is refused', () => {
     expect((await messageOf(await postModern(url, 'tools/call', params))).result.isError).toBeUndefined();
   });
 
-  test('of another method, path or version', async () => {
+  test('is refused with another method, path or version', async () => {
     const { url } = await httpServer();
     expect((await fetch(url, { method: 'PUT', body: '{}' })).status).toBe(405);
     expect((await fetch(url, { method: 'OPTIONS' })).headers.get('access-control-allow-origin')).toBeNull();
@@ -102,7 +102,7 @@ describe('a head that is not right is refused', () => {
 });
 
 describe('sessions', () => {
-  test('one that is not there is 404, and a request without one is 400', async () => {
+  test('get 404 when they do not exist, and a request without a session id gets 400', async () => {
     const { url, upstream } = await httpServer();
     const session = { 'mcp-session-id': crypto.randomUUID() };
     expect((await post(url, call, session)).status).toBe(404);
@@ -112,14 +112,14 @@ describe('sessions', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('one that was deleted is 404 from then on', async () => {
+  test('get 404 after they were deleted', async () => {
     const { url } = await httpServer();
     const session = await openSession(url);
     expect((await fetch(url, { method: 'DELETE', headers: session })).status).toBe(200);
     expect((await post(url, call, session)).status).toBe(404);
   });
 
-  test('one of somebody else is 404, as one that is not there', async () => {
+  test('get 404 for another subject, as if they did not exist', async () => {
     const { url, upstream } = await httpServer({
       admit: async ({ authorization }) => ({
         type: 'admitted',
@@ -134,7 +134,7 @@ describe('sessions', () => {
     expect((await post(url, call, session)).status).toBe(200);
   });
 
-  test('whoever opens one too many loses its own that was idle for longest, and nobody else one', async () => {
+  test("over the limit end their own subject's longest idle session and no other", async () => {
     const { url } = await httpServer({
       limits: { sessionsMax: 2 },
       admit: async ({ authorization }) => ({
@@ -152,7 +152,7 @@ describe('sessions', () => {
     expect(await Promise.all(statuses)).toEqual([404, 200, 200]);
   });
 
-  test('one that is idle ends; one with a stream does not', async () => {
+  test('end when they are idle, unless a stream is open', async () => {
     const { url } = await httpServer({ limits: { sessionIdleMs: 300 } });
     const [idle, listening] = [await openSession(url), await openSession(url)];
     const stream = await fetch(url, { headers: { ...listening, accept: 'text/event-stream' } });
@@ -162,7 +162,7 @@ describe('sessions', () => {
     await stream.body?.cancel();
   });
 
-  test('two requests in flight under one id: both get an answer, and one is executed', async () => {
+  test('execute one of two requests in flight under one id and respond to both', async () => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     upstream.next('hang_after');
@@ -176,7 +176,7 @@ describe('sessions', () => {
     expect((await messageOf(await post(url, toolCall(7, { item: 'third' }), session))).result.isError).toBeUndefined();
   });
 
-  test('more in flight than one session may have are refused', async () => {
+  test('refuse requests beyond their limit of requests in flight', async () => {
     const { url, upstream } = await httpServer({ limits: { inFlightMax: 1 } });
     const session = await openSession(url);
     upstream.next('hang_after');
@@ -187,7 +187,7 @@ describe('sessions', () => {
     expect((await first).status).toBe(200);
   });
 
-  test('a request that was cancelled ends its stream, and its id is free', async () => {
+  test('end the stream of a cancelled request and free its id', async () => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     upstream.next('hang_after');
@@ -202,7 +202,7 @@ describe('sessions', () => {
   });
 });
 
-describe('names that a page could have rebound', () => {
+describe('the Host and Origin headers', () => {
   /** Node's fetch sets Host itself. */
   const statusOf = (port: number, headers: Fields): Promise<number> => {
     return new Promise((resolve, reject) => {
@@ -234,14 +234,14 @@ describe('names that a page could have rebound', () => {
     [{ host: 'localhost', origin: 'http://localhost:5173' }, 200],
     [{ host: 'once.example' }, 200],
     [{ host: 'localhost', origin: 'https://app.example' }, 200],
-  ])('%j: %i', async (headers, status) => {
+  ])('%j get status %i', async (headers, status) => {
     const { port } = await httpServer({ allowedHosts: ['once.example'], allowedOrigins: ['https://app.example'] });
     expect(await statusOf(port, headers as Fields)).toBe(status);
   });
 });
 
 describe('slow and half-closed connections', () => {
-  test('a head that does not come, and a body that does not, end the connection', async () => {
+  test('are closed when a head or a body does not arrive', async () => {
     const { port, url } = await httpServer({ limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 } });
     const [head, body] = [await connection(port), await connection(port)];
     const answers = [received(head), received(body)];
@@ -254,7 +254,7 @@ describe('slow and half-closed connections', () => {
     await openSession(url);
   });
 
-  test('one whose other half was closed after the request still gets its answer', async () => {
+  test('get their response when the caller closed its half after the request', async () => {
     const { port, url } = await httpServer();
     const session = await openSession(url);
     const socket = await connection(port);
@@ -268,7 +268,7 @@ describe('slow and half-closed connections', () => {
     expect(await answer).toContain('"code":"succeeded"');
   });
 
-  test('one that its caller wants closed is closed with the answer, a stream, too', async () => {
+  test('are closed with the response, also with a stream, when the caller asks for it', async () => {
     const { port } = await httpServer();
     for (const head of ['HTTP/1.1\r\nConnection: close', 'HTTP/1.0']) {
       const socket = await connection(port);
@@ -281,7 +281,7 @@ describe('slow and half-closed connections', () => {
     }
   });
 
-  test('no more connections than are allowed', async () => {
+  test('are limited in number', async () => {
     const { port } = await httpServer({ limits: { connectionsMax: 2 } });
     const sockets = [await connection(port), await connection(port), await connection(port)];
     const third = sockets[2];
@@ -290,7 +290,7 @@ describe('slow and half-closed connections', () => {
   });
 });
 
-test('an address that is taken is an error, and no server', async () => {
+test('the server does not start when its address is taken', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const { startHttpServer } = await import('../../src/http/http-server.ts');

@@ -12,7 +12,7 @@ const asked = {
 const corsOf = ({ headers }: Response): string[] =>
   [...headers.keys()].filter((name) => name.startsWith('access-control-')).sort();
 
-test('a page of a configured origin may read its answers, in both eras, and send what MCP needs', async () => {
+test('lets a page of a configured origin send what MCP needs and read responses, in both revisions', async () => {
   const { url, upstream } = await httpServer({ allowedOrigins: [page.origin] });
   const preflight = await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } });
   expect(preflight.status).toBe(204);
@@ -35,10 +35,10 @@ test('a page of a configured origin may read its answers, in both eras, and send
 
 test.each([
   ['no origin is configured', [], 'http://localhost:5173', 405],
-  ['another origin is', [page.origin], 'http://localhost:5173', 405],
-  ['another origin is, and it is not of this machine', [page.origin], 'https://evil.example', 403],
-  ['one that begins alike is', [page.origin], 'https://app.example.evil.example', 403],
-])('no page may read an answer where %s', async (_, allowedOrigins, origin, status) => {
+  ['another origin is configured', [page.origin], 'http://localhost:5173', 405],
+  ['another origin is configured and the page is not of this machine', [page.origin], 'https://evil.example', 403],
+  ['an origin with the same beginning is configured', [page.origin], 'https://app.example.evil.example', 403],
+])('lets no page read a response when %s', async (_, allowedOrigins, origin, status) => {
   const { url } = await httpServer({ allowedOrigins });
   const preflight = await fetch(url, { method: 'OPTIONS', headers: { origin, ...asked } });
   expect(preflight.status).toBe(status);
@@ -46,7 +46,7 @@ test.each([
   for (const response of [preflight, modern]) expect(corsOf(response)).toEqual([]);
 });
 
-test('a page is told that it needs a token, and the preflight needs none', async () => {
+test('sends a page the 401 for its request, and answers its preflight without a token', async () => {
   const { admit } = admission({ tokens: [] }, new ManualClock());
   const { url, upstream } = await httpServer({ admit, allowedOrigins: [page.origin] });
   expect((await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } })).status).toBe(204);
@@ -58,7 +58,7 @@ test('a page is told that it needs a token, and the preflight needs none', async
 });
 
 test.each(['*', 'null', 'https://app.example/', 'https://App.example', 'app.example', 'https://a@app.example'])(
-  '%s is no origin, and refused in the configuration',
+  'the configuration refuses %s, which is not an origin',
   (origin) => {
     expect(httpSchema.safeParse({ allowedOrigins: [origin] }).error?.issues[0]?.path).toEqual(['allowedOrigins', 0]);
     expect(httpSchema.safeParse({ allowedOrigins: [page.origin, 'http://localhost:5173'] }).success).toBe(true);

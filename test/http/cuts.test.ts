@@ -93,20 +93,20 @@ async function cutAndSendAgain(era: Era, cut: Cut, guarded: boolean, description
   return (await (await server.client(era)).call('create_payment', args)).words;
 }
 
-describe.each(['2025', '2026'] as const)('a call whose stream is cut, and that is sent again (%s)', (era) => {
-  test.each(Object.entries(cuts))('%s: executed once, and told', async (where, cut) => {
+describe.each(['2025', '2026'] as const)('a call sent again after its stream was cut (%s)', (era) => {
+  test.each(Object.entries(cuts))('executes once and returns its outcome when cut %s', async (where, cut) => {
     const description = unique(where);
     expect(await cutAndSendAgain(era, cut, true, description)).toBe('replayed');
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test.each(Object.entries(cuts))('%s, control: without the ledger it is executed twice', async (where, cut) => {
+  test.each(Object.entries(cuts))('executes twice without the ledger when cut %s (control)', async (where, cut) => {
     const description = unique(where);
     expect(await cutAndSendAgain(era, cut, false, description)).toBe('executed');
     await until(async () => (await payments(description)).length === 2);
   });
 
-  test('before the request was whole: nothing is executed until it is sent again', async () => {
+  test('executes nothing before it is sent again when cut within the request', async () => {
     const description = unique('half a request');
     expect(await cutAndSendAgain(era, halfOfRequest, true, description)).toBe('executed');
     expect(await payments(description)).toHaveLength(1);

@@ -71,8 +71,8 @@ async function start(era: keyof typeof clients, person: Person) {
   return { call, upstream, url };
 }
 
-describe.each(['2025', '2026'] as const)('a person before the official client of %s', (era) => {
-  test('says whether a duplicate is meant', async () => {
+describe.each(['2025', '2026'] as const)('a person at the official client of %s', (era) => {
+  test('decides whether a duplicate is meant', async () => {
     const replies: ElicitResult[] = [{ action: 'decline' }, { action: 'accept', content: {} }];
     const asked: string[] = [];
     const { call, upstream } = await start(era, ({ message }) => {
@@ -86,7 +86,7 @@ describe.each(['2025', '2026'] as const)('a person before the official client of
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('fills in what a tool asks for', async () => {
+  test('fills in the form of a tool', async () => {
     const { call, upstream } = await start(era, () => ({ action: 'accept', content: { account: 'ann' } }));
     expect(await call('create_asking')).toMatchObject({ code: 'succeeded', replayed: false });
     expect(await call('create_asking')).toMatchObject({ code: 'succeeded', replayed: true });
@@ -94,7 +94,7 @@ describe.each(['2025', '2026'] as const)('a person before the official client of
   });
 });
 
-test('whoever waits for a person keeps nobody from executing, and gets its place back with the answer', async () => {
+test('a call that waits for a person blocks no other execution, and gets its slot back with the reply', async () => {
   const limits = () => createLimits({ perSubject: 1, perTenant: 1, total: 1 });
   const { url, upstream } = await httpServer({ tools, callSlots: { executions: limits(), questions: limits() } });
   const person = new EventEmitter();
@@ -122,7 +122,7 @@ test('whoever waits for a person keeps nobody from executing, and gets its place
   expect(upstream.effects).toHaveLength(4);
 });
 
-test('a question is answered with a token that may call what asks, and with no lesser one of the same subject', async () => {
+test('a question accepts a reply with a token that allows as much as that of the call, and refuses a lesser one of the same subject', async () => {
   const admit: Admit = async ({ authorization }) => {
     const who = { tenant: 'acme', subject: 'alice' };
     const given = String(authorization).split(' ');
@@ -165,7 +165,7 @@ describe('MCP 2026-07-28, on the wire', () => {
   const params = { name: 'create_asking', arguments: { item: 'x' } };
   const respond = { account: { action: 'accept', content: { account: 'ann' } } };
 
-  test('a question is an InputRequiredResult, and the retry with its state is the same operation', async () => {
+  test('asks with an InputRequiredResult, and continues the operation when the retry carries its state', async () => {
     const { url, upstream } = await httpServer({ tools });
     const send = async (more: object) =>
       (await messageOf(await postModern(url, 'tools/call', { ...params, ...more, _meta }))).result;
@@ -186,7 +186,7 @@ describe('MCP 2026-07-28, on the wire', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('an answer counts only with the state of its question', async () => {
+  test('ignores a reply without the state of its question', async () => {
     const { url, upstream } = await httpServer({ tools });
     for (let count = 0; count < 2; count += 1) {
       const answer = await postModern(url, 'tools/call', { ...params, inputResponses: respond, _meta });
@@ -195,7 +195,7 @@ describe('MCP 2026-07-28, on the wire', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('what is no state or no answer of the call is an error, and nothing is executed', async () => {
+  test('returns an error and executes nothing for an invalid state or reply', async () => {
     const { url, upstream } = await httpServer({ tools });
     const send = async (more: object) => messageOf(await postModern(url, 'tools/call', { ...params, ...more, _meta }));
     const { requestState } = (await send({})).result;
@@ -220,7 +220,7 @@ describe('MCP 2026-07-28, on the wire', () => {
     const missing = { code: -32_021, data: { requiredCapabilities: { elicitation: { form: {} } } } };
     const lacking = [{}, { sampling: {} }, { elicitation: { url: {} } }];
 
-    test.for(lacking)('is told that it has to (HTTP 400), and asked nothing: %j', async (declared) => {
+    test.for(lacking)('gets HTTP 400 naming the capability, and no question: %j', async (declared) => {
       const { url, upstream } = await httpServer({ tools });
       const send = (declares: object) => postModern(url, 'tools/call', { ...params, _meta: mute(declares) });
       const first = await send(declared);
@@ -239,7 +239,7 @@ describe('MCP 2026-07-28, on the wire', () => {
       expect(upstream.requests).toEqual([]);
     });
 
-    test('learns which steps took effect, and the same call with the capability goes on from them', async () => {
+    test('learns which steps took effect, and continues from them with the capability declared', async () => {
       const { url, upstream } = await httpServer({ tools });
       const send = async (declares: object, more = {}) =>
         messageOf(
@@ -257,8 +257,8 @@ describe('MCP 2026-07-28, on the wire', () => {
   });
 });
 
-describe('the official client with no person before it', () => {
-  test('of 2026-07-28 gets the error of the protocol', async () => {
+describe('the official client without a person', () => {
+  test('gets the error of the protocol in 2026-07-28', async () => {
     const { url } = await httpServer({ tools });
     const client = new ModernClient(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
     await client.connect(new ModernTransport(new URL(url)));
@@ -269,7 +269,7 @@ describe('the official client with no person before it', () => {
     });
   });
 
-  test('of 2025-11-25, which has no such error, gets a result', async () => {
+  test('gets a result in 2025-11-25, which has no such error', async () => {
     const { url } = await httpServer({ tools });
     const client = new Client(info);
     await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Transport);

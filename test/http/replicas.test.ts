@@ -100,7 +100,7 @@ async function underFire(guarded: boolean): Promise<Map<string, Told>> {
 const paymentsOf = (description: string) => stage.sandbox.described('payment_intents', description);
 
 describe('three replicas on one Redis, killed one after another under load', () => {
-  test('each operation takes effect once, and its caller learns that outcome', { timeout: 60_000 }, async () => {
+  test('execute each operation once and return its outcome to the caller', { timeout: 60_000 }, async () => {
     const told = await underFire(true);
     expect(told.size).toBe(operations);
     for (const [description, { words, result }] of told) {
@@ -109,7 +109,7 @@ describe('three replicas on one Redis, killed one after another under load', () 
     }
   });
 
-  test('control: without the ledger some take effect twice', { timeout: 60_000 }, async () => {
+  test('execute some operations twice without the ledger (control)', { timeout: 60_000 }, async () => {
     const told = await underFire(false);
     const effects = await Promise.all([...told.keys()].map(paymentsOf));
     expect(effects.filter((each) => each.length > 1).length).toBeGreaterThan(0);

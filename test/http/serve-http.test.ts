@@ -14,7 +14,7 @@ const eras: readonly Era[] = ['2025', '2026'];
 
 const payments = (description: string) => stage.sandbox.described('payment_intents', description);
 
-describe('clients of both eras on one server', () => {
+describe('clients of both revisions on one server', () => {
   /** What a client of each era heard that called the same at the same time. */
   const callAtOnce = async (guarded: boolean, description: string): Promise<string[]> => {
     const server = await stage.http({ guarded });
@@ -39,20 +39,20 @@ describe('clients of both eras on one server', () => {
     expect(newer).toEqual(older);
   });
 
-  test('the same operation, called by a client of each era at the same time, executes once', async () => {
+  test('execute an operation once when both call it at the same time', async () => {
     const description = unique('both eras');
     expect((await callAtOnce(true, description)).sort()).toEqual(['executed', 'replayed']);
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test('control: without the ledger each of the two has its effect', async () => {
+  test('execute it twice without the ledger (control)', async () => {
     const description = unique('both eras');
     expect(await callAtOnce(false, description)).toEqual(['executed', 'executed']);
     expect(await payments(description)).toHaveLength(2);
   });
 });
 
-describe.each(eras)('a stream that is cut after dispatch, and the call sent again with a new id (%s)', (era) => {
+describe.each(eras)('a call sent again with a new id after its stream was cut (%s)', (era) => {
   /** What the second call heard, when the first one's connection broke while the upstream had it. */
   const cutAndSendAgain = async (guarded: boolean, description: string): Promise<string> => {
     const server = await stage.http({ guarded });
@@ -72,13 +72,13 @@ describe.each(eras)('a stream that is cut after dispatch, and the call sent agai
     return (await again).words;
   };
 
-  test('it is executed once, and the second call is told of it', async () => {
+  test('executes once, and the second call returns its outcome', async () => {
     const description = unique('cut');
     expect(await cutAndSendAgain(true, description)).toBe('replayed');
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test('control: without the ledger it is executed twice', async () => {
+  test('executes twice without the ledger (control)', async () => {
     const description = unique('cut');
     expect(await cutAndSendAgain(false, description)).toBe('executed');
     expect(await payments(description)).toHaveLength(2);
@@ -86,7 +86,7 @@ describe.each(eras)('a stream that is cut after dispatch, and the call sent agai
 });
 
 describe('two servers on one ledger', () => {
-  test('a call of each era, each on a server of its own, executes once; the other server replays after a crash', async () => {
+  test('execute a call of each revision once, and replay it after one of them crashed', async () => {
     const description = unique('two servers');
     const args = paymentOf(description);
     const servers = await Promise.all([stage.http(), stage.http()]);
@@ -99,7 +99,7 @@ describe('two servers on one ledger', () => {
   });
 });
 
-test('a session sticks to its server: another one knows it not, and a new session there has the same outcomes', async () => {
+test('a session exists on its server only, and a new session on another server gets the same outcomes', async () => {
   const description = unique('sticks');
   const args = paymentOf(description);
   const [one, other] = await Promise.all([stage.http(), stage.http()]);
@@ -112,7 +112,7 @@ test('a session sticks to its server: another one knows it not, and a new sessio
 });
 
 describe('SIGTERM', () => {
-  test.each(eras)('what executes is finished and answered, and the process ends (%s)', async (era) => {
+  test.each(eras)('lets running calls finish and respond, then ends the process (%s)', async (era) => {
     const description = unique('drained');
     const server = await stage.http();
     const client = await server.client(era);
@@ -137,7 +137,7 @@ describe('SIGTERM', () => {
     expect(await payments(description)).toHaveLength(1);
   });
 
-  test('what does not end is cut off within the bound, and idle streams hold nothing up', async () => {
+  test('cuts off calls that exceed the drain time, and does not wait for idle streams', async () => {
     const server = await stage.http({ config: { drain: 500 } });
     const client = await server.client('2025');
     await stage.sandbox.fault({ fault: 'hang', match: { method: 'POST', path: '/v1/payment_intents' } });
@@ -155,7 +155,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('where it listens', () => {
+describe('the listen address', () => {
   const start = (address: string, ...more: string[]) => {
     const child = spawn(process.execPath, [mainFile, 'serve', '--http', address, ...more], {
       env: { ...stage.environment(), MCP_ONCE_STORE: 'memory:' },
@@ -172,14 +172,14 @@ describe('where it listens', () => {
     expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(1);
   });
 
-  test('with --insecure it is not', async () => {
+  test('is accepted with --insecure', async () => {
     const child = start('0.0.0.0:0', '--insecure');
     const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
     const local = new URL(url.replace('0.0.0.0', '127.0.0.1'));
     expect((await fetch(new URL('/healthz', local))).status).toBe(200);
   });
 
-  test('what is no address is a usage error', async () => {
+  test('is a usage error when it is not valid', async () => {
     const child = start('127.0.0.1:99999');
     expect(await text(child.stderr)).toContain('--http takes HOST:PORT');
   });

@@ -70,7 +70,7 @@ const never = (): never => {
 };
 
 describe('tools/list', () => {
-  test('comes in pages, each tool once; a cursor that is none is refused', async () => {
+  test('returns pages with each tool once, and refuses an invalid cursor', async () => {
     const names = Array.from({ length: 250 }, (_, index) => `tool_${index}`);
     const { client } = await connect({
       catalog: createCatalog(names.map((name) => plainTool(name, 'read'))),
@@ -90,14 +90,14 @@ describe('tools/list', () => {
     }
   });
 
-  test('of a tool that stands for others says that each keeps its own guard', async () => {
+  test('says of a tool that calls others that each keeps its own guard', async () => {
     const caller = { ...plainTool('call', 'update', { match: 'off' }), route: () => undefined };
     const { client } = await connect({ catalog: createCatalog([caller]), handle: never });
     const [listed] = (await client.listTools()).tools;
     expect(listed?.annotations).toMatchObject({ readOnlyHint: false, idempotentHint: true, openWorldHint: true });
   });
 
-  test('does not show what another tool stands for', async () => {
+  test('does not list tools that another tool stands for', async () => {
     const catalog = createCatalog([plainTool('shown', 'read')], [plainTool('hidden', 'create')]);
     const { client } = await connect({ catalog, handle: never });
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['shown']);
@@ -144,7 +144,7 @@ describe('tools/list', () => {
     expect(tool.input.jsonSchema.properties).not.toHaveProperty('repeat_token');
   });
 
-  test('shows an output schema only where its root is an object, as clients insist on', () => {
+  test('shows an output schema only when its root is an object, as clients require', () => {
     const object = { type: 'object', properties: {} };
     expect(objectSchemaOf(object)).toBe(object);
     expect(objectSchemaOf({ anyOf: [object, object] })).toEqual({ anyOf: [object, object], type: 'object' });
@@ -154,7 +154,7 @@ describe('tools/list', () => {
     expect(objectSchemaOf(undefined)).toBeUndefined();
   });
 
-  test('says who the server is', async () => {
+  test('names the server', async () => {
     const { client } = await connect({
       catalog: createCatalog([]),
       handle: never,
@@ -168,7 +168,7 @@ describe('tools/list', () => {
 });
 
 describe('tools/call by the official client', () => {
-  test('is replayed with the same bytes, and once more executed with the repeat token', async () => {
+  test('replays with the same bytes, and executes again with the repeat token', async () => {
     const upstream = new Upstream();
     const { client } = await connectEngine([createThing(upstream, 'resend')]);
     await client.listTools();
@@ -183,7 +183,7 @@ describe('tools/call by the official client', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('control: with a host key each, the same two calls are two operations', async () => {
+  test('executes twice when each call has its own host key (control)', async () => {
     const upstream = new Upstream();
     const { client } = await connectEngine([createThing(upstream, 'resend')]);
     for (const key of ['a', 'b']) {
@@ -226,7 +226,7 @@ describe('tools/call by the official client', () => {
       /repeat_token/,
     ],
   ])(
-    'with %s is an error result that the client accepts, and nothing is executed',
+    'returns an error result that the client accepts, and executes nothing, for %s',
     async (_, name, args, more, code, message) => {
       const upstream = new Upstream();
       const { client } = await connectEngine([createThing(upstream, 'resend')]);
@@ -239,7 +239,7 @@ describe('tools/call by the official client', () => {
     },
   );
 
-  test('is told its scope by the request, where the server asks for that', async () => {
+  test('takes its scope from the request when the server asks for it', async () => {
     const scopes: unknown[] = [];
     const tool = plainTool('create', 'create');
     const { client } = await connect({
@@ -259,16 +259,13 @@ describe('tools/call by the official client', () => {
     ['create', 'off', /may have taken effect. Check the upstream/],
     ['update', 'same-call', /may have taken effect. Check the upstream/],
     ['read', 'off', /safe to call again/],
-  ] as const)(
-    'of a tool that is %s, %s and ends in a fault says what is true of it',
-    async (effect, match, message) => {
-      const catalog = createCatalog([plainTool('tool', effect, { match })]);
-      const { client } = await connect({ catalog, handle: () => Promise.reject(new Error('secret')) });
-      const failed = client.callTool({ name: 'tool', arguments: {} });
-      await expect(failed).rejects.toMatchObject({ code: -32603, message: expect.stringMatching(message) });
-      await expect(failed).rejects.not.toThrow('secret');
-    },
-  );
+  ] as const)('says after a fault what holds for a tool that is %s, %s', async (effect, match, message) => {
+    const catalog = createCatalog([plainTool('tool', effect, { match })]);
+    const { client } = await connect({ catalog, handle: () => Promise.reject(new Error('secret')) });
+    const failed = client.callTool({ name: 'tool', arguments: {} });
+    await expect(failed).rejects.toMatchObject({ code: -32603, message: expect.stringMatching(message) });
+    await expect(failed).rejects.not.toThrow('secret');
+  });
 });
 
 describe('a question, to a client of 2025-11-25', () => {
@@ -288,7 +285,7 @@ describe('a question, to a client of 2025-11-25', () => {
   }
   const outcome = (replayed: boolean) => ({ 'mcp-once/outcome': expect.objectContaining({ replayed }) });
 
-  test('is put to the person on the connection of the call, and the answer decides', async () => {
+  test('reaches the person on the connection of the call, and the reply decides', async () => {
     const replies = [{ action: 'decline' }, { action: 'accept', content: {} }];
     const { create, questions, upstream } = await askedClient({ elicitation: {} }, replies);
     expect(await create()).toEqual(outcome(false));
@@ -305,7 +302,7 @@ describe('a question, to a client of 2025-11-25', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test.each([{}, { elicitation: { url: {} } }])('is not put where %j is declared', async (capabilities) => {
+  test.each([{}, { elicitation: { url: {} } }])('is not asked when the client declares %j', async (capabilities) => {
     const { create, questions, upstream } = await askedClient(capabilities);
     expect([await create(), await create()]).toEqual([outcome(false), outcome(true)]);
     expect(questions).toEqual([]);

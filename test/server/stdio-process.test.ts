@@ -14,7 +14,7 @@ afterEach(() => {
 const ping = (id: number): string => JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' });
 const toolCalls = (server: ServerProcess): Event[] => server.events.all.filter(({ event }) => event === 'call');
 
-describe('a line that is no message', () => {
+describe('an invalid line', () => {
   const cases: [string, string | Uint8Array, number, Reply['id'], RegExp][] = [
     ['not JSON', '{"jsonrpc":"2.0",\n', -32700, null, /not valid JSON/],
     [
@@ -47,7 +47,7 @@ describe('a line that is no message', () => {
   ];
 
   test.each(cases)(
-    '%s: answered with an error, nothing executed, and the server lives on',
+    'gets an error, executes nothing and leaves the server running: %s',
     async (_, line, code, id, message) => {
       const server = start();
       server.write(line);
@@ -60,7 +60,7 @@ describe('a line that is no message', () => {
     },
   );
 
-  test('empty lines, CRLF, and notifications and responses that are wrong have no answer', async () => {
+  test('gets no response when it is empty, CRLF, or an invalid notification or response', async () => {
     const server = start();
     server.write('\n\r\n\n');
     server.write('{"jsonrpc":"2.0","method":"notifications/x","params":[1]}\n');
@@ -71,7 +71,7 @@ describe('a line that is no message', () => {
     expect(server.replies.all.map(({ id }) => id)).toEqual([1, 2, 'ping']);
   });
 
-  test('a line over its bound is dropped up to its newline, whatever it is cut into', async () => {
+  test('is dropped up to its newline when it exceeds the limit, however it is chunked', async () => {
     const server = start({ LINE_BYTES_MAX: '200' });
     const long = JSON.stringify({
       jsonrpc: '2.0',
@@ -90,7 +90,7 @@ describe('a line that is no message', () => {
     expect(toolCalls(server)).toEqual([]);
   });
 
-  test('by default 8 MiB pass and more does not', async () => {
+  test('is refused above 8 MiB by default', async () => {
     const server = start();
     const frame = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping', params: { pad: '' } }).length;
     const padded = (id: number, bytes: number): string =>
@@ -102,7 +102,7 @@ describe('a line that is no message', () => {
     await server.pings();
   });
 
-  test('one request in pieces of one byte is read as one', async () => {
+  test('is not seen in a request that arrives byte by byte', async () => {
     const server = start();
     for (const byte of Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', id: 'ü', method: 'ping' })}\n`))
       server.write(Buffer.of(byte));
@@ -111,7 +111,7 @@ describe('a line that is no message', () => {
 });
 
 describe('tools/call', () => {
-  test('hands arguments on as they were parsed, an own __proto__ included', async () => {
+  test('passes arguments on as they were parsed, including an own __proto__', async () => {
     const server = start();
     const args = '{"b":1,"__proto__":{"admin":true},"a":[null,{"__proto__":1}]}';
     server.write(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}\n`);
@@ -119,13 +119,13 @@ describe('tools/call', () => {
     expect(result?.structuredContent).toMatchObject({ json: args, ownProto: true });
   });
 
-  test.each([['[1]'], ['"x"'], ['null'], ['5']])('hands on arguments that are no object: %s', async (args) => {
+  test.each([['[1]'], ['"x"'], ['null'], ['5']])('passes on arguments that are not an object: %s', async (args) => {
     const server = start();
     server.write(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}\n`);
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: args });
   });
 
-  test('takes the host key from _meta, then from params.idempotencyKey, of whatever type', async () => {
+  test('reads the host key from _meta, then from params.idempotencyKey, of any type', async () => {
     const server = start();
     server.call(1, 'echo', {}, { idempotencyKey: 'from-params' });
     server.call(2, 'echo', {}, { idempotencyKey: 'from-params', _meta: { 'mcp-once/idempotency-key': 'from-meta' } });
@@ -139,13 +139,13 @@ describe('tools/call', () => {
     expect((await server.reply(6)).result?.structuredContent?.meta).toEqual({ callId: 'c1' });
   });
 
-  test('without arguments has none, and is judged by the engine', async () => {
+  test('passes a call without arguments to the engine', async () => {
     const server = start();
     server.send({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo' } });
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: 'undefined', ownProto: false });
   });
 
-  test('without a name is refused with -32602', async () => {
+  test('refuses a call without a name with -32602', async () => {
     const server = start();
     server.send({ jsonrpc: '2.0', id: 1, method: 'tools/call' });
     server.send({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 5 } });
@@ -153,13 +153,13 @@ describe('tools/call', () => {
     expect(toolCalls(server)).toEqual([]);
   });
 
-  test('with task metadata is processed as without, since tasks are not declared', async () => {
+  test('ignores task metadata, because tasks are not declared', async () => {
     const server = start();
     server.call(1, 'echo', {}, { task: { ttl: 1_000 } });
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: '{}' });
   });
 
-  test('that ends in a fault says what the caller may rely on, and nothing of the fault', async () => {
+  test('says after a fault what the caller can rely on, and nothing of the fault', async () => {
     const server = start();
     server.call(1, 'fault');
     const { error } = await server.reply(1);
@@ -174,7 +174,7 @@ describe('tools/call', () => {
     await server.pings();
   });
 
-  test('gives increasing progress while it waits, and only to those who asked', async () => {
+  test('sends increasing progress while it waits, to callers that requested it only', async () => {
     const server = start();
     server.call(1, 'progress', {}, { _meta: { progressToken: 'p' } });
     expect((await server.reply(1)).result?.structuredContent).toEqual({ asked: true });
@@ -190,7 +190,7 @@ describe('tools/call', () => {
     expect(server.replies.all.filter(({ method }) => method !== undefined)).toHaveLength(3);
   });
 
-  test('that is cancelled is aborted and has no answer', async () => {
+  test('aborts a cancelled call and sends no response', async () => {
     const server = start();
     server.call(1, 'hold', { name: 'a' });
     await server.event('held');
@@ -202,7 +202,7 @@ describe('tools/call', () => {
     expect(server.replies.all.map(({ id }) => id)).toEqual([2, 'ping']);
   });
 
-  test('under an id that is in flight is refused at once, and the first one is answered', async () => {
+  test('refuses a second call under an id in flight, and responds to the first', async () => {
     const server = start();
     server.call(1, 'hold', { name: 'first' });
     await server.event('held');
@@ -218,7 +218,7 @@ describe('tools/call', () => {
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: '{}' });
   });
 
-  test('of a tool that writes to stdout leaves the protocol alone', async () => {
+  test('keeps the output of a tool that writes to stdout out of the protocol', async () => {
     const server = start();
     server.call(1, 'chatter');
     await server.reply(1);
@@ -229,8 +229,8 @@ describe('tools/call', () => {
   });
 });
 
-describe('the end', () => {
-  test('of stdin leaves what is in flight alone: it is answered, not aborted, and then the process ends', async () => {
+describe('the process', () => {
+  test('responds to requests in flight after stdin has ended, and then ends', async () => {
     const server = start();
     server.call(1, 'hold', { name: 'a' });
     server.call(2, 'hold', { name: 'b' });
@@ -244,7 +244,7 @@ describe('the end', () => {
     expect(server.events.all.at(-1)).toEqual({ event: 'closed' });
   });
 
-  test('of stdin in the middle of a line is answered, and nothing is executed', async () => {
+  test('responds to a line that stdin cut short, and executes nothing', async () => {
     const server = start();
     server.write('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ec');
     server.child.stdin.end();
@@ -253,7 +253,7 @@ describe('the end', () => {
     expect(toolCalls(server)).toEqual([]);
   });
 
-  test('of stdin after a whole message without its newline is answered', async () => {
+  test('responds to a last message without a newline', async () => {
     const server = start();
     server.write(ping(1));
     server.child.stdin.end();
@@ -261,7 +261,7 @@ describe('the end', () => {
     expect(await server.exited).toEqual([0, null]);
   });
 
-  test('of a cancelled request is not waited for', async () => {
+  test('does not wait for a cancelled request', async () => {
     const server = start({ HOLD_AT_END: '1' });
     server.call(1, 'hold', { name: 'a' });
     await server.event('held');
@@ -271,7 +271,7 @@ describe('the end', () => {
     expect(server.replies.all).toEqual([]);
   });
 
-  test('of a client that is gone (EPIPE) closes the connection and aborts what waits; the process lives to drain', async () => {
+  test('closes the connection and aborts waiting calls when the client has gone (EPIPE), and lives on to drain', async () => {
     const server = start();
     server.call(1, 'hold', { name: 'a' });
     await server.event('held');
@@ -284,7 +284,7 @@ describe('the end', () => {
     expect(server.stderr).not.toContain('Unhandled');
   });
 
-  test('of 200 answers of 64 KiB, read only after the input has ended: all are written', async () => {
+  test('writes all of 200 responses of 64 KiB that are read only after the input has ended', async () => {
     const server = start();
     server.child.stdout.pause();
     const pad = 'x'.repeat(65_536);

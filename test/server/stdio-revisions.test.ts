@@ -9,7 +9,7 @@ const outcomeOf = (result: { _meta?: Record<string, unknown> | undefined }) =>
   result._meta?.['mcp-once/outcome'] as { code: string; replayed: boolean };
 
 test.each(['auto', 'legacy', { pin: '2026-07-28' }] as const)(
-  'over stdio a client of the newer SDK (%j) and one of the earlier era make one operation',
+  'stdio executes an operation once for a client of the 2026 SDK (%j) and one of 2025',
   async (mode) => {
     const description = unique('stdio');
     const args = paymentOf(description);

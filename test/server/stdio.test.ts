@@ -23,8 +23,8 @@ function expected(text: string, lineBytesMax: number): string[] {
   });
 }
 
-describe('lines', () => {
-  test('are the same however the bytes are cut into chunks', () => {
+describe('the line reader', () => {
+  test('yields the same lines however the bytes are chunked', () => {
     const piece = fc.constantFrom('a', 'bb', '\n', '\r\n', '\r', 'ccccccc', '\xff');
     const arbitrary = fc.array(fc.array(piece, { maxLength: 8 }), { maxLength: 8 });
     fc.assert(
@@ -36,7 +36,7 @@ describe('lines', () => {
     );
   });
 
-  test('that never end hold at most the bound', () => {
+  test('buffers at most its limit for a line that never ends', () => {
     const reader = new LineReader(1_000);
     const told = Array.from({ length: 100 }, () => [...reader.push(Buffer.alloc(1_000, 'x'))]).flat();
     expect(told).toEqual([{ type: 'over_bound' }]);
@@ -47,7 +47,7 @@ describe('lines', () => {
 describe('the transport', () => {
   const ping = { jsonrpc: '2.0', method: 'notifications/x' } as const;
 
-  test('reads nothing while the output is full, and goes on when it is read', async () => {
+  test('reads nothing while the output is full, and continues when it is read', async () => {
     const input = new PassThrough();
     const output = new PassThrough({ highWaterMark: 10 });
     const transport = new StdioTransport({ input, output });
@@ -60,7 +60,7 @@ describe('the transport', () => {
     expect(input.isPaused()).toBe(false);
   });
 
-  test('answers requests over its bound of unanswered ones with an error, and the others', async () => {
+  test('responds with an error to requests over its limit in flight, and serves the others', async () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const transport = new StdioTransport({ input, output, inFlightMax: 1 });
@@ -76,7 +76,7 @@ describe('the transport', () => {
     await settled;
   });
 
-  test('is settled when each request has its answer and the answer has been written, not before', async () => {
+  test('is settled only after every response has been written', async () => {
     const input = new PassThrough();
     let written = (): void => {};
     const output = new Writable({
@@ -101,7 +101,7 @@ describe('the transport', () => {
     await Promise.all([sent, settling]);
   });
 
-  test('whose output fails tells it once, ends, and refuses to send', async () => {
+  test('reports a failed output once, ends, and refuses to send', async () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const told: string[] = [];
@@ -118,7 +118,7 @@ describe('the transport', () => {
     await expect(transport.send(ping)).rejects.toThrow('closed');
   });
 
-  test('that is closed by its owner tells no end', async () => {
+  test('does not call onEnd when its owner closes it', async () => {
     const told: string[] = [];
     const input = new PassThrough();
     const transport = new StdioTransport({ input, output: new PassThrough(), onEnd: () => told.push('end') });

@@ -32,14 +32,14 @@ async function problemOf(access: unknown): Promise<string> {
   );
 }
 
-describe('what the configuration says of access', () => {
-  test('is, without a word, that there are no tokens and no issuers', async () => {
+describe('the access configuration', () => {
+  test('has no tokens and no issuers by default', async () => {
     const access = accessSection.of(await loadConfig({ environment: { HOME: tmpdir() }, sections }));
     expect(access).toEqual(accessSchema.parse({}));
     expect(accessSettings(access, {})).toEqual({ tokens: [] });
   });
 
-  test('gives settings with every default', async () => {
+  test('fills in every default', async () => {
     const access = accessSection.of(await load({ oauth }));
     expect(accessSettings(access, {}).oauth?.issuers).toEqual([
       {
@@ -134,14 +134,14 @@ describe('what the configuration says of access', () => {
     expect(told).not.toContain('hunter2');
   });
 
-  test('names the variable of a secret, and the secret is of the environment', async () => {
+  test('names the variable of a secret, and reads the secret from the environment', async () => {
     const access = accessSection.of(await load({ oauth: { ...oauth, issuers: [asking] } }));
     expect(() => accessSettings(access, {})).toThrow('THE_SECRET is not set');
     const { oauth: settings } = accessSettings(access, { THE_SECRET: 'hunter2' });
     expect(settings?.issuers[0]?.verify).toMatchObject({ type: 'introspection', clientSecret: 'hunter2' });
   });
 
-  test('is shown with no more of a hash than tells it from others', async () => {
+  test('is shown with the beginning of each hash only', async () => {
     const config = await load({ tokens: [token], oauth });
     const shown = shownConfig(config, sections);
     expect(JSON.stringify(shown)).not.toContain(token.hash.slice(7));
@@ -156,7 +156,7 @@ describe('protected resource metadata', () => {
   );
   if (settings === undefined) throw new Error('no settings');
 
-  test('says who gives tokens, with which scopes, at the path of RFC 9728', () => {
+  test('names the issuers and scopes at the path of RFC 9728', () => {
     expect(resourceMetadata(settings)).toEqual({
       path: '/.well-known/oauth-protected-resource/mcp',
       url: 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp',
@@ -174,7 +174,7 @@ describe('protected resource metadata', () => {
     ['https://mcp.example.com', '/.well-known/oauth-protected-resource'],
     ['https://mcp.example.com/', '/.well-known/oauth-protected-resource'],
     ['http://127.0.0.1:3000/a/b', '/.well-known/oauth-protected-resource/a/b'],
-  ])('of %s is at %s', (resource, path) => {
+  ])('is served for %s at %s', (resource, path) => {
     expect(resourceMetadata({ ...settings, resource }).path).toBe(path);
   });
 });

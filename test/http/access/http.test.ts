@@ -29,7 +29,7 @@ function tokensOf(names: readonly { tenant: string; subject: string; tools?: str
   return { tokens: made.map(({ token, ...entry }) => entry), given: made.map(({ token }) => token) };
 }
 
-describe('a server that asks for tokens', () => {
+describe('a server that requires tokens', () => {
   async function stage() {
     const { tokens, given } = tokensOf([
       { tenant: 'one', subject: 'alice' },
@@ -43,7 +43,7 @@ describe('a server that asks for tokens', () => {
 
   const call = { name: 'create_thing', arguments: { item: 'a' } };
 
-  test('answers 401 in both eras to whoever has none, or a wrong one, and nothing is executed', async () => {
+  test('responds 401 without executing anything to a missing or wrong token, in both revisions', async () => {
     const { url, upstream } = await stage();
     for (const headers of [{}, bearer('wrong'), { authorization: 'Basic YTpi' }]) {
       for (const response of [
@@ -57,12 +57,12 @@ describe('a server that asks for tokens', () => {
     expect(upstream.effects).toEqual([]);
   });
 
-  test('takes no token from the query', async () => {
+  test('ignores a token in the query', async () => {
     const { url, one } = await stage();
     expect((await postModern(`${url}?access_token=${one}`, 'tools/call', call)).status).toBe(401);
   });
 
-  test('takes no request with two Authorization headers, of which Node would show the first', async () => {
+  test('refuses a request with two Authorization headers, although Node shows only the first', async () => {
     const { port, one, upstream } = await stage();
     const body = JSON.stringify(initialize());
     const send = async (...more: string[]): Promise<string> => {
@@ -100,7 +100,7 @@ describe('a server that asks for tokens', () => {
       return { ...http, withScopes };
     }
 
-    test('a tool that needs another scope is refused with 403, which names it; other tools are as ever', async () => {
+    test('refuses a tool that needs another scope with a 403 that names it, and serves other tools', async () => {
       const { url, upstream, withScopes } = await oauthStage();
       const fields = await withScopes('mcp change');
       const modern = await postModern(url, 'tools/call', call, fields);
@@ -121,7 +121,7 @@ describe('a server that asks for tokens', () => {
       }
     });
 
-    test('the session goes on with the next token of its caller, whose scopes count for each request', async () => {
+    test("continues a session with its caller's next token, whose scopes count for that request", async () => {
       const { url, upstream, withScopes } = await oauthStage();
       const session = await openSession(url, await withScopes('mcp change'));
       const more = { ...session, ...(await withScopes('mcp change create')) };
@@ -138,7 +138,7 @@ describe('a server that asks for tokens', () => {
     });
   });
 
-  test('keeps tenants apart: equal subject and arguments are two operations, a repeat is one', async () => {
+  test('separates operations of two tenants with equal subject and arguments, and recognises a repeat of one', async () => {
     const { url, one, two, upstream } = await stage();
     for (const token of [one, two, one, two]) {
       expect((await postModern(url, 'tools/call', call, bearer(token))).status).toBe(200);
@@ -146,14 +146,14 @@ describe('a server that asks for tokens', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('and equal idempotency keys of two tenants', async () => {
+  test('separates equal idempotency keys of two tenants', async () => {
     const { url, one, two, upstream } = await stage();
     const key = { 'idempotency-key': 'same' };
     for (const token of [one, two]) await postModern(url, 'tools/call', call, { ...bearer(token), ...key });
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('gives the session of one to no other', async () => {
+  test('lets no other subject use a session', async () => {
     const { url, one, two, upstream } = await stage();
     const session = await openSession(url, bearer(one));
     const stolen = await post(url, toolCall(1, { item: 'a' }), { ...session, ...bearer(two) });
@@ -162,7 +162,7 @@ describe('a server that asks for tokens', () => {
     expect(upstream.effects).toEqual([]);
   });
 
-  test('shows and lets call the tools of the token alone', async () => {
+  test('lists and serves only the tools of the token', async () => {
     const { url, reader, upstream } = await stage();
     const { result } = await messageOf(await postModern(url, 'tools/list', {}, bearer(reader)));
     expect(result.tools.map(({ name }: { name: string }) => name)).toEqual(['set_thing']);
@@ -171,7 +171,7 @@ describe('a server that asks for tokens', () => {
   });
 });
 
-test('calls in flight are bounded by subject, and given back with the answer', async () => {
+test('limits calls in flight per subject, and frees the slot with the response', async () => {
   const { tokens, given } = tokensOf([
     { tenant: 'one', subject: 'alice' },
     { tenant: 'one', subject: 'bob' },
@@ -194,7 +194,7 @@ test('calls in flight are bounded by subject, and given back with the answer', a
   await expect.poll(async () => (await call(alice, 'b')).status).toBe(200);
 });
 
-test('who leaves does not get the place of its call back while the operation goes on', async () => {
+test('keeps the slot of a call whose caller left until its operation has ended', async () => {
   const { tokens, given } = tokensOf([
     { tenant: 'one', subject: 'alice' },
     { tenant: 'one', subject: 'bob' },
@@ -226,7 +226,7 @@ test('who leaves does not get the place of its call back while the operation goe
   expect(upstream.effects).toHaveLength(3);
 });
 
-test('with OAuth, whoever has no token learns where to get one, and comes in with it', async () => {
+test('tells a client without a token where to get one, and admits it with that token', async () => {
   const clock = new ManualClock();
   const server = await issuer();
   const issuers = [{ issuer: server.origin, tenant: 'acme', jwt: { jwksUrl: `${server.origin}/jwks` } }];
@@ -259,7 +259,7 @@ describe('serve --http', () => {
     return server;
   };
 
-  test('on an address of other machines needs somebody to be named, and then asks for the token', async () => {
+  test('refuses an address of other machines without configured callers, and requires the token with them', async () => {
     await expect(start({}, '0.0.0.0:0')).rejects.toThrow('who may come in');
     const { tokens, given } = tokensOf([{ tenant: 'one', subject: 'alice' }]);
     const server = await start({ tokens }, '127.0.0.1:0');
@@ -272,7 +272,7 @@ describe('serve --http', () => {
     await expect(start({ tokens }, '0.0.0.0:0')).resolves.toBeDefined();
   });
 
-  test('answers to the name that its metadata gives clients, and to no other', async () => {
+  test('accepts the host name in its metadata and no other', async () => {
     const issuers = [
       { issuer: 'https://auth.example.com', tenant: 'acme', jwt: { jwksUrl: 'http://127.0.0.1:9/jwks' } },
     ];

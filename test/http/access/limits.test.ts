@@ -9,8 +9,8 @@ function entered(entry: ReturnType<ReturnType<typeof createLimits>['enter']>) {
   return entry.release;
 }
 
-describe('calls in flight', () => {
-  test('of one subject are bounded, and do not stand in the way of another', () => {
+describe('limits on calls in flight', () => {
+  test('bound one subject without blocking another', () => {
     const limits = createLimits({ perSubject: 2, perTenant: 10, total: 10 });
     entered(limits.enter(alice));
     const release = entered(limits.enter(alice));
@@ -20,7 +20,7 @@ describe('calls in flight', () => {
     entered(limits.enter(alice));
   });
 
-  test('released twice count once', () => {
+  test('count a double release once', () => {
     const limits = createLimits({ perSubject: 2, perTenant: 10, total: 10 });
     const release = entered(limits.enter(alice));
     entered(limits.enter(alice));
@@ -30,7 +30,7 @@ describe('calls in flight', () => {
     expect(limits.enter(alice).type).toBe('refused');
   });
 
-  test('of one tenant with many subjects leave room for other tenants', () => {
+  test('bound a tenant with many subjects and leave room for other tenants', () => {
     const limits = createLimits({ perSubject: 2, perTenant: 3, total: 4 });
     const entries = Array.from({ length: 100 }, (_, n) => limits.enter({ tenant: 'acme', subject: `subject-${n}` }));
     expect(entries.filter(({ type }) => type === 'entered')).toHaveLength(3);
@@ -38,14 +38,14 @@ describe('calls in flight', () => {
     expect(limits.enter({ tenant: 'third', subject: 'alice' })).toMatchObject({ type: 'refused', status: 503 });
   });
 
-  test('of two tenants are told apart, however their names are put together', () => {
+  test('separate two tenants whose names join to the same text', () => {
     const limits = createLimits({ perSubject: 1, perTenant: 10, total: 10 });
     entered(limits.enter({ tenant: 'a', subject: '","b' }));
     entered(limits.enter({ tenant: 'a","', subject: 'b' }));
     entered(limits.enter({ tenant: 'a', subject: 'b' }));
   });
 
-  test('come back to none: after 100,000 of other subjects all are let in again', () => {
+  test('keep no memory of released calls, after 100,000 subjects', () => {
     const limits = createLimits({ perSubject: 1, perTenant: 1, total: 1 });
     for (let n = 0; n < 100_000; n += 1) entered(limits.enter({ tenant: `t${n}`, subject: `s${n}` }))();
     entered(limits.enter(alice));

@@ -27,8 +27,8 @@ function refusal(admitted: Admission) {
 
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-describe('a JWT', () => {
-  test('of the issuer comes in with its tenant and subject', async () => {
+describe('checking a JWT', () => {
+  test('admits a token of the issuer with its tenant and subject', async () => {
     const { server, clock, bearer } = await jwtStage();
     expect(await bearer(await server.sign(clock))).toEqual({
       type: 'admitted',
@@ -43,14 +43,14 @@ describe('a JWT', () => {
     ['of an issuer that is not configured', { iss: 'https://evil.example.com' }],
     ['of no issuer', { iss: undefined }],
     ['of a list of issuers', { iss: ['https://evil.example.com'] as unknown as string }],
-    ['without an end', { exp: undefined }],
+    ['without an expiry', { exp: undefined }],
     ['without a subject', { sub: undefined }],
-    ['with a subject that is no text', { sub: 7 as unknown as string }],
+    ['with a subject that is not a text', { sub: 7 as unknown as string }],
     ['with an empty subject', { sub: '' }],
     ['with a subject with a line break', { sub: 'alice\nadmin' }],
     ['with a subject of 256 characters', { sub: 'a'.repeat(256) }],
-    ['bound to a key that nobody proves', { cnf: { jkt: 'x' } }],
-  ] satisfies [string, Record<string, unknown>][])('%s is refused', async (_, claims) => {
+    ['bound to a key', { cnf: { jkt: 'x' } }],
+  ] satisfies [string, Record<string, unknown>][])('refuses a token %s', async (_, claims) => {
     const { server, clock, bearer } = await jwtStage();
     const { status, challenge } = refusal(await bearer(await server.sign(clock, claims)));
     expect(status).toBe(401);
@@ -58,7 +58,7 @@ describe('a JWT', () => {
     expect(challenge).toContain(`resource_metadata="${metadata}"`);
   });
 
-  test('is refused with a reason that the operator learns, and the caller not', async () => {
+  test('gives the detailed reason of a refusal to the operator and not to the caller', async () => {
     const { server, clock, bearer } = await jwtStage();
     const answer = await bearer(await server.sign(clock, { aud: 'https://other.example.com/mcp' }));
     expect(answer).toMatchObject({
@@ -67,7 +67,7 @@ describe('a JWT', () => {
     });
   });
 
-  test('ends when it says, by a time that the server takes from its own clock', async () => {
+  test("refuses an expired token, by the server's own clock", async () => {
     const { server, clock, bearer } = await jwtStage({ clockTolerance: '30s' });
     const token = await server.sign(clock);
     await clock.advance(329_000);
@@ -77,7 +77,7 @@ describe('a JWT', () => {
     expect({ status, message }).toEqual({ status: 401, message: 'The token has expired.' });
   });
 
-  test('is not good before it says', async () => {
+  test('refuses a token before its nbf', async () => {
     const { server, clock, bearer } = await jwtStage();
     const token = await server.sign(clock, { nbf: Math.floor(clock.wallMs() / 1_000) + 60 });
     expect(refusal(await bearer(token)).status).toBe(401);
@@ -85,20 +85,20 @@ describe('a JWT', () => {
     expect((await bearer(token)).type).toBe('admitted');
   });
 
-  test('signed with another key under the same key id is refused', async () => {
+  test('refuses a token signed with another key under the same key id', async () => {
     const { server, clock, bearer } = await jwtStage();
     const forger = await issuer();
     expect(refusal(await bearer(await forger.sign(clock, { iss: server.origin }))).status).toBe(401);
   });
 
-  test('whose claims were changed after signing is refused', async () => {
+  test('refuses a token whose claims were changed after signing', async () => {
     const { server, clock, bearer } = await jwtStage();
     const [header = '', payload = '', signature = ''] = (await server.sign(clock)).split('.');
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
     expect(refusal(await bearer(`${header}.${encoded({ ...claims, sub: 'bob' })}.${signature}`)).status).toBe(401);
   });
 
-  test.each(['none', 'None', 'NONE', ''])('with the algorithm "%s" is refused', async (alg) => {
+  test.each(['none', 'None', 'NONE', ''])('refuses the algorithm "%s"', async (alg) => {
     const { server, clock, bearer } = await jwtStage();
     const [, payload = '', signature = ''] = (await server.sign(clock)).split('.');
     for (const last of ['', signature]) {
@@ -107,7 +107,7 @@ describe('a JWT', () => {
     }
   });
 
-  test('signed HS256 with the public key as its secret is refused, in every form of that key', async () => {
+  test('refuses HS256 with the public key as its secret, in every form of that key', async () => {
     const { server, clock, bearer } = await jwtStage();
     const [, payload = ''] = (await server.sign(clock)).split('.');
     const secrets = [
@@ -123,7 +123,7 @@ describe('a JWT', () => {
     }
   });
 
-  test('signed HS256 with a secret that the key set holds by mistake is refused', async () => {
+  test('refuses HS256 with a secret that the key set holds by mistake', async () => {
     const { server, clock, bearer } = await jwtStage();
     const secret = Buffer.alloc(32, 7);
     server.keys.push({ kty: 'oct', k: secret.toString('base64url'), kid: 'shared', alg: 'HS256' });
@@ -133,7 +133,7 @@ describe('a JWT', () => {
     expect(refusal(await bearer(`${body}.${mac}`)).status).toBe(401);
   });
 
-  test('with an algorithm that is not in the list is refused, though the key set has its key', async () => {
+  test('refuses an algorithm that is not in the list, although the key set has its key', async () => {
     const { server, clock, bearer } = await jwtStage({}, { algorithms: ['ES256'] });
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     server.keys.push({ ...(await exportJWK(publicKey)), kid: 'rsa', use: 'sig' });
@@ -144,7 +144,7 @@ describe('a JWT', () => {
     expect(refusal(await bearer(token)).status).toBe(401);
   });
 
-  test('cannot bring its own key (jwk, jku)', async () => {
+  test('ignores a key that the token brings (jwk, jku)', async () => {
     const { server, clock, bearer } = await jwtStage();
     const own = await generateKeyPair('ES256', { extractable: true });
     const jwk = await exportJWK(own.publicKey);
@@ -158,14 +158,14 @@ describe('a JWT', () => {
     expect(evil.seen.jwks).toBe(0);
   });
 
-  test('with a critical header that is not understood is refused', async () => {
+  test('refuses a critical header that is not understood', async () => {
     const { server, clock, bearer } = await jwtStage();
     const [, payload = '', signature = ''] = (await server.sign(clock)).split('.');
     const header = encoded({ alg: 'ES256', kid: 'key-1', crit: ['evil'], evil: 1 });
     expect(refusal(await bearer(`${header}.${payload}.${signature}`)).status).toBe(401);
   });
 
-  test('that is refused tells the operator nothing in words of its own: whoever has no token could fill the log', async () => {
+  test('logs no words of a refused token, so that callers without a token cannot fill the log', async () => {
     const { server, clock, bearer } = await jwtStage();
     const [, payload = '', signature = ''] = (await server.sign(clock)).split('.');
     for (const forged of [{ crit: ['forged words'], 'forged words': 1 }, { alg: 'forged words' }, { b64: false }]) {
@@ -175,13 +175,13 @@ describe('a JWT', () => {
     }
   });
 
-  test('of another type is refused where a type is asked for', async () => {
+  test('refuses another type when a type is configured', async () => {
     const { server, clock, bearer } = await jwtStage({}, { tokenType: 'at+jwt' });
     expect(refusal(await bearer(await server.sign(clock, {}, { typ: 'JWT' }))).status).toBe(401);
     expect((await bearer(await server.sign(clock, {}, { typ: 'at+jwt' }))).type).toBe('admitted');
   });
 
-  test('of 100 kB is refused unread', async () => {
+  test('refuses a token of 100 kB unread', async () => {
     const { server, clock, bearer } = await jwtStage();
     const token = await server.sign(clock, { padding: 'x'.repeat(75_000) });
     expect(token.length).toBeGreaterThan(100_000);
@@ -189,7 +189,7 @@ describe('a JWT', () => {
     expect(server.seen.jwks).toBe(0);
   });
 
-  test('of any text at all ends in a refusal, never in a fault', async () => {
+  test('refuses any text without a fault', async () => {
     const { bearer, logged } = await jwtStage();
     for (const token of ['.', '..', 'a.b.c', 'e30.e30.', `${encoded([])}.${encoded([])}.x`, '=', '%00', 'é.é.é']) {
       expect([400, 401]).toContain(refusal(await bearer(token)).status);
@@ -198,8 +198,8 @@ describe('a JWT', () => {
   });
 });
 
-describe('the keys of an issuer', () => {
-  test('are loaded once for many tokens', async () => {
+describe('the key set of an issuer', () => {
+  test('is loaded once for many tokens', async () => {
     const { server, clock, bearer } = await jwtStage();
     const token = await server.sign(clock);
     await Promise.all(Array.from({ length: 50 }, () => bearer(token)));
@@ -207,7 +207,7 @@ describe('the keys of an issuer', () => {
     expect(server.seen.jwks).toBe(1);
   });
 
-  test('a storm of forged key ids loads them once within the bound', async () => {
+  test('is loaded once per reloadMin during a storm of forged key ids', async () => {
     const { server, clock, bearer } = await jwtStage({}, { reloadMin: '10s' });
     const forged = await Promise.all(
       Array.from({ length: 200 }, (_, n) => server.sign(clock, {}, { kid: `forged-${n}` })),
@@ -219,7 +219,7 @@ describe('the keys of an issuer', () => {
     expect(server.seen.jwks).toBe(2);
   });
 
-  test('a new key is taken once the bound has passed, and an old one ends with its age', async () => {
+  test('accepts a new key after reloadMin, and drops an old one with its age', async () => {
     const { server, clock, bearer } = await jwtStage({ clockTolerance: '5m' }, { keysMaxAge: '1m' });
     expect((await bearer(await server.sign(clock))).type).toBe('admitted');
     const other = await issuer();
@@ -231,7 +231,7 @@ describe('the keys of an issuer', () => {
   });
 
   test.each(['down', 'garbage', 'redirects', 'huge'] as const)(
-    'that cannot be had (%s) let nobody in: 503, at most one request a second',
+    'admits nobody when it cannot be loaded (%s): 503, at most one request a second',
     async (how) => {
       const { server, clock, bearer, logged } = await jwtStage();
       server.behaviour.jwks = how;
@@ -247,7 +247,7 @@ describe('the keys of an issuer', () => {
     },
   );
 
-  test('that do not come in time let nobody in', async () => {
+  test('admits nobody when it does not come in time', async () => {
     const { server, clock, bearer } = await jwtStage({ timeout: '1s' });
     server.behaviour.jwks = 'hangs';
     const asking = bearer(await server.sign(clock));
@@ -256,7 +256,7 @@ describe('the keys of an issuer', () => {
     expect(refusal(await asking).status).toBe(503);
   });
 
-  test('that are too old are not used while their server is down: a revoked key ends', async () => {
+  test('is not used when too old while its server is down, so that a revoked key ends', async () => {
     const { server, clock, bearer } = await jwtStage({}, { keysMaxAge: '1m' });
     const token = await server.sign(clock);
     expect((await bearer(token)).type).toBe('admitted');
@@ -265,7 +265,7 @@ describe('the keys of an issuer', () => {
     expect(refusal(await bearer(token)).status).toBe(503);
   });
 
-  test('a server that is gone lets nobody in', async () => {
+  test('admits nobody when its server has gone', async () => {
     const { server, clock, bearer } = await jwtStage();
     const token = await server.sign(clock);
     server.server.closeAllConnections();
@@ -275,7 +275,7 @@ describe('the keys of an issuer', () => {
 });
 
 describe('tenants', () => {
-  test('equal subjects of two issuers have different tenants, whatever their claims say', async () => {
+  test('separate equal subjects of two issuers, whatever their claims say', async () => {
     const clock = new ManualClock();
     const [one, two] = [await issuer(), await issuer()];
     const issuers = [jwtIssuer(one, { tenant: 'one' }), jwtIssuer(two, { tenant: 'two', tenantClaim: 'org' })];
@@ -295,7 +295,7 @@ describe('tenants', () => {
     expect(refusal(await bearer(await two.sign(clock))).status).toBe(401);
   });
 
-  test('the key of one issuer signs nothing for another', async () => {
+  test("refuse a token that another issuer's key signed", async () => {
     const clock = new ManualClock();
     const [one, two] = [await issuer(), await issuer()];
     const issuers = [jwtIssuer(one, { tenant: 'one' }), jwtIssuer(two, { tenant: 'two' })];
@@ -303,7 +303,7 @@ describe('tenants', () => {
     expect(refusal(await bearer(await two.sign(clock, { iss: one.origin }))).status).toBe(401);
   });
 
-  test('a claim is one that the token has, not one that every object has', async () => {
+  test("come from the token's own claims, not from members of every object", async () => {
     const { server, clock, bearer } = await jwtStage({ subjectClaim: 'constructor' });
     expect(refusal(await bearer(await server.sign(clock))).status).toBe(401);
   });
@@ -318,7 +318,7 @@ describe('scopes', () => {
     return { clock, server, ...admission({ oauth: { resource, issuers: [jwtIssuer(server)], ...scopes } }, clock) };
   }
 
-  test('give tools', async () => {
+  test('allow tools', async () => {
     const { server, clock, bearer } = await scopeStage();
     const granted = async (claims: Record<string, unknown>) => bearer(await server.sign(clock, claims));
     expect(await granted({ scope: 'mcp read' })).toMatchObject({ principal: { tools: ['get_*'] } });
@@ -331,10 +331,10 @@ describe('scopes', () => {
   test.each([
     ['none', {}, 'mcp read write'],
     ['one that gives no tool', { scope: 'mcp' }, 'mcp read write'],
-    ['without the one that all need', { scope: 'read' }, 'mcp'],
-    ['that only look alike', { scope: 'mcp-read MCP readwrite' }, 'mcp read write'],
-    ['that every object has', { scope: 'constructor __proto__' }, 'mcp read write'],
-  ])('%s: 403 that says which are needed', async (_, claims, needed) => {
+    ['one, without the required one', { scope: 'read' }, 'mcp'],
+    ['similar ones', { scope: 'mcp-read MCP readwrite' }, 'mcp read write'],
+    ['members of every object', { scope: 'constructor __proto__' }, 'mcp read write'],
+  ])('get a 403 that names the needed ones: %s', async (_, claims, needed) => {
     const { server, clock, bearer } = await scopeStage();
     const { status, challenge } = refusal(await bearer(await server.sign(clock, claims)));
     expect(status).toBe(403);
@@ -343,7 +343,7 @@ describe('scopes', () => {
     expect(challenge).toContain(`resource_metadata="${metadata}"`);
   });
 
-  test('whoever has no token is told where to get one, with which scopes', async () => {
+  test('are named in the challenge to a caller without a token', async () => {
     const { admit } = await scopeStage();
     const { status, challenge } = refusal(await admit({}));
     expect(status).toBe(401);
@@ -371,7 +371,7 @@ describe('introspection', () => {
     return { clock, server, good, nowS, ...parts };
   }
 
-  test('lets a token in that is active, with the credentials of the server, form-encoded in a header', async () => {
+  test("admits an active token, asking with the server's credentials form-encoded in a header", async () => {
     const { bearer, server } = await stage();
     expect(await bearer('opaque')).toEqual({ type: 'admitted', principal: { tenant: 'acme', subject: 'alice' } });
     const [asked] = server.seen.introspections;
@@ -387,7 +387,7 @@ describe('introspection', () => {
     expect(Buffer.from(credentials, 'base64').toString()).toMatch(/^mcp-once_1\.0:/);
   });
 
-  test('or in the body', async () => {
+  test('sends the credentials in the body with "post"', async () => {
     const { bearer, server } = await stage({ authentication: 'post' });
     await bearer('opaque');
     const [asked] = server.seen.introspections;
@@ -400,9 +400,9 @@ describe('introspection', () => {
     ['for another audience', { aud: 'https://other.example.com' }],
     ['for no audience', { aud: undefined }],
     ['of another issuer', { iss: 'https://evil.example.com' }],
-    ['over', { exp: 1 }],
-    ['with an end that is no number', { exp: '9999999999' }],
-    ['not yet good', { nbf: 9_999_999_999 }],
+    ['expired', { exp: 1 }],
+    ['with an expiry that is not a number', { exp: '9999999999' }],
+    ['not valid yet', { nbf: 9_999_999_999 }],
     ['without a subject', { sub: undefined }],
   ])('refuses a token that is %s', async (_, claims) => {
     const { bearer, server, good } = await stage();
@@ -410,7 +410,7 @@ describe('introspection', () => {
     expect(refusal(await bearer('opaque')).status).toBe(401);
   });
 
-  test('is asked once for many requests, and again when the answer is old', async () => {
+  test('asks once for many requests, and again when the verdict is old', async () => {
     const { bearer, server, clock } = await stage({ cache: '30s' });
     await Promise.all(Array.from({ length: 50 }, () => bearer('opaque')));
     await bearer('opaque');
@@ -420,7 +420,7 @@ describe('introspection', () => {
     expect(refusal(await bearer('opaque')).status).toBe(401);
   });
 
-  test('what is kept never outlives the token', async () => {
+  test("caches no verdict beyond the token's expiry", async () => {
     const { bearer, server, good, clock, nowS } = await stage({ cache: '5m' });
     server.behaviour.tokens.set('opaque', { ...good, exp: nowS + 10 });
     expect((await bearer('opaque')).type).toBe('admitted');
@@ -430,7 +430,7 @@ describe('introspection', () => {
     expect(refusal(await bearer('opaque')).status).toBe(401);
   });
 
-  test('a token that was refused is asked about again soon', async () => {
+  test('asks again soon about a refused token', async () => {
     const { bearer, server, good, clock } = await stage({ cache: '5m' });
     expect(refusal(await bearer('late')).status).toBe(401);
     server.behaviour.tokens.set('late', good);
@@ -438,7 +438,7 @@ describe('introspection', () => {
     expect((await bearer('late')).type).toBe('admitted');
   });
 
-  test.each(['down', 'garbage', 'unauthorized'] as const)('that fails (%s) lets nobody in: 503', async (how) => {
+  test.each(['down', 'garbage', 'unauthorized'] as const)('admits nobody when it fails (%s): 503', async (how) => {
     const { bearer, server, logged } = await stage();
     server.behaviour.introspection = how;
     for (let n = 0; n < 5; n += 1) expect(refusal(await bearer('opaque')).status).toBe(503);
@@ -446,7 +446,7 @@ describe('introspection', () => {
     expect(logged.join()).not.toMatch(/opaque|hunter2/);
   });
 
-  test('that does not answer in time lets nobody in, and holds a bounded number of requests open', async () => {
+  test('admits nobody when the issuer does not respond in time, and opens a bounded number of requests', async () => {
     const { bearer, server, clock } = await stage();
     server.behaviour.introspection = 'hangs';
     const asking = Array.from({ length: 100 }, (_, n) => bearer(`token-${n}`));
@@ -456,7 +456,7 @@ describe('introspection', () => {
     expect(server.seen.introspections).toHaveLength(64);
   });
 
-  test('is never shown a token of another issuer, nor one of our own making', async () => {
+  test('never gets a token of another issuer or one that this program made', async () => {
     const { bearer, server, clock } = await stage();
     const other = await issuer();
     expect(refusal(await bearer(await other.sign(clock))).status).toBe(401);

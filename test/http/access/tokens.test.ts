@@ -15,8 +15,8 @@ function stage() {
   return { alice: alice.token, bob: bob.token, aliceHash: alice.hash, ...admission({ tokens }, new ManualClock()) };
 }
 
-describe('a token of the configuration', () => {
-  test('comes in as who it is of, first or last in the list', async () => {
+describe('a configured token', () => {
+  test('admits its subject, first or last in the list', async () => {
     const { bearer, alice, bob } = stage();
     expect(await bearer(alice)).toEqual({ type: 'admitted', principal: { tenant: 'acme', subject: 'alice' } });
     expect(await bearer(bob)).toEqual({
@@ -25,21 +25,21 @@ describe('a token of the configuration', () => {
     });
   });
 
-  test('is compared with every entry, also after it was found: time tells nothing of which ones there are', () => {
+  test('is compared with every entry, also after a match, so that timing reveals nothing', () => {
     const { token, hash } = createToken();
     const entries = ['first', 'last'].map((subject) => ({ hash, tenant: 'acme', subject }));
     // A lookup that ended with the first one that fits would say so.
     expect(createTokenLookup(entries)(token)?.subject).toBe('last');
   });
 
-  test('is 256 random bits, and its hash is what is configured', () => {
+  test('has 256 random bits, and the configuration holds its hash', () => {
     const { token, hash } = createToken();
     expect(token).toMatch(/^mcponce_[\w-]{43}$/);
     expect(hash).toBe(hashOf(token));
     expect(createToken().token).not.toBe(token);
   });
 
-  test('is refused when it is another, cut, longer, or the hash itself', async () => {
+  test('is refused when it is another token, cut, longer, or the hash itself', async () => {
     const { bearer, alice, aliceHash, logged } = stage();
     const wrong = [createToken().token, alice.slice(0, -1), `${alice}a`, alice.toUpperCase(), aliceHash.slice(7)];
     for (const token of wrong) {
@@ -49,7 +49,7 @@ describe('a token of the configuration', () => {
     }
   });
 
-  test('of nobody: without tokens and OAuth nobody comes in', async () => {
+  test('is refused when neither tokens nor OAuth are configured', async () => {
     const { bearer, admit } = admission({}, new ManualClock());
     expect(await bearer(createToken().token)).toMatchObject({ type: 'refused', status: 401 });
     expect(await admit({})).toMatchObject({ type: 'refused', status: 401 });
@@ -57,7 +57,7 @@ describe('a token of the configuration', () => {
 });
 
 describe('the Authorization header', () => {
-  test('is the only place of a token', async () => {
+  test('is the only source of a token', async () => {
     const { admit, alice } = stage();
     const elsewhere = [
       {},
@@ -73,13 +73,13 @@ describe('the Authorization header', () => {
     }
   });
 
-  test.each([['Bearer'], ['bearer'], ['BEARER']])('takes the scheme %s', async (scheme) => {
+  test.each([['Bearer'], ['bearer'], ['BEARER']])('accepts the scheme %s', async (scheme) => {
     const { admit, alice } = stage();
     expect((await admit({ Authorization: `${scheme} ${alice}` })).type).toBe('admitted');
     expect((await admit({ authorization: [`${scheme} ${alice}`] })).type).toBe('admitted');
   });
 
-  test('that is there twice is refused, wherever the good one stands', async () => {
+  test('is refused when present twice, wherever the valid token is', async () => {
     const { admit, alice } = stage();
     const good = `Bearer ${alice}`;
     const twice = [

@@ -18,7 +18,7 @@ const outcomeOf = async (response: Response) => (await messageOf(response)).resu
 const params = (item: string) => ({ name: 'create_thing', arguments: { item } });
 
 describe('MCP 2026-07-28', () => {
-  test('server/discover and tools/list say who answers, and how long it holds', async () => {
+  test('names the server and the cache time in server/discover and tools/list', async () => {
     const { url } = await httpServer();
     const { result: discovered } = await messageOf(await postModern(url, 'server/discover'));
     expect(discovered).toMatchObject({ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } });
@@ -28,7 +28,7 @@ describe('MCP 2026-07-28', () => {
     expect(result.tools.map(({ name }: { name: string }) => name)).toEqual(['create_thing', 'set_thing']);
   });
 
-  test('a replay is the first result and its mark', async () => {
+  test('marks a replay and returns the first result', async () => {
     const { url, upstream } = await httpServer();
     const first = (await messageOf(await postModern(url, 'tools/call', params('a')))).result;
     const again = (await messageOf(await postModern(url, 'tools/call', params('a')))).result;
@@ -39,7 +39,7 @@ describe('MCP 2026-07-28', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('who leaves after dispatch finds the outcome by sending the call again', async () => {
+  test('returns the outcome to a caller that left after dispatch and calls again', async () => {
     const { url, upstream } = await httpServer();
     upstream.next('hang_after');
     const caller = new AbortController();
@@ -53,7 +53,7 @@ describe('MCP 2026-07-28', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('a caller that waits and asked for it is told of its progress on a stream', async () => {
+  test('sends progress on a stream to a waiting caller that requested it', async () => {
     const { url, upstream } = await httpServer();
     upstream.next('hang_after');
     const first = postModern(url, 'tools/call', params('a'));
@@ -66,7 +66,7 @@ describe('MCP 2026-07-28', () => {
     await first;
   });
 
-  test('a call whose headers say other than its arguments is refused, and a right one is executed', async () => {
+  test('refuses a call whose headers differ from its arguments, and executes a correct one', async () => {
     const input = z.strictObject({ item: z.string().meta({ 'x-mcp-header': 'Item' }) });
     const run = (given: { item: string }, { step, client, marker }: RunContext<Upstream>) =>
       step('thing', (key) => client.send(key, given, marker)).then(({ id }) => ({ id }));
@@ -88,9 +88,9 @@ describe('MCP 2026-07-28', () => {
   });
 
   test.each([
-    ['as may be', { limits: { subscriptionsMax: 2 } }, 0],
-    ['as one subject may have', { limits: { subscriptionsMax: 4 }, subscriptionsPerSubjectMax: 2 }, 1],
-  ])('of subscriptions as many are open %s, and one that has ended makes room', async (_, options, others) => {
+    ['in total', { limits: { subscriptionsMax: 2 } }, 0],
+    ['per subject', { limits: { subscriptionsMax: 4 }, subscriptionsPerSubjectMax: 2 }, 1],
+  ])('limits open subscriptions %s, and lets a new one in after one has ended', async (_, options, others) => {
     const admit: Admit = async ({ authorization = ['me'] }) => ({
       type: 'admitted',
       principal: { tenant: 'acme', subject: String(authorization) },
@@ -114,17 +114,17 @@ describe('MCP 2026-07-28', () => {
     expect(isOpen(await listen())).toBe(false);
   });
 
-  test('a method that is not there is an error of this era', async () => {
+  test('returns an error of this revision for an unknown method', async () => {
     const { url } = await httpServer();
     const response = await postModern(url, 'resources/list');
     expect([response.status, (await messageOf(response)).error.code]).toEqual([404, -32_601]);
   });
 });
 
-describe('the key of the host program', () => {
+describe("the host program's key", () => {
   const headers: Fields = { 'idempotency-key': 'order-1' };
 
-  test.each(['2025', '2026'])('may be the header Idempotency-Key (%s)', async (era) => {
+  test.each(['2025', '2026'])('is read from the header Idempotency-Key (%s)', async (era) => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     const send = (item: string, fields: Fields) =>
@@ -141,7 +141,7 @@ describe('the key of the host program', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test.each(['2025', '2026'])('in the message comes first (%s)', async (era) => {
+  test.each(['2025', '2026'])('is read from the message before the header (%s)', async (era) => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     const _meta = { 'mcp-once/idempotency-key': 'of-the-message' };
@@ -155,7 +155,7 @@ describe('the key of the host program', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('of SEP-3182 in params is kept in the newer era, too', async () => {
+  test('is read from params (SEP-3182) in the 2026 revision too', async () => {
     const { url, upstream } = await httpServer();
     await outcomeOf(await postModern(url, 'tools/call', { ...params('a'), idempotencyKey: 'one' }));
     await outcomeOf(await postModern(url, 'tools/call', { ...params('a'), idempotencyKey: 'two' }));
@@ -163,7 +163,7 @@ describe('the key of the host program', () => {
   });
 });
 
-describe('who a request comes from', () => {
+describe('the principal of a request', () => {
   const admit = async ({ authorization }: Readonly<Record<string, string | readonly string[] | undefined>>) => {
     if (authorization === undefined) {
       return {
@@ -181,7 +181,7 @@ describe('who a request comes from', () => {
     } as const;
   };
 
-  test('who is not admitted gets what admission says, in both eras', async () => {
+  test('gets the response of admission when it is refused, in both revisions', async () => {
     const { url, upstream } = await httpServer({ admit });
     const answers = [await post(url, toolCall(1, { item: 'a' })), await postModern(url, 'tools/call', params('a'))];
     for (const answer of answers) {
@@ -190,7 +190,7 @@ describe('who a request comes from', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('the same call of two subjects is two operations, whatever the era', async () => {
+  test('separates the operations of two subjects in both revisions', async () => {
     const { url, upstream } = await httpServer({ admit });
     const ada = await openSession(url, { authorization: 'ada' });
     expect(await outcomeOf(await post(url, toolCall(1, { item: 'a' }), ada))).toMatchObject({ replayed: false });
@@ -201,7 +201,7 @@ describe('who a request comes from', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('instructions speak of no tool that it may not call', async () => {
+  test('gets instructions without tools that it may not call', async () => {
     const { url } = await httpServer({
       admit,
       tools: (upstream) => [createThing(upstream, 'refuse', { name: 'log_thing', match: 'off' })],
@@ -219,7 +219,7 @@ describe('who a request comes from', () => {
     }
   });
 
-  test('a tool that it may not call is not there for it', async () => {
+  test('sees no tool that it may not call', async () => {
     const { url, upstream } = await httpServer({ admit });
     const reader = { authorization: 'reader' };
     const session = await openSession(url, reader);
@@ -238,7 +238,7 @@ describe('who a request comes from', () => {
 });
 
 describe('streams of MCP 2025-11-25', () => {
-  test('one that broke goes on from the last event', async () => {
+  test('continue from the last event after they broke', async () => {
     const { url, upstream } = await httpServer();
     const session = await openSession(url);
     upstream.next('hang_after');
@@ -260,7 +260,7 @@ describe('streams of MCP 2025-11-25', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('from an event that is not kept, or of another session, none goes on', async () => {
+  test('do not continue from an event that is not stored or belongs to another session', async () => {
     const { url } = await httpServer({ limits: { eventsMax: 1 } });
     const [session, other] = [await openSession(url), await openSession(url)];
     const text = await (await post(url, toolCall(5, { item: 'a' }), session)).text();
@@ -273,13 +273,13 @@ describe('streams of MCP 2025-11-25', () => {
 });
 
 describe('probes', () => {
-  test('alive and ready', async () => {
+  test('report alive and ready', async () => {
     const { url } = await httpServer();
     const statuses = ['/healthz', '/readyz'].map(async (path) => (await fetch(new URL(path, url))).status);
     expect(await Promise.all(statuses)).toEqual([200, 200]);
   });
 
-  test('alive, but not ready while the ledger is not reachable', async () => {
+  test('report alive but not ready while the ledger is unreachable', async () => {
     const { url } = await httpServer({ store: 'sqlite:/nowhere/at/all/ledger.sqlite' });
     const statuses = ['/healthz', '/readyz'].map(async (path) => (await fetch(new URL(path, url))).status);
     expect(await Promise.all(statuses)).toEqual([200, 503]);
@@ -290,7 +290,7 @@ describe('probes', () => {
     expect(result.content[0].text).not.toContain('nowhere');
   });
 
-  test('not ready, and nothing is taken, once it drains', async () => {
+  test('report not ready while draining, when every request is refused', async () => {
     const { url, server } = await httpServer();
     const session = await openSession(url);
     server.beginDrain();
