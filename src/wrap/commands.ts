@@ -6,20 +6,22 @@ import { clientNames } from './clients/files.ts';
 /** Adds the command `wrap`. */
 export const addWrapCommands: AddCommands = (commandLine, program, end) => {
   withLogLevel(withConfig(commandLine.command('wrap')))
-    .description("put the ledger in front of another MCP server: its tools' calls take effect once")
+    .description("guard another MCP server, so that its tools' calls take effect once")
     .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
-    .option('--id <id>', 'names the server in keys, instead of its command and folder, or its URL')
-    .option('--account <name>', 'tells two accounts at that server apart, in keys too')
+    .option('--id <id>', "the server's name in idempotency keys, instead of its command and folder, or its URL")
+    .option('--account <name>', 'distinguishes two accounts of the server in idempotency keys')
     .option('--bearer-env <variable>', 'the variable that holds the bearer token for a URL')
-    .option('--header <header>', '"Name: value" for a URL; may be given several times', collect, [])
-    .option('--initialize-timeout <seconds>', 'how long the server may take to come up', integer(1, 3_600), 30)
-    .option('--login', 'log in to a URL by the browser (OAuth), keep the login, and serve nothing')
-    .option('--no-browser', 'with --login: only name the page to open')
-    .option('--explain', 'print what is done with each tool and why, and serve nothing')
-    .option('--json', 'with --explain: JSON, for programs')
-    .addOption(new Option('--client <name>', 'whose file to rewrite (or --config FILE)').choices(clientNames))
-    .option('--write', "rewrite a client's file so that every server in it is guarded; a copy is kept")
-    .option('--undo', 'take that back')
-    .option('--force', 'with --undo: also where the file was changed since')
+    .option('--header <header>', 'a header for a URL, as "Name: value" (repeatable)', collect, [])
+    .option('--initialize-timeout <seconds>', 'the time limit for the start of the server', integer(1, 3_600), 30)
+    .option('--login', 'log in to a URL with the browser (OAuth), store the login, and exit')
+    .option('--no-browser', 'with --login: print the page instead of opening it')
+    .option('--explain', 'print for each tool whether it is guarded and why, and exit')
+    .option('--json', 'with --explain: print JSON')
+    .addOption(
+      new Option('--client <name>', 'the client whose file is rewritten (or --config FILE)').choices(clientNames),
+    )
+    .option('--write', "rewrite a client's file so that every server in it is guarded, and keep a copy")
+    .option('--undo', 'restore the file')
+    .option('--force', 'with --undo: remove only mcp-once from a file that has changed')
     .action(async (server, options) => end(await (await import('./command.ts')).runWrap(program, server, options)));
 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { lookupParts, recoveries, text } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
+import { defined } from '../core/json.ts';
 import { parsePath } from './policy/path.ts';
 import type { WrapRule, WrapRules } from './policy/types.ts';
 
@@ -93,7 +94,7 @@ const serverSchema = z
       .describe(
         'The URL of a server that speaks HTTP. Variables of the environment are filled in here and in command, args, env and headers.',
       ),
-    headers: z.record(z.string().min(1), argument).optional().describe('Sent with every request to it.'),
+    headers: z.record(z.string().min(1), argument).optional().describe('Headers of every request to the server.'),
     type: z
       .enum(['stdio', 'http', 'streamable-http', 'sse'])
       .optional()
@@ -142,12 +143,14 @@ export function wrapRulesOf(all: Partial<WrapConfig>, own: Partial<WrapConfig> =
   });
 }
 
-function ruleOf({ window, lookupLag, recovery: said, ...rest }: RuleSettings): WrapRule {
+function ruleOf({ window, lookupLag, recovery, ...rest }: RuleSettings): WrapRule {
   return {
     ...rest,
-    ...(window === undefined ? {} : { windowMs: window }),
-    ...(lookupLag === undefined ? {} : { lookupLagMs: lookupLag }),
-    ...(said === undefined ? {} : { recovery: typeof said === 'string' ? [said] : said }),
+    ...defined({
+      windowMs: window,
+      lookupLagMs: lookupLag,
+      recovery: typeof recovery === 'string' ? [recovery] : recovery,
+    }),
   };
 }
 

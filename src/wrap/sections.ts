@@ -9,7 +9,7 @@ export const mcpServersSection = defineSection<Readonly<Record<string, McpServer
   defaults: Object.freeze({}),
   loadSchema: async () => {
     const { mcpServersSchema, wrapKeysAt } = await import('./config.ts');
-    // Other programs keep members of their own in an entry: only ours are known.
+    // Other programs add their own members to an entry, so only the rules are checked for unknown names.
     const keysAt = ([, member, ...rest]: readonly PropertyKey[]) => (member === 'mcpOnce' ? wrapKeysAt(rest) : []);
     return { schema: mcpServersSchema, keysAt };
   },
@@ -20,7 +20,7 @@ export const mcpServersSection = defineSection<Readonly<Record<string, McpServer
 /** How the tools of all wrapped servers are guarded. */
 export const wrapSection = defineSection<WrapConfig>({
   key: 'wrap',
-  description: 'How the tools of all wrapped servers are guarded; what an entry says itself comes first.',
+  description: 'How the tools of all wrapped servers are guarded. The rules of an entry take precedence.',
   defaults: Object.freeze({ tools: Object.freeze({}) }),
   loadSchema: async () => {
     const { wrapKeysAt, wrapSchema } = await import('./config.ts');
@@ -41,8 +41,8 @@ function withAbsoluteFolders(
 }
 
 /**
- * The servers as they may be shown. Variables, headers, arguments and the query of a URL may hold secrets: of
- * variables and headers the names are shown, of arguments how many there are.
+ * Returns the servers without secrets. Variables, headers, arguments and the query of a URL may hold some: the result
+ * contains the names of variables and headers, and the number of arguments.
  */
 function shownServers(servers: Readonly<Record<string, McpServerConfig>>): Record<string, unknown> {
   return Object.fromEntries(
@@ -63,7 +63,7 @@ function shownServers(servers: Readonly<Record<string, McpServerConfig>>): Recor
 }
 
 function withoutSecrets(url: string): string {
-  // One with a variable is none yet.
+  // A URL with variables cannot be parsed before they are expanded.
   if (url.includes('${') || !URL.canParse(url)) return '(with variables)';
   const { origin, pathname, search } = new URL(url);
   return `${origin}${pathname}${search === '' ? '' : '?...'}`;

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { connect, outcomeOf, RawClient, stage, textOf, wrapArgs } from '../wrap/support/wrap.ts';
 
-// Servers from npm that keep a database and a file; what took effect is counted in those, not in what they answer.
+// Servers from npm with a database and a file. Effects are counted there, not in the responses.
 
 const require = createRequire(import.meta.url);
 const holding = fileURLToPath(new URL('../wrap/support/holding.mjs', import.meta.url));
@@ -16,7 +16,7 @@ interface Kept {
   readonly server: readonly string[];
   readonly env: Record<string, string>;
   readonly write: { readonly name: string; readonly arguments: Record<string, unknown> };
-  /** What the server's own data has of it. */
+  /** Reads the effects from the server's data. */
   readonly effects: () => unknown[];
 }
 
@@ -62,14 +62,14 @@ describe.each([
   ({ keep, effect }) => {
     const staged = () => {
       const { folder, store } = stage();
-      // What a dead proxy holds is waited for as long as its lease.
+      // The claim of a dead proxy is held until its lease expires.
       const config = join(folder, 'mcp-once.json');
       writeFileSync(config, JSON.stringify({ lease: '3s' }));
       const options = ['--config', config];
       const { server, env, write, effects } = keep(folder);
       const pidFile = join(folder, 'pid');
       const held = [holding, ...server];
-      /** Resolves once the effect is in the server's data, its answer held back. */
+      /** Resolves when the server's data contains the effect and the response is held back. */
       const halfway = async (args: readonly string[]) => {
         const client = new RawClient(args, { ...env, HOLD: 'yes', PID: pidFile });
         await client.initialize();
@@ -120,7 +120,7 @@ describe.each([
       expect(effects()).toEqual([effect]);
     });
 
-    // One after the other: one of the servers loses what another writes at the same time.
+    // Sequentially, because concurrent writes of two servers can overwrite each other.
     test('control: executes three times in three servers without the proxy', async () => {
       const { write, effects, direct } = staged();
       const clients = await Promise.all([direct(), direct(), direct()]);

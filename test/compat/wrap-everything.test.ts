@@ -52,8 +52,8 @@ async function surveyed(args: readonly string[] | Transport): Promise<Surveyed> 
 }
 
 /**
- * Collects the distinct progress notifications. The client itself drops one that arrives after its answer, and over HTTP
- * it gets those again that a resumed stream repeats.
+ * Collects the distinct progress notifications. The client drops one that arrives after the response. Over HTTP, a
+ * resumed stream repeats some.
  */
 function progressOf(client: Client): unknown[] {
   const progress: unknown[] = [];
@@ -72,12 +72,12 @@ function progressOf(client: Client): unknown[] {
   return progress;
 }
 
-/** The questions that the server asked. It may ask for the roots again at any time, so they count once. */
+/** The requests of the server. It may request the roots at any time, so they count once. */
 function questionsOf(asked: readonly string[]): readonly string[] {
   return asked.filter((question, index) => question !== 'roots' || asked.indexOf(question) === index);
 }
 
-/** What tells one run from another, and what a proxy may add. */
+/** Removes the differences between two runs, and what a proxy may add. */
 function plain(value: unknown): Message {
   const text = JSON.stringify(value, (key, each) => (key === 'repeat_token' ? undefined : each));
   const ids = /[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b/g;
@@ -93,7 +93,7 @@ function strip(value: Message): void {
   if (value._meta && Object.keys(value._meta).length === 0) delete value._meta;
 }
 
-/** Calls of everything that the server offers, in the order in which a client might. */
+/** Uses every feature of the server, in the order of a typical client. */
 async function survey({ client, asked, updated, progress }: Surveyed) {
   const call = (name: string, args: Record<string, unknown> = {}) =>
     client
@@ -105,7 +105,7 @@ async function survey({ client, asked, updated, progress }: Surveyed) {
     instructions: client.getInstructions(),
     ping: await client.ping(),
   };
-  // Some tools are registered once the client has been asked for its roots.
+  // The server registers some tools after it has received the client's roots.
   await expect.poll(() => asked).toContain('roots');
   await expect.poll(async () => (await client.listTools()).tools.length).toBeGreaterThan(16);
   found.tools = await client.listTools();
@@ -149,14 +149,14 @@ async function survey({ client, asked, updated, progress }: Surveyed) {
     undefined,
     { onprogress: () => undefined },
   );
-  // Over HTTP a notification and the answer travel on different streams: either may come first.
+  // Over HTTP, a notification and the response use different streams, so either may arrive first.
   await expect.poll(() => progress.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
   found.task = await aTask(client);
   expect(progress).toHaveLength(3);
   return plain({ ...found, asked: questionsOf(asked), progress });
 }
 
-/** A call that is answered by a task, whose result is asked for later. */
+/** Calls a tool as a task, and requests the result of the task later. */
 async function aTask(client: Client) {
   const params = { name: 'simulate-research-query', arguments: { topic: 'proxies' }, task: { ttl: 60_000 } };
   const { task } = await client.request({ method: 'tools/call', params }, CreateTaskResultSchema);

@@ -10,7 +10,7 @@ const hostile = fileURLToPath(new URL('./support/hostile.mjs', import.meta.url))
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 const firstText = (message: Message) => message.result?.content?.[0]?.text;
 
-/** A client of one hostile server, wrapped. */
+/** Wraps one hostile server, and returns its client. */
 async function wrapped(more: Record<string, string> = {}) {
   const { store, env, effects, releaseFile } = stage();
   const client = new RawClient(wrapArgs(store, [hostile]), { ...env, ...more });
@@ -18,7 +18,7 @@ async function wrapped(more: Record<string, string> = {}) {
   return { client, effects, release: () => writeFileSync(releaseFile, '') };
 }
 
-/** A client of several hostile servers; the environment of each by its name. */
+/** Wraps several hostile servers, and returns their client. @param servers environments by server name. */
 async function several(servers: Record<string, Record<string, string>>) {
   const { folder, store } = stage();
   const file = (name: string): string => join(folder, name);
@@ -169,7 +169,7 @@ test('does not repeat calls that the server had read before it died', async () =
   expect(firstText(await client.call('get_thing', { mode: 'stall' }))).toBe('stalled');
   const all = Array.from({ length: 60 }, (_, index) => ({ what: `w${index}`, mode: 'dying', last: 30, padding }));
   const calling = Promise.all(all.map((args) => client.call('effect', args)));
-  // All of them have been read and claimed once a message that comes after them has been refused.
+  // Messages are read in order: after the refusal of a later message, all earlier calls have been read and claimed.
   await client.ask('tools/call', { name: 'effect', arguments: 'none' });
   release();
   const told = await calling;
@@ -258,7 +258,7 @@ test('sends nothing again from three proxies whose identical calls wait while th
   expect(effects()).toEqual(['dies']);
 }, 60_000);
 
-/** A client of an HTTP server that executes a call and then answers as told, at any path. */
+/** Wraps an HTTP server that executes each call and then responds with the given function. */
 async function wrappedHttp(answer: (message: Message, response: ServerResponse, origin: string) => void) {
   const effects: string[] = [];
   const { origin } = await serving(async (request, response) => {

@@ -12,7 +12,7 @@ function tool(name: string, properties: Properties, required: readonly string[] 
   return { name, inputSchema: { type: 'object', properties, required } };
 }
 
-/** A server whose tools change, and whose process ends after the first effect where that is wanted. */
+/** Sets up a server whose tools change, and whose process can end after the first effect. */
 function changingStage(...first: readonly ReturnType<typeof tool>[]) {
   const { folder, store, env, effects } = stage();
   const listed = `${folder}/listed`;
@@ -30,7 +30,7 @@ function changingStage(...first: readonly ReturnType<typeof tool>[]) {
     await client.ask('x/changed');
     await client.until(({ method }) => method === 'notifications/tools/list_changed');
   };
-  /** It ends after the next effect, and is another one when it is started again. */
+  /** Ends the server after the next effect, and gives it other tools after its restart. */
   const diesInto = (...tools: readonly unknown[]): void => writeFileSync(`${env.EFFECTS}.dies`, JSON.stringify(tools));
   return { list, start, change, diesInto, effects };
 }
@@ -89,7 +89,7 @@ describe('tools that change between a call and its repeat', () => {
     else list(renamed);
     const again = isSame ? client : await start();
     expect(outcomeOf(await call(again))).toMatchObject({ replayed: true });
-    // Another name is another operation: nothing says that it is the same tool.
+    // A call under another name is another operation.
     expect(outcomeOf(await call(again, 'pay_now'))).toMatchObject({ replayed: false });
     expect(effects().map((line) => JSON.parse(line).name)).toEqual(['pay', 'pay_now']);
   });

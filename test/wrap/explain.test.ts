@@ -84,7 +84,7 @@ test.each([
   },
 );
 
-/** As the server itself lists them, in a process of its own. */
+/** Lists the tools of a real server that runs as a process. */
 function toolsOf(name: string): Promise<readonly McpTool[]> {
   return listTools({
     open: commandOpening(createRequire(import.meta.url).resolve(`${name}/dist/index.js`)),
@@ -99,7 +99,7 @@ function commandOpening(...args: string[]) {
     .open;
 }
 
-/** A server of a few lines, one message a line. */
+/** Makes a server from a few lines of code. */
 function scripted(answer: string) {
   const script = `require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
     const { id, method, params, result, error } = JSON.parse(line);

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { type Message, main, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
-/** One that has ended and that nobody has waited for is still in the process table. */
+/** Whether a process runs. A zombie, which has ended and was not reaped, does not count. */
 const alive = (pid: number): boolean => !/^State:\s*Z/m.test(statusOf(pid) ?? 'State: Z');
 
 function statusOf(pid: number): string | undefined {
@@ -26,7 +26,7 @@ test('restarts a server that died in a guarded call, and executes nothing for a 
   expect(died.result.content[0].text).toMatch(/exit code 7/);
   const lost = await waiting;
   expect(lost.error).toMatchObject({ code: -32000, message: expect.stringContaining('exit code 7') });
-  // Another process has taken over, initialized as the client did it.
+  // The new process was initialized with the client's message.
   expect((await client.call('effect', { what: 'other' })).result.content[0].text).toBe('done other');
   expect(starts()).toHaveLength(2);
   expect(outcome(await client.call('effect', { what: 'd', mode: 'die' }))).toMatchObject({ code: 'outcome_unknown' });
@@ -190,7 +190,7 @@ test('executes nothing for a repeat through another proxy after SIGKILL of the f
   await expect.poll(effects).toEqual(['p']);
   client.child.kill('SIGKILL');
   await client.exited;
-  // Its stdin has ended with the proxy.
+  // The server's stdin ended with the proxy.
   await expect.poll(() => alive(starts()[0] ?? 0)).toBe(false);
   const next = wrapped();
   await next.initialize();

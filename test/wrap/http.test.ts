@@ -8,7 +8,7 @@ import { type Message, main, RawClient, serverOf, stage } from './support/wrap.t
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 const tool = (name: string) => ({ name, inputSchema: { type: 'object', properties: {} } });
 
-/** A Streamable HTTP server whose every session and effect is in view, and that fails as told. */
+/** Starts a Streamable HTTP server that exposes its sessions and effects, and fails on demand. */
 async function scriptedHttp() {
   const effects: string[] = [];
   const headers: IncomingMessage['headers'][] = [];
@@ -16,7 +16,7 @@ async function scriptedHttp() {
   let count = 0;
   let held = Promise.resolve();
   let release = (): void => {};
-  /** No session begins until `release`. */
+  /** Blocks new sessions until `release`. */
   const hold = (): void => {
     held = new Promise((resolve) => {
       release = resolve;
@@ -100,7 +100,7 @@ test('does not send a call that waited too long for a new session, and executes 
   server.hold();
   expect(outcome(await client.call('effect', {}))).toMatchObject({ code: 'outcome_unknown' });
   server.release();
-  // It waited for the session behind the call.
+  // This request waited for the session behind the call.
   expect((await client.ask('x/read')).result).toEqual({ method: 'x/read' });
   expect(server.effects).toEqual([]);
   await expect.poll(async () => outcome(await client.call('effect', {})).code).toBe('succeeded');

@@ -6,7 +6,7 @@ import { browse, oauthStage } from '../support/oauth-server.ts';
 import { serving } from './support/http.ts';
 import { main, outcomeOf, RawClient, stage } from './support/wrap.ts';
 
-/** A server that wants a login, and a user with nothing kept yet. */
+/** Sets up a server that requires a login, and a user without a stored login. */
 async function loggingIn() {
   const { folder, store } = stage();
   const server = await oauthStage();
@@ -19,7 +19,7 @@ async function loggingIn() {
   return { server, login, wrapped, logins };
 }
 
-/** A login that works. */
+/** Sets up a server and a user who has logged in. */
 async function loggedIn() {
   const staged = await loggingIn();
   const person = staged.login();
@@ -141,7 +141,7 @@ test('stores one login per account of a server', async () => {
   await browse(() => person.stderr);
   expect(await person.exited).toBe(0);
   expect((await other.initialize()).result).toBeDefined();
-  // The same arguments, and two operations.
+  // Equal arguments are two operations for two accounts.
   const first = wrapped();
   await first.initialize();
   expect([await call(first), await call(other)].map((outcome) => outcome?.replayed)).toEqual([false, false]);

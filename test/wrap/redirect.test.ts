@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { serving } from './support/http.ts';
 import { type Message, main, outcomeOf, RawClient, stage } from './support/wrap.ts';
 
-/** A server that sends each tool call elsewhere. */
+/** Wraps a server that redirects each tool call. */
 async function redirecting(status: number, where: (own: string) => string) {
   const { store } = stage();
   let effects = 0;
@@ -34,7 +34,7 @@ async function redirecting(status: number, where: (own: string) => string) {
 test.each([
   [307, 'succeeded', 1],
   [308, 'succeeded', 1],
-  // It may have been executed before it answered.
+  // The server may have executed the call before it responded.
   [303, 'outcome_unknown', 0],
 ])('follows a redirect within the server with %i: %s', async (status, code, effects) => {
   expect(await redirecting(status, (own) => `${own}/other`)).toEqual({ code, effects });

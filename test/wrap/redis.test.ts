@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-/** A proxy of its own for each: only Redis is shared. */
+/** Starts one proxy per server. They share only Redis. */
 function proxies(count: number, more: Record<string, string>, subject = 'someone') {
   const env = { MCP_ONCE_SUBJECT: subject, ...more };
   return Promise.all(

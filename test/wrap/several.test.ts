@@ -23,7 +23,7 @@ interface Entry {
 
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 
-/** A configuration with these servers, and the command line that wraps them. */
+/** Writes a configuration with these servers, and returns the command line that wraps them. */
 function configured(servers: (effects: (name: string) => Record<string, string>) => Record<string, Entry>) {
   const staged = stage();
   const effectsOf = (name: string) => ({

@@ -24,7 +24,7 @@ export interface LoginTarget {
   /** Names the server in messages. */
   readonly name: string;
   readonly server: URL;
-  /** Headers to send besides the login. */
+  /** Further headers of each request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly file: CredentialFile;
 }

@@ -16,7 +16,7 @@ const digitsMax = 32;
 
 /**
  * Finds the field in which a tool takes an idempotency key: a string at the top level of its input, with a fitting
- * name and enough room. Returns undefined when there is none.
+ * name and enough room.
  */
 export function findKeyField(tool: McpTool): KeyField | undefined {
   const properties = memberOf(tool.inputSchema, 'properties');

@@ -31,7 +31,7 @@ export function parseField(text: string): ArgumentPath {
   return parsePath(text) ?? [text];
 }
 
-/** Returns the value at a path; undefined when there is none. */
+/** Returns the value at a path, or undefined. */
 export function valueAt(value: unknown, path: ArgumentPath): unknown {
   let current = value;
   for (const name of path) {

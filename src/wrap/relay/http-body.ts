@@ -1,6 +1,6 @@
 import { defined } from '../../core/json.ts';
 
-/** The limit of a response body, and who is told when it ends. */
+/** The limit of a response body, and a callback for its end. */
 export interface BodyWatch {
   /** The longest message, in bytes: one event of an event stream, else the whole body. */
   readonly messageBytesMax: number;

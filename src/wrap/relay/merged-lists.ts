@@ -25,7 +25,7 @@ export const listKinds: readonly ListKind[] = Object.freeze([
 /** How many pages of a list are read. */
 const pagesMax = 1_000;
 
-/** One of several wrapped servers, and what is known of it. */
+/** One of several wrapped servers, with its connection and its tools. */
 export interface RelayedServer {
   readonly name: string;
   readonly connection: ServerConnection;

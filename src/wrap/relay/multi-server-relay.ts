@@ -203,7 +203,7 @@ class MultiServerRelay {
   async #routeCall(request: RpcRequest, prefixed: string): Promise<string | undefined> {
     const target = await this.lists.tool(prefixed);
     if (!target) {
-      const message = `There is no tool ${JSON.stringify(prefixed.slice(0, 64))}. Nothing was executed. For the outcomes of earlier calls, run: mcp-once ledger list`;
+      const message = `Unknown tool ${JSON.stringify(prefixed.slice(0, 64))}. Nothing was executed. For the outcomes of earlier calls, run: mcp-once ledger list`;
       if (this.#calls.release(request.id)) this.#client.send(errorResponse(request.id, message, invalidParams));
       return undefined;
     }
@@ -216,7 +216,7 @@ class MultiServerRelay {
 
   async #toPrompt(request: RpcRequest, prefixed: unknown, renamed: (name: string) => RpcRequest['params']) {
     const target = await this.lists.prompt(prefixed);
-    if (!target) return errorResponse(request.id, 'There is no prompt with this name.', invalidParams);
+    if (!target) return errorResponse(request.id, 'Unknown prompt.', invalidParams);
     const params = renamed(target.name);
     this.#pass(target.server, { ...request, ...defined({ params }) });
     return undefined;

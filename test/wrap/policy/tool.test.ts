@@ -15,15 +15,15 @@ const pay: McpTool = {
 };
 
 interface Bank extends CallTarget {
-  /** What took effect. */
+  /** The calls that took effect. */
   readonly effects: Readonly<Record<string, unknown>>[];
   readonly calls: ForwardedCall[];
-  /** Loses so many answers after their effect. */
+  /** How many responses are lost after their effect. */
   lose: number;
   answer: (call: ForwardedCall) => unknown;
 }
 
-/** A server's end: effects are counted here. It honours `idempotency_key`. */
+/** Makes a server that counts its effects and honours `idempotency_key`. */
 function bank(): Bank {
   const made: Bank = {
     name: 'bank',
@@ -71,7 +71,7 @@ describe('makeGuardedTool', () => {
     expect(upstream.effects).toHaveLength(1);
     expect(second).toMatchObject({ replayed: true, result: first.result });
     expect(second.repeatToken).toBeDefined();
-    // The control: other arguments are another payment, and so is a repeat that is meant.
+    // Control: other arguments are another payment, and so is an intended repeat.
     await call('pay', { to: 'b', cents: 5 });
     await call('pay', { to: 'a', cents: 5, repeat_token: second.repeatToken });
     expect(upstream.effects).toHaveLength(3);
@@ -156,7 +156,7 @@ describe('arguments', () => {
     const { call } = serve(listed, upstream);
     await call('pay', { to: 'a', cents: 5, further: { x: null } });
     expect(upstream.effects).toEqual([{ to: 'a', cents: 5, further: { x: null } }]);
-    // A default that is written out means the same.
+    // An explicit default value means the same operation.
     await call('pay', { to: 'a', cents: 5, further: { x: null }, currency: 'EUR' });
     expect(upstream.effects).toHaveLength(1);
   });

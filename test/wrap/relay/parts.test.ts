@@ -158,7 +158,7 @@ test('identifies a server by its name, else by command, arguments and folder, ne
 test('fails only the request of a response that is too long, and keeps the process', async () => {
   const lost: [RpcId, ServerFault][] = [];
   const heard: RpcMessage[] = [];
-  // As servers in Python write: the id before the result.
+  // Servers in Python write the id before the result.
   const script = `process.stdin.once('data', () => {
     process.stdout.write('{"jsonrpc":"2.0","id":"big","result":{"a":"' + 'x'.repeat(5e5) + '"}}\\n');
     process.stdout.write('{"jsonrpc":"2.0","id":"small","result":{}}\\n');

@@ -1,4 +1,4 @@
-// An MCP server over stdio whose tools are what the file LISTED says: each call is a line in the file EFFECTS.
+// An MCP server over stdio that lists the tools in the file LISTED. Each call adds a line to the file EFFECTS.
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -16,7 +16,7 @@ const handlers = {
   'tools/call': ({ name, arguments: args }) => {
     if (!listed().some((tool) => tool.name === name)) throw new Error(`no tool ${name}`);
     appendFileSync(EFFECTS, `${JSON.stringify({ name, ...args })}\n`);
-    // Once, after it has taken effect; the next process lists what this file says.
+    // Ends once, after the effect. The next process lists the tools in this file.
     if (existsSync(`${EFFECTS}.dies`)) {
       writeFileSync(LISTED, readFileSync(`${EFFECTS}.dies`));
       rmSync(`${EFFECTS}.dies`);

@@ -1,5 +1,5 @@
-// A server whose answers to tool calls can be held back: a relay on stdio that drops each once it has come, when HOLD
-// is set. It names the server's process in the file PID, and ends with it. argv: the server's program.
+// A relay over stdio that drops a server's responses to tool calls when HOLD is set. It writes the server's process id
+// to the file PID, and ends with the server. argv: the server's program.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,4 @@
-// An MCP server over stdio that does what no server should, as its tests ask. Each effect is a line in EFFECTS.
+// An MCP server over stdio that misbehaves as its tests request. Each effect adds a line to the file EFFECTS.
 import { appendFileSync, existsSync } from 'node:fs';
 
 const { EFFECTS = '', STARTS = '', TOOLS = '', LIST_AFTER = '', HINT_AFTER = '' } = process.env;
@@ -11,7 +11,7 @@ const names = ['effect', 'get_thing', ...TOOLS.split(',').filter((name) => name 
 const seen = new Set();
 let calls = 0;
 
-/** Resolves when the file is there. */
+/** Resolves when the file exists. */
 const until = (file, then) => {
   const poll = setInterval(() => {
     if (!existsSync(file)) return;

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { baseEnvironment } from './wrap.ts';
 
-/** A server's process that listens on PORT, ended with the test. */
+/** Starts a server's process that listens on PORT, and ends it with the test. */
 export async function listening(args: readonly string[], port?: number) {
   const chosen = port ?? (await freePort());
   const child = spawn(process.execPath, [...args], {
@@ -21,7 +21,7 @@ export async function listening(args: readonly string[], port?: number) {
   return { port: chosen, origin: `http://127.0.0.1:${chosen}`, kill };
 }
 
-/** An HTTP server in this process, closed with the test. */
+/** Starts an HTTP server in this process, and closes it with the test. */
 export async function serving(listener: RequestListener) {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

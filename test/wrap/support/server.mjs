@@ -1,4 +1,4 @@
-// An MCP server over stdio that does what its tests ask for. Each effect is a line in the file EFFECTS.
+// An MCP server over stdio that behaves as its tests request. Each effect adds a line to the file EFFECTS.
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 

@@ -14,7 +14,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 export const main = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
 export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
 
-/** The file that a server's package starts. */
+/** Returns the main file of a server's package. */
 export function serverOf(name: string): string {
   const require = createRequire(import.meta.url);
   return join(dirname(require.resolve(`@modelcontextprotocol/server-${name}/package.json`)), 'dist/index.js');
@@ -24,7 +24,7 @@ type Environment = Record<string, string>;
 
 export const baseEnvironment: Environment = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
 
-/** The command line that wraps a server. */
+/** Returns the command line that wraps a server. */
 export function wrapArgs(store: string, server: readonly string[], options: readonly string[] = []): string[] {
   return [main, 'wrap', '--store', store, '--log-level', 'warn', ...options, '--', process.execPath, ...server];
 }
@@ -36,7 +36,7 @@ export interface ConnectOptions {
   readonly cwd?: string;
 }
 
-/** The official client, connected to a process of its own, or by a transport. */
+/** Connects the official client to a new process, or over a transport. */
 export async function connect(args: readonly string[] | Transport, options: ConnectOptions = {}): Promise<Client> {
   const { env = {}, capabilities = {}, prepare, cwd } = options;
   const client = new Client({ name: 'wrap-test', version: '1.0.0' }, { capabilities });
@@ -60,7 +60,7 @@ export async function connect(args: readonly string[] | Transport, options: Conn
 
 export type Outcome = Readonly<Record<string, unknown>> & { readonly code: string; readonly replayed: boolean };
 
-/** What became of a guarded call; undefined for one that passed. */
+/** Returns the outcome of a guarded call; undefined for a call that passed. */
 export function outcomeOf(result: unknown): Outcome | undefined {
   return (result as CallToolResult)._meta?.['mcp-once/outcome'] as Outcome | undefined;
 }
@@ -70,11 +70,11 @@ export function textOf(result: unknown): string {
   return first?.type === 'text' ? first.text : '';
 }
 
-/** A JSON-RPC message, of whatever form. */
+/** A JSON-RPC message of any form. */
 // biome-ignore lint/suspicious/noExplicitAny: each test looks at its own part.
 export type Message = any;
 
-/** A client that writes what it is told, and keeps all that it hears. */
+/** A client that writes raw messages and keeps all messages that it receives. */
 export class RawClient {
   readonly child: ChildProcess;
   readonly heard: Message[] = [];
@@ -106,7 +106,7 @@ export class RawClient {
     this.child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
   }
 
-  /** The first message, heard or to come, that is so. */
+  /** Resolves with the first message, received or future, that matches. */
   until(isIt: (message: Message) => boolean): Promise<Message> {
     return new Promise((resolve) => {
       const look = (): void => {
@@ -120,7 +120,7 @@ export class RawClient {
     });
   }
 
-  /** Sends a request under the next number and resolves with its answer. */
+  /** Sends a request with the next id, and resolves with the response. */
   ask(method: string, params?: unknown, id: string | number = this.#nextId++): Promise<Message> {
     this.send({ id, method, ...(params === undefined ? {} : { params }) });
     return this.until((message) => message.id === id && !('method' in message));
@@ -146,7 +146,7 @@ export class RawClient {
   }
 }
 
-/** A folder with a store and the effects of scripted servers; for one test. */
+/** Makes a folder for one test with a store and the effects of scripted servers. */
 export function stage() {
   const folder = temporaryFolder();
   const effects = join(folder, 'effects');
@@ -162,10 +162,10 @@ export function stage() {
     effects: () => linesOf(effects),
     starts: () => linesOf(starts).map(Number),
     releaseFile: `${effects}.release`,
-    /** A client of a scripted server, wrapped. */
+    /** Wraps a scripted server, and returns its client. */
     wrapped: (more: Environment = {}, options: readonly string[] = []) =>
       new RawClient(wrapArgs(store, [scripted], options), { ...env, ...more }),
-    /** The control. */
+    /** Returns a client of the scripted server without the proxy, as a control. */
     direct: (more: Environment = {}) => new RawClient([scripted], { ...env, ...more }),
   };
 }
