@@ -53,7 +53,7 @@ export function requireScope({ catalog }: Pick<ToolService, 'catalog'>, refuse: 
 export function limitToolCalls(limits: Limits | undefined, refuse: Refuse): Middleware {
   return async (exchange, next) => {
     const { admitted, closed } = exchange;
-    if (!limits || !admitted || messageOf(exchange).method !== 'tools/call') return next(exchange);
+    if (!limits || !admitted || rpcFields(exchange).method !== 'tools/call') return next(exchange);
     const entry = limits.enter(admitted.principal);
     if (entry.type === 'refused') return refuse(exchange, entry);
     void closed.then(entry.release);
@@ -62,10 +62,10 @@ export function limitToolCalls(limits: Limits | undefined, refuse: Refuse): Midd
 }
 
 function calledTool(exchange: HttpExchange): string | undefined {
-  const { method, params } = messageOf(exchange);
+  const { method, params } = rpcFields(exchange);
   return method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined;
 }
 
-function messageOf({ body = {} }: HttpExchange): { readonly method?: unknown; readonly params?: { name?: unknown } } {
+function rpcFields({ body = {} }: HttpExchange): { readonly method?: unknown; readonly params?: { name?: unknown } } {
   return body;
 }

@@ -6,7 +6,7 @@ import {
   type ServerEventBus,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
-import { errorResponse } from '../server/incoming.ts';
+import { jsonRpcError } from '../server/incoming.ts';
 import { headerMismatch, serverError } from '../server/jsonrpc-codes.ts';
 import { createServer2026 } from '../server/server-2026.ts';
 import type { ServedTools } from '../server/tool-requests.ts';
@@ -61,7 +61,7 @@ export class Endpoint2026 {
   async answer({ request, principal, body }: McpHttpRequest): Promise<Response> {
     const pending: PendingRequest = { principal, body };
     this.#pending.set(request, pending);
-    if (messageOf(body).method === 'subscriptions/listen') return this.#listen(request, principal, body);
+    if (rpcFields(body).method === 'subscriptions/listen') return this.#listen(request, principal, body);
     const response = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });
     return pending.refused ?? response;
   }
@@ -129,7 +129,7 @@ export class Endpoint2026 {
  * undefined for all others.
  */
 function isPlainly2026({ headers }: Request, body: object | undefined): boolean | undefined {
-  const { method, params } = messageOf(body);
+  const { method, params } = rpcFields(body);
   if (typeof method !== 'string') return undefined;
   const version = headers.get('mcp-protocol-version') ?? '';
   if (version === '2026-07-28') return true;
@@ -140,7 +140,7 @@ function isPlainly2026({ headers }: Request, body: object | undefined): boolean 
 
 /** Returns what is wrong with the headers of a `tools/call`. A hidden tool has shown its callers no schema to follow. */
 function callFault({ catalog }: ServedTools, body: object | undefined, headers: Headers): string | undefined {
-  const { method, params } = messageOf(body);
+  const { method, params } = rpcFields(body);
   if (method !== 'tools/call' || typeof params?.name !== 'string') return undefined;
   const tool = catalog.find(params.name);
   if (!tool || catalog.hidden.includes(tool)) return undefined;
@@ -148,13 +148,10 @@ function callFault({ catalog }: ServedTools, body: object | undefined, headers: 
 }
 
 function errorFor(body: object | undefined, code: number, message: string, init: ResponseInit): Response {
-  const { id } = messageOf(body);
-  return Response.json(
-    errorResponse(typeof id === 'string' || typeof id === 'number' ? id : null, code, message),
-    init,
-  );
+  const { id } = rpcFields(body);
+  return Response.json(jsonRpcError(typeof id === 'string' || typeof id === 'number' ? id : null, code, message), init);
 }
 
-function messageOf(body: object = {}): Message {
+function rpcFields(body: object = {}): Message {
   return body;
 }

@@ -27,7 +27,7 @@ const argumentsByTool = new WeakMap<Tool, readonly MirroredArgument[]>();
  */
 export function paramHeaderFault(tool: Tool, args: unknown, headers: Headers): string | undefined {
   for (const { path, header, isNumber } of mirroredArguments(tool)) {
-    const expected = textOf(valueAt(args, path));
+    const expected = textOf(argumentAt(args, path));
     if (expected === undefined) continue;
     const sent = headers.get(header);
     if (sent === null) return `the header ${header} is missing, but the arguments have a value for it`;
@@ -47,14 +47,14 @@ function mirroredArguments(tool: Tool): readonly MirroredArgument[] {
 
 /** Returns none where one declaration is invalid: clients drop such a tool (MCP, same section, constraints). */
 function declaredIn(schema: unknown): readonly MirroredArgument[] {
-  const found = collect(schema, []);
+  const found = collectMirrored(schema, []);
   if (found === undefined) return [];
   const names = new Set(found.map(({ header }) => header.toLowerCase()));
   return names.size === found.length ? found : [];
 }
 
 /** Returns the declarations in a schema, or undefined when one of them is invalid. */
-function collect(schema: unknown, path: readonly string[]): readonly MirroredArgument[] | undefined {
+function collectMirrored(schema: unknown, path: readonly string[]): readonly MirroredArgument[] | undefined {
   if (!isObject(schema)) return [];
   const found: MirroredArgument[] = [];
   if (Object.hasOwn(schema, annotation)) {
@@ -65,14 +65,14 @@ function collect(schema: unknown, path: readonly string[]): readonly MirroredArg
   }
   const { properties } = schema;
   for (const [name, each] of Object.entries(objectOf(properties))) {
-    const inner = collect(each, [...path, name]);
+    const inner = collectMirrored(each, [...path, name]);
     if (inner === undefined) return undefined;
     found.push(...inner);
   }
   return found;
 }
 
-function valueAt(args: unknown, path: readonly string[]): unknown {
+function argumentAt(args: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (value, name) => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined),
     args,

@@ -3,7 +3,7 @@ import {
   type WebStandardStreamableHTTPServerTransportOptions,
 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
-import { errorResponse } from '../server/incoming.ts';
+import { jsonRpcError } from '../server/incoming.ts';
 import { internalError, invalidRequest } from '../server/jsonrpc-codes.ts';
 import type { Principal } from './access/types.ts';
 import type { BoundedEvents } from './event-store.ts';
@@ -92,11 +92,11 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   ): Promise<Response> {
     if (this.#inFlight.has(id)) {
       const why = 'Another request with this id is in flight and continues. Nothing was executed for this one.';
-      return Response.json(errorResponse(id, invalidRequest, why), { status: 400 });
+      return Response.json(jsonRpcError(id, invalidRequest, why), { status: 400 });
     }
     if (this.#inFlight.size >= this.#inFlightMax) {
       const why = `More than ${this.#inFlightMax} requests of this session are in flight. Nothing was executed. Send the request again later.`;
-      return Response.json(errorResponse(id, internalError, why), { status: 429, headers: { 'retry-after': '1' } });
+      return Response.json(jsonRpcError(id, internalError, why), { status: 429, headers: { 'retry-after': '1' } });
     }
     const inFlight = { principal, questionIds: new Set<number>() };
     this.#inFlight.set(id, inFlight);
@@ -118,7 +118,7 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
    */
   #endCancelled(id: RequestId, inFlight: InFlightRequest): void {
     if (this.#inFlight.get(id) !== inFlight) return;
-    const message = errorResponse(id, invalidRequest, 'The request was cancelled.') as JSONRPCMessage;
+    const message = jsonRpcError(id, invalidRequest, 'The request was cancelled.') as JSONRPCMessage;
     this.send(message).catch((error: unknown) => this.onerror?.(error as Error));
   }
 }

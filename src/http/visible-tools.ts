@@ -7,7 +7,7 @@ import { toolList } from '../server/tool-list.ts';
 import type { ServedTools, ToolService } from '../server/tool-requests.ts';
 import type { Principal } from './access/types.ts';
 
-/** How many pattern lists are remembered. Any further list is applied anew for each request. */
+/** How many pattern lists are remembered. Any further list is applied again for each request. */
 const rememberedMax = 1_000;
 
 /** Returns whether two principals are the same caller, whichever tools their tokens allow. */

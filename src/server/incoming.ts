@@ -29,7 +29,7 @@ export type ParsedObject =
   | { readonly type: 'object'; readonly value: object }
   | { readonly type: 'invalid'; readonly code: number; readonly message: string };
 
-export function errorResponse(id: RequestId | null, code: number, message: string): ErrorResponse {
+export function jsonRpcError(id: RequestId | null, code: number, message: string): ErrorResponse {
   return { jsonrpc: '2.0', id, error: { code, message } };
 }
 
@@ -57,7 +57,7 @@ export function readLine(bytes: Uint8Array): Incoming {
   const parsed = parseObject(bytes, 'line');
   return parsed.type === 'object'
     ? readMessage(parsed.value)
-    : { type: 'refused', response: errorResponse(null, parsed.code, parsed.message) };
+    : { type: 'refused', response: jsonRpcError(null, parsed.code, parsed.message) };
 }
 
 /**
@@ -93,7 +93,7 @@ function withEffect(message: string): string {
 }
 
 function refused(id: RequestId | null, code: number, message: string): Incoming {
-  return { type: 'refused', response: errorResponse(id, code, withEffect(message)) };
+  return { type: 'refused', response: jsonRpcError(id, code, withEffect(message)) };
 }
 
 function usableId(value: object): RequestId | null {

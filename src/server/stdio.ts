@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
-import { type ErrorResponse, errorResponse, readLine } from './incoming.ts';
+import { type ErrorResponse, jsonRpcError, readLine } from './incoming.ts';
 import { internalError, invalidRequest } from './jsonrpc-codes.ts';
 import { type Line, LineReader } from './lines.ts';
 
@@ -122,7 +122,7 @@ export class StdioTransport implements Transport {
     if (this.#closed) return;
     if (line.type === 'over_bound') {
       const message = `The line is longer than ${this.#lineBytesMax} bytes. Nothing was executed.`;
-      this.#refuse(errorResponse(null, invalidRequest, message));
+      this.#refuse(jsonRpcError(null, invalidRequest, message));
       return;
     }
     const incoming = readLine(line.bytes);
@@ -159,11 +159,11 @@ export class StdioTransport implements Transport {
   #admit(id: RequestId): ErrorResponse | undefined {
     if (this.#inFlight.has(id)) {
       const message = 'Another request with this id is in flight and continues. Nothing was executed for this one.';
-      return errorResponse(id, invalidRequest, message);
+      return jsonRpcError(id, invalidRequest, message);
     }
     if (this.#inFlight.size >= this.#inFlightMax) {
       const message = `More than ${this.#inFlightMax} requests are in flight. Nothing was executed. Send the request again later.`;
-      return errorResponse(id, internalError, message);
+      return jsonRpcError(id, internalError, message);
     }
     this.#inFlight.set(id, Symbol());
     return undefined;

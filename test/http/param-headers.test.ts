@@ -67,7 +67,7 @@ describe('checking headers that repeat arguments', () => {
     ['a name that is not a text', z.object({ a: z.string().meta(header(1)) })],
     ['the same name twice', z.object({ a: z.string().meta(header('X')), b: z.string().meta(header('x')) })],
     ['a list', z.object({ a: z.array(z.string()).meta(header('A')) })],
-  ])('a tool that declares one wrongly asks for none: %s', (_what, input) => {
+  ])('requires no headers when a tool declares one incorrectly: %s', (_what, input) => {
     expect(fault({ a: 'x', b: 'y' }, {}, toolOf(input))).toBeUndefined();
   });
 });

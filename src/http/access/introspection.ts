@@ -68,7 +68,7 @@ export class Introspection {
       this.#cache(hash, verdict);
       return verdict;
     } catch (error) {
-      const why = error instanceof FetchFault ? error.message : 'its response is not one of RFC 7662';
+      const why = error instanceof FetchFault ? error.message : 'its response does not follow RFC 7662';
       return this.#unavailable(why);
     }
   }

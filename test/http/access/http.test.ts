@@ -260,7 +260,7 @@ describe('serve --http', () => {
   };
 
   test('refuses an address of other machines without configured callers, and requires the token with them', async () => {
-    await expect(start({}, '0.0.0.0:0')).rejects.toThrow('who may come in');
+    await expect(start({}, '0.0.0.0:0')).rejects.toThrow('without authentication');
     const { tokens, given } = tokensOf([{ tenant: 'one', subject: 'alice' }]);
     const server = await start({ tokens }, '127.0.0.1:0');
     const { url } = server;
