@@ -222,7 +222,9 @@ describe('ledger, on a real file', () => {
     const bad = run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json', ...tools]);
     expect(bad).toMatchObject({ code: 1, stdout: '' });
     expect(bad.stderr).toContain('does not match the declared output of unclear');
-    expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain('is not served here');
+    expect(run(folder, ['ledger', 'resolve', key, '--succeeded', 'bad.json']).stderr).toContain(
+      'does not serve the tool',
+    );
 
     const none = run(folder, ['ledger', 'resolve', key, '--succeeded', 'none.json', ...tools]);
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('from none.json: it does not exist.') });

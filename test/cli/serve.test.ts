@@ -223,7 +223,7 @@ describe('tools from wherever they lie', () => {
   test.each([
     ['throw new Error("no weather")', 'loading it failed: no weather'],
     ['export const x = 1', 'it exports no tool'],
-    [slowTool.replace("name: 'slow'", "name: 'create_invoice'"), 'it repeats the name "create_invoice"'],
+    [slowTool.replace("name: 'slow'", "name: 'create_invoice'"), 'the name "create_invoice" is already used by'],
   ])('a file that is not right ends the start with one line', async (text, expected) => {
     const served = new Served(folderWithTool(text), ['--tools', '.'], {});
     expect((await served.exited).code).toBe(1);

@@ -143,12 +143,12 @@ describe('a start with a wrong configuration', () => {
 
   test.each<[string, { file?: string; config?: Arguments }, RegExp]>([
     ['a tool file that throws', { file: 'throw new Error("no weather today")' }, /tool\.mjs: .*no weather today/],
-    ['a tool that repeats a name', { file: tool('create_payment') }, /tool\.mjs: it repeats the name "create_payment"/],
     [
-      'a configuration key that is not known',
-      { config: { leasMs: '1s' } },
-      /leas is not known; did you mean "lease"\?/,
+      'a tool that repeats a name',
+      { file: tool('create_payment') },
+      /tool\.mjs: the name "create_payment" is already used/,
     ],
+    ['a configuration key that is not known', { config: { leas: '1s' } }, /leas is not known; did you mean "lease"\?/],
     [
       'a rule for a tool that is not there',
       { file: tool('another'), config: { tools: { create_paymant: { match: 'off' } } } },

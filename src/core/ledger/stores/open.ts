@@ -51,7 +51,7 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
     }
     default:
       // The message leaves the URL out, since it may contain a password.
-      throw invalid(scheme ? `There is no store "${scheme}:"` : 'The store is not a URL with a scheme');
+      throw invalid(scheme ? `The store "${scheme}:" is not known` : 'The store is not a URL with a scheme');
   }
 }
 

@@ -23,7 +23,7 @@ async function faultOf(work: Promise<unknown>): Promise<McpOnceError> {
 
 describe('the URL of a store', () => {
   test.each([
-    ['postgres://user:hunter2@localhost/ledger', 'There is no store "postgres:"'],
+    ['postgres://user:hunter2@localhost/ledger', 'The store "postgres:" is not known'],
     ['ledger.sqlite', 'not a URL with a scheme'],
     ['', 'not a URL with a scheme'],
     ['sqlite:', 'needs the path of a file'],
