@@ -7,10 +7,10 @@ import { type Call, type Endpoint, endpoint, pageOf, type WireFormat } from './e
 import { invoices, refuseUnlessDraft } from './invoice-record.ts';
 import type { Kind } from './objects.ts';
 import {
-  amountMax,
+  apiAmountMax,
   boolean,
   clearableText,
-  currency,
+  currencyCode,
   decimal,
   integerText,
   mergeMetadata,
@@ -51,14 +51,14 @@ export const items: Kind<ItemRecord> = {
 };
 
 const priceData = z.strictObject({
-  currency,
+  currency: currencyCode,
   product: nonEmptyText(),
-  unit_amount: integerText(-amountMax, amountMax).optional(),
+  unit_amount: integerText(-apiAmountMax, apiAmountMax).optional(),
   unit_amount_decimal: decimal.optional(),
 });
 
 const pricedFields = {
-  amount: integerText(-amountMax, amountMax).optional(),
+  amount: integerText(-apiAmountMax, apiAmountMax).optional(),
   quantity: integerText(0, 1_000_000).optional(),
   price_data: priceData.optional(),
   description: clearableText().optional(),
@@ -77,7 +77,7 @@ export const itemEndpoints: readonly Endpoint[] = [
       ...pricedFields,
       customer: nonEmptyText().optional(),
       invoice: nonEmptyText(),
-      currency: currency.optional(),
+      currency: currencyCode.optional(),
       unit_amount_decimal: decimal.optional(),
     },
     (call, params) => itemView(createItem(call, params)),
@@ -161,7 +161,7 @@ function priceOf(params: Priced): { amount: number; quantity: number; unitAmount
   }
   const quantity = params.quantity ?? 1;
   const amount = multiply(unit, quantity);
-  if (Math.abs(amount) > amountMax) throw invalidParameter(`The amount must be at most ${amountMax}.`, 'quantity');
+  if (Math.abs(amount) > apiAmountMax) throw invalidParameter(`The amount must be at most ${apiAmountMax}.`, 'quantity');
   return { amount, quantity, unitAmount: unit };
 }
 

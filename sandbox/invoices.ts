@@ -10,7 +10,7 @@ import { invoiceView, linesOf } from './invoice-view.ts';
 import {
   boolean,
   clearableText,
-  currency,
+  currencyCode,
   integerText,
   list,
   mergeMetadata,
@@ -24,7 +24,7 @@ const collectionMethod = z.enum(['charge_automatically', 'send_invoice']);
 
 const createFields = {
   customer: nonEmptyText(),
-  currency: currency.optional(),
+  currency: currencyCode.optional(),
   // The sandbox has no pending items.
   pending_invoice_items_behavior: z.literal('exclude').optional(),
   auto_advance: boolean.optional(),

@@ -38,14 +38,14 @@ export function integerText(min: number, max: number) {
 }
 
 /** Minor units; Stripe takes at most eight digits. */
-export const amountMax = 99_999_999;
+export const apiAmountMax = 99_999_999;
 
 /** A decimal with at most 12 places, kept as text. */
 export const decimal = z.string().regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'Invalid decimal');
 
 export const boolean = z.enum(['true', 'false']).transform((value) => value === 'true');
 
-export const currency = z
+export const currencyCode = z
   .string()
   .transform((value, context) =>
     Intl.supportedValuesOf('currency').includes(value.toUpperCase())

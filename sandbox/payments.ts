@@ -4,11 +4,11 @@ import { type Answer, ApiError, type ErrorBody, invalidParameter, refused } from
 import { customers } from './customers.ts';
 import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import {
-  amountMax,
+  apiAmountMax,
   boolean,
   clearableEmail,
   clearableText,
-  currency,
+  currencyCode,
   integerText,
   list,
   mergeMetadata,
@@ -24,8 +24,8 @@ const createFields = {
   return_url: nonEmptyText().optional(),
   off_session: boolean.optional(),
   receipt_email: clearableEmail.optional(),
-  amount: integerText(1, amountMax),
-  currency,
+  amount: integerText(1, apiAmountMax),
+  currency: currencyCode,
   confirm: boolean.optional(),
   customer: nonEmptyText().optional(),
   description: clearableText(1_000).optional(),

@@ -4,7 +4,7 @@ import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import type { Kind } from './objects.ts';
-import { amountMax, integerText, mergeMetadata, metadata, nonEmptyText, paging } from './params.ts';
+import { apiAmountMax, integerText, mergeMetadata, metadata, nonEmptyText, paging } from './params.ts';
 import { type ChargeRecord, charges, payments } from './payment-record.ts';
 
 const refundRecord = z.object({
@@ -37,7 +37,7 @@ export const refundEndpoints: readonly Endpoint[] = [
     {
       payment_intent: nonEmptyText().optional(),
       charge: nonEmptyText().optional(),
-      amount: integerText(1, amountMax).optional(),
+      amount: integerText(1, apiAmountMax).optional(),
       reason: z.enum(['duplicate', 'fraudulent', 'requested_by_customer']).optional(),
       metadata: metadata.optional(),
     },

@@ -59,7 +59,12 @@ export async function callPaths() {
     const transport = new StdioClientTransport({
       command: process.execPath,
       args: ['--import', join(folder, 'recorder.mjs'), program, 'serve', '--config', join(folder, 'config.json')],
-      env: { PATH: process.env.PATH ?? '', HOME: folder, RECORD: join(folder, 'record'), MCP_ONCE_STORE: `sqlite:${join(folder, 'l.sqlite')}` },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: folder,
+        RECORD: join(folder, 'record'),
+        MCP_ONCE_STORE: `sqlite:${join(folder, 'l.sqlite')}`,
+      },
       stderr: 'ignore',
     });
     const client = new Client({ name: 'call-path', version: '1' });
@@ -98,5 +103,7 @@ async function record(pid, folder, count) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const paths = await callPaths();
   if (process.argv.includes('--json')) console.log(JSON.stringify(paths, null, 2));
-  else for (const [name, files] of Object.entries(paths)) console.log(`${name}: ${files.length} files\n  ${files.join('\n  ')}\n`);
+  else
+    for (const [name, files] of Object.entries(paths))
+      console.log(`${name}: ${files.length} files\n  ${files.join('\n  ')}\n`);
 }

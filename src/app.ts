@@ -6,7 +6,7 @@ import type { Config, Environment } from './config/config.ts';
 import type { Section } from './config/section.ts';
 import type { EngineSettings } from './core/call/types.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { createEngine, openLedger as openLedgerOf } from './core/engine.ts';
+import { createEngine, openLedger } from './core/engine.ts';
 import { describeError, LedgerUnavailable } from './core/errors.ts';
 import { defined } from './core/json.ts';
 import type { Ledger } from './core/ledger/ledger.ts';
@@ -54,7 +54,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
     catalog,
     clients,
     settings: settingsOf(config),
-    ledger: () => openLedger(config, clock),
+    ledger: () => openConfiguredLedger(config, clock),
     secret: config.secret,
     clock,
     log,
@@ -89,11 +89,11 @@ function settingsOf(config: Config): EngineSettings {
 }
 
 /** Opens the ledger of a configuration. @throws LedgerUnavailable */
-export async function openLedger(config: Config, clock?: Clock): Promise<Ledger> {
+export async function openConfiguredLedger(config: Config, clock?: Clock): Promise<Ledger> {
   const { store, storeIsDefault: createFolder, leaseMs, unresolvedRetentionMs, encryptionKeys } = config;
   const source = { store, createFolder, leaseMs, unresolvedRetentionMs, encryptionKeys, ...defined({ clock }) };
   try {
-    return await openLedgerOf(source);
+    return await openLedger(source);
   } catch (error) {
     if (error instanceof LedgerUnavailable) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });

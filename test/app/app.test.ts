@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createApp, openLedger, sections } from '../../src/app.ts';
+import { createApp, openConfiguredLedger, sections } from '../../src/app.ts';
 import { openClientVariables } from '../../src/cli/sandbox.ts';
 import { type Environment, loadConfig } from '../../src/config/config.ts';
 import type { Outcome } from '../../src/core/call/outcome.ts';
@@ -164,7 +164,7 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
     // What it would execute now nobody could be told of who has the other keys.
     const refused = refusalOf(await call(bob));
     expect(refused).toMatchObject({ code: 'ledger_unavailable', message: expect.stringContaining('"a"') });
-    const ledger = await openLedger(config);
+    const ledger = await openConfiguredLedger(config);
     onTestFinished(() => ledger.store.close());
     const operator = { ledger, clock: systemClock, randomId: randomUUID, unresolvedRetentionMs: 60_000 };
     await expect(forgetOperation(operator, 'repeat-secret')).rejects.toThrow(/cannot be read/);

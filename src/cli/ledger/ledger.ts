@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { openLedger } from '../../app.ts';
+import { openConfiguredLedger } from '../../app.ts';
 import type { ConfigOptions, Program } from '../../command/program.ts';
 import { type Config, withoutPassword } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -28,7 +28,7 @@ export async function withLedger<T>(
   const { cli } = program;
   const config = await program.config(options, 'operate');
   refuseNoLedger(config);
-  const ledger = await openLedger(config);
+  const ledger = await openConfiguredLedger(config);
   let told = false;
   const onWatch = (leftMs: number): void => {
     if (told) return;

@@ -11,7 +11,7 @@ import type { ForwardedCall } from '../policy/types.ts';
 import type { KnownTools } from './known-tools.ts';
 import { ServerFault } from './link.ts';
 import {
-  errorResponse,
+  rpcErrorResponse,
   type RpcError,
   type RpcId,
   type RpcMessage,
@@ -218,11 +218,11 @@ export class GuardedCalls {
 
   #faultResponse(request: RpcRequest, error: unknown): RpcResponse {
     if (error instanceof ServerFault && error.effect === 'not_executed')
-      return errorResponse(request.id, `${error.message}. Nothing was executed. Call the tool again later.`);
+      return rpcErrorResponse(request.id, `${error.message}. Nothing was executed. Call the tool again later.`);
     this.#options.log.warn(`internal fault: ${describeError(error)}`);
     const message =
       'Internal error in mcp-once. The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.';
-    return errorResponse(request.id, message, internalError);
+    return rpcErrorResponse(request.id, message, internalError);
   }
 }
 

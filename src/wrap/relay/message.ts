@@ -65,7 +65,7 @@ export function isId(value: unknown): value is RpcId {
   return typeof value === 'string' || typeof value === 'number';
 }
 
-export function errorResponse(id: RpcId, message: string, code: number = serverError): RpcResponse {
+export function rpcErrorResponse(id: RpcId, message: string, code: number = serverError): RpcResponse {
   return { jsonrpc: '2.0', id, error: { code, message } };
 }
 

@@ -8,7 +8,7 @@ import { mergeInitializeResults } from './merged-initialize.ts';
 import { listKinds, MergedLists, type RelayedServer } from './merged-lists.ts';
 import {
   cancelledId,
-  errorResponse,
+  rpcErrorResponse,
   isNotification,
   isRequest,
   type RpcId,
@@ -94,7 +94,7 @@ class MultiServerRelay {
       { name, open, clock, log, initializeMs },
       {
         message: (message) => this.#fromServer(server, message),
-        lost: (request, fault) => this.#answer(errorResponse(request.id, lostRequestMessage(request, fault))),
+        lost: (request, fault) => this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault))),
         down: () => this.#handleDown(server),
         renewed: () => {
           server.tools.forget();
@@ -143,7 +143,7 @@ class MultiServerRelay {
       },
       (error: unknown) => {
         const fault = error instanceof ServerFault ? error : new ServerFault('not_executed', String(error));
-        this.#answer(errorResponse(request.id, lostRequestMessage(request, fault)));
+        this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault)));
       },
     );
   }
@@ -175,7 +175,7 @@ class MultiServerRelay {
         return this.#toPrompt(request, ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
       }
       default:
-        return errorResponse(
+        return rpcErrorResponse(
           id,
           `${method.slice(0, 64)} names no server, and mcp-once wraps several. Nothing was executed.`,
           methodNotFound,
@@ -197,14 +197,14 @@ class MultiServerRelay {
     const reasons = answers.map((each) => (each.status === 'rejected' ? String(each.reason.message) : ''));
     const fault = new ServerFault('not_executed', reasons.join('; '));
     this.#options.onFailed(fault);
-    return errorResponse(id, fault.message);
+    return rpcErrorResponse(id, fault.message);
   }
 
   async #routeCall(request: RpcRequest, prefixed: string): Promise<string | undefined> {
     const target = await this.lists.tool(prefixed);
     if (!target) {
       const message = `Unknown tool ${JSON.stringify(prefixed.slice(0, 64))}. Nothing was executed. For the outcomes of earlier calls, run: mcp-once ledger list`;
-      if (this.#calls.release(request.id)) this.#client.send(errorResponse(request.id, message, invalidParams));
+      if (this.#calls.release(request.id)) this.#client.send(rpcErrorResponse(request.id, message, invalidParams));
       return undefined;
     }
     const { server, name } = target;
@@ -216,7 +216,7 @@ class MultiServerRelay {
 
   async #toPrompt(request: RpcRequest, prefixed: unknown, renamed: (name: string) => RpcRequest['params']) {
     const target = await this.lists.prompt(prefixed);
-    if (!target) return errorResponse(request.id, 'Unknown prompt.', invalidParams);
+    if (!target) return rpcErrorResponse(request.id, 'Unknown prompt.', invalidParams);
     const params = renamed(target.name);
     this.#pass(target.server, { ...request, ...defined({ params }) });
     return undefined;
@@ -233,7 +233,7 @@ class MultiServerRelay {
       const answer = await connection.request(request.method, request.params).catch(() => undefined);
       if (answer?.result) return { ...answer, id: request.id };
     }
-    return errorResponse(request.id, 'No server has this resource.', resourceNotFound);
+    return rpcErrorResponse(request.id, 'No server has this resource.', resourceNotFound);
   }
 
   #pass(server: RelayedServer, request: RpcRequest): void {

@@ -4,7 +4,7 @@ import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, type ServerFault } from './link.ts';
 import {
   cancelledId,
-  errorResponse,
+  rpcErrorResponse,
   isNotification,
   isRequest,
   type RpcId,
@@ -170,7 +170,7 @@ class SingleServerRelay {
 
   #answerLost(request: RpcRequest, fault: ServerFault): void {
     this.#listRequests.delete(request.id);
-    this.#client.send(errorResponse(request.id, lostRequestMessage(request, fault)));
+    this.#client.send(rpcErrorResponse(request.id, lostRequestMessage(request, fault)));
   }
 
   #handleDown(): void {
