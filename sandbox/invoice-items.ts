@@ -161,7 +161,8 @@ function priceOf(params: Priced): { amount: number; quantity: number; unitAmount
   }
   const quantity = params.quantity ?? 1;
   const amount = multiply(unit, quantity);
-  if (Math.abs(amount) > apiAmountMax) throw invalidParameter(`The amount must be at most ${apiAmountMax}.`, 'quantity');
+  if (Math.abs(amount) > apiAmountMax)
+    throw invalidParameter(`The amount must be at most ${apiAmountMax}.`, 'quantity');
   return { amount, quantity, unitAmount: unit };
 }
 

@@ -24,7 +24,7 @@ function stage() {
       seen.closed += 1;
     },
     upstream: () => ({ origin: 'test', mode: 'test', account: 'a' }),
-    memory: '24h',
+    keyMemory: '24h',
   });
   const tools = [createThing(upstream, 'resend', { client })];
   const clients = new ClientPool({});

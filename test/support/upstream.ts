@@ -113,7 +113,7 @@ export function upstreamClient(upstream: Upstream, memoryMs = 86_400_000, origin
     env: z.object({ ACCOUNT: z.string().default('a') }),
     open: () => upstream,
     upstream: (env) => ({ origin, mode: 'test', account: env.ACCOUNT }),
-    memory: memoryMs,
+    keyMemory: memoryMs,
     classify: (error) => (error instanceof UpstreamError ? error.classification : undefined),
   });
 }

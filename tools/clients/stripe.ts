@@ -15,7 +15,7 @@ export const stripe = defineClient({
   env: stripeEnvironment,
   open: openStripe,
   upstream: stripeUpstream,
-  memory,
+  keyMemory: memory,
   classify: classifyStripeError,
 });
 

@@ -29,7 +29,11 @@ const kinds: Readonly<Record<Part, Kind>> = {
 const required: readonly Part[] = ['name', 'title', 'description', 'effect', 'input', 'output', 'run'];
 
 /** Names that a definition had in earlier versions, with the present ones. */
-const renamed: Readonly<Record<string, string>> = { windowMs: 'window', lookupLagMs: 'lookupLag', memoryMs: 'memory' };
+const renamed: Readonly<Record<string, string>> = {
+  windowMs: 'window',
+  lookupLagMs: 'lookupLag',
+  memoryMs: 'keyMemory',
+};
 
 /** Completes "window ..." in a message about a value that is not a `Duration`. */
 const notADuration = 'must be a number of milliseconds, 0 or more, or a text such as "90s" or "24h"';
@@ -54,13 +58,13 @@ export function toolDuration(name: unknown, part: string, value: unknown): numbe
  * Returns how long the upstream of a client remembers an idempotency key, in ms.
  * @throws McpOnceError `tool_invalid` for a value that is not a duration, and for the earlier name `memoryMs`.
  */
-export function clientMemory(definition: { readonly name: string; readonly memory?: unknown }): number {
+export function clientMemory(definition: { readonly name: string; readonly keyMemory?: unknown }): number {
   const refuse = (why: string): never => {
     throw new McpOnceError('tool_invalid', sentence(`The client ${JSON.stringify(definition.name)}: ${why}`));
   };
   if ('memoryMs' in definition) refuse(newName('memoryMs'));
-  const ms = parseDuration(definition.memory ?? 0);
-  return ms ?? refuse(`memory ${notADuration}`);
+  const ms = parseDuration(definition.keyMemory ?? 0);
+  return ms ?? refuse(`keyMemory ${notADuration}`);
 }
 
 function newName(part: string): string {

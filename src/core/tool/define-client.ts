@@ -14,7 +14,7 @@ import type { Classification, Client, Upstream } from './types.ts';
  *   env: z.object({ TRACKER_TOKEN: z.string() }),
  *   open: ({ TRACKER_TOKEN }) => new Tracker(TRACKER_TOKEN, { maxRetries: 0 }),
  *   upstream: () => ({ origin: 'https://api.tracker.example', mode: 'live', account: 'main' }),
- *   memory: '24h',
+ *   keyMemory: '24h',
  * });
  */
 export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
@@ -33,7 +33,7 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
    * @defaultValue 0: the provider takes no keys.
    * @example '24h'
    */
-  readonly memory?: Duration;
+  readonly keyMemory?: Duration;
   /**
    * Returns what an error says about the effect of its request, by the provider's documentation.
    * @defaultValue Errors from connecting are `not_executed`, all others are `unknown`. Returning undefined does the same.
@@ -44,7 +44,7 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
 
 /**
  * Makes a client from its definition.
- * @throws McpOnceError `tool_invalid` for a `memory` that is not a duration
+ * @throws McpOnceError `tool_invalid` for a `keyMemory` that is not a duration
  */
 export function defineClient<Environment extends z.ZodObject, Opened>(
   definition: ClientDefinition<Environment, Opened>,

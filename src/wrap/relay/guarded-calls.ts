@@ -11,13 +11,13 @@ import type { ForwardedCall } from '../policy/types.ts';
 import type { KnownTools } from './known-tools.ts';
 import { ServerFault } from './link.ts';
 import {
-  rpcErrorResponse,
   type RpcError,
   type RpcId,
   type RpcMessage,
   type RpcParams,
   type RpcRequest,
   type RpcResponse,
+  rpcErrorResponse,
 } from './message.ts';
 import type { ServerConnection } from './server-connection.ts';
 

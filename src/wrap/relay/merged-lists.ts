@@ -3,7 +3,7 @@ import { defined, isObject } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { invalidParams } from '../../server/jsonrpc-codes.ts';
 import type { KnownTools } from './known-tools.ts';
-import { rpcErrorResponse, type RpcParams, type RpcRequest, type RpcResponse } from './message.ts';
+import { type RpcParams, type RpcRequest, type RpcResponse, rpcErrorResponse } from './message.ts';
 import { type NameTarget, PrefixedNames } from './prefixed-names.ts';
 import { ResourceRoutes } from './resource-routes.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -59,7 +59,8 @@ export class MergedLists {
   /** Answers a list request with one merged page. */
   async page({ id, params = {} }: RpcRequest, kind: ListKind): Promise<RpcResponse> {
     const cursors = decodeCursors(params.cursor);
-    if (!cursors) return rpcErrorResponse(id, 'Invalid cursor. Request the list again without a cursor.', invalidParams);
+    if (!cursors)
+      return rpcErrorResponse(id, 'Invalid cursor. Request the list again without a cursor.', invalidParams);
     return { jsonrpc: '2.0', id, result: await this.#mergedPage(params, kind, cursors) };
   }
 

@@ -8,7 +8,6 @@ import { mergeInitializeResults } from './merged-initialize.ts';
 import { listKinds, MergedLists, type RelayedServer } from './merged-lists.ts';
 import {
   cancelledId,
-  rpcErrorResponse,
   isNotification,
   isRequest,
   type RpcId,
@@ -16,6 +15,7 @@ import {
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
+  rpcErrorResponse,
 } from './message.ts';
 import {
   listChangedNotifications,

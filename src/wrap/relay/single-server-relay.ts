@@ -4,13 +4,13 @@ import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, type ServerFault } from './link.ts';
 import {
   cancelledId,
-  rpcErrorResponse,
   isNotification,
   isRequest,
   type RpcId,
   type RpcMessage,
   type RpcRequest,
   type RpcResponse,
+  rpcErrorResponse,
 } from './message.ts';
 import {
   listChangedNotifications,

@@ -15,7 +15,7 @@ test('keeps and closes a client that was opened again, when an earlier open fail
     open: () => opening.shift() ?? Promise.reject(new Error('opened once too often')),
     close: (opened) => void closed.push(opened),
     upstream: () => ({ origin: 'test', mode: 'test', account: 'a' }),
-    memory: 0,
+    keyMemory: 0,
   });
   const pool = new ClientPool({});
   const early = pool.open(client);

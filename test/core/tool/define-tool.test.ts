@@ -53,8 +53,8 @@ describe('a definition', () => {
   });
 
   test.each([
-    [{ memory: Number.NaN }, 'The client "c": memory must be a number of milliseconds, 0 or more'],
-    [{ memoryMs: 0 }, 'The client "c": "memoryMs" is now called "memory".'],
+    [{ keyMemory: Number.NaN }, 'The client "c": keyMemory must be a number of milliseconds, 0 or more'],
+    [{ memoryMs: 0 }, 'The client "c": "memoryMs" is now called "keyMemory".'],
   ])('of a client is refused with the part named: %j', (changes, expected) => {
     const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
     const definition = { name: 'c', env: z.object({}), upstream, open: () => ({}), ...changes };
