@@ -108,7 +108,7 @@ export interface FeatureTools {
 }
 
 /** A way to serve tools other than stdio. */
-export interface Transport {
+interface Transport {
   /** Whether the options of `serve` ask for it. */
   isChosen(options: ServeOptions): boolean;
   /** Serves until a signal comes, then drains. Returns the exit code. */

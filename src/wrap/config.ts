@@ -22,7 +22,7 @@ const lookupSchema = z.strictObject({
 });
 
 /** A rule for the tools of a wrapped server that a pattern matches. */
-export const wrapRuleSchema = z.strictObject({
+const wrapRuleSchema = z.strictObject({
   match: z
     .enum(['identical', 'latest', 'same-call', 'off'])
     .optional()
@@ -63,7 +63,7 @@ const rules = {
 export const wrapSchema = z.strictObject(rules);
 
 /** The rules for one wrapped server, which take precedence over the rules for all. */
-export const serverRulesSchema = z.strictObject({
+const serverRulesSchema = z.strictObject({
   ...rules,
   account: text
     .optional()

@@ -19,7 +19,7 @@ interface QuestionParts {
 }
 
 /** Asks whether the caller means another operation like the one named by `key`. */
-export interface RepeatQuestion extends QuestionParts {
+interface RepeatQuestion extends QuestionParts {
   readonly kind: 'again';
   /** The occurrence of the operation named by `key`. */
   readonly occurrence: number;

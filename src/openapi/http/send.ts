@@ -239,7 +239,7 @@ const pauseMsMax = 20_000;
  * @param retry the number of the retry, from 1
  * @param now the wall-clock time in ms
  */
-export function retryPauseMs(retry: number, retryAfter: string | undefined, now: number): number | undefined {
+function retryPauseMs(retry: number, retryAfter: string | undefined, now: number): number | undefined {
   const askedMs = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now);
   if (askedMs !== undefined) return askedMs > pauseMsMax ? undefined : askedMs;
   const backoffMs = firstPauseMs * 2 ** (retry - 1);

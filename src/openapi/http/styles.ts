@@ -78,7 +78,7 @@ function delimiter(style: Style['style']): string {
 }
 
 /** Encodes nested values with brackets, as in `lines[0][amount]`. Leaves out `null`, empty lists and empty objects. */
-export function bracketPairs(name: string, value: unknown, encode: Encode): readonly Pair[] {
+function bracketPairs(name: string, value: unknown, encode: Encode): readonly Pair[] {
   if (isAbsent(value)) return [];
   if (Array.isArray(value)) return value.flatMap((item, index) => bracketPairs(`${name}[${index}]`, item, encode));
   if (isObject(value)) {
