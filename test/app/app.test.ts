@@ -73,7 +73,7 @@ describe('the ledger of an app', () => {
   });
 });
 
-test('treats two sandboxes on one ledger as two upstreams', async () => {
+test('an app treats two sandboxes on one ledger as two upstreams', async () => {
   const folder = temporaryFolder();
   const store = { MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}` };
   const sandboxed = async (name: string) => {
@@ -208,7 +208,7 @@ describe('draining', () => {
   });
 });
 
-test('logs an unknown tool name up to the longest length of a name', () => {
+test('an app logs an unknown tool name up to the maximum length of a name', () => {
   const logged: unknown[] = [];
   const take: Log['info'] = (message, fields) => logged.push([message, fields]);
   onTestFinished(logEvents({ debug: take, info: take, warn: take, error: take }));

@@ -43,7 +43,7 @@ function stage() {
   return { seen, begin, add: () => serve(tools), remove: () => serve([]) };
 }
 
-test('closes a client that returned and left again after the calls that began in between', async () => {
+test('replacing tools closes a client that returned and left again only after the calls that began in between', async () => {
   const { seen, begin, add, remove } = stage();
   const endFirst = await begin();
   await remove();
@@ -57,7 +57,7 @@ test('closes a client that returned and left again after the calls that began in
   await expect.poll(() => seen).toEqual({ opened: 1, closed: 1 });
 });
 
-test('keeps a client open that returned', async () => {
+test('replacing tools keeps a client open that returned', async () => {
   const { seen, begin, add, remove } = stage();
   const end = await begin();
   await remove();

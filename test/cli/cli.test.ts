@@ -9,8 +9,8 @@ test('the command has been built', () => {
   expect(existsSync(commandFile), 'run npm run build first').toBe(true);
 });
 
-describe('help and usage', () => {
-  test('help and version go to stdout and end well', () => {
+describe('the command line', () => {
+  test('prints help and version to stdout and exits with code 0', () => {
     const folder = temporaryFolder();
     const help = run(folder, ['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
@@ -26,7 +26,7 @@ describe('help and usage', () => {
     [['ledger', 'list', '--limit', '0'], '1 to 10000'],
     [['ledger', 'resolve', 'x'], 'either --succeeded [FILE] or --failed'],
     [['ledger', 'forget', 'x'], 'needs --yes'],
-  ])('%j is refused with code 2', (args, expected) => {
+  ])('refuses %j with exit code 2', (args, expected) => {
     const { code, stdout, stderr } = run(temporaryFolder(), args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(expected);
@@ -34,7 +34,7 @@ describe('help and usage', () => {
 });
 
 describe('config', () => {
-  test('token makes a token and the hash that the configuration takes', () => {
+  test('token creates a token and its hash for the configuration', () => {
     const folder = temporaryFolder();
     const { code, stdout } = run(folder, ['config', 'token']);
     expect(code).toBe(0);
@@ -50,7 +50,7 @@ describe('config', () => {
     ]);
   });
 
-  test('check tells what serve --http would refuse, or what can never be called', () => {
+  test('check reports settings that serve --http refuses and tools that no caller can call', () => {
     const folder = temporaryFolder();
     const check = (settings: object) => {
       writeFileSync(join(folder, 'c.json'), JSON.stringify(settings));
@@ -82,7 +82,7 @@ describe('config', () => {
     }
   });
 
-  test('check prints what is in effect, and no secret', () => {
+  test('check prints the effective settings without secrets', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), JSON.stringify({ tools: { 'create_*': { window: '7d' } } }));
     const { code, stdout } = run(folder, ['config', 'check', '--config', 'c.json'], {
@@ -103,7 +103,7 @@ describe('config', () => {
     ['{ "tools": { "create_invoise": {} } }', 'unknown tool "create_invoise"; did you mean "create_invoice"?'],
     ['{ "tools": { "create_invoice": { "recovery": "natural" } } }', 'Tool "create_invoice": recovery "natural" needs'],
     ['{ "toolsDirs": ["nowhere"] }', 'nowhere does not exist'],
-  ])('check of %s fails with one line', (text, expected) => {
+  ])('check fails with one line for %s', (text, expected) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), text);
     const { code, stdout, stderr } = run(folder, ['config', 'check', '--config', 'c.json']);
@@ -119,7 +119,7 @@ describe('config', () => {
       'STRIPE_SECRET_KEY (must be set: a secret or restricted key such as sk_test_...)',
     ],
     [{ SMTP_URL: 'hunter2' }, 'SMTP_URL (must be a URL such as'],
-  ])('check of a client that is set up wrong says so and fails: %j', (environment, expected) => {
+  ])('check fails and names the client that is misconfigured: %j', (environment, expected) => {
     const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], environment);
     expect(code).toBe(1);
     expect(stderr).toContain(expected);
@@ -129,13 +129,13 @@ describe('config', () => {
     expect(stdout + stderr).not.toContain('hunter2');
   });
 
-  test('check of a client of which nothing is set is no failure', () => {
+  test('check succeeds when a client has no settings at all', () => {
     const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], { SMTP_URL: '' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout).clients.smtp).toMatch(/^not configured: .*SMTP_URL/);
   });
 
-  test('check warns of a folder that holds no tool, and of a pattern that no tool matches', () => {
+  test('check warns about a folder without tools and a pattern without matches', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), '{ "tools": { "destroy_*": {} } }');
     writeFileSync(join(folder, 'tool.ts'), unclearTool);
@@ -155,7 +155,7 @@ describe('config', () => {
     );
   });
 
-  test('what is wrong is told whole, however much it is', () => {
+  test('check prints every problem in full, even when there are many', () => {
     const folder = temporaryFolder();
     const keys = Array.from({ length: 9 }, (_, index) => `${'unheardOf'.repeat(9)}${index}`);
     writeFileSync(join(folder, 'c.json'), JSON.stringify(Object.fromEntries(keys.map((key) => [key, 1]))));
@@ -170,7 +170,7 @@ describe('config', () => {
   });
 });
 
-test('the example for Claude Desktop is one, and works without a Stripe key', () => {
+test('the example for Claude Desktop is valid and works without a Stripe key', () => {
   const example = JSON.parse(
     readFileSync(new URL('../../claude_desktop_config.example.json', import.meta.url), 'utf8'),
   );
@@ -181,8 +181,8 @@ test('the example for Claude Desktop is one, and works without a Stripe key', ()
   expect(JSON.parse(stdout).clients.stripe).toMatch(/^sandbox /);
 });
 
-describe('ledger, on a real file', () => {
-  test('without a file nothing is made, and it is said', () => {
+describe('ledger', () => {
+  test('list fails and creates no file when the ledger does not exist', () => {
     const folder = temporaryFolder();
     const { code, stderr } = run(folder, ['ledger', 'list', '--store', 'sqlite:none.sqlite']);
     expect(code).toBe(1);
@@ -190,13 +190,13 @@ describe('ledger, on a real file', () => {
     expect(existsSync(join(folder, 'none.sqlite'))).toBe(false);
   });
 
-  test('a store in memory cannot be looked into from here, and it is said', () => {
+  test('list refuses a store in memory, which other processes cannot read', () => {
     const { code, stdout, stderr } = run(temporaryFolder(), ['ledger', 'list', '--store', 'memory:']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('nobody else can look into it');
   });
 
-  test('an outcome that is not known is listed, shown, resolved and replayed', async () => {
+  test('list, show and resolve handle an unknown outcome, which is then replayed', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'tools.mjs'), unclearTool);
     const tools = ['--tools', '.'];
@@ -240,7 +240,7 @@ describe('ledger, on a real file', () => {
     expect(await callOnce(folder, tools)).toMatchObject({ code: 'succeeded', replayed: true, operation: key });
   });
 
-  test('what is forgotten executes again', async () => {
+  test('forget deletes an operation, so that the same call executes again', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'tools.mjs'), unclearTool);
     const { operation: key } = await callOnce(folder, ['--tools', '.']);

@@ -11,7 +11,7 @@ const exceptions = [
 ];
 const faultsOf = (...entries: Parameters<typeof checksOf>) => judge('run', checksOf(...entries), exceptions).faults;
 
-test('what passes has passed, and what is listed does not apply', () => {
+test('the judge counts a passed check as passed and a listed exception as not applicable', () => {
   const checks = checksOf(
     ['plain', check('a', 'SUCCESS')],
     ['plain', check('note', 'INFO')],
@@ -24,25 +24,25 @@ test('what passes has passed, and what is listed does not apply', () => {
   expect(unmet([checks], exceptions)).toEqual(['elsewhere']);
 });
 
-test.each(['FAILURE', 'WARNING', 'SKIPPED'])('control: %s that is not listed is a fault', (status) => {
+test.each(['FAILURE', 'WARNING', 'SKIPPED'])('control: the judge reports a %s that is not listed', (status) => {
   expect(faultsOf(['plain', check('a', status, { errorMessage: 'why' })])).toEqual([`plain/a: ${status}: why`]);
   expect(faultsOf(['part', check('b', 'FAILURE')], ['part', check('a', status)])).toHaveLength(1);
   expect(faultsOf(['elsewhere', check('a', status)])).toHaveLength(1);
 });
 
-test('control: what is listed and passes is a fault', () => {
+test('control: the judge reports a listed exception that passes', () => {
   expect(faultsOf(['whole', check('a', 'SUCCESS')])).toEqual(['whole is listed as not applying, and passes']);
   expect(faultsOf(['part', check('b', 'SUCCESS')])).toEqual(['part/b is listed as not applying, and passes']);
 });
 
-test('control: a message that is not as the schema has it is a fault wherever it is', () => {
+test('control: the judge reports a message that violates the schema in any scenario', () => {
   const wrong = check('wire-schema-valid', 'FAILURE', { errorMessage: 'why' });
   expect(faultsOf(['whole', check('a', 'FAILURE')], ['whole', wrong])).toEqual([
     'whole/wire-schema-valid: FAILURE: why',
   ]);
 });
 
-test('control: a scenario that passes with any text has to have the tool’s own', () => {
+test('control: the judge reports a scenario that passes without the text of its tool', () => {
   const refused = { isError: true, content: [{ type: 'text', text: 'There is no such tool.' }] };
   for (const id of ['tools-call-simple-text', 'tools-call-error']) {
     expect(faultsOf([id, check(id, 'SUCCESS', { details: { result: refused } })])).toEqual([

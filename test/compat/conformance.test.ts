@@ -69,7 +69,7 @@ test.for(Object.entries(upstreams))(
   },
 );
 
-test('control: a relay that passes all checks of the suite and alters what they do not look at is found out', {
+test('control: the comparison detects a relay that passes all checks of the suite and alters other data', {
   timeout: 60_000,
 }, async (context) => {
   const scenarios = ['tools-call-simple-text', 'tools-call-error'];
@@ -91,7 +91,7 @@ test('control: a relay that passes all checks of the suite and alters what they 
   expect(code).toBe(1);
 });
 
-test('mcp-once serve --http passes every server scenario of both eras that applies', {
+test('mcp-once serve --http passes every applicable server scenario of both protocol revisions', {
   timeout: 180_000,
 }, async (context) => {
   const { code, report } = await conformance(context, ['--part', 'serve']);
@@ -105,7 +105,7 @@ test('mcp-once serve --http passes every server scenario of both eras that appli
   expect(code).toBe(0);
 });
 
-test('the Inspector gets one effect and its replay, over HTTP and stdio, in both eras', {
+test('the Inspector gets one effect and its replay over HTTP and stdio in both protocol revisions', {
   timeout: 180_000,
 }, async (context) => {
   const { code, report } = await conformance(context, ['--part', 'inspector']);

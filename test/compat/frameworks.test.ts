@@ -68,19 +68,19 @@ async function runExample(name: string, fault: string, guarded: boolean) {
 }
 
 describe.each(cases)('%s, %s: %s', (name, fault, _repeat, learnt) => {
-  it('control: without the guard the shop makes two invoices', async () => {
+  it('control: makes two invoices without the guard', async () => {
     expect((await runExample(name, fault, false)).effects).toBe(2);
   }, 90_000);
 
-  it('makes one invoice with it, and the agent learns the outcome', async () => {
+  it('makes one invoice with the guard, and gives the agent the outcome', async () => {
     const guarded = await runExample(name, fault, true);
     expect(guarded.effects).toBe(1);
     expect(guarded.learnt).toMatch(learns[learnt]);
   }, 90_000);
 });
 
-describe.each([...new Set(cases.map(([name]) => name))])('%s, with nothing wrong', (name) => {
-  it('makes one invoice, as without a guard', async () => {
+describe.each([...new Set(cases.map(([name]) => name))])('%s without a fault', (name) => {
+  it('makes one invoice with the guard', async () => {
     const { effects, learnt } = await runExample(name, 'none', true);
     expect(effects).toBe(1);
     expect(learnt).toMatch(/invoice 1 for ada|number\W+1/);

@@ -170,8 +170,8 @@ async function aTask(client: Client) {
 
 const everything = serverOf('everything');
 
-describe('server-everything behaves the same through the proxy', () => {
-  test('over stdio', async () => {
+describe('server-everything', () => {
+  test('behaves the same through the proxy over stdio', async () => {
     const { store } = stage();
     const [straight, through] = await Promise.all([surveyed([everything]), surveyed(wrapArgs(store, [everything]))]);
     const [expected, found] = await Promise.all([survey(straight), survey(through)]);
@@ -182,7 +182,7 @@ describe('server-everything behaves the same through the proxy', () => {
     ['Streamable HTTP', 'streamableHttp', '/mcp'],
     ['the older SSE', 'sse', '/sse'],
   ])(
-    'over %s',
+    'behaves the same through the proxy over %s',
     async (_, kind, path) => {
       const { store } = stage();
       const { origin } = await listening([everything, kind]);

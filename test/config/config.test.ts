@@ -39,7 +39,7 @@ async function problemOf(loading: Promise<unknown>): Promise<string> {
 }
 
 describe('defaults', () => {
-  test('without file and variables everything has its default', async () => {
+  test('apply to every setting without a file and variables', async () => {
     const config = await load();
     expect(config).toMatchObject({
       file: undefined,
@@ -62,13 +62,13 @@ describe('defaults', () => {
     expect(config.sandbox).toBe(true);
   });
 
-  test('an empty file means the same as no file', async () => {
+  test('apply to every setting when the file is empty', async () => {
     const { file: _, ...empty } = await loadFile({}).loading;
     const { file: __, ...none } = await load();
     expect(empty).toEqual(none);
   });
 
-  test('it is frozen, all the way down', async () => {
+  test('are frozen at every level', async () => {
     const config = await loadFile({ tools: { 'create_*': { window: '7d' } } }).loading;
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.tools['create_*'])).toBe(true);
@@ -89,14 +89,14 @@ describe('precedence', () => {
     });
   });
 
-  test('an empty variable is one that is not set', async () => {
+  test('an empty variable counts as unset', async () => {
     expect(await load({ MCP_ONCE_STORE: '', MCP_ONCE_TENANT: '', MCP_ONCE_CONFIG: '' })).toMatchObject({
       storeIsDefault: true,
       tenant: 'default',
     });
   });
 
-  test('relative paths of a file start from its folder, others from the working directory', async () => {
+  test('relative paths in a file start at its folder, and other paths at the working directory', async () => {
     const { file, loading } = loadFile({ store: 'sqlite:a.sqlite', toolsDirs: ['tools'] });
     const folder = join(file, '..');
     expect(await loading).toMatchObject({
@@ -109,7 +109,7 @@ describe('precedence', () => {
     });
   });
 
-  test('tool folders of the command line are added to those of the file', async () => {
+  test('tool folders on the command line are added to those in the file', async () => {
     const { file } = loadFile({ toolsDirs: ['/one'] });
     expect((await load({}, { config: file, toolsDirs: ['/two'] })).toolsDirs).toEqual(['/one', '/two']);
   });
@@ -139,12 +139,12 @@ describe('durations', () => {
     expect(await problemOf(loadFile({ lease: 499 }).loading)).toContain('from 500ms to 5m');
   });
 
-  test('a lease has to be shorter than the wait', async () => {
+  test('a lease that is not shorter than the wait is refused', async () => {
     expect(await problemOf(loadFile({ lease: '45s' }).loading)).toContain('lease must be shorter than wait');
   });
 });
 
-describe('what is wrong is said, with the file and the key', () => {
+describe('an error message', () => {
   test.each([
     [{ leese: 1 }, 'leese is not known; did you mean "lease"?'],
     [{ stroe: 'memory:' }, 'stroe is not known; did you mean "store"?'],
@@ -159,20 +159,20 @@ describe('what is wrong is said, with the file and the key', () => {
     [{ toolsDirs: [1] }, 'toolsDirs[0]: '],
     [{ resultBytesMax: 1 }, 'resultBytesMax: '],
     [[], 'Configuration file'],
-  ])('%j', async (settings, expected) => {
+  ])('names the file and the key for %j', async (settings, expected) => {
     const { file, loading } = loadFile(settings);
     const problem = await problemOf(loading);
     expect(problem).toContain(`Configuration file ${file}: `);
     expect(problem).toContain(expected);
   });
 
-  test('a file that is not JSON, and not what it holds', async () => {
+  test('names a file that is not JSON without quoting its content', async () => {
     const problem = await problemOf(loadText('{\n  "store": "redis://:hunter2@host" x\n}').loading);
     expect(problem).toMatch(/it is not valid JSON( \(line 2, column \d+\))?\.$/);
     expect(problem).not.toContain('hunter2');
   });
 
-  test('a file that does not exist, is a folder, or is too large', async () => {
+  test('names a file that does not exist, is a folder, or is too large', async () => {
     expect(await problemOf(load({ MCP_ONCE_CONFIG: '/nowhere/x.json' }))).toContain(
       '/nowhere/x.json: it does not exist',
     );
@@ -180,21 +180,21 @@ describe('what is wrong is said, with the file and the key', () => {
     expect(await problemOf(loadText(' '.repeat(1024 * 1024 + 1)).loading)).toContain('larger than');
   });
 
-  test('a file with a byte order mark is read', async () => {
+  test('does not appear for a file with a byte order mark', async () => {
     expect((await loadText('\uFEFF{"tenant":"a"}').loading).tenant).toBe('a');
   });
 
-  test('a variable that is nearly one of ours', async () => {
+  test('suggests the right name for a misspelt variable', async () => {
     expect(await problemOf(load({ MCP_ONCE_STOER: 'memory:' }))).toContain('did you mean MCP_ONCE_STORE?');
     await expect(load({ MCP_ONCE_SOMETHING_ELSE: 'x' })).resolves.toBeDefined();
   });
 
-  test('an option that is empty means no file and no folder', async () => {
+  test('names an option that is empty', async () => {
     expect(await problemOf(load({}, { config: '' }))).toContain('--config is empty');
     expect(await problemOf(load({}, { toolsDirs: ['/one', ''] }))).toContain('--tools is empty: name a folder');
   });
 
-  test('a bad variable or option is named', async () => {
+  test('names an invalid variable or option', async () => {
     expect(await problemOf(load({ MCP_ONCE_LOG_LEVEL: 'loud' }))).toContain('MCP_ONCE_LOG_LEVEL: ');
     expect(await problemOf(load({}, { logLevel: 'loud' }))).toContain('--log-level: ');
     expect(await problemOf(load({ MCP_ONCE_STORE: 'postgres://u:hunter2@h' }))).toBe(
@@ -211,7 +211,7 @@ describe('secrets and subjects', () => {
     expect(problem).not.toContain('hunter2');
   });
 
-  test('what is shown holds neither the secret nor a password', async () => {
+  test('the shown configuration contains neither the secret nor a password', async () => {
     const config = await load({
       MCP_ONCE_SECRET: 'hunter2'.repeat(5),
       MCP_ONCE_STORE: 'rediss://user:hunter3@host:6380/2?waitReplicas=1',
@@ -223,7 +223,7 @@ describe('secrets and subjects', () => {
     expect(shown).toMatchObject({ store: 'rediss://host:6380/2', secret: 'set by MCP_ONCE_SECRET', subject: 'alice' });
   });
 
-  test('encryption keys are read in their order, and of them only the ids are shown', async () => {
+  test('encryption keys keep their order, and only their ids are shown', async () => {
     const config = await load({ MCP_ONCE_ENCRYPTION_KEYS: ` ${keysText('2026-b')}, ${keysText('2026-a')} ` });
     expect(config.encryptionKeys.map(({ id }) => id)).toEqual(['2026-b', '2026-a']);
     const secrets = config.encryptionKeys.map(({ secret }) => secret.export());
@@ -239,7 +239,7 @@ describe('secrets and subjects', () => {
     }
   });
 
-  test('without keys nothing is encrypted', async () => {
+  test('the list of encryption keys is empty by default', async () => {
     expect((await load()).encryptionKeys).toEqual([]);
   });
 
@@ -262,14 +262,14 @@ describe('secrets and subjects', () => {
     [`a:${'00'.repeat(32)}`, 'key 1 is not 32 bytes in base64'],
     [`a:${key},b:${key.slice(0, 43)}=,a:${key}`, 'names two keys by the same id'],
     [Array.from({ length: 17 }, (_, index) => `k${index}:${key}`).join(), 'holds over 16 keys'],
-  ])('bad encryption keys end the start, and are not shown: %j', async (text, expected) => {
+  ])('invalid encryption keys are refused without being shown: %j', async (text, expected) => {
     const problem = await problemOf(load({ MCP_ONCE_ENCRYPTION_KEYS: text }));
     expect(problem).toContain(`Configuration: MCP_ONCE_ENCRYPTION_KEYS: ${expected}`);
     expect(problem).not.toContain(key.slice(0, 8));
     expect(problem).not.toMatch(/[A-Za-z0-9+/]{33}/);
   });
 
-  test('a misspelt variable does not leave everything in clear', async () => {
+  test('a misspelt variable for encryption keys is refused', async () => {
     for (const name of ['MCP_ONCE_ENCRYPTION_KEY', 'MCP_ONCE_ENCRYPT_KEYS', 'MCP_ONCE_ENCRYPTIONKEYS']) {
       expect(await problemOf(load({ [name]: keysText('k') }))).toContain('did you mean MCP_ONCE_ENCRYPTION_KEYS?');
     }
@@ -281,7 +281,7 @@ describe('secrets and subjects', () => {
     expect((await loadFile({ store, subject: 'b' }).loading).subject).toBe('b');
   });
 
-  test('whoever looks after a ledger is no subject', async () => {
+  test('a command that operates a ledger needs no subject', async () => {
     const environment = { ...home, MCP_ONCE_STORE: 'redis://host' };
     await expect(loadConfig({ environment, needsSubject: () => false })).resolves.toBeDefined();
   });
@@ -318,7 +318,7 @@ describe('shown configuration', () => {
 });
 
 describe('the shipped JSON Schema', () => {
-  test('is what the zod schema says (node scripts/write-schema.mjs)', async () => {
+  test('equals the schema that zod generates (node scripts/write-schema.mjs)', async () => {
     const shipped = JSON.parse(readFileSync(new URL('../../mcp-once.schema.json', import.meta.url), 'utf8'));
     expect(shipped).toEqual(JSON.parse(JSON.stringify(await configJsonSchema(sections))));
   });
@@ -332,7 +332,7 @@ describe('the shipped JSON Schema', () => {
   });
 });
 
-test('the nearest name counts swapped neighbours as one difference, and nothing far is suggested', () => {
+test('the nearest name counts swapped neighbours as one difference, and a distant name is never suggested', () => {
   expect(nearest('stroe', ['store', 'stroke', 'tools'])).toBe('store');
   expect(nearest('x', ['store'])).toBeUndefined();
   expect(nearest('ot', ['cc', 'to'])).toBe('to');

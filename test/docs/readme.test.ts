@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-test("the README's own tool is loaded as it stands there, and takes effect once", async () => {
+test("the README's example tool loads unchanged and takes effect once", async () => {
   const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readme) ?? [];
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'create-ticket.mjs'), code);
@@ -32,7 +32,7 @@ test("the README's own tool is loaded as it stands there, and takes effect once"
   expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
 });
 
-test("the README's table of the demo has the demo's scenes", async () => {
+test("the README's table lists the scenes of the demo", async () => {
   const { scenes } = await import('../../src/cli/demo/scenes.ts');
   for (const { title } of scenes) expect(readme).toContain(title);
 });
