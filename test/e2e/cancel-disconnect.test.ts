@@ -145,7 +145,13 @@ describe('a client that gave up and calls again', () => {
     const args = invoiceFor(customer, unique('time-out'));
     const server = await stage.server({ guarded });
     await stage.sandbox.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
-    const first = await server.heard('create_invoice', args, { timeoutMs: 500 });
+    const since = await stage.sandbox.newest();
+    const gaveUp = new AbortController();
+    const waiting = server.heard('create_invoice', args, { signal: gaveUp.signal });
+    // The client gives up once the API has the request, however long that takes.
+    await stage.sandbox.arrival(invoicePath, since);
+    gaveUp.abort();
+    const first = await waiting;
     const calling = server.heard('create_invoice', args);
     await server.ping();
     await stage.sandbox.release();
