@@ -35,6 +35,8 @@ const renamed: Readonly<Record<string, string>> = {
   memoryMs: 'keyMemory',
 };
 
+const clientParts = ['name', 'env', 'open', 'close', 'upstream', 'keyMemory', 'classify'];
+
 /** Completes "window ..." in a message about a value that is not a `Duration`. */
 const notADuration = 'must be a number of milliseconds, 0 or more, or a text such as "90s" or "24h"';
 
@@ -56,13 +58,19 @@ export function toolDuration(name: unknown, part: string, value: unknown): numbe
 
 /**
  * Returns how long the upstream of a client remembers an idempotency key, in ms.
- * @throws McpOnceError `tool_invalid` for a value that is not a duration, and for the earlier name `memoryMs`.
+ * @throws McpOnceError `tool_invalid` for a value that is not a duration, and for a part that no client has: a misspelt
+ * `keyMemory` would otherwise switch off `resend`.
  */
 export function clientMemory(definition: { readonly name: string; readonly keyMemory?: unknown }): number {
   const refuse = (why: string): never => {
     throw new McpOnceError('tool_invalid', sentence(`The client ${JSON.stringify(definition.name)}: ${why}`));
   };
-  if ('memoryMs' in definition) refuse(newName('memoryMs'));
+  for (const part of Object.keys(definition)) {
+    if (Object.hasOwn(renamed, part)) refuse(newName(part));
+    if (!clientParts.includes(part)) {
+      refuse(`${JSON.stringify(part)} is not part of a client definition${suggestion(part, clientParts)}`);
+    }
+  }
   const ms = parseDuration(definition.keyMemory ?? 0);
   return ms ?? refuse(`keyMemory ${notADuration}`);
 }

@@ -137,7 +137,7 @@ export function checkTool(tool: CheckedParts): void {
     refuse('recovery "natural" of a delete needs gone(input)');
   }
   if (tool.recovery.includes('resend') && tool.memoryMs === 0) {
-    refuse('recovery "resend" needs a client whose memory is over 0');
+    refuse('recovery "resend" needs a client with keyMemory over 0');
   }
 }
 

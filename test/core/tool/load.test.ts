@@ -208,7 +208,7 @@ describe('rules', () => {
   test('are refused with the tool named, if they ask for something that the tool lacks', () => {
     const act = () => applyRules(tools, { create_a: { match: 'latest' } });
     expect(act).toThrow(/tools: Tool "create_a": match "latest" needs resource/);
-    expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client whose memory/);
+    expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client with keyMemory/);
   });
 
   test('set onDuplicate, for tools whose match is identical', () => {
