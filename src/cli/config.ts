@@ -1,9 +1,10 @@
 import { clientEnvironment, features, sections } from '../app.ts';
 import { exitCodes, warner } from '../command/cli.ts';
 import type { ConfigOptions, Program } from '../command/program.ts';
-import { isSharedStore, shownConfig } from '../config/config.ts';
+import { shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { durationOf } from '../core/duration.ts';
+import { isSharedStore } from '../core/ledger/stores/open.ts';
 import { type ClientState, clientStates, clientWarnings, hasWrongClient } from '../core/tool/client-state.ts';
 import { shownClientVariables } from './sandbox.ts';
 

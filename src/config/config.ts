@@ -3,7 +3,7 @@ import { durationOf } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { isObject } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
-import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
+import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
 import type { Choice, Choices } from './choices.ts';
 import { defaults, type LogLevel } from './defaults.ts';
 import type { FileSettings, ToolRuleSettings } from './schema.ts';
@@ -193,11 +193,6 @@ function shownDurations(value: unknown): unknown {
     return [name, durationOptions.has(name) ? durationOf(member) : member];
   });
   return Object.fromEntries(members);
-}
-
-/** Returns whether other machines or people may use the store too. */
-export function isSharedStore(store: string): boolean {
-  return /^rediss?:/.test(store);
 }
 
 /** Returns a store's URL without the user, password and parameters of a Redis URL. */

@@ -2,14 +2,14 @@ import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Keyv } from 'keyv';
 import { z } from 'zod';
-import { type Environment, isSharedStore } from '../config/config.ts';
+import type { Environment } from '../config/config.ts';
 import { defaults, logLevels } from '../config/defaults.ts';
 import { encryptionKeysOf } from '../config/encryption-keys.ts';
 import { duration } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
-import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
+import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
 

@@ -67,6 +67,11 @@ function invalid(problem: string): McpOnceError {
   return new McpOnceError('configuration_invalid', `${problem}: use ${choices}.`);
 }
 
+/** Returns whether other machines or people may use the store of this URL too. */
+export function isSharedStore(url: string): boolean {
+  return /^rediss?:/.test(url);
+}
+
 /**
  * Returns the URL of the default store: a SQLite file in the user's data directory. Open it with `createFolder`.
  * @param env the environment with XDG_DATA_HOME, LOCALAPPDATA and the home directory
