@@ -3,7 +3,7 @@ import { defaults } from '../../src/config/defaults.ts';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import type { Outcome } from '../../src/core/call/outcome.ts';
 import { prepare } from '../../src/core/call/prepare.ts';
-import type { Engine, ToolCall } from '../../src/core/call/types.ts';
+import type { EngineParts, ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Claim } from '../../src/core/ledger/claim.ts';
 import { codecFor, plainCodec } from '../../src/core/ledger/codec.ts';
@@ -28,7 +28,7 @@ export function ledgerOver(store: Store, codec = plainCodec): Ledger {
 }
 
 /** Returns an engine like a server's, with default settings. */
-export function engineOver(ledger: Ledger, tool: Tool = createOrder): Engine {
+export function engineOver(ledger: Ledger, tool: Tool = createOrder): EngineParts {
   const { wait: waitMs, maxRun: maxRunMs, resultBytesMax, hostKeys, conversationScope } = defaults;
   return {
     catalog: createCatalog([tool]),
@@ -58,7 +58,11 @@ export function orderCall(args: unknown = orderArguments()): ToolCall {
 }
 
 /** Runs one call through the engine. @throws Error for an unexpected outcome. */
-export async function callOrder(engine: Engine, args: unknown, expected: 'executed' | 'replayed'): Promise<Outcome> {
+export async function callOrder(
+  engine: EngineParts,
+  args: unknown,
+  expected: 'executed' | 'replayed',
+): Promise<Outcome> {
   const answer = await handleCall(engine, orderCall(args));
   if (answer.type !== 'result') throw new Error(`not ${expected}: ${JSON.stringify(answer)}`);
   if (answer.replayed !== (expected === 'replayed')) throw new Error(`not ${expected}`);

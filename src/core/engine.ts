@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Outcome } from './call/outcome.ts';
-import type { Engine, EngineSettings, ToolCall } from './call/types.ts';
+import type { EngineParts, EngineSettings, ToolCall } from './call/types.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';
@@ -53,10 +53,10 @@ export interface EngineOptions {
 }
 
 /** Tools and clients of one call, in place of the engine's own. */
-type ToolsOfCall = Pick<Engine, 'catalog' | 'clients'>;
+type ToolsOfCall = Pick<EngineParts, 'catalog' | 'clients'>;
 
 /** An engine that takes calls. It opens ledger and clients when the first call needs them. */
-export interface RunningEngine {
+export interface Engine {
   /**
    * Loads the modules that calls need; else the first call does. From then on `handle` reads a call's arguments before it
    * returns, so that the caller may change them afterwards.
@@ -88,7 +88,7 @@ export interface RunningEngine {
  * const outcome = await engine.handle(call);
  * await engine.drain(30_000);
  */
-export function createEngine(options: EngineOptions): RunningEngine {
+export function createEngine(options: EngineOptions): Engine {
   const { catalog, clients, settings, clock = systemClock, log = createLog({ level: 'silent' }) } = options;
   const stopLogging = logEvents(log);
   const [closing, ending] = [new AbortController(), new AbortController()];
@@ -104,7 +104,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     const { handleCall } = await import('./call/handle-call.ts');
     quota = await openQuota(options, ledger, clock);
     const state = { ledger, repeatSecret, quota, running, closing: closing.signal, ending: ending.signal };
-    const engine: Engine = { catalog, clients, clock, settings, log, randomId: randomUUID, ...state };
+    const engine: EngineParts = { catalog, clients, clock, settings, log, randomId: randomUUID, ...state };
     answer = (call, tools) => handleCall(tools ? { ...engine, ...tools } : engine, call);
     return answer;
   });

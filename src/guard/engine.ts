@@ -1,6 +1,6 @@
 import { defaults } from '../config/defaults.ts';
 import type { RefusalOutcome, ResultOutcome } from '../core/call/outcome.ts';
-import type { Engine, ToolCall } from '../core/call/types.ts';
+import type { EngineParts, ToolCall } from '../core/call/types.ts';
 import { createEngine, type LedgerSource, openLedger } from '../core/engine.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import { shared } from '../core/promises.ts';
@@ -79,7 +79,7 @@ function clientsOfOneCall(): ClientPool {
 }
 
 /** The tools of one call, with the code that runs them. */
-function catalogOf(call: GuardCall): Engine['catalog'] {
+function catalogOf(call: GuardCall): EngineParts['catalog'] {
   const find = (name: string): Tool | undefined => {
     const tool = call.find(name);
     return tool && { ...tool, run: (input, context) => call.run(name, input, context) };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import { refusalMessage } from '../../src/core/call/messages.ts';
 import type { InputRequiredOutcome, Outcome, RefusalOutcome, ResultOutcome } from '../../src/core/call/outcome.ts';
-import type { Engine, EngineSettings, ToolCall } from '../../src/core/call/types.ts';
+import type { EngineParts, EngineSettings, ToolCall } from '../../src/core/call/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type EntryCodec, plainCodec } from '../../src/core/ledger/codec.ts';
 import { Ledger } from '../../src/core/ledger/ledger.ts';
@@ -43,7 +43,7 @@ export function testEngine(options: EngineOptions) {
   const settings = { leaseMs: options.leaseMs ?? 10_000, unresolvedRetentionMs: 30 * 86_400_000 };
   const codec = options.codec ?? plainCodec;
   const ledger = new Ledger({ store, codec, clock, randomId: randomUUID, settings });
-  const engine: Engine = {
+  const engine: EngineParts = {
     catalog: options.catalog ?? createCatalog(options.tools),
     clients: new ClientPool(options.environment ?? {}),
     clock,

@@ -1,13 +1,13 @@
 import { within } from '../clock.ts';
 import { McpOnceError } from '../errors.ts';
 import type { Tool } from '../tool/types.ts';
-import type { Engine } from './types.ts';
+import type { EngineParts } from './types.ts';
 
 /** How long a client may take to open, in ms. */
 const openMs = 30_000;
 
 /** Opens a tool's client in bounded time. @throws McpOnceError `upstream_unavailable`, or the client's own error */
-export function openClient(engine: Engine, tool: Tool): Promise<unknown> {
+export function openClient(engine: EngineParts, tool: Tool): Promise<unknown> {
   return within(engine.clock, engine.clients.open(tool.client), openMs, () => {
     throw new McpOnceError('upstream_unavailable', `the client of ${tool.name} did not open within ${openMs / 1000} s`);
   });
@@ -23,7 +23,7 @@ type BoundedRun<T> =
  * @param onCutOff called at the moment of the cut, before anything else can be sent
  */
 export async function boundedRun<T>(
-  engine: Engine,
+  engine: EngineParts,
   tool: Tool,
   run: Promise<T>,
   onCutOff: () => void,

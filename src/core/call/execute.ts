@@ -9,13 +9,13 @@ import { LeaseKeeper } from './lease.ts';
 import { recoverClaim } from './recovery/recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, settle, settleLate } from './settle.ts';
-import type { Engine, ToolCall } from './types.ts';
+import type { EngineParts, ToolCall } from './types.ts';
 
 /**
  * Executes a claimed operation to its end and settles it.
  * @param call the call that claimed it. Its cancellation counts only before anything is dispatched.
  */
-export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim, call: ToolCall) {
+export function execute(engine: EngineParts, ledger: Ledger, tool: Tool, claim: Claim, call: ToolCall) {
   return detached(engine, async () => {
     const { key: operation, attempt } = claim.record;
     emit({ type: 'claimed', operation, tool: tool.name, attempt });
@@ -40,7 +40,7 @@ export function execute(engine: Engine, ledger: Ledger, tool: Tool, claim: Claim
 
 type Opened = { readonly client: unknown; readonly error?: string };
 
-async function tryToOpen(engine: Engine, tool: Tool): Promise<Opened> {
+async function tryToOpen(engine: EngineParts, tool: Tool): Promise<Opened> {
   try {
     return { client: await openClient(engine, tool) };
   } catch (error) {
@@ -54,7 +54,7 @@ async function refresh(claim: Claim): Promise<void> {
 }
 
 /** Returns why nothing may be dispatched, or undefined. Nothing is awaited between this check and the first request. */
-function whyNotSend(engine: Engine, claim: Claim, signal: AbortSignal, opened: Opened): string | undefined {
+function whyNotSend(engine: EngineParts, claim: Claim, signal: AbortSignal, opened: Opened): string | undefined {
   if (opened.error !== undefined) return opened.error;
   if (engine.closing.aborted) return 'the server is shutting down';
   if (signal.aborted) return 'the caller cancelled before anything was sent';
@@ -63,7 +63,7 @@ function whyNotSend(engine: Engine, claim: Claim, signal: AbortSignal, opened: O
 }
 
 /** Settles a claim that ends before anything was dispatched. */
-export async function giveUp(engine: Engine, claim: Claim, message: string): Promise<Executed> {
+export async function giveUp(engine: EngineParts, claim: Claim, message: string): Promise<Executed> {
   const { record } = claim;
   const status = abandoned(record, message, engine.clock.wallMs());
   return settle(engine, claim, {

@@ -31,7 +31,7 @@ import { reportOutcome } from './report.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
 import { followTwin } from './twins.ts';
-import type { Engine, GuardedCall, ToolCall } from './types.ts';
+import type { EngineParts, GuardedCall, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
 
 /** How often one call asks the ledger before it gives up. Each round has either waited or lost a race. */
@@ -43,14 +43,14 @@ const fullRetryMs = 3_600_000;
  * Handles one tool call: prepare it (tool, arguments, key), claim its operation, execute it, settle and answer.
  * Rejects only for faults that are not expected.
  */
-export async function handleCall(engine: Engine, call: ToolCall): Promise<Outcome> {
+export async function handleCall(engine: EngineParts, call: ToolCall): Promise<Outcome> {
   const answering = askingDirectly(engine, call, (each) => answerCall(engine, each));
   const outcome = await answering.catch((error: unknown) => refusalOfFault(error, call.tool));
   reportOutcome(call, outcome);
   return outcome;
 }
 
-async function answerCall(engine: Engine, call: ToolCall): Promise<Outcome> {
+async function answerCall(engine: EngineParts, call: ToolCall): Promise<Outcome> {
   const prepared = await prepare(engine, call);
   switch (prepared.type) {
     case 'refused':
@@ -68,14 +68,14 @@ async function answerCall(engine: Engine, call: ToolCall): Promise<Outcome> {
 
 /** One guarded call on its way through the ledger. */
 interface Claiming {
-  readonly engine: Engine;
+  readonly engine: EngineParts;
   readonly ledger: Ledger;
   readonly guarded: GuardedCall;
   /** Until when the call waits for another one, by the monotonic clock. */
   readonly deadlineMs: number;
 }
 
-async function answerGuarded(engine: Engine, guarded: GuardedCall): Promise<Outcome> {
+async function answerGuarded(engine: EngineParts, guarded: GuardedCall): Promise<Outcome> {
   const ledger = await engine.ledger();
   const deadlineMs = engine.clock.monotonicMs() + engine.settings.waitMs;
   const claiming: Claiming = { engine, ledger, guarded, deadlineMs };
@@ -168,7 +168,7 @@ function isNewRecord({ record }: Claim): boolean {
  * Registers a claim before it may be executed: with its twins, and as the latest write of its resource.
  * @returns the key of the twin to follow instead; undefined when this claim is the one to execute
  */
-async function registerClaim(engine: Engine, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
+async function registerClaim(engine: EngineParts, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
   const { tool, derived } = guarded;
   try {
     // A call that answers a question continues an operation that has the latch already.
@@ -201,7 +201,7 @@ async function roundOfExecuted(
 
 /** Returns the outcome of what this call executed or recovered; undefined when the ledger has to be asked again. */
 async function outcomeOfExecuted(
-  engine: Engine,
+  engine: EngineParts,
   guarded: GuardedCall,
   executed: Executed,
 ): Promise<Outcome | undefined> {

@@ -1,19 +1,19 @@
 import { describeError } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import { emit } from '../observe/events.ts';
-import type { Engine } from './types.ts';
+import type { EngineParts } from './types.ts';
 
 /**
  * Renews a claim's lease at each third of it, while something runs. A failed renewal is tried again at the next third.
  * Until one succeeds, the claim is not fresh and nothing is dispatched.
  */
 export class LeaseKeeper {
-  readonly #engine: Engine;
+  readonly #engine: EngineParts;
   readonly #claim: Claim;
   #cancel: () => void = () => {};
   #stopped = false;
 
-  constructor(engine: Engine, claim: Claim) {
+  constructor(engine: EngineParts, claim: Claim) {
     this.#engine = engine;
     this.#claim = claim;
     this.#schedule();

@@ -3,7 +3,7 @@ import { makeRepeatToken } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
-import type { Engine, GuardedCall } from './types.ts';
+import type { EngineParts, GuardedCall } from './types.ts';
 
 /** The ledger returns the same record object for the same bytes, so its token is computed once. */
 const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
@@ -19,7 +19,7 @@ export function operationInfo(record: OperationRecord): OperationInfo {
 }
 
 /** Makes a token for a succeeded operation, but never for one that is named by a host's key. */
-async function repeatTokenFor(engine: Engine, call: GuardedCall, record: OperationRecord) {
+async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: OperationRecord) {
   if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
   const { key, generation, occurrence } = record;
   const { baseKey } = call;
@@ -43,7 +43,7 @@ export interface HowKnown {
 
 /** Returns the outcome of an operation that has ended, whichever call executed it. */
 export async function outcomeOfEnded(
-  engine: Engine,
+  engine: EngineParts,
   call: GuardedCall,
   record: OperationRecord,
   ended: EndedStatus,
@@ -94,7 +94,7 @@ function refusalOfUnasked(record: OperationRecord, detail: string): RefusalOutco
   return refusal(record.tool, { type: 'ended_unasked', detail }, { fault: 'asking', operation, ...done });
 }
 
-export function outcomeOfReplay(engine: Engine, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
+export function outcomeOfReplay(engine: EngineParts, call: GuardedCall, record: OperationRecord): Promise<Outcome> {
   const ended = endedStatusOf(record.status);
   if (!ended) throw new Error(`no outcome in state ${record.status.state}`);
   return outcomeOfEnded(engine, call, record, ended, { replayed: true });
@@ -102,7 +102,7 @@ export function outcomeOfReplay(engine: Engine, call: GuardedCall, record: Opera
 
 /** Refuses a call with the key of an earlier one and other arguments: names the fields and encloses the first result. */
 export async function refusalOfConflict(
-  engine: Engine,
+  engine: EngineParts,
   call: GuardedCall,
   record: OperationRecord,
 ): Promise<RefusalOutcome> {

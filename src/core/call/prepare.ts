@@ -11,7 +11,7 @@ import { refusalOfInvalidReply } from './questions/input-question.ts';
 import { repeatRequest } from './questions/repeat-question.ts';
 import { replyTo } from './questions/reply.ts';
 import { openState } from './questions/state.ts';
-import type { Engine, GuardedCall, ToolCall } from './types.ts';
+import type { EngineParts, GuardedCall, ToolCall } from './types.ts';
 
 const dayMs = 86_400_000;
 
@@ -23,7 +23,7 @@ export type Prepared =
   | { readonly type: 'declined'; readonly guarded: GuardedCall };
 
 /** Finds the tool, validates the arguments and derives the key, before anything else happens. */
-export async function prepare(engine: Engine, received: ToolCall): Promise<Prepared> {
+export async function prepare(engine: EngineParts, received: ToolCall): Promise<Prepared> {
   const call = routed(engine, received);
   const tool = engine.catalog.find(call.tool);
   if (!tool) return refused(call.tool, { type: 'unknown_tool', known: engine.catalog.tools.map(({ name }) => name) });
@@ -109,7 +109,7 @@ async function continued(
 }
 
 /** Returns the call that a routing tool (such as `call_operation`) stands for. */
-function routed(engine: Engine, call: ToolCall): ToolCall {
+function routed(engine: EngineParts, call: ToolCall): ToolCall {
   const target = engine.catalog.find(call.tool)?.route?.(call.arguments);
   return target === undefined ? call : { ...call, tool: target.tool, arguments: target.arguments };
 }
@@ -127,14 +127,14 @@ function identityOf(tool: Tool, args: Record<string, unknown>): unknown {
   }
 }
 
-function scopeOf(engine: Engine, call: ToolCall): Scope {
+function scopeOf(engine: EngineParts, call: ToolCall): Scope {
   const conversation = engine.settings.conversationScope ? conversationIdOf(call.meta) : undefined;
   return Object.freeze({ ...call.scope, ...(conversation === undefined ? {} : { conversation }) });
 }
 
 /** The parts that the keys of a call are derived from. */
 interface Deriving {
-  readonly engine: Engine;
+  readonly engine: EngineParts;
   readonly call: ToolCall;
   readonly tool: Tool;
   readonly upstream: Upstream;

@@ -11,7 +11,7 @@ import { InputNeeded, RunQuestions } from './questions/run-questions.ts';
 import { answerableUntil } from './questions/state.ts';
 import { keepable } from './result.ts';
 import { Steps } from './steps.ts';
-import type { Engine } from './types.ts';
+import type { EngineParts } from './types.ts';
 
 /** How many questions one operation may put. */
 const questionsMax = 32;
@@ -42,7 +42,7 @@ export interface RunOptions {
 
 /** Runs a tool once under a claim and returns what is known about its effect. Never throws, never settles. */
 export async function runAttempt(
-  engine: Engine,
+  engine: EngineParts,
   tool: Tool,
   claim: Claim,
   opened: unknown,
@@ -70,7 +70,7 @@ interface RunParts {
 }
 
 async function runTool(
-  engine: Engine,
+  engine: EngineParts,
   tool: Tool,
   claim: Claim,
   opened: unknown,
@@ -117,7 +117,7 @@ async function runTool(
 
 /** Maps an error and the state of the steps to an outcome (`docs/decisions/0005-outcomes.md`). */
 function statusOfError(
-  engine: Engine,
+  engine: EngineParts,
   tool: Tool,
   claim: Claim,
   steps: Steps,
@@ -143,7 +143,7 @@ function statusOfError(
 
 /** A question can wait only when the outcome of every earlier request is known. */
 function statusOfQuestion(
-  engine: Engine,
+  engine: EngineParts,
   claim: Claim,
   steps: Steps,
   requests: NonNullable<RunQuestions['open']>,
@@ -176,7 +176,12 @@ function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   return tool.client ? tool.client.classify(error) : classifyNodeError(error);
 }
 
-function contextOf(engine: Engine, claim: Claim, opened: unknown, { steps, questions, abort }: RunParts): RunContext {
+function contextOf(
+  engine: EngineParts,
+  claim: Claim,
+  opened: unknown,
+  { steps, questions, abort }: RunParts,
+): RunContext {
   const { key, generation, attempt, createdAt } = claim.record;
   return {
     client: opened,
@@ -217,7 +222,7 @@ class LateAbort {
   }
 }
 
-function cutOffResult(engine: Engine, steps: Steps, message: string): RunResult {
+function cutOffResult(engine: EngineParts, steps: Steps, message: string): RunResult {
   const status: Settled = { state: 'unknown', settledAt: engine.clock.wallMs(), message };
   return { status, steps: [...steps.done], mayHaveTakenEffect: true, pending: steps.pending, cutOff: true };
 }

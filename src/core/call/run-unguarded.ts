@@ -5,7 +5,7 @@ import { boundedRun, openClient } from './bounded-run.ts';
 import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
 import { keepable } from './result.ts';
 import { detached } from './settle.ts';
-import type { Engine } from './types.ts';
+import type { EngineParts } from './types.ts';
 
 /** What is known about the steps of a run without a record. */
 interface SentSteps {
@@ -18,7 +18,7 @@ interface SentSteps {
  * Runs a read, or a tool whose repeats are all meant. It uses no ledger and no key, because each call is a
  * new operation. A run that ignores its signal is not waited for after the cut-off, because its caller would wait without end.
  */
-export function runUnguarded(engine: Engine, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
+export function runUnguarded(engine: EngineParts, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
   return detached(engine, async () => {
     if (engine.closing.aborted) return refusal(tool.name, { type: 'shutting_down' });
     const sent: SentSteps = { done: [], open: new Set() };
@@ -64,7 +64,7 @@ function isUnknown(tool: Tool, error: unknown, hasSteps: boolean): boolean {
   return (tool.client?.classify(error) ?? classifyNodeError(error)) === 'unknown';
 }
 
-function contextOf(engine: Engine, tool: Tool, client: unknown, sent: SentSteps, signal: AbortSignal): RunContext {
+function contextOf(engine: EngineParts, tool: Tool, client: unknown, sent: SentSteps, signal: AbortSignal): RunContext {
   const names = new Set<string>();
   const once = <T>(name: string, run: () => Promise<T>): Promise<T> => {
     if (names.has(name)) throw new Error(`the step name "${name}" is used twice`);

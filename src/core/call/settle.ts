@@ -4,7 +4,7 @@ import type { Claim } from '../ledger/claim.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { RunResult } from './run-attempt.ts';
-import type { Engine } from './types.ts';
+import type { EngineParts } from './types.ts';
 
 /** How long settling is tried, and how long the caller waits for it, in ms. */
 const settleTriesMs = 60_000;
@@ -23,7 +23,7 @@ export interface Executed {
 }
 
 /** Runs work that has to end even when its caller has left. */
-export function detached<T>(engine: Engine, run: () => Promise<T>): Promise<T> {
+export function detached<T>(engine: EngineParts, run: () => Promise<T>): Promise<T> {
   const running = run();
   const tracked = running.then(
     () => undefined,
@@ -39,7 +39,7 @@ export function detached<T>(engine: Engine, run: () => Promise<T>): Promise<T> {
  * the true outcome anyway, and the lapsed lease leads to a recovery.
  */
 export async function settle(
-  engine: Engine,
+  engine: EngineParts,
   claim: Claim,
   result: RunResult,
   details: Pick<Executed, 'recovered' | 'retryAfterMs'> = {},
@@ -51,7 +51,7 @@ export async function settle(
   return { record: ended, lost: !waited, ...unkept, ...details };
 }
 
-async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult): Promise<boolean> {
+async function settleWithRetry(engine: EngineParts, claim: Claim, result: RunResult): Promise<boolean> {
   const { clock } = engine;
   const { key: operation, tool, scope } = claim.record;
   const { tenant, subject } = scope;
@@ -72,7 +72,7 @@ async function settleWithRetry(engine: Engine, claim: Claim, result: RunResult):
 }
 
 /** Returns a function that settles the true outcome of a cut-off run. The state `unknown` keeps the claim token for it. */
-export function settleLate(engine: Engine, claim: Claim): (result: RunResult) => void {
+export function settleLate(engine: EngineParts, claim: Claim): (result: RunResult) => void {
   return (result) => {
     if (result.status.state === 'unknown') return;
     void detached(engine, () => settleWithRetry(engine, claim, result));

@@ -59,8 +59,8 @@ export interface EngineSettings {
   readonly conversationScope: boolean;
 }
 
-/** Everything that a call needs, wired once by the composition root. */
-export interface Engine {
+/** The parts of an engine that calls use. `createEngine` wires them once. */
+export interface EngineParts {
   readonly catalog: Catalog;
   readonly clients: ClientPool;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { pause } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { EndedStatus, OperationRecord, StoredRecord } from '../ledger/record.ts';
-import type { Engine, ToolCall } from './types.ts';
+import type { EngineParts, ToolCall } from './types.ts';
 
 /** How often a waiter reads the record even without being woken, in ms. */
 const pollMs = 1_000;
@@ -21,7 +21,7 @@ export type Waited =
  * Subscribes before it reads, so that it misses no settle. Pins generation and attempt. Claims nothing.
  */
 export async function waitForOutcome(
-  engine: Engine,
+  engine: EngineParts,
   ledger: Ledger,
   held: StoredRecord,
   call: ToolCall,

@@ -2,7 +2,7 @@ import { within } from '../../clock.ts';
 import { describeError, LedgerUnavailable } from '../../errors.ts';
 import { untilAborted } from '../../promises.ts';
 import { type InputRequiredOutcome, type Outcome, refusal } from '../outcome.ts';
-import type { Engine, QuestionChannel, ToolCall } from '../types.ts';
+import type { EngineParts, QuestionChannel, ToolCall } from '../types.ts';
 import { cancelledRepeat } from './repeat-question.ts';
 import { questionMs } from './state.ts';
 
@@ -17,7 +17,7 @@ const unanswered = Symbol('unanswered');
  * had come again with the responses.
  */
 export async function askingDirectly(
-  engine: Engine,
+  engine: EngineParts,
   call: ToolCall,
   answer: (call: ToolCall) => Promise<Outcome>,
 ): Promise<Outcome> {
@@ -40,7 +40,7 @@ export async function askingDirectly(
  * nobody accepted.
  */
 async function askAll(
-  engine: Engine,
+  engine: EngineParts,
   call: ToolCall,
   requests: InputRequiredOutcome['requests'],
   { ask }: Extract<QuestionChannel, { type: 'direct' }>,

@@ -6,7 +6,7 @@ import type { QuestionReplies } from '../../ledger/new-record.ts';
 import type { OperationRecord, Reply } from '../../ledger/record.ts';
 import { type Outcome, type RefusalOutcome, refusal } from '../outcome.ts';
 import { operationInfo, stepsWithEffect } from '../outcome-of-record.ts';
-import type { Engine, GuardedCall } from '../types.ts';
+import type { EngineParts, GuardedCall } from '../types.ts';
 import { replyTo } from './reply.ts';
 import { stateOf } from './state.ts';
 
@@ -23,7 +23,7 @@ export type TakenReplies =
  * question again when one is missing (MCP 2026-07-28, multi round-trip requests, error handling).
  */
 export async function takeReplies(
-  engine: Engine,
+  engine: EngineParts,
   ledger: Ledger,
   guarded: GuardedCall,
   question: InputQuestion,
@@ -64,7 +64,7 @@ function isOpen({ status, attempt, generation }: OperationRecord, question: Inpu
 
 /** Puts the question of an operation that waits for input. Every caller of the operation gets the same question. */
 export async function outcomeOfWaiting(
-  engine: Engine,
+  engine: EngineParts,
   { call, request }: GuardedCall,
   record: OperationRecord,
 ): Promise<Outcome> {

@@ -3,7 +3,7 @@ import type { OperationRecord, StoredRecord } from '../../ledger/record.ts';
 import { windowOver } from '../../ledger/state-table.ts';
 import { type InputRequiredOutcome, type Outcome, refusal } from '../outcome.ts';
 import { operationInfo, outcomeOfEnded } from '../outcome-of-record.ts';
-import type { Engine, GuardedCall } from '../types.ts';
+import type { EngineParts, GuardedCall } from '../types.ts';
 import { answerableUntil, stateOf } from './state.ts';
 
 /** How many identical operations are read to find the last one. */
@@ -29,7 +29,7 @@ export type RepeatDecision =
  * each acceptance makes one more operation, and the same question accepted twice makes only one.
  */
 export async function decideRepeat(
-  engine: Engine,
+  engine: EngineParts,
   ledger: Ledger,
   guarded: GuardedCall,
   first: StoredRecord,
@@ -54,7 +54,7 @@ export async function decideRepeat(
  * so that an accepted repeat cannot run a second time, even where the clock of the machine that ran it is behind.
  */
 export async function askWhetherRepeat(
-  engine: Engine,
+  engine: EngineParts,
   { tool, request }: GuardedCall,
   last: OperationRecord,
 ): Promise<InputRequiredOutcome> {
@@ -84,7 +84,7 @@ function shown(args: unknown): string {
 }
 
 /** Returns the first result to a caller whose person did not accept. Only reads: nothing runs, even after the window. */
-export async function outcomeOfDeclined(engine: Engine, ledger: Ledger, guarded: GuardedCall): Promise<Outcome> {
+export async function outcomeOfDeclined(engine: EngineParts, ledger: Ledger, guarded: GuardedCall): Promise<Outcome> {
   const { request, tool } = guarded;
   const { record } = (await ledger.read(request.key)) ?? {};
   if (record?.status.state === 'succeeded' && record.fingerprint === request.fingerprint) {

@@ -10,7 +10,7 @@ import { LeaseKeeper } from '../lease.ts';
 import type { RunResult } from '../run-attempt.ts';
 import { detached, type Executed, settle } from '../settle.ts';
 import { becomesAlias } from '../twins.ts';
-import type { Engine } from '../types.ts';
+import type { EngineParts } from '../types.ts';
 import { arrivesWithinMs, reconcile } from './reconcile.ts';
 import { type Recovering, type RecoveryStep, unknownResult, withReason } from './recovery-step.ts';
 import { remembersKey, resend, runNaturally } from './resend.ts';
@@ -25,7 +25,7 @@ const askAgainMs = 5_000;
  * record's own tool and arguments, whichever call asks.
  * @returns undefined when the record changed meanwhile, so that the caller reads the ledger again
  */
-export async function recover(engine: Engine, ledger: Ledger, held: StoredRecord): Promise<Executed | undefined> {
+export async function recover(engine: EngineParts, ledger: Ledger, held: StoredRecord): Promise<Executed | undefined> {
   if (await becomesAlias(ledger, held)) return undefined;
   const { record } = held;
   const tool = engine.catalog.find(record.tool);
@@ -54,7 +54,7 @@ export async function recover(engine: Engine, ledger: Ledger, held: StoredRecord
  * Returns why a tool cannot recover an operation, or undefined where it can. A tool that replaced the one that executed
  * the operation may act on another upstream. A lookup there says nothing, and a resend there would be a second effect.
  */
-function whyElsewhere({ clients }: Engine, { name, client }: Tool, { upstream: there }: OperationRecord) {
+function whyElsewhere({ clients }: EngineParts, { name, client }: Tool, { upstream: there }: OperationRecord) {
   try {
     const here = clients.upstream(client);
     const isThere = here.origin === there.origin && here.mode === there.mode && here.account === there.account;
@@ -66,7 +66,7 @@ function whyElsewhere({ clients }: Engine, { name, client }: Tool, { upstream: t
 
 /** Executes nothing and takes nothing over: the owner, if it lives, may still settle the true outcome. */
 async function leaveUnknown(
-  engine: Engine,
+  engine: EngineParts,
   ledger: Ledger,
   held: StoredRecord,
   why: string,
@@ -79,7 +79,7 @@ async function leaveUnknown(
 
 /** Tries the tool's recoveries in order under a claim of this process, and settles the result. */
 export async function recoverClaim(
-  engine: Engine,
+  engine: EngineParts,
   ledger: Ledger,
   tool: Tool,
   claim: Claim,
@@ -105,7 +105,7 @@ export async function recoverClaim(
 }
 
 /** Whether a later recovery may find the outcome without a person: the upstream may have been away or busy. */
-function mayBeFoundLater(engine: Engine, tool: Tool, claim: Claim): boolean {
+function mayBeFoundLater(engine: EngineParts, tool: Tool, claim: Claim): boolean {
   return tool.recovery.some((recovery) =>
     recovery === 'resend' ? remembersKey(engine, tool, claim) : recovery !== 'refuse',
   );

@@ -4,14 +4,14 @@ import type { KeptStep } from '../../ledger/record.ts';
 import type { Tool } from '../../tool/types.ts';
 import { type RunResult, runAttempt } from '../run-attempt.ts';
 import { settleLate } from '../settle.ts';
-import type { Engine } from '../types.ts';
+import type { EngineParts } from '../types.ts';
 
 /** How long the message of an unknown outcome may become, in characters. */
 const messageCharsMax = 1_000;
 
 /** One operation under recovery, by this process's claim. */
 export interface Recovering {
-  readonly engine: Engine;
+  readonly engine: EngineParts;
   readonly ledger: Ledger;
   readonly tool: Tool;
   readonly claim: Claim;
@@ -31,7 +31,7 @@ export function runUnderRecovery({ engine, tool, claim, client }: Recovering, na
   return runAttempt(engine, tool, claim, client, { natural, canAsk: true, onLate: settleLate(engine, claim) });
 }
 
-export function unknownResult(engine: Engine, steps: readonly KeptStep[], message: string): RunResult {
+export function unknownResult(engine: EngineParts, steps: readonly KeptStep[], message: string): RunResult {
   const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
   return { status, steps, mayHaveTakenEffect: true, cutOff: false };
 }

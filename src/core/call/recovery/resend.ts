@@ -2,7 +2,7 @@ import { pause } from '../../clock.ts';
 import type { Claim } from '../../ledger/claim.ts';
 import type { Tool } from '../../tool/types.ts';
 import type { RunResult } from '../run-attempt.ts';
-import type { Engine } from '../types.ts';
+import type { EngineParts } from '../types.ts';
 import { laterWriteExists } from './latest-write.ts';
 import { type Recovering, type RecoveryStep, runUnderRecovery } from './recovery-step.ts';
 
@@ -26,7 +26,7 @@ export async function resend(recovering: Recovering, last: RunResult): Promise<R
 }
 
 /** Whether the provider still remembers the upstream key, with a tenth of its memory (an hour at most) to spare. */
-export function remembersKey(engine: Engine, tool: Tool, claim: Claim): boolean {
+export function remembersKey(engine: EngineParts, tool: Tool, claim: Claim): boolean {
   const memoryMs = tool.client?.memoryMs ?? 0;
   const spareMs = Math.min(memoryMs / 10, clockSlackMs);
   return engine.clock.wallMs() - claim.record.startedAt < memoryMs - spareMs;
