@@ -25,9 +25,13 @@ const benches: Readonly<Record<string, Bench>> = {
   memory: { title: "Of this process's own time", load: () => import('./memory.ts') },
   openapi: { title: 'OpenAPI: load, list, call', load: () => import('./openapi.ts') },
   wake: { title: 'Waiters in another process', load: () => import('./wake.ts') },
+  against: { title: 'This checkout against another', load: () => import('./against.ts') },
 };
 
-const usage = `Usage: npm run bench -- [--quick] [NAME ...]\nBenches: ${Object.keys(benches).join(', ')}`;
+/** The benches that run when none is named. `against` needs a second checkout. */
+const byDefault = Object.keys(benches).filter((name) => name !== 'against');
+
+const usage = `Usage: npm run bench -- [--quick] [NAME ...]\nMCP_ONCE_BENCH_AGAINST=FOLDER npm run bench -- against\nBenches: ${Object.keys(benches).join(', ')}`;
 
 /** Runs each bench in a separate process, one after the other, so that heap and compiled code are not shared. */
 async function runAll(names: readonly string[], quick: boolean): Promise<number> {
@@ -77,5 +81,5 @@ if (names[0] === '--child') {
   print(`There is no bench ${JSON.stringify(unknown)}.\n${usage}`);
   process.exitCode = 2;
 } else {
-  process.exitCode = await runAll(names.length > 0 ? names : Object.keys(benches), quick);
+  process.exitCode = await runAll(names.length > 0 ? names : byDefault, quick);
 }

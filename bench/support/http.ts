@@ -49,6 +49,10 @@ export class HttpSide {
     return { 'mcp-session-id': String(headers['mcp-session-id']), 'mcp-protocol-version': '2025-11-25' };
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Returns resident memory in bytes (Linux). */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+
 /** The times of the calls in one block of one side. */
 export interface Block {
   readonly p50Us: number;
   readonly perSecond: number;
+  /** CPU time of the measured process for each call. Other load changes it less than the time that a client waits. */
+  readonly cpuUs: number;
 }
 
 /** Compares the blocks of two sides: the median of the ratios, block by block, and their spread. */
@@ -14,8 +18,11 @@ export interface Ratio {
 /** How many warm-up rounds precede the measured rounds. */
 const warmUpRounds = 2;
 
-/** Times one block of `calls` calls, `concurrency` at a time. A call may be synchronous. */
-export async function block(concurrency: number, calls: number, call: () => unknown): Promise<Block> {
+/**
+ * Times one block of `calls` calls, `concurrency` at a time. A call may be synchronous.
+ * @param pid the process whose CPU time counts (Linux); this one if left out.
+ */
+export async function block(concurrency: number, calls: number, call: () => unknown, pid?: number): Promise<Block> {
   const latenciesMs = new Float64Array(calls);
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -27,10 +34,27 @@ export async function block(concurrency: number, calls: number, call: () => unkn
       latenciesMs[index] = performance.now() - startedMs;
     }
   };
+  const cpuBeforeUs = cpuTimeUs(pid);
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: concurrency }, worker));
   const tookMs = performance.now() - startedMs;
-  return { p50Us: percentile([...latenciesMs], 50) * 1_000, perSecond: (calls / tookMs) * 1_000 };
+  const cpuUs = (cpuTimeUs(pid) - cpuBeforeUs) / calls;
+  return { p50Us: percentile([...latenciesMs], 50) * 1_000, perSecond: (calls / tookMs) * 1_000, cpuUs };
+}
+
+/** Returns the CPU time that a process has used, in steps of 10 ms for another process; NaN where nothing tells. */
+export function cpuTimeUs(pid?: number): number {
+  if (pid === undefined) {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  }
+  try {
+    // proc(5): fields 14 and 15 are user and system time in ticks of 1/100 s. Field 2, the name, may have spaces.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /**
