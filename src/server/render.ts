@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { refusalMessage, replayNote } from '../core/call/messages.ts';
 import type {
+  InputRequest,
   InputRequiredOutcome,
   OperationInfo,
   Outcome,
@@ -12,13 +13,14 @@ import { defined, isObject } from '../core/json.ts';
 import type { Stub } from '../core/ledger/record.ts';
 import { contentOfValue, isContentResult } from '../core/tool/content.ts';
 import type { ContentItem, ContentResult } from '../core/tool/types.ts';
-import { elicitRequest, formCapability } from './elicitation.ts';
 import { invalidParams, missingCapability } from './jsonrpc-codes.ts';
 
 /** The key in `_meta` of a tool result under which a program finds the outcome of its call. */
 export const OUTCOME_META = 'mcp-once/outcome';
 
 const issuesMax = 50;
+/** The capability that a client must declare to get forms. */
+const formCapability = { elicitation: { form: {} } } as const;
 
 /** The outcome of a call, for programs. A field that does not apply is absent. */
 export interface OutcomeMeta {
@@ -162,4 +164,15 @@ function text(value: string): { type: 'text'; text: string } {
 
 function jsonOf(result: unknown): string {
   return JSON.stringify(result) ?? 'null';
+}
+
+/** MCP's `ElicitRequest` in form mode, which is the default mode. */
+interface ElicitRequest {
+  readonly method: 'elicitation/create';
+  readonly params: { readonly message: string; readonly requestedSchema: InputRequest['schema'] };
+}
+
+/** Turns a question of the engine into an MCP request. */
+export function elicitRequest({ message, schema }: InputRequest): ElicitRequest {
+  return { method: 'elicitation/create', params: { message, requestedSchema: schema } };
 }

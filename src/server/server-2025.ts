@@ -10,9 +10,16 @@ import { z } from 'zod';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
-import { acceptsForms, elicitationChannel } from './elicitation.ts';
+import { elicitRequest } from './render.ts';
 import { type ToolList, toolList } from './tool-list.ts';
-import { answerCall, pageAt, type ServedTools, type ToolService, toolsCapability } from './tool-requests.ts';
+import {
+  acceptsForms,
+  answerCall,
+  pageAt,
+  type ServedTools,
+  type ToolService,
+  toolsCapability,
+} from './tool-requests.ts';
 
 /** What the SDK passes with a request, such as its signal and `_meta`. */
 type RequestExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -89,9 +96,11 @@ export function notifyOfChanges(server: Server, list: ToolList, log: ToolService
 }
 
 function questionChannelOf(extra: RequestExtra): QuestionChannel {
-  return elicitationChannel((request, signal) => {
-    return extra.sendRequest(request as ServerRequest, ElicitResultSchema, { signal, timeout: elicitMs });
-  });
+  return {
+    type: 'direct',
+    ask: (request, signal) =>
+      extra.sendRequest(elicitRequest(request) as ServerRequest, ElicitResultSchema, { signal, timeout: elicitMs }),
+  };
 }
 
 class ToolServer2025 extends Server {

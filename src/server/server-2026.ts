@@ -5,8 +5,7 @@ import { z } from 'zod';
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
-import { acceptsForms } from './elicitation.ts';
-import { answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
+import { acceptsForms, answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
 
 /** How long a client may cache a list, in ms. Subscribers get changes earlier. */
 const listMs = 60_000;

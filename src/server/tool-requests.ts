@@ -109,6 +109,16 @@ export function hostKeyOf(meta: Readonly<Record<string, unknown>>, params: Reado
   return fromMeta === undefined ? own(params, 'idempotencyKey') : fromMeta;
 }
 
+/**
+ * Returns whether a client has declared that it can show a form to a person. `{}` means forms, as before modes existed
+ * (MCP 2025-11-25 and 2026-07-28, elicitation, capabilities).
+ */
+export function acceptsForms(capabilities: unknown): boolean {
+  const { elicitation } = (capabilities ?? {}) as { elicitation?: unknown };
+  if (typeof elicitation !== 'object' || elicitation === null) return false;
+  return 'form' in elicitation || !('url' in elicitation);
+}
+
 /** Returns undefined when the caller did not request progress. */
 function progressOf(log: ToolLog, { meta, notify }: ToolRequest): ((waitedMs: number) => void) | undefined {
   const { progressToken } = meta;

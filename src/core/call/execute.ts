@@ -1,11 +1,11 @@
 import { describeError } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
+import { LeaseKeeper } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { abandoned } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
 import type { Tool } from '../tool/types.ts';
 import { openClient } from './bounded-run.ts';
-import { LeaseKeeper } from './lease.ts';
 import { recoverClaim } from './recovery/recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, settle, settleLate } from './settle.ts';
@@ -19,7 +19,7 @@ export function execute(engine: EngineParts, ledger: Ledger, tool: Tool, claim: 
   return detached(engine, async () => {
     const { key: operation, attempt } = claim.record;
     emit({ type: 'claimed', operation, tool: tool.name, attempt });
-    const keeper = new LeaseKeeper(engine, claim);
+    const keeper = new LeaseKeeper(engine.clock, claim);
     try {
       const opened = await tryToOpen(engine, tool);
       await refresh(claim);

@@ -27,7 +27,6 @@ import {
 import { askWhetherRepeat, decideRepeat, outcomeOfDeclined } from './questions/repeat-question.ts';
 import { registerWrite } from './recovery/latest-write.ts';
 import { recover } from './recovery/recover.ts';
-import { reportOutcome } from './report.ts';
 import { runUnguarded } from './run-unguarded.ts';
 import type { Executed } from './settle.ts';
 import { followTwin } from './twins.ts';
@@ -38,6 +37,10 @@ import { waitForOutcome } from './wait.ts';
 const roundsMax = 100;
 /** When a call that finds no room in the ledger may try again, in ms. */
 const fullRetryMs = 3_600_000;
+
+/** W3C Trace Context, `traceparent` (3.2): version, trace id, parent id, flags. */
+const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/;
+const traceparentCharsMax = 512;
 
 /**
  * Handles one tool call: prepare it (tool, arguments, key), claim its operation, execute it, settle and answer.
@@ -268,4 +271,40 @@ function callerLeft({ tool }: ToolCall): RefusalOutcome {
 function untilLeft<T>(call: ToolCall, running: Promise<T>): Promise<T | 'aborted'> {
   call.onExecution?.(running);
   return untilAborted(running, call.signal);
+}
+
+/** Emits the event that says how a call ended. */
+function reportOutcome(call: ToolCall, outcome: Outcome): void {
+  const traceId = traceIdOf(call.meta);
+  const operation = outcome.operation?.key;
+  emit({
+    type: 'answered',
+    tenant: call.scope.tenant,
+    subject: call.scope.subject,
+    tool: call.tool,
+    code: codeOf(outcome),
+    replayed: outcome.type === 'result' && outcome.replayed,
+    ...(operation === undefined ? {} : { operation }),
+    ...(traceId === undefined ? {} : { traceId }),
+  });
+}
+
+function codeOf(outcome: Outcome): string {
+  switch (outcome.type) {
+    case 'result':
+      return 'succeeded';
+    case 'input_required':
+      return 'input_required';
+    case 'refusal':
+      return outcome.code;
+  }
+}
+
+/**
+ * Reads the trace id of a call from `_meta.traceparent` (MCP 2026-07-28, trace context; SEP-414), for the log. It is not
+ * part of any key, because each repeat has another one.
+ */
+export function traceIdOf(meta: Readonly<Record<string, unknown>>): string | undefined {
+  const { traceparent: text } = meta;
+  return typeof text === 'string' && text.length <= traceparentCharsMax ? traceparent.exec(text)?.[1] : undefined;
 }

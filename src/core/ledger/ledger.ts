@@ -3,7 +3,7 @@ import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '.
 import { emit } from '../observe/events.ts';
 import { Claim, type ClaimContext, retentionOf } from './claim.ts';
 import { DecodedEntries, type EntryCodec, plainCodec } from './codec.ts';
-import { LeaseWatch } from './lease-watch.ts';
+import { LeaseWatch } from './lease.ts';
 import {
   type ClaimRequest,
   continued,

@@ -1,12 +1,12 @@
 import { describeError } from '../../errors.ts';
 import type { Claim } from '../../ledger/claim.ts';
+import { LeaseKeeper } from '../../ledger/lease.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { OperationRecord, StoredRecord } from '../../ledger/record.ts';
 import { emit } from '../../observe/events.ts';
 import type { Recovery, Tool } from '../../tool/types.ts';
 import { openClient } from '../bounded-run.ts';
 import { describeFault } from '../faults.ts';
-import { LeaseKeeper } from '../lease.ts';
 import type { RunResult } from '../run-attempt.ts';
 import { detached, type Executed, settle } from '../settle.ts';
 import { becomesAlias } from '../twins.ts';
@@ -38,7 +38,7 @@ export async function recover(engine: EngineParts, ledger: Ledger, held: StoredR
   const claim = await ledger.takeOver(held);
   if (!claim) return undefined;
   return detached(engine, async () => {
-    const keeper = new LeaseKeeper(engine, claim);
+    const keeper = new LeaseKeeper(engine.clock, claim);
     try {
       const last = unknownResult(engine, claim.record.steps, why);
       // A drain does not wait for a recovery that begins only now.

@@ -1,6 +1,46 @@
 import { BoundedMap } from '../bounded-map.ts';
 import type { Clock } from '../clock.ts';
+import { describeError } from '../errors.ts';
+import { emit } from '../observe/events.ts';
+import type { Claim } from './claim.ts';
 import type { StoredRecord } from './record.ts';
+
+/**
+ * Renews a claim's lease at each third of it, while something runs. A failed renewal is tried again at the next third.
+ * Until one succeeds, the claim is not fresh and nothing is dispatched.
+ */
+export class LeaseKeeper {
+  readonly #clock: Clock;
+  readonly #claim: Claim;
+  #cancel: () => void = () => {};
+  #stopped = false;
+
+  constructor(clock: Clock, claim: Claim) {
+    this.#clock = clock;
+    this.#claim = claim;
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancel();
+    this.#cancel = () => {};
+    this.#stopped = true;
+  }
+
+  #schedule(): void {
+    if (this.#stopped || this.#claim.lost) return;
+    this.#cancel = this.#clock.after(this.#claim.record.leaseMs / 3, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#claim.renew();
+    } catch (error) {
+      emit({ type: 'ledger_fault', operation: this.#claim.record.key, message: describeError(error) });
+    }
+    this.#schedule();
+  }
+}
 
 /** How many records are watched at once. The oldest watch is dropped beyond it. */
 const watchesMax = 10_000;
