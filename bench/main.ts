@@ -22,7 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
   proxy: { title: 'wrap: through the proxy against directly', load: () => import('./proxy.ts') },
   start: { title: 'stdio: from start to tools/list', load: () => import('./start.ts') },
   peers: { title: 'Peers on the same Redis', load: () => import('./peers.ts') },
-  memory: { title: "Of this process's own time", load: () => import('./memory.ts') },
+  memory: { title: 'CPU time of a call', load: () => import('./memory.ts') },
   openapi: { title: 'OpenAPI: load, list, call', load: () => import('./openapi.ts') },
   wake: { title: 'Waiters in another process', load: () => import('./wake.ts') },
   against: { title: 'This checkout against another', load: () => import('./against.ts') },
@@ -78,7 +78,7 @@ const unknown = names.find((name) => !Object.hasOwn(benches, name));
 if (names[0] === '--child') {
   await runOne(names[1] ?? '', names[2] ?? '', quick);
 } else if (unknown !== undefined) {
-  print(`There is no bench ${JSON.stringify(unknown)}.\n${usage}`);
+  print(`Unknown bench ${JSON.stringify(unknown)}.\n${usage}`);
   process.exitCode = 2;
 } else {
   process.exitCode = await runAll(names.length > 0 ? names : byDefault, quick);

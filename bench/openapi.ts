@@ -21,7 +21,7 @@ const upstreamMs = 1;
 const document = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json');
 
 /**
- * A folder with `openapi-mcp-generator` in its node_modules, for comparison. It needs zod 3 and cannot be installed
+ * The folder with `openapi-mcp-generator` in its node_modules, for comparison. It needs zod 3, so it cannot be installed
  * beside mcp-once: `npm install --prefix FOLDER openapi-mcp-generator`.
  */
 const peersFolder = process.env.BENCH_PEERS;
@@ -63,9 +63,9 @@ async function measureLoad({ quick, folder, report }: BenchContext): Promise<voi
     tools = listed.length;
   }
   report.value(`load GitHub's document, ${tools} operations`, percentile(loadMs, 50), 'ms');
-  report.note(`memory taken by it: ${((after - before) / 1e6).toFixed(0)} MB (resident, first load)`);
+  report.note(`memory of the document: ${((after - before) / 1e6).toFixed(0)} MB (resident, first load)`);
   report.value(
-    'making and writing the tools/list entries, per thousand',
+    'creating and serialising the tools/list entries, per thousand',
     (percentile(listMs, 50) / tools) * 1_000,
     'ms',
   );
@@ -96,7 +96,7 @@ async function measurePeer(
   report: BenchContext['report'],
 ): Promise<void> {
   if (peersFolder === undefined) {
-    report.note('openapi-mcp-generator is measured beside it with BENCH_PEERS=FOLDER');
+    report.note('set BENCH_PEERS=FOLDER to measure openapi-mcp-generator too');
     return;
   }
   const peer = createRequire(join(peersFolder, 'package.json')).resolve('openapi-mcp-generator');

@@ -34,7 +34,7 @@ export async function run({ quick, redisUrl, report }: BenchContext): Promise<vo
   const bytes = await recordBytes(ledger, nextRequest());
   const powertools = powertoolsPeer(client, prefix);
   const { call: nodeIdempotency, close } = await nodeIdempotencyPeer(redisUrl, prefix);
-  report.note('engine: handleCall of a one-step tool; ledger: claim + settle of a prepared call; the peers: their own');
+  report.note('engine: handleCall of a one-step tool; ledger: claim + settle of a prepared call; peers: their own');
   report.note(
     'hash of the arguments, record and a function that answers the same 1 KB. Floor: the bytes of our records',
   );

@@ -30,9 +30,9 @@ export async function run({ quick, folder, report }: BenchContext): Promise<void
   const through = await connect(wrapping(folder, ['--', process.execPath, server, 'stdio']));
   await Promise.all([direct.listTools(), piped.listTools(), through.listTools()]);
   const read = { tool: 'get_order', args: orderArguments() };
-  await reads('a read with no work of its own', read, rounds, { direct, piped, through }, report);
+  await reads('a read without work', read, rounds, { direct, piped, through }, report);
   await piped.close();
-  await guarded('a tool with no work of its own', 0, rounds, { direct, through }, report);
+  await guarded('a tool without work', 0, rounds, { direct, through }, report);
   await guarded('a tool that takes 1 ms', 1, rounds, { direct, through }, report);
   await together('direct', 'get_order', direct, report);
   await together('passed through', 'get_order', through, report);
@@ -67,10 +67,14 @@ async function reads(name: string, read: Read, rounds: number, sides: Sides, rep
   }
   const blocks = await alternate(rounds, run);
   const raw = [shown('directly', blocks.direct), shown('through the proxy', blocks.through)];
-  report.ratio(`passed through / directly, ${name}`, ratioOf(blocks.through, blocks.direct), raw, { atMost: 1.6 });
+  report.ratio(`through the proxy / directly, ${name}`, ratioOf(blocks.through, blocks.direct), raw, { atMost: 1.6 });
   if (!piped) return;
-  const bytes = [shown('through a process that hands bytes on', blocks.piped)];
-  report.ratio(`the same through such a process / directly, ${name}`, ratioOf(blocks.piped, blocks.direct), bytes);
+  const bytes = [shown('through a process that forwards bytes', blocks.piped)];
+  report.ratio(
+    `through a process that forwards bytes / directly, ${name}`,
+    ratioOf(blocks.piped, blocks.direct),
+    bytes,
+  );
 }
 
 /** Measures a read of a widely used third-party server. */
@@ -120,7 +124,7 @@ async function guarded(
 
 /**
  * Measures concurrent calls, the longest first. Each should take as long as it takes alone. If calls waited for each
- * other, the shortest would be late by the time of the longest.
+ * other, the shortest would be delayed by the time of the longest.
  */
 async function together(name: string, tool: string, client: Client, report: Report): Promise<void> {
   const durations = Array.from({ length: atOnce }, (_, index) => (atOnce - index) * 10);
@@ -137,7 +141,7 @@ async function together(name: string, tool: string, client: Client, report: Repo
   );
   const overtaken = done.filter((each, index) => index > 0 && each < (done[index - 1] ?? 0)).length;
   const worstMs = percentile(lateMs, 100);
-  report.value(`${atOnce} at once: the latest by / the longest call, ${name}`, worstMs / (atOnce * 10), 'x', {
+  report.value(`${atOnce} at once: largest delay / the longest call, ${name}`, worstMs / (atOnce * 10), 'x', {
     atMost: 0.5,
   });
   report.note(`calls of 10 to ${atOnce * 10} ms, longest sent first: ${overtaken} answered out of order`);
@@ -169,7 +173,7 @@ async function overHttp(folder: string, rounds: number, report: Report): Promise
 /** Measures the memory of one more upstream in the proxy, without the server's own process. */
 async function memory(folder: string, report: Report): Promise<void> {
   if (!existsSync('/proc/self/status')) {
-    report.note('memory: only where there is /proc');
+    report.note('memory: measured only on systems with /proc');
     return;
   }
   const upstreams = 8;
@@ -184,7 +188,7 @@ async function memory(folder: string, report: Report): Promise<void> {
   const several = await residentMiB(wrapping(folder, ['--config', config]));
   report.value('memory of the proxy with one upstream (RSS)', one, 'MiB');
   report.note(`the wrapped server itself: ${alone.toFixed(1)} MiB`);
-  report.value(`memory of each upstream more, of ${upstreams} (RSS)`, (several - one) / (upstreams - 1), 'MiB');
+  report.value(`memory of each further upstream, of ${upstreams} (RSS)`, (several - one) / (upstreams - 1), 'MiB');
 }
 
 /** Returns the resident memory of a process after tools/list and some calls. */

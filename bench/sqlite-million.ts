@@ -34,7 +34,7 @@ export async function run(context: BenchContext): Promise<void> {
   const startedMs = performance.now();
   const filled = await fillSqlite(paths.many, count, records, spanMs);
   report.note(
-    `${count.toLocaleString('en-US')} records of ${Math.round(filled.bytesOfValues / count)} bytes: the ledger's own, inserted as claimed, updated as settled, many to a commit; filled in ${Math.round((performance.now() - startedMs) / 1_000)} s`,
+    `${count.toLocaleString('en-US')} records of ${Math.round(filled.bytesOfValues / count)} bytes, made by the ledger, inserted as claimed, updated as settled, many per commit; filled in ${Math.round((performance.now() - startedMs) / 1_000)} s`,
   );
   await size(context, paths.many, filled, count);
   const few = await openSqliteStore({ path: paths.few, sweepIntervalMs: neverMs });
@@ -78,7 +78,7 @@ async function replays(
   like: ClaimRequest | object,
   count: number,
 ): Promise<void> {
-  // Plus some, for the time that filling took.
+  // With a margin for the time that filling took.
   const alive = Math.ceil(count * (expiredShare + 0.01));
   const anyOf = (from: number, to: number): ClaimRequest => {
     const key = nthKey(from + Math.floor(Math.random() * (to - from)));
@@ -93,7 +93,7 @@ async function replays(
     `a replay among ${count.toLocaleString('en-US')} / among ${fewRecords.toLocaleString('en-US')}`,
     ratioOf(blocks.many, blocks.few),
     [
-      `p50 ${microseconds(typical(blocks.many, 'p50Us'))} and ${microseconds(typical(blocks.few, 'p50Us'))}, any record with the same chance; "flat" is read as 1.25 x`,
+      `p50 ${microseconds(typical(blocks.many, 'p50Us'))} and ${microseconds(typical(blocks.few, 'p50Us'))}, each record with the same probability; "flat" is read as 1.25 x`,
     ],
     { atMost: 1.25 },
   );

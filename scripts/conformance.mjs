@@ -1,8 +1,10 @@
-// Three parts. wrap: runs the MCP conformance suite against a server directly and through `mcp-once wrap`, and compares
-// the two check by check and answer by answer. serve: runs the suites of both protocol eras against `mcp-once serve
-// --http`. inspector: calls `mcp-once serve` by the Inspector in CLI mode. Exit code 0: all is well; 1: a difference, or
-// a check that has failed and is not listed as one that does not apply; 2: used wrongly; 3: there is no Node 22, no
-// suite or no Inspector, and it could not be installed.
+// Runs three parts.
+// - wrap: runs the MCP conformance suite against a server, directly and through `mcp-once wrap`, and compares the results.
+// - serve: runs the suites of both protocol eras against `mcp-once serve --http`.
+// - inspector: calls `mcp-once serve` with the Inspector in CLI mode.
+//
+// Exit codes: 0: everything passed. 1: the runs differ, or an unlisted check failed. 2: the arguments are invalid.
+// 3: Node 22, the suite or the Inspector is missing and could not be installed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,14 +24,14 @@ const usage = `Usage: npm run conformance -- [--part wrap|serve|inspector]... [-
   guarded  wrap -- server, its tools guarded as mcp-once decides (default)
   passing  wrap -- server, no tool guarded (default)
   http     wrap URL, the server over Streamable HTTP, its tools guarded (default)
-  lossy    a relay that changes an error's text and leaves out what it does not know: must differ`;
+  lossy    a relay that rewords errors and removes unknown fields: must differ`;
 
 const fileOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 const program = fileOf('../dist/src/cli/main.js');
 const lossy = fileOf('../test/compat/conformance/lossy.mjs');
 const server = fileOf('../test/compat/conformance/server.mjs');
 
-/** Each side: the command of a session, given its folder and environment; and what has to be closed after the run. */
+/** The sides. Each returns the command of a session for a folder and environment, and a function to close it. */
 const sides = {
   direct: async ({ node, env }) => ({ child: { command: node, args: [server], env } }),
   guarded: async (place) => ({ child: wrapped(place, ['--', place.node, server]) }),
@@ -39,7 +41,7 @@ const sides = {
     return { child: wrapped(place, ['--config', config, '--', place.node, server]) };
   },
   http: async (place) => {
-    // The proxy comes back for a stream that was closed, and says when a session is over.
+    // The proxy resumes a closed stream itself, and closes its session.
     const upstream = await startBridge({ command: place.node, args: [server], env: place.env }, { endsOld: false });
     return { child: wrapped(place, [upstream.url]), close: () => upstream.close() };
   },
@@ -53,7 +55,7 @@ function wrapped({ folder, env }, args) {
   return { command: process.execPath, args: [program, 'wrap', '--store', store, '--log-level', 'warn', ...args], env };
 }
 
-/** Hands over an empty folder, which is gone afterwards. */
+/** Runs a function with an empty folder, and removes the folder afterwards. */
 async function within(use) {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-once-conformance-'));
   try {
@@ -67,7 +69,7 @@ function runSide(name, node, scenarios) {
   return within(async (folder) => {
     const heard = join(folder, 'heard');
     mkdirSync(heard);
-    // The server starts once a session: its code is compiled once (Node 22.1).
+    // A server starts for each session. The compile cache (Node 22.1) makes that fast.
     const cache = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
     const env = { PATH: process.env.PATH ?? '', HOME: folder, HEARD: heard, ...cache };
     const { child, close } = await sides[name]({ node, folder, env });
@@ -99,7 +101,7 @@ function printTable(direct, compared) {
 }
 
 const parts = {
-  /** @returns whether all is well, for programs, and a function that prints it */
+  /** @returns whether the part passed, data for --json, and a function that prints the report */
   async wrap(node, { side: asked = ['guarded', 'passing', 'http'], scenario: scenarios = [] }) {
     const [direct, ...through] = await inPairs(['direct', ...asked], (side) => runSide(side, node, scenarios));
     const compared = through.map((run, index) => ({
@@ -110,7 +112,7 @@ const parts = {
     return {
       isGood: failed.length === 0 && compared.every(({ differences }) => differences.length === 0),
       data: { checks: direct.checks.size, sessions: direct.sessions.length, failed, compared },
-      tell: () => report(direct, compared, failed),
+      print: () => report(direct, compared, failed),
     };
   },
   async serve(node) {
@@ -118,7 +120,7 @@ const parts = {
     return {
       isGood: unmet.length === 0 && runs.every(({ faults }) => faults.length === 0),
       data: { runs, unmet },
-      tell: () => reportServe(runs, unmet),
+      print: () => reportServe(runs, unmet),
     };
   },
   async inspector(node) {
@@ -126,7 +128,7 @@ const parts = {
     return {
       isGood: inspected.every(({ faults }) => faults.length === 0),
       data: { inspected },
-      tell: () => reportInspected(inspected),
+      print: () => reportInspected(inspected),
     };
   },
 };
@@ -147,7 +149,7 @@ async function main(args) {
   for (const part of asked) {
     try {
       const result = await parts[part](await node22(), values);
-      if (!json) result.tell();
+      if (!json) result.print();
       done.push(result);
     } catch (error) {
       if (!(error instanceof NotInstalled)) throw error;
@@ -162,17 +164,17 @@ async function main(args) {
 
 function refuseUnknown(what, given = [], known) {
   const unknown = given.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new TypeError(`there is no ${what} ${JSON.stringify(unknown)}`);
+  if (unknown !== undefined) throw new TypeError(`Unknown ${what} ${JSON.stringify(unknown)}`);
 }
 
 function reportServe(runs, unmet) {
   print('\nmcp-once serve --http');
   for (const { run, checks, passed, excepted, faults } of runs) {
-    const verdict = faults.length === 0 ? 'as it has to be' : `${faults.length} FAULTS`;
+    const verdict = faults.length === 0 ? 'passed' : `${faults.length} FAULTS`;
     print(`${run}: ${verdict}: ${passed.length} scenarios pass, ${excepted.length} do not apply (${checks} checks).`);
     for (const fault of faults) print(`  ${fault}`);
   }
-  for (const name of unmet) print(`Listed as not applying, and in no suite: ${name}`);
+  for (const name of unmet) print(`Listed as not applicable, but in no suite: ${name}`);
   print('What does not apply, and why:');
   for (const [reason, names] of byReason()) print(`  ${reason}: ${names.join(', ')}`);
 }
@@ -197,7 +199,7 @@ function reportInspected(inspected) {
 function report(direct, compared, failed) {
   printTable(direct, compared);
   const said = direct.sessions.flat().length;
-  print(`\n${direct.checks.size} checks, ${said} messages of the server in ${direct.sessions.length} sessions.`);
+  print(`\n${direct.checks.size} checks, ${said} server messages in ${direct.sessions.length} sessions.`);
   if (failed.length > 0) print(`Failed directly: ${failed.join(', ')}.`);
   for (const { side, differences, additions } of compared) {
     const verdict = differences.length === 0 ? 'the same' : `${differences.length} DIFFERENCES`;
@@ -206,7 +208,7 @@ function report(direct, compared, failed) {
   }
 }
 
-/** Two at a time. */
+/** Runs two at a time. */
 async function inPairs(items, run) {
   const done = [];
   for (let index = 0; index < items.length; index += 2) {

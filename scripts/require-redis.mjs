@@ -1,4 +1,4 @@
-// The step before the tests: they need a real Redis 7 or newer, and never go without it in silence.
+// Runs before the tests. They need a real Redis 7 or newer, and must not skip without it silently.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -15,10 +15,10 @@ function installedMajor() {
 
 function install() {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return;
-  process.stderr.write('redis-server is missing: installing it with apt-get.\n');
-  // RUNLEVEL=1: the package starts no service, as in single-user mode.
+  process.stderr.write('redis-server is missing. Installing it with apt-get.\n');
+  // RUNLEVEL=1 keeps the package from starting a service, as in single-user mode.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  // apt-get's own output goes to stderr, and only shows when something fails.
+  // The output of apt-get is shown only when it fails.
   try {
     execFileSync('apt-get', ['update', '-q'], { env, stdio: 'pipe' });
     execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'redis-server'], { env, stdio: 'pipe' });
@@ -38,7 +38,7 @@ if (!process.env.REDIS_URL) {
   const major = installedMajor();
   if (major < majorNeeded) {
     process.stderr.write(
-      `The tests need redis-server ${majorNeeded} or newer (${major === 0 ? 'none' : `version ${major}`} found): install it (Debian/Ubuntu: apt-get install redis-server, macOS: brew install redis), or set REDIS_URL to a running one.\n`,
+      `The tests need redis-server ${majorNeeded} or newer (${major === 0 ? 'none' : `version ${major}`} found). Install it (Debian/Ubuntu: apt-get install redis-server, macOS: brew install redis), or set REDIS_URL to a running one.\n`,
     );
     process.exitCode = 1;
   }

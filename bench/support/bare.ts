@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
 
-/** Reads the tools of a bare server, and the result of every call, from the file that its command line names. */
+/** Reads the tools of a bare server and the result of every call from the file on its command line. */
 export interface BareTools {
   readonly tools: Tool[];
   readonly answer: () => CallToolResult;

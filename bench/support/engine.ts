@@ -43,7 +43,7 @@ export function engineOver(ledger: Ledger, tool: Tool = createOrder): EnginePart
       conversationScope,
     },
     ledger: () => Promise.resolve(ledger),
-    repeatSecret: () => Promise.resolve('a secret for measuring, of more than thirty-two characters'),
+    repeatSecret: () => Promise.resolve('a benchmark secret with more than thirty-two characters'),
     randomId: randomUUID,
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
@@ -103,6 +103,6 @@ export async function recordBytes(ledger: Ledger, request: ClaimRequest) {
   const first = await ledger.store.get(request.key);
   await settled(claim);
   const second = await ledger.store.get(request.key);
-  if (first === undefined || second === undefined) throw new Error('the record is not there');
+  if (first === undefined || second === undefined) throw new Error('the record is missing');
   return { claimed: first, settled: second };
 }

@@ -24,7 +24,7 @@ export class HttpSide {
   static async start({ args, env }: Command): Promise<HttpSide> {
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     process.once('exit', () => child.kill('SIGKILL'));
-    const ended = once(child, 'exit').then(() => Promise.reject(new Error('the server ended at its start')));
+    const ended = once(child, 'exit').then(() => Promise.reject(new Error('the server exited during startup')));
     const [url] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended])) as [string];
     ended.catch(() => undefined);
     return new HttpSide(child, url);

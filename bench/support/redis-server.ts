@@ -20,7 +20,8 @@ const startTimeoutMs = 20_000;
  * snapshots: both sides of every ratio write the same bytes, so the disk does not make the difference.
  */
 export async function startRedis(sharedUrl: string | undefined): Promise<BenchRedis> {
-  if (sharedUrl) return { url: sharedUrl, about: 'the server of REDIS_URL, as it is configured', stop: async () => {} };
+  if (sharedUrl)
+    return { url: sharedUrl, about: 'the server of REDIS_URL, with its configuration', stop: async () => {} };
   const folder = mkdtempSync(join(tmpdir(), 'mcp-once-bench-redis-'));
   const port = await freePort();
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
@@ -40,7 +41,7 @@ export async function startRedis(sharedUrl: string | undefined): Promise<BenchRe
   }
   return {
     url: `redis://127.0.0.1:${port}`,
-    about: 'a server of its own on the loopback interface, appendonly no, no snapshots',
+    about: 'a dedicated server on the loopback interface, appendonly no, no snapshots',
     stop: async () => {
       process.off('exit', kill);
       const ended = once(child, 'exit');
@@ -59,7 +60,7 @@ function ready(child: ChildProcess): Promise<void> {
       reject(new Error(`redis-server ${why} (install it, or set REDIS_URL): ${log}`));
     };
     const timer = setTimeout(() => fail('took too long to start'), startTimeoutMs);
-    const ended = (): void => fail('ended at its start');
+    const ended = (): void => fail('exited during startup');
     child.once('error', (error) => fail(error.message));
     child.once('exit', ended);
     child.stdout?.on('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import type { Ratio } from './measure.ts';
 
-/** The target of a figure. It is printed whether the figure meets it; nothing is asserted. */
+/** The target of a figure. The report says whether the figure meets it. Nothing is asserted. */
 export interface Target {
   readonly atMost?: number;
   readonly atLeast?: number;

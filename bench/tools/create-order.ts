@@ -5,7 +5,7 @@ import { orderResult } from '../support/orders.ts';
 export const createOrder = defineTool({
   name: 'create_order',
   title: 'Create order',
-  description: 'Creates an order for a customer. Made for measuring: nothing happens anywhere.',
+  description: 'Creates an order for a customer. For benchmarks only: it has no effect.',
   effect: 'create',
   input: z.strictObject({
     customer: z.string().describe('The id of the customer.'),

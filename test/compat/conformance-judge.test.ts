@@ -31,8 +31,8 @@ test.each(['FAILURE', 'WARNING', 'SKIPPED'])('control: the judge reports a %s th
 });
 
 test('control: the judge reports a listed exception that passes', () => {
-  expect(faultsOf(['whole', check('a', 'SUCCESS')])).toEqual(['whole is listed as not applying, and passes']);
-  expect(faultsOf(['part', check('b', 'SUCCESS')])).toEqual(['part/b is listed as not applying, and passes']);
+  expect(faultsOf(['whole', check('a', 'SUCCESS')])).toEqual(['whole is listed as not applicable, and passed']);
+  expect(faultsOf(['part', check('b', 'SUCCESS')])).toEqual(['part/b is listed as not applicable, and passed']);
 });
 
 test('control: the judge reports a message that violates the schema in any scenario', () => {
@@ -46,7 +46,7 @@ test('control: the judge reports a scenario that passes without the text of its 
   const refused = { isError: true, content: [{ type: 'text', text: 'There is no such tool.' }] };
   for (const id of ['tools-call-simple-text', 'tools-call-error']) {
     expect(faultsOf([id, check(id, 'SUCCESS', { details: { result: refused } })])).toEqual([
-      expect.stringContaining('passes with another text'),
+      expect.stringContaining('passed with another text'),
     ]);
   }
   const right = { content: [{ type: 'text', text: 'This is a simple text response for testing.' }] };

@@ -83,10 +83,10 @@ test('control: the comparison detects a relay that passes all checks of the suit
     ['SUCCESS', 'SUCCESS'],
   ]);
   expect(lossy?.differences).toEqual([
-    expect.stringMatching(/^check tools-call-simple-text\/.*unknown is .* directly, nothing through$/),
-    expect.stringMatching(/^check tools-call-error\/.*"Something went wrong." through$/),
-    expect.stringMatching(/^said in session 1: /),
-    expect.stringMatching(/^said in session 2: /),
+    expect.stringMatching(/^check tools-call-simple-text\/.*unknown is .* directly, nothing through the proxy$/),
+    expect.stringMatching(/^check tools-call-error\/.*"Something went wrong." through the proxy$/),
+    expect.stringMatching(/^messages in session 1: /),
+    expect.stringMatching(/^messages in session 2: /),
   ]);
   expect(code).toBe(1);
 });

@@ -1,6 +1,6 @@
-// Streamable HTTP on one side, a process's stdin and stdout on the other, and every JSON-RPC message passed on
-// as it is: what the conformance suite, which speaks HTTP only, is pointed at. Used alike for a server and for
-// a server behind `mcp-once wrap`, so that a difference between the two is not its own.
+// Bridges Streamable HTTP to the stdin and stdout of a process, and passes every JSON-RPC message on unchanged. The
+// conformance suite speaks HTTP only. The server and the server behind `mcp-once wrap` run behind the same bridge, so
+// the bridge cannot cause a difference between them.
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,21 +9,21 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 
-/** How many sessions' processes run at once where nobody closes them: the suite is done with the older ones. */
+/** How many processes of unclosed sessions run at once. The suite no longer uses the older ones. */
 const liveMax = 2;
-/** How long a process may take to end after its stdin, in ms. */
+/** How long a process may take to exit after its stdin ended, in ms. */
 const endMs = 6_000;
-/** How soon a client should come back for a stream that was closed, in ms. */
+/** After how long a client should reconnect to a closed stream, in ms. */
 const retryInterval = 500;
 
 /**
- * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child started once a session
- * @param {{ endsOld?: boolean }} options `endsOld`: ends the process of a session when two newer ones have begun and
- *   all that it was asked is answered (default); else only when its client has closed it
- * @returns what listens on 127.0.0.1: `url`, `sessions` (what each process has said, in order), and `close`
+ * @param {{ command: string, args: string[], env: Record<string, string>, cwd?: string }} child the command that starts a process for each session
+ * @param {{ endsOld?: boolean }} options `endsOld`: ends the process of a session when two newer sessions have begun and
+ *   all its requests are answered (default). Otherwise the process ends only when its client closes the session.
+ * @returns the bridge on 127.0.0.1: `url`, `sessions` (the messages of each process, in order), and `close`
  */
 export async function startBridge(child, { endsOld = true } = {}) {
-  // The next session's process comes up while this one's is in use.
+  // The process of the next session starts while this session is in use.
   let spare = started(child);
   const take = () => {
     const taken = spare;
@@ -69,7 +69,7 @@ export async function startBridge(child, { endsOld = true } = {}) {
 }
 
 class Session {
-  /** What the process has said: each message, and the one request that was in flight, if there was one. */
+  /** The messages of the process, each with the request that was in flight, if there was exactly one. */
   said = [];
   #take;
   #child;
@@ -100,7 +100,7 @@ class Session {
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
     if (!('method' in message && 'id' in message)) return;
     this.#inFlight.set(message.id, message);
-    // What a server does that speaks HTTP itself (SEP-1699): the tool has its stream closed.
+    // A server that speaks HTTP itself does the same (SEP-1699): the tool asks it to close the stream.
     if (message.params?.name === 'test_reconnection') this.transport.closeSSEStream(message.id);
   }
 
@@ -114,9 +114,9 @@ class Session {
     const asked = [...this.#inFlight.keys()];
     this.said.push({ message, during: asked.length === 1 ? asked[0] : undefined });
     if (!('method' in message)) this.#inFlight.delete(message.id);
-    // On stdio nothing says which request it belongs to; the suite has one at a time that is told of things.
+    // On stdio a notification does not name its request. The suite has at most one such request at a time.
     const related = 'method' in message && asked.length > 0 ? { relatedRequestId: asked[0] } : {};
-    // What belongs to a stream that was closed is kept, and cannot be sent: a client comes back for it.
+    // A message of a closed stream is stored and not sent. The client reconnects for it.
     this.transport.send(message, related).catch(() => {});
     this.#tellIdle();
   }
@@ -161,8 +161,8 @@ async function ended(child) {
 }
 
 /**
- * Keeps a session's events, so that a client can come back for those of a stream that was closed. They are numbered
- * within their stream: which of two streams is written to first is chance.
+ * Stores the events of a session, so that a client can resume a closed stream. Events are numbered within their stream,
+ * because the order of writes to two streams is not deterministic.
  */
 function eventStore() {
   const streams = new Map();

@@ -1,17 +1,17 @@
-// What two runs of the conformance suite have in common: check by check, answer by answer.
+// Compares two runs of the conformance suite, check by check and response by response.
 import { isDeepStrictEqual } from 'node:util';
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const origin = /127\.0\.0\.1:\d+/g;
-/** The ids of requests that the proxy sends by itself. */
+/** The ids of requests that the proxy sends for itself. */
 const ownId = /^mcp-once[:-]/;
 
 /**
- * @param direct, through what `runSuite` has returned
- * @param {boolean} isGuarded whether what mcp-once documents to do with guarded tools is expected: it adds the
- *   outcome's marker and `repeat_token`, sends a call under an id of its own, and `{}` for arguments that are left out
- * @returns {{ rows: object[], differences: string[], additions: number }} a row for each check; `additions` counts
- *   what was taken off before the comparison
+ * @param direct, through the results of `runSuite`
+ * @param {boolean} isGuarded whether to expect the documented changes for guarded tools. mcp-once adds the outcome's
+ *   marker and `repeat_token`, sends a call under another id, and sends `{}` for missing arguments.
+ * @returns {{ rows: object[], differences: string[], additions: number }} a row for each check; `additions` counts the
+ *   additions of mcp-once that were removed before the comparison
  */
 export function compare(direct, through, isGuarded) {
   const taken = { additions: 0 };
@@ -31,16 +31,20 @@ export function compare(direct, through, isGuarded) {
   differ('number of sessions', direct.sessions.length, through.sessions.length);
   for (const [index, said] of direct.sessions.entries()) {
     const other = inOrder(normal(bare(through.sessions[index] ?? [])));
-    differ(`said in session ${index + 1}`, inOrder(normal(said)), other);
+    differ(`messages in session ${index + 1}`, inOrder(normal(said)), other);
   }
   differ('number of server processes', direct.heard.length, through.heard.length);
   for (const [index, heard] of direct.heard.entries()) {
-    differ(`heard by server ${index + 1}`, asHeard(heard, asSent), asHeard(through.heard[index] ?? [], asSent));
+    differ(
+      `messages received by server ${index + 1}`,
+      asHeard(heard, asSent),
+      asHeard(through.heard[index] ?? [], asSent),
+    );
   }
   return { rows, differences, additions: taken.additions };
 }
 
-/** Times, ports and random ids taken off; JSON within the data of an event read. */
+/** Removes times, ports and random ids, and parses JSON within the data of an event. */
 function normal(value, key = '') {
   if (typeof value === 'string') {
     if (key === 'data' && value.startsWith('{')) return normal(JSON.parse(value));
@@ -52,7 +56,7 @@ function normal(value, key = '') {
   return Object.fromEntries(kept.map(([name, each]) => [name, normal(each, name)]));
 }
 
-/** Without what mcp-once adds, and says that it adds, to the list of tools and the answers of guarded ones. */
+/** Removes the documented additions of mcp-once to the tool list and to the results of guarded tools. */
 function withoutOurs(value, taken, key = '') {
   if (typeof value === 'string' && key === 'data' && value.startsWith('{')) {
     return JSON.stringify(withoutOurs(JSON.parse(value), taken));
@@ -68,7 +72,7 @@ function withoutOurs(value, taken, key = '') {
   return Object.fromEntries(entries);
 }
 
-/** A `_meta` that holds our marker alone was none. */
+/** Removes a `_meta` that has only our marker, because the server sent none. */
 function isOnlyOurs(meta, taken) {
   if (!isDeepStrictEqual(Object.keys(meta ?? {}), ['mcp-once/outcome'])) return false;
   taken.additions += 1;
@@ -76,13 +80,13 @@ function isOnlyOurs(meta, taken) {
 }
 
 /**
- * What a server has said, in its order, each with the one request that it was said during; answers by their id:
- * those of requests that were in flight together may come in any order.
+ * Returns the messages of a server in their order, each with the request that was in flight. Responses are sorted by id,
+ * because concurrent requests may be answered in any order.
  */
 function inOrder(said) {
   const idOf = ({ message }) => String(message.id);
   return {
-    told: said.filter(({ message }) => 'method' in message),
+    inOrder: said.filter(({ message }) => 'method' in message),
     answers: said
       .filter(({ message }) => !('method' in message))
       .map(({ message }) => ({ message }))
@@ -90,7 +94,7 @@ function inOrder(said) {
   };
 }
 
-/** What a server has heard, but for the list of tools that is read by ourselves. */
+/** Returns the messages that a server received, without the proxy's own requests for the tool list. */
 function asHeard(messages, asSent) {
   return messages
     .filter(({ id, method }) => !(method === 'tools/list' && ownId.test(String(id))))
@@ -103,7 +107,7 @@ function asCalled(message) {
   return { ...message, id: 'any', params: { ...message.params, arguments: message.params.arguments ?? {} } };
 }
 
-/** Where two values differ first, and how. */
+/** Describes the first difference between two values. */
 function firstDifference(one, other, path = '') {
   const isObject = (value) => typeof value === 'object' && value !== null;
   if (isObject(one) && isObject(other)) {
@@ -111,7 +115,7 @@ function firstDifference(one, other, path = '') {
       if (!isDeepStrictEqual(one[key], other[key])) return firstDifference(one[key], other[key], `${path}/${key}`);
     }
   }
-  return `${path || '/'} is ${shown(one)} directly, ${shown(other)} through`;
+  return `${path || '/'} is ${shown(one)} directly, ${shown(other)} through the proxy`;
 }
 
 function shown(value) {

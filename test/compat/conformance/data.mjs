@@ -1,4 +1,4 @@
-// What the conformance server lists and asks for: names and forms as the suite's scenarios describe them.
+// The lists and forms of the conformance server, as the suite's scenarios describe them.
 
 /** One red pixel. */
 export const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
@@ -24,7 +24,7 @@ function takes(...names) {
   return { type: 'object', properties, required: names };
 }
 
-/** JSON Schema 2020-12 with what SDKs have dropped (SEP-1613). */
+/** JSON Schema 2020-12 with keywords that SDKs have dropped (SEP-1613). */
 const schema2020 = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   type: 'object',

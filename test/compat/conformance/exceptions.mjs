@@ -1,17 +1,17 @@
-// The scenarios of the conformance suite, or single checks of them, that do not apply to `mcp-once serve`, and why.
-// `npm run conformance` fails for one that is not passed and not listed here, and for one that is listed and passes.
+// Lists the scenarios and single checks of the conformance suite that do not apply to `mcp-once serve`, with reasons.
+// `npm run conformance` fails for an unlisted check that fails, and for a listed check that passes.
 
-const noResources = 'it serves tools, and no resources';
-const noPrompts = 'it serves tools, and no prompts';
-const noCompletions = 'it serves tools, whose arguments have no completions';
-const noLogging = 'it sends clients no log: its log is its own stderr, and the ledger';
-const asksPersons = 'its tools ask a person, by a form (elicitation): they ask no model (sampling), and for no roots';
+const noResources = 'mcp-once serves tools and no resources';
+const noPrompts = 'mcp-once serves tools and no prompts';
+const noCompletions = 'mcp-once serves tools, and arguments of tools have no completions';
+const noLogging = 'mcp-once sends no log messages to clients; it logs to stderr';
+const asksPersons = 'the tools ask people with forms (elicitation); they use neither sampling nor roots';
 const noTasks =
-  'the extension io.modelcontextprotocol/tasks is not served: the ledger keeps the outcome, and the same call again asks for it';
+  'the extension io.modelcontextprotocol/tasks is not supported; the ledger keeps the outcome, and the same call returns it';
 
 const listed = (reason, ...scenarios) => scenarios.map((scenario) => ({ scenario, reason }));
 
-/** @type {{ scenario: string, checks?: string[], runs?: string[], reason: string }[]} `runs`: only in these */
+/** @type {{ scenario: string, checks?: string[], runs?: string[], reason: string }[]} `runs`: the runs that it applies to; all without it */
 export const exceptions = [
   ...listed(
     noResources,
@@ -43,7 +43,7 @@ export const exceptions = [
     'input-required-result-capability-check',
   ),
   ...listed(
-    'it answers before it was asked, with no requestState: an answer counts only with that of its question',
+    'the scenario replies without a requestState before any question; a reply counts only with the requestState of its question',
     'input-required-result-ignore-extra-params',
   ),
   ...listed(
@@ -63,7 +63,7 @@ export const exceptions = [
     scenario: 'server-sse-polling',
     checks: ['server-sse-priming-event', 'server-sse-retry-field'],
     runs: ['2025-11-25'],
-    reason: 'this suite calls as a client of 2025-03-26, which knows no such events; the newer suite sees them',
+    reason: 'this suite calls as a client of 2025-03-26, which has no such events; the newer suite checks them',
   },
   {
     scenario: 'caching',
@@ -73,12 +73,13 @@ export const exceptions = [
       'sep-2549-resources-templates-list-caching-hints',
       'sep-2549-resources-read-caching-hints',
     ],
-    reason: 'it serves tools, and no prompts or resources',
+    reason: 'mcp-once serves tools, and neither prompts nor resources',
   },
   {
     scenario: 'server-stateless',
     checks: ['sep-2575-server-rejects-undeclared-capability'],
-    reason: 'it wants -32021 to name sampling: here it names elicitation, which is the one that a tool can need',
+    reason:
+      'the check expects -32021 for sampling; mcp-once uses it for elicitation, the only capability that a tool can need',
   },
   {
     scenario: 'server-stateless',

@@ -1,10 +1,9 @@
-// What a run of the conformance suite says of a server: each scenario and check has passed, or is listed as one that
-// does not apply.
+// Judges a run of the conformance suite: each scenario and check must pass, unless it is listed as not applicable.
 
-/** What the suite adds to a scenario that does not apply, too: the messages are as the schema has them. */
+/** Checks of the message schema. The suite adds them to scenarios that do not apply, too. */
 const always = new Set(['wire-schema-valid', 'wire-schema-harness-error']);
 
-/** Checks that pass with any text: what the tool has to have said. */
+/** The texts that tools must return in checks that pass with any text. */
 const said = {
   'tools-call-simple-text': ({ content, isError }) =>
     isError !== true && content[0].text === 'This is a simple text response for testing.',
@@ -13,11 +12,11 @@ const said = {
 };
 
 /**
- * @param {string} run names the run, as in an exception's `runs`
- * @param {Map<string, object>} checks by `scenario/check#n`, of one run
- * @param exceptions as in `conformance-exceptions.mjs`
- * @returns the scenarios that have passed (with exceptions of single checks), those that do not apply, and the faults:
- *   what has neither passed nor is listed, and what is listed and has passed
+ * @param {string} run the name of the run, as in an exception's `runs`
+ * @param {Map<string, object>} checks the checks of one run, by `scenario/check#n`
+ * @param exceptions as in `exceptions.mjs`
+ * @returns the scenarios that passed (except listed checks), those that do not apply, and the faults: unlisted checks that
+ *   failed, and listed checks that passed
  */
 export function judge(run, checks, exceptions) {
   const here = exceptions.filter(({ runs }) => runs === undefined || runs.includes(run));
@@ -32,11 +31,11 @@ export function judge(run, checks, exceptions) {
     const wrong = own.filter((check) => faultOf(check) !== undefined);
     const open = wrong.filter((check) => !isListed(check));
     for (const check of open) faults.push(`${scenario}/${check.id}: ${faultOf(check)}`);
-    if (whole && wrong.length === 0) faults.push(`${scenario} is listed as not applying, and passes`);
+    if (whole && wrong.length === 0) faults.push(`${scenario} is listed as not applicable, and passed`);
     for (const id of single) {
       const failed = wrong.some((check) => check.id === id);
       const isThere = own.some((check) => check.id === id);
-      if (isThere && !failed) faults.push(`${scenario}/${id} is listed as not applying, and passes`);
+      if (isThere && !failed) faults.push(`${scenario}/${id} is listed as not applicable, and passed`);
     }
     if (whole) excepted.push(scenario);
     else if (open.length === 0) passed.push(scenario);
@@ -44,7 +43,7 @@ export function judge(run, checks, exceptions) {
   return { passed, excepted, faults };
 }
 
-/** What is listed, and was met in no run. */
+/** Returns the listed scenarios and checks that occurred in no run. */
 export function unmet(runs, exceptions) {
   const met = new Set(runs.flatMap((checks) => [...byScenario(checks)].flatMap(([name, own]) => namesOf(name, own))));
   return exceptions
@@ -65,10 +64,10 @@ function byScenario(checks) {
   return scenarios;
 }
 
-/** Why a check has not passed; undefined when it has. One that was left out has not. */
+/** Returns why a check did not pass; undefined when it passed. A skipped check did not pass. */
 function faultOf({ id, status, errorMessage, details }) {
   if (status === 'INFO') return undefined;
   if (status !== 'SUCCESS') return `${status}: ${errorMessage ?? JSON.stringify(details ?? {})}`;
   if (!Object.hasOwn(said, id) || said[id](details.result)) return undefined;
-  return `passes with another text: ${JSON.stringify(details.result).slice(0, 300)}`;
+  return `passed with another text: ${JSON.stringify(details.result).slice(0, 300)}`;
 }

@@ -1,5 +1,5 @@
-// The control of the conformance comparison: a relay that passes every check of the suite, and yet rewords an error,
-// drops what it does not know from a result. argv: the server's program.
+// The control of the conformance comparison: a relay that passes every check of the suite, although it rewords errors and
+// removes unknown fields from results. argv: the server's program.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 

@@ -1,5 +1,5 @@
-// Packages that `npm run conformance` needs and nobody else: each is installed beside the project once, when it is
-// asked for. They need Node 22; this project also runs on Node 20.
+// Installs the packages that only `npm run conformance` needs, each once and on first use, beside the project's own. They
+// need Node 22, and this project also runs on Node 20.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,17 +11,17 @@ const cache = fileURLToPath(new URL('../../../node_modules/.cache/', import.meta
 /** How long an installation may take, in ms. */
 const installMs = 120_000;
 
-/** A package that is needed for this and is not to be had: there is no network, say. */
+/** Thrown when a needed package cannot be installed, for example without a network. */
 export class NotInstalled extends Error {}
 
 /**
- * This Node if it is new enough, else one of the npm package `node@22`.
+ * Returns this Node if it is new enough, otherwise the one of the npm package `node@22`.
  * @throws NotInstalled
  */
 export async function node22() {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
-  // The package brings its binary by a script.
+  // The package installs its binary with a script.
   const binary = await installed({ folder: 'node-22', spec: 'node@22', file: `node/bin/${name}`, scripts: true });
   try {
     await run(binary, ['--version'], { timeout: 10_000 });
@@ -32,8 +32,8 @@ export async function node22() {
 }
 
 /**
- * The path of a package's file.
- * @param {{ folder: string, spec: string, file: string, scripts?: boolean }} wanted `file` is within `node_modules`
+ * Returns the path of a package's file. Installs the package if it is missing.
+ * @param {{ folder: string, spec: string, file: string, scripts?: boolean }} wanted `file` is relative to `node_modules`
  * @throws NotInstalled
  */
 export async function installed({ folder, spec, file, scripts = false }) {

@@ -1,4 +1,4 @@
-// The conformance suite, and the Inspector, against `mcp-once serve` itself.
+// Runs the conformance suites and the Inspector against `mcp-once serve`.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,17 +15,17 @@ const fileOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 const program = fileOf('../../../dist/src/cli/main.js');
 const tools = fileOf('conformance-tools');
 
-/** The newest suite of MCP 2026-07-28. */
+/** The version of the suite for MCP 2026-07-28. */
 const suiteVersion = '0.2.0-alpha.12';
-/** The newest Inspector. */
+/** The version of the Inspector. */
 const inspectorVersion = '2.12.0';
-/** How long the server may take to listen, and one call of the Inspector, in ms. */
+/** How long the server may take to listen, and the Inspector to make one call, in ms. */
 const startMs = 20_000;
 const inspectMs = 60_000;
-/** How many notifications of progress the suite's scenario wants. */
+/** How many progress notifications the suite's scenario expects. */
 const progressMin = 3;
 
-/** Each run: a suite, and what of it. Those of 2025-11-25 and 2026-07-28 share one server and one ledger. */
+/** The runs, each with a suite and its arguments. Both eras share one server and one ledger. */
 const runs = [
   { name: '2025-11-25', suite: () => suiteOf2025(), args: ['--suite', 'all', '--spec-version', '2025-11-25'] },
   { name: '2025-11-25 (0.2)', suite: newSuite, args: ['--requirements', '2025-11-25'] },
@@ -39,16 +39,16 @@ function newSuite() {
 }
 
 /**
- * Every server scenario of both eras.
+ * Runs every server scenario of both eras.
  * @param {{ node: string, folder: string }} place Node 22, and an empty folder
- * @returns what `judge` says of each run, and the exceptions that were met in none
+ * @returns the verdict of `judge` on each run, and the exceptions that occurred in none
  */
 export async function conformanceOfServe({ node, folder }) {
   const release = join(folder, 'release');
   const changing = join(folder, 'changing');
   mkdirSync(changing);
   const server = await startServe(folder, { RELEASE: release, CHANGING: changing }, ['--tools', changing]);
-  // What releases the call that the suite's waits for: that one has been told of its progress often enough.
+  // Releases the first call when the suite's waiting call has had enough progress notifications.
   const relay = await startRelay(server.url, 'notifications/progress', progressMin, () => writeFileSync(release, ''));
   try {
     const judged = [];
@@ -74,7 +74,7 @@ export async function conformanceOfServe({ node, folder }) {
   }
 }
 
-/** Starts `mcp-once serve --http` with the test tools. @throws when it does not listen */
+/** Starts `mcp-once serve --http` with the test tools. @throws Error when it does not listen */
 async function startServe(folder, more = {}, args = []) {
   const env = environment(folder, more);
   const child = spawn(process.execPath, serveArgs(folder, [...args, '--http', '127.0.0.1:0']), {
@@ -112,7 +112,7 @@ function environment(folder, more) {
 }
 
 /**
- * Passes bytes on, and counts a text in what the server says: after `count` times since `begin`, `enough` is called.
+ * Forwards bytes and counts a text in the responses of the server. Calls `enough` after `count` occurrences since `begin`.
  */
 async function startRelay(target, text, count, enough) {
   const { port, hostname } = new URL(target);
@@ -154,7 +154,7 @@ async function startRelay(target, text, count, enough) {
   };
 }
 
-/** One call by a client of 2026-07-28. Resolves when it is answered. */
+/** Makes one call as a client of 2026-07-28. Resolves with its response. */
 async function callTool(url, name, args) {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -175,8 +175,9 @@ async function callTool(url, name, args) {
 }
 
 /**
- * The Inspector in CLI mode over HTTP and over stdio, as a client of each era: it lists the tools, and calls one twice.
- * @returns the faults of each
+ * Runs the Inspector in CLI mode over HTTP and over stdio, as a client of each era. It lists the tools and calls one tool
+ * twice.
+ * @returns the faults of each combination
  */
 export async function inspectServe({ node, folder }) {
   const file = '@modelcontextprotocol/inspector/clients/launcher/build/index.js';
@@ -198,9 +199,10 @@ async function inspect({ node, inspector, folder, transport, era }) {
   const env = environment(folder, { EFFECTS: effects });
   const server = transport === 'http' ? await startServe(folder, { EFFECTS: effects }) : undefined;
   const target = server ? [server.url] : [process.execPath, ...serveArgs(folder, [])];
-  // The Inspector hands the server of its stdio no variables but those that it is told.
-  const told = Object.entries(server ? {} : env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-  const ask = (...args) => run(node, [inspector, '--cli', '--protocol-era', era, ...told, ...target, ...args], env);
+  // The Inspector passes only the variables of its command line to a stdio server.
+  const variables = Object.entries(server ? {} : env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+  const ask = (...args) =>
+    run(node, [inspector, '--cli', '--protocol-era', era, ...variables, ...target, ...args], env);
   try {
     const faults = [];
     const { tools: listed = [] } = await ask('--method', 'tools/list');
@@ -225,7 +227,7 @@ async function inspect({ node, inspector, folder, transport, era }) {
   }
 }
 
-/** Runs a program that prints JSON. @throws with what it says when it fails */
+/** Runs a program that prints JSON. @throws Error with its output when it fails */
 function run(command, args, env) {
   return new Promise((resolve, reject) => {
     execFile(command, args, { env, timeout: inspectMs, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {

@@ -1,6 +1,6 @@
-// A server over stdio with all that the server scenarios of the MCP conformance suite (0.1.16) want, by their
-// descriptions, and with fields that no scenario looks at and a relay has to leave alone.
-// HEARD, if set, is a folder where each process keeps what it reads from stdin, as it came.
+// A stdio server with everything that the server scenarios of the MCP conformance suite (0.1.16) describe. It also sends
+// fields that no scenario checks, which a relay must leave unchanged. If HEARD names a folder, each process stores there
+// the bytes that it reads from stdin.
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -27,7 +27,7 @@ const { HEARD } = process.env;
 if (HEARD) {
   let file;
   process.stdin.on('data', (chunk) => {
-    // In the order in which they are first spoken to.
+    // Files sort in the order of the first message to each process.
     file ??= join(HEARD, `${Date.now()}-${process.pid}`);
     appendFileSync(file, chunk);
   });
@@ -64,7 +64,7 @@ const log = (data, extra) =>
     params: { level: 'info', logger: 'conformance', data, unknown: { kept: true } },
   });
 
-/** What each tool does: its arguments, what the SDK hands to a handler, and its params. */
+/** The handlers of the tools. Each gets its arguments, the SDK's `extra` and the params. */
 const tools = {
   test_simple_text: () => ({
     content: [text('This is a simple text response for testing.')],
@@ -120,7 +120,7 @@ const tools = {
     _meta: { 'example.com/reason': 'meant' },
   }),
   async test_reconnection() {
-    // Meanwhile its stream is closed by the side that speaks HTTP.
+    // Meanwhile the HTTP side closes the stream.
     await pause(100);
     return { content: [text('Reconnection test completed successfully.')] };
   },
@@ -169,7 +169,7 @@ function contentsOf(uri) {
   const [, id] = /^test:\/\/template\/(.*)\/data$/.exec(uri) ?? [];
   const data = { id, templateTest: true, data: `Data for ID: ${id}` };
   if (id !== undefined) return { uri, mimeType: 'application/json', text: JSON.stringify(data) };
-  return { uri, mimeType: 'text/plain', text: `What stands at ${uri}.`, _meta: { 'example.com/etag': '7' } };
+  return { uri, mimeType: 'text/plain', text: `The content of ${uri}.`, _meta: { 'example.com/etag': '7' } };
 }
 
 server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: boxes.tools, _meta: { 'example.com/page': 1 } }));
@@ -193,7 +193,7 @@ server.setRequestHandler(UnsubscribeRequestSchema, async ({ params }, extra) => 
 });
 server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: boxes.prompts }));
 server.setRequestHandler(GetPromptRequestSchema, ({ params }) => ({
-  description: `${params.name}, made`,
+  description: `The prompt ${params.name}`,
   messages: messages[params.name](params.arguments ?? {}),
 }));
 server.setRequestHandler(SetLevelRequestSchema, async ({ params }, extra) => {

@@ -1,4 +1,4 @@
-// Runs of the conformance suite: against a command that speaks MCP over stdio, and against a URL.
+// Runs the conformance suite against a command that speaks MCP over stdio, and against a URL.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -12,12 +12,12 @@ const runMs = 120_000;
 
 /**
  * @param {object} run
- * @param {string} run.node the Node (22 or newer) that the suite needs
- * @param {string[]} run.scenarios those that are run, in this order; all where there is none
- * @param {string} run.folder an empty one
- * @param run.child what the suite is pointed at: the command of each session
- * @returns the checks by `scenario/check#n`, what was said in each session, and what each server process has heard
- * @throws when the suite itself fails
+ * @param {string} run.node the path of Node 22 or newer, which the suite needs
+ * @param {string[]} run.scenarios the scenarios to run, in this order; all if empty
+ * @param {string} run.folder an empty folder
+ * @param run.child the command that serves each session
+ * @returns the checks by `scenario/check#n`, the messages of each session, and the messages that each process received
+ * @throws Error when the suite itself fails
  */
 export async function runSuite({ node, scenarios, folder, child }) {
   const bridge = await startBridge(child);
@@ -33,15 +33,15 @@ export async function runSuite({ node, scenarios, folder, child }) {
   return { checks: checksIn(results), sessions: bridge.sessions.map(({ said }) => said), heard: heardIn(folder) };
 }
 
-/** The suite that this project has installed, for MCP 2025-11-25. */
+/** The installed suite, for MCP 2025-11-25. */
 export function suiteOf2025() {
   return join(dirname(require.resolve('@modelcontextprotocol/conformance/package.json')), 'dist/index.js');
 }
 
 /**
- * @param {{ node: string, program: string, url: string, results: string, args: string[] }} run `results`: the folder
- *   for what `checksIn` reads
- * @throws when the suite itself fails
+ * @param {{ node: string, program: string, url: string, results: string, args: string[] }} run `results`: the
+ *   folder that `checksIn` reads
+ * @throws Error when the suite itself fails
  */
 export async function runScenarios({ node, program, url, results, args }) {
   const all = [program, 'server', '--url', url, '-o', results, ...args];
@@ -55,11 +55,11 @@ export async function runScenarios({ node, program, url, results, args }) {
   const late = setTimeout(() => child.kill('SIGKILL'), runMs);
   const [code, signal] = await once(child, 'exit');
   clearTimeout(late);
-  // 1: a check failed, which is told by the check.
+  // 1: a check failed, and the check itself says so.
   if (code !== 0 && code !== 1) throw new Error(`the suite ended with ${code ?? signal}: ${output}`);
 }
 
-/** The checks by `scenario/check#n`. */
+/** Reads the checks, by `scenario/check#n`. */
 export function checksIn(results) {
   const checks = new Map();
   for (const name of readdirSync(results).sort(byTime)) {
