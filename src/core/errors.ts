@@ -70,6 +70,9 @@ export class LedgerUnavailable extends McpOnceError {
  */
 export class NotReplicated extends LedgerUnavailable {}
 
+/** The connection to the store broke before the reply of a request came, or the reply was that of another request. */
+export class ReplyLost extends LedgerUnavailable {}
+
 /** The operation was executed, but its outcome cannot be read, since the ledger does not respond. */
 export class OutcomeNotRead extends McpOnceError {
   constructor(message: string, options?: { cause?: unknown }) {

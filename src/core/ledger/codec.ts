@@ -23,7 +23,7 @@ import { encodeEnvelope } from './stores/envelope.ts';
 export interface EntryCodec {
   /** @param key the key in the store. Sealed bytes can be opened under this key only. */
   encode(key: string, entry: LedgerEntry): string;
-  /** @throws McpOnceError `record_unreadable` */
+  /** @throws McpOnceError `record_unreadable`, also for an entry that names another key */
   decode(key: string, bytes: string): LedgerEntry;
   /** Returns false for bytes that `encode` would seal with another encryption key, or seal at all. */
   isCurrent(bytes: string): boolean;
@@ -32,7 +32,7 @@ export interface EntryCodec {
 /** Stores entries as JSON, not encrypted. */
 export const plainCodec: EntryCodec = Object.freeze({
   encode: (_: string, entry: LedgerEntry) => encodeEntry(entry),
-  decode: (_: string, bytes: string) => decodeEntry(bytes),
+  decode: (key: string, bytes: string) => checkedKey(key, decodeEntry(bytes)),
   isCurrent: () => true,
 });
 
@@ -60,13 +60,24 @@ export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
     },
     decode(key: string, bytes: string): LedgerEntry {
       const value = readValue(bytes);
-      return isSealed(value) ? entryOf(opened(known, key, value)) : entryOf(value);
+      return checkedKey(key, entryOf(isSealed(value) ? opened(known, key, value) : value));
     },
     isCurrent(bytes: string): boolean {
       const parsed = sealed.safeParse(readValue(bytes));
       return parsed.success && parsed.data.keyId === first.id;
     },
   });
+}
+
+/**
+ * Checks that an entry belongs to the key. A store may return the entry of another key after a fault, or somebody may
+ * have copied it. A secret names no key, and the readers of other entries refuse its kind.
+ */
+function checkedKey(key: string, entry: LedgerEntry): LedgerEntry {
+  if (entry.kind === 'secret' || entry.key === key) return entry;
+  throw unreadable(
+    'the stored record belongs to another key: the store returned a wrong record, or somebody copied it',
+  );
 }
 
 function opened(known: ReadonlyMap<string, EncryptionKey>, key: string, value: unknown): unknown {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { describeError, LedgerUnavailable, McpOnceError, NotReplicated } from '../errors.ts';
+import { describeError, LedgerUnavailable, McpOnceError, NotReplicated, ReplyLost } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, type ClaimContext, retentionOf } from './claim.ts';
 import { DecodedEntries, type EntryCodec, plainCodec } from './codec.ts';
@@ -99,6 +99,11 @@ export class Ledger {
       const found = await this.#own(
         () => fresh,
         () => this.store.putIfAbsent(request.key, () => first().bytes, ttlMs),
+        async ({ bytes }) => {
+          const present = await this.store.putIfAbsent(request.key, bytes, ttlMs);
+          // The lost reply was that of a write that has won.
+          return present === bytes ? undefined : present;
+        },
       );
       if (found === undefined) return this.#claimed(first(), startedMs);
       const entry = this.#decoded.decode(request.key, found);
@@ -226,6 +231,12 @@ export class Ledger {
     const won = await this.#own(
       () => next,
       () => this.store.compareAndSet(record.key, held.bytes, next.bytes, this.#ttl(record), { replicate: true }),
+      async ({ bytes }) => {
+        const present = await this.store.get(record.key);
+        // The write may still be on its way. Then this attempt is given back.
+        if (present !== bytes) void this.#giveBack(next, 'the reply of the store was lost');
+        return present === bytes;
+      },
     );
     return won ? this.#claimed(next, startedMs) : undefined;
   }
@@ -237,16 +248,23 @@ export class Ledger {
   }
 
   /**
-   * Runs a write that may win a claim. If its response is lost, or too few replicas confirm it, the ledger gives the claim
-   * back in the background, since nothing was dispatched.
+   * Runs a write that may win a claim. If its reply is lost, the ledger asks once more. If there is no answer, or too few
+   * replicas confirm the write, the ledger gives the claim back in the background, since nothing was dispatched.
    */
-  async #own<T>(claimed: () => StoredRecord | undefined, write: () => Promise<T>): Promise<T> {
+  async #own<T>(
+    claimed: () => StoredRecord | undefined,
+    write: () => Promise<T>,
+    askAgain: (held: StoredRecord) => Promise<T>,
+  ): Promise<T> {
     try {
       return await write();
     } catch (error) {
-      const why = error instanceof NotReplicated ? 'too few replicas confirmed the claim' : describeError(error);
       const held = claimed();
-      if (held) void this.#giveBack(held, why);
+      if (held === undefined) throw error;
+      const answer = error instanceof ReplyLost ? await settledOf(askAgain(held)) : undefined;
+      if (answer?.status === 'fulfilled') return answer.value;
+      const why = error instanceof NotReplicated ? 'too few replicas confirmed the claim' : describeError(error);
+      void this.#giveBack(held, why);
       throw error;
     }
   }
@@ -277,6 +295,11 @@ export class Ledger {
   #heldOf(record: OperationRecord): StoredRecord {
     return { record, bytes: this.codec.encode(record.key, record) };
   }
+}
+
+async function settledOf<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
 }
 
 function isSameLatch(one: LatchEntry, other: LatchEntry): boolean {

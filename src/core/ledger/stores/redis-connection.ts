@@ -1,5 +1,5 @@
 import { createClient } from '@keyv/redis';
-import { LedgerUnavailable } from '../../errors.ts';
+import { LedgerUnavailable, ReplyLost } from '../../errors.ts';
 import { isRefusal } from './redis-faults.ts';
 import type { RedisEndpoint } from './redis-url.ts';
 
@@ -11,6 +11,13 @@ export interface RedisTimeouts {
   /** How long a call waits for a response, in ms. */
   readonly commandTimeoutMs: number;
 }
+
+/** Marks a reply that the command cannot have. */
+export const wrongReply = Symbol('wrong reply');
+
+type CheckReply<T> = (reply: unknown) => T | typeof wrongReply;
+
+const asItIs = (reply: unknown): unknown => reply;
 
 interface AwaitedReply {
   readonly reply: Promise<unknown>;
@@ -71,14 +78,19 @@ export class RedisConnection {
   readonly #awaited = new Set<AwaitedReply>();
   #deadlineTimer: NodeJS.Timeout | undefined;
   #connecting: Promise<RedisClient> | undefined;
+  /** The latest connection that delivered a reply of another command. */
+  #distrustedEpoch = -1;
   #closed = false;
 
   constructor(client: RedisClient, endpoint: RedisEndpoint, timeouts: RedisTimeouts) {
     this.client = client;
     this.endpoint = endpoint;
     this.#timeouts = timeouts;
-    // Without a listener an error event would end the process. Callers get the error from their call.
-    client.on('error', () => undefined);
+    // Without a listener an error event would end the process. Callers get the error from their call. While the client
+    // is ready, the event means a reply that no command waits for, or bytes that are no reply.
+    client.on('error', () => {
+      if (client.isReady) this.distrust(client.socketEpoch);
+    });
   }
 
   /** @throws the error that kept the client from connecting */
@@ -91,22 +103,48 @@ export class RedisConnection {
     return this.#connecting;
   }
 
-  /** Sends one command, never twice. @throws the client's own error */
-  send(args: string[]): Promise<unknown> {
+  /**
+   * Sends one command, never twice.
+   * @param check returns the result in a reply, or `wrongReply` for a reply that this command cannot have. Then the
+   * connection is replaced, and the replies of its other commands are lost.
+   * @throws the client's own error
+   */
+  send<T>(args: string[], check: CheckReply<T>): Promise<T> {
     // Not an async function, since every claim and replay runs through it.
-    if (this.client.isReady && !this.#closed) return this.timed(this.client.sendCommand(args));
-    return this.ready().then((client) => this.timed(client.sendCommand(args)));
+    if (this.client.isReady && !this.#closed) return this.#checked(this.client, args, check);
+    return this.ready().then((client) => this.#checked(client, args, check));
   }
 
-  /** Waits for a response, at most until the command time-out. */
-  timed<T>(reply: Promise<T>): Promise<T> {
+  #checked<T>(client: RedisClient, args: string[], check: CheckReply<T>): Promise<T> {
+    const epoch = client.socketEpoch;
+    return this.timed(client.sendCommand(args), (reply) => {
+      const result = epoch > this.#distrustedEpoch ? check(reply) : wrongReply;
+      if (result !== wrongReply) return result;
+      this.distrust(epoch);
+      throw new ReplyLost(
+        `Redis at ${this.endpoint.name} sent a reply that does not belong to its command, and the connection was replaced: try again.`,
+      );
+    });
+  }
+
+  /** Closes a connection whose replies cannot be trusted, and opens another one. All pending calls fail. */
+  distrust(epoch: number): void {
+    if (epoch <= this.#distrustedEpoch) return;
+    this.#distrustedEpoch = epoch;
+    if (this.client.isReady && this.client.socketEpoch === epoch) this.#replace();
+  }
+
+  /** Waits for a reply, at most until the command time-out, and returns what `use` makes of it. */
+  timed<T>(reply: Promise<T>): Promise<T>;
+  timed<R, T>(reply: Promise<R>, use: (reply: R) => T): Promise<T>;
+  timed(reply: Promise<unknown>, use: (reply: unknown) => unknown = asItIs): Promise<unknown> {
     const awaited: AwaitedReply = { reply, deadline: performance.now() + this.#timeouts.commandTimeoutMs };
     this.#awaited.add(awaited);
     this.#deadlineTimer ??= setTimeout(() => this.#checkDeadline(), this.#timeouts.commandTimeoutMs);
     return reply.then(
       (answer) => {
         this.#awaited.delete(awaited);
-        return answer;
+        return use(answer);
       },
       (error: unknown) => {
         this.#awaited.delete(awaited);
@@ -178,6 +216,10 @@ export class RedisConnection {
       this.#deadlineTimer = setTimeout(() => this.#checkDeadline(), Math.ceil(againMs));
       return;
     }
+    this.#replace();
+  }
+
+  #replace(): void {
     this.client.destroy();
     // The client restores subscriptions after it has reconnected.
     if (!this.#closed) this.ready().catch(() => undefined);

@@ -1,4 +1,4 @@
-import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { describeError, isErrnoException, LedgerUnavailable, McpOnceError, ReplyLost } from '../../errors.ts';
 import type { RedisEndpoint } from './redis-url.ts';
 
 /** Tests for an error reply of Redis whose first word is `code`. */
@@ -18,7 +18,8 @@ export function redisFault(error: unknown, endpoint: RedisEndpoint): McpOnceErro
   const redacted = endpoint.redact(description);
   const message = `Redis at ${endpoint.name} ${predicate(error, redacted)}.`;
   // If the error contains the password, it must not become the cause either.
-  return new LedgerUnavailable(message, redacted === description ? { cause: error } : {});
+  const options = redacted === description ? { cause: error } : {};
+  return broken.has(kindOf(error)) ? new ReplyLost(message, options) : new LedgerUnavailable(message, options);
 }
 
 const ofReply: Readonly<Record<string, string>> = {
@@ -60,13 +61,18 @@ const broken = new Set([
   'ClientClosedError',
 ]);
 
+function kindOf(error: unknown): string {
+  if (isErrnoException(error)) return error.code ?? '';
+  return error instanceof Error ? error.constructor.name : '';
+}
+
 function predicate(error: unknown, description: string): string {
   const reply = ofReply[/^[A-Z]+(?= )/.exec(description)?.[0] ?? ''];
   if (reply !== undefined) return reply;
   if (/^ERR (syntax error|unknown command|Unknown .*shebang)/i.test(description)) {
     return `does not know a command that the ledger needs (${description}): use Redis 7 or newer, or Valkey`;
   }
-  const kind = isErrnoException(error) ? (error.code ?? '') : error instanceof Error ? error.constructor.name : '';
+  const kind = kindOf(error);
   if (ofConnection[kind] !== undefined) return ofConnection[kind];
   if (broken.has(kind)) return 'lost the connection, and an answer may be lost with it: try again';
   if (/^ERR_(SSL|TLS)|CERT|SSL/.test(kind))

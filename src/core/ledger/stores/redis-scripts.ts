@@ -10,6 +10,35 @@ function script(source: string): RedisScript {
 }
 
 /**
+ * Each script gets the number of its command as the last argument, and returns it with the result. The number shows that
+ * the reply belongs to the command. A client library that confuses replies would otherwise deliver the null of another
+ * claim, and the ledger would execute an operation twice.
+ */
+
+/**
+ * Stores the entry if it is absent. Without allow-oom, since at maxmemory nothing new may be claimed.
+ *
+ * KEYS[1]  the entry
+ * ARGV[1]  the bytes to put there
+ * ARGV[2]  time to live in ms, '0' for no expiry
+ * ARGV[3]  the number of the command
+ * returns  the number, and the present bytes; null in place of the bytes if the entry was stored
+ */
+export const putIfAbsentScript = script(`#!lua
+if ARGV[2] == '0' then return {ARGV[3], redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET')} end
+return {ARGV[3], redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])}`);
+
+/**
+ * Reads the entry.
+ *
+ * KEYS[1]  the entry
+ * ARGV[1]  the number of the command
+ * returns  the number, and the bytes; null in place of the bytes if the entry is absent
+ */
+export const readScript = script(`#!lua flags=no-writes,allow-oom
+return {ARGV[1], redis.call('GET', KEYS[1])}`);
+
+/**
  * Replaces the entry if it has exactly the expected bytes, and publishes to its watchers.
  *
  * KEYS[1]  the entry
@@ -17,24 +46,26 @@ function script(source: string): RedisScript {
  * ARGV[2]  the bytes to put there
  * ARGV[3]  time to live in ms, '0' for no expiry
  * ARGV[4]  the channel to publish to, '' for none
- * returns  1 if replaced, 0 if the entry is absent or has other bytes
+ * ARGV[5]  the number of the command
+ * returns  the number, and 1 if replaced, 0 if the entry is absent or has other bytes
  *
  * allow-oom: a settle or renewal must also work at maxmemory. The script uses one key, so that a cluster accepts it.
  */
 export const compareAndSetScript = script(`#!lua flags=allow-oom
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {ARGV[5], 0} end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], '') end
-return 1`);
+return {ARGV[5], 1}`);
 
 /**
  * Deletes the entry if it has exactly these bytes.
  *
  * KEYS[1]  the entry
  * ARGV[1]  the bytes expected there
- * returns  1 if deleted, 0 if the entry is absent or has other bytes
+ * ARGV[2]  the number of the command
+ * returns  the number, and 1 if deleted, 0 if the entry is absent or has other bytes
  */
 export const deleteScript = script(`#!lua flags=allow-oom
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])`);
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {ARGV[2], 0} end
+return {ARGV[2], redis.call('DEL', KEYS[1])}`);

@@ -1,6 +1,7 @@
+import { randomInt } from 'node:crypto';
 import type KeyvRedis from '@keyv/redis';
 import { Keyv } from 'keyv';
-import { LedgerUnavailable, McpOnceError, NotReplicated } from '../../errors.ts';
+import { LedgerUnavailable, McpOnceError, NotReplicated, ReplyLost } from '../../errors.ts';
 import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
 import { BoundedKeyvRedis } from './redis-adapter.ts';
 import {
@@ -9,9 +10,10 @@ import {
   type RedisClient,
   RedisConnection,
   type RedisTimeouts,
+  wrongReply,
 } from './redis-connection.ts';
 import { isReply, redisFault } from './redis-faults.ts';
-import { compareAndSetScript, deleteScript, type RedisScript } from './redis-scripts.ts';
+import { compareAndSetScript, deleteScript, putIfAbsentScript, type RedisScript, readScript } from './redis-scripts.ts';
 import { parseRedisUrl, redisEndpoint } from './redis-url.ts';
 import { RedisWatch } from './redis-watch.ts';
 import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
@@ -102,7 +104,9 @@ class RedisStore implements Store {
   readonly #timeouts: RedisTimeouts;
   readonly #cachedScripts = new Set<RedisScript>();
   #watch: RedisWatch | undefined;
-  #confirmation: { readonly epoch: number; readonly replicas: Promise<unknown> } | undefined;
+  #confirmation: { readonly epoch: number; readonly replicas: Promise<number> } | undefined;
+  /** Numbers the commands. It begins at a random number, so that no reply to another process has the same one. */
+  #commandCount = randomInt(2 ** 47);
   #closed = false;
 
   constructor(
@@ -121,17 +125,15 @@ class RedisStore implements Store {
 
   async putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
     const name = this.#names.toStore(key);
-    const command = ['SET', name, entryValue(value), 'NX', 'GET'];
-    if (Number.isFinite(ttlMs)) command.push('PX', milliseconds(ttlMs));
     try {
       const epoch = await this.#epochOfNextWrite();
-      const present = await this.#connection.send(command);
-      if (present !== null) return present as string;
+      const present = await this.#run(putIfAbsentScript, name, [entryValue(value), ttlOf(ttlMs)], isTextOrNull);
+      if (present !== null) return present;
       if (epoch !== undefined) await this.#replicated(epoch);
       return undefined;
     } catch (error) {
       if (isReply(error, 'OOM')) return this.#presentAtMaxmemory(name, error);
-      throw redisFault(error, this.#connection.endpoint);
+      throw this.#claimFault(error);
     }
   }
 
@@ -143,25 +145,27 @@ class RedisStore implements Store {
     options: CompareAndSetOptions = {},
   ): Promise<boolean> {
     const name = this.#names.toStore(key);
-    const ttl = Number.isFinite(ttlMs) ? milliseconds(ttlMs) : '0';
     const channel = options.wake ? channelOf(name) : '';
     try {
       const epoch = options.replicate ? await this.#epochOfNextWrite() : undefined;
-      const replaced = (await this.#run(compareAndSetScript, name, [expected, next, ttl, channel])) === 1;
+      const args = [expected, next, ttlOf(ttlMs), channel];
+      const replaced = (await this.#run(compareAndSetScript, name, args, isBit)) === 1;
       if (replaced && epoch !== undefined) await this.#replicated(epoch);
       return replaced;
     } catch (error) {
-      throw redisFault(error, this.#connection.endpoint);
+      throw options.replicate ? this.#claimFault(error) : redisFault(error, this.#connection.endpoint);
     }
   }
 
   async get(key: string): Promise<string | undefined> {
-    const value = await this.#faultsMapped(() => this.#connection.send(['GET', this.#names.toStore(key)]));
-    return value === null ? undefined : (value as string);
+    const name = this.#names.toStore(key);
+    const value = await this.#faultsMapped(() => this.#run(readScript, name, [], isTextOrNull));
+    return value ?? undefined;
   }
 
   async delete(key: string, expected: string): Promise<boolean> {
-    return this.#faultsMapped(async () => (await this.#run(deleteScript, this.#names.toStore(key), [expected])) === 1);
+    const name = this.#names.toStore(key);
+    return this.#faultsMapped(async () => (await this.#run(deleteScript, name, [expected], isBit)) === 1);
   }
 
   /** Uses SCAN, which may return an entry twice while Redis resizes its table. */
@@ -170,12 +174,15 @@ class RedisStore implements Store {
     let cursor = '0';
     do {
       const at = cursor;
-      const [next, names] = (await this.#faultsMapped(() =>
-        this.#connection.send(['SCAN', at, 'MATCH', pattern, 'COUNT', String(scanPageEntries), 'TYPE', 'string']),
-      )) as [string, string[]];
+      const command = ['SCAN', at, 'MATCH', pattern, 'COUNT', String(scanPageEntries), 'TYPE', 'string'];
+      const [next, names] = await this.#faultsMapped(() =>
+        this.#connection.send(command, (reply) => scanPage(reply, this.#names.prefix)),
+      );
       cursor = next;
       if (names.length === 0) continue;
-      const values = (await this.#faultsMapped(() => this.#connection.send(['MGET', ...names]))) as (string | null)[];
+      const values = await this.#faultsMapped(() =>
+        this.#connection.send(['MGET', ...names], (reply) => textsOrNulls(reply, names.length)),
+      );
       for (const [index, name] of names.entries()) {
         const value = values[index];
         if (value != null) yield { key: this.#names.fromStore(name), value };
@@ -202,6 +209,13 @@ class RedisStore implements Store {
     await Promise.all([this.#connection.close(), this.#watch?.close()]);
   }
 
+  /** A claim whose reply is lost can be read again, but then nothing tells how many replicas have it. */
+  #claimFault(error: unknown): McpOnceError {
+    const fault = redisFault(error, this.#connection.endpoint);
+    if (!(fault instanceof ReplyLost) || this.#replication.waitReplicas === 0) return fault;
+    return new LedgerUnavailable(fault.message, { cause: fault });
+  }
+
   /** Returns the connection of the next write; undefined if no replica has to confirm it. */
   #epochOfNextWrite(): Promise<number> | undefined {
     if (this.#replication.waitReplicas === 0) return undefined;
@@ -210,25 +224,37 @@ class RedisStore implements Store {
 
   /** At maxmemory Redis stores no new entries, but existing entries can still be replayed. */
   async #presentAtMaxmemory(name: string, outOfMemory: unknown): Promise<string> {
-    const present = await this.#faultsMapped(() => this.#connection.send(['GET', name]));
+    const present = await this.#faultsMapped(() => this.#run(readScript, name, [], isTextOrNull));
     if (present === null) throw redisFault(outOfMemory, this.#connection.endpoint);
-    return present as string;
+    return present;
   }
 
   /** Runs a script by its hash. Sends the source if Redis does not know it (first run, restart, SCRIPT FLUSH). */
-  #run(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
-    if (!this.#cachedScripts.has(script)) return this.#runSource(script, name, args);
-    const result = this.#connection.send(['EVALSHA', script.sha1, '1', name, ...args]);
+  #run<T>(script: RedisScript, name: string, args: readonly string[], isResult: IsResult<T>): Promise<T> {
+    if (!this.#cachedScripts.has(script)) return this.#runSource(script, name, args, isResult);
+    const result = this.#numbered(['EVALSHA', script.sha1, '1', name, ...args], isResult);
     return result.catch((error: unknown) => {
       if (!isReply(error, 'NOSCRIPT')) throw error;
-      return this.#runSource(script, name, args);
+      return this.#runSource(script, name, args, isResult);
     });
   }
 
-  async #runSource(script: RedisScript, name: string, args: readonly string[]): Promise<unknown> {
-    const result = await this.#connection.send(['EVAL', script.source, '1', name, ...args]);
+  async #runSource<T>(script: RedisScript, name: string, args: readonly string[], isResult: IsResult<T>): Promise<T> {
+    const result = await this.#numbered(['EVAL', script.source, '1', name, ...args], isResult);
     this.#cachedScripts.add(script);
     return result;
+  }
+
+  /** Sends a script's command with a number, and accepts only the reply that has this number. */
+  #numbered<T>(command: string[], isResult: IsResult<T>): Promise<T> {
+    this.#commandCount += 1;
+    const number = String(this.#commandCount);
+    command.push(number);
+    return this.#connection.send(command, (reply) => {
+      if (!Array.isArray(reply) || reply.length !== 2 || reply[0] !== number) return wrongReply;
+      const result: unknown = reply[1];
+      return isResult(result) ? result : wrongReply;
+    });
   }
 
   /**
@@ -239,20 +265,21 @@ class RedisStore implements Store {
     const { waitReplicas } = this.#replication;
     let replicas: number;
     try {
-      replicas = (await this.#confirmed(epoch)) as number;
+      replicas = await this.#confirmed(epoch);
     } catch (error) {
       throw new NotReplicated(`${this.#confirmationOf('an unknown number')} The connection broke.`, { cause: error });
     }
     if (replicas < waitReplicas) throw new NotReplicated(this.#confirmationOf(String(replicas)));
   }
 
-  #confirmed(epoch: number): Promise<unknown> {
+  #confirmed(epoch: number): Promise<number> {
     const { client } = this.#connection;
     // On another connection WAIT would count other writes, and report success.
     if (!client.isReady || client.socketEpoch !== epoch) throw new Error('connected again since the write');
     if (this.#confirmation?.epoch === epoch) return this.#confirmation.replicas;
     const { waitReplicas, waitTimeoutMs } = this.#replication;
-    const replicas = this.#connection.send(['WAIT', String(waitReplicas), String(waitTimeoutMs)]);
+    const command = ['WAIT', String(waitReplicas), String(waitTimeoutMs)];
+    const replicas = this.#connection.send(command, (reply) => (Number.isInteger(reply) ? Number(reply) : wrongReply));
     const confirmation = { epoch, replicas };
     this.#confirmation = confirmation;
     setImmediate(() => {
@@ -275,9 +302,33 @@ class RedisStore implements Store {
   }
 }
 
-/** Returns a time to live as Redis requires it: an integer of at least 1 ms. */
-function milliseconds(ttlMs: number): string {
-  return String(Math.max(1, Math.ceil(ttlMs)));
+type IsResult<T> = (value: unknown) => value is T;
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}
+
+function isBit(value: unknown): value is 0 | 1 {
+  return value === 0 || value === 1;
+}
+
+/** Returns the cursor and the names in a reply of SCAN. */
+function scanPage(reply: unknown, prefix: string): [cursor: string, names: string[]] | typeof wrongReply {
+  if (!Array.isArray(reply) || reply.length !== 2) return wrongReply;
+  const [cursor, names]: unknown[] = reply;
+  if (typeof cursor !== 'string' || !/^\d+$/.test(cursor) || !Array.isArray(names)) return wrongReply;
+  const isName = (name: unknown): name is string => typeof name === 'string' && name.startsWith(prefix);
+  return names.every(isName) ? [cursor, names] : wrongReply;
+}
+
+/** Returns the values in a reply of MGET. */
+function textsOrNulls(reply: unknown, count: number): (string | null)[] | typeof wrongReply {
+  return Array.isArray(reply) && reply.length === count && reply.every(isTextOrNull) ? reply : wrongReply;
+}
+
+/** Returns a time to live for a script: an integer of at least 1 ms, or 0 for no expiry. */
+function ttlOf(ttlMs: number): string {
+  return Number.isFinite(ttlMs) ? String(Math.max(1, Math.ceil(ttlMs))) : '0';
 }
 
 function channelOf(name: string): string {
