@@ -29,7 +29,8 @@ export function refuseWith(refusals: RefusalLog): Refuse {
 export function authenticate(admit: Admit, refuse: Refuse): Middleware {
   return async (exchange, next) => {
     // Node's `headers` keeps only the first of two Authorization headers. Admission has to see both.
-    const admission = await admit(exchange.request.headersDistinct);
+    const { headersDistinct, socket } = exchange.request;
+    const admission = await admit(headersDistinct, socket.remoteAddress);
     return admission.type === 'refused' ? refuse(exchange, admission) : next({ ...exchange, admitted: admission });
   };
 }

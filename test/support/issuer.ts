@@ -1,7 +1,8 @@
+import { EventEmitter, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Environment } from '../../src/config/config.ts';
-import { createAdmit } from '../../src/http/access/admit.ts';
+import { type AdmitParts, createAdmit } from '../../src/http/access/admit.ts';
 import { accessSchema, accessSettings } from '../../src/http/access/config.ts';
 import { serving } from '../wrap/support/http.ts';
 import type { ManualClock } from './manual-clock.ts';
@@ -11,7 +12,8 @@ export const resource = 'https://mcp.example.com/mcp';
 /** The responses of an issuer. Tests may change them while it runs. */
 export interface IssuerBehaviour {
   jwks: 'ok' | 'down' | 'hangs' | 'garbage' | 'redirects' | 'huge';
-  introspection: 'ok' | 'down' | 'hangs' | 'garbage' | 'unauthorized';
+  /** `slow` keeps each response until `release` is called with its token. */
+  introspection: 'ok' | 'down' | 'hangs' | 'garbage' | 'unauthorized' | 'slow';
   /** The introspection response for a token. */
   tokens: Map<string, Record<string, unknown>>;
 }
@@ -23,6 +25,9 @@ export async function issuer() {
   const keys: JWK[] = [jwk];
   const behaviour: IssuerBehaviour = { jwks: 'ok', introspection: 'ok', tokens: new Map() };
   const seen = { jwks: 0, introspections: [] as { authorization: string | undefined; form: URLSearchParams }[] };
+
+  const held = new Map<string, () => void>();
+  const isHeld = new EventEmitter();
 
   const jwks = (response: ServerResponse): void => {
     seen.jwks += 1;
@@ -42,7 +47,11 @@ export async function issuer() {
     if (behaviour.introspection === 'down') return void response.writeHead(500).end();
     if (behaviour.introspection === 'unauthorized') return void response.writeHead(401).end();
     if (behaviour.introspection === 'garbage') return void response.end('{"active":"yes"}');
-    response.end(JSON.stringify(behaviour.tokens.get(form.get('token') ?? '') ?? { active: false }));
+    const token = form.get('token') ?? '';
+    const answer = () => void response.end(JSON.stringify(behaviour.tokens.get(token) ?? { active: false }));
+    if (behaviour.introspection !== 'slow') return answer();
+    held.set(token, answer);
+    isHeld.emit(token);
   };
   const { origin, server } = await serving((request, response) => {
     if (request.url === '/jwks') return jwks(response);
@@ -58,6 +67,12 @@ export async function issuer() {
     keys,
     behaviour,
     seen,
+    /** Sends the response about a token that `slow` keeps, once it has been asked for. */
+    release: async (token: string): Promise<void> => {
+      if (!held.has(token)) await once(isHeld, token);
+      held.get(token)?.();
+      held.delete(token);
+    },
     /** Issues a token that is valid for five minutes, with the given changes. */
     sign: (clock: ManualClock, claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) => {
       const nowS = Math.floor(clock.wallMs() / 1_000);
@@ -68,10 +83,15 @@ export async function issuer() {
 }
 
 /** Creates the access check of a configuration file, and collects its log lines. */
-export function admission(access: unknown, clock: ManualClock, environment: Environment = {}) {
+export function admission(
+  access: unknown,
+  clock: ManualClock,
+  environment: Environment = {},
+  more: Pick<AdmitParts, 'slots'> = {},
+) {
   const logged: string[] = [];
   const log = { warn: (message: string, fields?: unknown) => logged.push(`${message} ${JSON.stringify(fields)}`) };
   const settings = accessSettings(accessSchema.parse(access), environment);
-  const admit = createAdmit(settings, { clock, log });
+  const admit = createAdmit(settings, { clock, log, ...more });
   return { admit, logged, bearer: (token: string) => admit({ authorization: `Bearer ${token}` }) };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { FetchFunction } from './bounded-fetch.ts';
 import { principalOf } from './claims.ts';
 import { Introspection } from './introspection.ts';
+import { type IntrospectionSlotSettings, introspectionSlots, peerGroup } from './introspection-slots.ts';
 import { createJwtVerifier, namedIssuer } from './jwt.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, TokenVerdict } from './settings.ts';
@@ -18,11 +19,14 @@ export interface AdmitParts {
   readonly log: AccessLog;
   /** @defaultValue `globalThis.fetch` */
   readonly fetch?: FetchFunction;
+  /** @defaultValue `introspectionSlots` */
+  readonly slots?: IntrospectionSlotSettings;
 }
 
 interface Issuer {
   readonly settings: IssuerSettings;
-  readonly verify: (token: string) => Promise<TokenVerdict>;
+  /** @param peer the caller's address, as `peerGroup` returns it */
+  readonly verify: (token: string, peer: string) => Promise<TokenVerdict>;
 }
 
 /**
@@ -37,12 +41,12 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
   const staticPrincipal = createTokenLookup(settings.tokens);
   const issuers = (oauth?.issuers ?? []).map((each) => openIssuer(each, parts));
 
-  const decide = async (token: string): Promise<Admission> => {
+  const decide = async (token: string, peer: string): Promise<Admission> => {
     const principal = staticPrincipal(token);
     if (principal !== undefined) return { type: 'admitted', principal };
     const issuer = oauth === undefined || isOwnToken(token) ? undefined : await findIssuer(token, issuers);
     if (oauth === undefined || issuer === undefined) return refusals.invalid('the token is not known');
-    const verdict = await issuer.verify(token);
+    const verdict = await issuer.verify(token, peer);
     switch (verdict.type) {
       case 'verified':
         return admissionOf(verdict.claims, issuer.settings, oauth);
@@ -73,12 +77,12 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
     }
   };
 
-  return async (headers) => {
+  return async (headers, peer) => {
     const bearer = bearerOf(headers);
     if (bearer.type === 'none') return refusals.noToken();
     if (bearer.type === 'malformed') return refusals.malformed(bearer.why);
     try {
-      return await decide(bearer.token);
+      return await decide(bearer.token, peerGroup(peer));
     } catch (error) {
       // The error's message may quote the token.
       parts.log.warn('Access: a token could not be checked.', {
@@ -114,11 +118,12 @@ async function findIssuer(token: string, issuers: readonly Issuer[]): Promise<Is
   );
 }
 
-function openIssuer(settings: IssuerSettings, { clock, log, fetch = globalThis.fetch }: AdmitParts): Issuer {
-  const parts = { clock, log, fetch };
+function openIssuer(settings: IssuerSettings, given: AdmitParts): Issuer {
+  const { clock, log, fetch = globalThis.fetch, slots = introspectionSlots } = given;
+  const parts = { clock, log, fetch, slots };
   if (settings.verify.type === 'jwt') return { settings, verify: createJwtVerifier(settings, settings.verify, parts) };
   const introspection = new Introspection(settings, settings.verify, parts);
-  return { settings, verify: (token) => introspection.verify(token) };
+  return { settings, verify: (token, peer) => introspection.verify(token, peer) };
 }
 
 type Bearer =

@@ -3,16 +3,15 @@ import type { ClientAuth } from 'oauth4webapi';
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Clock } from '../../core/clock.ts';
 import { boundedFetch, FetchFault, type FetchFunction } from './bounded-fetch.ts';
+import { type IntrospectionSlotSettings, IntrospectionSlots } from './introspection-slots.ts';
 import type { AccessLog, IntrospectionSettings, IssuerSettings, TokenVerdict } from './settings.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 
 /** How many verdicts are cached. Good and bad ones are apart, so that a flood of bad tokens evicts no good one. */
 const cachedMax = 10_000;
-/** How long a bad verdict is cached at most, in ms. The issuer may learn of a token late. */
-const invalidMaxMs = 5_000;
-/** How many requests are open at once. Any further token gets the verdict "unavailable". */
-const openRequestsMax = 64;
+/** How long a bad verdict is cached at least and at most, in ms. The issuer may learn of a token late. */
+const [invalidMinMs, invalidMaxMs] = [1_000, 5_000];
 const warnEveryMs = 10_000;
 
 /** Loaded with the first token, so that a server without introspection does not wait for it. */
@@ -35,29 +34,38 @@ export class Introspection {
   readonly #log: AccessLog;
   readonly #good = new BoundedMap<string, CachedVerdict>(cachedMax);
   readonly #bad = new BoundedMap<string, CachedVerdict>(cachedMax);
+  /** The subjects of tokens that were good at the last request, by the token's hash. */
+  readonly #known = new BoundedMap<string, string>(cachedMax);
   readonly #open = new Map<string, Promise<TokenVerdict>>();
-  #warnedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #slots: IntrospectionSlots;
+  readonly #warnedAtMs = { fault: Number.NEGATIVE_INFINITY, flood: Number.NEGATIVE_INFINITY };
 
   constructor(
     issuer: IssuerSettings,
     settings: IntrospectionSettings,
-    parts: { clock: Clock; fetch: FetchFunction; log: AccessLog },
+    parts: { clock: Clock; fetch: FetchFunction; log: AccessLog; slots: IntrospectionSlotSettings },
   ) {
     this.#issuer = issuer;
     this.#settings = settings;
     this.#clock = parts.clock;
     this.#fetch = boundedFetch(issuer.timeoutMs, parts);
     this.#log = parts.log;
+    this.#slots = new IntrospectionSlots(parts.slots);
   }
 
-  async verify(token: string): Promise<TokenVerdict> {
+  /** @param peer the caller's address, as `peerGroup` returns it */
+  async verify(token: string, peer: string): Promise<TokenVerdict> {
     const hash = createHash('sha256').update(token).digest('base64');
     const cached = this.#cached(this.#good, hash) ?? this.#cached(this.#bad, hash);
     if (cached !== undefined) return cached;
     const open = this.#open.get(hash);
     if (open !== undefined) return open;
-    if (this.#open.size >= openRequestsMax) return this.#unavailable('too many requests to it are open');
-    const asking = this.#ask(token, hash).finally(() => this.#open.delete(hash));
+    const release = this.#slots.take(peer, this.#known.get(hash));
+    if (release === undefined) return this.#flooded();
+    const asking = this.#ask(token, hash).finally(() => {
+      this.#open.delete(hash);
+      release();
+    });
     this.#open.set(hash, asking);
     return asking;
   }
@@ -66,6 +74,8 @@ export class Introspection {
     try {
       const verdict = verdictOf(await this.#introspect(token), this.#issuer, this.#clock.wallMs());
       this.#cache(hash, verdict);
+      if (verdict.type === 'verified') this.#known.set(hash, String(verdict.claims[this.#issuer.subjectClaim]));
+      else this.#known.delete(hash);
       return verdict;
     } catch (error) {
       const why = error instanceof FetchFault ? error.message : 'its response does not follow RFC 7662';
@@ -102,16 +112,25 @@ export class Introspection {
   #cache(hash: string, verdict: TokenVerdict): void {
     const cache = verdict.type === 'verified' ? this.#good : this.#bad;
     const { cacheMs } = this.#settings;
-    const forMs = verdict.type === 'verified' ? cacheMs : Math.min(cacheMs, invalidMaxMs);
+    const forMs = verdict.type === 'verified' ? cacheMs : Math.min(Math.max(cacheMs, invalidMinMs), invalidMaxMs);
     if (forMs > 0) cache.set(hash, { verdict, untilMs: this.#clock.monotonicMs() + forMs });
   }
 
   #unavailable(why: string): TokenVerdict {
+    return this.#warn('fault', `Access: an issuer cannot be asked about tokens: ${why}. Its tokens are refused.`);
+  }
+
+  #flooded(): TokenVerdict {
+    const message =
+      'Access: too many tokens wait for the response of an issuer. Further tokens are refused, except those that were valid before.';
+    return this.#warn('flood', message);
+  }
+
+  #warn(kind: 'fault' | 'flood', message: string): TokenVerdict {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#warnedAtMs >= warnEveryMs) {
-      this.#warnedAtMs = nowMs;
-      const { url } = this.#settings;
-      this.#log.warn(`Access: an issuer cannot be asked about tokens: ${why}. Its tokens are refused.`, { url });
+    if (nowMs - this.#warnedAtMs[kind] >= warnEveryMs) {
+      this.#warnedAtMs[kind] = nowMs;
+      this.#log.warn(message, { url: this.#settings.url });
     }
     return { type: 'unavailable' };
   }

@@ -50,7 +50,7 @@ export function createLimits(settings: LimitSettings): Limits {
 }
 
 /** Keeps positive counts only, so that its memory is bounded by the entries held. */
-class Counter {
+export class Counter {
   readonly #counts = new Map<string, number>();
 
   of(name: string): number {

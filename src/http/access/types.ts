@@ -29,5 +29,11 @@ export interface Refusal {
  */
 export type StepUp = (allows: (patterns: readonly string[]) => boolean, accumulates: boolean) => Refusal | undefined;
 
-/** Decides whether a request is admitted. Never rejects because of what a caller sent. */
-export type Admit = (headers: Readonly<Record<string, string | readonly string[] | undefined>>) => Promise<Admission>;
+/**
+ * Decides whether a request is admitted. Never rejects because of what a caller sent.
+ * @param peer the address that the request came from
+ */
+export type Admit = (
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  peer?: string,
+) => Promise<Admission>;
