@@ -44,6 +44,9 @@ async function measureLoad({ quick, folder, report }: BenchContext): Promise<voi
     headers: {},
     answerCharsMax: 50_000,
     timeoutMs: 20_000,
+    credentials: {},
+    credentialOrigins: [],
+    trust: false,
     operations: {},
   };
   const rounds = quick ? 3 : 7;

@@ -48,7 +48,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   const modules = new ModuleVersions();
   const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, features, warn, modules.load)));
   const variables = clientEnvironment(environment);
-  let upstreams = upstreamsOf(catalog, variables, warn);
+  let upstreams = upstreamsOf(catalog, variables, warn, log.info);
   const clients = new ClientPool(variables);
   const engine = createEngine({
     catalog,
@@ -64,7 +64,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   const inUse: InUse = { catalog, clients, leaving: new Map(), clock, settled: engine.settled };
   const reload = async (next: Config): Promise<void> => {
     await replaceTools(loadCatalog(next, features, warn, modules.load), inUse, (loaded) => {
-      upstreams = upstreamsOf(loaded, variables, warn);
+      upstreams = upstreamsOf(loaded, variables, warn, log.info);
     });
   };
   return {

@@ -2,7 +2,7 @@ import type { Feature } from '../command/program.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { type Catalog, createCatalog } from '../core/tool/catalog.ts';
-import { clientStates, clientWarnings } from '../core/tool/client-state.ts';
+import { clientStates, clientWarnings, destinationLines } from '../core/tool/client-state.ts';
 import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
 import type { Upstream } from '../core/tool/types.ts';
 
@@ -40,12 +40,18 @@ export async function loadCatalog(
   );
 }
 
-/** Returns where the effects of the tools happen, once per client. @param warn gets a warning for each misconfigured client */
+/**
+ * Returns where the effects of the tools happen, once per client.
+ * @param warn gets a warning for each misconfigured client
+ * @param note gets a line for each credential that is set and that a document's client sends
+ */
 export function upstreamsOf(
   { tools, hidden }: Catalog,
   variables: Environment,
   warn: (message: string) => void,
+  note: (message: string) => void,
 ): readonly Upstream[] {
+  for (const line of destinationLines([...tools, ...hidden], variables)) note(`credential: ${line}`);
   const states = clientStates([...tools, ...hidden], variables);
   for (const message of clientWarnings(states)) warn(message);
   return states.flatMap(({ state }) => (state.type === 'configured' ? [state.upstream] : []));

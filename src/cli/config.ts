@@ -5,7 +5,13 @@ import { shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { durationOf } from '../core/duration.ts';
 import { isSharedStore } from '../core/ledger/stores/open.ts';
-import { type ClientState, clientStates, clientWarnings, hasWrongClient } from '../core/tool/client-state.ts';
+import {
+  type ClientState,
+  clientStates,
+  clientWarnings,
+  destinationLines,
+  hasWrongClient,
+} from '../core/tool/client-state.ts';
 import { shownClientVariables } from './sandbox.ts';
 
 /**
@@ -28,7 +34,8 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   const variables = await shownClientVariables(cli.environment, config);
   const states = clientStates([...tools, ...hidden], clientEnvironment(variables));
   const clients = Object.fromEntries(states.map((each) => [each.name, stateText(each)]));
-  cli.print(JSON.stringify({ ...shownConfig(config, sections), served, clients }, null, 2));
+  const credentials = destinationLines([...tools, ...hidden]);
+  cli.print(JSON.stringify({ ...shownConfig(config, sections), served, clients, credentials }, null, 2));
   for (const message of clientWarnings(states)) warn(message);
   return hasWrongClient(states) ? exitCodes.failure : exitCodes.ok;
 }

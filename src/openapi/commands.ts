@@ -10,6 +10,14 @@ export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
     .option('--prefix <name>', "put before each tool's name and each variable's")
     .option('--include <pattern>', 'serve only these: tag:NAME, "METHOD /path", operationId, with *', collect, [])
     .option('--exclude <pattern>', 'do not serve these', collect, [])
+    .option(
+      '--credential <scheme=VARIABLE>',
+      'read the credential of a security scheme from this variable; scheme.username, .password, .clientId, .clientSecret for parts',
+      collect,
+      [],
+    )
+    .option('--credential-origin <url>', "another origin that also gets the API's credentials", collect, [])
+    .option('--trust-document', 'let x-mcp-once in a document from the network weaken the guard')
     .option('--dynamic', 'three tools (search, describe, call) instead of one for each operation')
     .option('--allow-private', 'let a document from the network name a server on a private address')
     .option('--list', 'print each operation and how it is guarded, and serve nothing')

@@ -79,6 +79,23 @@ const headerValue = z
       '{NAME} with letters, digits and _. Put a text that contains such a "$" into a variable',
   );
 
+const credentialProblem =
+  'must be one variable, such as "$' +
+  '{SHOP_TOKEN}", or { "username": ..., "password": ... } or { "clientId": ..., "clientSecret": ... } with one variable each. Write no secret here. Variables that begin with MCP_ONCE_ belong to this server';
+
+/** One reference to a variable, and nothing else: the file holds no secret. */
+const variableReference = z.string().regex(/^\$\{(?!MCP_ONCE_)[A-Za-z_][A-Za-z0-9_]{0,99}\}$/, credentialProblem);
+
+/** The variables of one security scheme. */
+const credentialSchema = z.union(
+  [
+    variableReference,
+    z.strictObject({ username: variableReference, password: variableReference }),
+    z.strictObject({ clientId: variableReference, clientSecret: variableReference }),
+  ],
+  { error: credentialProblem },
+);
+
 /** One API whose operations become tools. */
 export const openApiSchema = z.strictObject({
   document: documentSchema.describe(
@@ -116,6 +133,26 @@ export const openApiSchema = z.strictObject({
     .record(z.string(), headerValue)
     .prefault({})
     .describe('Sent with every request. A variable in a value is written $' + '{NAME}: write no secret here.'),
+  credentials: z
+    .record(z.string().min(1).max(200), credentialSchema)
+    .prefault({})
+    .describe(
+      'The variables of the document\'s security schemes, by the scheme\'s name: { "bearerAuth": "$' +
+        '{SHOP_TOKEN}" }. Default, for a document that is a file: a variable named after the scheme. A document from the network needs this or prefix.',
+    ),
+  credentialOrigins: z
+    .array(z.url({ protocol: /^https?$/, error: 'must be an absolute http or https URL' }))
+    .max(100)
+    .prefault([])
+    .describe(
+      "Other origins, such as https://files.example.com, that also get this API's credentials, if the document names them.",
+    ),
+  trust: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Whether x-mcp-once in a document from the network may weaken the guard. Default false: it may only make a tool stricter. A file is always trusted.',
+    ),
   answerCharsMax: z
     .int()
     .min(1_000)

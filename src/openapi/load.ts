@@ -2,12 +2,14 @@ import { describeError, McpOnceError } from '../core/errors.ts';
 import { sentence } from '../core/suggest.ts';
 import type { Tool, ToolLog } from '../core/tool/types.ts';
 import { baseUrlOf } from './base-url.ts';
+import { type CredentialPlan, planCredentials } from './credential-plan.ts';
 import { findOperation } from './document/operation-patterns.ts';
 import { readDocument } from './document/read-document.ts';
 import { searchIndex } from './document/search-operations.ts';
 import type { ListedOperation } from './document/types.ts';
 import { documentOverride, mergeOverrides } from './policy/overrides.ts';
 import { chooseProfile } from './policy/profiles.ts';
+import { restrictDocument } from './policy/untrusted-document.ts';
 import { selectOperations } from './select-operations.ts';
 import type { OpenApiSource } from './source.ts';
 import type { ApiContext } from './tools/api.ts';
@@ -33,6 +35,7 @@ export interface LoadOptions {
 export interface LoadedApi {
   readonly listed: readonly Tool[];
   readonly hidden: readonly Tool[];
+  readonly credentials: CredentialPlan;
 }
 
 /**
@@ -43,14 +46,20 @@ export interface LoadedApi {
  */
 export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): Promise<LoadedApi> {
   const { document: from, refHosts, allowPrivate } = source;
-  const document = await readDocument({ source: from, refHosts, allowPrivate });
-  const warn = (message: string): void => options.warn(`${document.source}: ${message}`);
+  const read = await readDocument({ source: from, refHosts, allowPrivate });
+  const isTrusted = source.trust || read.provenance === 'local';
+  const warn = (message: string): void => options.warn(`${read.source}: ${message}`);
+  const { document, warning } = isTrusted ? { document: read, warning: undefined } : restrictDocument(read);
+  if (warning !== undefined) warn(warning);
   const problems = document.problems.map(({ where, reason }) => `${where}: ${reason}`);
   const baseUrl = baseUrlOf(source, document);
   const profile = chooseProfile(new URL(baseUrl).hostname, source.profile);
   const { names, overrideOf, problems: selectionProblems } = selectOperations(source, document, warn);
   problems.push(...selectionProblems);
-  const api: ApiContext = { document, source, profile, baseUrl, overrideOf, compiler: createSchemaCompiler() };
+  const credentials = planCredentials({ source, document, baseUrl, served: [...names.keys()] });
+  for (const each of credentials.warnings) warn(each);
+  const compiler = createSchemaCompiler();
+  const api: ApiContext = { document, source, profile, baseUrl, credentials, overrideOf, compiler };
   const shared = {
     client: apiClient(api, [...names.keys()], options.log),
     overrideOf: api.overrideOf,
@@ -74,10 +83,11 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
   const all = [...tools.values()];
   if (!source.dynamic) {
     if (all.length > listedMax) warn(tooMany(all.length));
-    return { listed: all, hidden: [] };
+    return { listed: all, hidden: [], credentials };
   }
   const search = searchIndex([...tools.keys()], names);
-  return { listed: dynamicTools({ prefix: source.prefix, title: document.title, tools, search }), hidden: all };
+  const listed = dynamicTools({ prefix: source.prefix, title: document.title, tools, search });
+  return { listed, hidden: all, credentials };
 }
 
 /** Returns whether the configuration must be checked against the resolved operation, now instead of on its first call. */

@@ -1,3 +1,4 @@
+import type { CredentialRole } from './http/credentials.ts';
 import type { OperationOverride } from './policy/overrides.ts';
 
 /** One API to serve, as configured. Paths are absolute, and durations are in ms. */
@@ -41,6 +42,12 @@ export interface OpenApiSource {
   readonly answerCharsMax: number;
   /** How long one request may wait for a response, in ms. @defaultValue 20000 */
   readonly timeoutMs: number;
+  /** The variables of security schemes, by scheme and part. @defaultValue variables that are named after the schemes */
+  readonly credentials: Readonly<Record<string, Readonly<Partial<Record<CredentialRole, string>>>>>;
+  /** URLs of other origins that also get the API's credentials. @example ['https://files.example.com'] */
+  readonly credentialOrigins: readonly string[];
+  /** Whether `x-mcp-once` in a document from the network may weaken the guard. @defaultValue false */
+  readonly trust: boolean;
   /** Settings by `operationId`, `METHOD /path` or tool name. A pattern may contain `*`, and later ones win. */
   readonly operations: Readonly<Record<string, OperationOverride>>;
 }

@@ -11,6 +11,7 @@ import { createSender } from '../../src/openapi/http/send.ts';
 import { loadOpenApi } from '../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../src/openapi/source.ts';
 import { type EngineOptions, refusalOf, resultOf, testEngine } from '../support/engine.ts';
+import { variablesOf } from './support/http.ts';
 import { fileOf, keyHeader, sourceOf } from './tools/harness.ts';
 
 type Members = Record<string, unknown>;
@@ -197,19 +198,6 @@ describe('secrets', () => {
     await call('other', {});
     expect(first.seen.at(-1)?.headers.authorization).toBe('Bearer literal-secret');
     expect(second.seen[0]?.headers.authorization).toBeUndefined();
-  });
-
-  test('of other programs are not used for a scheme of the same name', async () => {
-    const api = await upstream((_request, response) => json(response, 200, { access_token: 'x' }));
-    bearer.components.securitySchemes.Azure.flows.clientCredentials.tokenUrl = `${api.url}/token`;
-    const { call } = await start(
-      documentOf(api.url, { 'get /own': { operationId: 'own' } }, bearer),
-      {},
-      { environment: { AZURE_CLIENT_ID: 'id-of-azure', AZURE_CLIENT_SECRET: 'secret-of-azure' } },
-    );
-    const answer = await call('own', {});
-    expect(JSON.stringify(api.seen)).not.toContain(Buffer.from('id-of-azure:secret-of-azure').toString('base64'));
-    expect(JSON.stringify(answer)).toMatch(/AZURE_\w+_CLIENT_SECRET/);
   });
 
   test('do not go to a private token server that a document from the network names, whatever the base URL is', async () => {
@@ -448,7 +436,12 @@ describe('a claim that is lost during a token request', () => {
     const schemes = { OAuth: { type: 'oauth2' as const, tokenUrl: '/token', scopes: [] } };
     const environment = { OAUTH_CLIENT_ID: 'id', OAUTH_CLIENT_SECRET: 'secret' };
     const log = { debug: () => {}, info: () => {}, warn: () => {} };
-    const authenticator = createAuthenticator({ schemes, environment, origin: api.url });
+    const authenticator = createAuthenticator({
+      schemes,
+      variables: variablesOf(schemes),
+      environment,
+      origin: api.url,
+    });
     const limits = { allowPrivate: true, timeoutMs: 5_000, responseBytesMax: 1_000 };
     const sender = createSender({ origin: api.url, authenticator, log, ...limits });
     onTestFinished(() => sender.close());

@@ -50,6 +50,19 @@ export function clientWarnings(states: readonly ClientState[]): string[] {
   });
 }
 
+/**
+ * Returns a line such as `SHOP_TOKEN -> https://shop.example` for each credential that the tools' clients may send.
+ * @param environment leaves out the variables that are not set. @defaultValue all variables are listed
+ */
+export function destinationLines(
+  tools: readonly Tool[],
+  environment?: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const all = tools.flatMap(({ client }) => client?.destinations ?? []);
+  const sent = all.filter(({ variable }) => environment === undefined || environment[variable]?.trim());
+  return [...new Set(sent.map(({ variable, origin }) => `${variable} -> ${origin}`))];
+}
+
 /** Returns whether a client has variables that are set incorrectly. */
 export function hasWrongClient(states: readonly ClientState[]): boolean {
   return states.some(({ state }) => state.type === 'wrong');

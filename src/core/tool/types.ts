@@ -72,10 +72,18 @@ export interface Client<Opened = unknown> {
   readonly configure: (environment: Readonly<Record<string, string | undefined>>) => ConfiguredClient<Opened>;
   /** Returns the variables that are not set and that some tools need. Calls of those tools are refused. */
   unset?(environment: Readonly<Record<string, string | undefined>>): readonly string[];
+  /** Where the client sends its variables, as far as a document decides that. */
+  readonly destinations?: readonly CredentialDestination[];
   /** How long the provider remembers an idempotency key, in ms; 0 for a provider that takes no keys. */
   readonly memoryMs: number;
   /** Returns what an error says about the effect of its request. */
   readonly classify: (error: unknown) => Classification;
+}
+
+/** A variable whose value is a credential, and an origin that it is sent to. */
+export interface CredentialDestination {
+  readonly variable: string;
+  readonly origin: string;
 }
 
 /** A client with valid variables that is not open yet. */

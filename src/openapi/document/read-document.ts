@@ -19,7 +19,7 @@ import {
 import { createReferences, createResource, type Resource } from './references.ts';
 import { SchemaStore } from './schema-store.ts';
 import { readSecuritySchemes, securityOf, undeclaredSchemes } from './security.ts';
-import { serverProblems } from './servers.ts';
+import { serverProblems, serversOf } from './servers.ts';
 import { toOpenApi3 } from './to-openapi3.ts';
 import type { ApiDocument, DocumentProblem, ListedOperation } from './types.ts';
 
@@ -87,6 +87,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   const info = objectOf(root.info);
   return Object.freeze({
     source: source.name,
+    provenance: provenanceOf(documentUrl, [...external.loaded.keys()]),
     title: nonBlankText(info.title) ?? 'API',
     version: String(info.version ?? ''),
     listedOperations: Object.freeze(operations.map(({ listed }) => listed)),
@@ -100,7 +101,17 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     },
     securityOf: ({ pointer }: ListedOperation) =>
       securityOf([byPointer.get(pointer)?.operation.security, root.security], securitySchemes),
+    serversOf: ({ pointer }: ListedOperation) => {
+      const raw = byPointer.get(pointer);
+      return serversOf([raw?.operation.servers, raw?.pathItem.servers, root.servers], documentUrl);
+    },
   });
+}
+
+/** @param documentUrl undefined for a document that did not come over HTTP */
+function provenanceOf(documentUrl: string | undefined, others: readonly string[]): ApiDocument['provenance'] {
+  if (documentUrl !== undefined) return 'network';
+  return others.some((url) => /^https?:/i.test(url)) ? 'mixed' : 'local';
 }
 
 async function readSource(options: ReadDocumentOptions): Promise<SourceText> {

@@ -7,6 +7,7 @@ export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'HEAD' | 'P
 export interface ApiDocument {
   /** Where the document came from, for messages: a path, a URL without credentials, or `stdin`. */
   readonly source: string;
+  readonly provenance: Provenance;
   readonly title: string;
   readonly version: string;
   /** All well-formed operations, in the order of the document. */
@@ -20,7 +21,15 @@ export interface ApiDocument {
   resolve(listed: ListedOperation): ApiOperation;
   /** Returns `ApiOperation.security` without resolving the rest of the operation. */
   securityOf(listed: ListedOperation): ApiOperation['security'];
+  /** Returns `ApiOperation.servers` without resolving the rest of the operation. */
+  serversOf(listed: ListedOperation): ApiOperation['servers'];
 }
+
+/**
+ * Who may have written a document: the user (`local`), or somebody on the network. A `mixed` document is a file that
+ * refers to documents from the network.
+ */
+export type Provenance = 'local' | 'network' | 'mixed';
 
 /** An operation as listed, before its references are resolved. */
 export interface ListedOperation {

@@ -1,14 +1,7 @@
 import type { Environment } from '../../config/config.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import type { ApiOperation, SecurityScheme } from '../document/types.ts';
-import {
-  type CredentialSettings,
-  fillHeader,
-  headerVariables,
-  isHeaderText,
-  readVariables,
-  schemeVariables,
-} from './credentials.ts';
+import { type CredentialSettings, fillHeader, headerVariables, isHeaderText, readVariables } from './credentials.ts';
 import { cookieEncode, percentEncode } from './encode.ts';
 import { describeMissingCredentials, describeMissingHeaderVariables } from './missing-credentials.ts';
 import { type OAuthToken, type SendTokenRequest, TokenSource } from './oauth-token.ts';
@@ -56,13 +49,13 @@ type Credential =
 
 /** Creates an authenticator, which reads the environment once. Missing variables throw on `authorize` only. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { schemes, prefix, now = Date.now } = options;
-  const environment = options.withheld ? {} : options.environment;
+  const { schemes, variables, now = Date.now } = options;
+  const environment = options.withheld === undefined ? options.environment : {};
   const home = new URL(options.origin).origin;
   const credentials = new Map<string, Credential>();
   const fixedSecrets: string[] = [];
   for (const [name, scheme] of Object.entries(schemes)) {
-    const values = readVariables(schemeVariables(name, scheme, prefix), environment);
+    const values = readVariables(variables.get(name) ?? [], environment);
     const [first = '', second = ''] = values ?? [];
     if (!values || first === '' || !values.every(isHeaderText)) continue;
     credentials.set(name, createCredential(name, scheme, first, second, home, now));
@@ -104,7 +97,7 @@ function configuredHeaders({ headers: templates = {}, withheld }: AuthenticatorO
   const headers: Record<string, string> = {};
   const secrets: string[] = [];
   const missing: string[] = [];
-  for (const [name, template] of withheld ? [] : Object.entries(templates)) {
+  for (const [name, template] of withheld === undefined ? Object.entries(templates) : []) {
     const filled = fillHeader(template, environment);
     if (filled && isHeaderText(filled.value)) {
       headers[name.toLowerCase()] = filled.value;

@@ -4,21 +4,26 @@ import type { SecurityScheme } from '../document/types.ts';
 type Schemes = Readonly<Record<string, SecurityScheme>>;
 type Headers = Readonly<Record<string, string>>;
 
+/** The variables of each security scheme, by the scheme's name. */
+export type SchemeVariables = ReadonlyMap<string, readonly string[]>;
+
 /** Where the credentials of one API come from, and where they may be sent. */
 export interface CredentialSettings {
   readonly schemes: Schemes;
-  /** The API's prefix. It begins the name of each variable. */
-  readonly prefix?: string;
+  readonly variables: SchemeVariables;
+  /** Why a scheme has no variables, by its name, without a full stop. @defaultValue each supported scheme has variables */
+  readonly refusals?: ReadonlyMap<string, string>;
   readonly environment: Environment;
-  /** The API's origin. Credentials are sent to this origin only. */
+  /** The origin of the requests. Credentials are sent to this origin only. */
   readonly origin: string;
-  /** True for a server that must not get credentials although the document names it. */
-  readonly withheld?: boolean;
+  /** Why this origin must not get credentials, without a full stop. @defaultValue it may get them */
+  readonly withheld?: string | undefined;
 }
 
 /**
- * Returns the names of the environment variables that hold a scheme's credentials. A name is the prefix and the
- * scheme's name in upper snake case. Basic adds `_USERNAME` and `_PASSWORD`, OAuth 2 `_CLIENT_ID` and `_CLIENT_SECRET`.
+ * Returns the names of the environment variables that hold a scheme's credentials, if the configuration names none. A
+ * name is the prefix and the scheme's name in upper snake case. Basic adds `_USERNAME` and `_PASSWORD`, OAuth 2
+ * `_CLIENT_ID` and `_CLIENT_SECRET`.
  *
  * @example
  * schemeVariables('apiKeyAuth', { type: 'apiKey', in: 'header', name: 'X-Key' }, 'shop') // ['SHOP_API_KEY_AUTH']
@@ -30,46 +35,31 @@ export function schemeVariables(name: string, scheme: SecurityScheme, prefix: st
       .map(upperSnake)
       .filter((word) => word !== '')
       .join('_') || 'API';
-  // A variable's name must not begin with a digit.
-  const variable = /^\d/.test(stem) ? `API_${stem}` : stem;
-  const names = variableSuffixes(scheme).map((suffix) => variable + suffix);
-  if (!names.some((name) => isReservedVariable(name, prefix !== undefined))) return names;
-  return variableSuffixes(scheme).map((suffix) => `${variable}_CREDENTIAL${suffix}`);
+  // A variable's name must not begin with a digit. Those that begin with MCP_ONCE_ belong to this server.
+  const variable = /^(?:\d|MCP_ONCE_)/.test(stem) ? `API_${stem}` : stem;
+  return credentialRoles(scheme).map((role) => (role === 'value' ? variable : `${variable}_${upperSnake(role)}`));
 }
 
-function variableSuffixes({ type }: SecurityScheme): readonly string[] {
+/** The parts of a credential, each in its own variable. */
+export type CredentialRole = 'value' | 'username' | 'password' | 'clientId' | 'clientSecret';
+
+/** Returns the parts of a scheme's credential, in the order of its variables. */
+export function credentialRoles({ type }: SecurityScheme): readonly CredentialRole[] {
   switch (type) {
     case 'bearer':
     case 'apiKey':
-      return [''];
+      return ['value'];
     case 'basic':
-      return ['_USERNAME', '_PASSWORD'];
+      return ['username', 'password'];
     case 'oauth2':
-      return ['_CLIENT_ID', '_CLIENT_SECRET'];
+      return ['clientId', 'clientSecret'];
     case 'unsupported':
       return [];
   }
 }
 
-/** Returns the variables of all schemes without duplicates, in the order of the document. */
-export function credentialVariables(schemes: Schemes, prefix: string | undefined): readonly string[] {
-  return [...new Set(Object.entries(schemes).flatMap(([name, scheme]) => schemeVariables(name, scheme, prefix)))];
-}
-
-/**
- * Returns whether a variable has another meaning for this process or its system. A document chooses its schemes' names,
- * so a scheme named `path` or `mcpOnceSecret` must not send that variable to its server. The operator chooses the prefix.
- */
-function isReservedVariable(variable: string, hasPrefix: boolean): boolean {
-  if (variable.startsWith('MCP_ONCE_')) return true;
-  if (hasPrefix) return false;
-  const usual =
-    /^(?:PATH|HOME|USER|USERNAME|LOGNAME|PWD|OLDPWD|SHELL|TERM|LANG|EDITOR|TMPDIR|TEMP|TMP|HOSTNAME|MAIL|TZ|CI)$/;
-  return usual.test(variable) || /^(?:NODE|NPM|AWS|AZURE|GOOGLE|GITHUB|SSH|LC|LD|XDG|STRIPE|SMTP)_/.test(variable);
-}
-
 /** Turns `apiKeyAuth`, `api-key.auth` and `APIKeyAuth` into `API_KEY_AUTH`. `OAuth2` is one word. */
-function upperSnake(name: string): string {
+export function upperSnake(name: string): string {
   return name
     .replace(/OAuth/g, 'Oauth')
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

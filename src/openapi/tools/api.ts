@@ -1,3 +1,4 @@
+import type { CredentialPlan } from '../credential-plan.ts';
 import type { ApiDocument, ListedOperation } from '../document/types.ts';
 import type { OperationOverride } from '../policy/overrides.ts';
 import type { ProviderProfile } from '../policy/profiles.ts';
@@ -12,16 +13,17 @@ export interface ApiContext {
   readonly compiler: SchemaCompiler;
   /** The server of operations that declare none. */
   readonly baseUrl: string;
+  readonly credentials: CredentialPlan;
   /** Returns the configuration of an operation. */
   overrideOf(listed: ListedOperation): OperationOverride | undefined;
 }
 
-/** Returns whether the document came from the network. Its author is not trusted, and it may name any server. */
-export function isFromNetwork({ document }: Pick<OpenApiSource, 'document'>): boolean {
-  return /^https?:/i.test(document);
+/** Returns whether the document may have been written by somebody on the network. It may name any server. */
+export function isFromNetwork({ provenance }: Pick<ApiDocument, 'provenance'>): boolean {
+  return provenance !== 'local';
 }
 
-/** Returns whether a document from the network names a server other than the API's own. Such a server gets no secrets. */
-export function isForeignServer(source: OpenApiSource, apiUrl: string, server: string): boolean {
-  return isFromNetwork(source) && new URL(server).origin !== new URL(apiUrl).origin;
+/** Returns whether a document from the network names a server that the operator did not confirm. It gets no headers. */
+export function isForeignServer({ document, credentials }: ApiContext, server: string): boolean {
+  return isFromNetwork(document) && !credentials.origins.has(new URL(server).origin);
 }

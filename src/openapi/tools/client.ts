@@ -1,14 +1,13 @@
 import type { Environment } from '../../config/config.ts';
-import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ToolLog } from '../../core/tool/types.ts';
 import type { ListedOperation } from '../document/types.ts';
 import { createAuthenticator } from '../http/authenticator.ts';
-import { credentialVariables, headerVariables, splitHeaders } from '../http/credentials.ts';
+import { headerVariables, splitHeaders } from '../http/credentials.ts';
 import { unsetVariables } from '../http/missing-credentials.ts';
 import { classifyApiError, createSender } from '../http/send.ts';
 import type { ApiSender } from '../http/types.ts';
-import { type ApiContext, isForeignServer, isFromNetwork } from './api.ts';
+import { type ApiContext, isFromNetwork } from './api.ts';
 
 /** The longest response that is read, in bytes. */
 const responseBytesMax = 16 * 1024 * 1024;
@@ -54,15 +53,17 @@ export function apiClient(
   const { document, source, profile, baseUrl } = api;
   const { securitySchemes: schemes } = document;
   const { prefix, headers } = source;
+  const { variables, destinations } = api.credentials;
   const { origin, pathname } = new URL(baseUrl);
   // The path is part of the upstream, because `/tenants/1` and `/tenants/2` hold different data.
   const upstreamOrigin = `${origin}${pathname}`.replace(/\/+$/, '');
   return Object.freeze({
     name: prefix ?? document.title,
-    variables: [...new Set([...credentialVariables(schemes, prefix), ...headerVariables(headers)])],
+    variables: [...new Set([...[...variables.values()].flat(), ...headerVariables(headers)])],
+    destinations,
     unset: (environment: Environment) => {
       const securities = served.map((listed) => document.securityOf(listed));
-      return unsetVariables({ schemes, prefix, headers, securities }, environment);
+      return unsetVariables({ schemes, variables, headers, securities }, environment);
     },
     memoryMs: profile.memoryMs,
     classify: (error: unknown) => classifyApiError(error) ?? classifyNodeError(error),
@@ -75,28 +76,33 @@ export function apiClient(
 }
 
 function openSender(api: ApiContext, server: string, environment: Environment, log: ToolLog): ApiSender {
-  const { source, baseUrl, document } = api;
+  const { source, document, credentials } = api;
   const authenticator = createAuthenticator({
     schemes: document.securitySchemes,
-    ...defined({ prefix: source.prefix }),
+    variables: credentials.variables,
+    refusals: credentials.refusals,
     environment,
     headers: splitHeaders(source.headers).fromVariables,
     origin: server,
-    withheld: isForeignServer(source, baseUrl, server),
+    withheld: credentials.withheldFrom(server),
   });
   return createSender({
     origin: server,
     authenticator,
     log,
-    allowPrivate: allowsPrivateServers(source),
+    allowPrivate: allowsPrivate(api, server),
     // The operator's base URL allows the API to be private, but not a token server that the document names.
-    allowPrivateTokens: source.allowPrivate || !isFromNetwork(source),
+    allowPrivateTokens: source.allowPrivate || !isFromNetwork(document),
     timeoutMs: source.timeoutMs,
     responseBytesMax,
   });
 }
 
-/** A document from the network must not direct requests at this machine's own network without the operator's consent. */
-function allowsPrivateServers(source: ApiContext['source']): boolean {
-  return source.allowPrivate || source.baseUrl !== undefined || !isFromNetwork(source);
+/**
+ * A document from the network must not direct requests at this machine's own network without the operator's consent. In
+ * a mixed document the file may name the API's own server.
+ */
+function allowsPrivate({ source, document, baseUrl }: ApiContext, server: string): boolean {
+  if (source.allowPrivate || source.baseUrl !== undefined || document.provenance === 'local') return true;
+  return document.provenance === 'mixed' && new URL(server).origin === new URL(baseUrl).origin;
 }

@@ -61,7 +61,7 @@ export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyO
   const modelInput = createModelInput(schemas, policy);
   const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
   // Headers without variables may be secrets too.
-  const headers = isForeignServer(source, api.baseUrl, baseUrl) ? {} : splitHeaders(source.headers).plain;
+  const headers = isForeignServer(api, baseUrl) ? {} : splitHeaders(source.headers).plain;
   const request = (args: Arguments, derivedKey?: string): HttpRequest => {
     const { key } = policy;
     const sentKey =

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiOperation, SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts';
-import { credentialVariables } from '../../../src/openapi/http/credentials.ts';
 import { classifyApiError } from '../../../src/openapi/http/send.ts';
 import type { SendOptions } from '../../../src/openapi/http/types.ts';
-import { failureOf, get, once, requestTo, retryable, rig, serve } from '../support/http.ts';
+import { failureOf, get, once, requestTo, retryable, rig, serve, variablesOf } from '../support/http.ts';
 
 const schemes: Record<string, SecurityScheme> = {
   apiKeyAuth: { type: 'apiKey', in: 'header', name: 'X-Key' },
@@ -24,14 +23,14 @@ async function sentWith(
   headers: Record<string, string> = {},
 ) {
   const { origin, seen } = await serve((_request, response) => response.end('ok'));
-  const authenticator = createAuthenticator({ schemes, environment, origin });
+  const authenticator = createAuthenticator({ schemes, variables: variablesOf(schemes), environment, origin });
   await rig(origin, { authenticator }).sender.send({ ...get(origin, '/x?a=b%20c'), headers }, { ...once, security });
   return seen[0];
 }
 
 async function refusalOf(security: ApiOperation['security'], environment: Environment) {
   const { origin, seen } = await serve((_request, response) => response.end('ok'));
-  const authenticator = createAuthenticator({ schemes, environment, origin, prefix: 'shop' });
+  const authenticator = createAuthenticator({ schemes, variables: variablesOf(schemes, 'shop'), environment, origin });
   const send = rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
   const error: unknown = await send.then(
     () => undefined,
@@ -44,7 +43,7 @@ async function refusalOf(security: ApiOperation['security'], environment: Enviro
 
 describe('variables of schemes', () => {
   it('have the names of the prefix and the scheme', () => {
-    expect(credentialVariables(schemes, 'shop')).toEqual([
+    expect([...variablesOf(schemes, 'shop').values()].flat()).toEqual([
       'SHOP_API_KEY_AUTH',
       'SHOP_QUERY_KEY',
       'SHOP_COOKIE_KEY',
@@ -55,24 +54,18 @@ describe('variables of schemes', () => {
       'SHOP_OAUTH2_CLIENT_SECRET',
     ]);
     expect(
-      credentialVariables(
-        { apiKeyAuth: { type: 'bearer' }, APIKey: { type: 'bearer' }, '2fa': { type: 'bearer' } },
-        undefined,
-      ),
+      [
+        ...variablesOf({
+          apiKeyAuth: { type: 'bearer' },
+          APIKey: { type: 'bearer' },
+          '2fa': { type: 'bearer' },
+        }).values(),
+      ].flat(),
     ).toEqual(['API_KEY_AUTH', 'API_KEY', 'API_2FA']);
   });
 
-  it("cannot be another program's variables, whatever the document names its schemes", () => {
-    const hostile: Record<string, SecurityScheme> = {
-      path: { type: 'bearer' },
-      mcpOnceSecret: { type: 'bearer' },
-      awsSecretAccessKey: { type: 'bearer' },
-    };
-    expect(credentialVariables(hostile, undefined)).toEqual([
-      'PATH_CREDENTIAL',
-      'MCP_ONCE_SECRET_CREDENTIAL',
-      'AWS_SECRET_ACCESS_KEY_CREDENTIAL',
-    ]);
+  it("cannot be this server's own variables", () => {
+    expect(variablesOf({ mcpOnceSecret: { type: 'bearer' } }).get('mcpOnceSecret')).toEqual(['API_MCP_ONCE_SECRET']);
   });
 });
 
@@ -108,7 +101,12 @@ describe('an authenticator', () => {
   });
 
   it('adds no credentials to a request to another origin', async () => {
-    const authenticator = createAuthenticator({ schemes, environment: { BEARER: 't' }, origin: 'https://api.test' });
+    const authenticator = createAuthenticator({
+      schemes,
+      variables: variablesOf(schemes),
+      environment: { BEARER: 't' },
+      origin: 'https://api.test',
+    });
     const ask = () => Promise.reject(new Error('not asked'));
     const { signal } = new AbortController();
     const { apply } = await authenticator.authorize(get('https://api.test'), [{ bearer: [] }], ask, signal);
@@ -143,7 +141,12 @@ describe('an authenticator', () => {
   it('redacts secrets of four or more letters in messages, but not shorter ones', async () => {
     const { origin } = await serve((_request, response) => response.writeHead(404).end('{"message":"no such text"}'));
     const messageWith = async (secret: string): Promise<string> => {
-      const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: secret }, origin });
+      const authenticator = createAuthenticator({
+        schemes,
+        variables: variablesOf(schemes),
+        environment: { QUERY_KEY: secret },
+        origin,
+      });
       const send = rig(origin, { authenticator }).sender.send(get(origin), {
         ...once,
         security: [{ 'query-key': [] }],
@@ -163,7 +166,12 @@ describe('an authenticator', () => {
         .writeHead(200, { link: `<${request.url}&page=2>; rel="next"` })
         .end(JSON.stringify({ next: request.url, n: 'ö' })),
     );
-    const authenticator = createAuthenticator({ schemes, environment: { QUERY_KEY: 'long-secret-1' }, origin });
+    const authenticator = createAuthenticator({
+      schemes,
+      variables: variablesOf(schemes),
+      environment: { QUERY_KEY: 'long-secret-1' },
+      origin,
+    });
     const answer = await rig(origin, { authenticator }).sender.send(get(origin), {
       ...once,
       security: [{ 'query-key': [] }],
@@ -197,7 +205,13 @@ describe('OAuth 2 client credentials', () => {
       response.end(JSON.stringify({ access_token: `token-${state.tokens}-xyz`, token_type: 'bearer', ...tokenAnswer }));
     });
     const now = () => state.now;
-    const authenticator = createAuthenticator({ schemes, environment, origin: server.origin, now });
+    const authenticator = createAuthenticator({
+      schemes,
+      variables: variablesOf(schemes),
+      environment,
+      origin: server.origin,
+      now,
+    });
     return { ...server, state, sender: rig(server.origin, { authenticator }).sender };
   }
 
@@ -248,8 +262,10 @@ describe('OAuth 2 client credentials', () => {
 
   it('are not sent unencrypted to another origin', async () => {
     const { origin, seen } = await serve((_request, response) => response.end('{}'));
+    const insecure = { OAuth2: { type: 'oauth2', tokenUrl: 'http://auth.example.com/token', scopes: [] } } as const;
     const authenticator = createAuthenticator({
-      schemes: { OAuth2: { type: 'oauth2', tokenUrl: 'http://auth.example.com/token', scopes: [] } },
+      schemes: insecure,
+      variables: variablesOf(insecure),
       environment,
       origin,
     });
@@ -261,9 +277,10 @@ describe('OAuth 2 client credentials', () => {
 
 describe('configured headers with variables', () => {
   const security: SendOptions['security'] = [];
-  const authenticate = (origin: string, environment: Record<string, string>, withheld = false) =>
+  const authenticate = (origin: string, environment: Record<string, string>, withheld?: string) =>
     createAuthenticator({
       schemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-key' } },
+      variables: new Map([['apiKey', ['API_KEY']]]),
       environment,
       origin,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: so variables are written in the configuration.
@@ -297,7 +314,7 @@ describe('configured headers with variables', () => {
   it('are withheld from a server that only the document names', async () => {
     const { origin, seen } = await serve((_request, response) => response.end('{}'));
     const environment = { MY_TOKEN: 'very-secret-token', API_KEY: 'sesame' };
-    const authenticator = authenticate(origin, environment, true);
+    const authenticator = authenticate(origin, environment, 'no credentials are sent there; add the server');
     await rig(origin, { authenticator }).sender.send(get(origin), { ...once, security });
     expect(JSON.stringify(seen[0]?.headers)).not.toMatch(/secret-token|sesame/);
     const needing = { ...once, security: [{ apiKey: [] }] };

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ApiOperation, SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { unsetVariables } from '../../../src/openapi/http/missing-credentials.ts';
+import { variablesOf } from '../support/http.ts';
 
 const schemes: Readonly<Record<string, SecurityScheme>> = {
   token: { type: 'bearer' },
@@ -14,7 +15,7 @@ function unset(
   environment: Readonly<Record<string, string>> = {},
   headers: Readonly<Record<string, string>> = {},
 ) {
-  return unsetVariables({ schemes, prefix: 'shop', headers, securities }, environment);
+  return unsetVariables({ schemes, variables: variablesOf(schemes, 'shop'), headers, securities }, environment);
 }
 
 test.each([

@@ -3,8 +3,14 @@ import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { afterEach, expect } from 'vitest';
 import type { SecurityScheme } from '../../../src/openapi/document/types.ts';
 import { createAuthenticator } from '../../../src/openapi/http/authenticator.ts';
+import { type SchemeVariables, schemeVariables } from '../../../src/openapi/http/credentials.ts';
 import { ApiFailure, createSender, type SenderOptions } from '../../../src/openapi/http/send.ts';
 import type { ApiSender, HttpRequest, SendOptions } from '../../../src/openapi/http/types.ts';
+
+/** Returns the variables that are named after schemes. */
+export function variablesOf(schemes: Readonly<Record<string, SecurityScheme>>, prefix?: string): SchemeVariables {
+  return new Map(Object.entries(schemes).map(([name, scheme]) => [name, schemeVariables(name, scheme, prefix)]));
+}
 
 /** Functions that close a test's resources after it. */
 export const ends: (() => unknown)[] = [];
@@ -73,7 +79,7 @@ export function rig(
   const sender = createSender({
     origin,
     allowPrivate: true,
-    authenticator: createAuthenticator({ schemes, environment, origin }),
+    authenticator: createAuthenticator({ schemes, variables: variablesOf(schemes), environment, origin }),
     timeoutMs: 5_000,
     responseBytesMax: 1_000_000,
     log: { debug: log, info: log, warn: log },

@@ -213,6 +213,9 @@ export function sourceOf(document: string, settings: Partial<OpenApiSource> = {}
     headers: {},
     answerCharsMax: 50_000,
     timeoutMs: 5_000,
+    credentials: {},
+    credentialOrigins: [],
+    trust: false,
     operations: {},
     ...settings,
   };
