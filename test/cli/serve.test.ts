@@ -52,12 +52,12 @@ function statesIn(folder: string): string[] {
 
 const debug = ['--tools', '.', '--log-level', 'debug'];
 
-describe('what executes is drained', () => {
+describe('a call in flight', () => {
   test.each<[string, (served: Served) => void]>([
     ['SIGTERM', (served) => served.child.kill('SIGTERM')],
     ['SIGINT', (served) => served.child.kill('SIGINT')],
     ['the end of stdin', (served) => served.child.stdin.end()],
-  ])('at %s: it is answered and settled, and the exit code is 0', async (_, stop) => {
+  ])('gets its result at %s, is settled, and the exit code is 0', async (_, stop) => {
     const folder = folderWithTool(slowTool);
     const { url, arrived, release } = await slowUpstream();
     const served = await Served.start(folder, debug);
@@ -71,7 +71,7 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['succeeded']);
   });
 
-  test('up to a bound: what takes longer is cut off, and its outcome is unknown', async () => {
+  test('is cut off after the drain time, and its outcome is unknown', async () => {
     const folder = folderWithTool(slowTool);
     writeFileSync(join(folder, 'c.json'), '{ "drain": 0 }');
     const { url, arrived } = await slowUpstream();
@@ -84,7 +84,7 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['unknown']);
   });
 
-  test('after the end of stdin the bound counts once', async () => {
+  test('gets the drain time once after the end of stdin', async () => {
     const folder = folderWithTool(slowTool);
     writeFileSync(join(folder, 'c.json'), '{ "drain": "3s" }');
     const { url, arrived } = await slowUpstream();
@@ -98,7 +98,7 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['unknown']);
   });
 
-  test('a second signal ends it at once', async () => {
+  test('is ended at once by a second signal', async () => {
     const { url, arrived } = await slowUpstream();
     const folder = folderWithTool(slowTool);
     const served = await Served.start(folder, debug);
@@ -114,7 +114,7 @@ describe('what executes is drained', () => {
   test.each<[string, (served: Served) => void]>([
     ['SIGTERM', (served) => served.child.kill('SIGTERM')],
     ['the end of stdin', (served) => served.child.stdin.end()],
-  ])('SIGHUP ends nothing, and cuts off nothing that drains; %s still ends it', async (_, stop) => {
+  ])('is not ended by SIGHUP, before or during a drain, and is ended by %s', async (_, stop) => {
     const folder = folderWithTool(slowTool);
     const { url, arrived, release } = await slowUpstream();
     const served = await Served.start(folder, debug);
@@ -132,7 +132,7 @@ describe('what executes is drained', () => {
     expect(statesIn(folder)).toEqual(['succeeded']);
   });
 
-  test('a client that is gone, its pipes broken, ends nothing before it is settled', async () => {
+  test('is settled before the process ends when the client is gone and its pipes are broken', async () => {
     const folder = folderWithTool(slowTool);
     const { url, arrived, release } = await slowUpstream();
     const served = await Served.start(folder, debug);
@@ -184,7 +184,7 @@ describe('stdout carries protocol only', () => {
   });
 });
 
-test('what is probably not meant is told plainly at the start, and what is right is served', async () => {
+test('serve warns at start about an empty tools folder and an invalid variable, and serves the other tools', async () => {
   const folder = temporaryFolder();
   const served = await Served.start(folder, ['--tools', '.', '--log-level', 'silent'], { SMTP_URL: 'hunter2' });
   expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} contains no tool`);
@@ -194,9 +194,9 @@ test('what is probably not meant is told plainly at the start, and what is right
   await served.end();
 });
 
-describe('tools from wherever they lie', () => {
+describe('a tool file outside the project', () => {
   test.each(['tool.mjs', 'tool.js'])(
-    '%s imports mcp-once and zod, and its errors are told apart as ours',
+    '%s imports mcp-once and zod, and the engine recognises its NotExecuted',
     async (name) => {
       const folder = folderWithTool(
         `
@@ -224,7 +224,7 @@ describe('tools from wherever they lie', () => {
     ['throw new Error("no weather")', 'loading it failed: no weather'],
     ['export const x = 1', 'it exports no tool'],
     [slowTool.replace("name: 'slow'", "name: 'create_invoice'"), 'the name "create_invoice" is already used by'],
-  ])('a file that is not right ends the start with one line', async (text, expected) => {
+  ])('ends the start with one line when it is invalid', async (text, expected) => {
     const served = new Served(folderWithTool(text), ['--tools', '.'], {});
     expect((await served.exited).code).toBe(1);
     expect(served.stderr).toMatch(/^mcp-once: Tool file .*tool\.mjs: /);

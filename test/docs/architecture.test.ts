@@ -6,7 +6,7 @@ const page = readFileSync(new URL('../../docs/contributing/architecture.md', imp
 
 /** The files that the page names for a kind of call. */
 function documented(kind: 'first call' | 'replay'): string[] {
-  const rows = [...page.matchAll(/^\| `([^`]+\.ts)` \| ([a-z, ]+) \|$/gm)];
+  const rows = [...page.matchAll(/^\| `([^`]+\.ts)` +\| ([a-z, ]+?) +\|$/gm)];
   return rows.flatMap(([, file = '', runsIn = '']) => (runsIn.split(', ').includes(kind) ? [file] : [])).sort();
 }
 

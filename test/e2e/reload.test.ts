@@ -264,7 +264,7 @@ describe('a reload over HTTP', () => {
   });
 });
 
-test('notifies a session by the latest token it used', async () => {
+test('a reload notifies a session by the latest token it used', async () => {
   const [part, whole] = [createToken(), createToken()];
   const who = { tenant: 'acme', subject: 'alice' };
   const tokens = [

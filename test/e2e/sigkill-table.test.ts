@@ -170,7 +170,7 @@ interface Played {
 
 const cells = new Map<string, Played & { readonly control: Played }>();
 
-test.each(points)('killed $name', async (point) => {
+test.each(points)('a call takes effect at most once when its server is killed $name', async (point) => {
   const guarded = await playRow(point, true);
   const control = await playRow(point, false);
   for (const recovery of recoveries) {

@@ -90,7 +90,7 @@ describe('guardTool', () => {
     [{}, { effect: 'update', resource: () => 1 }, { match: 'latest', windowMs: 2 * minute }],
     [{}, { window: '7d' }, { windowMs: 168 * hour }],
     [{}, { recovery: 'resend', keyMemory: '24h' }, { recovery: ['resend', 'refuse'] }],
-  ] as const)('of %j with %o is %o', (hints, policy, expected) => {
+  ] as const)('returns for %j with %o the policy %o', (hints, policy, expected) => {
     expect(toolOf(hints, policy as GuardPolicy)).toMatchObject(expected);
   });
 

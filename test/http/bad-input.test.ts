@@ -134,7 +134,7 @@ describe('sessions', () => {
     expect((await post(url, call, session)).status).toBe(200);
   });
 
-  test("over the limit end their own subject's longest idle session and no other", async () => {
+  test("end their own subject's longest idle session and no other when they exceed the limit", async () => {
     const { url } = await httpServer({
       limits: { sessionsMax: 2 },
       admit: async ({ authorization }) => ({

@@ -12,7 +12,7 @@ const asked = {
 const corsOf = ({ headers }: Response): string[] =>
   [...headers.keys()].filter((name) => name.startsWith('access-control-')).sort();
 
-test('lets a page of a configured origin send what MCP needs and read responses, in both revisions', async () => {
+test('the server lets a page of a configured origin send what MCP needs and read responses, in both revisions', async () => {
   const { url, upstream } = await httpServer({ allowedOrigins: [page.origin] });
   const preflight = await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } });
   expect(preflight.status).toBe(204);
@@ -38,7 +38,7 @@ test.each([
   ['another origin is configured', [page.origin], 'http://localhost:5173', 405],
   ['another origin is configured and the page is not of this machine', [page.origin], 'https://evil.example', 403],
   ['an origin with the same beginning is configured', [page.origin], 'https://app.example.evil.example', 403],
-])('lets no page read a response when %s', async (_, allowedOrigins, origin, status) => {
+])('the server lets no page read a response when %s', async (_, allowedOrigins, origin, status) => {
   const { url } = await httpServer({ allowedOrigins });
   const preflight = await fetch(url, { method: 'OPTIONS', headers: { origin, ...asked } });
   expect(preflight.status).toBe(status);
@@ -46,7 +46,7 @@ test.each([
   for (const response of [preflight, modern]) expect(corsOf(response)).toEqual([]);
 });
 
-test('sends a page the 401 for its request, and answers its preflight without a token', async () => {
+test('the server sends a page the 401 for its request, and answers its preflight without a token', async () => {
   const { admit } = admission({ tokens: [] }, new ManualClock());
   const { url, upstream } = await httpServer({ admit, allowedOrigins: [page.origin] });
   expect((await fetch(url, { method: 'OPTIONS', headers: { ...page, ...asked } })).status).toBe(204);

@@ -11,7 +11,7 @@ const wanted = Math.min(10_000, openFilesMax() - 1_000);
 /** Fewer than the system queues for a server that is busy. */
 const atOnce = 400;
 
-test(`serves clients of both revisions while ${wanted} connections are idle, and keeps every idle connection`, async () => {
+test(`the server serves clients of both revisions while ${wanted} connections are idle, and keeps every idle connection`, async () => {
   const server = await stage.http();
   const idle: Socket[] = [];
   onTestFinished(() => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RefusalLog } from '../../src/http/refusal-log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-test('logs each kind of refusal at once, and then rarely with its count', async () => {
+test('the refusal log writes each kind of refusal at once, and then rarely with its count', async () => {
   const lines: unknown[] = [];
   const clock = new ManualClock();
   const log = new RefusalLog({ info: (_, fields) => lines.push(fields), warn: () => undefined }, clock);

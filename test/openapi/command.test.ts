@@ -39,7 +39,7 @@ const rowsWith = async (item: string): Promise<Record<string, unknown>[]> =>
   (await rowsOf(api, 'orders')).filter((row) => row.item === item);
 
 describe('a POST to json-server', () => {
-  test('that is repeated, at once and later and in another process, makes one row', async () => {
+  test('makes one row when it is repeated at once, later and in another process', async () => {
     const [one, other] = await Promise.all([stage.server(served()), stage.server(served())]);
     const args = { item: unique('tea') };
     const heard = await Promise.all(
@@ -65,7 +65,7 @@ describe('a POST to json-server', () => {
     expect(await rowsWith(args.item)).toHaveLength(2);
   });
 
-  test('whose answer was lost is found by its marker, and made once', async () => {
+  test('takes effect once after a lost answer, because its marker finds the row', async () => {
     const server = await stage.server(served({ createOrder: lookup }));
     const args = { item: unique('lost') };
     proxy.dropAnswers(1);
@@ -76,7 +76,7 @@ describe('a POST to json-server', () => {
     expect(await rowsWith(args.item)).toHaveLength(1);
   });
 
-  test('whose answer was lost, with nothing to ask, is told as unknown and never sent again', async () => {
+  test('stays unknown after a lost answer without a lookup, and is never sent again', async () => {
     const server = await stage.server(served());
     const args = { item: unique('lost') };
     proxy.dropAnswers(1);
@@ -94,7 +94,7 @@ describe('a POST to json-server', () => {
     expect(await rowsWith(args.item)).toHaveLength(2);
   });
 
-  test('whose server is killed after the effect is found by the next one', async () => {
+  test('is found by the next server when the first is killed after the effect', async () => {
     const args = { item: unique('killed') };
     const { config } = served({ createOrder: lookup });
     // Long enough for a busy machine: a claim that was not renewed within half of it sends nothing.
@@ -167,7 +167,7 @@ test('the command serves one document and nothing else, and the dynamic mode kee
   }
 });
 
-test('while an answer is awaited, identical calls wait for it', async () => {
+test('identical calls wait for the answer of the call in flight', async () => {
   const server = await stage.server(served());
   const args = { item: unique('slow') };
   const release = proxy.holdAnswers();

@@ -144,7 +144,7 @@ function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
 
-describe('a definite refusal allows the same call again', () => {
+describe('send_email runs again after a definite refusal', () => {
   const cases: [string, SMTPServerOptions][] = [
     ['the sender', { onMailFrom: (_, __, callback) => callback(refusal(553, 'not yours')) }],
     ['all recipients', { onRcptTo: (_, __, callback) => callback(refusal(550, 'no such user')) }],

@@ -180,7 +180,7 @@ test.each([
   ['linux', 'xdg-open'],
   ['darwin', 'open'],
   ['win32', 'rundll32.exe'],
-] as const)('on %s, opens the page with %s and without a shell', (platform, command) => {
+] as const)('the login on %s opens the page with %s and without a shell', (platform, command) => {
   const address = 'https://x/authorize?a=1&b=%22';
   const [program, args] = openerOf(platform, address);
   expect(program).toBe(command);

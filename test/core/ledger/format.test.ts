@@ -56,7 +56,7 @@ function labelOf(entry: LedgerEntry): string {
   return entry.kind === 'operation' ? `${entry.tool} ${entry.status.state} ${entry.occurrence}` : entry.kind;
 }
 
-test('reads every kind of entry that the version before wrote', async () => {
+test('a ledger reads every kind of entry that the version before wrote', async () => {
   const entries = await entriesOf(await openFixture());
   expect(entries.map(labelOf).sort()).toEqual([
     'alias',
@@ -78,7 +78,7 @@ test('reads every kind of entry that the version before wrote', async () => {
   ]);
 });
 
-test('reads what a record says about effects, steps and questions', async () => {
+test('a ledger reads what a record says about effects, steps and questions', async () => {
   const entries = await entriesOf(await openFixture());
   const operations = entries.filter((entry) => entry.kind === 'operation');
   const stateIs = (state: string) => operations.find(({ status }) => status.state === state);
@@ -89,7 +89,7 @@ test('reads what a record says about effects, steps and questions', async () => 
   expect(operations.map(({ arguments: { item } }) => item)).toContain('sealed');
 });
 
-test('replays an operation of the version before, and its second occurrence', async () => {
+test('an engine replays an operation of the version before, and its second occurrence', async () => {
   const { call } = await openFixture();
   const first = resultOf(await call('make_thing', { item: 'succeeded' }));
   expect(first).toMatchObject({ replayed: true, result: { id: 'thing of succeeded' } });
@@ -101,7 +101,7 @@ test('replays an operation of the version before, and its second occurrence', as
   expect(resultOf(await call('make_thing', { item: 'failed' }))).toMatchObject({ operation: { attempt: 2 } });
 });
 
-test('writes each entry with the members that the version before reads', async () => {
+test('a ledger writes each entry with the members that the version before reads', async () => {
   const { store } = await openFixture();
   for await (const { value } of store.scan()) {
     if (value.includes('"kind":"sealed"')) continue;

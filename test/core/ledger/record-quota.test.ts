@@ -42,7 +42,7 @@ describe('the records of a subject and of a tenant', () => {
     expect(resultOf(await create(carol, 'd')).replayed).toBe(false);
   });
 
-  test('of a tenant include those of all its subjects', async () => {
+  test('are counted for a tenant over all its subjects', async () => {
     const { process } = stage();
     const { create } = process();
     for (const item of ['a', 'b', 'c']) resultOf(await create(alice, item));

@@ -280,7 +280,7 @@ describe('an operator', () => {
     return { upstream, store, call, operator, key: (await onlyEntry(store)).key };
   };
 
-  test('with the key lists, shows, counts and resolves, and writes sealed records', async () => {
+  test('lists, shows, counts and resolves with the key, and writes sealed records', async () => {
     const { upstream, store, call, operator, key } = await setUp();
     const { ledger } = operator;
     expect(await listOperations(ledger, { limit: 10 })).toMatchObject([{ type: 'operation', record: { key } }]);
@@ -298,7 +298,7 @@ describe('an operator', () => {
     expect(upstream.effects).toHaveLength(2);
   });
 
-  test('without the key learns which variable is missing, and changes nothing', async () => {
+  test('learns without the key which variable is missing, and changes nothing', async () => {
     const { store, operator, key } = await setUp();
     const { value } = await onlyEntry(store);
     const without = testEngine({ tools: [], store }).ledger;

@@ -52,11 +52,11 @@ describe('the state table of claim', () => {
   ];
   for (const [name, same, other] of table) {
     const status = states[name] as Status;
-    test(`${name}, same fingerprint`, () => {
+    test(`decides for a call with the same fingerprint on a record that is ${name}`, () => {
       expect(ask(status, { same: true, supersedes: false, nowMs: inside })).toBe(same[0]);
       expect(ask(status, { same: true, supersedes: true, nowMs: inside })).toBe(same[1]);
     });
-    test(`${name}, other fingerprint`, () => {
+    test(`decides for a call with another fingerprint on a record that is ${name}`, () => {
       expect(ask(status, { same: false, supersedes: false, nowMs: inside })).toBe(other[0]);
       expect(ask(status, { same: false, supersedes: true, nowMs: inside })).toBe(other[1]);
     });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ClientPool } from '../../../src/core/tool/client-pool.ts';
 import { defineClient, z } from '../../../src/index.ts';
 
-test('keeps and closes a client that was opened again, when an earlier open fails later', async () => {
+test('a client pool keeps and closes a client that was opened again, when an earlier open fails later', async () => {
   let fail = (): void => {};
   const failing = new Promise<string>((_, reject) => {
     fail = () => reject(new Error('it did not answer'));

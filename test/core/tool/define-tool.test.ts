@@ -55,7 +55,7 @@ describe('a definition', () => {
   test.each([
     [{ keyMemory: Number.NaN }, 'The client "c": keyMemory must be a number of milliseconds, 0 or more'],
     [{ memoryMs: 0 }, 'The client "c": "memoryMs" is now called "keyMemory".'],
-  ])('of a client is refused with the part named: %j', (changes, expected) => {
+  ])('is refused for a client with the part named: %j', (changes, expected) => {
     const upstream = () => ({ origin: 'o', mode: 'test', account: 'a' });
     const definition = { name: 'c', env: z.object({}), upstream, open: () => ({}), ...changes };
     expect(() => defineClient(definition)).toThrow(expect.objectContaining({ code: 'tool_invalid' }));
@@ -96,7 +96,7 @@ describe('an unknown argument', () => {
     expect(JSON.stringify(issues)).not.toContain('private');
   });
 
-  test('with a long name is named by its beginning', () => {
+  test('is named by its beginning when its name is long', () => {
     const [issue] = issuesOf({ ['x'.repeat(5_000)]: 1 });
     expect(issue?.message).toMatch(/^"x{64}" is not known/);
   });

@@ -108,7 +108,7 @@ describe('loading a folder', () => {
   });
 });
 
-describe('an invalid tool file is named with the reason', () => {
+describe('loading an invalid tool file', () => {
   test.each([
     ['throws on load', 'throw new Error("no weather today")', 'loading it failed: no weather today'],
     ['does not parse', 'export const = 1', 'loading it failed: '],
@@ -120,7 +120,7 @@ describe('an invalid tool file is named with the reason', () => {
       `export default { ...${toolText('x')}, recovery: ['reconcile', 'refuse'] }`,
       'recovery "reconcile" needs lookup',
     ],
-  ])('%s', async (_, text, reason) => {
+  ])('names the file and the reason when it %s', async (_, text, reason) => {
     const folder = folderWith({ 'bad.mjs': text, 'good.mjs': `export const one = ${toolText('one')};` });
     const { code, message } = await problemOf(loadTools([folder]));
     expect(code).toBe('tool_invalid');
@@ -128,7 +128,7 @@ describe('an invalid tool file is named with the reason', () => {
     expect(message).toContain(reason);
   });
 
-  test('when it repeats a name, in the same folder or another', async () => {
+  test('names the file that repeats the name of a tool', async () => {
     const first = folderWith({ 'a.mjs': `export const one = ${toolText('one')};` });
     const second = folderWith({ 'b.mjs': `export const one = ${toolText('one')};` });
     const { code, message } = await problemOf(loadTools([first, second]));
@@ -137,13 +137,13 @@ describe('an invalid tool file is named with the reason', () => {
     expect(message).toContain(`the name "one" is already used by ${join(first, 'a.mjs')}`);
   });
 
-  test('and is always the first of several', async () => {
+  test('reports the first of several invalid files', async () => {
     const slow = 'await new Promise((resolve) => setImmediate(resolve)); throw new Error("slow");';
     const folder = folderWith({ 'a.mjs': slow, 'b.mjs': 'throw new Error("fast")' });
     expect((await problemOf(loadTools([folder]))).message).toContain('slow');
   });
 
-  test('and so is a folder that does not exist', async () => {
+  test('reports a folder that does not exist', async () => {
     const { code, message } = await problemOf(loadTools([join(temporaryFolder(), 'nowhere')]));
     expect(code).toBe('configuration_invalid');
     expect(message).toContain('does not exist');

@@ -171,7 +171,7 @@ describe('a server that requires tokens', () => {
   });
 });
 
-test('limits calls in flight per subject, and frees the slot with the response', async () => {
+test('the server limits calls in flight per subject, and frees the slot with the response', async () => {
   const { tokens, given } = tokensOf([
     { tenant: 'one', subject: 'alice' },
     { tenant: 'one', subject: 'bob' },
@@ -194,7 +194,7 @@ test('limits calls in flight per subject, and frees the slot with the response',
   await expect.poll(async () => (await call(alice, 'b')).status).toBe(200);
 });
 
-test('keeps the slot of a call whose caller left until its operation has ended', async () => {
+test('the server keeps the slot of a call whose caller left until its operation has ended', async () => {
   const { tokens, given } = tokensOf([
     { tenant: 'one', subject: 'alice' },
     { tenant: 'one', subject: 'bob' },
@@ -226,7 +226,7 @@ test('keeps the slot of a call whose caller left until its operation has ended',
   expect(upstream.effects).toHaveLength(3);
 });
 
-test('tells a client without a token where to get one, and admits it with that token', async () => {
+test('the server tells a client without a token where to get one, and admits it with that token', async () => {
   const clock = new ManualClock();
   const server = await issuer();
   const issuers = [{ issuer: server.origin, tenant: 'acme', jwt: { jwksUrl: `${server.origin}/jwks` } }];

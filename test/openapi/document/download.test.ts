@@ -183,7 +183,7 @@ items: {shared: {get: {operationId: shared}}}
     }
   });
 
-  test('to files are rejected in a document from the network', async () => {
+  test('are rejected in a document from the network when they name files', async () => {
     const { origin } = await serve((_, response) => response.end(JSON.stringify(referring('file:///etc/hostname'))));
     const document = await readSource(origin, ['file']);
     expect(document.problems[0]?.reason).toMatch(/only a document that is a file may refer to files/);

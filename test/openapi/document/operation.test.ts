@@ -9,7 +9,7 @@ async function bodyOf(content: Readonly<Record<string, unknown>>): Promise<ApiBo
 }
 
 describe('parameters', () => {
-  test('of an operation replace those of its path with the same name and location', async () => {
+  test('replace, in an operation, those of its path with the same name and location', async () => {
     const operation = await only({
       paths: {
         '/a': {
@@ -48,7 +48,7 @@ describe('parameters', () => {
     ['query', { style: 'pipeDelimited' }, 'pipeDelimited', false],
     ['header', { style: 'form' }, 'simple', false],
     ['cookie', {}, 'form', true],
-  ])('in %s with %j have the style %s and explode %s', async (place, declared, style, explode) => {
+  ])('have, in %s with %j, the style %s and explode %s', async (place, declared, style, explode) => {
     const parameters = [{ name: 'x', in: place, schema: string, ...declared }];
     const operation = await only({ paths: { '/a/{x}': { get: { parameters } } } });
     expect(operation.parameters.find((each) => each.in === place)).toMatchObject({ style, explode });

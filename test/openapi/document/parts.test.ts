@@ -10,7 +10,7 @@ describe('servers', () => {
     return { servers: operationOf(result, 'GET /a').servers, problems: result.problems };
   };
 
-  test('of the operation replace those of the path, which replace those of the document', async () => {
+  test('are those of the operation, else those of the path, else those of the document', async () => {
     const [root, path, own] = ['root', 'path', 'own'].map((name) => [{ url: `https://${name}.example/v1/` }]);
     const at = async (item: object) => (await serversOf({ servers: root, paths: { '/a': item } })).servers;
     expect(await at({ get: {} })).toEqual(['https://root.example/v1']);

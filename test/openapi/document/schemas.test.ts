@@ -111,7 +111,7 @@ describe('the arguments of a tool', () => {
     expect(schemas.input.required).toEqual(['id']);
   });
 
-  test('of an optional body require each other', async () => {
+  test('require each other in an optional body', async () => {
     const schema = { properties: { a: string, b: string, c: string }, required: ['a', 'b'] };
     const operation = await only({
       paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema } } } } } },

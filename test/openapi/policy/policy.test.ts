@@ -79,7 +79,7 @@ describe('the policy by method and path', () => {
     ['PATCH /a', 'update', 'same-call', ['refuse']],
     ['POST /a', 'create', 'identical', ['refuse']],
     ['POST /a/{id}', 'create', 'identical', ['refuse']],
-  ])('of %s has the effect %s and the match %s', async (request, effect, match, recovery) => {
+  ])('gives %s the effect %s and the match %s', async (request, effect, match, recovery) => {
     expect(await policy(request)).toMatchObject({ effect, match, recovery });
   });
 
@@ -99,7 +99,7 @@ describe('an idempotency key', () => {
     ['PayPal-Request-Id', {}],
     ['X-Request-Id', { description: 'Makes the request idempotent.' }],
     ['X-Client-Token', {}],
-  ])('in the header %s allows the recovery resend', async (name, more) => {
+  ])('allows the recovery resend in the header %s', async (name, more) => {
     const found = await policy('POST /a', header(name, more));
     expect(found).toMatchObject({ recovery: ['resend', 'refuse'], key: { in: 'header', name, quoting: 'bare' } });
   });
@@ -247,7 +247,7 @@ describe('an override in the configuration', () => {
     marker: { argument: 'reference', field: 'reference' },
   };
 
-  test('with a lookup lets a POST reconcile, after resending its key', async () => {
+  test('lets a POST with a lookup reconcile, after resending its key', async () => {
     const found = await policy('POST /a', { paths: list, body, override: { lookup } });
     expect(found.recovery).toEqual(['reconcile', 'refuse']);
     const keyed = await policy('POST /a', { ...header('Idempotency-Key'), paths: list, body, override: { lookup } });
@@ -294,7 +294,7 @@ describe('an override in the configuration', () => {
     );
   });
 
-  test('with clientId makes a PUT a creation that can be repeated', async () => {
+  test('makes a PUT with clientId a creation that can be repeated', async () => {
     const found = await policy('PUT /a/{id}', { override: { clientId: 'id' } });
     expect(found).toMatchObject({
       effect: 'create',

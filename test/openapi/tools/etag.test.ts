@@ -103,7 +103,7 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(0);
   });
 
-  test('of a PUT is settled by a lookup if sending again fails on the changed tag', async () => {
+  test('is settled by a lookup for a PUT that fails on the changed tag when it is sent again', async () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('put_order', { id: '7', item: 'coffee', if_match: tag }));
@@ -111,7 +111,7 @@ describe('an unknown outcome', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('of a DELETE becomes a success if the resource no longer exists', async () => {
+  test('becomes a success for a DELETE if the resource no longer exists', async () => {
     const { api, tag, call } = await withOrder();
     api.drop = 1;
     const answer = resultOf(await call('delete_order', { id: '7', if_match: tag }));
