@@ -54,6 +54,15 @@ function engineOver(store: string, run: Run) {
   return { engine, call, opened };
 }
 
+/** A promise, and the function that resolves it. */
+function promiseWithResolver(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 /** Counts its executions, and returns the number of each as its result. */
 function counted(): { run: Run; executions: () => number } {
   let executions = 0;
@@ -93,27 +102,30 @@ describe.each(Object.entries(stores))('an engine built from core, with a %s: sto
   });
 
   test('cuts off executions at the end of a drain, and reports their outcome as unknown', async () => {
+    const started = promiseWithResolver();
     const { engine, call } = engineOver(storeUrl(), (signal) => {
+      started.resolve();
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
     const first = call({ what: 'chair' });
-    await expect.poll(() => engine.isReady()).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await started.promise;
+    expect(await engine.isReady()).toBe(true);
     expect(await engine.drain(0)).toBe(1);
     expect(await first).toMatchObject({ code: 'outcome_unknown' });
     expect(await engine.isReady()).toBe(false);
   });
 
   test('waits for running executions at a drain', async () => {
-    let finish = (): void => {};
-    const { engine, call } = engineOver(
-      storeUrl(),
-      () => new Promise((resolve) => (finish = () => resolve({ id: 7 }))),
-    );
+    const [started, finished] = [promiseWithResolver(), promiseWithResolver()];
+    const { engine, call } = engineOver(storeUrl(), async () => {
+      started.resolve();
+      await finished.promise;
+      return { id: 7 };
+    });
     const first = call({ what: 'chair' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await started.promise;
     const drained = engine.drain(minute);
-    finish();
+    finished.resolve();
     expect(await drained).toBe(0);
     expect(await first).toMatchObject({ result: { id: 7 } });
   });

@@ -59,10 +59,11 @@ describe('MCP 2026-07-28', () => {
     const first = postModern(url, 'tools/call', params('a'));
     await upstream.arrived(1);
     const second = postModern(url, 'tools/call', { ...params('a'), _meta: { progressToken: 'p' } });
-    setTimeout(() => upstream.release(), 2_500);
-    const text = await (await second).text();
-    expect(text).toContain('"method":"notifications/progress"');
-    expect(text).toContain('"replayed":true');
+    const { body } = await second;
+    const reader = body?.getReader();
+    await readUntil(reader, '"method":"notifications/progress"');
+    upstream.release();
+    await readUntil(reader, '"replayed":true');
     await first;
   });
 
@@ -250,12 +251,13 @@ describe('streams of MCP 2025-11-25', () => {
     await upstream.arrived(1);
     await reader?.cancel();
     upstream.release();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // The repeat is answered as soon as the first call is settled.
+    expect(await (await post(url, toolCall(6, { item: 'a' }), session)).text()).toContain('"replayed":true');
     const resumed = await fetch(url, {
       headers: { ...session, accept: 'text/event-stream', 'last-event-id': lastEventId },
     });
     const replayed = resumed.body?.getReader();
-    expect(Buffer.from((await replayed?.read())?.value ?? []).toString()).toContain('"id":5');
+    await readUntil(replayed, '"id":5');
     await replayed?.cancel();
     expect(upstream.effects).toHaveLength(1);
   });
@@ -301,3 +303,13 @@ describe('probes', () => {
     expect([503, 'refused']).toContain(later);
   });
 });
+
+/** Reads a stream until the text has come. @throws Error when the stream ends without it */
+async function readUntil(reader: ReadableStreamDefaultReader<Uint8Array> | undefined, text: string): Promise<void> {
+  let heard = '';
+  while (!heard.includes(text)) {
+    const { done, value } = (await reader?.read()) ?? { done: true };
+    if (done) throw new Error(`the stream ended without ${text}: ${heard}`);
+    heard += Buffer.from(value ?? []).toString();
+  }
+}

@@ -144,7 +144,7 @@ function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
 
-describe('send_email runs again after a definite refusal', () => {
+describe('a call of send_email', () => {
   const cases: [string, SMTPServerOptions][] = [
     ['the sender', { onMailFrom: (_, __, callback) => callback(refusal(553, 'not yours')) }],
     ['all recipients', { onRcptTo: (_, __, callback) => callback(refusal(550, 'no such user')) }],
@@ -159,7 +159,7 @@ describe('send_email runs again after a definite refusal', () => {
     ],
   ];
 
-  test.each(cases)('for %s', async (_, options) => {
+  test.each(cases)('runs again after a refusal of %s', async (_, options) => {
     const server = await mailServer(options);
     const { call } = engineFor(server.url);
     const first = refusalOf(await call('send_email', mail));
@@ -169,7 +169,7 @@ describe('send_email runs again after a definite refusal', () => {
     expect(server.received).toHaveLength(0);
   });
 
-  test('for a wrong password, and for a password that would leave this machine in clear', async () => {
+  test('runs again after a wrong password, and after a password that would leave this machine in clear', async () => {
     const tried: unknown[] = [];
     const server = await mailServer({
       disabledCommands: ['STARTTLS'],
@@ -189,21 +189,24 @@ describe('send_email runs again after a definite refusal', () => {
     expect(tried).toEqual(['user']);
   });
 
-  test('for a refused connection', async () => {
+  test('runs again after a refused connection', async () => {
     const { call } = engineFor('smtp://127.0.0.1:1');
     expect(refusalOf(await call('send_email', mail)).code).toBe('operation_failed');
   });
 
-  test.each(['EHLO', 'MAIL', 'RCPT', 'DATA'])('for a connection lost at %s, with nothing sent', async (at) => {
-    const server = await scriptedServer((command, socket) => {
-      if (!command.startsWith(at)) return usual(command);
-      socket.destroy();
-      return undefined;
-    });
-    const { call } = engineFor(server.url);
-    expect(refusalOf(await call('send_email', mail)).code).toBe('operation_failed');
-    expect(server.messages).toHaveLength(0);
-  });
+  test.each(['EHLO', 'MAIL', 'RCPT', 'DATA'])(
+    'runs again after a connection lost at %s, with nothing sent',
+    async (at) => {
+      const server = await scriptedServer((command, socket) => {
+        if (!command.startsWith(at)) return usual(command);
+        socket.destroy();
+        return undefined;
+      });
+      const { call } = engineFor(server.url);
+      expect(refusalOf(await call('send_email', mail)).code).toBe('operation_failed');
+      expect(server.messages).toHaveLength(0);
+    },
+  );
 });
 
 describe('a run that is cut off', () => {

@@ -219,7 +219,8 @@ describe.each(Object.entries(ledgers))('a ledger on %s', (_, { open, codec }) =>
     const watching = await engine.ledger();
     const held = await watching.read('k');
     if (!held) throw new Error('the record is there');
-    expect(watching.leases.leftMs(held)).toBeGreaterThan(200);
+    // A first watch needs the whole lease, or half of it when the wall clock says that the lease ended long ago.
+    expect([150, 300]).toContain(watching.leases.leftMs(held));
     await expect.poll(() => watching.leases.leftMs(held)).toBe(0);
     expect((await watching.claim(record)).type).toBe('recover');
     expect(await watching.takeOver(held)).toBeDefined();

@@ -256,7 +256,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
   test('reports a missing response in bounded time, after the command ran at most once', async () => {
     const redis = await started();
     const store = opened(redis.url, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
-    await store.get('connected');
+    await eventually(() => store.get('connected'));
     await redis.suspend();
     const startedAt = performance.now();
     const fault = await faultOf(store.putIfAbsent('key', value(1), minute));
