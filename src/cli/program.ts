@@ -34,7 +34,12 @@ function withDefaultCommand(cli: Cli, args: readonly string[]): string[] {
   return first.startsWith('-') && !helpOptions.has(first) ? ['serve', ...args] : [...args];
 }
 
-async function createCommandLine(program: Program, end: (code: number) => void): Promise<Command> {
+/**
+ * Builds the command line with the commands of all features.
+ * @public for the reference of commands in docs/reference
+ * @param end called with the exit code of the command that ran
+ */
+export async function createCommandLine(program: Program, end: (code: number) => void): Promise<Command> {
   const { cli } = program;
   const commandLine = new Command('mcp-once')
     .description('An MCP server whose tool calls take effect once.')

@@ -4,6 +4,27 @@ import type { Tool } from '../tool/types.ts';
 /** What the caller of a tool gets. Expected outcomes are values; only faults are thrown. */
 export type Outcome = ResultOutcome | RefusalOutcome | InputRequiredOutcome;
 
+/**
+ * The stable code of a call without a result.
+ *
+ * - `idempotency_conflict`: the key was used before with other arguments, or a question has a different reply already.
+ *   This call executed nothing.
+ * - `idempotency_in_flight`: another call of the operation has not ended. This call executed nothing.
+ * - `outcome_unknown`: the operation may have taken effect. It is not sent again in a way that could take effect twice.
+ * - `ledger_unavailable`: the ledger did not respond. Nothing was executed.
+ * - `invalid_input`: the arguments, the key of the host program or a reply are not valid. Nothing was executed.
+ * - `operation_failed`: the operation had no effect. The same call executes it again.
+ * - `operation_incomplete`: some steps took effect. The same call continues after them.
+ * - `result_not_kept`: the operation took effect, and its result is not in the ledger.
+ * - `invalid_repeat_token`: the repeat token is malformed, forged, or belongs to another operation. Nothing was executed.
+ * - `invalid_request_state`: the request state is not valid, or its question is closed. This call executed nothing.
+ * - `input_required`: the operation needs a reply of a person before it continues.
+ * - `unknown_tool`: no tool has this name. Nothing was executed.
+ * - `record_unreadable`: the record of the operation cannot be read. Nothing was executed.
+ * - `too_many_calls`: a limit of calls in flight is reached. Nothing was executed.
+ * - `too_many_records`: a limit of records is reached. Nothing was executed.
+ * - `cancelled`: the caller left, or a person did not accept another execution.
+ */
 export type OutcomeCode =
   | 'idempotency_conflict'
   | 'idempotency_in_flight'
