@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Section } from '../config/section.ts';
 import type { Outcome } from '../core/call/outcome.ts';
 import type { ToolCall } from '../core/call/types.ts';
+import type { ToolsOfCall } from '../core/engine.ts';
 import type { QuotaLimits } from '../core/ledger/record-quota.ts';
 import type { Log } from '../core/observe/log.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
@@ -59,7 +60,7 @@ export interface App {
    */
   reload(config: Config): Promise<void>;
   /** Answers one tool call. Rejects for faults only. */
-  handle(call: ToolCall): Promise<Outcome>;
+  handle(call: ToolCall, tools?: ToolsOfCall): Promise<Outcome>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
   isReady(): Promise<boolean>;
   /**

@@ -53,7 +53,7 @@ export interface EngineOptions {
 }
 
 /** Tools and clients of one call, in place of the engine's own. */
-type ToolsOfCall = Pick<EngineParts, 'catalog' | 'clients'>;
+export type ToolsOfCall = Partial<Pick<EngineParts, 'catalog' | 'clients'>>;
 
 /** An engine that takes calls. It opens ledger and clients when the first call needs them. */
 export interface Engine {

@@ -20,7 +20,7 @@ export interface CallSlotLimits {
 export function withCallSlots(service: ToolService, limits: CallSlotLimits): ToolService {
   return {
     ...service,
-    handle: async (call) => {
+    handle: async (call, tools) => {
       const slot = new CallSlot(call.scope, limits);
       const refused = slot.enter();
       if (refused) {
@@ -30,7 +30,7 @@ export function withCallSlots(service: ToolService, limits: CallSlotLimits): Too
       const { questionChannel } = call;
       const held = questionChannel?.type === 'direct' ? { questionChannel: slot.counted(questionChannel) } : {};
       try {
-        return await service.handle({ ...call, ...held, onExecution: (each) => void running.push(each) });
+        return await service.handle({ ...call, ...held, onExecution: (each) => void running.push(each) }, tools);
       } finally {
         // A replay executes nothing.
         if (running.length === 0) slot.leave();

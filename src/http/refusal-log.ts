@@ -62,8 +62,8 @@ export class RefusalLog {
  * may say where the ledger is.
  */
 export function keepLedgerDetails(service: ToolService, refusals: RefusalLog): ToolService {
-  const handle: ToolService['handle'] = async (call) => {
-    const outcome = await service.handle(call);
+  const handle: ToolService['handle'] = async (call, tools) => {
+    const outcome = await service.handle(call, tools);
     if (outcome.type !== 'refusal' || outcome.ledgerDetail === undefined) return outcome;
     const { tenant, subject } = call.scope;
     refusals.logFault({ why: refusalMessage(outcome), tenant, subject, tool: call.tool });

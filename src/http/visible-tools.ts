@@ -47,15 +47,25 @@ function restrictedTo(service: ToolService, patterns: readonly string[] | undefi
   const { catalog } = service;
   const isVisible = (name: string): boolean => isAllowed(patterns, name);
   const seen = catalogPart(catalog, isVisible);
+  // The engine also finds the other tools: a record of a resource may belong to one of them and need recovery.
+  const catalogOfCalls: Catalog = {
+    get tools() {
+      return seen.tools;
+    },
+    get hidden() {
+      return seen.hidden;
+    },
+    find: (name) => seen.find(name) ?? catalog.find(name),
+  };
   return {
     ...service,
     catalog: seen,
     list: toolList(seen),
     handle: async (call) => {
       // A tool that stands for others calls one of them, which has to be allowed too.
-      const target = catalog.find(call.tool)?.route?.(call.arguments)?.tool;
+      const target = seen.find(call.tool)?.route?.(call.arguments)?.tool;
       const refused = [call.tool, target].find((name) => name !== undefined && !isVisible(name));
-      if (refused === undefined) return service.handle(call);
+      if (refused === undefined) return service.handle(call, { catalog: catalogOfCalls });
       emit({ type: 'answered', ...call.scope, tool: refused, code: 'unknown_tool', replayed: false });
       return refusal(refused, { type: 'unknown_tool', known: seen.tools.map(({ name }) => name) });
     },
@@ -64,7 +74,9 @@ function restrictedTo(service: ToolService, patterns: readonly string[] | undefi
 
 /** Filters a catalog for a principal, and filters it again after the tools were reloaded. */
 function catalogPart(catalog: Catalog, isAllowed: (name: string) => boolean): Catalog {
-  const allowed = (tools: readonly Tool[]): readonly Tool[] => tools.filter(({ name }) => isAllowed(name));
+  const restricted = (tool: Tool): Tool => tool.restrictedTo?.(isAllowed) ?? tool;
+  const allowed = (tools: readonly Tool[]): readonly Tool[] =>
+    tools.filter(({ name }) => isAllowed(name)).map(restricted);
   const partNow = () => ({ of: catalog.tools, tools: allowed(catalog.tools), hidden: allowed(catalog.hidden) });
   const onChange = catalog.onChange?.bind(catalog);
   let known = partNow();
@@ -79,7 +91,10 @@ function catalogPart(catalog: Catalog, isAllowed: (name: string) => boolean): Ca
     get hidden() {
       return part().hidden;
     },
-    find: (name) => (isAllowed(name) ? catalog.find(name) : undefined),
+    find: (name) => {
+      if (!isAllowed(name)) return undefined;
+      return part().tools.find((tool) => tool.name === name) ?? catalog.find(name);
+    },
     ...(onChange && { onChange: (tell) => onChange((change) => tell({ ...change, before: allowed(change.before) })) }),
   };
 }

@@ -16,8 +16,11 @@ export interface ToolService {
   /** Returns the instructions that a client's model gets about these tools. */
   readonly instructions?: (tools: Catalog['tools']) => string;
   readonly catalog: Catalog;
-  /** Rejects only for faults. Expected outcomes are values. */
-  readonly handle: (call: ToolCall) => Promise<Outcome>;
+  /**
+   * Rejects only for faults. Expected outcomes are values.
+   * @param tools the tools of this call, in place of the service's own
+   */
+  readonly handle: (call: ToolCall, tools?: { readonly catalog: Catalog }) => Promise<Outcome>;
   readonly log: ToolLog;
 }
 

@@ -28,6 +28,8 @@ export interface HttpTestOptions {
   readonly store?: string;
   /** Further tools. They replace create_thing and set_thing if they have their names. */
   readonly tools?: (upstream: Upstream) => readonly Tool[];
+  /** Tools that are reached through a listed one. */
+  readonly hidden?: readonly Tool[];
 }
 
 export interface HttpTest {
@@ -62,7 +64,10 @@ export async function httpServer(options: HttpTestOptions = {}): Promise<HttpTes
   const log = createLog({ level: 'silent' });
   const own = options.tools?.(upstream) ?? [];
   const usual = [createThing(upstream, 'resend'), setThing(upstream)];
-  const catalog = createCatalog([...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own]);
+  const catalog = createCatalog(
+    [...usual.filter(({ name }) => own.every((tool) => tool.name !== name)), ...own],
+    options.hidden,
+  );
   const app = await createApp(config, { environment, log, catalog });
   const { handle, instructions, isReady, scope } = app;
   const server = await startHttpServer({

@@ -1,7 +1,11 @@
 import type { ListedOperation } from './types.ts';
 
-/** Finds up to `limit` operations by words, best match first. */
-export type SearchOperations = (query: string, limit: number) => ListedOperation[];
+/** Finds up to `limit` operations by words, best match first, of those that `isShown` accepts. */
+export type SearchOperations = (
+  query: string,
+  limit: number,
+  isShown?: (listed: ListedOperation) => boolean,
+) => ListedOperation[];
 
 /** The weight of a word by the field it occurs in. */
 const weights = { name: 6, path: 4, tags: 4, summary: 3, description: 1 } as const;
@@ -26,7 +30,7 @@ export function searchIndex(
   names: ReadonlyMap<ListedOperation, string>,
 ): SearchOperations {
   let index: Index | undefined;
-  return (query, limit) => {
+  return (query, limit, isShown = () => true) => {
     index ??= indexOf(listedOperations, names);
     const scores = new Map<number, number>();
     const queried = [...new Set(wordsOf(query.slice(0, queryCharsMax)))].slice(0, queryWordsMax);
@@ -35,8 +39,9 @@ export function searchIndex(
         scores.set(position, (scores.get(position) ?? 0) + score);
       }
     }
-    const best = [...scores].sort(([one, a], [other, b]) => b - a || one - other).slice(0, Math.max(0, limit));
-    return best.flatMap(([position]) => listedOperations[position] ?? []);
+    const best = [...scores].sort(([one, a], [other, b]) => b - a || one - other);
+    const found = best.flatMap(([position]) => listedOperations[position] ?? []);
+    return found.filter(isShown).slice(0, Math.max(0, limit));
   };
 }
 

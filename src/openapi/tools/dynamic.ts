@@ -2,6 +2,7 @@ import { NotExecuted } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
+import type { SearchOperations } from '../document/search-operations.ts';
 import type { ListedOperation } from '../document/types.ts';
 import { createSchemaCompiler } from './schema-compiler.ts';
 
@@ -10,8 +11,17 @@ export interface DynamicParts {
   readonly prefix: string | undefined;
   readonly title: string;
   readonly tools: ReadonlyMap<ListedOperation, Tool>;
-  /** Finds operations by words, best match first. */
-  readonly search: (query: string, limit: number) => readonly ListedOperation[];
+  readonly search: SearchOperations;
+}
+
+/** The operations that a caller may use, and what the three tools are called. */
+interface ShownParts extends DynamicParts {
+  /** Finds the tool of an operation by the tool's name, the operationId, or method and path. */
+  readonly find: (operation: string) => Tool | undefined;
+  /** The names that `find` knows. */
+  readonly known: () => readonly string[];
+  readonly isShown: (tool: Tool) => boolean;
+  readonly names: Names;
 }
 
 const resultsDefault = 10;
@@ -21,7 +31,8 @@ const summaryCharsMax = 200;
 
 /**
  * Creates three tools (search, describe, call) that give access to any number of operations. The engine routes a call to
- * the operation's own tool, so it is guarded in the same way as a listed tool.
+ * the operation's own tool, so it is guarded in the same way as a listed tool. For a caller that may use some operations
+ * only, the others do not exist.
  */
 export function dynamicTools(parts: DynamicParts): Tool[] {
   const tools = [...parts.tools.values()];
@@ -41,7 +52,21 @@ export function dynamicTools(parts: DynamicParts): Tool[] {
     describe: uniqueName('describe_operation'),
     call: uniqueName('call_operation'),
   };
-  return [searchTool(parts, names), describeTool(parts, byName, names), callTool(parts, byName, names)];
+  const create = (isShown: (tool: Tool) => boolean): Tool[] => {
+    const find = (operation: string): Tool | undefined => {
+      const tool = byName.get(operation);
+      return tool && isShown(tool) ? tool : undefined;
+    };
+    const known = (): string[] => [...byName.keys()].filter((name) => find(name) !== undefined);
+    const shown: ShownParts = { ...parts, names, isShown, find, known };
+    return [searchTool(shown), describeTool(shown), callTool(shown)];
+  };
+  return create(() => true).map((tool, index) =>
+    Object.freeze({
+      ...tool,
+      restrictedTo: (isAllowed: (name: string) => boolean) => create(({ name }) => isAllowed(name))[index] ?? tool,
+    }),
+  );
 }
 
 interface Names {
@@ -50,7 +75,12 @@ interface Names {
   readonly call: string;
 }
 
-function searchTool(parts: DynamicParts, names: Names): Tool {
+function searchTool({ names, title, tools, search, isShown }: ShownParts): Tool {
+  const isListed = (listed: ListedOperation): boolean => {
+    const tool = tools.get(listed);
+    return tool !== undefined && isShown(tool);
+  };
+  const count = [...tools.values()].filter(isShown).length;
   const schema: JsonSchema = {
     type: 'object',
     properties: {
@@ -62,14 +92,14 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
   };
   return localTool({
     name: names.search,
-    title: `Search the operations of ${parts.title}`,
-    description: `Finds operations of ${parts.title} (${parts.tools.size} of them) by words. Then use ${names.describe} to get an operation's arguments, and ${names.call} to call it.`,
+    title: `Search the operations of ${title}`,
+    description: `Finds operations of ${title} (${count} of them) by words. Then use ${names.describe} to get an operation's arguments, and ${names.call} to call it.`,
     effect: 'read',
     schema,
     run: (input) => {
-      const found = parts.search(String(input.query), Number(input.limit ?? resultsDefault));
+      const found = search(String(input.query), Number(input.limit ?? resultsDefault), isListed);
       const operations = found.flatMap((listed) => {
-        const tool = parts.tools.get(listed);
+        const tool = tools.get(listed);
         if (!tool) return [];
         const summary = (listed.summary ?? listed.description ?? '').replace(/\s+/g, ' ').slice(0, summaryCharsMax);
         return [{ operation: tool.name, request: `${listed.method} ${listed.path}`, effect: tool.effect, summary }];
@@ -79,11 +109,11 @@ function searchTool(parts: DynamicParts, names: Names): Tool {
   });
 }
 
-function describeTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names: Names): Tool {
+function describeTool({ names, title, find, known }: ShownParts): Tool {
   return localTool({
     name: names.describe,
-    title: `Describe an operation of ${parts.title}`,
-    description: `Describes an operation of ${parts.title} and its arguments. ${names.search} finds the operation's name.`,
+    title: `Describe an operation of ${title}`,
+    description: `Describes an operation of ${title} and its arguments. ${names.search} finds the operation's name.`,
     effect: 'read',
     schema: {
       type: 'object',
@@ -91,14 +121,14 @@ function describeTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, na
       required: ['operation'],
       additionalProperties: false,
     },
-    check: (input) => checkOperation(input, byName),
+    check: (input) => checkOperation(input, find, known),
     run: (input) => {
-      const tool = byName.get(String(input.operation));
+      const tool = find(String(input.operation));
       if (!tool) throw new NotExecuted('the operation does not exist');
-      const { name, title, description, effect, match, windowMs } = tool;
+      const { name, description, effect, match, windowMs } = tool;
       return jsonContent({
         operation: name,
-        title,
+        title: tool.title,
         description,
         effect,
         match,
@@ -109,11 +139,11 @@ function describeTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, na
   });
 }
 
-function callTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names: Names): Tool {
+function callTool({ names, title, find, known }: ShownParts): Tool {
   const tool = localTool({
     name: names.call,
-    title: `Call an operation of ${parts.title}`,
-    description: `Calls an operation of ${parts.title} that ${names.search} found, with the arguments that ${names.describe} lists. A repeated call returns the first call's result. If that result has a repeat_token and you really want a second, identical operation, put the token into "arguments".`,
+    title: `Call an operation of ${title}`,
+    description: `Calls an operation of ${title} that ${names.search} found, with the arguments that ${names.describe} lists. A repeated call returns the first call's result. If that result has a repeat_token and you really want a second, identical operation, put the token into "arguments".`,
     // It can do everything that its operations do. Each operation has its own guard.
     effect: 'update',
     schema: {
@@ -129,7 +159,7 @@ function callTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names:
       required: ['operation'],
       additionalProperties: false,
     },
-    check: (input) => checkOperation(input, byName),
+    check: (input) => checkOperation(input, find, known),
     run: () => {
       throw new NotExecuted('the operation was not found');
     },
@@ -138,7 +168,7 @@ function callTool(parts: DynamicParts, byName: ReadonlyMap<string, Tool>, names:
     if (typeof input !== 'object' || input === null || !('operation' in input)) return undefined;
     // This tool's own validation reports unknown arguments.
     if (Object.keys(input).some((name) => name !== 'operation' && name !== 'arguments')) return undefined;
-    const target = typeof input.operation === 'string' ? byName.get(input.operation) : undefined;
+    const target = typeof input.operation === 'string' ? find(input.operation) : undefined;
     if (!target) return undefined;
     return { tool: target.name, arguments: 'arguments' in input ? (input.arguments ?? {}) : {} };
   };
@@ -181,10 +211,14 @@ function localTool({ schema, check, run, ...description }: LocalTool): Tool {
   };
 }
 
-function checkOperation(input: Readonly<Record<string, unknown>>, byName: ReadonlyMap<string, Tool>): InputIssue[] {
+function checkOperation(
+  input: Readonly<Record<string, unknown>>,
+  find: ShownParts['find'],
+  known: ShownParts['known'],
+): InputIssue[] {
   const name = String(input.operation);
-  if (byName.has(name)) return [];
-  const meant = nearest(name, [...byName.keys()]);
+  if (find(name)) return [];
+  const meant = nearest(name, known());
   const advice = meant === undefined ? ': search for it first' : ` (did you mean ${JSON.stringify(meant)}?)`;
   return [{ path: 'operation', message: `does not exist${advice}` }];
 }
