@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { isPrivateHost } from '../../core/addresses.ts';
 import { describeError, isErrnoException } from '../../core/errors.ts';
-import { isPrivateHost } from '../http/addresses.ts';
 
 /** A downloaded text and where it came from. */
 interface FetchedText {

@@ -1,6 +1,6 @@
+import { isPrivateLiteral } from '../../core/addresses.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
-import { isPrivateLiteral } from './addresses.ts';
 import { percentEncode } from './encode.ts';
 import type { TransportResult } from './transport.ts';
 import type { HttpRequest } from './types.ts';

@@ -1,4 +1,4 @@
-import { isPrivateHost } from './addresses.ts';
+import { isPrivateHost } from '../../core/addresses.ts';
 import { redirectTarget } from './classify-result.ts';
 import type { HttpTransport, TransportLimits, TransportResult } from './transport.ts';
 import type { HttpRequest } from './types.ts';

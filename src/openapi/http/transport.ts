@@ -1,6 +1,6 @@
 import type { Agent, Dispatcher } from 'undici';
+import { isPrivateLiteral, PRIVATE_ADDRESS, publicLookup } from '../../core/addresses.ts';
 import { isErrnoException } from '../../core/errors.ts';
-import { isPrivateLiteral, PRIVATE_ADDRESS, publicLookup } from './addresses.ts';
 import { acceptEncoding, type BodyCompleteness, decompress } from './decompress.ts';
 import type { HttpRequest } from './types.ts';
 

@@ -4,6 +4,7 @@ import { describeError } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
 import { ServerFault } from '../relay/link.ts';
 import type { CredentialFile } from './credential-file.ts';
+import type { LoginNetwork } from './login-network.ts';
 import { LoginRequired, OAuthSession } from './oauth-session.ts';
 
 type FetchFunction = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -13,12 +14,11 @@ export interface OAuthAccessOptions {
   readonly name: string;
   readonly server: URL;
   readonly file: CredentialFile;
+  readonly network: LoginNetwork;
   /** The command with which a person logs in. */
   readonly loginCommand: string;
 }
 
-/** The time limit for a response of an authorization server, in ms. */
-const responseMs = 10_000;
 const expired = 'the login has expired';
 
 /**
@@ -68,7 +68,7 @@ export class OAuthAccess {
   }
 
   #renew(refused: string | undefined, response: Response): Promise<string> {
-    const { file, server, name } = this.#options;
+    const { file, server, name, network } = this.#options;
     const { resourceMetadataUrl } = extractWWWAuthenticateParams(response);
     return file.locked(async () => {
       const kept = await file.read();
@@ -80,12 +80,14 @@ export class OAuthAccess {
       try {
         await auth(session, {
           serverUrl: server,
-          fetchFn: briefFetch,
+          fetchFn: network.fetchLogin,
           ...defined({ resourceMetadataUrl }),
         });
       } catch (error) {
-        if (error instanceof LoginRequired) throw this.#loginRequired(error.message);
-        throw new ServerFault('not_executed', `${name}: the login could not be renewed (${oauthReason(error)})`);
+        const refusal = network.takeRefusal()?.message;
+        if (error instanceof LoginRequired) throw this.#loginRequired(refusal ?? error.message);
+        const reason = refusal ?? oauthReason(error);
+        throw new ServerFault('not_executed', `${name}: the login could not be renewed (${reason})`);
       }
       const token = session.tokens()?.access_token;
       if (token === undefined) throw this.#loginRequired(expired);
@@ -100,11 +102,6 @@ export class OAuthAccess {
       `${name}: ${why}. Run "${loginCommand}" in a terminal, or configure a token`,
     );
   }
-}
-
-/** `fetch` for authorization servers. It is the built-in one, because the SDK checks for the built-in `Response`. */
-export function briefFetch(url: string | URL, init?: RequestInit): Promise<Response> {
-  return fetch(url, { ...init, signal: AbortSignal.timeout(responseMs) });
 }
 
 /** Returns the error code of an authorization server, and never its other text. */

@@ -6,8 +6,8 @@ import { McpOnceError } from '../../core/errors.ts';
 /** The callback that a login expects. */
 interface ExpectedCallback {
   readonly state: string;
-  /** The authorization server, where it is known (RFC 9207). */
-  issuer(): string | undefined;
+  /** Returns whether the response may come from the server that was asked (RFC 9207); null for one that names no issuer. */
+  isFrom(issuer: string | null): boolean;
   /** The time limit, in ms. */
   readonly boundMs: number;
 }
@@ -93,14 +93,12 @@ function codeFrom(server: Server, expected: ExpectedCallback): Promise<string> {
 type LoginCallback = { readonly code: string } | { readonly error: string };
 
 /** Reads the callback in a request; undefined for other requests, because any page can send a browser here. */
-function callbackIn({ url, method }: IncomingMessage, { state, issuer }: ExpectedCallback): LoginCallback | undefined {
+function callbackIn({ url, method }: IncomingMessage, { state, isFrom }: ExpectedCallback): LoginCallback | undefined {
   const asked = `http://127.0.0.1${url}`;
   if (method !== 'GET' || !URL.canParse(asked)) return undefined;
   const { pathname, searchParams } = new URL(asked);
   if (pathname !== path || !isSame(searchParams.get('state') ?? '', state)) return undefined;
-  const by = searchParams.get('iss');
-  const known = issuer();
-  if (by !== null && known !== undefined && by !== known) return { error: 'the response comes from another server' };
+  if (!isFrom(searchParams.get('iss'))) return { error: 'the response comes from another server' };
   const code = searchParams.get('code');
   if (code) return { code };
   const error = searchParams.get('error') ?? '';

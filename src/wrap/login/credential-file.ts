@@ -6,11 +6,20 @@ import { OAuthClientInformationFullSchema, OAuthTokensSchema } from '@modelconte
 import { z } from 'zod';
 import { isErrnoException } from '../../core/errors.ts';
 
+/** How many authorization servers of one server are remembered. The oldest is forgotten first. */
+export const clientsMax = 8;
+
 const credentialsSchema = z.object({
-  /** The client's registration with the authorization server. */
-  client: OAuthClientInformationFullSchema.optional(),
+  /** The registrations of the client, newest first. Each names the authorization server that it belongs to. */
+  clients: z.array(OAuthClientInformationFullSchema).max(clientsMax),
+  /** Of the authorization server that they name. */
   tokens: OAuthTokensSchema.optional(),
 });
+
+/** The format before a file could hold several registrations. */
+const singleClientSchema = z
+  .object({ client: OAuthClientInformationFullSchema.optional(), tokens: OAuthTokensSchema.optional() })
+  .transform(({ client, tokens }) => ({ clients: client === undefined ? [] : [client], tokens }));
 
 /** The stored results of one login. */
 export type Credentials = z.infer<typeof credentialsSchema>;
@@ -37,9 +46,9 @@ export class CredentialFile {
   /** Reads the credentials. Returns empty ones when the file is missing or invalid. */
   async read(): Promise<Credentials> {
     try {
-      return credentialsSchema.parse(JSON.parse(await readFile(this.#path, 'utf8')));
+      return z.union([credentialsSchema, singleClientSchema]).parse(JSON.parse(await readFile(this.#path, 'utf8')));
     } catch {
-      return {};
+      return { clients: [] };
     }
   }
 

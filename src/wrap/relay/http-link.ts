@@ -22,6 +22,8 @@ export interface HttpOptions {
   readonly protocol: { kind: 'any' | 'streamable' | 'sse' };
   /** The stored login, shared by all links of a server; undefined where the headers hold a token. */
   readonly access?: OAuthAccess | undefined;
+  /** Opens the connections. @defaultValue an agent that all servers share */
+  readonly agent?: Agent | undefined;
 }
 
 type HttpTransport = StreamableHTTPClientTransport | SSEClientTransport;
@@ -43,7 +45,7 @@ const terminateMs = 2_000;
 export class HttpLink implements Link {
   readonly #options: HttpOptions;
   readonly #events: LinkEvents;
-  readonly #authorizedFetch: typeof fetchWithoutTimeout;
+  readonly #authorizedFetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
   /** The ids of the open requests. */
   readonly #waiting = new Set<RpcId>();
   /** Checks for the requests that are being sent, because renewing a login may delay them. */
@@ -164,7 +166,7 @@ export class HttpLink implements Link {
   readonly #fetchInTime: typeof fetchWithoutTimeout = async (url, init) => {
     const ids = this.#maySendById.size > 0 && init?.method === 'POST' ? idsIn(init.body) : [];
     if (ids.some((id) => this.#maySendById.get(id)?.() === false)) throw claimLost(this.#options.name);
-    return fetchWithoutTimeout(url, init);
+    return fetchWithoutTimeout(url, init, this.#options.agent);
   };
 
   readonly #fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
@@ -238,14 +240,14 @@ function idsIn(body: unknown): RpcId[] {
   return isRequest(message) ? [message.id] : [];
 }
 
-let agent: Agent | undefined;
+let sharedAgent: Agent | undefined;
 
 /**
  * `fetch` without the 5 min limit of the built-in one: a tool may run longer, and an event stream may be silent longer.
  * The SDK follows the redirects that keep a request unchanged within its origin, and returns any other.
  */
-async function fetchWithoutTimeout(url: string | URL, init?: RequestInit): Promise<Response> {
-  agent ??= new Agent({ headersTimeout: 0, bodyTimeout: 0, connectTimeout: 10_000 });
-  const options = { ...init, dispatcher: agent } as unknown as Parameters<typeof undiciFetch>[1];
+async function fetchWithoutTimeout(url: string | URL, init?: RequestInit, agent?: Agent): Promise<Response> {
+  sharedAgent ??= new Agent({ headersTimeout: 0, bodyTimeout: 0, connectTimeout: 10_000 });
+  const options = { ...init, dispatcher: agent ?? sharedAgent } as unknown as Parameters<typeof undiciFetch>[1];
   return (await undiciFetch(url, options)) as unknown as Response;
 }

@@ -57,29 +57,32 @@ export async function urlServer(server: UrlServer): Promise<WrappedServer> {
   const hasToken = Object.keys(headers).some((each) => each.toLowerCase() === 'authorization');
   const protocol: { kind: 'any' | 'streamable' | 'sse' } = { kind };
   const name = id ?? url.host;
-  const { access, login } = hasToken ? {} : await oauthFor(name, url, server);
+  const { access, login, network } = hasToken ? {} : await oauthFor(name, url, server);
   return {
     name,
     identity: identityOf(id === undefined ? `${url.origin}${url.pathname}` : `server:${id}`, account),
-    open: (events) => new HttpLink({ name, url, headers, protocol, access }, events),
+    open: (events) => new HttpLink({ name, url, headers, protocol, access, agent: network?.serverAgent }, events),
     ...defined({ login }),
   };
 }
 
 /** Makes the OAuth access and the login of a server. */
 async function oauthFor(name: string, server: URL, { headers, account = 'default', logins }: UrlServer) {
-  const [{ OAuthAccess }, { CredentialFile }] = await Promise.all([
+  const [{ OAuthAccess }, { CredentialFile }, { LoginNetwork }] = await Promise.all([
     import('../login/access.ts'),
     import('../login/credential-file.ts'),
+    import('../login/login-network.ts'),
   ]);
+  const network = new LoginNetwork(server);
   const file = new CredentialFile(logins, server, account);
   const named = account === 'default' ? '' : ` --account ${JSON.stringify(account)}`;
   const loginCommand = `mcp-once wrap --login${named} ${server.origin}${server.pathname}`;
   const login: ServerLogin = {
     isKept: async () => (await file.read()).tokens !== undefined,
-    logIn: async (prompt) => (await import('../login/log-in.ts')).logIn({ name, server, headers, file }, prompt),
+    logIn: async (prompt) =>
+      (await import('../login/log-in.ts')).logIn({ name, server, headers, file, network }, prompt),
   };
-  return { access: new OAuthAccess({ name, server, file, loginCommand }), login };
+  return { access: new OAuthAccess({ name, server, file, network, loginCommand }), login, network };
 }
 
 /** A server would start itself, directly or through others. */

@@ -1,5 +1,4 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { lookup as dnsLookupAll } from 'node:dns/promises';
+import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** IPv4 ranges outside the public internet: the IANA special-purpose registry (RFC 6890), multicast, reserved. */
@@ -59,37 +58,66 @@ export function isPrivateLiteral(hostname: string): boolean {
   return isPrivateAddress(hostname.replace(/^\[|\]$/g, ''));
 }
 
+/** Returns whether a host name means this machine by definition (RFC 6761, 6.3), even if it does not resolve. */
+export function isLoopbackName(hostname: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(hostname);
+}
+
+/** Finds the addresses of hosts and tells which of them are private. A test replaces it. */
+export interface AddressResolver {
+  lookup(
+    hostname: string,
+    options: LookupOptions,
+    callback: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+  ): void;
+  isPrivate(address: string, hostname: string): boolean;
+}
+
+/** Asks the operating system. */
+export const systemResolver: AddressResolver = Object.freeze({
+  lookup: (hostname, options, callback) => dnsLookup(hostname, { ...options, all: true }, callback),
+  isPrivate: (address) => isPrivateAddress(address),
+} satisfies AddressResolver);
+
 /**
  * Returns whether a host is a private address, or resolves to private addresses only (`every`) or among others (`some`).
  * Returns false for a host that does not resolve.
  */
-export async function isPrivateHost(hostname: string, which: 'every' | 'some'): Promise<boolean> {
+export async function isPrivateHost(
+  hostname: string,
+  which: 'every' | 'some',
+  resolver: AddressResolver = systemResolver,
+): Promise<boolean> {
   if (isPrivateLiteral(hostname)) return true;
-  try {
-    const found = await dnsLookupAll(hostname.replace(/^\[|\]$/g, ''), { all: true });
-    return found[which](({ address }) => isPrivateAddress(address));
-  } catch {
-    return false;
-  }
+  const plain = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve) => {
+    resolver.lookup(plain, {}, (error, found) => {
+      resolve(!error && found[which](({ address }) => resolver.isPrivate(address, plain)));
+    });
+  });
 }
 
 /**
- * Resolves the host of a connection that must stay on public addresses. The connection uses the addresses that were
- * checked here, so DNS rebinding cannot change them afterwards.
+ * Returns a function that resolves the host of a connection that must stay on public addresses. The connection uses the
+ * addresses that were checked, so DNS rebinding cannot change them afterwards.
  */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error) return callback(error, '', 0);
-    const allowed: LookupAddress[] = found.filter(({ address }) => !isPrivateAddress(address));
-    const [first] = allowed;
-    if (!first) {
-      return callback(
-        Object.assign(new Error('the host has private addresses only'), { code: PRIVATE_ADDRESS }),
-        '',
-        0,
-      );
-    }
-    if (options.all) return callback(null, allowed);
-    callback(null, first.address, first.family);
-  });
-};
+export function createPublicLookup(resolver: AddressResolver): LookupFunction {
+  return (hostname, options, callback) => {
+    resolver.lookup(hostname, options, (error, found) => {
+      if (error) return callback(error, '', 0);
+      const allowed = found.filter(({ address }) => !resolver.isPrivate(address, hostname));
+      const [first] = allowed;
+      if (!first) {
+        return callback(
+          Object.assign(new Error('the host has private addresses only'), { code: PRIVATE_ADDRESS }),
+          '',
+          0,
+        );
+      }
+      if (options.all) return callback(null, allowed);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+export const publicLookup: LookupFunction = createPublicLookup(systemResolver);
