@@ -58,7 +58,7 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
   problems.push(...selectionProblems);
   const credentials = planCredentials({ source, document, baseUrl, served: [...names.keys()] });
   for (const each of credentials.warnings) warn(each);
-  const compiler = createSchemaCompiler();
+  const compiler = createSchemaCompiler({ warn });
   const api: ApiContext = { document, source, profile, baseUrl, credentials, overrideOf, compiler };
   const shared = {
     client: apiClient(api, [...names.keys()], options.log),

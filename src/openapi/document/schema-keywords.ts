@@ -7,6 +7,8 @@ const types = new Set(['string', 'number', 'integer', 'boolean', 'object', 'arra
 const exampleCharsMax = 500;
 const examplesMax = 3;
 const enumMax = 1000;
+/** Compiling a longer pattern takes too long. */
+const patternCharsMax = 4_096;
 
 const text: Read = (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined);
 const flag: Read = (value) => (value === true ? true : undefined);
@@ -79,6 +81,7 @@ export function makeNullable(converted: Record<string, unknown>): Record<string,
 
 /** Tests whether a validator can compile a regular expression. */
 export function isPattern(value: string): boolean {
+  if (value.length > patternCharsMax) return false;
   try {
     new RegExp(value, 'u');
     return true;

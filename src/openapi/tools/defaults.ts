@@ -23,6 +23,50 @@ export function fillDependentRequired(schema: JsonSchema, given: unknown): unkno
   return missing.length === 0 ? given : { ...given, ...Object.fromEntries(missing) };
 }
 
+/** Keywords that say which values match, and hold no defaults that apply to every value. Checking them may take long. */
+const matchingKeywords: ReadonlySet<string> = new Set([
+  'anyOf',
+  'oneOf',
+  'not',
+  'contains',
+  'propertyNames',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+  'uniqueItems',
+  'enum',
+  'const',
+  'pattern',
+  'format',
+]);
+
+/** Reduces a schema to the parts that fill in defaults. Returns undefined for a schema without defaults. */
+export function withDefaultsOnly(schema: JsonSchema): JsonSchema | undefined {
+  let hasDefault = false;
+  const reduce = (value: unknown): unknown => {
+    if (!isObject(value)) return value;
+    if (value.default !== undefined) hasDefault = true;
+    const kept = Object.entries(value).filter(([keyword]) => !matchingKeywords.has(keyword));
+    return Object.fromEntries(
+      kept.map(([keyword, each]) => [keyword, keyword === 'if' ? each : within(keyword, each)]),
+    );
+  };
+  const within = (keyword: string, value: unknown): unknown => {
+    switch (kindOf(keyword)) {
+      case 'one':
+        return reduce(value);
+      case 'list':
+        return Array.isArray(value) ? value.map(reduce) : value;
+      case 'named':
+      case 'patterns':
+        return Object.fromEntries(Object.entries(objectOf(value)).map(([name, each]) => [name, reduce(each)]));
+      default:
+        return value;
+    }
+  };
+  const reduced = reduce(schema) as JsonSchema;
+  return hasDefault ? reduced : undefined;
+}
+
 function pruneDefaults(schema: unknown, isRequired: boolean): unknown {
   if (!isObject(schema)) return schema;
   const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../../core/json.ts';
+import { PatternTrials } from '../../core/schema/pattern-trials.ts';
 import type { KeyField, McpTool } from './types.ts';
 
 /** Names that are used for idempotency keys only. */
@@ -13,6 +14,9 @@ const isAboutIdempotency = /idempoten|at most once|exactly once|only once|duplic
 const sampleKey = '3f2a9c0d-1e4b-8a6f-9b7c-5d0e2f4a6b8c';
 const keyCharsMin = 16;
 const digitsMax = 32;
+
+/** Shared, so that a list of many slow patterns takes no longer than one. */
+const trials = new PatternTrials();
 
 /**
  * Finds the field in which a tool takes an idempotency key: a string at the top level of its input, with a fitting
@@ -62,7 +66,7 @@ function fits(chars: number, pattern: unknown, minLength: unknown): boolean {
   if (typeof minLength === 'number' && minLength > chars) return false;
   if (typeof pattern !== 'string') return true;
   try {
-    return new RegExp(pattern, 'u').test(sampleKeyText({ name: '', chars }));
+    return trials.matches(pattern, sampleKeyText({ name: '', chars })) === true;
   } catch {
     return false;
   }

@@ -23,7 +23,7 @@ export interface GuardedToolParts {
    * @defaultValue the server's own name
    */
   readonly name?: string;
-  /** Called once, at the first call, when the input schema cannot be used. */
+  /** Called when the input schema cannot be used, or takes too long. */
   readonly warn?: (message: string) => void;
 }
 
@@ -101,14 +101,20 @@ function identityOf({ identity = [] }: GuardDecision, input: unknown): Record<st
 function foundResult({ outputSchema }: McpTool, item: unknown): unknown {
   const content = [{ type: 'text', text: JSON.stringify(item) }];
   if (outputSchema === undefined) return { content };
-  const fits = validatorOf(outputSchema, () => undefined)(item).length === 0;
+  const fits = validatorOf(outputSchema)(item).length === 0;
   return fits ? { content, structuredContent: item } : null;
 }
 
 function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): Tool['input'] {
   const sample = filledSamples(decision);
-  const validate = validatorOf(listed.inputSchema, (why) => {
-    warn?.(`${name}: the input schema cannot be used (${why}). Only the server validates the arguments`);
+  const validate = validatorOf(listed.inputSchema, {
+    invalid: (why) => {
+      warn?.(`${name}: the input schema cannot be used (${why}). Only the server validates the arguments`);
+    },
+    gaveUp: (part) => {
+      const what = part === 'pattern' ? 'a pattern of the input schema' : 'the input schema';
+      warn?.(`${name}: ${what} takes too long. For 10 minutes only the server validates it`);
+    },
   });
   return {
     jsonSchema: schemaWithSamples(listed.inputSchema, sample),

@@ -1,14 +1,29 @@
-import { Ajv, type ErrorObject, type Options } from 'ajv';
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describeError } from '../../core/errors.ts';
 import type { JsonSchema } from '../../core/json.ts';
+import { CheckBounds, type SlowPart } from '../../core/schema/check-bounds.ts';
+import { withTimeLimit } from '../../core/schema/time-limit.ts';
+import { uniqueItemsKeyword } from '../../core/schema/unique-items.ts';
 import type { InputIssue } from '../../core/tool/types.ts';
 
 /** Returns the issues of arguments; none for valid ones. */
 export type Validate = (value: unknown) => readonly InputIssue[];
 
+/** Receives what happens to the validation of one schema. */
+export interface ValidationReport {
+  /** Called once with the reason when the schema cannot be used. All arguments are valid then. */
+  readonly invalid?: (why: string) => void;
+  /** Called when a part of the schema takes too long. It accepts all arguments for some minutes. */
+  readonly gaveUp?: (part: SlowPart) => void;
+}
+
 const issuesMax = 50;
+/** The longest compilation of a schema, in ms. */
+const compileMsMax = 250;
+/** A reference to a schema of more keywords becomes a function of its own. Copies of it could fill the memory. */
+const inlinedKeywordsMax = 20;
 
 /**
  * Does not validate formats, which are annotations in JSON Schema 2020-12, and ignores unknown keywords, which the
@@ -22,45 +37,62 @@ const options: Options = {
   allErrors: true,
   addUsedSchema: false,
   logger: false,
+  inlineRefs: inlinedKeywordsMax,
 };
 
 /**
  * Makes a validator for a server's schema, in the dialect that its `$schema` names, or else in JSON Schema 2020-12
- * (MCP 2025-11-25). Compiles it at the first call, because most tools of a server are never called.
- *
- * @param invalid called once with the reason when the schema cannot be used. All arguments are valid then.
+ * (MCP 2025-11-25). Compiles it at the first call, because most tools of a server are never called. Validation only
+ * spares the ledger a record, and the server validates again, so what takes too long is left out.
  */
-export function validatorOf(schema: JsonSchema, invalid: (why: string) => void): Validate {
+export function validatorOf(schema: JsonSchema, report: ValidationReport = {}): Validate {
   let validate: Validate | undefined;
   return (value) => {
-    validate ??= compiled(schema, invalid);
+    validate ??= compiled(schema, report);
     return validate(value);
   };
 }
 
-function compiled({ $schema: dialect, ...schema }: JsonSchema, invalid: (why: string) => void): Validate {
+function compiled({ $schema: dialect, ...schema }: JsonSchema, { invalid, gaveUp }: ValidationReport): Validate {
   try {
-    const check = compileIn(dialect, schema);
+    const bounds = new CheckBounds();
+    const compiling = withTimeLimit(compileMsMax, () => compileIn(dialect, schema, bounds));
+    if (compiling.isLate) throw new Error('its compilation takes too long');
+    const accepts = compiling.value;
+    const check = bounds.check(
+      schema,
+      (value) => accepts(value),
+      (part) => gaveUp?.(part),
+    );
     return (value) => {
       // An endlessly recursive schema fails only here.
       try {
-        return check(value) ? [] : (check.errors ?? []).slice(0, issuesMax).map(issueOf);
+        return check(value) === 'invalid' ? (accepts.errors ?? []).slice(0, issuesMax).map(issueOf) : [];
       } catch {
         return [];
       }
     };
   } catch (error) {
-    invalid(describeError(error));
+    invalid?.(describeError(error));
     return () => [];
   }
 }
 
 /** Some patterns are valid only without the flag `u` that JSON Schema requires. */
-function compileIn(dialect: unknown, schema: JsonSchema) {
+function compileIn(dialect: unknown, schema: JsonSchema, bounds: CheckBounds): ValidateFunction {
+  const compile = (unicodeRegExp: boolean): ValidateFunction => {
+    const pattern = Object.assign((source: string, flags: string) => bounds.pattern(source, flags), {
+      code: 'pattern',
+    });
+    const ajv = instanceOf(dialect, { ...options, unicodeRegExp, code: { regExp: pattern } });
+    ajv.removeKeyword(uniqueItemsKeyword.keyword);
+    ajv.addKeyword(uniqueItemsKeyword);
+    return ajv.compile<unknown>(schema);
+  };
   try {
-    return instanceOf(dialect, options).compile<unknown>(schema);
+    return compile(true);
   } catch {
-    return instanceOf(dialect, { ...options, unicodeRegExp: false }).compile<unknown>(schema);
+    return compile(false);
   }
 }
 

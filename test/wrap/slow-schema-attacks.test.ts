@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { craftedServers } from './support/crafted.ts';
+import type { Message } from './support/wrap.ts';
+
+const slow = '^([a-z0-9]+-?)+$';
+const slowText = `${'a'.repeat(48)}!`;
+const firstText = (message: Message) => message.result?.content?.[0]?.text;
+const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
+const good = { tools: [{ name: 'note', inputSchema: { type: 'object' } }] };
+
+/** Returns a value that its schema checks in 8ⁿ steps. */
+function nested(depth: number): Message {
+  return depth === 0 ? {} : { a: nested(depth - 1) };
+}
+
+const branches = Array.from({ length: 8 }, () => ({ properties: { a: { $ref: '#/$defs/n' } }, required: ['b'] }));
+const same = { type: 'array', items: { enum: Array.from({ length: 20_000 }, (_, index) => ({ index })) } };
+
+const attacks: [string, Message, Message][] = [
+  ['a pattern', { properties: { text: { type: 'string', pattern: slow } } }, { text: slowText }],
+  ['a pattern of names', { patternProperties: { [slow]: { type: 'string' } } }, { [slowText]: 'x' }],
+  ['alternatives', { properties: { a: { $ref: '#/$defs/n' } }, $defs: { n: { anyOf: branches } } }, nested(40)],
+  [
+    'unique items',
+    { properties: { a: { uniqueItems: true } } },
+    { a: Array.from({ length: 30_000 }, (_, b) => ({ b })) },
+  ],
+  ['many values', { properties: { a: same } }, { a: Array.from({ length: 30_000 }, (_, b) => ({ b })) }],
+];
+
+describe('a schema of a wrapped server that takes very long', () => {
+  test.each(attacks)('delays nothing and swallows no call: %s', { timeout: 60_000 }, async (_name, schema, args) => {
+    const tool = { name: 'effect', inputSchema: { type: 'object', ...schema } };
+    const { client, effects } = await craftedServers({ evil: { tools: [tool] }, good });
+    await client.ask('tools/list', {});
+    const startMs = performance.now();
+    const calling = client.call('evil_effect', args);
+    const other = client.call('good_note', {});
+    expect((await client.ask('ping')).result).toEqual({});
+    expect(firstText(await other)).toBe('done');
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(firstText(await calling)).toBe('done');
+    expect(outcome(await client.call('evil_effect', args)).replayed).toBe(true);
+    expect(effects('evil')).toEqual(['effect']);
+  });
+
+  test('says in the log which tool is not validated for a while', async () => {
+    const tool = { name: 'effect', inputSchema: { type: 'object', properties: { text: { pattern: slow } } } };
+    const { client } = await craftedServers({ evil: { tools: [tool] }, good });
+    await client.call('evil_effect', { text: slowText });
+    await expect.poll(() => client.stderr).toMatch(/evil_effect: a pattern of the input schema takes too long/);
+    expect(client.stderr).not.toContain(slowText);
+  });
+
+  test('leaves SIGTERM its effect', { timeout: 60_000 }, async () => {
+    const tool = { name: 'effect', inputSchema: { type: 'object', properties: { text: { pattern: slow } } } };
+    const { client, effects } = await craftedServers({ evil: { tools: [tool] }, good });
+    await client.ask('tools/list', {});
+    void client.call('evil_effect', { text: slowText });
+    const startMs = performance.now();
+    client.child.kill('SIGTERM');
+    await client.exited;
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(effects('evil').length).toBeLessThanOrEqual(1);
+  });
+
+  test('delays no list: the pattern of a key field', { timeout: 60_000 }, async () => {
+    const key = (index: number) => ({ type: 'string', pattern: `^(([0-9a-z${index % 10}]+-?)+)+!${index}$` });
+    const tools = Array.from({ length: 3_000 }, (_, index) => ({
+      name: `effect${index}`,
+      inputSchema: { type: 'object', properties: { idempotency_key: key(index) } },
+    }));
+    const { client, effects } = await craftedServers({ evil: { tools }, good });
+    const startMs = performance.now();
+    expect((await client.ask('tools/list', {})).result.tools).toHaveLength(3_001);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(firstText(await client.call('evil_effect1', {}))).toBe('done');
+    expect(effects('evil')).toEqual(['effect1']);
+  });
+
+  test('delays no call: a schema that takes long to compile', { timeout: 60_000 }, async () => {
+    const wide = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`p${index}`, { type: 'string' }]));
+    const all = Object.fromEntries(
+      Array.from({ length: 2_000 }, (_, index) => [`r${index}`, { $ref: '#/$defs/wide' }]),
+    );
+    const inputSchema = { type: 'object', properties: all, $defs: { wide: { type: 'object', properties: wide } } };
+    const { client, effects } = await craftedServers({ evil: { tools: [{ name: 'effect', inputSchema }] }, good });
+    await client.ask('tools/list', {});
+    const startMs = performance.now();
+    const calling = client.call('evil_effect', { r1: {} });
+    await client.ask('ping');
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(firstText(await calling)).toBe('done');
+    expect(effects('evil')).toEqual(['effect']);
+  });
+});
