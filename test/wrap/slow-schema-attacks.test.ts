@@ -16,16 +16,23 @@ function nested(depth: number): Message {
 const branches = Array.from({ length: 8 }, () => ({ properties: { a: { $ref: '#/$defs/n' } }, required: ['b'] }));
 const same = { type: 'array', items: { enum: Array.from({ length: 20_000 }, (_, index) => ({ index })) } };
 
+const levels = Array.from({ length: 30 }, (_, level) => {
+  const next = { $ref: `#/$defs/S${level + 1}` };
+  return [`S${level}`, { anyOf: [next, next, next] }];
+});
+const multiplied = { ...Object.fromEntries(levels), S30: { type: 'object' } };
+
 const attacks: [string, Message, Message][] = [
   ['a pattern', { properties: { text: { type: 'string', pattern: slow } } }, { text: slowText }],
   ['a pattern of names', { patternProperties: { [slow]: { type: 'string' } } }, { [slowText]: 'x' }],
   ['alternatives', { properties: { a: { $ref: '#/$defs/n' } }, $defs: { n: { anyOf: branches } } }, nested(40)],
+  ['branches in branches', { properties: { a: { $ref: '#/$defs/S0' } }, $defs: multiplied }, { a: { b: [null] } }],
   [
     'unique items',
     { properties: { a: { uniqueItems: true } } },
-    { a: Array.from({ length: 30_000 }, (_, b) => ({ b })) },
+    { a: Array.from({ length: 20_000 }, (_, b) => ({ b })) },
   ],
-  ['many values', { properties: { a: same } }, { a: Array.from({ length: 30_000 }, (_, b) => ({ b })) }],
+  ['many values', { properties: { a: same } }, { a: Array.from({ length: 20_000 }, (_, b) => ({ b })) }],
 ];
 
 describe('a schema of a wrapped server that takes very long', () => {
@@ -38,7 +45,7 @@ describe('a schema of a wrapped server that takes very long', () => {
     const other = client.call('good_note', {});
     expect((await client.ask('ping')).result).toEqual({});
     expect(firstText(await other)).toBe('done');
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await calling)).toBe('done');
     expect(outcome(await client.call('evil_effect', args)).replayed).toBe(true);
     expect(effects('evil')).toEqual(['effect']);
@@ -60,7 +67,7 @@ describe('a schema of a wrapped server that takes very long', () => {
     const startMs = performance.now();
     client.child.kill('SIGTERM');
     await client.exited;
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(effects('evil').length).toBeLessThanOrEqual(1);
   });
 
@@ -73,7 +80,7 @@ describe('a schema of a wrapped server that takes very long', () => {
     const { client, effects } = await craftedServers({ evil: { tools }, good });
     const startMs = performance.now();
     expect((await client.ask('tools/list', {})).result.tools).toHaveLength(3_001);
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await client.call('evil_effect1', {}))).toBe('done');
     expect(effects('evil')).toEqual(['effect1']);
   });
@@ -89,7 +96,7 @@ describe('a schema of a wrapped server that takes very long', () => {
     const startMs = performance.now();
     const calling = client.call('evil_effect', { r1: {} });
     await client.ask('ping');
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await calling)).toBe('done');
     expect(effects('evil')).toEqual(['effect']);
   });

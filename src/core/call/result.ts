@@ -1,3 +1,4 @@
+import { isDeeperThan, resultDepthMax } from '../depth.ts';
 import type { Stub } from '../ledger/record.ts';
 import type { Tool } from '../tool/types.ts';
 import type { EngineSettings } from './types.ts';
@@ -24,6 +25,9 @@ export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSetti
     return { kept: stubOf('not_serialisable', 'it cannot be written as JSON') };
   }
   const value: unknown = JSON.parse(text);
+  if (isDeeperThan(resultDepthMax, value)) {
+    return { kept: stubOf('not_serialisable', `it is nested deeper than ${resultDepthMax} levels`) };
+  }
   if (!isDeclared(tool, value))
     return { kept: stubOf('not_as_declared', 'it does not match the output schema of the tool') };
   const bytes = Buffer.byteLength(text);

@@ -80,7 +80,11 @@ function known(jsonSchema: Schema): Known {
   if (entry === undefined) {
     const { root } = new SchemaPlaces(jsonSchema);
     const keepString: KeepString = (path) => keepsString(root, path);
-    entry = { place: root, keepString: mentionsVerbatim(jsonSchema) ? keepString : undefined, names: root.named };
+    entry = {
+      place: root,
+      keepString: mentionsVerbatim(jsonSchema) ? keepString : undefined,
+      names: root.named ?? new Set(Object.keys(propertiesOf(jsonSchema))),
+    };
     memory.set(jsonSchema, entry);
   }
   return entry;
@@ -92,9 +96,14 @@ type Seen = ReadonlySet<SchemaPlace>;
 const REMEMBERED_MAX = 5_000;
 /** The deepest nesting of unions directly inside of unions that is read. */
 const UNION_DEPTH_MAX = 8;
+/** How many parts of the schema are read for one rule. Branches within branches multiply. */
+const VISITS_MAX = 20_000;
 /** Stands for all names that the schema does not mention. */
 const OTHER = Symbol('other');
 const NONE: Seen = new Set();
+
+/** Thrown where reading one rule takes too long. The count depends on the schema only, so every process gives up there. */
+class TooComplex extends Error {}
 
 /** Creates each distinct place of one schema once, so that reading a recursive schema ends. */
 class SchemaPlaces {
@@ -102,10 +111,35 @@ class SchemaPlaces {
   readonly #schema: Schema;
   readonly #places = new Map<string, SchemaPlace>();
   readonly #ids = new Map<Schema | SchemaPlace, number>();
+  /** A place of which nothing is known. */
+  readonly opaque: SchemaPlace;
+  /** The parts read since the last rule began. */
+  visits = 0;
 
   constructor(schema: Schema) {
     this.#schema = schema;
-    this.root = this.placeWhere([schema], []);
+    this.opaque = this.placeWhere([OPAQUE], []);
+    this.root = this.bounded(
+      () => this.placeWhere([schema], []),
+      () => this.opaque,
+    );
+  }
+
+  /** Reads one rule. Returns the other value where that takes too long. */
+  bounded<Rule>(read: () => Rule, unknown: () => Rule): Rule {
+    this.visits = 0;
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof TooComplex) return unknown();
+      throw error;
+    }
+  }
+
+  /** Counts parts of the schema that are read. @throws TooComplex */
+  visit(parts: number): void {
+    this.visits += parts;
+    if (this.visits > VISITS_MAX) throw new TooComplex();
   }
 
   get full(): boolean {
@@ -114,7 +148,8 @@ class SchemaPlaces {
 
   /** Returns the place where all of `schemas` apply, and one branch of each of `unions`. */
   placeWhere(schemas: readonly unknown[], unions: readonly (readonly SchemaPlace[])[]): SchemaPlace {
-    const flat = flatten(schemas, this.#schema);
+    const flat = flatten(schemas, this.#schema, VISITS_MAX);
+    this.visit(1 + flat.facets.length);
     const parts = [this.#idsOf(flat.facets), ...unions.map((union) => this.#idsOf(union)).sort()];
     const id = parts.join('|');
     const known = this.#places.get(id);
@@ -144,9 +179,10 @@ class SchemaPlace implements ArgumentPlace {
   readonly #branchings: readonly (readonly unknown[])[];
   readonly #given: readonly (readonly SchemaPlace[])[];
   #unions: readonly (readonly SchemaPlace[])[] | undefined;
+  #unionVisits = 0;
   #verbatim: boolean | undefined;
   #positions: number | undefined;
-  #named: ReadonlySet<string> | undefined;
+  #named: ReadonlySet<string> | 'too complex' | undefined;
   readonly #rules = new Map<string | typeof OTHER, PropertyRule>();
   readonly #items = new Map<number, SchemaPlace>();
 
@@ -164,30 +200,45 @@ class SchemaPlace implements ArgumentPlace {
 
   /** Computed on first use, since a branch may refer back to its own schema. */
   get unions(): readonly (readonly SchemaPlace[])[] {
-    this.#unions ??= [
-      ...this.#branchings.map((branches) => branches.map((branch) => this.#schemaPlaces.placeWhere([branch], []))),
-      ...this.#given,
-    ];
+    // Counted each time, so that the count does not depend on what was read before.
+    if (this.#unions !== undefined) this.#schemaPlaces.visit(this.#unionVisits);
+    else {
+      const before = this.#schemaPlaces.visits;
+      this.#unions = [
+        ...this.#branchings.map((branches) => branches.map((branch) => this.#schemaPlaces.placeWhere([branch], []))),
+        ...this.#given,
+      ];
+      this.#unionVisits = this.#schemaPlaces.visits - before;
+    }
     return this.#unions;
   }
 
   get verbatim(): boolean {
-    this.#verbatim ??= this.isVerbatim(NONE);
+    this.#verbatim ??= this.#schemaPlaces.bounded(
+      () => this.isVerbatim(NONE),
+      () => true,
+    );
     return this.#verbatim;
   }
 
-  /** The names of all properties that the schema, or one of its branches, mentions here. */
-  get named(): ReadonlySet<string> {
-    this.#named ??= new Set(this.names(NONE));
-    return this.#named;
+  /** The names of all properties that the schema, or one of its branches, mentions here; undefined if it is too complex. */
+  get named(): ReadonlySet<string> | undefined {
+    this.#named ??= this.#schemaPlaces.bounded<ReadonlySet<string> | 'too complex'>(
+      () => new Set(this.names(NONE)),
+      () => 'too complex',
+    );
+    return this.#named === 'too complex' ? undefined : this.#named;
   }
 
   property(name: string): PropertyRule {
     // All names that the schema does not mention share one rule, since a caller may send very many.
-    const known = this.named.has(name) ? name : OTHER;
+    const { named } = this;
+    const unknownRule = (): PropertyRule => ({ place: this.#schemaPlaces.opaque, stripNull: false });
+    if (named === undefined) return unknownRule();
+    const known = named.has(name) ? name : OTHER;
     let rule = this.#rules.get(known);
     if (rule === undefined) {
-      rule = this.#ruleOf(name);
+      rule = this.#schemaPlaces.bounded(() => this.#ruleOf(name), unknownRule);
       if (!this.#schemaPlaces.full) this.#rules.set(known, rule);
     }
     return rule;
@@ -204,12 +255,18 @@ class SchemaPlace implements ArgumentPlace {
   }
 
   item(index: number): SchemaPlace {
-    this.#positions ??= this.positions(NONE);
+    this.#positions ??= this.#schemaPlaces.bounded(
+      () => this.positions(NONE),
+      () => 0,
+    );
     // All items after the positions that the schema distinguishes share one place, since a caller may send very many.
     const position = Math.min(index, this.#positions);
     let place = this.#items.get(position);
     if (place === undefined) {
-      place = this.itemAt(position, NONE);
+      place = this.#schemaPlaces.bounded(
+        () => this.itemAt(position, NONE),
+        () => this.#schemaPlaces.opaque,
+      );
       if (!this.#schemaPlaces.full) this.#items.set(position, place);
     }
     return place;
@@ -227,7 +284,9 @@ class SchemaPlace implements ArgumentPlace {
   positions(seen: Seen): number {
     if (this.#isKnownBy(seen)) return 0;
     const now = new Set([...seen, this]);
-    return Math.max(0, ...this.facets.map(positionsOf), ...this.unions.flat().map((branch) => branch.positions(now)));
+    const own = this.facets.map(positionsOf);
+    const below = this.unions.flat().map((branch) => branch.positions(now));
+    return [...own, ...below].reduce((most, each) => Math.max(most, each), 0);
   }
 
   names(seen: Seen): string[] {
@@ -317,6 +376,7 @@ class SchemaPlace implements ArgumentPlace {
 
   /** True if the path came through this place before (a schema that refers to itself), or is too long. */
   #isKnownBy(seen: Seen): boolean {
+    this.#schemaPlaces.visit(1 + this.facets.length);
     return seen.has(this) || seen.size > UNION_DEPTH_MAX;
   }
 

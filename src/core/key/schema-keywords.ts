@@ -30,20 +30,20 @@ export interface FlatSchema {
 
 /**
  * Follows the keywords that always apply (`$ref`, `allOf`), and separates those that apply in some cases (`anyOf`,
- * `oneOf`, `if`, `dependentSchemas`). Ignores `not`, which says nothing about null, defaults or normalisation.
+ * `oneOf`, `if`, `dependentSchemas`). Stops after `facetsMax` facets. Ignores `not`, which says nothing about null, defaults or normalisation.
  */
-export function flatten(schemas: readonly unknown[], root: Schema): FlatSchema {
+export function flatten(schemas: readonly unknown[], root: Schema, facetsMax: number): FlatSchema {
   const facets = new Set<Schema>();
   const branchings = new Map<unknown, readonly unknown[]>();
   const waiting = [...schemas];
-  while (waiting.length > 0) {
+  while (waiting.length > 0 && facets.size <= facetsMax) {
     const schema = waiting.pop();
     if (schema === false) facets.add(NEVER);
     if (!isPlainObject(schema) || facets.has(schema)) continue;
     facets.add(schema);
     if (typeof schema.$ref === 'string') waiting.push(resolve(schema.$ref, root));
     if (schema.$dynamicRef !== undefined || schema.$recursiveRef !== undefined) facets.add(OPAQUE);
-    if (Array.isArray(schema.allOf)) waiting.push(...schema.allOf);
+    if (Array.isArray(schema.allOf)) for (const each of schema.allOf) waiting.push(each);
     for (const branches of [schema.anyOf, schema.oneOf]) {
       if (Array.isArray(branches) && branches.length > 0) branchings.set(branches, branches);
     }
@@ -137,7 +137,8 @@ export function mentionsVerbatim(schema: Schema): boolean {
     if (typeof part !== 'object' || part === null || seen.has(part)) continue;
     seen.add(part);
     if (isPlainObject(part) && (isVerbatim(part) || isOpen(part, schema))) return true;
-    waiting.push(...Object.values(part));
+    // Not spread: a list of values may be longer than an argument list.
+    for (const each of Object.values(part)) waiting.push(each);
   }
   return false;
 }

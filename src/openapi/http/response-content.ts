@@ -1,3 +1,4 @@
+import { isDeeperThan } from '../../core/depth.ts';
 import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
 import type { Method } from '../document/types.ts';
@@ -158,16 +159,6 @@ function parse(text: string): { readonly value: unknown } | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Goes level by level, because recursion runs out of stack on deep values (as JSON.stringify does). */
-function isDeeperThan(max: number, value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > max) return true;
-    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
-  }
-  return false;
 }
 
 /** Expects valid JSON. Not one regular expression: it would run out of stack on strings with many escapes. */

@@ -11,14 +11,14 @@ const order = (properties: Record<string, unknown>, more: Record<string, unknown
   body({ type: 'object', properties: { item: { type: 'string' }, ...properties }, ...more });
 
 /** Two runs of 40 ms, with room for a busy machine. The attacks take minutes without a bound. */
-const boundMs = 2_000;
+const boundMs = 10_000;
 
 describe('a schema of a document that takes very long', () => {
   test.each([
     ['choices without a quantifier', `${'(a|a|a|a)'.repeat(16)}b`, 'a'.repeat(17)],
     ['a repeated choice', '(a|a|a|a|a|a|a|a|a|a)*b', 'a'.repeat(16)],
     ['nested repetition', slow, slowText],
-  ])('delays no call for long and swallows none: %s', { timeout: 20_000 }, async (_name, pattern, note) => {
+  ])('delays no call for long and swallows none: %s', { timeout: 60_000 }, async (_name, pattern, note) => {
     const api = await startOrders();
     const { call } = await serve(api, {}, order({ note: { type: 'string', pattern } }));
     const startMs = performance.now();
@@ -28,7 +28,7 @@ describe('a schema of a document that takes very long', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('does not delay each item of a list', { timeout: 20_000 }, async () => {
+  test('does not delay each item of a list', { timeout: 60_000 }, async () => {
     const api = await startOrders();
     const tags = { type: 'array', items: { type: 'string', pattern: '^a*a*a*b?$' } };
     const { call } = await serve(api, {}, order({ tags }));
@@ -39,7 +39,7 @@ describe('a schema of a document that takes very long', () => {
     expect(api.effects).toBe(1);
   });
 
-  test('compares many unique items in time, and still refuses a repeated one', { timeout: 20_000 }, async () => {
+  test('compares many unique items in time, and still refuses a repeated one', { timeout: 60_000 }, async () => {
     const api = await startOrders();
     const { call } = await serve(api, {}, order({ lines: { type: 'array', uniqueItems: true } }));
     const lines = Array.from({ length: 3_000 }, (_, index) => ({ sku: 'x'.repeat(20), index }));
