@@ -19,6 +19,7 @@ import { compose, type Handler, type HttpExchange, type Middleware } from './mid
 import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
 import { allowMethods, answerProbes, serveMetadata, servePath } from './public-endpoints.ts';
 import { keepLedgerDetails, RefusalLog } from './refusal-log.ts';
+import { checkRequestHead } from './request-head.ts';
 import { Sessions } from './sessions.ts';
 import { toolsByPrincipal } from './visible-tools.ts';
 
@@ -128,6 +129,7 @@ export class HttpServer {
     return [
       this.#drain.closeConnections,
       this.#answerFaults,
+      checkRequestHead(refuse),
       answerProbes(this.#drain, isReady),
       cors(allowedOrigins),
       serveMetadata(metadata),
