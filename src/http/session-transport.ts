@@ -7,18 +7,15 @@ import { jsonRpcError } from '../server/incoming.ts';
 import { internalError, invalidRequest } from '../server/jsonrpc-codes.ts';
 import type { Principal } from './access/types.ts';
 import type { BoundedEvents } from './event-store.ts';
-import { httpError } from './node-http.ts';
-import { grantsAtLeast } from './visible-tools.ts';
 
 interface SessionTransportOptions extends WebStandardStreamableHTTPServerTransportOptions {
   readonly inFlightMax: number;
   readonly eventStore: BoundedEvents;
 }
 
-/** A request without a response, and the ids of the questions that its client got meanwhile. The SDK uses numbers for them. */
+/** A request without a response. */
 interface InFlightRequest {
   readonly principal: Principal;
-  readonly questionIds: Set<number>;
 }
 
 /**
@@ -59,11 +56,6 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   /** Serves one valid message. */
   async take(request: Request, principal: Principal, message: JSONRPCMessage): Promise<Response> {
     if ('method' in message && 'id' in message) return this.#takeRequest(request, principal, message, message.id);
-    if (!('method' in message) && !this.#mayReply(principal, message.id)) {
-      const why =
-        'The call that asks this question was made with a token that allows more tools. Nothing was executed. Reply with a token that allows as much.';
-      return httpError(403, invalidRequest, why);
-    }
     const cancelled =
       'method' in message && message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
     const inFlight = this.#inFlight.get(cancelled as RequestId);
@@ -73,10 +65,6 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: { relatedRequestId?: RequestId }): Promise<void> {
-    const { relatedRequestId } = options ?? {};
-    if ('method' in message && 'id' in message && relatedRequestId !== undefined) {
-      this.#inFlight.get(relatedRequestId)?.questionIds.add(Number(message.id));
-    }
     try {
       await super.send(message, options);
     } finally {
@@ -98,18 +86,12 @@ export class SessionTransport extends WebStandardStreamableHTTPServerTransport {
       const why = `More than ${this.#inFlightMax} requests of this session are in flight. Nothing was executed. Send the request again later.`;
       return Response.json(jsonRpcError(id, internalError, why), { status: 429, headers: { 'retry-after': '1' } });
     }
-    const inFlight = { principal, questionIds: new Set<number>() };
+    const inFlight = { principal };
     this.#inFlight.set(id, inFlight);
     const response = await this.handleRequest(request, { parsedBody: message });
     // The SDK refused the request before the server got it, so `send` will not be called for it.
     if (response.status !== 200 && this.#inFlight.get(id) === inFlight) this.#inFlight.delete(id);
     return response;
-  }
-
-  /** Returns whether a token allows as much as that of the call that asks: a reply can make the call execute. */
-  #mayReply(principal: Principal, id: RequestId | undefined): boolean {
-    const asking = [...this.#inFlight.values()].filter(({ questionIds }) => questionIds.has(Number(id)));
-    return asking.every((each) => grantsAtLeast(principal, each.principal));
   }
 
   /**

@@ -14,7 +14,7 @@ import type { McpHttpRequest } from './middleware.ts';
 import { httpError } from './node-http.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import { SessionTransport } from './session-transport.ts';
-import { isSameSubject } from './visible-tools.ts';
+import { grantsAtLeast, isSameSubject } from './visible-tools.ts';
 
 export interface SessionsOptions {
   readonly served: (principal: Principal) => ServedTools;
@@ -31,7 +31,8 @@ export interface SessionsOptions {
 
 interface Session {
   readonly transport: SessionTransport;
-  readonly principal: Principal;
+  /** The owner, with all that the tokens that used the session allow. A token that allows less cannot use it. */
+  principal: Principal;
   lastUsedMs: number;
   /** HTTP exchanges that are still open, streams included. */
   openExchanges: number;
@@ -47,7 +48,7 @@ const reconnectMs = 1_000;
 
 /**
  * The sessions of MCP 2025-11-25 and earlier, bounded per subject and in total. A subject that opens one too many ends
- * its own session that was idle for longest, never another subject's.
+ * its own session that was idle for longest, never another subject's or one of a token that allows more.
  */
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -82,6 +83,7 @@ export class Sessions {
         'Session not found. Nothing was executed. Start a session with initialize.',
       );
     }
+    if (!grantsAtLeast(principal, session.principal)) return this.#refuseLesserToken(principal);
     return this.#serve(session, mcpRequest, incoming?.message);
   }
 
@@ -164,9 +166,22 @@ export class Sessions {
     };
   }
 
+  /** Refuses with the status upon which clients start another session (MCP 2025-11-25, session management). */
+  #refuseLesserToken({ tenant, subject }: Principal): Response {
+    const status = 404;
+    const why = 'The session was used with a token that allows more tools. Nothing was executed.';
+    this.#options.refusals.logRefusal({ status, why, tenant, subject });
+    return httpError(status, sessionNotFound, `${why} Start a session with initialize.`);
+  }
+
   #serve(session: Session, mcpRequest: McpHttpRequest, message: JSONRPCMessage | undefined): Promise<Response> {
     const { request, principal, closed } = mcpRequest;
     const { transport } = session;
+    if (!grantsAtLeast(session.principal, principal)) {
+      session.principal = principal;
+      // A token that allows less may have opened it. Its client opens it again with the token that it has now.
+      transport.closeStandaloneSSEStream();
+    }
     session.notifyFor(principal);
     session.openExchanges += 1;
     void closed.then(() => {
@@ -180,7 +195,9 @@ export class Sessions {
   #takeSlot(principal: Principal): ReturnType<Limits['enter']> {
     const slot = this.#slots.enter(principal);
     if (slot.type === 'entered') return slot;
-    const own = [...this.#sessions].filter(([, each]) => isSameSubject(each.principal, principal) && isIdle(each));
+    const isOwn = (each: Session): boolean =>
+      isSameSubject(each.principal, principal) && grantsAtLeast(principal, each.principal);
+    const own = [...this.#sessions].filter(([, each]) => isOwn(each) && isIdle(each));
     const [oldest] = own.sort(([, one], [, other]) => one.lastUsedMs - other.lastUsedMs);
     if (!oldest) return slot;
     this.#end(...oldest);

@@ -17,7 +17,8 @@ export function isSameSubject(one: Principal, other: Principal): boolean {
 
 /** Returns whether one token allows every tool that another allows, compared pattern by pattern. */
 export function grantsAtLeast({ tools }: Principal, other: Principal): boolean {
-  return tools === undefined || (other.tools?.every((pattern) => tools.includes(pattern)) ?? false);
+  // A pattern that matches the text of another one matches all that the other matches.
+  return tools === undefined || (other.tools?.every((pattern) => isAllowed(tools, pattern)) ?? false);
 }
 
 /** Restricts a service to the tools of each principal. Other tools do not exist for it. */

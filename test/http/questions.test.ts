@@ -151,8 +151,8 @@ test('a question accepts a reply with a token that allows as much as that of the
     const result = { action: 'accept', content: { account } };
     return (await post(url, { jsonrpc: '2.0', id: as, result }, { ...opened, authorization })).status;
   };
-  expect(await answer('create_thing', 'eve')).toBe(403);
-  expect(await answer('create_thing', 'eve', `${id}`)).toBe(403);
+  expect(await answer('create_thing', 'eve')).toBe(404);
+  expect(await answer('create_thing', 'eve', `${id}`)).toBe(404);
   expect(await answer('create_thing create_asking', 'ann')).toBe(202);
   expect((await call)._meta).toMatchObject({ 'mcp-once/outcome': { code: 'succeeded' } });
   expect(upstream.effects.map(({ body }) => body)).toEqual([['x', 'ann']]);
