@@ -43,6 +43,12 @@ export const httpSchema = z
       .describe(
         'Origins whose pages may send requests and read the responses (CORS), such as "https://app.example". Default: none. On a loopback address, pages of this machine may also send requests, but not read the responses. At most 100.',
       ),
+    tlsInFront: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether a proxy in front of this server takes all connections, with TLS. The server itself has no TLS. On an address that other machines can reach, it warns at start that tokens travel unencrypted unless this is true. Default: true if access.oauth.resource is an https URL, otherwise false.',
+      ),
     bodyBytesMax: z
       .int()
       .min(kibibyte)

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
-import { accessWarnings, addressOf, refusedAddress } from './access/check.ts';
+import { accessWarnings, addressOf, refusedAddress, unencryptedAddress } from './access/check.ts';
 import { createLimits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
 import type { Admission, Admit } from './access/types.ts';
@@ -34,6 +34,8 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     for (const message of accessWarnings(access, app.catalog)) warn(message);
   };
   warnOfAccess();
+  const unencrypted = unencryptedAddress(access, http, host);
+  if (unencrypted !== undefined) warn(unencrypted);
   const { startHttpServer } = await import('./http-server.ts');
   const { allowedHosts, allowedOrigins } = http;
   const resource = access.oauth?.resource;

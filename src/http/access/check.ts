@@ -3,6 +3,7 @@ import { UsageError } from '../../command/cli.ts';
 import type { Config } from '../../config/config.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
+import type { HttpConfig } from '../config.ts';
 import { isLoopbackName } from '../host-origin.ts';
 import { accessSection, httpSection, isOpen } from '../sections.ts';
 import { type AccessConfig, accessSettings } from './config.ts';
@@ -19,6 +20,13 @@ export function addressOf(listen: string): { readonly host: string; readonly por
 export function refusedAddress(access: AccessConfig, host: string): string | undefined {
   if (!isOpen(access) || isLoopbackName(host)) return undefined;
   return `other machines can reach ${host} and call the tools without authentication: listen on 127.0.0.1, configure "access", or add --insecure if a proxy in front authenticates callers`;
+}
+
+/** Returns a warning when tokens may travel unencrypted to a host; undefined when they do not. */
+export function unencryptedAddress(access: AccessConfig, { tlsInFront }: HttpConfig, host: string): string | undefined {
+  const isStated = tlsInFront ?? access.oauth?.resource.startsWith('https:') ?? false;
+  if (isOpen(access) || isStated || isLoopbackName(host)) return undefined;
+  return `other machines can reach ${host}, and this server has no TLS, so tokens travel unencrypted: listen on 127.0.0.1, or put a proxy with TLS in front and set http.tlsInFront to true`;
 }
 
 /** Warns of patterns that allow no tool. */
@@ -50,7 +58,11 @@ export async function checkAccess(
 ): Promise<readonly string[]> {
   const access = accessSection.of(config);
   if (!isOpen(access)) accessSettings(access, environment);
-  const refused = refusedAddress(access, addressOf(httpSection.of(config).listen).host);
-  const warnings = accessWarnings(access, catalog);
-  return refused === undefined ? warnings : [`http.listen: ${refused}`, ...warnings];
+  const http = httpSection.of(config);
+  const { host } = addressOf(http.listen);
+  const ofAddress = [refusedAddress(access, host), unencryptedAddress(access, http, host)];
+  return [
+    ...ofAddress.flatMap((each) => (each === undefined ? [] : [`http.listen: ${each}`])),
+    ...accessWarnings(access, catalog),
+  ];
 }
