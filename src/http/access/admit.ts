@@ -3,10 +3,11 @@ import type { FetchFunction } from './bounded-fetch.ts';
 import { principalOf } from './claims.ts';
 import { Introspection } from './introspection.ts';
 import { type IntrospectionSlotSettings, introspectionSlots, peerGroup } from './introspection-slots.ts';
-import { createJwtVerifier, namedIssuer } from './jwt.ts';
+import { createJwtVerifier, headerTypeOf, namedIssuer } from './jwt.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import type { AccessLog, AccessSettings, IssuerSettings, OAuthSettings, TokenVerdict } from './settings.ts';
 import { createTokenLookup, isOwnToken } from './static-tokens.ts';
+import { foreignTokenPart } from './token-type.ts';
 import type { Admission, Admit, StepUp } from './types.ts';
 
 /** Longer headers are refused unread, in characters. Node accepts 16 KiB of all headers by default. */
@@ -48,8 +49,13 @@ export function createAdmit(settings: AccessSettings, parts: AdmitParts): Admit 
     if (oauth === undefined || issuer === undefined) return refusals.invalid('the token is not known');
     const verdict = await issuer.verify(token, peer);
     switch (verdict.type) {
-      case 'verified':
-        return admissionOf(verdict.claims, issuer.settings, oauth);
+      case 'verified': {
+        const foreign = foreignTokenPart(await headerTypeOf(token), verdict.claims, issuer.settings);
+        if (foreign === undefined) return admissionOf(verdict.claims, issuer.settings, oauth);
+        const why = 'the token is not an access token';
+        const detail = `${why}, by ${foreign} (access.oauth.issuers[].accessTokenTypes)`;
+        return refusals.invalid(why, issuerDetail(issuer.settings, { why, detail }));
+      }
       case 'invalid':
         return refusals.invalid(verdict.why, issuerDetail(issuer.settings, verdict));
       case 'unavailable':

@@ -67,7 +67,9 @@ const jwtSchema = z.strictObject({
     .min(1)
     .max(100)
     .optional()
-    .describe('The type ("typ" of the header) that every token must have, such as "at+jwt" (RFC 9068). Default: any.'),
+    .describe(
+      'The type ("typ" of the header) that every token must have, such as "at+jwt" (RFC 9068). Default: at+jwt, JWT or none.',
+    ),
   keysMaxAge: duration({ minMs: 10 * second, maxMs: 24 * hour })
     .prefault(10 * minute)
     .describe('How long keys are used before they are loaded again. Default 10m. 10s to 24h.'),
@@ -112,6 +114,13 @@ const issuerSchema = z
       .max(20)
       .optional()
       .describe('The accepted audiences ("aud"). Default: the resource. 1 to 20.'),
+    accessTokenTypes: z
+      .array(z.string().min(1).max(100))
+      .max(20)
+      .prefault([])
+      .describe(
+        'Further types by which the issuer marks its access tokens, in the header "typ" or in the claims "typ", "token_use" or "token_type". Known are at+jwt, JWT, Bearer, access and access_token. Tokens of any other type, such as ID tokens, are refused. At most 20.',
+      ),
     clockTolerance: duration({ minMs: 0, maxMs: 5 * minute })
       .prefault(30 * second)
       .describe('How far the clocks of issuer and server may differ. Default 30s. 0 to 5m.'),

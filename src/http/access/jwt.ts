@@ -21,6 +21,17 @@ export async function namedIssuer(token: string): Promise<string | undefined> {
   }
 }
 
+/** Returns the `typ` of a token's header, unverified; undefined when the token is not a JWT or has none. */
+export async function headerTypeOf(token: string): Promise<unknown> {
+  if (token.split('.').length !== 3) return undefined;
+  const { decodeProtectedHeader } = await loadJose();
+  try {
+    return decodeProtectedHeader(token).typ;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Checks JWTs of one issuer (RFC 7519, RFC 8725): issuer, audience, expiry, and a signature by a key of the issuer's set
  * with a configured algorithm. Keys that the header names (`jwk`, `jku`, `x5u`) are ignored.

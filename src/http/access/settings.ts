@@ -32,6 +32,8 @@ export interface IssuerSettings {
   readonly tenantClaim?: string | undefined;
   readonly subjectClaim: string;
   readonly audiences: readonly string[];
+  /** Types of the issuer's access tokens, besides the usual ones. */
+  readonly accessTokenTypes: readonly string[];
   readonly clockToleranceMs: number;
   readonly timeoutMs: number;
   readonly verify: JwtSettings | IntrospectionSettings;

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sections } from '../../../src/app.ts';
 import { loadConfig, shownConfig } from '../../../src/config/config.ts';
+import { unencryptedAddress } from '../../../src/http/access/check.ts';
 import { accessSchema, accessSettings } from '../../../src/http/access/config.ts';
 import { resourceMetadata } from '../../../src/http/access/metadata.ts';
 import { createToken } from '../../../src/http/access/static-tokens.ts';
+import { httpSchema } from '../../../src/http/config.ts';
 import { accessSection } from '../../../src/http/sections.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -47,6 +49,7 @@ describe('the access configuration', () => {
         tenant: 'acme',
         subjectClaim: 'sub',
         audiences: ['https://mcp.example.com/mcp'],
+        accessTokenTypes: [],
         clockToleranceMs: 30_000,
         timeoutMs: 5_000,
         verify: {
@@ -176,5 +179,21 @@ describe('protected resource metadata', () => {
     ['http://127.0.0.1:3000/a/b', '/.well-known/oauth-protected-resource/a/b'],
   ])('is served for %s at %s', (resource, path) => {
     expect(resourceMetadata({ ...settings, resource }).path).toBe(path);
+  });
+});
+
+describe('the warning of unencrypted tokens', () => {
+  const tokens = [{ hash: createToken().hash, tenant: 'one', subject: 'alice' }];
+  test.each([
+    ['comes on an address of other machines', { tokens }, {}, '0.0.0.0', true],
+    ['comes on a single address of other machines', { tokens }, {}, '10.0.0.7', true],
+    ['comes where the configuration says that no proxy takes TLS', { oauth }, { tlsInFront: false }, '::', true],
+    ['does not come where it says that one does', { tokens }, { tlsInFront: true }, '0.0.0.0', false],
+    ['does not come where clients know an https URL', { tokens, oauth }, {}, '0.0.0.0', false],
+    ['does not come on a loopback address', { tokens }, {}, '127.0.0.1', false],
+    ['does not come where no tokens are sent', {}, {}, '0.0.0.0', false],
+  ] as const)('%s', (_, access, http, host, comes) => {
+    const warning = unencryptedAddress(accessSchema.parse(access), httpSchema.parse(http), host);
+    expect(warning?.includes('set http.tlsInFront to true') ?? false).toBe(comes);
   });
 });

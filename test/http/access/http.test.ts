@@ -121,7 +121,7 @@ describe('a server that requires tokens', () => {
       }
     });
 
-    test("continues a session with its caller's next token, whose scopes count for that request", async () => {
+    test("continues a session with its caller's next token that allows more, and then not with the earlier one", async () => {
       const { url, upstream, withScopes } = await oauthStage();
       const session = await openSession(url, await withScopes('mcp change'));
       const more = { ...session, ...(await withScopes('mcp change create')) };
@@ -132,8 +132,8 @@ describe('a server that requires tokens', () => {
         return result.tools.map(({ name }: { name: string }) => name).sort();
       };
       expect(await listed(more)).toEqual(['create_thing', 'set_thing']);
-      expect(await listed(session)).toEqual(['set_thing']);
       expect((await post(url, toolCall(3, { item: 'b' }), session)).status).toBe(403);
+      expect((await post(url, toolCall(4, { id: 'a', value: 'b' }, 'set_thing'), session)).status).toBe(404);
       expect(upstream.effects).toHaveLength(1);
     });
   });
@@ -269,7 +269,9 @@ describe('serve --http', () => {
       expect(server.stderr).toContain('"status":401,"why":"A bearer token is required. Nothing was executed."'),
     );
     expect((await postModern(url, 'tools/list', {}, bearer(given[0] ?? ''))).status).toBe(200);
-    await expect(start({ tokens }, '0.0.0.0:0')).resolves.toBeDefined();
+    const open = await start({ tokens }, '0.0.0.0:0');
+    await vi.waitFor(() => expect(open.stderr).toContain('tokens travel unencrypted'));
+    expect(server.stderr).not.toContain('unencrypted');
   });
 
   test('accepts the host name in its metadata and no other', async () => {
