@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -6,11 +6,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { loadTools } from '../../src/core/tool/load.ts';
 import { resultOf, testEngine } from '../support/engine.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { readPage } from './markdown.ts';
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
-test("the README's example tool loads unchanged and takes effect once", async () => {
-  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readme) ?? [];
+test("the guide's example tool loads unchanged and takes effect once", async () => {
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readPage('docs/guides/write-a-tool.md')) ?? [];
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'create-ticket.mjs'), code);
   const keys: unknown[] = [];
@@ -32,7 +31,7 @@ test("the README's example tool loads unchanged and takes effect once", async ()
   expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
 });
 
-test("the README's table lists the scenes of the demo", async () => {
+test.each(['README.md', 'docs/guides/demo.md'])('%s lists the scenes of the demo', async (page) => {
   const { scenes } = await import('../../src/cli/demo/scenes.ts');
-  for (const { title } of scenes) expect(readme).toContain(title);
+  for (const { title } of scenes) expect(readPage(page)).toContain(title);
 });
