@@ -11,6 +11,7 @@ import { loadConfig } from '../src/config/config.ts';
 import { createLog } from '../src/core/observe/log.ts';
 import { loadOpenApi } from '../src/openapi/load.ts';
 import type { OpenApiSource } from '../src/openapi/source.ts';
+import { compatFile } from './support/compat.ts';
 import { alternate, type Block, block, percentile, ratioOf, typical } from './support/measure.ts';
 import { type BenchContext, microseconds } from './support/report.ts';
 import { connect, ourServer } from './support/servers.ts';
@@ -18,7 +19,7 @@ import { connect, ourServer } from './support/servers.ts';
 /** How long the upstream takes to answer, in ms. */
 const upstreamMs = 1;
 
-const document = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json');
+const document = compatFile('@octokit/openapi/generated/api.github.com.json');
 
 /**
  * The folder with `openapi-mcp-generator` in its node_modules, for comparison. It needs zod 3, so it cannot be installed

@@ -1,8 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { IdempotencyConfig, makeIdempotent } from '@aws-lambda-powertools/idempotency';
-import { CachePersistenceLayer } from '@aws-lambda-powertools/idempotency/cache';
-import { Idempotency } from '@node-idempotency/core';
-import { RedisStorageAdapter } from '@node-idempotency/storage-adapter-redis';
 import { openRedisStore } from '../src/core/ledger/stores/redis.ts';
 import {
   callOrder,
@@ -13,6 +9,7 @@ import {
   recordBytes,
   replay,
 } from './support/engine.ts';
+import { importCompat } from './support/compat.ts';
 import { alternate, type Block, block, ratioOf, typical } from './support/measure.ts';
 import { orderArguments, orderResult } from './support/orders.ts';
 import { bareClient, removeKeys } from './support/redis-server.ts';
@@ -32,7 +29,7 @@ export async function run({ quick, redisUrl, report }: BenchContext): Promise<vo
   const engine = engineOver(ledger);
   const nextRequest = await orderRequests(ledger);
   const bytes = await recordBytes(ledger, nextRequest());
-  const powertools = powertoolsPeer(client, prefix);
+  const powertools = await powertoolsPeer(client, prefix);
   const { call: nodeIdempotency, close } = await nodeIdempotencyPeer(redisUrl, prefix);
   report.note('engine: handleCall of a one-step tool; ledger: claim + settle of a prepared call; peers: their own');
   report.note(
@@ -86,15 +83,42 @@ export async function run({ quick, redisUrl, report }: BenchContext): Promise<vo
   await store.close();
 }
 
-function powertoolsPeer(client: Awaited<ReturnType<typeof bareClient>>, prefix: string): Peer {
-  const persistenceStore = new CachePersistenceLayer({ client: client as never });
+/** The parts of `@aws-lambda-powertools/idempotency` that are used here. */
+interface Powertools {
+  readonly IdempotencyConfig: new (options: object) => { registerLambdaContext(context: object): void };
+  makeIdempotent(execute: Peer, options: object): Peer;
+}
+
+async function powertoolsPeer(client: Awaited<ReturnType<typeof bareClient>>, prefix: string): Promise<Peer> {
+  const name = '@aws-lambda-powertools/idempotency';
+  const { IdempotencyConfig, makeIdempotent } = await importCompat<Powertools>(name);
+  const { CachePersistenceLayer } = await importCompat<Record<'CachePersistenceLayer', new (options: object) => object>>(
+    `${name}/cache`,
+  );
+  const persistenceStore = new CachePersistenceLayer({ client });
   const config = new IdempotencyConfig({});
   // Outside Lambda the library would print a warning for every call.
-  config.registerLambdaContext({ getRemainingTimeInMillis: () => 30_000 } as never);
+  config.registerLambdaContext({ getRemainingTimeInMillis: () => 30_000 });
   return makeIdempotent(async (_order: Order) => orderResult, { persistenceStore, config, keyPrefix: prefix });
 }
 
+interface IdempotencyOf {
+  onRequest(request: object): Promise<{ readonly body: unknown } | undefined>;
+  onResponse(request: object, response: { readonly body: unknown }): Promise<void>;
+}
+
+interface RedisStorage {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
 async function nodeIdempotencyPeer(url: string, prefix: string) {
+  const { Idempotency } = await importCompat<
+    Record<'Idempotency', new (storage: RedisStorage, options: object) => IdempotencyOf>
+  >('@node-idempotency/core');
+  const { RedisStorageAdapter } = await importCompat<
+    Record<'RedisStorageAdapter', new (options: { readonly url: string }) => RedisStorage>
+  >('@node-idempotency/storage-adapter-redis');
   const storage = new RedisStorageAdapter({ url });
   await storage.connect();
   const idempotency = new Idempotency(storage, { cacheKeyPrefix: prefix });

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { getDefaultEnvironment, type StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { compatFile } from './support/compat.ts';
 import { alternate, type Block, block, percentile, ratioOf, typical } from './support/measure.ts';
 import { orderArguments, orderResult } from './support/orders.ts';
 import { type BenchContext, microseconds, type Report } from './support/report.ts';
@@ -79,7 +79,7 @@ async function reads(name: string, read: Read, rounds: number, sides: Sides, rep
 
 /** Measures a read of a widely used third-party server. */
 async function readsOfFiles(folder: string, rounds: number, report: Report): Promise<void> {
-  const packageFile = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json');
+  const packageFile = compatFile('@modelcontextprotocol/server-filesystem/package.json');
   const files = [join(dirname(packageFile), 'dist/index.js'), folder];
   const path = join(folder, 'order.json');
   writeFileSync(path, JSON.stringify(orderResult));

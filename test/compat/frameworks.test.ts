@@ -61,7 +61,7 @@ async function runExample(name: string, fault: string, guarded: boolean) {
     MCP_ONCE_STORE: `sqlite:${join(folder, 'ledger.sqlite')}`,
   };
   const options = { cwd: folder, env, timeout: 60_000 };
-  const { stdout } = await run(process.execPath, [join(root, 'dist/examples', `${name}.js`)], options);
+  const { stdout } = await run(process.execPath, [join(root, 'examples/dist', `${name}.js`)], options);
   const last = stdout.trimEnd().split('\n').at(-1) ?? '';
   const effects = (await readFile(invoices, 'utf8')).trimEnd().split('\n').length;
   return { effects, learnt: (JSON.parse(last) as { learnt: string }).learnt };

@@ -3,7 +3,7 @@ import jsf from 'json-schema-faker';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Arguments } from '../e2e/support/server.ts';
 import { useStage } from '../e2e/support/stage.ts';
-import { FaultProxy, startPrism } from '../support/api-servers.ts';
+import { FaultProxy, startPrism } from './support/api-servers.ts';
 
 const { resolve: find } = createRequire(import.meta.url);
 const stage = useStage();

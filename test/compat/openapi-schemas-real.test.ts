@@ -7,7 +7,8 @@ import { searchIndex } from '../../src/openapi/document/search-operations.ts';
 import { toolNames } from '../../src/openapi/document/tool-names.ts';
 import { toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
 import type { ApiDocument } from '../../src/openapi/document/types.ts';
-import { packageFile, readSource, readText } from '../openapi/documents.ts';
+import { readSource, readText } from '../openapi/documents.ts';
+import { packageFile } from './support/packages.ts';
 
 const schemaCharsMax = 61_000;
 /** A compiler caches what it compiles. A new one after this many schemas limits the memory. */

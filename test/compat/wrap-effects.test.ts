@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { connect, outcomeOf, serverOf, stage, textOf, wrapArgs } from '../wrap/support/wrap.ts';
+import { connect, outcomeOf, stage, textOf, wrapArgs } from '../wrap/support/wrap.ts';
+import { serverOf } from './support/packages.ts';
 
 describe('server-filesystem', () => {
   const filesystem = serverOf('filesystem');

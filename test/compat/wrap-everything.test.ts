@@ -13,7 +13,8 @@ import {
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listening } from '../wrap/support/http.ts';
-import { connect, type Message, main, serverOf, stage, wrapArgs } from '../wrap/support/wrap.ts';
+import { connect, type Message, main, stage, wrapArgs } from '../wrap/support/wrap.ts';
+import { serverOf } from './support/packages.ts';
 
 const capabilities = {
   roots: { listChanged: true },

@@ -1,16 +1,12 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { FastMCP } from 'fastmcp';
 import { Keyv } from 'keyv';
 import { type Guard, type GuardOptions, guard, NotExecuted } from 'mcp-once';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { keysText } from '../support/encryption.ts';
 import { hasRedisServer, startRedis } from '../support/redis.ts';
-import { callTool, freePort } from './servers.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -157,50 +153,3 @@ describe.skipIf(!hasRedisServer && !process.env.REDIS_URL)('run, over Redis', ()
     expect(effects).toBe(2);
   });
 });
-
-describe('wrap, with fastmcp', () => {
-  async function fastServer(guarded: boolean) {
-    const once = await openGuard();
-    const server = new FastMCP({ name: 'shop', version: '1.0.0', logger: silent });
-    let effects = 0;
-    const create = async (input: { customer: string }, context: object) => {
-      effects += 1;
-      const key = guarded ? once.operation(context).idempotencyKey : 'none';
-      return { content: [{ type: 'text' as const, text: `${input.customer} ${effects} ${key.length}` }] };
-    };
-    const { z } = await import('zod');
-    server.addTool({
-      name: 'create_invoice',
-      description: 'Creates an invoice.',
-      parameters: z.object({ customer: z.string(), repeat_token: z.string().optional() }),
-      execute: guarded ? once.wrap('create_invoice', create) : create,
-    });
-    const port = await freePort();
-    await server.start({ transportType: 'httpStream', httpStream: { port, host: '127.0.0.1' } });
-    closing.push(() => server.stop());
-    const client = new Client({ name: 'test', version: '1.0.0' });
-    await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)) as never);
-    closing.push(() => client.close());
-    return { client, effects: () => effects };
-  }
-
-  it('control: without the guard, a repeat takes effect twice', async () => {
-    const { client, effects } = await fastServer(false);
-    await callTool(client, 'create_invoice', { customer: 'ada' });
-    await callTool(client, 'create_invoice', { customer: 'ada' });
-    expect(effects()).toBe(2);
-  });
-
-  it('executes a repeat once, marks the replay, and accepts the repeat token', async () => {
-    const { client, effects } = await fastServer(true);
-    await callTool(client, 'create_invoice', { customer: 'ada' });
-    const again = await callTool(client, 'create_invoice', { customer: 'ada' });
-    expect(effects()).toBe(1);
-    expect(again.text).toMatch(/^ada 1 36\nReplayed:/);
-    const token = /repeat_token "([^"]+)"/.exec(again.text)?.[1];
-    await callTool(client, 'create_invoice', { customer: 'ada', repeat_token: token });
-    expect(effects()).toBe(2);
-  });
-});
-
-const silent = { debug() {}, error() {}, info() {}, log() {}, warn() {} };

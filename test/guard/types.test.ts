@@ -1,13 +1,12 @@
 import { Server as Server1 } from '@modelcontextprotocol/sdk/server/index.js';
 import { McpServer as McpServer1 } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { McpServer as McpServer2, Server as Server2 } from '@modelcontextprotocol/server';
-import type { FastMCP } from 'fastmcp';
 import { Keyv } from 'keyv';
 import { type Guard, type GuardOptions, type Operation, type RunOutcome, z } from 'mcp-once';
 import { describe, expectTypeOf, it } from 'vitest';
 
 /** Never called: only the compiler reads it. */
-async function uses(once: Guard, fast: FastMCP): Promise<void> {
+async function uses(once: Guard): Promise<void> {
   const outcome = await once.run(
     { tool: 'create_invoice', arguments: { customer: 'ada', amount: 5 } },
     async (input, operation) => {
@@ -38,13 +37,6 @@ async function uses(once: Guard, fast: FastMCP): Promise<void> {
   // @ts-expect-error a handler answers with content
   once.wrap('create', async () => 'text');
 
-  fast.addTool({
-    name: 'create',
-    parameters: z.object({ a: z.string() }),
-    execute: once.wrap('create', async (input: { a: string }) => ({
-      content: [{ type: 'text' as const, text: input.a }],
-    })),
-  });
 
   once.protect(new McpServer1({ name: 'a', version: '1' }));
   once.protect(new Server1({ name: 'a', version: '1' }));

@@ -1,13 +1,7 @@
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { readDocument } from '../../src/openapi/document/read-document.ts';
 import { type ToolSchemas, toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
 import type { ApiDocument, ApiOperation } from '../../src/openapi/document/types.ts';
-
-/** Returns the path of a file in an installed package. */
-export function packageFile(path: string): string {
-  return fileURLToPath(new URL(`../../node_modules/${path}`, import.meta.url));
-}
 
 /** Reads a document from stdin. */
 export function readText(text: string, refHosts: readonly string[] = []): Promise<ApiDocument> {

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { listening, serving } from './support/http.ts';
-import { type Message, main, RawClient, serverOf, stage } from './support/wrap.ts';
+import { serving } from './support/http.ts';
+import { type Message, main, RawClient, stage } from './support/wrap.ts';
 
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 const tool = (name: string) => ({ name, inputSchema: { type: 'object', properties: {} } });
@@ -118,38 +118,6 @@ test.each([
   expect(outcome(await client.call(name, {}))).toMatchObject({ code: 'outcome_unknown' });
   expect(outcome(await client.call(name, {}))).toMatchObject({ code: 'outcome_unknown' });
   expect(server.effects).toEqual([name]);
-});
-
-test('executes nothing while the server is down, and runs the call when it is back', async () => {
-  const { store } = stage();
-  const everything = serverOf('everything');
-  const server = await listening([everything, 'streamableHttp']);
-  const client = wrapUrl(store, `${server.origin}/mcp`);
-  await client.initialize();
-  await client.ask('tools/list', {});
-  await server.kill();
-  const args = { name: 'a.gz', data: 'data:text/plain,a', outputType: 'resource' };
-  expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'operation_failed' });
-  const read = await client.call('echo', { message: 'm' });
-  expect(read.error.message).toMatch(/Nothing was executed/);
-  await listening([everything, 'streamableHttp'], server.port);
-  expect(outcome(await client.call('gzip-file-as-resource', args))).toMatchObject({ code: 'succeeded', attempt: 2 });
-});
-
-test('fails calls in flight when an SSE stream of the older transport breaks, and opens a new one', async () => {
-  const { store } = stage();
-  const everything = serverOf('everything');
-  const server = await listening([everything, 'sse']);
-  const client = wrapUrl(store, `${server.origin}/sse`);
-  await client.initialize();
-  await client.ask('tools/list', {});
-  const args = { duration: 30, steps: 30 };
-  const inFlight = client.call('trigger-long-running-operation', args, { _meta: { progressToken: 'p' } });
-  await client.until(({ method }) => method === 'notifications/progress');
-  await server.kill();
-  expect((await inFlight).error.message).toMatch(/the event stream broke off before it responded/);
-  await listening([everything, 'sse'], server.port);
-  expect((await client.call('echo', { message: 'm' })).result.content[0].text).toBe('Echo: m');
 });
 
 test('sends --bearer-env and --header to the server, and logs neither', async () => {

@@ -10,7 +10,6 @@ import {
   outcomeOf,
   RawClient,
   scripted,
-  serverOf,
   stage,
   textOf,
 } from './support/wrap.ts';
@@ -138,49 +137,4 @@ test('distinguishes names that would collide or are too long', async () => {
   expect(made).toHaveLength(2);
   const told = await Promise.all(made.map((name) => client.callTool({ name, arguments: {} })));
   expect(told.map(textOf).sort()).toEqual(['done b_c', 'done c']);
-});
-
-test('passes resources, templates, prompts, completions, logging and requests of two real servers', async () => {
-  const { folder, args } = configured(() => ({
-    every: { args: [serverOf('everything')] },
-    memory: { args: [serverOf('memory')] },
-  }));
-  const prepare = (client: Client): void => {
-    client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [] }));
-    client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name: 'n' } }));
-  };
-  const client = await connect(args, {
-    capabilities: { roots: { listChanged: true }, elicitation: {} },
-    prepare,
-    env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') },
-  });
-  const { prompts } = await client.listPrompts();
-  expect(prompts.map(({ name }) => name)).toContain('every_args-prompt');
-  const { messages } = await client.getPrompt({ name: 'every_args-prompt', arguments: { city: 'Bern' } });
-  expect(JSON.stringify(messages)).toMatch(/Bern/);
-  const { contents } = await client.readResource({ uri: 'demo://resource/dynamic/text/7' });
-  expect(contents[0]?.uri).toBe('demo://resource/dynamic/text/7');
-  const { resources } = await client.listResources();
-  expect(resources.length).toBeGreaterThan(0);
-  const completed = await client.complete({
-    ref: { type: 'ref/prompt', name: 'every_completable-prompt' },
-    argument: { name: 'department', value: 'S' },
-  });
-  expect(completed.completion.values.length).toBeGreaterThan(0);
-  await client.setLoggingLevel('debug');
-  const long = { name: 'every_trigger-long-running-operation', arguments: { duration: 0.2, steps: 2 } };
-  const progress: number[] = [];
-  await client.callTool(long, undefined, { onprogress: (each) => void progress.push(each.progress) });
-  expect(progress[0]).toBe(1);
-  await expect
-    .poll(async () => (await client.listTools()).tools.map(({ name }) => name))
-    .toContain('every_trigger-elicitation-request');
-  const elicited = await client.callTool({ name: 'every_trigger-elicitation-request', arguments: {} });
-  expect(JSON.stringify(elicited)).toMatch(/provided/);
-  const entities = { entities: [{ name: 'A', entityType: 't', observations: [] }] };
-  const create = { name: 'memory_create_entities', arguments: entities };
-  await client.callTool(create);
-  const again = await client.callTool(create);
-  expect(outcomeOf(again)).toMatchObject({ replayed: true });
-  expect(JSON.parse(textOf(again))).toHaveLength(1);
 });

@@ -6,7 +6,7 @@ import { McpOnceError } from '../../../src/core/errors.ts';
 import { readDocument } from '../../../src/openapi/document/read-document.ts';
 import { toolSchemas } from '../../../src/openapi/document/tool-schemas.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { operationOf, packageFile, read, readSource, readText } from '../documents.ts';
+import { operationOf, read, readSource, readText } from '../documents.ts';
 
 const info = { title: 'Test', version: '1' };
 
@@ -99,28 +99,6 @@ describe('an unreadable document', () => {
 });
 
 describe('a readable document', () => {
-  test.each([
-    '2.0/{}/petstore',
-    '2.0/{}/schema-circular',
-    '3.0/{}/petstore',
-    '3.0/{}/complex-nesting',
-    '3.0/{}/parameters-style',
-    '3.1/{}/petstore',
-    '3.1/{}/schema-types',
-  ])('is the same in JSON and in YAML: %s', async (path) => {
-    const all = await Promise.all(
-      ['json', 'yaml'].map(async (kind) => {
-        const source = packageFile(`@readme/oas-examples/${path.replace('{}', kind)}.${kind}`);
-        const document = await readSource(source);
-        const operations = document.listedOperations.map((listed) => document.resolve(listed));
-        const schemas = operations.map((operation) => toolSchemas(operation));
-        return { title: document.title, problems: document.problems, operations, schemas };
-      }),
-    );
-    expect(all[0]?.operations.length).toBeGreaterThan(0);
-    expect(all[1]).toEqual(all[0]);
-  });
-
   test('can have a byte order mark, unquoted versions, YAML merge keys and flow mappings', async () => {
     const marked = await readText(`\uFEFF${JSON.stringify({ openapi: '3.0.3', info, paths: { '/a': { get: {} } } })}`);
     expect(marked.listedOperations).toHaveLength(1);

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +12,6 @@ import { temporaryFolder } from '../../support/temporary.ts';
 
 export const main = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
 export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
-
-/** Returns the main file of a server's package. */
-export function serverOf(name: string): string {
-  const require = createRequire(import.meta.url);
-  return join(dirname(require.resolve(`@modelcontextprotocol/server-${name}/package.json`)), 'dist/index.js');
-}
 
 type Environment = Record<string, string>;
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mainFile } from '../e2e/support/sandbox.ts';
 import { type Arguments, ServerProcess } from '../e2e/support/server.ts';
 import { type ServerOptions, unique, until, useStage } from '../e2e/support/stage.ts';
-import { type ApiServer, FaultProxy, rowsOf, startJsonServer, startMockoon } from '../support/api-servers.ts';
+import { type ApiServer, FaultProxy, rowsOf, startJsonServer, startMockoon } from './support/api-servers.ts';
 
 const document = fileURLToPath(new URL('../../examples/openapi/orders.yaml', import.meta.url));
 const stage = useStage();
