@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openRedisStore } from '../src/core/ledger/stores/redis.ts';
+import { importCompat } from './support/compat.ts';
 import {
   callOrder,
   claimAndSettle,
@@ -9,7 +10,6 @@ import {
   recordBytes,
   replay,
 } from './support/engine.ts';
-import { importCompat } from './support/compat.ts';
 import { alternate, type Block, block, ratioOf, typical } from './support/measure.ts';
 import { orderArguments, orderResult } from './support/orders.ts';
 import { bareClient, removeKeys } from './support/redis-server.ts';
@@ -92,9 +92,9 @@ interface Powertools {
 async function powertoolsPeer(client: Awaited<ReturnType<typeof bareClient>>, prefix: string): Promise<Peer> {
   const name = '@aws-lambda-powertools/idempotency';
   const { IdempotencyConfig, makeIdempotent } = await importCompat<Powertools>(name);
-  const { CachePersistenceLayer } = await importCompat<Record<'CachePersistenceLayer', new (options: object) => object>>(
-    `${name}/cache`,
-  );
+  const { CachePersistenceLayer } = await importCompat<
+    Record<'CachePersistenceLayer', new (options: object) => object>
+  >(`${name}/cache`);
   const persistenceStore = new CachePersistenceLayer({ client });
   const config = new IdempotencyConfig({});
   // Outside Lambda the library would print a warning for every call.
@@ -113,9 +113,10 @@ interface RedisStorage {
 }
 
 async function nodeIdempotencyPeer(url: string, prefix: string) {
-  const { Idempotency } = await importCompat<
-    Record<'Idempotency', new (storage: RedisStorage, options: object) => IdempotencyOf>
-  >('@node-idempotency/core');
+  const { Idempotency } =
+    await importCompat<Record<'Idempotency', new (storage: RedisStorage, options: object) => IdempotencyOf>>(
+      '@node-idempotency/core',
+    );
   const { RedisStorageAdapter } = await importCompat<
     Record<'RedisStorageAdapter', new (options: { readonly url: string }) => RedisStorage>
   >('@node-idempotency/storage-adapter-redis');

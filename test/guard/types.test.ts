@@ -2,7 +2,7 @@ import { Server as Server1 } from '@modelcontextprotocol/sdk/server/index.js';
 import { McpServer as McpServer1 } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { McpServer as McpServer2, Server as Server2 } from '@modelcontextprotocol/server';
 import { Keyv } from 'keyv';
-import { type Guard, type GuardOptions, type Operation, type RunOutcome, z } from 'mcp-once';
+import type { Guard, GuardOptions, Operation, RunOutcome } from 'mcp-once';
 import { describe, expectTypeOf, it } from 'vitest';
 
 /** Never called: only the compiler reads it. */
@@ -36,7 +36,6 @@ async function uses(once: Guard): Promise<void> {
   expectTypeOf(handler).parameters.toEqualTypeOf<[{ a: string }, { session: string }]>();
   // @ts-expect-error a handler answers with content
   once.wrap('create', async () => 'text');
-
 
   once.protect(new McpServer1({ name: 'a', version: '1' }));
   once.protect(new Server1({ name: 'a', version: '1' }));

@@ -1,18 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  type Message,
-  main,
-  outcomeOf,
-  RawClient,
-  scripted,
-  stage,
-  textOf,
-} from './support/wrap.ts';
+import { connect, type Message, main, RawClient, scripted, stage, textOf } from './support/wrap.ts';
 
 interface Entry {
   readonly command?: string;
