@@ -4,7 +4,7 @@ import { McpOnceError } from '../core/errors.ts';
 import { type Catalog, createCatalog } from '../core/tool/catalog.ts';
 import { clientStates, clientWarnings, destinationLines } from '../core/tool/client-state.ts';
 import { applyRules, bundledToolsDir, type LoadModule, loadTools } from '../core/tool/load.ts';
-import type { Upstream } from '../core/tool/types.ts';
+import type { Tool, Upstream } from '../core/tool/types.ts';
 
 /**
  * Loads the tools of a configuration: shipped tools, tool folders, and the tools that features make.
@@ -34,10 +34,28 @@ export async function loadCatalog(
   }
   for (const pattern of unmatched) warn(`configuration: tools: no tool matches ${JSON.stringify(pattern)}`);
   if (tools.length === 0) warn('the configuration serves no tool: it disables all of them, or names no folder');
-  return createCatalog(
-    tools,
-    others.flatMap(({ hidden }) => hidden),
-  );
+  const hidden = others.flatMap((each) => each.hidden);
+  refuseBorrowedVariables([...tools, ...hidden]);
+  return createCatalog(tools, hidden);
+}
+
+/**
+ * Refuses a document whose security scheme has the name of a variable that another client reads: the secret of that
+ * client would go to the API of the document.
+ */
+function refuseBorrowedVariables(tools: readonly Tool[]): void {
+  const clients = [...new Set(tools.flatMap(({ client }) => client ?? []))];
+  const owned = clients.filter(({ destinations }) => destinations === undefined);
+  const owners = new Map(owned.flatMap(({ name, variables }) => variables.map((variable) => [variable, name])));
+  for (const { name, destinations = [] } of clients) {
+    const borrowed = destinations.find(({ variable, isConfigured }) => !isConfigured && owners.has(variable));
+    if (borrowed === undefined) continue;
+    const { variable, origin } = borrowed;
+    throw new McpOnceError(
+      'configuration_invalid',
+      `Configuration: openapi: a security scheme of ${JSON.stringify(name.slice(0, 100))} would send the variable ${variable} to ${origin}, but the client "${owners.get(variable)}" reads that variable. Write the variable of the scheme into credentials of the entry (--credential), even if you mean this one.`,
+    );
+  }
 }
 
 /**

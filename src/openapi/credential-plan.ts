@@ -159,13 +159,14 @@ function destinationsOf(
   const inHeaders = headerVariables(source.headers);
   const headerAdvice = 'write another variable into the headers of one entry';
   for (const { origin, security } of operations.filter((each) => origins.has(each.origin))) {
-    for (const variable of inHeaders) add({ variable, origin, advice: headerAdvice });
+    for (const variable of inHeaders) add({ variable, origin, isConfigured: true, advice: headerAdvice });
     for (const name of security.flatMap((alternative) => Object.keys(alternative))) {
       const scheme = document.securitySchemes[name];
       if (scheme === undefined) continue;
       const to = scheme.type === 'oauth2' ? new URL(scheme.tokenUrl, origin).origin : origin;
+      const isConfigured = Object.hasOwn(source.credentials, name);
       const advice = `write ${mappingFor(name, scheme, ownVariable(to, name))} in the entry (${optionFor(name, scheme)}), or give one entry a prefix (--prefix), which also begins the tools' names`;
-      for (const variable of variables.get(name) ?? []) add({ variable, origin: to, advice });
+      for (const variable of variables.get(name) ?? []) add({ variable, origin: to, isConfigured, advice });
     }
   }
   return [...found.values()];

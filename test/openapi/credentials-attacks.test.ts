@@ -296,6 +296,21 @@ describe('credentials are not sent', () => {
   );
 });
 
+test('a scheme cannot take the variable of another client of this server, unless the configuration says so', () => {
+  const folder = temporaryFolder();
+  const document = fileIn(folder, 'api.json', documentAt('https://shop.example', { stripeSecretKey: 'bearer' }));
+  const check = (entry: object) => {
+    const file = fileIn(folder, 'mcp-once.json', { openapi: [{ document, ...entry }] });
+    return run(folder, ['config', 'check', '--config', file]);
+  };
+  const refused = check({});
+  expect([refused.code, refused.stdout]).toEqual([1, '']);
+  expect(refused.stderr).toMatch(
+    /"Things" would send the variable STRIPE_SECRET_KEY to https:\/\/shop\.example, but the client "stripe" reads/,
+  );
+  expect(check({ credentials: { stripeSecretKey: ref('SHOP_KEY') } }).code).toBe(0);
+});
+
 describe('the destinations of credentials', () => {
   const schemes = {
     bearerAuth: 'bearer',

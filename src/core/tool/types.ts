@@ -84,6 +84,8 @@ export interface Client<Opened = unknown> {
 export interface CredentialDestination {
   readonly variable: string;
   readonly origin: string;
+  /** Whether the configuration names the variable. Otherwise the document does. */
+  readonly isConfigured: boolean;
 }
 
 /** A client with valid variables that is not open yet. */

@@ -29,7 +29,7 @@ export interface ApiDocument {
  * Who may have written a document: the user (`local`), or somebody on the network. A `mixed` document is a file that
  * refers to documents from the network.
  */
-export type Provenance = 'local' | 'network' | 'mixed';
+type Provenance = 'local' | 'network' | 'mixed';
 
 /** An operation as listed, before its references are resolved. */
 export interface ListedOperation {
