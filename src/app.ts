@@ -10,6 +10,7 @@ import { createEngine, openLedger } from './core/engine.ts';
 import { describeError, LedgerUnavailable } from './core/errors.ts';
 import { defined } from './core/json.ts';
 import type { Ledger } from './core/ledger/ledger.ts';
+import { closeStoreToOthers } from './core/ledger/stores/private-store.ts';
 import { createLog } from './core/observe/log.ts';
 import { ReplaceableCatalog } from './core/tool/catalog.ts';
 import { ClientPool } from './core/tool/client-pool.ts';
@@ -49,6 +50,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, features, warn, modules.load)));
   const variables = clientEnvironment(environment);
   let upstreams = upstreamsOf(catalog, variables, warn, log.info);
+  closeStoreToOthers(config.store, config.storeIsDefault, warn);
   const clients = new ClientPool(variables);
   const engine = createEngine({
     catalog,
@@ -90,8 +92,9 @@ function settingsOf(config: Config): EngineSettings {
 
 /** Opens the ledger of a configuration. @throws LedgerUnavailable */
 export async function openConfiguredLedger(config: Config, clock?: Clock): Promise<Ledger> {
-  const { store, storeIsDefault: createFolder, leaseMs, unresolvedRetentionMs, encryptionKeys } = config;
-  const source = { store, createFolder, leaseMs, unresolvedRetentionMs, encryptionKeys, ...defined({ clock }) };
+  const { store, storeIsDefault: createFolder, leaseMs, unresolvedRetentionMs, encryptionKeys, sealedOnly } = config;
+  const retention = { leaseMs, unresolvedRetentionMs };
+  const source = { store, createFolder, ...retention, encryptionKeys, sealedOnly, ...defined({ clock }) };
   try {
     return await openLedger(source);
   } catch (error) {

@@ -28,6 +28,8 @@ export interface Config {
   readonly secret: string | undefined;
   /** The keys that encrypt ledger entries: the first one encrypts, all decrypt. Empty: entries are stored unencrypted. */
   readonly encryptionKeys: readonly EncryptionKey[];
+  /** Whether entries that are not encrypted are refused. */
+  readonly sealedOnly: boolean;
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly maxRunMs: number;
@@ -80,6 +82,7 @@ const variables = [
   'MCP_ONCE_SUBJECT',
   'MCP_ONCE_SECRET',
   'MCP_ONCE_ENCRYPTION_KEYS',
+  'MCP_ONCE_SEALED_ONLY',
   'MCP_ONCE_LOG_LEVEL',
 ] as const;
 type Variable = (typeof variables)[number];
@@ -119,7 +122,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     tenant: chosen.tenant ?? settings.tenant,
     subject: chosen.subject ?? settings.subject ?? defaults.subject,
     secret: secretOf(environment),
-    encryptionKeys: await keysOf(environment),
+    ...(await encryptionOf(environment, settings)),
     leaseMs: lease,
     waitMs: wait,
     maxRunMs: maxRun,
@@ -252,10 +255,18 @@ function secretOf(environment: Environment): string | undefined {
   return secret;
 }
 
-async function keysOf(environment: Environment): Promise<readonly EncryptionKey[]> {
+async function encryptionOf(environment: Environment, settings: FileSettings) {
   // An empty value is an error here: a missing secret must not leave records unencrypted.
   const { MCP_ONCE_ENCRYPTION_KEYS: text } = environment;
-  return text === undefined ? [] : (await import('./encryption-keys.ts')).encryptionKeysOf(text);
+  const only = variable(environment, 'MCP_ONCE_SEALED_ONLY');
+  // A server without encryption does not load the module.
+  if (text === undefined && only === undefined && !settings.sealedOnly)
+    return { encryptionKeys: [], sealedOnly: false };
+  const { encryptionKeysOf, refuseSealedOnlyWithoutKeys, sealedOnlyOf } = await import('./encryption-keys.ts');
+  const encryptionKeys = text === undefined ? [] : encryptionKeysOf(text);
+  const sealedOnly = only === undefined ? settings.sealedOnly : sealedOnlyOf(only);
+  refuseSealedOnlyWithoutKeys(sealedOnly, encryptionKeys);
+  return { encryptionKeys, sealedOnly };
 }
 
 /** Refuses a shared store without a subject: calls of different people must not count as repeats of each other. */

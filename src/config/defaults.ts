@@ -17,6 +17,7 @@ export const defaults = Object.freeze({
   maxRun: 10 * minute,
   recordRetention: 7 * day,
   unresolvedRetention: 30 * day,
+  sealedOnly: false,
   resultBytesMax: 256 * 1_024,
   hostKeys: true,
   conversationScope: false,

@@ -23,6 +23,18 @@ export function encryptionKeysOf(text: string): readonly EncryptionKey[] {
   return keys;
 }
 
+/** Parses the value of MCP_ONCE_SEALED_ONLY. @throws McpOnceError `configuration_invalid` */
+export function sealedOnlyOf(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new McpOnceError('configuration_invalid', 'Configuration: MCP_ONCE_SEALED_ONLY: must be true or false.');
+}
+
+/** @throws McpOnceError `configuration_invalid` */
+export function refuseSealedOnlyWithoutKeys(sealedOnly: boolean, keys: readonly EncryptionKey[]): void {
+  if (!sealedOnly || keys.length > 0) return;
+  throw invalid('is not set, and sealedOnly accepts encrypted records only: set the variable, or leave sealedOnly out');
+}
+
 function keyOf(part: string, place: number): EncryptionKey {
   const which = `key ${place}`;
   const colon = part.indexOf(':');

@@ -81,6 +81,12 @@ export const fileSchema = z.strictObject({
   unresolvedRetention: duration({ minMs: day, maxMs: 3_660 * day })
     .prefault(defaults.unresolvedRetention)
     .describe('How long a record that is in flight, incomplete or unknown is kept. Default 30d. 1d to 3660d.'),
+  sealedOnly: z
+    .boolean()
+    .prefault(defaults.sealedOnly)
+    .describe(
+      'Whether records that are not encrypted are refused. Needs MCP_ONCE_ENCRYPTION_KEYS. Set it when the records from before encryption have expired. Default false. Variable: MCP_ONCE_SEALED_ONLY.',
+    ),
   resultBytesMax: z
     .int()
     .min(1_024)

@@ -59,7 +59,7 @@ export function isPrivateLiteral(hostname: string): boolean {
 }
 
 /** Returns whether a host name means this machine by definition (RFC 6761, 6.3), even if it does not resolve. */
-export function isLoopbackName(hostname: string): boolean {
+export function isLocalhostName(hostname: string): boolean {
   return /(^|\.)localhost\.?$/i.test(hostname);
 }
 

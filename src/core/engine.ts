@@ -166,6 +166,8 @@ export interface LedgerSource extends LedgerSettings {
   readonly createFolder?: boolean;
   /** The first key seals entries, all of them open entries. None: entries are stored as JSON. */
   readonly encryptionKeys: readonly EncryptionKey[];
+  /** Refuses entries that are not sealed. @defaultValue false */
+  readonly sealedOnly?: boolean;
   readonly clock?: Clock;
 }
 
@@ -183,10 +185,16 @@ export async function openLedger(source: LedgerSource): Promise<Ledger> {
       import('./ledger/ledger.ts'),
       import('./ledger/codec.ts'),
     ]);
-    const { createFolder = false } = source;
+    const { createFolder = false, sealedOnly = false } = source;
     const store = await (typeof source.store === 'string' ? openStore(source.store, { createFolder }) : source.store());
     const settings = { leaseMs, unresolvedRetentionMs };
-    return new Ledger({ store, codec: codecFor(encryptionKeys), clock, randomId: randomUUID, settings });
+    return new Ledger({
+      store,
+      codec: codecFor(encryptionKeys, { sealedOnly }),
+      clock,
+      randomId: randomUUID,
+      settings,
+    });
   } catch (error) {
     if (error instanceof McpOnceError) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });

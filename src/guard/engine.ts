@@ -2,6 +2,7 @@ import { defaults } from '../config/defaults.ts';
 import type { RefusalOutcome, ResultOutcome } from '../core/call/outcome.ts';
 import type { EngineParts, ToolCall } from '../core/call/types.ts';
 import { createEngine, type LedgerSource, openLedger } from '../core/engine.ts';
+import { closeStoreToOthers } from '../core/ledger/stores/private-store.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import { shared } from '../core/promises.ts';
 import { createCatalog } from '../core/tool/catalog.ts';
@@ -41,15 +42,19 @@ export interface GuardEngine {
  */
 export async function openGuardEngine(settings: GuardSettings): Promise<GuardEngine> {
   const log = createLog({ level: settings.logLevel });
-  const { leaseMs, waitMs, maxRunMs, resultBytesMax, encryptionKeys } = settings;
+  const { leaseMs, waitMs, maxRunMs, resultBytesMax, encryptionKeys, sealedOnly } = settings;
   const { unresolvedRetention: unresolvedRetentionMs, recordRetention: recordRetentionMs } = defaults;
   const { hostKeys, conversationScope } = defaults;
+  if (typeof settings.store === 'string') {
+    closeStoreToOthers(settings.store, settings.storeIsDefault, (message) => log.warn(message));
+  }
   const ledger = await openLedger({
     store: storeOf(settings),
     createFolder: settings.storeIsDefault,
     leaseMs,
     unresolvedRetentionMs,
     encryptionKeys,
+    sealedOnly,
   });
   const engine = createEngine({
     catalog: createCatalog([]),

@@ -4,7 +4,7 @@ import type { Keyv } from 'keyv';
 import { z } from 'zod';
 import type { Environment } from '../config/config.ts';
 import { defaults, logLevels } from '../config/defaults.ts';
-import { encryptionKeysOf } from '../config/encryption-keys.ts';
+import { encryptionKeysOf, refuseSealedOnlyWithoutKeys, sealedOnlyOf } from '../config/encryption-keys.ts';
 import { duration } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
@@ -84,6 +84,8 @@ export interface GuardSettings {
   readonly secret: string | undefined;
   /** Come from the environment only: all programs on one store need the same keys. */
   readonly encryptionKeys: readonly EncryptionKey[];
+  /** Comes from the environment only, too. */
+  readonly sealedOnly: boolean;
   readonly waitMs: number;
   readonly maxRunMs: number;
   readonly leaseMs: number;
@@ -105,7 +107,10 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
   if (secret !== undefined && secret.length < secretCharsMin) {
     throw invalid('guard', `MCP_ONCE_SECRET is too short: use at least ${secretCharsMin} random characters`);
   }
-  const { MCP_ONCE_ENCRYPTION_KEYS: keys } = environment;
+  const { MCP_ONCE_ENCRYPTION_KEYS: keysText, MCP_ONCE_SEALED_ONLY: only } = environment;
+  const encryptionKeys = keysText === undefined ? [] : encryptionKeysOf(keysText);
+  const sealedOnly = only ? sealedOnlyOf(only) : false;
+  refuseSealedOnlyWithoutKeys(sealedOnly, encryptionKeys);
   return Object.freeze({
     store: typeof named === 'string' ? absolute(named) : (named ?? defaultStoreUrl(environment)),
     storeIsDefault: named === undefined,
@@ -116,7 +121,8 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
     fallbackScope: scopeOfEnvironment(environment),
     tools: options.tools ?? {},
     secret,
-    encryptionKeys: keys === undefined ? [] : encryptionKeysOf(keys),
+    encryptionKeys,
+    sealedOnly,
     waitMs: checked.wait,
     maxRunMs: checked.maxRun,
     leaseMs: checked.lease,

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { type Cli, UsageError } from '../command/cli.ts';
+import { type Cli, plain, UsageError } from '../command/cli.ts';
 import type { Config, Environment } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
@@ -11,7 +11,7 @@ import { clientFor, makeGuardedTool } from './policy/tool.ts';
 import type { CallTarget } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
-import { CircularWrap, commandServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
+import { CircularWrap, commandServer, type UrlServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
 import { headersFromVariables, parseHeader, withVariables } from './variables.ts';
 
@@ -51,7 +51,7 @@ export async function wrappedServers(
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('a URL takes no further arguments');
     const headers = headersOf(cli, choice);
-    return [await urlServer({ url: urlOf(first), headers, logins: loginsFolder(cli), ...named(choice) })];
+    return [await urlServer({ url: urlOf(first), headers, ...storedLogins(cli), ...named(choice) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header require a server at a URL');
@@ -68,12 +68,11 @@ async function configured(cli: Cli, id: string, written: McpServerConfig): Promi
   if (command === undefined) {
     const kinds = { http: 'streamable', 'streamable-http': 'streamable', sse: 'sse', stdio: undefined } as const;
     const protocol = type === undefined ? undefined : kinds[type];
-    const logins = loginsFolder(cli);
     return urlServer({
       id,
       url: urlOf(url),
       headers: checkedHeaders(headers),
-      logins,
+      ...storedLogins(cli),
       ...account,
       ...defined({ protocol }),
     });
@@ -176,9 +175,10 @@ function refuseChoice({ id, account, bearerEnv, header }: ServerChoice): void {
   throw new UsageError(`${first} is for a server on the command line: set it in mcpServers instead`);
 }
 
-/** The folder beside the ledger, in the user's data directory. */
-function loginsFolder({ environment }: Cli): string {
-  return join(dirname(defaultStoreUrl(environment).slice('sqlite:'.length)), 'logins');
+/** Where logins are stored: in a folder beside the ledger, in the user's data directory. */
+function storedLogins(cli: Cli): Pick<UrlServer, 'logins' | 'warn'> {
+  const logins = join(dirname(defaultStoreUrl(cli.environment).slice('sqlite:'.length)), 'logins');
+  return { logins, warn: (message) => cli.tell(`mcp-once: ${plain(message)}.`) };
 }
 
 function isUrl(text: string): boolean {

@@ -7,6 +7,7 @@ import { type Environment, loadConfig, type Overrides, shownConfig } from '../..
 import { configJsonSchema, fileSchemaOf } from '../../src/config/schema.ts';
 import { McpOnceError } from '../../src/core/errors.ts';
 import { nearest } from '../../src/core/suggest.ts';
+import { guardSettings } from '../../src/guard/options.ts';
 import { keysText } from '../support/encryption.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -54,6 +55,7 @@ describe('defaults', () => {
       resultBytesMax: 262_144,
       hostKeys: true,
       conversationScope: false,
+      sealedOnly: false,
       logLevel: 'info',
       toolsDirs: [],
       drainMs: 30_000,
@@ -73,6 +75,27 @@ describe('defaults', () => {
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.tools['create_*'])).toBe(true);
     expect(Object.isFrozen(config.toolsDirs)).toBe(true);
+  });
+});
+
+describe('sealedOnly', () => {
+  const keys = keysText('k');
+
+  test('is refused without keys, wherever it comes from', async () => {
+    const problem = 'MCP_ONCE_ENCRYPTION_KEYS: is not set, and sealedOnly accepts encrypted records only';
+    expect(await problemOf(loadFile({ sealedOnly: true }).loading)).toContain(problem);
+    expect(await problemOf(load({ MCP_ONCE_SEALED_ONLY: 'true' }))).toContain(problem);
+    expect(() => guardSettings({ name: 'x' }, { MCP_ONCE_SEALED_ONLY: 'true' })).toThrow(problem);
+  });
+
+  test('can be set by variable, for servers and the library', async () => {
+    const environment = { MCP_ONCE_ENCRYPTION_KEYS: keys, MCP_ONCE_SEALED_ONLY: 'true' };
+    expect((await load(environment)).sealedOnly).toBe(true);
+    expect(guardSettings({ name: 'x' }, environment).sealedOnly).toBe(true);
+    expect((await load({ ...environment, MCP_ONCE_SEALED_ONLY: 'false' })).sealedOnly).toBe(false);
+    expect(await problemOf(load({ ...environment, MCP_ONCE_SEALED_ONLY: 'yes' }))).toContain(
+      'MCP_ONCE_SEALED_ONLY: must be true or false',
+    );
   });
 });
 

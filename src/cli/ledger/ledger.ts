@@ -8,6 +8,7 @@ import { LedgerUnavailable } from '../../core/errors.ts';
 import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
 import type { ListedEntry, Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
+import { closeStoreToOthers } from '../../core/ledger/stores/private-store.ts';
 
 /** The options of every ledger command. */
 export interface LedgerCommandOptions extends ConfigOptions {
@@ -28,6 +29,7 @@ export async function withLedger<T>(
   const { cli } = program;
   const config = await program.config(options, 'operate');
   refuseNoLedger(config);
+  closeStoreToOthers(config.store, config.storeIsDefault, (message) => cli.tell(`mcp-once: ${message}`));
   const ledger = await openConfiguredLedger(config);
   let told = false;
   const onWatch = (leftMs: number): void => {

@@ -43,11 +43,20 @@ const sealed = z.object({
   box: z.string(),
 });
 
+export interface CodecOptions {
+  /**
+   * Refuses entries that are not sealed. Somebody who can write to the store, but has no key, can then not replace an
+   * entry by a plain one.
+   * @defaultValue false, so that entries from before encryption stay readable
+   */
+  readonly sealedOnly?: boolean;
+}
+
 /**
  * Returns a codec that seals entries with the first key and opens entries sealed with any of the keys. It also reads
- * entries that are not sealed. Without keys it returns `plainCodec`.
+ * entries that are not sealed, unless `sealedOnly` is set. Without keys it returns `plainCodec`.
  */
-export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
+export function codecFor(keys: readonly EncryptionKey[], { sealedOnly = false }: CodecOptions = {}): EntryCodec {
   const [first] = keys;
   if (first === undefined) return plainCodec;
   const known = new Map(keys.map((key) => [key.id, key]));
@@ -60,7 +69,9 @@ export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
     },
     decode(key: string, bytes: string): LedgerEntry {
       const value = readValue(bytes);
-      return checkedKey(key, entryOf(isSealed(value) ? opened(known, key, value) : value));
+      if (isSealed(value)) return checkedKey(key, entryOf(opened(known, key, value)));
+      if (sealedOnly) throw unreadable(plainRefused);
+      return checkedKey(key, entryOf(value));
     },
     isCurrent(bytes: string): boolean {
       const parsed = sealed.safeParse(readValue(bytes));
@@ -68,6 +79,9 @@ export function codecFor(keys: readonly EncryptionKey[]): EntryCodec {
     },
   });
 }
+
+const plainRefused =
+  'the stored record is not encrypted, and sealedOnly accepts only encrypted ones: if it is from before encryption, start without sealedOnly until it has expired; otherwise find out who wrote it to the store';
 
 /**
  * Checks that an entry belongs to the key. A store may return the entry of another key after a fault, or somebody may

@@ -248,7 +248,7 @@ export class Ledger {
   }
 
   /**
-   * Runs a write that may win a claim. If its reply is lost, the ledger asks once more. If there is no answer, or too few
+   * Runs a write that may win a claim. If its reply is lost, the ledger asks once more. If that fails, too, or too few
    * replicas confirm the write, the ledger gives the claim back in the background, since nothing was dispatched.
    */
   async #own<T>(

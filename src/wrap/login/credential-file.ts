@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OAuthClientInformationFullSchema, OAuthTokensSchema } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { z } from 'zod';
 import { isErrnoException } from '../../core/errors.ts';
+import { closeToOthers } from '../../core/private-file.ts';
 
 /** How many authorization servers of one server are remembered. The oldest is forgotten first. */
 export const clientsMax = 8;
@@ -41,6 +42,11 @@ export class CredentialFile {
     const host = server.host.replace(/[^\w.-]/g, '_').slice(0, 100);
     this.#folder = folder;
     this.#path = join(folder, `${host}-${named.digest('hex').slice(0, 16)}.json`);
+  }
+
+  /** Takes the permissions of other users away. @returns one sentence for each path that was open to others */
+  closeToOthers(): string[] {
+    return [this.#folder, this.#path].flatMap((path) => closeToOthers(path) ?? []);
   }
 
   /** Reads the credentials. Returns empty ones when the file is missing or invalid. */

@@ -3,7 +3,7 @@ import { Agent, fetch as undiciFetch } from 'undici';
 import {
   type AddressResolver,
   createPublicLookup,
-  isLoopbackName,
+  isLocalhostName,
   isPrivateHost,
   isPrivateLiteral,
   PRIVATE_ADDRESS,
@@ -137,7 +137,7 @@ export class LoginNetwork {
   #check(url: URL): void {
     if (!this.#isPublic) return;
     if (url.protocol !== 'https:') throw this.#refused(url, 'it does not use https');
-    const isPrivate = isPrivateLiteral(url.hostname) || isLoopbackName(url.hostname);
+    const isPrivate = isPrivateLiteral(url.hostname) || isLocalhostName(url.hostname);
     if (isPrivate) throw this.#refused(url, 'it is a private address');
   }
 

@@ -29,6 +29,8 @@ export interface UrlServer {
   readonly account?: string;
   /** The folder where logins are stored. */
   readonly logins: string;
+  /** Gets a sentence for each stored login that other users could read. */
+  readonly warn: (message: string) => void;
 }
 
 /** Tells child processes which servers are wrapped above them, separated by commas. */
@@ -67,7 +69,7 @@ export async function urlServer(server: UrlServer): Promise<WrappedServer> {
 }
 
 /** Makes the OAuth access and the login of a server. */
-async function oauthFor(name: string, server: URL, { headers, account = 'default', logins }: UrlServer) {
+async function oauthFor(name: string, server: URL, { headers, account = 'default', logins, warn }: UrlServer) {
   const [{ OAuthAccess }, { CredentialFile }, { LoginNetwork }] = await Promise.all([
     import('../login/access.ts'),
     import('../login/credential-file.ts'),
@@ -75,6 +77,7 @@ async function oauthFor(name: string, server: URL, { headers, account = 'default
   ]);
   const network = new LoginNetwork(server);
   const file = new CredentialFile(logins, server, account);
+  for (const message of file.closeToOthers()) warn(`${name}: ${message}`);
   const named = account === 'default' ? '' : ` --account ${JSON.stringify(account)}`;
   const loginCommand = `mcp-once wrap --login${named} ${server.origin}${server.pathname}`;
   const login: ServerLogin = {
