@@ -70,7 +70,7 @@ test('restarts a process five times a minute, and then reports errors', async ()
 test('cancels the requests of a process that ended, and renames those of the next one', async () => {
   const { wrapped } = stage();
   const client = wrapped();
-  await client.initialize();
+  await client.initialize({ capabilities: { roots: {} } });
   void client.ask('x/ask', { method: 'roots/list' }, 'first');
   await client.until(({ id, method }) => id === 0 && method === 'roots/list');
   await client.ask('x/die', {}, 'die');

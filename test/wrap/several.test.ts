@@ -73,7 +73,7 @@ test('executes the same call once at each of two servers', async () => {
 test('delivers responses of the client to two servers that use the same request id', async () => {
   const { args } = configured(two);
   const client = new RawClient(args);
-  await client.initialize();
+  await client.initialize({ capabilities: { elicitation: {} } });
   const calls = ['one', 'other'].map((name) => client.call(`${name}_effect`, { what: name, mode: 'ask' }));
   const asked = () => client.heard.filter(({ method }) => method === 'elicitation/create');
   await expect.poll(asked).toHaveLength(2);

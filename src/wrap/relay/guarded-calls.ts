@@ -3,7 +3,7 @@ import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Outcome, OutcomeCode } from '../../core/call/outcome.ts';
 import type { ToolCall } from '../../core/call/types.ts';
 import { describeError } from '../../core/errors.ts';
-import { isObject, objectOf } from '../../core/json.ts';
+import { defined, isObject, objectOf } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
@@ -18,6 +18,7 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutOwnMeta,
 } from './message.ts';
 import type { ServerConnection } from './server-connection.ts';
 
@@ -53,9 +54,10 @@ export async function sendToServer(
   }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
   const params = { ...context?.params, name, arguments: call.arguments };
-  const { result, error } = await connection.request('tools/call', params, call.maySend);
+  const answer = await connection.request('tools/call', params, call.maySend);
+  const { result, error } = withoutOwnMeta(answer);
   if (result) {
-    const undone = purpose === 'operation' ? faultInResult(result, connection.name, call.keyed) : undefined;
+    const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
     if (undone === undefined) return result;
     if (undone.effect === 'not_executed' && context) context.refusal = { result };
     throw undone;
@@ -94,7 +96,7 @@ const guardRefusals: ReadonlySet<unknown> = new Set<OutcomeCode>([
  * Returns the fault in a result that is not an outcome: the server requests more input (MCP 2026-07-28, multi
  * round-trip requests), or is guarded itself and has refused. Storing such a result would hide the later outcome.
  */
-function faultInResult(result: RpcParams, server: string, keyed: boolean): ServerFault | undefined {
+function faultInResult(result: RpcParams = {}, server: string, keyed: boolean): ServerFault | undefined {
   if (result.resultType === 'input_required') {
     return new ServerFault('not_executed', `${server} requests more input from the caller`);
   }
@@ -200,7 +202,7 @@ export class GuardedCalls {
     );
     log.debug(`${tool}: answered`);
     if (context.refusal && answer.type === 'refusal' && answer.code === 'operation_failed') {
-      return { jsonrpc: '2.0', id: request.id, ...context.refusal };
+      return { jsonrpc: '2.0', id: request.id, ...withOutcome(context.refusal, answer) };
     }
     return { jsonrpc: '2.0', id: request.id, result: shownResult(this.#markIfUnlisted(tool, answer)) };
   }
@@ -224,6 +226,12 @@ export class GuardedCalls {
       'Internal error in mcp-once. The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.';
     return rpcErrorResponse(request.id, message, internalError);
   }
+}
+
+/** Adds the outcome to the server's own refusal. A request for more input is not an outcome. */
+function withOutcome({ result, error }: Pick<RpcResponse, 'result' | 'error'>, answer: Outcome) {
+  if (result === undefined || result.resultType === 'input_required') return defined({ result, error });
+  return { result: { ...result, _meta: { ...objectOf(result._meta), ...render(answer)._meta } } };
 }
 
 /** Renders an outcome. A result that came without content (a task, for example) is returned without it. */

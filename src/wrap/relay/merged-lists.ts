@@ -1,52 +1,30 @@
+import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import { defined, isObject } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { invalidParams } from '../../server/jsonrpc-codes.ts';
-import type { KnownTools } from './known-tools.ts';
+import { MergedResources } from './merged-resources.ts';
 import { type RpcParams, type RpcRequest, type RpcResponse, rpcErrorResponse } from './message.ts';
 import { type NameTarget, PrefixedNames } from './prefixed-names.ts';
-import { ResourceRoutes } from './resource-routes.ts';
-import type { ServerConnection } from './server-connection.ts';
-
-/** A list method of MCP, the member of its result that holds the list, and the capability that declares it. */
-export interface ListKind {
-  readonly method: string;
-  readonly member: string;
-  readonly capability: string;
-}
-
-export const listKinds: readonly ListKind[] = Object.freeze([
-  { method: 'tools/list', member: 'tools', capability: 'tools' },
-  { method: 'resources/list', member: 'resources', capability: 'resources' },
-  { method: 'resources/templates/list', member: 'resourceTemplates', capability: 'resources' },
-  { method: 'prompts/list', member: 'prompts', capability: 'prompts' },
-]);
+import { type ListKind, promptKind, type RelayedServer } from './relayed-server.ts';
 
 /** How many pages of a list are read. */
 const pagesMax = 1_000;
-
-/** One of several wrapped servers, with its connection and its tools. */
-export interface RelayedServer {
-  readonly name: string;
-  readonly connection: ServerConnection;
-  readonly tools: KnownTools;
-  /** The capabilities that it declared; undefined until it has answered `initialize`. */
-  capabilities?: Readonly<Record<string, unknown>>;
-}
 
 /** Merges the lists of several servers for the client, and remembers which server each item belongs to. */
 export class MergedLists {
   readonly toolNames: PrefixedNames<RelayedServer>;
   readonly #promptNames: PrefixedNames<RelayedServer>;
-  readonly #resources: ResourceRoutes<RelayedServer>;
+  /** Merges the lists of resources and templates. */
+  readonly resources: MergedResources;
   readonly #servers: () => readonly RelayedServer[];
   readonly #log: ToolLog;
 
-  constructor(servers: () => readonly RelayedServer[], log: ToolLog) {
+  constructor(servers: () => readonly RelayedServer[], clock: Clock, log: ToolLog) {
     const warn = (message: string): void => log.warn(message);
     this.toolNames = new PrefixedNames(servers, warn);
     this.#promptNames = new PrefixedNames(servers, warn);
-    this.#resources = new ResourceRoutes(warn);
+    this.resources = new MergedResources(() => this.withCapability('resources'), servers, clock, log);
     this.#servers = servers;
     this.#log = log;
   }
@@ -58,9 +36,12 @@ export class MergedLists {
 
   /** Answers a list request with one merged page. */
   async page({ id, params = {} }: RpcRequest, kind: ListKind): Promise<RpcResponse> {
-    const cursors = decodeCursors(params.cursor);
+    const isResources = kind.capability === 'resources';
+    // The merged list of resources has one page, so no cursor for it exists.
+    const cursors = isResources && params.cursor !== undefined ? undefined : decodeCursors(params.cursor);
     if (!cursors)
       return rpcErrorResponse(id, 'Invalid cursor. Request the list again without a cursor.', invalidParams);
+    if (isResources) return { jsonrpc: '2.0', id, result: await this.resources.list(params, kind) };
     return { jsonrpc: '2.0', id, result: await this.#mergedPage(params, kind, cursors) };
   }
 
@@ -82,15 +63,8 @@ export class MergedLists {
   /** Finds the server of a prompt. */
   async prompt(prefixed: unknown): Promise<NameTarget<RelayedServer> | undefined> {
     if (typeof prefixed !== 'string') return undefined;
-    if (!this.#promptNames.find(prefixed)) await this.#readLists('prompts');
+    if (!this.#promptNames.find(prefixed)) await this.#readList(promptKind);
     return this.#promptNames.find(prefixed);
-  }
-
-  /** Finds the server of a resource. */
-  async resource(uri: unknown): Promise<RelayedServer | undefined> {
-    if (typeof uri !== 'string') return undefined;
-    if (!this.#resources.find(uri)) await this.#readLists('resources');
-    return this.#resources.find(uri);
   }
 
   /**
@@ -114,16 +88,19 @@ export class MergedLists {
         );
         if (error) throw new Error(`${server.name}: ${error.message}`);
         const items = Array.isArray(result?.[member]) ? (result[member] as unknown[]) : [];
-        return { items: this.#remember(server, kind, items), name: server.name, next: result?.nextCursor };
+        return { server, items, next: result?.nextCursor };
       }),
     );
     const failures = pages.flatMap((page) => (page.status === 'rejected' ? [page.reason as unknown] : []));
     for (const failure of failures) this.#log.warn(`${method} omits a server: ${describeError(failure)}`);
     if (failures.length > 0 && failures.length === servers.length) throw failures[0];
     const read = pages.flatMap((page) => (page.status === 'fulfilled' ? [page.value] : []));
-    const next = read.filter((page) => typeof page.next === 'string').map((page) => [page.name, page.next] as const);
+    const next = read
+      .filter((page) => typeof page.next === 'string')
+      .map((page) => [page.server.name, page.next] as const);
     return {
-      [member]: read.flatMap(({ items }) => items),
+      // After all have answered, so that the order of the servers decides about equal names.
+      [member]: read.flatMap(({ server, items }) => this.#remember(server, kind, items)),
       ...defined({ nextCursor: next.length === 0 ? undefined : encodeCursors(Object.fromEntries(next)) }),
     };
   }
@@ -132,20 +109,12 @@ export class MergedLists {
   #remember(server: RelayedServer, { member }: ListKind, items: readonly unknown[]): readonly unknown[] {
     if (member === 'tools') return server.tools.remember(items);
     return items.map((item) => {
-      if (!isObject(item)) return item;
-      if (member === 'resources') this.#resources.addResource(server, item.uri);
-      if (member === 'resourceTemplates') this.#resources.addTemplate(server, item.uriTemplate);
-      if (member !== 'prompts' || typeof item.name !== 'string') return item;
+      if (!isObject(item) || typeof item.name !== 'string') return item;
       return { ...item, name: this.#promptNames.prefix(server, item.name) };
     });
   }
 
-  /** Reads all pages of a capability's lists. */
-  async #readLists(capability: string): Promise<void> {
-    const kinds = listKinds.filter((kind) => kind.capability === capability);
-    await Promise.allSettled(kinds.map((kind) => this.#readList(kind)));
-  }
-
+  /** Reads all pages of a merged list. */
   async #readList(kind: ListKind): Promise<void> {
     let cursor: unknown;
     for (let page = 0; page < pagesMax; page += 1) {

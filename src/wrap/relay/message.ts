@@ -1,4 +1,4 @@
-import { isObject } from '../../core/json.ts';
+import { defined, isObject } from '../../core/json.ts';
 import { serverError } from '../../server/jsonrpc-codes.ts';
 
 // JSON-RPC messages of peers. Only the envelope is checked, and unknown fields are kept.
@@ -73,4 +73,39 @@ export function rpcErrorResponse(id: RpcId, message: string, code: number = serv
 export function cancelledId({ method, params }: RpcNotification): RpcId | undefined {
   const id = method === 'notifications/cancelled' ? params?.requestId : undefined;
   return isId(id) ? id : undefined;
+}
+
+/** Begins the members of `_meta` with which only mcp-once states the outcome of a call. */
+const ownMetaPrefix = 'mcp-once/';
+
+/**
+ * Removes what only mcp-once may state from a server's message: its members of `_meta`, and those of an error's `data`.
+ * Otherwise a server could pretend that a call was replayed, or had no effect.
+ */
+export function withoutOwnMeta<Message extends RpcMessage>(message: Message): Message {
+  if ('method' in message) {
+    const params = withoutMeta(message.params);
+    return params === message.params ? message : { ...message, ...defined({ params }) };
+  }
+  const result = withoutMeta(message.result);
+  const error = withoutData(message.error);
+  if (result === message.result && error === message.error) return message;
+  return { ...message, ...defined({ result, error }) };
+}
+
+function withoutMeta<Value extends RpcParams | undefined>(value: Value): Value {
+  if (!value || !isObject(value._meta)) return value;
+  const _meta = withoutOwn(value._meta);
+  return _meta === value._meta ? value : { ...value, _meta };
+}
+
+function withoutData(error: RpcError | undefined): RpcError | undefined {
+  if (!error || !isObject(error.data)) return error;
+  const data = withoutOwn(error.data);
+  return data === error.data ? error : { ...error, data };
+}
+
+function withoutOwn(members: RpcParams): RpcParams {
+  const others = Object.entries(members).filter(([name]) => !name.startsWith(ownMetaPrefix));
+  return others.length === Object.keys(members).length ? members : Object.fromEntries(others);
 }

@@ -1,11 +1,13 @@
+import { BoundedMap } from '../../core/bounded-map.ts';
 import { defined, objectOf } from '../../core/json.ts';
 import { invalidParams, methodNotFound, resourceNotFound } from '../../server/jsonrpc-codes.ts';
+import { ClientCapabilities } from './client-capabilities.ts';
 import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
 import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, ServerFault } from './link.ts';
 import { mergeInitializeResults } from './merged-initialize.ts';
-import { listKinds, MergedLists, type RelayedServer } from './merged-lists.ts';
+import { MergedLists } from './merged-lists.ts';
 import {
   cancelledId,
   isNotification,
@@ -16,7 +18,9 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutOwnMeta,
 } from './message.ts';
+import { progressTokenOf } from './pending-requests.ts';
 import {
   listChangedNotifications,
   lostRequestMessage,
@@ -24,12 +28,17 @@ import {
   type RelayOptions,
   type WrappedServer,
 } from './relay.ts';
+import { listKinds, type RelayedServer } from './relayed-server.ts';
 import { ServerConnection } from './server-connection.ts';
-import { ServerProgressTokens, ServerRequests } from './server-requests.ts';
+import { Elicitations, ServerProgressTokens, ServerRequests } from './server-requests.ts';
+
+const progressTokensMax = 10_000;
+const subscriptionsMax = 10_000;
 
 /**
  * Creates a relay that shows a client several servers as one. Names of tools and prompts begin with their server's
- * name, lists are merged, and a request goes to the server that listed its tool, prompt or resource.
+ * name, lists are merged, and a request goes to the server that its tool, prompt or resource belongs to. No server can
+ * speak for another: its responses, progress, cancellations, updates and log messages count for itself only.
  */
 export function createMultiServerRelay(
   servers: readonly WrappedServer[],
@@ -64,14 +73,20 @@ class MultiServerRelay {
   readonly #calls: GuardedCalls;
   readonly #serverRequests = new ServerRequests<RelayedServer>();
   readonly #progressTokens = new ServerProgressTokens<RelayedServer>();
+  readonly #elicitations = new Elicitations<RelayedServer>();
+  readonly #clientCapabilities = new ClientCapabilities();
+  /** The server of the last request with each of the client's progress tokens. */
+  readonly #progressServers = new BoundedMap<string, RelayedServer>(progressTokensMax);
+  /** The servers that the client subscribed at, by URI. */
+  readonly #subscriptions = new BoundedMap<string, RelayedServer>(subscriptionsMax);
   /** The servers of the client's open requests; undefined for a request that the relay answers itself. */
   readonly #openRequests = new Map<RpcId, RelayedServer | undefined>();
 
   constructor(servers: readonly WrappedServer[], options: RelayOptions, version: string) {
-    const { transport, handle, scope, log } = options;
+    const { transport, handle, scope, clock, log } = options;
     this.#options = options;
     this.#version = version;
-    this.lists = new MergedLists(() => this.servers, log);
+    this.lists = new MergedLists(() => this.servers, clock, log);
     this.#client = new ClientConnection(transport, log, (isOn) => {
       for (const { connection } of this.servers) connection.setReading(isOn);
     });
@@ -88,16 +103,17 @@ class MultiServerRelay {
     await Promise.all([...starting, this.#client.start((message) => this.#fromClient(message))]);
   }
 
-  #relayedServer({ name, identity, open }: WrappedServer): RelayedServer {
+  #relayedServer({ name, identity, open, environment }: WrappedServer): RelayedServer {
     const { guard, clock, log, initializeMs } = this.#options;
     const connection = new ServerConnection(
-      { name, open, clock, log, initializeMs },
+      { name, open, clock, log, initializeMs, startHint: environment?.startHint },
       {
-        message: (message) => this.#fromServer(server, message),
+        message: (message) => this.#fromServer(server, withoutOwnMeta(message)),
         lost: (request, fault) => this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault))),
         down: () => this.#handleDown(server),
         renewed: () => {
           server.tools.forget();
+          this.lists.resources.forget();
           for (const each of listChangedNotifications(server.capabilities)) this.#client.send(each);
         },
         failed: (fault) => log.warn(`server not available: ${fault.message}`),
@@ -108,7 +124,11 @@ class MultiServerRelay {
       calls: {
         name,
         upstream: identity,
-        send: (call) => sendToServer(connection, tools, call),
+        send: async (call) => {
+          const result = await sendToServer(connection, tools, call);
+          this.lists.resources.noteLinks(server, result);
+          return result;
+        },
         classify: classifyServerFault,
       },
       guard,
@@ -166,13 +186,15 @@ class MultiServerRelay {
       case 'prompts/get':
         return this.#toPrompt(request, params.name, (name) => ({ ...params, name }));
       case 'resources/read':
+        return this.#toResource(request, await this.lists.resources.ownerOf(params.uri));
       case 'resources/subscribe':
       case 'resources/unsubscribe':
-        return this.#toResource(request, params.uri);
+        return this.#toSubscription(request, String(params.uri));
       case 'completion/complete': {
         const ref = objectOf(params.ref);
-        if (ref.type !== 'ref/prompt') return this.#toResource(request, ref.uri);
-        return this.#toPrompt(request, ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
+        if (ref.type === 'ref/prompt')
+          return this.#toPrompt(request, ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
+        return this.#toResource(request, await this.lists.resources.ownerOfTemplate(ref.uri));
       }
       default:
         return rpcErrorResponse(
@@ -183,7 +205,9 @@ class MultiServerRelay {
     }
   }
 
-  async #initialize({ id, params = {} }: RpcRequest): Promise<RpcResponse> {
+  async #initialize(request: RpcRequest): Promise<RpcResponse> {
+    const { id, params = {} } = request;
+    this.#clientCapabilities.note(request);
     const answers = await Promise.allSettled(
       this.servers.map(async (server) => {
         const { result, error } = await server.connection.request('initialize', params);
@@ -208,6 +232,7 @@ class MultiServerRelay {
       return undefined;
     }
     const { server, name } = target;
+    this.#noteProgressServer(server, request);
     const { tool } = server.tools.known(name) ?? (await server.tools.decide(name));
     if (tool) return tool.name;
     if (this.#calls.release(request.id)) this.#pass(server, { ...request, params: { ...request.params, name } });
@@ -222,23 +247,35 @@ class MultiServerRelay {
     return undefined;
   }
 
-  /** Tries every server in turn for a resource that none has listed. */
-  async #toResource(request: RpcRequest, uri: unknown): Promise<RpcResponse | undefined> {
-    const found = await this.lists.resource(uri);
-    if (found) {
-      this.#pass(found, request);
+  #toResource(request: RpcRequest, server: RelayedServer | undefined): RpcResponse | undefined {
+    if (server) {
+      this.#pass(server, request);
       return undefined;
     }
-    for (const { connection } of this.lists.withCapability('resources')) {
-      const answer = await connection.request(request.method, request.params).catch(() => undefined);
-      if (answer?.result) return { ...answer, id: request.id };
-    }
-    return rpcErrorResponse(request.id, 'No server has this resource.', resourceNotFound);
+    const message =
+      'No server lists this resource, or a template that matches its URI. The request was sent to none of them. Request resources/list and resources/templates/list for the URIs that can be read.';
+    return rpcErrorResponse(request.id, message, resourceNotFound);
+  }
+
+  /** A subscription stays at its server until it ends, whichever server the resource belongs to by then. */
+  async #toSubscription(request: RpcRequest, uri: string): Promise<RpcResponse | undefined> {
+    const isNew = request.method === 'resources/subscribe';
+    const known = isNew ? undefined : this.#subscriptions.get(uri);
+    const server = known ?? (await this.lists.resources.ownerOf(uri));
+    if (isNew && server) this.#subscriptions.set(uri, server);
+    if (!isNew) this.#subscriptions.delete(uri);
+    return this.#toResource(request, server);
   }
 
   #pass(server: RelayedServer, request: RpcRequest): void {
     this.#openRequests.set(request.id, server);
+    this.#noteProgressServer(server, request);
     server.connection.forward(request);
+  }
+
+  #noteProgressServer(server: RelayedServer, request: RpcRequest): void {
+    const token = progressTokenOf(request);
+    if (token !== undefined) this.#progressServers.set(token, server);
   }
 
   /** An answer to the client, if it still waits for one. */
@@ -255,33 +292,89 @@ class MultiServerRelay {
       server?.connection.forward(message);
       return;
     }
-    const meant =
-      message.method === 'notifications/progress' && this.#progressTokens.find(message.params?.progressToken);
-    if (meant)
-      meant.server.connection.forward({ ...message, params: { ...message.params, progressToken: meant.token } });
-    else for (const server of this.servers) if (server.capabilities) server.connection.forward(message);
+    if (message.method === 'notifications/progress') {
+      const meant = this.#progressTokens.find(message.params?.progressToken);
+      const params = { ...message.params, progressToken: meant?.token };
+      meant?.server.connection.forward({ ...message, params });
+      return;
+    }
+    for (const server of this.servers) if (server.capabilities) server.connection.forward(message);
   }
 
   #fromServer(server: RelayedServer, message: RpcMessage): void {
-    if (isRequest(message))
-      this.#client.send(this.#serverRequests.add(server, this.#progressTokens.rename(server, message), true));
-    else if (!isNotification(message)) {
-      // Another server must not answer this request.
-      if (this.#openRequests.get(message.id) === server) this.#answer(message);
-    } else {
-      if (message.method === 'notifications/tools/list_changed') server.tools.forget();
-      const cancelled = cancelledId(message);
-      const token = message.params?.progressToken;
-      if (message.method === 'notifications/progress' && !this.#calls.wantsProgress(token)) return;
-      if (cancelled === undefined) {
-        this.#client.send(message);
+    if (isRequest(message)) this.#handleServerRequest(server, message);
+    else if (isNotification(message)) this.#handleServerNotification(server, message);
+    // Another server must not answer this request.
+    else if (this.#openRequests.get(message.id) === server) {
+      this.lists.resources.noteLinks(server, message.result);
+      this.#elicitations.note(server, message);
+      this.#answer(message);
+    }
+  }
+
+  #handleServerRequest(server: RelayedServer, request: RpcRequest): void {
+    const refusal = this.#clientCapabilities.refusalOf(request);
+    if (refusal) {
+      server.connection.forward(refusal);
+      return;
+    }
+    this.#elicitations.note(server, request);
+    const renamed = this.#progressTokens.rename(server, withoutForeignContext(request));
+    this.#client.send(this.#serverRequests.add(server, renamed, true));
+  }
+
+  /** Passes on a notification about the server itself or about its own requests, and no other. */
+  #handleServerNotification(server: RelayedServer, message: RpcNotification): void {
+    const { method, params = {} } = message;
+    switch (method) {
+      case 'notifications/cancelled':
+        this.#cancelServerRequest(server, message);
+        return;
+      case 'notifications/progress': {
+        const isOwn = this.#progressServers.get(String(params.progressToken)) === server;
+        if (isOwn && this.#calls.wantsProgress(params.progressToken)) this.#client.send(message);
         return;
       }
-      const requestId = this.#serverRequests.clientIdOf(server, cancelled);
-      if (requestId === undefined) return;
-      this.#serverRequests.take(requestId);
-      this.#client.send({ ...message, params: { ...message.params, requestId } });
+      case 'notifications/resources/updated':
+        if (this.#mayUpdate(server, params.uri)) this.#client.send(message);
+        return;
+      case 'notifications/elicitation/complete':
+        if (this.#elicitations.has(server, params.elicitationId)) this.#client.send(message);
+        return;
+      case 'notifications/tasks/status':
+        // The client was offered no tasks: two servers may use the same task id.
+        return;
+      case 'notifications/message': {
+        const logger = typeof params.logger === 'string' ? `${server.name}/${params.logger}` : server.name;
+        this.#client.send({ ...message, params: { ...params, logger } });
+        return;
+      }
+      case 'notifications/tools/list_changed':
+        server.tools.forget();
+        break;
+      case 'notifications/resources/list_changed':
+        this.lists.resources.forget();
+        break;
+      default:
     }
+    this.#client.send(message);
+  }
+
+  #cancelServerRequest(server: RelayedServer, message: RpcNotification): void {
+    const cancelled = cancelledId(message);
+    const requestId = cancelled === undefined ? undefined : this.#serverRequests.clientIdOf(server, cancelled);
+    if (requestId === undefined) return;
+    this.#serverRequests.take(requestId);
+    this.#client.send({ ...message, params: { ...message.params, requestId } });
+  }
+
+  /** Whether a server may say that a resource has changed: one of its own, or part of one that the client subscribed. */
+  #mayUpdate(server: RelayedServer, uri: unknown): boolean {
+    if (typeof uri !== 'string') return false;
+    const owner = this.#subscriptions.get(uri) ?? this.lists.resources.knownOwnerOf(uri);
+    if (owner) return owner === server;
+    for (const [subscribed, at] of this.#subscriptions) if (at === server && uri.startsWith(subscribed)) return true;
+    return false;
   }
 
   #handleDown(server: RelayedServer): void {
@@ -291,4 +384,10 @@ class MultiServerRelay {
       this.#client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     }
   }
+}
+
+/** Asks the client for no context of other servers: to the client, all servers here are one. */
+function withoutForeignContext(request: RpcRequest): RpcRequest {
+  if (request.method !== 'sampling/createMessage' || request.params?.includeContext === undefined) return request;
+  return { ...request, params: { ...request.params, includeContext: 'none' } };
 }

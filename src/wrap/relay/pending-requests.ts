@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { defined } from '../../core/json.ts';
+import { BoundedMap } from '../../core/bounded-map.ts';
+import { defined, isObject } from '../../core/json.ts';
 import type { ServerFault } from './link.ts';
 import type { RpcId, RpcParams, RpcRequest, RpcResponse } from './message.ts';
 
@@ -15,12 +16,18 @@ interface PendingRequest {
   };
 }
 
+const taskTokensMax = 1_000;
+
 /** The open requests to one server: those of the client, under its own ids, and those of the relay. */
 export class PendingRequests {
   readonly #requests = new Map<RpcId, PendingRequest>();
   /** Begins the relay's ids. It is random, because a client may itself be a relay of mcp-once. */
   readonly #ownPrefix = `mcp-once:${randomUUID()}:`;
   #count = 0;
+  /** How many open requests use each progress token. */
+  readonly #progressTokens = new Map<string, number>();
+  /** The progress tokens of tasks, which are valid after the response (MCP 2025-11-25, tasks). */
+  readonly #taskTokens = new BoundedMap<string, true>(taskTokensMax);
   readonly #onLost: (request: RpcRequest, fault: ServerFault) => void;
 
   /** @param onLost called for a request of the client that gets no response. */
@@ -29,7 +36,7 @@ export class PendingRequests {
   }
 
   addForwarded(request: RpcRequest): void {
-    this.#requests.set(request.id, { request, sent: false });
+    this.#add({ request, sent: false });
   }
 
   addOwn(method: string, params?: RpcParams): { readonly request: RpcRequest; readonly answer: Promise<RpcResponse> } {
@@ -37,7 +44,7 @@ export class PendingRequests {
     const id = `${this.#ownPrefix}${this.#count}`;
     const request: RpcRequest = { jsonrpc: '2.0', id, method, ...defined({ params }) };
     const answer = new Promise<RpcResponse>((resolve, reject) => {
-      this.#requests.set(id, { request, sent: false, own: { resolve, reject } });
+      this.#add({ request, sent: false, own: { resolve, reject } });
     });
     return { request, answer };
   }
@@ -59,22 +66,27 @@ export class PendingRequests {
 
   /** Removes a request that was cancelled. */
   forget(id: RpcId): void {
-    this.#requests.delete(id);
+    this.#remove(id);
+  }
+
+  /** Whether the server may send progress with this token: for an open request, or for a task. */
+  wantsProgress(token: unknown): boolean {
+    return this.#progressTokens.has(String(token)) || this.#taskTokens.has(String(token));
   }
 
   /** Removes the request of a response. @returns true when the relay sent the request, so the client gets nothing. */
   takeResponse(response: RpcResponse): boolean {
-    const pending = this.#requests.get(response.id);
-    this.#requests.delete(response.id);
+    const pending = this.#remove(response.id);
+    const token = pending && progressTokenOf(pending.request);
+    if (token !== undefined && isObject(response.result?.task)) this.#taskTokens.set(token, true);
     pending?.own?.resolve(response);
     return pending?.own !== undefined || this.#isOwn(response.id);
   }
 
   /** Fails a request. */
   lose(id: RpcId, fault: ServerFault): void {
-    const pending = this.#requests.get(id);
+    const pending = this.#remove(id);
     if (!pending) return;
-    this.#requests.delete(id);
     if (pending.own) pending.own.reject(fault);
     else this.#onLost(pending.request, fault);
   }
@@ -84,7 +96,36 @@ export class PendingRequests {
     for (const [id, { sent }] of [...this.#requests]) if (sent) this.lose(id, fault);
   }
 
+  #add(pending: PendingRequest): void {
+    const { id } = pending.request;
+    // A client may use an id twice.
+    this.#remove(id);
+    this.#requests.set(id, pending);
+    const token = progressTokenOf(pending.request);
+    if (token === undefined) return;
+    this.#taskTokens.delete(token);
+    this.#progressTokens.set(token, (this.#progressTokens.get(token) ?? 0) + 1);
+  }
+
+  #remove(id: RpcId): PendingRequest | undefined {
+    const pending = this.#requests.get(id);
+    this.#requests.delete(id);
+    const token = pending && progressTokenOf(pending.request);
+    if (token === undefined) return pending;
+    const others = (this.#progressTokens.get(token) ?? 1) - 1;
+    if (others === 0) this.#progressTokens.delete(token);
+    else this.#progressTokens.set(token, others);
+    return pending;
+  }
+
   #isOwn(id: RpcId): boolean {
     return typeof id === 'string' && id.startsWith(this.#ownPrefix);
   }
+}
+
+/** Returns the progress token of a request as text: some servers send a number back as text. */
+export function progressTokenOf({ params }: RpcRequest): string | undefined {
+  const meta = params?._meta;
+  const token = isObject(meta) ? meta.progressToken : undefined;
+  return token === undefined ? undefined : String(token);
 }

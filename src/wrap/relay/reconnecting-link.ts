@@ -12,6 +12,8 @@ export interface ReconnectingLinkOptions {
   readonly log: ToolLog;
   /** The time limit for the response to `initialize`, in ms. */
   readonly initializeMs: number;
+  /** A possible reason why the first process ends at once. */
+  readonly startHint?: string | undefined;
 }
 
 /** Called by a reconnecting link. */
@@ -163,13 +165,14 @@ export class ReconnectingLink {
 
   #handleEnd(link: Link, why: string): void {
     if (link !== this.#link || this.#closing.signal.aborted) return;
-    const { name, log } = this.#options;
+    const { name, log, startHint } = this.#options;
     this.#link = undefined;
     this.#reason = why;
     log.warn(`${name}: ${why}`);
     void link.close().catch(() => undefined);
     if (!this.#events.isInitialized()) {
-      this.die(new ServerFault('unknown', `${name} did not start: ${why}`));
+      const hint = startHint === undefined ? '' : ` (${startHint})`;
+      this.die(new ServerFault('unknown', `${name} did not start: ${why}${hint}`));
       return;
     }
     this.#events.ended(new ServerFault('unknown', `${name}: ${why} before it responded`));

@@ -19,6 +19,18 @@ export interface WrappedServer {
   readonly open: OpenLink;
   /** Set for a server at a URL whose headers hold no token. */
   readonly login?: ServerLogin;
+  /** Set for a server that is started as a process. */
+  readonly environment?: EnvironmentNotes;
+}
+
+/** What a person should know about the environment of a server. */
+export interface EnvironmentNotes {
+  /** Which variables the server gets. */
+  readonly summary: string;
+  /** The names of the variables that the server does not get. */
+  readonly withheld: readonly string[];
+  /** Why the server may fail to start; undefined where it gets all variables. */
+  readonly startHint?: string;
 }
 
 /** The OAuth login of a server. */

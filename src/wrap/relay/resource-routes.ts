@@ -1,40 +1,73 @@
-const routesMax = 100_000;
+import { BoundedMap } from '../../core/bounded-map.ts';
+import { UriTemplate } from './uri-template.ts';
 
-/** Finds the server of a resource: by its listed URI, else by the listed URI templates. */
-export class ResourceRoutes<Server extends { readonly name: string }> {
-  readonly #resources = new Map<string, Server>();
-  readonly #templates = new Map<string, Server>();
-  readonly #warn: (message: string) => void;
+/** How many templates of one server are matched. */
+const templatesMax = 100;
+/** How many URIs from tool results are remembered, and how long they may be, in characters. */
+const linksMax = 10_000;
+const linkCharsMax = 2_048;
 
-  constructor(warn: (message: string) => void) {
-    this.#warn = warn;
+/**
+ * Decides which server a resource belongs to. The order of the configuration decides, and never the order in which
+ * servers answer. The resource belongs to the first of these:
+ *
+ * 1. a server that lists the URI, or lists a template with a scheme that matches it;
+ * 2. a server with a template that matches it when its expressions match any text;
+ * 3. a server whose tool result named the URI.
+ */
+export class ResourceRoutes<Server> {
+  readonly #resources = new Map<Server, ReadonlySet<string>>();
+  readonly #templates = new Map<Server, ReadonlyMap<string, UriTemplate | undefined>>();
+  readonly #links = new BoundedMap<string, Server>(linksMax);
+  readonly #servers: () => readonly Server[];
+
+  /** @param servers returns all servers, in the order of the configuration. */
+  constructor(servers: () => readonly Server[]) {
+    this.#servers = servers;
   }
 
-  addResource(server: Server, uri: unknown): void {
-    this.#add(this.#resources, server, uri);
+  /** Replaces the URIs that a server lists. */
+  setResources(server: Server, uris: readonly string[]): void {
+    this.#resources.set(server, new Set(uris));
   }
 
-  addTemplate(server: Server, template: unknown): void {
-    this.#add(this.#templates, server, template);
+  /** Replaces the templates that a server lists. */
+  setTemplates(server: Server, templates: readonly string[]): void {
+    const parsed = templates.map((text, index) => {
+      return [text, index < templatesMax ? UriTemplate.parse(text) : undefined] as const;
+    });
+    this.#templates.set(server, new Map(parsed));
   }
 
-  find(uri: string): Server | undefined {
-    const listed = this.#resources.get(uri) ?? this.#templates.get(uri);
-    if (listed) return listed;
-    let longest = '';
-    let found: Server | undefined;
-    for (const [template, server] of this.#templates) {
-      const prefix = template.split('{')[0] ?? '';
-      if (prefix.length > longest.length && uri.startsWith(prefix)) [longest, found] = [prefix, server];
-    }
-    return found;
+  /** Remembers a URI that a server named in a tool result, and perhaps does not list. */
+  addLink(server: Server, uri: string): void {
+    if (uri.length > linkCharsMax) return;
+    const before = this.#links.get(uri);
+    const servers = this.#servers();
+    if (before === undefined || servers.indexOf(server) < servers.indexOf(before)) this.#links.set(uri, server);
   }
 
-  #add(routes: Map<string, Server>, server: Server, key: unknown): void {
-    if (typeof key !== 'string') return;
-    const before = routes.get(key);
-    if (before === undefined && routes.size < routesMax) routes.set(key, server);
-    else if (before && before !== server)
-      this.#warn(`${server.name} and ${before.name} list the same resource: it is read from ${before.name}`);
+  /** Returns the server that a URI is read from. */
+  ownerOf(uri: string): Server | undefined {
+    const wide = (server: Server): boolean => this.#hasMatch(server, uri, true);
+    return this.listedOwnerOf(uri) ?? this.#servers().find(wide) ?? this.#links.get(uri);
+  }
+
+  /** Returns the server whose lists name a URI. */
+  listedOwnerOf(uri: string): Server | undefined {
+    return this.#servers().find(
+      (server) => this.#resources.get(server)?.has(uri) || this.#hasMatch(server, uri, false),
+    );
+  }
+
+  /** Returns the server of a template. */
+  ownerOfTemplate(template: string): Server | undefined {
+    return this.#servers().find((server) => this.#templates.get(server)?.has(template));
+  }
+
+  #hasMatch(server: Server, uri: string, isWide: boolean): boolean {
+    for (const template of this.#templates.get(server)?.values() ?? [])
+      if (template && (isWide || template.hasScheme) && template.matches(uri, isWide)) return true;
+    return false;
   }
 }

@@ -124,7 +124,9 @@ export class ServerConnection {
 
   #receive(link: Link, message: RpcMessage): void {
     if ('method' in message) {
-      this.#events.message(message);
+      const isProgress = message.method === 'notifications/progress';
+      if (!isProgress || this.#pending.wantsProgress(message.params?.progressToken)) this.#events.message(message);
+      else this.#options.log.debug(`${this.name}: ignored progress of a request that is not open`);
       return;
     }
     if (this.#session.isInitialize(message.id)) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BoundedMap } from '../../core/bounded-map.ts';
-import { isObject } from '../../core/json.ts';
-import type { RpcId, RpcRequest } from './message.ts';
+import { arrayOf, isObject, objectOf } from '../../core/json.ts';
+import type { RpcId, RpcRequest, RpcResponse } from './message.ts';
 
 /** A request of a server that the client has not answered. */
 interface ServerRequest<Server> {
@@ -56,6 +56,7 @@ interface ServerProgressToken<Server> {
 }
 
 const progressTokensMax = 10_000;
+const elicitationsMax = 10_000;
 
 /** The progress tokens in several servers' requests to the client. Two servers may use the same token. */
 export class ServerProgressTokens<Server> {
@@ -74,4 +75,26 @@ export class ServerProgressTokens<Server> {
   find(token: unknown): ServerProgressToken<Server> | undefined {
     return typeof token === 'string' ? this.#tokens.get(token) : undefined;
   }
+}
+
+/** The ids that servers gave their elicitations in URL mode. Only the same server can say that one is complete. */
+export class Elicitations<Server extends { readonly name: string }> {
+  readonly #ids = new BoundedMap<string, true>(elicitationsMax);
+
+  /** Notes the elicitations in a request or in an error response (MCP 2025-11-25, elicitation in URL mode). */
+  note(server: Server, message: RpcRequest | RpcResponse): void {
+    const named = 'method' in message ? [message.params] : arrayOf(objectOf(message.error?.data).elicitations);
+    for (const each of named) {
+      const { elicitationId } = objectOf(each);
+      if (elicitationId !== undefined) this.#ids.set(keyOf(server, elicitationId), true);
+    }
+  }
+
+  has(server: Server, elicitationId: unknown): boolean {
+    return this.#ids.has(keyOf(server, elicitationId));
+  }
+}
+
+function keyOf({ name }: { readonly name: string }, elicitationId: unknown): string {
+  return JSON.stringify([name, elicitationId]);
 }

@@ -1,3 +1,4 @@
+import { ClientCapabilities } from './client-capabilities.ts';
 import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
 import { KnownTools } from './known-tools.ts';
@@ -11,6 +12,7 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutOwnMeta,
 } from './message.ts';
 import {
   listChangedNotifications,
@@ -23,9 +25,10 @@ import { ServerConnection } from './server-connection.ts';
 import { ServerRequests } from './server-requests.ts';
 
 /**
- * Creates a relay between a client and one server. All messages pass unchanged and under their own ids, with two
+ * Creates a relay between a client and one server. All messages pass unchanged and under their own ids, with these
  * exceptions: the response to `tools/list`, where guarded tools get their `repeat_token`, and the `tools/call` of a
- * guarded tool, which goes through the engine.
+ * guarded tool, which goes through the engine. The client does not get outcomes that the server states in the name of
+ * mcp-once, progress of requests that are not open, and requests that need a capability which it has not declared.
  */
 export function createSingleServerRelay(server: WrappedServer, options: RelayOptions): Relay {
   const relay = new SingleServerRelay(server, options);
@@ -49,6 +52,7 @@ class SingleServerRelay {
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
   readonly #serverRequests = new ServerRequests<ServerConnection>();
+  readonly #clientCapabilities = new ClientCapabilities();
   /** The client's open `tools/list` requests. */
   readonly #listRequests = new Set<RpcId>();
   /** The id of the client's `initialize`, and the capabilities in the response. */
@@ -62,9 +66,9 @@ class SingleServerRelay {
     this.#options = options;
     this.#client = new ClientConnection(transport, log, (isOn) => this.connection.setReading(isOn));
     this.connection = new ServerConnection(
-      { name: server.name, open: server.open, clock, log, initializeMs },
+      { name: server.name, open: server.open, clock, log, initializeMs, startHint: server.environment?.startHint },
       {
-        message: (message) => this.#fromServer(message),
+        message: (message) => this.#fromServer(withoutOwnMeta(message)),
         lost: (request, fault) => this.#answerLost(request, fault),
         down: () => this.#handleDown(),
         renewed: () => this.#handleRenewed(),
@@ -116,7 +120,10 @@ class SingleServerRelay {
         return;
       }
     }
-    if (request.method === 'initialize') this.#initializeId = request.id;
+    if (request.method === 'initialize') {
+      this.#initializeId = request.id;
+      this.#clientCapabilities.note(request);
+    }
     if (request.method === 'tools/list') this.#listRequests.add(request.id);
     this.connection.forward(request);
   }
@@ -136,8 +143,11 @@ class SingleServerRelay {
   }
 
   #fromServer(message: RpcMessage): void {
-    if (isRequest(message)) this.#client.send(this.#serverRequests.add(this.connection, message, this.#isRenewed));
-    else if (isNotification(message)) {
+    if (isRequest(message)) {
+      const refusal = this.#clientCapabilities.refusalOf(message);
+      if (refusal) this.connection.forward(refusal);
+      else this.#client.send(this.#serverRequests.add(this.connection, message, this.#isRenewed));
+    } else if (isNotification(message)) {
       if (message.method === 'notifications/tools/list_changed') this.tools.forget();
       if (message.method === 'notifications/progress' && !this.#calls.wantsProgress(message.params?.progressToken)) {
         return;

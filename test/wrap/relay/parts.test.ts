@@ -75,6 +75,29 @@ test('prefixes, shortens and distinguishes the names of several servers', () => 
   expect(names.prefix(a, 'x'.repeat(100))).toHaveLength(64);
 });
 
+test('gives no server a name with a hash that another server has', () => {
+  const [a, ab] = [{ name: 'a' }, { name: 'a_b' }];
+  const make = () =>
+    new PrefixedNames<{ name: string }>(
+      () => [a, ab],
+      () => undefined,
+    );
+  const hash = make().prefix(a, 'b_c').slice('a_b_c_'.length);
+  for (const order of [
+    [a, ab],
+    [ab, a],
+  ]) {
+    const names = make();
+    const nameOf = (server: { name: string }) => names.prefix(server, server === a ? 'b_c' : `c_${hash}`);
+    const [mine, theirs] = [...order.map(nameOf), ...order.map(nameOf)].sort((one, other) => one.length - other.length);
+    expect(mine).toBe(`a_b_c_${hash}`);
+    expect(names.find(`a_b_c_${hash}`)).toEqual({ server: a, name: 'b_c' });
+    expect(theirs).toBe(mine);
+    expect(names.find(nameOf(ab))).toEqual({ server: ab, name: `c_${hash}` });
+  }
+  expect(make().prefix(a, 'report_20261130')).toBe('a_report_20261130');
+});
+
 test('merges the initialize results of several servers', () => {
   const result = (capabilities: object, protocolVersion: string) => ({ protocolVersion, capabilities });
   const united = mergeInitializeResults(

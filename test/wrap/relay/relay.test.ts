@@ -43,7 +43,7 @@ test('passes unknown methods, notifications, errors and fields both ways under t
 test('passes a request of the server to the client, and its response back', async () => {
   const { wrapped } = stage();
   const client = wrapped();
-  await client.initialize();
+  await client.initialize({ capabilities: { sampling: {} } });
   const answered = client.ask('x/ask', { method: 'sampling/createMessage', params: { messages: [], z: 1 } });
   const asked = await client.until(({ method }) => method === 'sampling/createMessage');
   expect(asked).toEqual({ jsonrpc: '2.0', id: 0, method: 'sampling/createMessage', params: { messages: [], z: 1 } });

@@ -11,6 +11,7 @@ import { onTestFinished } from 'vitest';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 export const main = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+export const impostor = fileURLToPath(new URL('./impostor.mjs', import.meta.url));
 export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
 
 type Environment = Record<string, string>;
