@@ -30,6 +30,8 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
 const lineBytesMax = 64 * 1024 * 1024;
 /** How long to wait for the first request of a client before the process ends without a server, in ms. */
 const tellMs = 500;
+/** How many names of variables that a server does not get are logged. */
+const withheldMax = 50;
 
 /** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
 export async function runWrap(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
@@ -60,6 +62,11 @@ async function serveWrapped(program: Program, target: readonly string[], options
   const log = createLog({ level: config.logLevel });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
+  for (const { name, environment } of servers) {
+    const withheld = environment?.withheld ?? [];
+    if (withheld.length > 0)
+      log.info(`${name} does not get these variables: ${withheld.slice(0, withheldMax).join(', ')}`);
+  }
   if (cli.isTerminal) await (await import('./login/command.ts')).loginWherePossible(cli, servers, options);
   let failure: ServerFault | undefined;
   const wrapped = await wireRelay(program, config, servers, {

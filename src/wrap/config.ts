@@ -53,6 +53,12 @@ const rules = {
     .describe(
       'Which annotations of the server are trusted: none, readOnlyHint (readOnly), or idempotentHint too (all). Default readOnly.',
     ),
+  inheritEnv: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the program gets the whole environment, except variables of mcp-once. Default false: it gets its env and a short safe list.',
+    ),
   tools: z
     .record(z.string().min(1).max(256), wrapRuleSchema)
     .prefault({})
@@ -84,7 +90,7 @@ const serverSchema = z
     env: z
       .record(z.string().min(1), argument)
       .optional()
-      .describe('Variables for the program, in addition to the present environment.'),
+      .describe('Variables for the program, in addition to a short safe list of the present environment.'),
     cwd: text
       .optional()
       .describe('The working directory of the program, relative to this file. Default: the present working directory.'),

@@ -1,19 +1,20 @@
 import { dirname, join, resolve } from 'node:path';
 import { type Cli, plain, UsageError } from '../command/cli.ts';
-import type { Config, Environment } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
 import { type McpServerConfig, wrapRulesOf } from './config.ts';
+import { serverEnvironment, withoutOwnVariables } from './environment.ts';
 import { decideGuard } from './policy/policy.ts';
 import { clientFor, makeGuardedTool } from './policy/tool.ts';
 import type { CallTarget } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
-import { CircularWrap, commandServer, type UrlServer, urlServer, WRAPS_VARIABLE } from './relay/servers.ts';
+import { CircularWrap, commandServer, type UrlServer, urlServer } from './relay/servers.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
-import { headersFromVariables, parseHeader, withVariables } from './variables.ts';
+import { expandVariables, headersFromVariables, parseHeader, withVariables } from './variables.ts';
 
 /** The options of a server on the command line. */
 export interface ServerChoice {
@@ -21,6 +22,12 @@ export interface ServerChoice {
   readonly id?: string;
   /** Distinguishes two accounts of the server. It is part of every idempotency key. */
   readonly account?: string;
+  /** The names of the variables that a command gets besides the safe list. */
+  readonly env: readonly string[];
+  /** Whether a command gets the whole environment; undefined where `env` decides. */
+  readonly inheritEnv?: boolean;
+  /** The name of the variable that holds the URL. */
+  readonly urlEnv?: string;
   /** The name of the variable that holds the bearer token. */
   readonly bearerEnv?: string;
   /** Headers in the form `Name: value`. */
@@ -38,11 +45,12 @@ export async function wrappedServers(
   target: readonly string[],
   choice: ServerChoice,
 ): Promise<readonly WrappedServer[]> {
-  const [first, ...args] = target;
+  const [first, ...args] = targetOf(cli, target, choice);
+  const all = wrapSection.of(config);
   if (first === undefined) {
     refuseChoice(choice);
     const enabled = Object.entries(mcpServersSection.of(config)).filter(([, { disabled }]) => disabled !== true);
-    return Promise.all(enabled.map(([id, server]) => configured(cli, id, server)));
+    return Promise.all(enabled.map(([id, server]) => configured(cli, id, server, all.inheritEnv)));
   }
   // Only `scheme://` marks a URL, because the path of a command may contain a colon.
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(first) && !isUrl(first)) {
@@ -50,19 +58,57 @@ export async function wrappedServers(
   }
   if (isUrl(first)) {
     if (args.length > 0) throw new UsageError('a URL takes no further arguments');
+    if (choice.env.length > 0 || choice.inheritEnv !== undefined) {
+      throw new UsageError('--env and --inherit-env require a command: a server at a URL gets no variables');
+    }
     const headers = headersOf(cli, choice);
     return [await urlServer({ url: urlOf(first), headers, ...storedLogins(cli), ...named(choice) })];
   }
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header require a server at a URL');
   }
-  const env = environmentFor(cli.environment);
-  return [checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }))];
+  const { variables: env, notes } = commandEnvironment(cli, choice, all.inheritEnv);
+  const server = checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }));
+  return [{ ...server, environment: notes }];
 }
 
-async function configured(cli: Cli, id: string, written: McpServerConfig): Promise<WrappedServer> {
-  const theirs = environmentFor(cli.environment);
-  const server = withVariables(id, written, theirs);
+/** Returns the words of the command line that name the server, with variables filled in where they are a URL. */
+function targetOf({ environment }: Cli, target: readonly string[], { urlEnv }: ServerChoice): readonly string[] {
+  if (urlEnv !== undefined) {
+    if (target.length > 0) throw new UsageError('--url-env takes the place of the server: name no other one');
+    const url = environment[urlEnv];
+    if (!url) throw new UsageError(`--url-env: the variable ${urlEnv} is not set`);
+    return [urlOf(url)];
+  }
+  const [first, ...rest] = target;
+  if (first === undefined || !/^(?:https?:\/\/|\$\{)/i.test(first)) return target;
+  return [expandVariables(first, environment, failUnset), ...rest];
+}
+
+function failUnset(name: string): never {
+  throw new UsageError(`the variable ${name} is not set`);
+}
+
+/**
+ * Without any choice, a command gets what it would get without mcp-once: the environment in which it was typed, or that
+ * its client gave it. Fewer variables would break it, perhaps without any message.
+ */
+function commandEnvironment({ environment }: Cli, { env, inheritEnv }: ServerChoice, all: boolean | undefined) {
+  if (env.some((name) => name === '' || name.includes('='))) {
+    throw new UsageError('--env takes the name of a variable, and no value: other users could read it');
+  }
+  const inherits = inheritEnv ?? (env.length === 0 && all !== false);
+  const remedy = 'pass one on with --env NAME, or all with --inherit-env';
+  return serverEnvironment(environment, { inherits, named: env, remedy });
+}
+
+async function configured(
+  cli: Cli,
+  id: string,
+  written: McpServerConfig,
+  inheritAll: boolean | undefined,
+): Promise<WrappedServer> {
+  const server = withVariables(id, written, withoutOwnVariables(cli.environment));
   const { command, args = [], env = {}, cwd = process.cwd(), url = '', headers = {}, type, mcpOnce } = server;
   const account = defined({ account: mcpOnce?.account });
   if (command === undefined) {
@@ -77,8 +123,13 @@ async function configured(cli: Cli, id: string, written: McpServerConfig): Promi
       ...defined({ protocol }),
     });
   }
-  const whole = { ...theirs, ...env };
-  return checked(() => commandServer({ id, command, args, env: whole, cwd: resolve(cwd), ...account }));
+  const { variables, notes } = serverEnvironment(cli.environment, {
+    inherits: mcpOnce?.inheritEnv ?? inheritAll ?? false,
+    own: env,
+    remedy: 'add one to "env" of its entry, or set "inheritEnv": true in its "mcpOnce"',
+  });
+  const started = checked(() => commandServer({ id, command, args, env: variables, cwd: resolve(cwd), ...account }));
+  return { ...started, environment: notes };
 }
 
 /** Decides by its server's rules whether a tool is guarded. The tools of a server share one client. */
@@ -102,20 +153,11 @@ export function guardsFor(
   };
 }
 
-/** Omits the variables of mcp-once, one of which is a secret. Only the one that detects circles is passed on. */
-function environmentFor(environment: Environment): Record<string, string> {
-  const theirs = Object.entries(environment).filter((entry): entry is [string, string] => {
-    const [name, value] = entry;
-    return value !== undefined && (!name.startsWith('MCP_ONCE_') || name === WRAPS_VARIABLE);
-  });
-  return Object.fromEntries(theirs);
-}
-
 /** @throws UsageError without any header's or variable's value. */
 function headersOf({ environment }: Cli, { header, bearerEnv }: ServerChoice): Record<string, string> {
   const headers: Record<string, string> = { ...headersFromVariables(environment) };
   for (const each of header) {
-    const [name, value] = parseHeader(each) ?? [];
+    const [name, value] = parseHeader(expandVariables(each, environment, failUnset)) ?? [];
     if (name === undefined || value === undefined) throw new UsageError('--header must be "Name: value"');
     headers[name] = value;
   }
@@ -168,8 +210,15 @@ function named({ id, account }: ServerChoice): { readonly id?: string; readonly 
 }
 
 /** @throws UsageError for options that the configuration sets instead. */
-function refuseChoice({ id, account, bearerEnv, header }: ServerChoice): void {
-  const given = { '--id': id, '--account': account, '--bearer-env': bearerEnv, '--header': header[0] };
+function refuseChoice({ id, account, bearerEnv, header, env, inheritEnv }: ServerChoice): void {
+  const given = {
+    '--id': id,
+    '--account': account,
+    '--bearer-env': bearerEnv,
+    '--header': header[0],
+    '--env': env[0],
+    [inheritEnv === false ? '--no-inherit-env' : '--inherit-env']: inheritEnv,
+  };
   const first = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (first === undefined) return;
   throw new UsageError(`${first} is for a server on the command line: set it in mcpServers instead`);

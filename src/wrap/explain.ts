@@ -9,7 +9,7 @@ import { listTools } from './list-tools.ts';
 import { toPointer } from './policy/path.ts';
 import { decideGuard } from './policy/policy.ts';
 import type { Decision, McpTool, WrapRules } from './policy/types.ts';
-import type { WrappedServer } from './relay/relay.ts';
+import type { EnvironmentNotes, WrappedServer } from './relay/relay.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
 
 /** The options of `wrap --explain`. */
@@ -27,9 +27,12 @@ export function explainWrapped(
   { json = false, answerMs }: ExplainOptions,
 ): Promise<number> {
   const [all, own] = [wrapSection.of(config), mcpServersSection.of(config)];
-  const explained = servers.map(({ name, open }) => {
-    return { name, rules: wrapRulesOf(all, own[name]?.mcpOnce), list: () => listTools({ open, answerMs }) };
-  });
+  const explained = servers.map(({ name, open, environment }) => ({
+    name,
+    rules: wrapRulesOf(all, own[name]?.mcpOnce),
+    list: () => listTools({ open, answerMs }),
+    ...defined({ environment }),
+  }));
   return runWrapExplain(cli, explained, { json });
 }
 
@@ -39,6 +42,7 @@ export interface ExplainedServer {
   readonly rules: WrapRules;
   /** Lists all its tools. */
   list(): Promise<readonly McpTool[]>;
+  readonly environment?: EnvironmentNotes;
 }
 
 /**
@@ -64,14 +68,16 @@ export async function runWrapExplain(
   else for (const each of explained) cli.print(textOf(each, servers.length > 1));
   const failed = asked.flatMap((each) => ('failed' in each ? [each] : []));
   for (const { server, failed: why } of failed) {
-    cli.tell(`mcp-once: ${plain(`${server.name}: cannot list its tools: ${why}`)}`);
+    const hint = server.environment?.startHint;
+    const perhaps = hint === undefined ? '' : ` (${hint})`;
+    cli.tell(`mcp-once: ${plain(`${server.name}: cannot list its tools: ${why}${perhaps}`)}`);
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
 type Explained = ReturnType<typeof explain>;
 
-function explain({ name, rules }: ExplainedServer, listed: readonly McpTool[]) {
+function explain({ name, rules, environment }: ExplainedServer, listed: readonly McpTool[]) {
   const unmatched = Object.keys(rules.tools).filter(
     (pattern) => !listed.some((tool) => matchesGlob(pattern, tool.name)),
   );
@@ -80,6 +86,7 @@ function explain({ name, rules }: ExplainedServer, listed: readonly McpTool[]) {
     trustAnnotations: rules.trustAnnotations,
     tools: listed.map((tool) => ({ tool: tool.name, ...shownDecision(decideGuard(tool, rules)) })),
     warnings: unmatched.map((pattern) => `no tool matches the rule ${JSON.stringify(pattern)}`),
+    ...defined({ variables: environment?.summary }),
   };
 }
 
@@ -99,7 +106,7 @@ function shownDecision(decision: Decision) {
   };
 }
 
-function textOf({ server, tools, warnings }: Explained, isNamed: boolean): string {
+function textOf({ server, tools, warnings, variables }: Explained, isNamed: boolean): string {
   const rows = tools.map((each) => {
     const guard = each.guarded && 'match' in each ? each : undefined;
     return [
@@ -116,6 +123,7 @@ function textOf({ server, tools, warnings }: Explained, isNamed: boolean): strin
     ...(isNamed ? [plain(server)] : []),
     tableOf(['TOOL', 'CALLS', 'REPEAT', 'RECOVERY', 'WHY'], rows),
     `${guarded} of ${tools.length} tools are guarded.`,
+    ...(variables === undefined ? [] : [`Its variables: ${plain(variables)}.`]),
     ...[...warnings, ...toolWarnings].map((warning) => `warning: ${plain(warning)}`),
   ].join('\n');
 }

@@ -22,10 +22,7 @@ export interface Expandable {
  */
 export function withVariables<Entry extends Expandable>(server: string, entry: Entry, environment: Environment): Entry {
   const expand = (text: string, field: string): string =>
-    text.replace(variable, (_, name: string, fallback?: string) => {
-      const value = environment[name];
-      if (fallback !== undefined) return value || fallback;
-      if (value !== undefined) return value;
+    expandVariables(text, environment, (name) => {
       const where = `Configuration: mcpServers[${JSON.stringify(server)}].${field}`;
       throw new McpOnceError(
         'configuration_invalid',
@@ -46,6 +43,21 @@ export function withVariables<Entry extends Expandable>(server: string, entry: E
     }),
   };
 }
+
+/** Expands the variables in a text. @param missing throws for a variable that is not set. */
+export function expandVariables(text: string, environment: Environment, missing: (name: string) => never): string {
+  return text.replace(variable, (_, name: string, fallback?: string) => {
+    const value = environment[name];
+    if (fallback !== undefined) return value || fallback;
+    return value ?? missing(name);
+  });
+}
+
+/**
+ * The variable in which a client's rewritten file keeps a URL that may hold a secret. `--url-env` names it. A reference
+ * such as `${NAME}` in the arguments would not do: clients expand it, and put the secret on the command line.
+ */
+export const urlVariable = 'MCP_ONCE_URL';
 
 /** Begins variables that carry one header each, as `Name: value`. On a command line, other users could read it. */
 const headerVariablePrefix = 'MCP_ONCE_HEADER_';

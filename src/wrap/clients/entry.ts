@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Edit } from 'jsonc-parser';
-import { headerVariable, isHeaderVariable, parseHeader } from '../variables.ts';
+import { isOwnVariable } from '../environment.ts';
+import { headerVariable, isHeaderVariable, parseHeader, urlVariable } from '../variables.ts';
 import {
   type JsonNode,
   type JsonProperty,
@@ -23,9 +24,12 @@ interface GuardedEntry {
   /** The server's own command, or its URL. */
   readonly target: string;
   readonly isUrl: boolean;
+  /** The variable that holds the URL; undefined for a URL in the arguments. */
+  readonly urlVariable?: string;
 }
 
 const idOption = '--id';
+const urlOption = '--url-env';
 /** Words that may stand before the name of the started program. */
 const launcher =
   /^(?:-.*|\/[cds]|(?:.*[\\/])?(?:npx|bunx|pnpm|yarn|dlx|exec|node|bun|cmd|env)(?:\.(?:cmd|exe|ps1))?)$/i;
@@ -74,11 +78,23 @@ function wrapCommand(source: string, entry: JsonNode, command: JsonProperty, id:
   const givenArgs = args ? jsonStringsOf(args.value) : [];
   if (program === undefined || program === '') return unchanged('its command is not a string');
   if (givenArgs === undefined) return unchanged('its args are not a list of strings');
-  const added = ['wrap', idOption, uniqueIdOf(id, [program, ...givenArgs]), '--', program];
+  const variables = environmentOptions(entry);
+  const added = ['wrap', idOption, uniqueIdOf(id, [program, ...givenArgs]), ...variables, '--', program];
   const edits = args
     ? [replacing(command.value, json('mcp-once')), insertFirst(source, args.value, added)]
     : [replacing(command.value, `${json('mcp-once')},${gapBefore(source, command)}"args": ${jsonList(added)}`)];
   return { type: 'edited', edits, what: 'mcp-once starts its command' };
+}
+
+/**
+ * Names the variables of the entry, so that the server gets these and a short safe list. Variables of mcp-once are meant
+ * for mcp-once. An entry with `envFile` gets the whole environment, because the names in that file are not known.
+ */
+function environmentOptions(entry: JsonNode): readonly string[] {
+  if (jsonPropertyOf(entry, 'envFile')) return ['--inherit-env'];
+  const names = jsonPropertiesOf(jsonPropertyOf(entry, 'env')?.value).map(({ name }) => name);
+  const usable = names.filter((name) => name !== '' && !name.includes('=') && !isOwnVariable(name));
+  return usable.length === 0 ? ['--no-inherit-env'] : usable.map((name) => `--env=${name}`);
 }
 
 function wrapUrl(source: string, entry: JsonNode, url: JsonProperty, id: string): EntryRewrite {
@@ -86,16 +102,58 @@ function wrapUrl(source: string, entry: JsonNode, url: JsonProperty, id: string)
   if (address === undefined || !/^(?:https?:\/\/|\$\{)/i.test(address)) return unchanged('its url is not an HTTP URL');
   const signIn = signInMembers.find((name) => jsonPropertyOf(entry, name));
   if (signIn !== undefined) return unchanged(`its client signs in (${signIn}), which mcp-once cannot do instead`);
-  const headers = headersToVariables(entry);
-  if (headers === undefined) return unchanged('its headers are not strings');
-  const args = `"args": ${jsonList(['wrap', idOption, uniqueIdOf(id, [address]), address])}`;
+  const password = passwordHeader(address);
+  if (password === 'unreadable')
+    return unchanged('its url contains a password that cannot be read: move it to headers');
+  const hasAuthorization = jsonPropertiesOf(jsonPropertyOf(entry, 'headers')?.value).some(
+    ({ name }) => name.toLowerCase() === 'authorization',
+  );
+  if (password && hasAuthorization) return unchanged('it has a password in its url and an Authorization header');
+  const cleaned = address.replace(userInfo, '$1');
+  const isSecret = mayHoldSecret(cleaned);
+  const added = [
+    ...(isSecret ? [memberText(urlVariable, cleaned)] : []),
+    ...(password ? [memberText(headerVariable(0), password)] : []),
+  ];
+  const variables = toVariables(entry, added);
+  if (variables === undefined) return unchanged('its headers or its env are not strings');
+  const target = isSecret ? [urlOption, urlVariable] : [cleaned];
+  const args = `"args": ${jsonList(['wrap', idOption, uniqueIdOf(id, [address]), ...target])}`;
+  const gap = gapBefore(source, url);
+  const env = variables.env === undefined ? '' : `,${gap}"env": ${variables.env}`;
   const type = jsonPropertyOf(entry, 'type');
   const edits = [
-    replacingFrom(url.key, url.value, `"command": "mcp-once",${gapBefore(source, url)}${args}`),
+    replacingFrom(url.key, url.value, `"command": "mcp-once",${gap}${args}${env}`),
     ...(type ? [replacing(type.value, '"stdio"')] : []),
-    ...headers,
+    ...variables.edits,
   ];
   return { type: 'edited', edits, what: 'mcp-once connects to its url' };
+}
+
+/** User name and password in a URL. */
+const userInfo = /^(https?:\/\/)[^/?#]*@/i;
+
+/**
+ * Whether a URL may hold a secret, or a client's reference to one: in its query, or as a path segment that looks
+ * random. All users of a machine can read the command lines of its processes.
+ */
+function mayHoldSecret(address: string): boolean {
+  if (/[?#]|\$\{/.test(address)) return true;
+  const segments = address.replace(/^https?:\/\/[^/]*/i, '').split('/');
+  return segments.some((segment) => segment.length >= 16 && /\d/.test(segment) && /[a-z]/i.test(segment));
+}
+
+/** Turns the password in a URL into a header, because `fetch` accepts no such URL. */
+function passwordHeader(address: string): string | 'unreadable' | undefined {
+  if (!userInfo.test(address)) return undefined;
+  if (address.includes('${') || !URL.canParse(address)) return 'unreadable';
+  const { username, password } = new URL(address);
+  try {
+    const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    return `Authorization: Basic ${Buffer.from(text).toString('base64')}`;
+  } catch {
+    return 'unreadable';
+  }
 }
 
 /**
@@ -106,25 +164,41 @@ function uniqueIdOf(name: string, words: readonly string[]): string {
   return `${name}-${createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 8)}`;
 }
 
-/** Turns headers into variables: they hold secrets, and clients expand `${...}` in variables as well. */
-function headersToVariables(entry: JsonNode): readonly Edit[] | undefined {
+/** The edits that turn headers into variables, and the value of an `env` that the entry does not have yet. */
+interface VariableEdits {
+  readonly edits: readonly Edit[];
+  readonly env?: string;
+}
+
+/**
+ * Turns headers into variables: they hold secrets, and clients expand `${...}` in variables as well. Returns undefined
+ * for headers or variables of an unknown form.
+ *
+ * @param added members of `env` that come first.
+ */
+function toVariables(entry: JsonNode, added: readonly string[]): VariableEdits | undefined {
   const headers = jsonPropertyOf(entry, 'headers');
-  if (!headers) return [];
-  if (headers.value.type !== 'object') return undefined;
-  const properties = jsonPropertiesOf(headers.value);
+  const env = jsonPropertyOf(entry, 'env');
+  if ((headers && headers.value.type !== 'object') || (added.length > 0 && env && env.value.type !== 'object')) {
+    return undefined;
+  }
+  const properties = jsonPropertiesOf(headers?.value);
   const variables = properties.map(({ name, value }, index) => {
     const text = jsonStringOf(value);
-    return text === undefined ? undefined : `${json(headerVariable(index + 1))}: ${json(`${name}: ${text}`)}`;
+    return text === undefined ? undefined : memberText(headerVariable(index + 1), `${name}: ${text}`);
   });
   if (!variables.every((each) => each !== undefined)) return undefined;
-  const env = jsonPropertyOf(entry, 'env');
-  if (env?.value.type === 'object') {
-    const comma = jsonPropertiesOf(env.value).length === 0 ? '' : ', ';
-    const added = { offset: env.value.offset + 1, length: 0, content: variables.join(', ') + comma };
-    return variables.length === 0 ? [] : [added];
-  }
+  if (env?.value.type === 'object') return { edits: insertMembers(env.value, [...added, ...variables]) };
+  if (!headers) return added.length === 0 ? { edits: [] } : { edits: [], env: `{ ${added.join(', ')} }` };
   const renamed = properties.map(({ key, value }, index) => replacingFrom(key, value, variables[index] ?? ''));
-  return [replacing(headers.key, '"env"'), ...renamed];
+  return { edits: [replacing(headers.key, '"env"'), ...insertMembers(headers.value, added), ...renamed] };
+}
+
+/** Inserts members before an object's first one. */
+function insertMembers(object: JsonNode, members: readonly string[]): readonly Edit[] {
+  if (members.length === 0) return [];
+  const comma = jsonPropertiesOf(object).length === 0 ? '' : ', ';
+  return [{ offset: object.offset + 1, length: 0, content: members.join(', ') + comma }];
 }
 
 function unwrapUrl(
@@ -134,26 +208,50 @@ function unwrapUrl(
   guarded: GuardedEntry,
   typeBefore: string | undefined,
 ): EntryRewrite {
-  const names = jsonPropertiesOf(entry).map(({ key }) => key);
+  const members = jsonPropertiesOf(entry);
+  const names = members.map(({ key }) => key);
   if (names.indexOf(args.key) - names.indexOf(command.key) !== 1) {
     return unchanged('its args no longer follow its command: remove mcp-once by hand');
   }
   const type = jsonPropertyOf(entry, 'type');
   const env = jsonPropertyOf(entry, 'env');
+  const isAlone = guarded.urlVariable !== undefined && jsonPropertiesOf(env?.value).length === 1;
+  // An `env` that holds only the URL is removed as well, where it follows.
+  const isRemoved = isAlone && env !== undefined && names.indexOf(env.key) - names.indexOf(args.key) === 1;
+  const last = isRemoved ? env.value : args.value;
   const edits = [
-    replacingFrom(command.key, args.value, `"url": ${json(guarded.target)}`),
+    replacingFrom(command.key, last, `"url": ${json(guarded.target)}`),
     ...(type ? [replacing(type.value, json(typeBefore ?? 'http'))] : []),
-    ...(env && !jsonPropertyOf(entry, 'headers') ? variablesToHeaders(env) : []),
+    ...(env && !isRemoved ? unwrapVariables(entry, env, guarded.urlVariable) : []),
   ];
   return { type: 'edited', edits, what: 'restored' };
 }
 
-function variablesToHeaders(env: JsonProperty): readonly Edit[] {
+/** Removes the variable of the URL, and turns variables into headers where no others are left. */
+function unwrapVariables(entry: JsonNode, env: JsonProperty, url: string | undefined): readonly Edit[] {
   const properties = jsonPropertiesOf(env.value);
-  if (env.value.type !== 'object' || !properties.every(({ name }) => isHeaderVariable(name))) return [];
+  const index = properties.findIndex(({ name }) => name === url);
+  const others = properties.filter(({ name }) => name !== url);
+  const isOurs = others.length > 0 && others.every(({ name }) => isHeaderVariable(name));
+  return [
+    ...removal(properties, index),
+    ...(isOurs && !jsonPropertyOf(entry, 'headers') ? variablesToHeaders(env, others) : []),
+  ];
+}
+
+/** Removes a member and the comma beside it. */
+function removal(properties: readonly JsonProperty[], index: number): readonly Edit[] {
+  const [before, removed, after] = [properties[index - 1], properties[index], properties[index + 1]];
+  if (!removed) return [];
+  const end = removed.value.offset + removed.value.length;
+  const from = after || !before ? removed.key.offset : before.value.offset + before.value.length;
+  return [{ offset: from, length: (after ? after.key.offset : end) - from, content: '' }];
+}
+
+function variablesToHeaders(env: JsonProperty, properties: readonly JsonProperty[]): readonly Edit[] {
   const headers = properties.map(({ key, value }) => {
     const [name = '', text = ''] = parseHeader(jsonStringOf(value) ?? '') ?? [];
-    return replacingFrom(key, value, `${json(name)}: ${json(text)}`);
+    return replacingFrom(key, value, memberText(name, text));
   });
   return [replacing(env.key, '"headers"'), ...headers];
 }
@@ -179,6 +277,12 @@ function guardedEntryOf(entry: JsonNode): GuardedEntry | undefined {
   const own = ownIndex(words);
   if (own < 0 || words[own + 1] !== 'wrap') return undefined;
   const dashes = words.indexOf('--', own);
+  const option = dashes < 0 ? words.indexOf(urlOption, own) : -1;
+  const variable = option < 0 ? undefined : words[option + 1];
+  if (variable !== undefined) {
+    const url = jsonStringOf(jsonPropertyOf(jsonPropertyOf(entry, 'env')?.value, variable)?.value);
+    return url === undefined ? undefined : { addedArgs: 0, target: url, isUrl: true, urlVariable: variable };
+  }
   const index = dashes < 0 ? words.findLastIndex((word) => /^(?:https?:\/\/|\$\{)/i.test(word)) : dashes + 1;
   const target = words[index];
   return index <= own || target === undefined ? undefined : { addedArgs: index, target, isUrl: dashes < 0 };
@@ -209,6 +313,10 @@ function replacingFrom(first: JsonNode, last: JsonNode, content: string): Edit {
 
 function jsonList(strings: readonly string[]): string {
   return `[${strings.map(json).join(', ')}]`;
+}
+
+function memberText(name: string, value: string): string {
+  return `${json(name)}: ${json(value)}`;
 }
 
 function json(value: string): string {

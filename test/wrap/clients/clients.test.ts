@@ -71,6 +71,7 @@ describe('wrap --write', () => {
         "wrap",
         "--id",
         "files-04466307",
+        "--env=TOKEN",
         "--",
         "npx",
         "-y",
@@ -80,7 +81,7 @@ describe('wrap --write', () => {
       "cwd": "/srv",
       "disabled": true
     },
-    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare-9aaac7c2", "--", "/opt/bare"] }
+    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare-9aaac7c2", "--no-inherit-env", "--", "/opt/bare"] }
   }
 }
 `);
@@ -122,7 +123,9 @@ describe('wrap --write', () => {
     const id = /"--id", "(work|[^"]*)"/.exec(text())?.[1] ?? '';
     expect(id).toMatch(/^a@work-[0-9a-f]{8}-[0-9a-f]{8}$/);
     expect(text()).toBe(
-      source.replace('"node"', '"mcp-once"').replace('"s.js"', `"wrap", "--id", "${id}", "--", "node", "s.js"`),
+      source
+        .replace('"node"', '"mcp-once"')
+        .replace('"s.js"', `"wrap", "--id", "${id}", "--no-inherit-env", "--", "node", "s.js"`),
     );
   });
 
@@ -185,7 +188,16 @@ describe('wrap --write', () => {
   test('does not mistake an argument called mcp-once for the program', async () => {
     const { run, json } = home(JSON.stringify({ mcpServers: { x: { command: 'tool', args: ['mcp-once', 'wrap'] } } }));
     await run();
-    expect(json().mcpServers.x.args).toEqual(['wrap', '--id', 'x-8d3242b5', '--', 'tool', 'mcp-once', 'wrap']);
+    expect(json().mcpServers.x.args).toEqual([
+      'wrap',
+      '--id',
+      'x-8d3242b5',
+      '--no-inherit-env',
+      '--',
+      'tool',
+      'mcp-once',
+      'wrap',
+    ]);
   });
 
   test('changes nothing the second time, and guards a server that was added later with another backup', async () => {
