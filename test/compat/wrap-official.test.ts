@@ -49,7 +49,8 @@ test('passes resources, templates, prompts, completions, logging and requests of
   const { folder, store } = stage();
   const file = join(folder, 'config.json');
   const server = (name: string) => ({ command: process.execPath, args: [serverOf(name)] });
-  const mcpServers = { every: server('everything'), memory: server('memory') };
+  const env = { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') };
+  const mcpServers = { every: server('everything'), memory: { ...server('memory'), env } };
   writeFileSync(file, JSON.stringify({ store, logLevel: 'warn', mcpServers }));
   const args = [main, 'wrap', '--config', file];
   const prepare = (client: Client): void => {
@@ -59,7 +60,6 @@ test('passes resources, templates, prompts, completions, logging and requests of
   const client = await connect(args, {
     capabilities: { roots: { listChanged: true }, elicitation: {} },
     prepare,
-    env: { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') },
   });
   const { prompts } = await client.listPrompts();
   expect(prompts.map(({ name }) => name)).toContain('every_args-prompt');
