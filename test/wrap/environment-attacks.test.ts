@@ -9,7 +9,7 @@ import { baseEnvironment, impostor, type Message, main, RawClient, stage } from 
 
 const secrets = {
   MCP_ONCE_SECRET: 'a secret of mcp-once with many characters',
-  MCP_ONCE_ENCRYPTION_KEYS: `k1:${'a'.repeat(43)}=`,
+  MCP_ONCE_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
   GITHUB_TOKEN: 'another secret',
   HTTPS_PROXY: 'http://me:password@proxy:8080',
 };
