@@ -5,7 +5,8 @@ export default defineConfig({
   ...base,
   test: {
     ...base.test,
-    include: ['test/compat/*.test.ts'],
+    // The commands of the documents are here, too: some of them start packages of test/compat.
+    include: ['test/compat/*.test.ts', 'test/docs/commands.test.ts'],
     // Takes minutes and Node 22: `npm run conformance`.
     exclude: process.env.CONFORMANCE === undefined ? ['test/compat/conformance.test.ts'] : [],
     testTimeout: 120_000,

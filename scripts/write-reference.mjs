@@ -106,6 +106,7 @@ const variables = {
   MCP_ONCE_SECRET: 'Signs repeat tokens; at least 32 characters. Default: a random secret that the store keeps.',
   MCP_ONCE_ENCRYPTION_KEYS:
     'Encrypts records: `id:base64` of 32 bytes, several separated by `,`. The first encrypts, all decrypt. Default: no encryption.',
+  MCP_ONCE_SEALED_ONLY: '`true` refuses records that are not encrypted, as `sealedOnly`.',
   MCP_ONCE_LOG_LEVEL: 'The log level, as `logLevel`.',
 };
 

@@ -11,7 +11,7 @@ import { commandFile } from '../support/cli-process.ts';
 import { makeTemporaryFolder } from '../support/temporary.ts';
 import { type Block, blocksOf, pagesIn, root } from './markdown.ts';
 
-const pages = [...pagesIn('docs/guides'), ...pagesIn('docs/operations')];
+const pages = ['README.md', ...pagesIn('docs/guides'), ...pagesIn('docs/operations')];
 const executable = new Set(['sh', 'console', 'json', 'js', 'ts']);
 /** Ends a block that never ends by itself. Blocks take about a second. */
 const endsAfterMs = 60_000;
