@@ -37,17 +37,17 @@ function refusedName({ host, origin }: RequestNames, allowed: AllowedNames): str
   }
   if (origin === undefined || allowed.origins.includes(origin)) return undefined;
   const from = hostnameOf(origin);
-  if (allowed.isLoopback && from !== undefined && isLoopbackName(from)) return undefined;
+  if (allowed.isLoopback && from !== undefined && isLoopbackHost(from)) return undefined;
   return 'The Origin header is not allowed (http.allowedOrigins). Nothing was executed.';
 }
 
 function isAllowedHost(name: string, { isLoopback, hosts }: AllowedNames): boolean {
   if (hosts.some((each) => each.toLowerCase() === name)) return true;
-  return isLoopbackName(name) || (!isLoopback && isIP(withoutBrackets(name)) !== 0);
+  return isLoopbackHost(name) || (!isLoopback && isIP(withoutBrackets(name)) !== 0);
 }
 
 /** Returns true for an address that only this machine can reach, or the name of one. */
-export function isLoopbackName(name: string): boolean {
+export function isLoopbackHost(name: string): boolean {
   const address = withoutBrackets(name);
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }

@@ -14,7 +14,7 @@ import { type CallSlotLimits, withCallSlots } from './call-slots.ts';
 import { cors } from './cors.ts';
 import { Drain } from './drain.ts';
 import { Endpoint2026 } from './endpoint-2026.ts';
-import { checkHostAndOrigin, isLoopbackName } from './host-origin.ts';
+import { checkHostAndOrigin, isLoopbackHost } from './host-origin.ts';
 import { compose, type Handler, type HttpExchange, type Middleware } from './middleware.ts';
 import { closeWithConnection, httpError, toWebRequest, writeResponse } from './node-http.ts';
 import { allowMethods, answerProbes, serveMetadata, servePath } from './public-endpoints.ts';
@@ -125,7 +125,7 @@ export class HttpServer {
   /** Lists what a request passes through, outermost first. */
   #middleware(options: HttpServerOptions, refuse: Refuse): readonly Middleware[] {
     const { service, limits, host, allowedHosts, allowedOrigins, metadata, admit, calls, isReady } = options;
-    const allowed = { isLoopback: isLoopbackName(host), hosts: allowedHosts, origins: allowedOrigins };
+    const allowed = { isLoopback: isLoopbackHost(host), hosts: allowedHosts, origins: allowedOrigins };
     return [
       this.#drain.closeConnections,
       this.#answerFaults,

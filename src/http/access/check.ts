@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import type { Catalog } from '../../core/tool/catalog.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
 import type { HttpConfig } from '../config.ts';
-import { isLoopbackName } from '../host-origin.ts';
+import { isLoopbackHost } from '../host-origin.ts';
 import { accessSection, httpSection, isOpen } from '../sections.ts';
 import { type AccessConfig, accessSettings } from './config.ts';
 
@@ -18,14 +18,14 @@ export function addressOf(listen: string): { readonly host: string; readonly por
 
 /** Returns why the server refuses to listen on a host; undefined when it may. */
 export function refusedAddress(access: AccessConfig, host: string): string | undefined {
-  if (!isOpen(access) || isLoopbackName(host)) return undefined;
+  if (!isOpen(access) || isLoopbackHost(host)) return undefined;
   return `other machines can reach ${host} and call the tools without authentication: listen on 127.0.0.1, configure "access", or add --insecure if a proxy in front authenticates callers`;
 }
 
 /** Returns a warning when tokens may travel unencrypted to a host; undefined when they do not. */
 export function unencryptedAddress(access: AccessConfig, { tlsInFront }: HttpConfig, host: string): string | undefined {
   const isStated = tlsInFront ?? access.oauth?.resource.startsWith('https:') ?? false;
-  if (isOpen(access) || isStated || isLoopbackName(host)) return undefined;
+  if (isOpen(access) || isStated || isLoopbackHost(host)) return undefined;
   return `other machines can reach ${host}, and this server has no TLS, so tokens travel unencrypted: listen on 127.0.0.1, or put a proxy with TLS in front and set http.tlsInFront to true`;
 }
 
