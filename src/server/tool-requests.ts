@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Outcome } from '../core/call/outcome.ts';
 import type { ToolCall } from '../core/call/types.ts';
+import { isDeeperThan, resultDepthMax } from '../core/depth.ts';
 import { describeError } from '../core/errors.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
 import type { ToolLog } from '../core/tool/types.ts';
@@ -87,12 +88,18 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
     });
     const fault = request.faults === 'errors' ? renderFault(outcome) : undefined;
     if (fault) throw new RequestError(fault.code, fault.message, fault.data);
-    return render(outcome);
+    return passable(service, params.name, render(outcome));
   } catch (error) {
     if (error instanceof RequestError) throw error;
     service.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
     throw new RequestError(internalError, faultMessage(service.catalog, params.name));
   }
+}
+
+/** Results are bounded where they are kept. An older record may hold a deeper one, which no transport could write. */
+function passable({ catalog }: ToolService, name: string, result: CallToolResult): CallToolResult {
+  if (!isDeeperThan(resultDepthMax + 12, result)) return result;
+  throw new RequestError(internalError, faultMessage(catalog, name));
 }
 
 type CallParams = Readonly<Record<string, unknown>> & { readonly name: string; readonly arguments?: unknown };

@@ -1,6 +1,7 @@
 import { appendToPointer, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { nearest } from '../../core/suggest.ts';
 import { DocumentFault } from './document-fault.ts';
+import { documentText } from './document-text.ts';
 import type { References, Resource } from './references.ts';
 import type { DocumentProblem, ListedOperation, Method } from './types.ts';
 
@@ -129,8 +130,8 @@ function headOf(
 ): ListedOperation {
   const texts = defined({
     operationId: nonBlankText(operation.operationId),
-    summary: nonBlankText(operation.summary),
-    description: nonBlankText(operation.description),
+    summary: documentText(operation.summary),
+    description: documentText(operation.description),
   });
   return {
     ...known,

@@ -1,8 +1,9 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
-import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonObject, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import type { RawOperation } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
+import { documentText } from './document-text.ts';
 import { isJson, responseMedia } from './media-types.ts';
 import { type ParameterContext, readParameters } from './parameters.ts';
 import type { Resource } from './references.ts';
@@ -81,7 +82,7 @@ function readResponse(
     const response = objectOf(found.value);
     const resolve = (media: unknown) => context.store.find(media, found.resource).value;
     const chosen = isObject(response.content) ? responseMedia(response.content, resolve) : undefined;
-    const read = defined({ description: nonBlankText(response.description), contentType: chosen?.contentType });
+    const read = defined({ description: documentText(response.description), contentType: chosen?.contentType });
     return { response: read, schema: chosen?.media.schema, resource: found.resource };
   } catch (error) {
     if (isNeeded || !(error instanceof DocumentFault)) throw error;

@@ -1,5 +1,6 @@
 import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
+import { documentText } from './document-text.ts';
 import { requestMedia } from './media-types.ts';
 import type { References, Resource } from './references.ts';
 import { examplesOf } from './schema-keywords.ts';
@@ -111,7 +112,7 @@ function parameterOf(context: ParameterContext, parameter: JsonObject, resource:
     name,
     in: place,
     required: place === 'path' || parameter.required === true,
-    ...defined({ description: nonBlankText(parameter.description), contentType: content?.contentType }),
+    ...defined({ description: documentText(parameter.description), contentType: content?.contentType }),
     style,
     explode: typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form',
     allowReserved: parameter.allowReserved === true,
@@ -132,12 +133,12 @@ function annotationsOf(
   { schema }: ConvertedSchema,
   resource: Resource,
 ): Readonly<Record<string, unknown>> {
-  const description = nonBlankText(parameter.description);
+  const description = documentText(parameter.description);
   const named = Object.values(objectOf(parameter.examples)).map(
     (each) => objectOf(context.store.find(each, resource).value).value,
   );
   const examples = examplesOf([parameter.example, ...named]);
-  const binaryNote = schema.contentEncoding === 'base64' && nonBlankText(schema.description);
+  const binaryNote = schema.contentEncoding === 'base64' && documentText(schema.description);
   return defined({
     description: description !== undefined && binaryNote ? `${description} ${binaryNote}` : description,
     deprecated: parameter.deprecated === true ? true : undefined,

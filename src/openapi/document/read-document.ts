@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
-import { nonBlankText, objectOf } from '../../core/json.ts';
+import { objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import { collectOperations, extensionsOf } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
+import { documentText } from './document-text.ts';
 import { type ExternalDocuments, loadExternalDocuments } from './external-documents.ts';
 import { readOperation } from './operation.ts';
 import { parseText, TextUnparsable } from './parse-text.ts';
@@ -88,7 +89,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   return Object.freeze({
     source: source.name,
     provenance: provenanceOf(documentUrl, [...external.loaded.keys()]),
-    title: nonBlankText(info.title) ?? 'API',
+    title: documentText(info.title) ?? 'API',
     version: String(info.version ?? ''),
     listedOperations: Object.freeze(operations.map(({ listed }) => listed)),
     problems: Object.freeze(problems),

@@ -1,4 +1,5 @@
 import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
+import { documentText } from './document-text.ts';
 import { isForm, isJson, isTextual, type MediaType, requestMedia } from './media-types.ts';
 import type { LocatedValue, Resource } from './references.ts';
 import { binarySchema, examplesOf, isBinaryType } from './schema-keywords.ts';
@@ -25,7 +26,7 @@ export function readRequestBody(store: SchemaStore, requestBody: unknown, from: 
   const encoding = Object.entries(encodings).map(([name, value]) => [name, encodingOf(objectOf(value))]);
   return {
     required: body.required === true,
-    ...defined({ description: nonBlankText(body.description) }),
+    ...defined({ description: documentText(body.description) }),
     contentType,
     schema: bodySchema(store, chosen, found),
     encoding: Object.fromEntries(encoding),
@@ -44,7 +45,7 @@ function bodySchema(
     const examples = examplesOf([media.example]);
     return schemaOf(store.convert(at.schema, at.resource, 'sent'), examples && { examples });
   }
-  const description = nonBlankText(objectOf(store.find(media.schema, resource).value).description);
+  const description = documentText(objectOf(store.find(media.schema, resource).value).description);
   if (!isTextual(contentType)) return binarySchema(description);
   const converted = store.convert(media.schema, resource, 'sent');
   if (converted.schema.type === 'string') return schemaOf(converted);
@@ -125,7 +126,7 @@ function flattenBody(store: SchemaStore, schema: unknown, resource: Resource): F
   if (properties.size === 0) return undefined;
   const root = store.find(schema, resource).value;
   const required = [...flat.required].filter((name) => properties.has(name));
-  return { properties, required, ...defined({ description: nonBlankText(objectOf(root).description) }) };
+  return { properties, required, ...defined({ description: documentText(objectOf(root).description) }) };
 }
 
 /** Adds the parts of a schema to `flat`. Returns false for a schema that is not an object's. */

@@ -1,4 +1,5 @@
 import { arrayOf, defined, isObject, type JsonObject } from '../../core/json.ts';
+import { documentText } from './document-text.ts';
 
 /** Reads the value of a JSON Schema keyword. Undefined leaves out a value that a validator would reject. */
 type Read = (value: unknown) => unknown;
@@ -22,8 +23,8 @@ const anything: Read = (value) => value;
 
 /** Keywords that contain no schemas (JSON Schema 2020-12, validation and meta-data vocabularies). */
 const plainKeywords: Readonly<Record<string, Read>> = {
-  title: text,
-  description: text,
+  title: documentText,
+  description: documentText,
   format: text,
   pattern,
   contentEncoding: text,

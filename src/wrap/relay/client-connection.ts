@@ -2,6 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
+import { deepResponseError, isTooDeep } from './deep-messages.ts';
 import type { RpcMessage } from './message.ts';
 
 /** With this many messages that the client has not read, the servers are not read until it catches up. */
@@ -27,7 +28,14 @@ export class ClientConnection {
     await this.#transport.start();
   }
 
+  /** A response that cannot be written is replaced by an error: without an answer, the client would wait for ever. */
   readonly send = (message: RpcMessage): void => {
+    if (!isTooDeep(message)) this.#transmit(message);
+    else if ('method' in message) this.#log.warn('a message is nested too deep and was not passed on');
+    else this.#transmit(deepResponseError(message));
+  };
+
+  #transmit(message: RpcMessage): void {
     this.#unsent += 1;
     if (this.#unsent === unsentMessagesMax) this.#setReading(false);
     this.#transport
@@ -37,5 +45,5 @@ export class ClientConnection {
         this.#unsent -= 1;
         if (this.#unsent === unsentMessagesMax - 1) this.#setReading(true);
       });
-  };
+  }
 }

@@ -1,7 +1,9 @@
 import { type Clock, within } from '../../core/clock.ts';
+import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
+import { withVisibleTexts } from '../../core/visible-text.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
@@ -82,7 +84,14 @@ export class KnownTools {
 
   /** Remembers a page of the server's list. @returns the page for the client; items that are not tools stay as they are. */
   remember(listed: readonly unknown[]): unknown[] {
-    return listed.map((each) => (isMcpTool(each) ? this.#remember(each).shown : each));
+    const { log, connection } = this.#options;
+    return listed.flatMap((each) => {
+      if (isDeeperThan(resultDepthMax, each)) {
+        log.warn(`${connection.name}: a tool is left out of the list, because it is nested too deep`);
+        return [];
+      }
+      return [isMcpTool(each) ? this.#remember(withVisibleTexts(each)).shown : withVisibleTexts(each)];
+    });
   }
 
   /** Returns a tool without asking the server; undefined when its list must be read first. */
@@ -101,8 +110,11 @@ export class KnownTools {
       await this.#listAll();
       const found = this.#fresh.get(name);
       if (found) return found;
-      if (before === this.#changes) break;
+      if (before === this.#changes) return this.#remember({ name, inputSchema: anyInput }, true);
     }
+    // The list changes faster than it can be read, so the last one counts.
+    const last = this.#known.get(name);
+    if (last?.listed !== undefined) return last;
     return this.#remember({ name, inputSchema: anyInput }, true);
   }
 
@@ -125,7 +137,8 @@ export class KnownTools {
    */
   async stillTakesKey({ name, arguments: sent }: ForwardedCall): Promise<boolean> {
     if (!this.#fresh.has(name)) await this.decide(name);
-    const listed = this.#fresh.get(name)?.listed;
+    // The list may change faster than it can be read. The last one that was read counts.
+    const listed = this.#known.get(name)?.listed;
     const field = listed && findKeyField(listed)?.name;
     return field !== undefined && Object.hasOwn(sent, field);
   }
@@ -176,7 +189,8 @@ export class KnownTools {
 
   #listAll(): Promise<void> {
     this.#listing ??= this.#readPages((tools, changes) => {
-      if (changes === this.#changes) this.remember(tools);
+      this.remember(tools);
+      if (changes !== this.#changes) this.#fresh.clear();
     }).finally(() => {
       this.#listing = undefined;
     });

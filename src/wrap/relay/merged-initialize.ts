@@ -1,4 +1,5 @@
 import { defined, isObject } from '../../core/json.ts';
+import { visibleText } from '../../core/visible-text.ts';
 import type { RpcParams, RpcResponse } from './message.ts';
 
 /** A server's result of `initialize`. */
@@ -18,7 +19,9 @@ export function mergeInitializeResults(all: readonly ServerInitialization[], ver
     {} as Record<string, unknown>,
   );
   const instructions = all.flatMap(({ name, result }) => {
-    return typeof result.instructions === 'string' ? [`${name} (tools ${name}_...):\n${result.instructions}`] : [];
+    return typeof result.instructions === 'string'
+      ? [`${name} (tools ${name}_...):\n${visibleText(result.instructions)}`]
+      : [];
   });
   return {
     protocolVersion: versions[0],

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
 import { defined, isObject } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
@@ -7,6 +8,7 @@ import { MergedResources } from './merged-resources.ts';
 import { type RpcParams, type RpcRequest, type RpcResponse, rpcErrorResponse } from './message.ts';
 import { type NameTarget, PrefixedNames } from './prefixed-names.ts';
 import { type ListKind, promptKind, type RelayedServer } from './relayed-server.ts';
+import { visibleItem } from './visible-lists.ts';
 
 /** How many pages of a list are read. */
 const pagesMax = 1_000;
@@ -108,7 +110,8 @@ export class MergedLists {
   /** Remembers which server the items belong to. @returns the items for the client. */
   #remember(server: RelayedServer, { member }: ListKind, items: readonly unknown[]): readonly unknown[] {
     if (member === 'tools') return server.tools.remember(items);
-    return items.map((item) => {
+    const shown = items.filter((each) => !isDeeperThan(resultDepthMax, each)).map(visibleItem);
+    return shown.map((item) => {
       if (!isObject(item) || typeof item.name !== 'string') return item;
       return { ...item, name: this.#promptNames.prefix(server, item.name) };
     });

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, within } from '../../core/clock.ts';
+import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
@@ -7,6 +8,7 @@ import { methodNotFound } from '../../server/jsonrpc-codes.ts';
 import type { RpcParams } from './message.ts';
 import { type ListKind, type RelayedServer, resourceKind, templateKind } from './relayed-server.ts';
 import { ResourceRoutes } from './resource-routes.ts';
+import { visibleItem } from './visible-lists.ts';
 
 /** How many pages of a list are read. */
 const pagesMax = 1_000;
@@ -154,7 +156,9 @@ export class MergedResources {
       if (error?.code === methodNotFound) return items;
       if (error) throw new Error(`${server.name}: ${error.message}`);
       const listed = result?.[member];
-      for (const item of Array.isArray(listed) ? (listed as unknown[]) : []) items.push(item);
+      for (const item of Array.isArray(listed) ? (listed as unknown[]) : []) {
+        if (!isDeeperThan(resultDepthMax, item)) items.push(visibleItem(item));
+      }
       cursor = result?.nextCursor;
       if (typeof cursor !== 'string' && items.length <= itemsMax) return items;
     }

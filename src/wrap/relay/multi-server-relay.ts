@@ -6,6 +6,7 @@ import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
 import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, ServerFault } from './link.ts';
+import { ListChanges } from './list-changes.ts';
 import { mergeInitializeResults } from './merged-initialize.ts';
 import { MergedLists } from './merged-lists.ts';
 import {
@@ -72,6 +73,7 @@ class MultiServerRelay {
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
   readonly #serverRequests = new ServerRequests<RelayedServer>();
+  readonly #listChanges = new ListChanges();
   readonly #progressTokens = new ServerProgressTokens<RelayedServer>();
   readonly #elicitations = new Elicitations<RelayedServer>();
   readonly #clientCapabilities = new ClientCapabilities();
@@ -114,7 +116,9 @@ class MultiServerRelay {
         renewed: () => {
           server.tools.forget();
           this.lists.resources.forget();
-          for (const each of listChangedNotifications(server.capabilities)) this.#client.send(each);
+          for (const each of listChangedNotifications(server.capabilities)) {
+            if (this.#listChanges.isNews(each)) this.#client.send(each);
+          }
         },
         failed: (fault) => log.warn(`server not available: ${fault.message}`),
       },
@@ -156,6 +160,7 @@ class MultiServerRelay {
       void this.#calls.handle(request, () => this.#routeCall(request, name));
       return;
     }
+    this.#listChanges.noteRequest(request);
     this.#openRequests.set(request.id, undefined);
     this.#route(request).then(
       (answer) => {
@@ -357,7 +362,7 @@ class MultiServerRelay {
         break;
       default:
     }
-    this.#client.send(message);
+    if (this.#listChanges.isNews(message)) this.#client.send(message);
   }
 
   #cancelServerRequest(server: RelayedServer, message: RpcNotification): void {

@@ -58,6 +58,12 @@ export class PendingRequests {
     return this.#requests.has(id);
   }
 
+  /** Returns a request of the client that is open. */
+  forwarded(id: RpcId): RpcRequest | undefined {
+    const pending = this.#requests.get(id);
+    return pending?.own === undefined ? pending?.request : undefined;
+  }
+
   /** Notes that a session that had ended rejected the request, so that it can be sent again. */
   noteUnsent(id: RpcId): void {
     const pending = this.#requests.get(id);

@@ -1,4 +1,5 @@
 import { describeError } from '../../core/errors.ts';
+import { deepMessageError, deepResponseError, isTooDeep } from './deep-messages.ts';
 import { claimLost, type Link, type MaySend, ServerFault } from './link.ts';
 import {
   cancelledId,
@@ -67,6 +68,10 @@ export class ServerConnection {
 
   /** Passes a message of the client on unchanged. */
   forward(message: RpcMessage): void {
+    if (isTooDeep(message)) {
+      this.#refuseDeep(message);
+      return;
+    }
     if (isRequest(message)) this.#pending.addForwarded(message);
     this.#send(message).catch((error: unknown) => {
       const fault = this.#faultOf(error);
@@ -124,6 +129,10 @@ export class ServerConnection {
 
   #receive(link: Link, message: RpcMessage): void {
     if ('method' in message) {
+      if (isTooDeep(message)) {
+        this.#answerDeep(message);
+        return;
+      }
       const isProgress = message.method === 'notifications/progress';
       if (!isProgress || this.#pending.wantsProgress(message.params?.progressToken)) this.#events.message(message);
       else this.#options.log.debug(`${this.name}: ignored progress of a request that is not open`);
@@ -133,7 +142,26 @@ export class ServerConnection {
       this.#session.noteInitialized(message);
       useVersion(link, message);
     }
-    if (!this.#pending.takeResponse(message)) this.#events.message(message);
+    const request = this.#pending.forwarded(message.id);
+    if (this.#pending.takeResponse(message)) return;
+    // A list of tools is passed on without the items that are nested too deep.
+    const isList = request?.method === 'tools/list';
+    this.#events.message(request && !isList && isTooDeep(message) ? deepResponseError(message, request) : message);
+  }
+
+  /** Answers a message of the server that cannot be passed on. */
+  #answerDeep(message: RpcRequest | RpcNotification): void {
+    this.#options.log.warn(`${this.name}: a message is nested too deep and was not passed on`);
+    const answer = deepMessageError(message);
+    if (answer) this.forward(answer);
+  }
+
+  /** Answers a message of the client that cannot be passed on. The server gets an error in the place of a response. */
+  #refuseDeep(message: RpcMessage): void {
+    const answer = deepMessageError(message);
+    if (answer === undefined) this.#options.log.warn('client: a message is nested too deep and was not passed on');
+    else if (isRequest(message)) this.#events.message(answer);
+    else this.forward(answer);
   }
 
   /** Sends a message over a link that is not up yet. */

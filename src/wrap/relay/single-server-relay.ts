@@ -3,6 +3,7 @@ import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
 import { KnownTools } from './known-tools.ts';
 import { classifyServerFault, type ServerFault } from './link.ts';
+import { ListChanges } from './list-changes.ts';
 import {
   cancelledId,
   isNotification,
@@ -23,6 +24,7 @@ import {
 } from './relay.ts';
 import { ServerConnection } from './server-connection.ts';
 import { ServerRequests } from './server-requests.ts';
+import { withVisibleLists } from './visible-lists.ts';
 
 /**
  * Creates a relay between a client and one server. All messages pass unchanged and under their own ids, with these
@@ -53,8 +55,9 @@ class SingleServerRelay {
   readonly #calls: GuardedCalls;
   readonly #serverRequests = new ServerRequests<ServerConnection>();
   readonly #clientCapabilities = new ClientCapabilities();
-  /** The client's open `tools/list` requests. */
-  readonly #listRequests = new Set<RpcId>();
+  /** The client's open requests for lists, with their methods. */
+  readonly #listRequests = new Map<RpcId, string>();
+  readonly #listChanges = new ListChanges();
   /** The id of the client's `initialize`, and the capabilities in the response. */
   #initializeId: RpcId | undefined;
   #capabilities: unknown;
@@ -124,7 +127,8 @@ class SingleServerRelay {
       this.#initializeId = request.id;
       this.#clientCapabilities.note(request);
     }
-    if (request.method === 'tools/list') this.#listRequests.add(request.id);
+    this.#listChanges.noteRequest(request);
+    if (request.method.endsWith('/list')) this.#listRequests.set(request.id, request.method);
     this.connection.forward(request);
   }
 
@@ -152,13 +156,18 @@ class SingleServerRelay {
       if (message.method === 'notifications/progress' && !this.#calls.wantsProgress(message.params?.progressToken)) {
         return;
       }
-      this.#client.send(this.#withClientId(message));
+      if (this.#listChanges.isNews(message)) this.#client.send(this.#withClientId(message));
     } else if (this.#calls.has(message.id)) {
       // The relay sends guarded calls under its own ids, so no server can answer this one.
       this.#options.log.debug(`${this.connection.name}: ignored a response to an unknown request`);
     } else {
-      if (message.id === this.#initializeId) this.#capabilities ??= message.result?.capabilities;
-      this.#client.send(this.#listRequests.delete(message.id) ? this.#withGuardedTools(message) : message);
+      const method = this.#listRequests.get(message.id);
+      this.#listRequests.delete(message.id);
+      if (method === 'tools/list') this.#client.send(this.#withGuardedTools(message));
+      else if (message.id === this.#initializeId) {
+        this.#capabilities ??= message.result?.capabilities;
+        this.#client.send(withVisibleLists(message));
+      } else this.#client.send(method === undefined ? message : withVisibleLists(message));
     }
   }
 
@@ -194,6 +203,8 @@ class SingleServerRelay {
   #handleRenewed(): void {
     this.#isRenewed = true;
     this.tools.forget();
-    for (const each of listChangedNotifications(this.#capabilities)) this.#client.send(each);
+    for (const each of listChangedNotifications(this.#capabilities)) {
+      if (this.#listChanges.isNews(each)) this.#client.send(each);
+    }
   }
 }

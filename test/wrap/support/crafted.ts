@@ -13,6 +13,8 @@ export interface CraftedServer {
   /** How many notifications a call with the argument `flood` sends. */
   readonly flood?: number;
   readonly capabilities?: Message;
+  /** Whether each `tools/list` announces another change before its answer. */
+  readonly changesWithList?: boolean;
 }
 
 /** Wraps crafted servers, and returns their client. */
@@ -34,5 +36,5 @@ export async function craftedServers(
   await client.initialize();
   const linesOf = (name: string): string[] =>
     existsSync(file(name)) ? readFileSync(file(name), 'utf8').split('\n').slice(0, -1) : [];
-  return { client, args, effects: linesOf, lists: (name: string) => linesOf(`${name}.lists`) };
+  return { client, effects: linesOf };
 }
