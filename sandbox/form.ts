@@ -10,7 +10,7 @@ export type FormHash = { [name: string]: FormValue };
  * `customer=cus_1&metadata[order]=7&payment_method_types[]=card`.
  *
  * The endpoint's schema decides whether a hash is an array; `metadata[0]` is not one.
- * @throws ApiError when there are too many parameters, they nest too deep, or contradict each other.
+ * @throws ApiError when there are too many parameters, they nest too deep, contradict each other, or contain U+0000.
  */
 export function decodeForm(text: string): FormHash {
   const root = newHash();
@@ -19,6 +19,10 @@ export function decodeForm(text: string): FormHash {
     count += 1;
     if (count > limits.parametersMax) {
       throw invalidParameter(`Too many parameters: at most ${limits.parametersMax} are taken.`, undefined);
+    }
+    // SQLite cuts a text there.
+    if (name.includes('\0') || value.includes('\0')) {
+      throw invalidParameter('A parameter contains the character U+0000.', undefined);
     }
     put(root, pathOf(name), value, name);
   }

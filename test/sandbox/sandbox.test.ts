@@ -333,6 +333,8 @@ describe('the sandbox', () => {
     expect(large).toBe(413);
     await expectError(post('/v1/customers', 'a[b][c][d][e][f][g]=1'), { status: 400 });
     await expectError(post('/v1/customers', 'metadata[__proto__]=1'), { status: 400 });
+    await expectError(post('/v1/customers', 'email=a%00b@example.com'), { status: 400 });
+    await expectError(post('/v1/invoices', 'customer=cus_%00'), { status: 400 });
     await expectError(post('/v1/customers', 'name=a&name=b'), { status: 400 });
     expect((await effects()).counts).toMatchObject({ customers: 0 });
   });
