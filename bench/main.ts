@@ -15,7 +15,7 @@ interface Bench {
 const benches: Readonly<Record<string, Bench>> = {
   'redis-commands': { title: 'Redis: round trips of one call', load: () => import('./redis-commands.ts') },
   redis: { title: 'Redis: against bare commands', load: () => import('./redis.ts') },
-  sqlite: { title: 'SQLite: against bare better-sqlite3', load: () => import('./sqlite.ts') },
+  sqlite: { title: 'SQLite: against the bare driver', load: () => import('./sqlite.ts') },
   'sqlite-million': { title: 'SQLite: a million records', load: () => import('./sqlite-million.ts') },
   stdio: { title: 'stdio: a call with the official client', load: () => import('./stdio.ts') },
   http: { title: 'HTTP: against the bare SDK of each era', load: () => import('./http.ts') },

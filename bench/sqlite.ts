@@ -11,7 +11,7 @@ const dayMs = 86_400_000;
 /** The magic number of tmpfs (Linux statfs(2)), where a sync costs nothing. */
 const tmpfs = 0x01021994;
 
-/** Claim and settle, durable, against the same two statements in bare better-sqlite3. */
+/** Claim and settle, durable, against the same two statements in the bare driver. */
 export async function run({ quick, folder, report }: BenchContext): Promise<void> {
   if (statfsSync(folder).type === tmpfs) report.note('the temporary folder is in memory: set TMPDIR to a real disk');
   const store = await openSqliteStore({ path: join(folder, 'ledger.sqlite') });
@@ -31,7 +31,7 @@ export async function run({ quick, folder, report }: BenchContext): Promise<void
     bare: () => block(1, 150, bareCall),
   });
   report.ratio(
-    'a lone claim + settle / bare better-sqlite3',
+    'a lone claim + settle / the bare driver',
     ratioOf(lone.ours, lone.bare),
     [raw('claim + settle', lone.ours), raw('INSERT, UPDATE', lone.bare)],
     { atMost: 1.2 },

@@ -1,4 +1,5 @@
 import { describeError } from '../src/core/errors.ts';
+import { sqliteCode } from '../src/core/ledger/stores/sqlite-driver.ts';
 import { type Answer, ApiError, apiServerError, invalidParameter } from './api-error.ts';
 import { atomically, isDatabaseBusy } from './database.ts';
 import { type FaultRule, SandboxClosed } from './faults.ts';
@@ -137,7 +138,7 @@ async function execute(
 /** Runs in a savepoint within the outer transaction, and rolls it back when it throws. */
 function undoable(parts: Parts, run: () => Answer): Answer {
   try {
-    return parts.db.transaction(run)();
+    return parts.db.transaction('deferred', run);
   } catch (error) {
     // A database error must roll the outer transaction back: nothing happened, nothing is saved.
     if (isDatabaseError(error)) throw error;
@@ -226,7 +227,7 @@ function rateLimited(): ApiError {
 }
 
 function isDatabaseError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'SqliteError';
+  return sqliteCode(error) !== undefined;
 }
 
 function headerOf(request: ReceivedRequest, name: string): string | undefined {

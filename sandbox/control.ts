@@ -73,12 +73,12 @@ export async function handleControl(parts: Parts, request: ReceivedRequest): Pro
 
 /** Counts existing objects and executed actions, and returns the rows behind both. */
 function effectsOf(parts: Parts, rowsMax: number): object {
-  return parts.db.transaction(() => {
+  return parts.db.transaction('deferred', () => {
     const counts: Record<string, number> = {};
     const rows: Record<string, (object | undefined)[]> = {};
     for (const kind of kinds) {
       counts[kind.name] =
-        parts.db.prepare<[string], number>('SELECT count(*) FROM objects WHERE kind = ?').pluck().get(kind.name) ?? 0;
+        parts.db.prepareColumn<[string], number>('SELECT count(*) FROM objects WHERE kind = ?').get(kind.name) ?? 0;
       rows[kind.name] = parts.db
         .prepare<[string, number], { id: string; account: string }>(
           'SELECT id, account FROM objects WHERE kind = ? ORDER BY seq DESC LIMIT ?',
@@ -94,7 +94,7 @@ function effectsOf(parts: Parts, rowsMax: number): object {
       effects: parts.journal.effects(rowsMax),
       requests: parts.journal.newestRequests(rowsMax),
     };
-  })();
+  });
 }
 
 /** Answers when `count` matching requests have arrived in any process on this data file. */
@@ -130,8 +130,7 @@ async function awaitRequests(parts: Parts, wanted: z.output<typeof awaitQuery>):
 /** Returns the page behind `hosted_invoice_url`. */
 function invoicePage(parts: Parts, id: string): SandboxResponse {
   const account = parts.db
-    .prepare<[string], string>("SELECT account FROM objects WHERE id = ? AND kind = 'invoices'")
-    .pluck()
+    .prepareColumn<[string], string>("SELECT account FROM objects WHERE id = ? AND kind = 'invoices'")
     .get(id);
   const call = account === undefined ? undefined : callFor(parts, account);
   const invoice = call?.objects.find(invoices, id);

@@ -1,5 +1,5 @@
-import type { Database } from 'better-sqlite3';
 import { describeError, McpOnceError } from '../src/core/errors.ts';
+import { SqliteConnection, sqliteCode } from '../src/core/ledger/stores/sqlite-driver.ts';
 
 /** The version of the data file's layout, in `PRAGMA user_version`. */
 const layoutVersion = 1;
@@ -78,11 +78,10 @@ const layout = `
  * @throws McpOnceError `upstream_unavailable` when it cannot be opened, holds other data, or was written
  * by a newer version.
  */
-export async function openDatabase(file: string): Promise<Database> {
-  const { default: Driver } = await import('better-sqlite3');
-  let db: Database | undefined;
+export async function openDatabase(file: string): Promise<SqliteConnection> {
+  let db: SqliteConnection | undefined;
   try {
-    db = new Driver(file, { timeout: 5_000 });
+    db = new SqliteConnection(file, { lockTimeoutMs: 5_000 });
     switchToWal(db);
     prepareLayout(db);
     return db;
@@ -98,24 +97,27 @@ export async function openDatabase(file: string): Promise<Database> {
 }
 
 /** Runs `work` in one immediate transaction, atomically and alone among all processes. */
-export function atomically<T>(db: Database, work: () => T): T {
-  return db.transaction(work).immediate();
+export function atomically<T>(db: SqliteConnection, work: () => T): T {
+  return db.transaction('immediate', work);
 }
 
 /** Returns how far the sandbox's clock is ahead. The offset is stored, so that all processes agree. */
-export function clockOffsetMs(db: Database): number {
+export function clockOffsetMs(db: SqliteConnection): number {
   return (
-    db.prepare<[], number>("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'clock_offset_ms'").pluck().get() ?? 0
+    db.prepareColumn<[], number>("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'clock_offset_ms'").get() ?? 0
   );
 }
 
 /** Moves the sandbox's clock forward or back. */
-export function advanceClock(db: Database, byMs: number): void {
-  db.prepare("UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'clock_offset_ms'").run(byMs);
+export function advanceClock(db: SqliteConnection, byMs: number): void {
+  // node:sqlite passes each number as a real.
+  db.prepare<[number]>(
+    "UPDATE meta SET value = CAST(value AS INTEGER) + CAST(? AS INTEGER) WHERE name = 'clock_offset_ms'",
+  ).run(byMs);
 }
 
 /** Retries, since SQLite does not wait when two processes switch a new file at the same time. */
-function switchToWal(db: Database): void {
+function switchToWal(db: SqliteConnection): void {
   const triesMax = 50;
   for (let tries = 1; ; tries += 1) {
     try {
@@ -130,17 +132,17 @@ function switchToWal(db: Database): void {
   db.pragma('synchronous = NORMAL');
 }
 
-function prepareLayout(db: Database): void {
+function prepareLayout(db: SqliteConnection): void {
   atomically(db, () => {
-    const version = Number(db.pragma('user_version', { simple: true }));
-    const application = Number(db.pragma('application_id', { simple: true }));
+    const version = Number(db.pragma('user_version'));
+    const application = Number(db.pragma('application_id'));
     if (version > layoutVersion && application === applicationId) {
       throw refusal(
         `was written by a newer version (layout ${version}, this one knows ${layoutVersion}). Update mcp-once, or name another file.`,
       );
     }
     if (application === applicationId) return;
-    const tables = db.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get();
+    const tables = db.prepareColumn<[], number>('SELECT count(*) FROM sqlite_schema').get();
     if (tables !== 0 || application !== 0) throw refusal('is a database of something else. Name another file.');
     db.exec(layout);
   });
@@ -152,7 +154,5 @@ function refusal(what: string): McpOnceError {
 
 /** Returns whether another process held the file too long. Nothing was written. */
 export function isDatabaseBusy(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')
-  );
+  return sqliteCode(error) === 'SQLITE_BUSY';
 }

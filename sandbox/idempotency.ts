@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Database } from 'better-sqlite3';
+import type { SqliteConnection } from '../src/core/ledger/stores/sqlite-driver.ts';
 import { type Answer, idempotencyError } from './api-error.ts';
 import { atomically } from './database.ts';
 import { canonicalForm, type FormHash } from './form.ts';
@@ -48,10 +48,10 @@ interface Row {
  * that a suspended process cannot execute twice.
  */
 export class Idempotency {
-  readonly #db: Database;
+  readonly #db: SqliteConnection;
   readonly #clock: () => number;
 
-  constructor(db: Database, clock: () => number) {
+  constructor(db: SqliteConnection, clock: () => number) {
     this.#db = db;
     this.#clock = clock;
   }

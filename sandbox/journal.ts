@@ -1,4 +1,4 @@
-import type { Database } from 'better-sqlite3';
+import type { SqliteConnection } from '../src/core/ledger/stores/sqlite-driver.ts';
 import type { FaultName } from './faults.ts';
 import { limits } from './limits.ts';
 
@@ -34,9 +34,9 @@ type RequestRow = Omit<JournalEntry, 'replayed'> & { replayed: number };
 
 /** The journal of requests and effects in the data file, for tests to count. */
 export class Journal {
-  readonly #db: Database;
+  readonly #db: SqliteConnection;
 
-  constructor(db: Database) {
+  constructor(db: SqliteConnection) {
     this.#db = db;
   }
 

@@ -1,5 +1,5 @@
-import type { Database } from 'better-sqlite3';
 import type { z } from 'zod';
+import type { SqliteConnection } from '../src/core/ledger/stores/sqlite-driver.ts';
 import { invalidParameter, noSuch } from './api-error.ts';
 
 /** A kind of object: how its records are named, checked and found. */
@@ -46,15 +46,15 @@ interface Row {
 
 /** The objects of one account. Every record is checked by its kind's schema when it is read. */
 export class Objects {
-  readonly #db: Database;
+  readonly #db: SqliteConnection;
   readonly #account: string;
 
-  constructor(db: Database, account: string) {
+  constructor(db: SqliteConnection, account: string) {
     this.#db = db;
     this.#account = account;
   }
 
-  /** Adds a record. @throws SqliteError when its id is taken. */
+  /** Adds a record. @throws an error of SQLite when its id is taken. */
   insert<T extends { id: string }>(kind: Kind<T>, record: T, createdMs: number): T {
     const columns = kind.columns(record);
     this.#db

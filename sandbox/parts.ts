@@ -1,4 +1,4 @@
-import type { Database } from 'better-sqlite3';
+import type { SqliteConnection } from '../src/core/ledger/stores/sqlite-driver.ts';
 import { clockOffsetMs } from './database.ts';
 import type { Call } from './endpoint.ts';
 import type { Faults } from './faults.ts';
@@ -9,7 +9,7 @@ import { Objects } from './objects.ts';
 
 /** The parts of a running sandbox. */
 export interface Parts {
-  readonly db: Database;
+  readonly db: SqliteConnection;
   readonly journal: Journal;
   readonly idempotency: Idempotency;
   readonly faults: Faults;

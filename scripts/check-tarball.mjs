@@ -12,11 +12,13 @@ const run = (command, args, cwd) =>
 
 try {
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], project));
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ private: true, type: 'module', allowScripts: { 'better-sqlite3': true } }),
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  // No package needs to be compiled.
+  run(
+    'npm',
+    ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', join(folder, packed.filename)],
+    folder,
   );
-  run('npm', ['install', '--no-audit', '--no-fund', '--silent', join(folder, packed.filename)], folder);
   writeFileSync(join(folder, 'call.mjs'), caller());
   const answers = JSON.parse(run(process.execPath, ['call.mjs'], folder));
   if (answers.replayed !== true || answers.first !== answers.second || answers.first === undefined) {

@@ -1,15 +1,15 @@
-import type { Database } from 'better-sqlite3';
+import type { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import { openSqliteFile } from '../../src/core/ledger/stores/sqlite-file.ts';
 
 interface BareSqlite {
-  readonly database: Database;
+  readonly database: SqliteConnection;
   claim(key: string, value: string, expiresAt: number): void;
   settle(key: string, expected: string, next: string, expiresAt: number): void;
   read(key: string): string | undefined;
 }
 
 /**
- * Runs the two statements of claim and settle in bare better-sqlite3: the ledger's table and pragmas (WAL,
+ * Runs the two statements of claim and settle in the bare driver: the ledger's table and pragmas (WAL,
  * synchronous FULL), one commit per statement.
  */
 export async function openBareSqlite(path: string): Promise<BareSqlite> {
@@ -23,11 +23,9 @@ export async function openBareSqlite(path: string): Promise<BareSqlite> {
     `UPDATE entries SET value = ?, expires_at = ?
      WHERE key = ? AND value = ? AND (expires_at IS NULL OR expires_at > ?)`,
   );
-  const select = database
-    .prepare<[string, number], string>(
-      'SELECT value FROM entries WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)',
-    )
-    .pluck();
+  const select = database.prepareColumn<[string, number], string>(
+    'SELECT value FROM entries WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)',
+  );
   return {
     database,
     claim: (key: string, value: string, expiresAt: number) => void insert.run(key, value, expiresAt, Date.now()),

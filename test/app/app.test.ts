@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp, openConfiguredLedger, sections } from '../../src/app.ts';
 import { openClientVariables } from '../../src/cli/sandbox.ts';
@@ -10,6 +9,7 @@ import type { Outcome } from '../../src/core/call/outcome.ts';
 import type { ToolCall } from '../../src/core/call/types.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { forgetOperation } from '../../src/core/ledger/operator.ts';
+import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import { emit, onEvent } from '../../src/core/observe/events.ts';
 import { createLog, type Log, logEvents } from '../../src/core/observe/log.ts';
 import { keysText } from '../support/encryption.ts';
@@ -119,9 +119,9 @@ describe('with MCP_ONCE_ENCRYPTION_KEYS', () => {
 
   /** What is stored, in the order of the keys: the operation first. */
   const stored = (folder: string): string[] => {
-    const database = new Database(join(folder, 'ledger.sqlite'), { readonly: true });
+    const database = new SqliteConnection(join(folder, 'ledger.sqlite'), { readOnly: true });
     onTestFinished(() => void database.close());
-    return database.prepare<[], string>('SELECT value FROM entries ORDER BY key').pluck().all();
+    return database.prepareColumn<[], string>('SELECT value FROM entries ORDER BY key').all();
   };
 
   test('the app seals every entry, also the secret of repeat tokens', async () => {

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import { connect, outcomeOf, RawClient, stage, textOf, wrapArgs } from '../wrap/support/wrap.ts';
 
 // Servers from npm with a database and a file. Effects are counted there, not in the responses.
@@ -22,7 +22,7 @@ interface Kept {
 
 function sqlite(folder: string): Kept {
   const path = join(folder, 'kept.sqlite');
-  const database = new Database(path);
+  const database = new SqliteConnection(path);
   database.exec('CREATE TABLE payments (id INTEGER PRIMARY KEY, amount INTEGER)');
   database.close();
   return {
@@ -30,9 +30,9 @@ function sqlite(folder: string): Kept {
     env: { SQLITE_DB_PATH: path }, // Its option --db comes too late: it would make ./database.db.
     write: { name: 'execute', arguments: { sql: 'INSERT INTO payments (amount) VALUES (5)' } },
     effects: () => {
-      const reader = new Database(path, { readonly: true });
+      const reader = new SqliteConnection(path, { readOnly: true });
       try {
-        return reader.prepare('SELECT amount FROM payments').pluck().all();
+        return reader.prepareColumn<[], number>('SELECT amount FROM payments').all();
       } finally {
         reader.close();
       }

@@ -154,5 +154,5 @@ test.each(Object.entries(stores))('an engine loads modules of core only, with a 
 const storePackages = ['keyv', '@keyv/serialize'];
 const packagesOf = {
   memory: ['zod', ...storePackages],
-  sqlite: ['zod', ...storePackages, 'better-sqlite3', 'bindings', 'file-uri-to-path'],
+  sqlite: ['zod', ...storePackages, '@photostructure/sqlite', 'node-gyp-build'],
 };

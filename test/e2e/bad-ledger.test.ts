@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import type { Arguments, ServerProcess } from './support/server.ts';
 import { paymentOf, unique, until, useStage } from './support/stage.ts';
 
@@ -14,7 +14,7 @@ function emptyFolder(folder: string): void {
 }
 
 function setVersion(file: string, version: number): void {
-  const database = new Database(file);
+  const database = new SqliteConnection(file);
   database.pragma(`user_version = ${version}`);
   database.close();
 }
@@ -74,7 +74,7 @@ describe('a ledger file that cannot be used', () => {
 });
 
 function makeOtherDatabase(file: string): void {
-  const database = new Database(file);
+  const database = new SqliteConnection(file);
   database.exec('CREATE TABLE recipes (name TEXT)');
   database.close();
 }
@@ -85,14 +85,15 @@ describe('a stored record that does not parse', () => {
 
   /** Overwrites the entry of an operation. @returns a function that restores it. */
   const spoil = (operation: string, bytes: string): (() => void) => {
-    const database = new Database(stage.ledgerFile, { timeout: 5_000 });
+    const database = new SqliteConnection(stage.ledgerFile, { lockTimeoutMs: 5_000 });
     const read = database.prepare<[string], { key: string; value: string }>('SELECT * FROM entries WHERE key LIKE ?');
     const entry = read.get(`%${operation}`);
+    if (entry === undefined) throw new Error(`the ledger has no entry of ${operation}`);
     const write = database.prepare('UPDATE entries SET value = ? WHERE key = ?');
-    const { changes } = write.run(bytes, entry?.key);
+    const { changes } = write.run(bytes, entry.key);
     expect(changes).toBe(1);
     return () => {
-      write.run(entry?.value, entry?.key);
+      write.run(entry.value, entry.key);
       database.close();
     };
   };

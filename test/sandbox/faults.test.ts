@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import Database from 'better-sqlite3';
 import Stripe from 'stripe';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FaultRule, Sandbox, SandboxOptions } from '../../sandbox/start.ts';
+import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import { control as controlOf, effectsOf, failureOf, openStage, type Stage, sdkFor, send } from './harness.ts';
 
 let stage: Stage;
@@ -440,7 +440,7 @@ async function count(action: string): Promise<number> {
 }
 
 function isInUse(key: string): boolean {
-  const database = new Database(stage.dataFile, { readonly: true });
+  const database = new SqliteConnection(stage.dataFile, { readOnly: true });
   try {
     return database.prepare('SELECT 1 FROM idempotency WHERE key = ? AND owner IS NOT NULL').get(key) !== undefined;
   } finally {

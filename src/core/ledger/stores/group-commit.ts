@@ -1,6 +1,6 @@
-import type { Database, Statement } from 'better-sqlite3';
 import { LedgerUnavailable } from '../../errors.ts';
 import { SqliteCheckpoint } from './sqlite-checkpoint.ts';
+import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 
@@ -37,12 +37,12 @@ const retryJitterMaxMs = 16;
  */
 export class GroupCommit {
   readonly path: string;
-  readonly database: Database;
+  readonly database: SqliteConnection;
   readonly checkpoint: SqliteCheckpoint;
   readonly #lockTimeoutMs: number;
-  readonly #begin: Statement<[]>;
-  readonly #commit: Statement<[]>;
-  readonly #rollback: Statement<[]>;
+  readonly #begin: SqliteStatement;
+  readonly #commit: SqliteStatement;
+  readonly #rollback: SqliteStatement;
   #arrived: QueuedStep[] = [];
   #writing: QueuedStep[] = [];
   #scheduled = false;
@@ -65,7 +65,7 @@ export class GroupCommit {
   }
 
   async run<T>(step: CommitStep<T>): Promise<T> {
-    if (!this.database.open) throw new LedgerUnavailable(`The ledger file ${this.path} is closed.`);
+    if (!this.database.isOpen) throw new LedgerUnavailable(`The ledger file ${this.path} is closed.`);
     const queued = this.#arrived.length + this.#writing.length;
     if (queued >= queueLengthMax) {
       throw new LedgerUnavailable(`The ledger file ${this.path} is overloaded: ${queueLengthMax} steps wait for it.`);
@@ -78,7 +78,7 @@ export class GroupCommit {
 
   /** Runs queued steps, as far as the lock allows, and closes the file. */
   close(): void {
-    if (!this.database.open) return;
+    if (!this.database.isOpen) return;
     while (this.#arrived.length > 0) this.#answerReads();
     if (this.#writing.length > 0) this.#write(this.#writing.splice(0));
     clearTimeout(this.#retryTimer);
@@ -115,7 +115,7 @@ export class GroupCommit {
 
   #flush(): void {
     this.#scheduled = false;
-    if (!this.database.open) return;
+    if (!this.database.isOpen) return;
     this.#answerReads();
     if (this.#retryTimer === undefined && this.#writing.length > 0) {
       this.#write(this.#writing.splice(0, stepsPerCommitMax));

@@ -1,4 +1,4 @@
-import type { Database, Statement } from 'better-sqlite3';
+import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
 
 /** The size of the log at which it is copied into the database, in pages. The default of SQLite is 1,000. */
 const pagesMax = 250;
@@ -7,7 +7,12 @@ const pagesMin = 50;
 const pagesFallback = 8_000;
 const targetMs = 5;
 
-type CheckpointRow = [busy: number, logPages: number, copiedPages: number];
+interface CheckpointRow {
+  /** The pages in the log. */
+  readonly log: number;
+  /** Those of them that are in the database. */
+  readonly checkpointed: number;
+}
 
 /**
  * Copies the write-ahead log into the database, in separate turns of the event loop.
@@ -16,19 +21,19 @@ type CheckpointRow = [busy: number, logPages: number, copiedPages: number];
  * causes a pause of 30 ms. This class does it after the steps have resolved, and often enough for each run to be short.
  */
 export class SqliteCheckpoint {
-  readonly #logState: Statement<[], CheckpointRow>;
-  readonly #copy: Statement<[], CheckpointRow>;
-  readonly #database: Database;
+  readonly #logState: SqliteStatement<[], CheckpointRow>;
+  readonly #copy: SqliteStatement<[], CheckpointRow>;
+  readonly #database: SqliteConnection;
   #pages = pagesMax;
   #scheduled = false;
 
-  constructor(database: Database) {
+  constructor(database: SqliteConnection) {
     this.#database = database;
     database.pragma(`wal_autocheckpoint = ${pagesFallback}`);
     // NOOP only reports the state, in about 1 µs (SQLite 3.51).
-    this.#logState = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(NOOP)').raw();
+    this.#logState = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(NOOP)');
     // PASSIVE does not wait for other connections and does not block them.
-    this.#copy = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(PASSIVE)').raw();
+    this.#copy = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(PASSIVE)');
   }
 
   /** True if a checkpoint runs in the next turn of the event loop. */
@@ -45,8 +50,8 @@ export class SqliteCheckpoint {
 
   #pagesToCopy(): number {
     try {
-      const [, logPages, copiedPages] = this.#logState.get() ?? [0, 0, 0];
-      return logPages - copiedPages;
+      const { log, checkpointed } = this.#logState.get() ?? { log: 0, checkpointed: 0 };
+      return log - checkpointed;
     } catch {
       return 0;
     }
@@ -54,7 +59,7 @@ export class SqliteCheckpoint {
 
   #checkpoint(): void {
     this.#scheduled = false;
-    if (!this.#database.open) return;
+    if (!this.#database.isOpen) return;
     const startedAt = performance.now();
     try {
       this.#copy.get();

@@ -1,4 +1,4 @@
-import type { Database } from 'better-sqlite3';
+import type { SqliteConnection } from './sqlite-driver.ts';
 
 /**
  * The SQL statements, each atomic by itself. Keys include their prefix. Every statement treats an expired row as
@@ -16,11 +16,9 @@ export interface SqliteEntries {
   page(prefix: string, afterKey: string, limit: number): { key: string; value: string }[];
 }
 
-export function sqliteEntries(database: Database, now: () => number): SqliteEntries {
+export function sqliteEntries(database: SqliteConnection, now: () => number): SqliteEntries {
   const live = '(expires_at IS NULL OR expires_at > ?)';
-  const read = database
-    .prepare<[string, number], string>(`SELECT value FROM entries WHERE key = ? AND ${live}`)
-    .pluck();
+  const read = database.prepareColumn<[string, number], string>(`SELECT value FROM entries WHERE key = ? AND ${live}`);
   const insert = database.prepare<[string, string, number | null, number]>(
     `INSERT INTO entries (key, value, expires_at) VALUES (?, ?, ?)
      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at

@@ -1,4 +1,5 @@
 import { describeError, isErrnoException, LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { SqliteMissing, sqliteCode } from './sqlite-driver.ts';
 
 /** Tests for a lock of another connection. The statement did nothing and can run again. */
 export function isSqliteBusy(error: unknown): boolean {
@@ -15,6 +16,10 @@ export function lockedTooLong(path: string, waitedMs: number): LedgerUnavailable
 /** Describes a fault of a ledger file in one sentence: cause, file and next step. */
 export function sqliteFault(error: unknown, path: string): McpOnceError {
   if (error instanceof McpOnceError) return error;
+  if (error instanceof SqliteMissing) {
+    const next = `The ledger file ${path} was not opened. A redis:// store needs no SQLite.`;
+    return new LedgerUnavailable(`${error.message} ${next}`, { cause: error });
+  }
   return new LedgerUnavailable(sentence(codeOf(error), describeError(error), path), { cause: error });
 }
 
@@ -39,12 +44,9 @@ function sentence(code: string, description: string, path: string): string {
   if (code.startsWith('SQLITE_IOERR') || code === 'EIO') {
     return `The disk failed to read or write the ledger file ${path} (${code}): check the disk.`;
   }
-  if (code === 'ERR_DLOPEN_FAILED' || code === 'MODULE_NOT_FOUND' || description.includes('bindings file')) {
-    return `SQLite could not be loaded for the ledger file ${path} (${description}): run "npm rebuild better-sqlite3", or use a redis:// store.`;
-  }
   return `${file} failed (${code ? `${code}: ` : ''}${description}).`;
 }
 
 function codeOf(error: unknown): string {
-  return isErrnoException(error) ? (error.code ?? '') : '';
+  return sqliteCode(error) ?? (isErrnoException(error) ? (error.code ?? '') : '');
 }

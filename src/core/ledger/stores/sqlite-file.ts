@@ -1,14 +1,18 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database } from 'better-sqlite3';
 import { LedgerUnavailable } from '../../errors.ts';
+import { defined } from '../../json.ts';
+import { SqliteConnection, type SqliteDriver } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 
 /** The version of the table below. A newer mcp-once may write files with a newer version. */
 const formatVersion = 1;
 /** Distinguishes a ledger from the databases of other programs: 'once' in ASCII. */
 const applicationId = 0x6f6e6365;
+
+/** The memory for pages of the file, eight times SQLite's default, in KiB. */
+const cacheKiB = 16_000;
 
 /**
  * A rowid table, since WITHOUT ROWID stores whole 1 KB rows in the interior of its tree and takes three times the space.
@@ -30,11 +34,13 @@ export interface SqliteFileOptions {
   readonly createFolder: boolean;
   /** How long to wait for the locks of other processes, in ms. */
   readonly lockTimeoutMs: number;
+  /** See `SqliteConnectionOptions`. */
+  readonly driver?: SqliteDriver;
 }
 
 export interface SqliteFile {
   readonly path: string;
-  readonly database: Database;
+  readonly database: SqliteConnection;
 }
 
 /**
@@ -45,10 +51,8 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
   const path = resolve(options.path);
   try {
     prepareFile(path, options.createFolder);
-    // Loads the native module here, since other stores do not need it.
-    const { default: BetterSqlite3 } = await import('better-sqlite3');
-    // With timeout 0 SQLite does not wait for locks, which would block the event loop.
-    const database = new BetterSqlite3(path, { timeout: 0 });
+    // SQLite itself does not wait for locks, since that would block the event loop.
+    const database = new SqliteConnection(path, defined({ lockTimeoutMs: 0, driver: options.driver }));
     try {
       await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(database, path));
     } catch (error) {
@@ -73,13 +77,13 @@ function prepareFile(path: string, createFolder: boolean): void {
   closeSync(openSync(path, 'a+', 0o600));
 }
 
-function prepareDatabase(database: Database, path: string): void {
+function prepareDatabase(database: SqliteConnection, path: string): void {
   // Reads both values in one snapshot, since another process may be creating the ledger.
-  const { version, application, tables } = database.transaction(() => ({
-    version: database.pragma('user_version', { simple: true }) as number,
-    application: database.pragma('application_id', { simple: true }) as number,
-    tables: database.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number,
-  }))();
+  const { version, application, tables } = database.transaction('deferred', () => ({
+    version: database.pragma('user_version') as number,
+    application: database.pragma('application_id') as number,
+    tables: database.prepareColumn<[], number>('SELECT count(*) FROM sqlite_master').get() ?? 0,
+  }));
   if (tables > 0 && application !== applicationId) {
     throw new LedgerUnavailable(`The file ${path} is the database of another program: choose another file.`);
   }
@@ -88,20 +92,19 @@ function prepareDatabase(database: Database, path: string): void {
       `The ledger file ${path} has format version ${version}, and this mcp-once reads version ${formatVersion}: install a newer mcp-once, or choose another file.`,
     );
   }
-  const mode = database.pragma('journal_mode = WAL', { simple: true });
+  const mode = database.pragma('journal_mode = WAL');
   if (mode !== 'wal') {
     throw new LedgerUnavailable(
       `The ledger file ${path} is on a file system without shared memory (journal mode ${String(mode)}): choose a file on a local disk.`,
     );
   }
   database.pragma('synchronous = FULL');
+  database.pragma(`cache_size = -${cacheKiB}`);
   if (version < formatVersion) {
-    database
-      .transaction(() => {
-        // Another process may have created the table meanwhile.
-        if (database.pragma('user_version', { simple: true }) !== formatVersion) database.exec(format);
-      })
-      .immediate();
+    database.transaction('immediate', () => {
+      // Another process may have created the table meanwhile.
+      if (database.pragma('user_version') !== formatVersion) database.exec(format);
+    });
   }
   // Takes a write lock, so that a file that cannot be written fails here and not at the first claim.
   database.exec('BEGIN IMMEDIATE; ROLLBACK');

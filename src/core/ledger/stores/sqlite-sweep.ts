@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Statement } from 'better-sqlite3';
 import type { GroupCommit } from './group-commit.ts';
+import type { SqliteStatement } from './sqlite-driver.ts';
 import { isSqliteBusy, sqliteFault } from './sqlite-faults.ts';
 
 /** The bounds of a slice. A slice is one commit and one pause of the event loop. Its size follows the time of the last. */
@@ -18,7 +18,7 @@ export class SqliteSweep {
   readonly #group: GroupCommit;
   readonly #now: () => number;
   readonly #intervalMs: number;
-  readonly #remove: Statement<[number, number]>;
+  readonly #remove: SqliteStatement<[number, number]>;
   #sliceEntries = 16;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;

@@ -1,5 +1,5 @@
 import { closeSync, constants, type FSWatcher, openSync, watch, writeSync } from 'node:fs';
-import type { Database, Statement } from 'better-sqlite3';
+import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
 import { Watchers } from './watchers.ts';
 
 /** The fallback for file systems without change notifications, so that a wake arrives within 100 ms. */
@@ -16,16 +16,16 @@ const mark = Buffer.from('\n');
 export class SqliteWake {
   readonly #path: string;
   readonly #watchers = new Watchers();
-  readonly #dataVersion: Statement<[], number>;
+  readonly #dataVersion: SqliteStatement<[], number>;
   #seenVersion = 0;
   #file: number | undefined;
   #watcher: FSWatcher | undefined;
   #poll: NodeJS.Timeout | undefined;
   #announcing = false;
 
-  constructor(database: Database, databasePath: string) {
+  constructor(database: SqliteConnection, databasePath: string) {
     this.#path = `${databasePath}-wake`;
-    this.#dataVersion = database.prepare<[], number>('PRAGMA data_version').pluck();
+    this.#dataVersion = database.prepareColumn<[], number>('PRAGMA data_version');
     try {
       this.#file = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o600);
     } catch {

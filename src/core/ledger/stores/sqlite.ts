@@ -1,8 +1,10 @@
 import { Keyv } from 'keyv';
 import { LedgerUnavailable, McpOnceError } from '../../errors.ts';
+import { defined } from '../../json.ts';
 import { type CommitStep, GroupCommit, mustWrite } from './group-commit.ts';
 import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
 import { KeyvSqlite } from './sqlite-adapter.ts';
+import type { SqliteDriver } from './sqlite-driver.ts';
 import { expiry, type SqliteEntries, sqliteEntries } from './sqlite-entries.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import { openSqliteFile } from './sqlite-file.ts';
@@ -32,6 +34,8 @@ export interface SqliteOptions {
    * @defaultValue 30_000
    */
   readonly sweepIntervalMs?: number;
+  /** See `SqliteConnectionOptions`. */
+  readonly driver?: SqliteDriver;
 }
 
 export interface SqliteStoreOptions extends SqliteOptions {
@@ -53,8 +57,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSqlite> {
   const lockTimeoutMs = options.lockTimeoutMs ?? 5_000;
   const now = options.now ?? Date.now;
-  const { path, createFolder = false } = options;
-  const file = await openSqliteFile({ path, createFolder, lockTimeoutMs });
+  const { path, createFolder = false, driver } = options;
+  const file = await openSqliteFile({ path, createFolder, lockTimeoutMs, ...defined({ driver }) });
   const group = new GroupCommit(file, lockTimeoutMs);
   return new KeyvSqlite(group, sqliteEntries(file.database, now), now, options.sweepIntervalMs ?? 30_000);
 }

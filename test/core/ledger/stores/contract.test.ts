@@ -7,9 +7,11 @@ import { LedgerUnavailable } from '../../../../src/core/errors.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../../../src/core/ledger/stores/envelope.ts';
 import { storeFromKeyv } from '../../../../src/core/ledger/stores/keyv.ts';
 import { openStore } from '../../../../src/core/ledger/stores/open.ts';
-import { openSqliteAdapter } from '../../../../src/core/ledger/stores/sqlite.ts';
+import { openSqliteAdapter, openSqliteStore } from '../../../../src/core/ledger/stores/sqlite.ts';
+import type { SqliteDriver } from '../../../../src/core/ledger/stores/sqlite-driver.ts';
 import type { Store, StoreEntry } from '../../../../src/core/ledger/stores/store.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
+import { driversHere } from '../../../support/sqlite-drivers.ts';
 import { makeTemporaryFolder } from '../../../support/temporary.ts';
 
 /** One way to open a store, and to let time pass for its entries. */
@@ -45,13 +47,17 @@ function withClock(): { now: () => number; pass: Subject['pass'] } {
   };
 }
 
+async function onSqlite(driver?: SqliteDriver): Promise<Subject> {
+  const folder = makeTemporaryFolder();
+  const { now, pass } = withClock();
+  const path = join(folder.path, 'ledger.sqlite');
+  const store = await (driver ? openSqliteStore({ path, now, driver }) : openStore(`sqlite:${path}`, { now }));
+  return { store, pass, end: async () => folder.remove() };
+}
+
 const subjects: Record<string, () => Promise<Subject>> = {
-  async sqlite() {
-    const folder = makeTemporaryFolder();
-    const { now, pass } = withClock();
-    const store = await openStore(`sqlite:${join(folder.path, 'ledger.sqlite')}`, { now });
-    return { store, pass, end: async () => folder.remove() };
-  },
+  sqlite: () => onSqlite(),
+  ...Object.fromEntries(driversHere().map((driver) => [`sqlite by ${driver}`, () => onSqlite(driver)])),
   async 'sqlite through Keyv'() {
     const folder = makeTemporaryFolder();
     const { now, pass } = withClock();

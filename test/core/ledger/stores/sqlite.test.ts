@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { Keyv } from 'keyv';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LedgerUnavailable } from '../../../../src/core/errors.ts';
@@ -13,6 +12,7 @@ import {
   openSqliteStore,
   type SqliteStoreOptions,
 } from '../../../../src/core/ledger/stores/sqlite.ts';
+import { SqliteConnection } from '../../../../src/core/ledger/stores/sqlite-driver.ts';
 import type { Store } from '../../../../src/core/ledger/stores/store.ts';
 import { startStoreProcess } from '../../../support/store-process.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
@@ -39,7 +39,7 @@ async function openedWithDatabase(options: SqliteStoreOptions) {
 
 /** Opens the connection of another program. */
 function otherConnection(path: string) {
-  const database = new Database(path, { timeout: 0 });
+  const database = new SqliteConnection(path);
   onTestFinished(() => void database.close());
   return database;
 }
@@ -134,7 +134,7 @@ describe('a ledger file with a problem', () => {
 
   test('stays unchanged when it is the database of another program', async () => {
     const path = join(temporaryFolder(), 'other.sqlite');
-    const other = new Database(path);
+    const other = new SqliteConnection(path);
     other.exec('CREATE TABLE entries (mine TEXT)');
     other.close();
     const before = readFileSync(path);
@@ -146,7 +146,7 @@ describe('a ledger file with a problem', () => {
   test('is refused with a newer format version', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     await (await openSqliteStore({ path })).close();
-    const other = new Database(path);
+    const other = new SqliteConnection(path);
     other.pragma('user_version = 2');
     other.close();
     const fault = await faultOf(openSqliteStore({ path }));
@@ -191,7 +191,7 @@ describe('a ledger file with a problem', () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const { store, database } = await openedWithDatabase({ path });
     await store.putIfAbsent('first', value('first'), minute);
-    database.pragma(`max_page_count = ${database.pragma('page_count', { simple: true }) as number}`);
+    database.pragma(`max_page_count = ${database.pragma('page_count') as number}`);
     const large = value('x'.repeat(50_000));
     const fault = await faultOf(store.putIfAbsent('second', large, minute));
     expect(fault.message).toBe(
@@ -292,8 +292,8 @@ describe('the commits of a ledger file', () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const { store, database } = await openedWithDatabase({ path });
     await store.putIfAbsent('key', value(1), minute);
-    expect(database.pragma('journal_mode', { simple: true })).toBe('wal');
-    expect(database.pragma('synchronous', { simple: true })).toBe(2);
+    expect(database.pragma('journal_mode')).toBe('wal');
+    expect(database.pragma('synchronous')).toBe(2);
     for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-wake`]) {
       expect(statSync(file).mode & 0o777).toBe(0o600);
     }
@@ -378,7 +378,7 @@ describe('the sweep', () => {
     await store.putIfAbsent('kept', value('kept'), 10 * minute);
     await store.putIfAbsent('forever', value('forever'), Number.POSITIVE_INFINITY);
     time += minute;
-    const remaining = database.prepare<[], number>('SELECT count(*) FROM entries').pluck();
+    const remaining = database.prepareColumn<[], number>('SELECT count(*) FROM entries');
     const sweeping = store.sweep();
     expect(await store.putIfAbsent('between', value(1), minute)).toBeUndefined();
     // The put came back before the sweep was through: it works in slices.
@@ -401,7 +401,7 @@ describe('the sweep', () => {
     const { store, database } = await openedWithDatabase({ path, now: () => time, sweepIntervalMs: 5 });
     await store.putIfAbsent('old', value(1), minute);
     time += minute;
-    const remaining = database.prepare('SELECT count(*) FROM entries').pluck();
+    const remaining = database.prepareColumn<[], number>('SELECT count(*) FROM entries');
     await vi.waitFor(() => expect(remaining.get()).toBe(0), { timeout: 5_000, interval: 5 });
   });
 
