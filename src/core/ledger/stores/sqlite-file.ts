@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailable } from '../../errors.ts';
 import { defined } from '../../json.ts';
-import { SqliteConnection, type SqliteDriver } from './sqlite-driver.ts';
+import { SqliteConnection, type SqliteDriver, sqliteCode } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 
 /** The version of the table below. A newer mcp-once may write files with a newer version. */
@@ -57,6 +57,8 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
       await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(database, path));
     } catch (error) {
       database.close();
+      // SQLite reports a read-only file with a log in this way. Opening it tells the two apart.
+      if (sqliteCode(error) === 'SQLITE_CANTOPEN') closeSync(openSync(path, 'r+'));
       throw error;
     }
     return { path, database };
@@ -74,7 +76,8 @@ function prepareFile(path: string, createFolder: boolean): void {
     );
   }
   // Records contain arguments and results, so only the owner may read them. SQLite gives its other files the same mode.
-  closeSync(openSync(path, 'a+', 0o600));
+  // An existing file stays closed: closing any descriptor of it would end this process's other locks on it (POSIX).
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
 }
 
 function prepareDatabase(database: SqliteConnection, path: string): void {

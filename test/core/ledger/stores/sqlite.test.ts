@@ -368,6 +368,19 @@ describe('several processes on one file', () => {
   });
 });
 
+test.runIf(process.platform === 'linux')('a file that one process opens twice stays locked by it', async () => {
+  const path = join(temporaryFolder(), 'ledger.sqlite');
+  const locks = () =>
+    readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(`:${inode} `)).length;
+  await openedStore({ path });
+  const inode = statSync(path).ino;
+  expect(locks()).toBe(1);
+  await openedStore({ path, namespace: 'other' });
+  expect(locks()).toBe(1);
+});
+
 describe('the sweep', () => {
   test('removes expired rows in bounded slices, and lets other steps run between them', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
