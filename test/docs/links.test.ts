@@ -5,9 +5,6 @@ import { anchorsOf, pagesIn, proseOf, root } from './markdown.ts';
 
 const pages = ['README.md', 'AGENTS.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md', ...pagesIn('docs')];
 
-/** Pages that are linked before they exist. Remove a name when its page is there. */
-const announced = new Set(['docs/concepts/security.md']);
-
 /** Returns the targets of the relative links of a page. */
 function linksOf(page: string): string[] {
   const targets = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
@@ -19,7 +16,7 @@ describe.each(pages)('%s', (page) => {
     const broken = linksOf(page).filter((target) => {
       const [path = '', anchor] = target.split('#');
       const file = path === '' ? page : relative(root, join(root, dirname(page), path));
-      if (!existsSync(join(root, file))) return !announced.has(file);
+      if (!existsSync(join(root, file))) return true;
       return anchor !== undefined && !anchorsOf(file).has(anchor);
     });
     expect(broken).toEqual([]);

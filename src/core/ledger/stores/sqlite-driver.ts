@@ -31,7 +31,7 @@ export interface SqliteStatement<Parameters extends readonly SqliteValue[] = Sql
   run(...values: Parameters): SqliteChanges;
 }
 
-export interface SqliteChanges {
+interface SqliteChanges {
   readonly changes: number;
   readonly lastInsertRowid: number | bigint;
 }
