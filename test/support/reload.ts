@@ -132,7 +132,7 @@ export function toolText(
     ${top}
     const client = defineClient({
       name: '${name}', env: z.object({}), open: () => ({}), close: () => ${post(`'${name} ${version} closed'`)},
-      upstream: () => ({ origin: '${url}', mode: 'test', account: 'main' }), memory: 0,
+      upstream: () => ({ origin: '${url}', mode: 'test', account: 'main' }), keyMemory: 0,
     });
     export const tool = defineTool({
       name: '${name}', title: 'Send', description: '${says}', effect: 'create', client, ${more}

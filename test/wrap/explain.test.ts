@@ -1,9 +1,8 @@
-import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import type { Cli } from '../../src/command/cli.ts';
 import { type ExplainedServer, runWrapExplain } from '../../src/wrap/explain.ts';
 import { listTools } from '../../src/wrap/list-tools.ts';
-import type { McpTool, WrapRules } from '../../src/wrap/policy/types.ts';
+import type { WrapRules } from '../../src/wrap/policy/types.ts';
 import { commandServer } from '../../src/wrap/relay/servers.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -59,38 +58,6 @@ test('removes control characters of tool names', async () => {
   await runWrapExplain(cli, [server('x\u001b[2J', ['get\u001b[31m\nfake'], {}), server('y', [])], {});
   expect(told.out).not.toContain('\u001b');
 });
-
-test.each([
-  ['server-memory', ['create_entities', 'delete_relations', 'add_observations'], ['read_graph', 'search_nodes']],
-  [
-    'server-filesystem',
-    ['write_file', 'edit_file', 'move_file', 'create_directory'],
-    ['read_text_file', 'list_directory'],
-  ],
-])(
-  'guards the writes of %s and passes its reads, with and without trust in its annotations',
-  async (name, writes, reads) => {
-    const listed = await toolsOf(`@modelcontextprotocol/${name}`);
-    for (const trustAnnotations of ['none', 'readOnly'] as const) {
-      const { cli, told } = terminal();
-      const asked = server(name, [], { rules: { trustAnnotations, tools: {} }, list: () => Promise.resolve(listed) });
-      await runWrapExplain(cli, [asked], { json: true });
-      const [{ tools }] = JSON.parse(told.out) as [{ tools: { tool: string; guarded: boolean }[] }];
-      const guarded = tools.filter((each) => each.guarded).map((each) => each.tool);
-      const passing = tools.filter((each) => !each.guarded).map((each) => each.tool);
-      expect(guarded).toEqual(expect.arrayContaining(writes));
-      expect(passing).toEqual(expect.arrayContaining(reads));
-    }
-  },
-);
-
-/** Lists the tools of a real server that runs as a process. */
-function toolsOf(name: string): Promise<readonly McpTool[]> {
-  return listTools({
-    open: commandOpening(createRequire(import.meta.url).resolve(`${name}/dist/index.js`)),
-    answerMs: 30_000,
-  });
-}
 
 function commandOpening(...args: string[]) {
   const folder = temporaryFolder();
