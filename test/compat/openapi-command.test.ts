@@ -234,16 +234,16 @@ test('the dynamic mode lists its operations, and its instructions do not call th
   expect(server.client.getInstructions()).not.toContain('call_operation');
 });
 
-test("the README's table is what the command prints, and its configuration is one", async () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+test("the guide's table is what the command prints, and its configuration works", async () => {
+  const guide = readFileSync(new URL('../../docs/guides/openapi.md', import.meta.url), 'utf8');
   const printed = execFileSync(process.execPath, [mainFile, 'openapi', document, '--list'], { encoding: 'utf8' });
-  expect(readme).toContain(printed.trimEnd());
-  const [, example = ''] = /```json\n(\{\n {2}"openapi"[\s\S]*?)```/.exec(readme) ?? [];
+  expect(guide).toContain(printed.trimEnd());
+  const [, example = ''] = /```json\n(\{\n {2}"openapi"[\s\S]*?)```/.exec(guide) ?? [];
   const config = JSON.parse(example.replace('orders.yaml', document)) as { openapi: Arguments[] };
   config.openapi[0] = { ...config.openapi[0], baseUrl: proxy.url };
   const server = await stage.server({ config: { ...config, bundledTools: false } });
   proxy.dropAnswers(1);
-  const args = { item: unique('readme') };
+  const args = { item: unique('guide') };
   expect(await server.heard('shop_create_order', args)).toBe('recovered (reconcile)');
   expect(await rowsWith(args.item)).toHaveLength(1);
   expect((await server.client.listTools()).tools.map(({ name }) => name)).not.toContain('shop_delete_order');

@@ -73,9 +73,12 @@ function progressOf(client: Client): unknown[] {
   return progress;
 }
 
-/** The requests of the server. It may request the roots at any time, so they count once. */
+/**
+ * The distinct requests of the server, in order. It may request the roots at any time. Over HTTP, a stream that is
+ * resumed repeats requests, and when that happens depends on timing.
+ */
 function questionsOf(asked: readonly string[]): readonly string[] {
-  return asked.filter((question, index) => question !== 'roots' || asked.indexOf(question) === index);
+  return [...new Set(asked)];
 }
 
 /** Removes the differences between two runs, and what a proxy may add. */

@@ -277,13 +277,17 @@ test('a reload notifies a session by the latest token it used', async () => {
   const session = await openSession(server.url, bearer(part));
   const left = new AbortController();
   onTestFinished(() => left.abort());
-  const headers = { ...session, accept: 'text/event-stream' };
-  const stream = await fetch(server.url, { headers, signal: left.signal });
-  let received = '';
-  const reading = (async () => {
-    for await (const chunk of stream.body ?? []) received += Buffer.from(chunk).toString();
-  })();
-  reading.catch(() => undefined);
+  const listen = async (token: { token: string }) => {
+    const headers = { ...session, ...bearer(token), accept: 'text/event-stream' };
+    const stream = await fetch(server.url, { headers, signal: left.signal });
+    const listened = { received: '', ended: Promise.resolve() };
+    listened.ended = (async () => {
+      for await (const chunk of stream.body ?? []) listened.received += Buffer.from(chunk).toString();
+    })();
+    listened.ended.catch(() => undefined);
+    return listened;
+  };
+  const first = await listen(part);
   const listWith = async (token: { token: string }) => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
     const { result } = await messageOf(await post(server.url, list, { ...session, ...bearer(token) }));
@@ -292,11 +296,14 @@ test('a reload notifies a session by the latest token it used', async () => {
   on.tool('send_zero');
   await reload(server);
   expect(await listWith(part)).toEqual(['send_two']);
-  expect(received).not.toContain('list_changed');
+  expect(first.received).not.toContain('list_changed');
   expect(await listWith(whole)).toEqual(['send_one', 'send_two', 'send_zero']);
+  // The stream that the lesser token opened ends, and its client opens it again with its token of now.
+  await first.ended;
+  const second = await listen(whole);
   on.remove('send_zero');
   await reload(server);
-  await until(() => received.includes('notifications/tools/list_changed'));
+  await until(() => second.received.includes('notifications/tools/list_changed'));
 });
 
 describe('a reload over stdio', () => {
