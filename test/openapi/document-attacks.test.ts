@@ -103,3 +103,23 @@ test('x-mcp-once in a file is trusted', async () => {
   expect(await sentTwice('remove', { id: 'a' })).toBe(2);
   expect(warnings).toEqual([]);
 });
+
+test('characters that hide text are removed from the texts of a document, and values stay as they are', async () => {
+  const bad = 'Adds\u202e a\u001b[31m thing\u200b.\u{e0041}';
+  const schema = { type: 'object', properties: { item: { type: 'string', description: bad, enum: [bad] } } };
+  const post = {
+    operationId: 'add',
+    summary: bad,
+    description: bad,
+    requestBody: { content: { 'application/json': { schema } } },
+    responses,
+  };
+  const { tools } = await serveEntries([
+    { document: documentFile(documentAt('http://127.0.0.1:9', {}, { paths: { '/things': { post } } })) },
+  ]);
+  const { title, description, input } = tools.find(({ name }) => name === 'add') ?? expect.fail('not served');
+  const { item } = input.jsonSchema.properties as Record<string, { description?: string; enum?: string[] }>;
+  expect(JSON.stringify([title, description, item?.description])).not.toMatch(/[\u202e\u200b\u{e0041}]|\\u001b/u);
+  expect(`${title} ${description} ${item?.description}`).toContain('Adds a[31m thing.');
+  expect(item?.enum).toEqual([bad]);
+});
