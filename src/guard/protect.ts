@@ -29,6 +29,7 @@ export interface Protection {
 export function protectServer(protection: Protection): void {
   const { server, operations, rule } = protection;
   const { handlers, highLevel, lowLevel } = server;
+  if (highLevel && handlers.has('tools/call')) warnOfEarlierTools(protection.engine);
   const sourceOf = (listed: ListedTool): ToolSource => ({
     ...listed,
     policies: policiesFor(listed.name, ...protection.policies),
@@ -63,6 +64,13 @@ export function protectServer(protection: Protection): void {
     }
     return connect.call(lowLevel, transport);
   };
+}
+
+/** The handlers of tools that exist already cannot be watched, so these tools run without the guard. */
+function warnOfEarlierTools({ log }: GuardEngine): void {
+  log.warn(
+    'protect(server): the server has tools already, and they are not guarded. Call protect(server) before the first registerTool.',
+  );
 }
 
 /** Warns of a policy whose tool does not exist. It may be meant for another tool, which then has no policy. */

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -17,6 +20,8 @@ afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
   for (const once of guards.splice(0)) await once.close();
 });
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 async function openGuard(options: GuardOptions = {}): Promise<Guard> {
   const once = await guard({ store: 'memory:', drain: 0, logLevel: 'silent', ...options });
@@ -266,6 +271,22 @@ describe('protect', () => {
     expect((await callTool(client, 'renamed', { a: 'x' })).outcome.code).toBe('outcome_unknown');
     tool.remove();
     expect((await callTool(client, 'renamed', { a: 'x' })).outcome).toEqual({});
+  });
+
+  it('warns of tools that were registered before, because they are not guarded', async () => {
+    const program = `
+      import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+      import { guard } from 'mcp-once';
+      for (const isEarly of [true, false]) {
+        const server = new McpServer({ name: 'shop', version: '1.0.0' });
+        if (isEarly) server.registerTool('old', {}, async () => ({ content: [] }));
+        const once = await guard({ store: 'memory:' });
+        once.protect(server);
+        await once.close();
+      }`;
+    const args = ['--input-type=module', '-e', program];
+    const { stderr } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    expect(stderr.match(/the server has tools already, and they are not guarded/g)).toHaveLength(1);
   });
 
   it('guards an unlisted tool of a low-level server, and passes on its unknown-tool error', async () => {

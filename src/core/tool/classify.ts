@@ -14,6 +14,8 @@ export function classifyNodeError(error: unknown): Classification {
   for (let depth = 0; depth < 8 && current !== undefined && current !== null; depth += 1) {
     if (current instanceof NotExecuted) return 'not_executed';
     if (isErrnoException(current) && beforeSending.has(current.syscall ?? '')) return 'not_executed';
+    // fetch refuses some ports before it connects (Fetch Standard, "port blocking"), with an error that has no code.
+    if (current instanceof Error && current.message === 'bad port') return 'not_executed';
     if (current instanceof AggregateError && current.errors.length > 0) {
       return current.errors.every((each) => classifyNodeError(each) === 'not_executed') ? 'not_executed' : 'unknown';
     }

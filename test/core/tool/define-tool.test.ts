@@ -161,6 +161,11 @@ describe('the classification of an error by a client', () => {
     );
     expect(classify(undefined)(new Error('reset'))).toBe('unknown');
   });
+
+  test('is not_executed for a port that fetch refuses before it connects', async () => {
+    const refused = await fetch('http://127.0.0.1:9/').catch((error: unknown) => error);
+    expect(classify(undefined)(refused)).toBe('not_executed');
+  });
 });
 
 function assertNever(): never {
