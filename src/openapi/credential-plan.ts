@@ -19,7 +19,7 @@ export interface CredentialPlan {
   readonly variables: SchemeVariables;
   /** Why a scheme has no variables, by its name, without a full stop. */
   readonly refusals: ReadonlyMap<string, string>;
-  /** The API's own origin and the configured `credentialOrigins`. */
+  /** The origins that the operator wrote: the API's own, and the configured `credentialOrigins`. */
   readonly origins: ReadonlySet<string>;
   /** Where served operations send the variables. */
   readonly destinations: readonly PlannedDestination[];
@@ -57,7 +57,7 @@ export function planCredentials(parts: CredentialPlanParts): CredentialPlan {
   const { source, document, baseUrl, served } = parts;
   checkMapping(source, document);
   const home = new URL(baseUrl).origin;
-  const origins = new Set([home, ...source.credentialOrigins.map((url) => new URL(url).origin)]);
+  const origins = new Set([...ownOrigins(parts), ...source.credentialOrigins].map((url) => new URL(url).origin));
   const variables = new Map<string, readonly string[]>();
   const refusals = new Map<string, string>();
   for (const [name, scheme] of Object.entries(document.securitySchemes)) {
@@ -68,6 +68,9 @@ export function planCredentials(parts: CredentialPlanParts): CredentialPlan {
   const withheldFrom = (server: string): string | undefined => {
     const { origin } = new URL(server);
     if (origins.has(origin)) return undefined;
+    if (origin === home) {
+      return `the document comes from the network and chose the server ${origin} itself, so no credentials are sent there; if you trust that server, set it as baseUrl (--base-url), or add "${origin}" to credentialOrigins (--credential-origin)`;
+    }
     return `the document names another server (${origin}) for this operation than that of the API (${home}), so no credentials are sent there; if you trust that server, add "${origin}" to credentialOrigins (--credential-origin), or set it as baseUrl`;
   };
   const operations = served.map((listed) => ({
@@ -81,6 +84,22 @@ export function planCredentials(parts: CredentialPlanParts): CredentialPlan {
     destinations: destinationsOf(parts, operations, plan),
     warnings: warningsOf(parts, operations, plan),
   });
+}
+
+/**
+ * Returns URLs of the origins that get the credentials without a word of the operator. They are in what the operator
+ * wrote: the base URL, a file, or the address of the document. A document from the network could change its servers.
+ */
+function ownOrigins({ source, document, baseUrl }: Omit<CredentialPlanParts, 'served'>): readonly string[] {
+  if (source.baseUrl !== undefined) return [baseUrl];
+  switch (document.provenance) {
+    case 'local':
+      return [baseUrl];
+    case 'mixed':
+      return document.ownServers;
+    case 'network':
+      return [source.document];
+  }
 }
 
 /** A served operation, where it is sent, and the schemes that it may use. */

@@ -364,3 +364,46 @@ describe('the destinations of credentials', () => {
     expect(list('--credential', 'login.username=NAME').stderr).toMatch(/--credential login: must be one variable/);
   });
 });
+
+describe('the servers that a document from the network chooses', () => {
+  const operation = { operationId: 'getItem', responses: { 200: { description: 'ok' } } };
+
+  test('get no credentials, at the top of the document or in its first operation', async () => {
+    const [good, evil] = await Promise.all([startApi(), startApi()]);
+    const documents = [
+      documentAt(evil.url, { auth: 'bearer' }),
+      documentAt(good.url, { auth: 'bearer' }, { paths: { '/a': { servers: [{ url: evil.url }], get: operation } } }),
+    ];
+    for (const document of documents) {
+      const entry = { document: good.publish(document), allowPrivate: true, prefix: 'shop' };
+      const { call, warnings, tools } = await serveEntries([entry], { SHOP_AUTH: 'secret' });
+      for (const { name } of tools) await call(name, {});
+      expect(evil.seen.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
+      expect(warnings.join(' ')).toContain('credentialOrigins');
+    }
+  });
+
+  test('get them when the operator names the server', async () => {
+    const [publisher, api] = await Promise.all([startApi(), startApi()]);
+    const document = publisher.publish(documentAt(api.url, { auth: 'bearer' }));
+    for (const named of [{ baseUrl: api.url }, { credentialOrigins: [api.url] }]) {
+      const entry = { document, allowPrivate: true, prefix: 'shop', ...named };
+      const { call } = await serveEntries([entry], { SHOP_AUTH: 'secret' });
+      await call('shop_list_things', {});
+    }
+    expect(api.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret', 'Bearer secret']);
+  });
+
+  test('get neither credentials nor a private address when a file refers to them', async () => {
+    const [own, evil] = await Promise.all([startApi(), startApi()]);
+    const item = evil.publish({ item: { servers: [{ url: evil.url }], get: operation } });
+    const paths = { '/a': { $ref: `${item}#/item` } };
+    const file = documentFile(documentAt(own.url, { auth: 'bearer' }, { paths }));
+    const entry = { document: file, refHosts: ['127.0.0.1'], prefix: 'shop' };
+    const { call } = await serveEntries([entry], { SHOP_AUTH: 'secret' });
+    await call('shop_get_item', {});
+    await call('shop_list_things', {});
+    expect(evil.seen).toEqual([]);
+    expect(own.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret']);
+  });
+});

@@ -93,6 +93,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     version: String(info.version ?? ''),
     listedOperations: Object.freeze(operations.map(({ listed }) => listed)),
     problems: Object.freeze(problems),
+    ownServers: serversOf([root.servers], documentUrl),
     securitySchemes,
     extensions: extensionsOf(root),
     resolve: (listed: ListedOperation) => {

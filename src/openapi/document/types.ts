@@ -8,6 +8,8 @@ export interface ApiDocument {
   /** Where the document came from, for messages: a path, a URL without credentials, or `stdin`. */
   readonly source: string;
   readonly provenance: Provenance;
+  /** The servers of the document's top level, as absolute URLs. No referenced document chooses them. */
+  readonly ownServers: readonly string[];
   readonly title: string;
   readonly version: string;
   /** All well-formed operations, in the order of the document. */

@@ -36,7 +36,7 @@ export function schemeVariables(name: string, scheme: SecurityScheme, prefix: st
       .filter((word) => word !== '')
       .join('_') || 'API';
   // A variable's name must not begin with a digit. Those that begin with MCP_ONCE_ belong to this server.
-  const variable = /^(?:\d|MCP_ONCE_)/.test(stem) ? `API_${stem}` : stem;
+  const variable = /^(?:\d|MCP_ONCE(?:_|$))/.test(stem) ? `API_${stem}` : stem;
   return credentialRoles(scheme).map((role) => (role === 'value' ? variable : `${variable}_${upperSnake(role)}`));
 }
 

@@ -102,7 +102,8 @@ function openSender(api: ApiContext, server: string, environment: Environment, l
  * A document from the network must not direct requests at this machine's own network without the operator's consent. In
  * a mixed document the file may name the API's own server.
  */
-function allowsPrivate({ source, document, baseUrl }: ApiContext, server: string): boolean {
+function allowsPrivate({ source, document }: ApiContext, server: string): boolean {
   if (source.allowPrivate || source.baseUrl !== undefined || document.provenance === 'local') return true;
-  return document.provenance === 'mixed' && new URL(server).origin === new URL(baseUrl).origin;
+  const { origin } = new URL(server);
+  return document.provenance === 'mixed' && document.ownServers.some((own) => new URL(own).origin === origin);
 }
