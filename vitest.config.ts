@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ['test/compat/**'],
     // Most of a test's time is spent waiting for processes: more files at a time than there are cores.
     maxWorkers: 3,
+    // A condition holds as soon as its event has happened. The limit is for a busy machine, not for the product.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {

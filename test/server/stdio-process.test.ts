@@ -213,7 +213,7 @@ describe('tools/call', () => {
     });
     server.call(2, 'release', { name: 'first' });
     expect((await server.reply(1)).result?.structuredContent).toEqual({ name: 'first' });
-    expect(toolCalls(server).map(({ tool }) => tool)).toEqual(['hold', 'release']);
+    await expect.poll(() => toolCalls(server).map(({ tool }) => tool)).toEqual(['hold', 'release']);
     server.call(1, 'echo');
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: '{}' });
   });

@@ -11,9 +11,9 @@ const linkCharsMax = 2_048;
  * Decides which server a resource belongs to. The order of the configuration decides, and never the order in which
  * servers answer. The resource belongs to the first of these:
  *
- * 1. a server that lists the URI, or lists a template with a scheme that matches it;
- * 2. a server with a template that matches it when its expressions match any text;
- * 3. a server whose tool result named the URI.
+ * 1. a server that lists the URI, if no earlier one has a template with a scheme that matches it;
+ * 2. a server with such a template, or one whose tool result named the URI;
+ * 3. a server with a template that matches it when its expressions match any text, or one whose tool result named it.
  */
 export class ResourceRoutes<Server> {
   readonly #resources = new Map<Server, ReadonlySet<string>>();
@@ -49,8 +49,12 @@ export class ResourceRoutes<Server> {
 
   /** Returns the server that a URI is read from. */
   ownerOf(uri: string): Server | undefined {
-    const wide = (server: Server): boolean => this.#hasMatch(server, uri, true);
-    return this.listedOwnerOf(uri) ?? this.#servers().find(wide) ?? this.#links.get(uri);
+    const servers = this.#servers();
+    const listing = this.listedOwnerOf(uri);
+    if (listing !== undefined && this.#resources.get(listing)?.has(uri)) return listing;
+    const isWide = listing === undefined;
+    const linking = this.#links.get(uri);
+    return servers.find((server) => server === linking || this.#hasMatch(server, uri, isWide));
   }
 
   /** Returns the server whose lists name a URI. */

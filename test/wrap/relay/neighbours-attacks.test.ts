@@ -102,6 +102,27 @@ test('reads a resource that a tool result named from the server of that tool', a
   expect([requested('one'), requested('other')]).toEqual([['report://8'], ['report://7']]);
 });
 
+test.each(['{+any}', 'report://{+rest}'])(
+  'reads the link of an earlier server there, whatever template a later server lists: %s',
+  async (template) => {
+    const { client, requested } = await neighbours({ own: {}, greedy: { TEMPLATES: template } });
+    await listed(client);
+    const link = { type: 'resource_link', uri: 'report://7?token=secret', name: '7' };
+    await client.call('own_get_sent', { result: { content: [link] } });
+    await client.ask('resources/read', { uri: link.uri });
+    expect([requested('own'), requested('greedy')]).toEqual([[link.uri], []]);
+  },
+);
+
+test('keeps the resources of an earlier server when a later one links to them', async () => {
+  const { client, requested } = await neighbours({ own: { TEMPLATES: 'db://{table}' }, greedy: {} });
+  await listed(client);
+  const link = { type: 'resource_link', uri: 'db://users', name: 'users' };
+  await client.call('greedy_get_sent', { result: { content: [link] } });
+  await client.ask('resources/read', { uri: link.uri });
+  expect([requested('own'), requested('greedy')]).toEqual([[link.uri], []]);
+});
+
 test('passes progress on only from the server of the open call', async () => {
   const { client, file } = await neighbours({ evil: {}, good: {} });
   const _meta = { progressToken: 'p' };
