@@ -1,17 +1,8 @@
 import type { Middleware } from './middleware.ts';
+import { mcpRequestHeaders } from './request-head.ts';
 
 /** Request headers that a page may send, besides those that every page may. Any `Mcp-Param-*` is allowed too. */
-const requestHeaders = new Set([
-  'accept',
-  'authorization',
-  'content-type',
-  'idempotency-key',
-  'last-event-id',
-  'mcp-method',
-  'mcp-name',
-  'mcp-protocol-version',
-  'mcp-session-id',
-]);
+const requestHeaders = new Set([...mcpRequestHeaders, 'accept', 'authorization']);
 const paramHeader = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const exposedHeaders = 'Mcp-Session-Id, WWW-Authenticate, Retry-After';
 /** How long a browser may keep the result of a preflight, in s. */

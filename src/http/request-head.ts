@@ -1,19 +1,19 @@
 import type { Refuse } from './admission.ts';
 import type { Middleware } from './middleware.ts';
 
-/** Headers that mean one thing each. `Authorization` is one of them too; admission checks it. */
-const singleHeaders = new Set([
-  'content-length',
+/** The request headers that the server reads, without those that HTTP clients set by themselves. */
+export const mcpRequestHeaders = [
   'content-type',
-  'host',
   'idempotency-key',
   'last-event-id',
   'mcp-method',
   'mcp-name',
   'mcp-protocol-version',
   'mcp-session-id',
-  'origin',
-]);
+];
+
+/** Headers that mean one thing each. `Authorization` is one of them too; admission checks it. */
+const singleHeaders = new Set([...mcpRequestHeaders, 'content-length', 'host', 'origin']);
 
 /**
  * Refuses a request head that two programs may read differently: a proxy may have checked the other one of two headers,
