@@ -104,7 +104,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
   return {
     ...summaryOf(record),
     fingerprint: record.fingerprint,
-    ordinal: record.occurrence,
+    occurrence: record.occurrence,
     windowMs: record.windowMs,
     leaseMs: record.leaseMs,
     takeOvers: record.recoveries,

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../json.ts';
-import { patternSteps } from './pattern-steps.ts';
+import { directStepsMax, patternCharsMax, patternSteps } from './pattern-steps.ts';
 import { countValues, schemaSteps } from './schema-steps.ts';
 import { withTimeLimit } from './time-limit.ts';
 
@@ -20,15 +20,11 @@ export interface TestedPattern {
   toString(): string;
 }
 
-/** A pattern that takes at most this many steps is tested without a time limit, which would cost more. */
-const directStepsMax = 50_000;
 /** The longest run of a check, in ms. A check runs at most twice for one value. */
 const runMsMax = 40;
 const runsMax = 2;
 /** How long a part of a schema stays given up, in ms. */
 const givenUpMs = 10 * 60_000;
-/** A longer pattern accepts every text: compiling it would take too long, and no time limit ends that. */
-const patternCharsMax = 4_096;
 
 /** Thrown inside a check without a time limit when it would take too long. The check then runs with one. */
 class NeedsTimeLimit extends Error {}

@@ -1,3 +1,8 @@
+/** A pattern that takes at most this many steps is tested without a time limit, which would cost more. */
+export const directStepsMax = 50_000;
+/** A longer pattern is not compiled: that would take too long, and no time limit ends it. */
+export const patternCharsMax = 4_096;
+
 /** A part of a pattern: in how many ways it can match, at most, within a text of a length. */
 type Ways = (chars: number) => number;
 

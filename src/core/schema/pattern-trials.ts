@@ -1,14 +1,11 @@
 import { BoundedMap } from '../bounded-map.ts';
-import { patternSteps } from './pattern-steps.ts';
+import { directStepsMax, patternCharsMax, patternSteps } from './pattern-steps.ts';
 import { withTimeLimit } from './time-limit.ts';
 
-/** A pattern that takes at most this many steps is tested without a time limit, which would cost more. */
-const directStepsMax = 50_000;
 const trialMsMax = 10;
 /** How long all trials with a time limit may take together within a period, in ms. */
 const trialsMsMax = 100;
 const periodMs = 60_000;
-const patternCharsMax = 4_096;
 const rememberedMax = 1_000;
 
 /**
