@@ -108,6 +108,7 @@ const variables = {
     'Encrypts records: `id:base64` of 32 bytes, several separated by `,`. The first encrypts, all decrypt. Default: no encryption.',
   MCP_ONCE_SEALED_ONLY: '`true` refuses records that are not encrypted, as `sealedOnly`.',
   MCP_ONCE_LOG_LEVEL: 'The log level, as `logLevel`.',
+  MCP_ONCE_LOG_FORMAT: 'The format of the log, as `logFormat`.',
 };
 
 /** The variables of the shipped tools. */

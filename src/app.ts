@@ -44,7 +44,11 @@ export interface AppWiring extends AppOptions {
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function createApp(config: Config, options: AppWiring): Promise<App> {
-  const { environment, clock = systemClock, log = createLog({ level: config.logLevel }) } = options;
+  const {
+    environment,
+    clock = systemClock,
+    log = createLog({ level: config.logLevel, format: config.logFormat }),
+  } = options;
   const { warn = (message) => log.warn(message), note = () => undefined } = options;
   const modules = new ModuleVersions();
   const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, features, warn, modules.load)));

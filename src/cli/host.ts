@@ -12,16 +12,16 @@ export function programOf(cli: Cli): Program {
   const { environment } = cli;
   const program: Program = {
     cli,
-    config: ({ config, store, tools, logLevel, sections: chosen, bundledTools }, purpose = 'serve') =>
+    config: ({ config, store, tools, logLevel, logFormat, sections: chosen, bundledTools }, purpose = 'serve') =>
       loadConfig({
         environment,
         sections,
         needsSubject: needsSubject(purpose),
-        overrides: defined({ config, store, logLevel, toolsDirs: tools, sections: chosen, bundledTools }),
+        overrides: defined({ config, store, logLevel, logFormat, toolsDirs: tools, sections: chosen, bundledTools }),
       }),
     catalog: (config) => loadCatalog(config, features, warner(cli)),
     app: async (config, options) => {
-      const { log = createLog({ level: config.logLevel }) } = options;
+      const { log = createLog({ level: config.logLevel, format: config.logFormat }) } = options;
       // Tools from elsewhere bring their own clients: only the configured ones may need the local invoicing API.
       const variables = options.catalog ? { environment } : await openClientVariables(environment, config, log);
       const app = await createApp(config, { ...variables, ...options, log });

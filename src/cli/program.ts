@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { features } from '../app.ts';
 import { type Cli, exitCodes, packageVersion } from '../command/cli.ts';
-import { integer, withConfig, withLogLevel, withTools } from '../command/options.ts';
+import { integer, withConfig, withLog, withTools } from '../command/options.ts';
 import type { Program } from '../command/program.ts';
 import { programOf } from './host.ts';
 
@@ -55,7 +55,7 @@ export async function createCommandLine(program: Program, end: (code: number) =>
 }
 
 function addServe(commandLine: Command, program: Program, end: (code: number) => void): void {
-  withLogLevel(withTools(withConfig(commandLine.command('serve'))))
+  withLog(withTools(withConfig(commandLine.command('serve'))))
     .description(
       'serve the tools over stdin and stdout (what runs when no command is given), or over HTTP; on SIGHUP it reloads them',
     )
@@ -141,7 +141,7 @@ function addConfig(commandLine: Command, program: Program, end: (code: number) =
   const config = commandLine
     .command('config')
     .description('check the configuration, print its schema, or make a token');
-  withLogLevel(withTools(withConfig(config.command('check'))))
+  withLog(withTools(withConfig(config.command('check'))))
     .description('print the effective configuration without secrets; fails when it is not valid')
     .action(async (options) => end(await (await import('./config.ts')).runConfigCheck(program, options)));
   config

@@ -25,7 +25,7 @@ export async function serveStdio(
   // Before tools are loaded: they may print to stdout, which carries the protocol.
   keepStdoutForProtocol();
   const config = await program.config(options);
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
   // Before the tools are loaded: a promise that a tool does not await may reject at any time.
   const faults = watchFaults(log, () => stop.now('a fault'));
   const app = await program.app(config, { log, warn: warner(cli) });

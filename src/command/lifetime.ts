@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, faultFields } from '../core/errors.ts';
 import type { Log } from '../core/observe/log.ts';
 import { exitCodes } from './cli.ts';
 
@@ -116,9 +116,11 @@ function hasTerminal(): boolean {
  */
 export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
   const faults = { seen: false };
-  process.on('unhandledRejection', (reason) => log.error(`unhandled promise rejection: ${describeError(reason)}`));
+  process.on('unhandledRejection', (reason) =>
+    log.error(`unhandled promise rejection: ${describeError(reason)}`, faultFields(reason)),
+  );
   process.on('uncaughtException', (error) => {
-    log.error(`uncaught exception: ${describeError(error)}`);
+    log.error(`uncaught exception: ${describeError(error)}`, faultFields(error));
     faults.seen = true;
     stop();
   });

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { logLevels } from '../config/defaults.ts';
+import { logFormats, logLevels } from '../config/defaults.ts';
 
 /** Adds the options of every command that reads the configuration. */
 export function withConfig(command: Command): Command {
@@ -13,9 +13,15 @@ export function withTools(command: Command): Command {
   return command.option('--tools <folder>', 'folder with tools of your own; may be given several times', collect, []);
 }
 
-/** Adds the option for the log level. */
-export function withLogLevel(command: Command): Command {
-  return command.addOption(new Option('--log-level <level>', 'what is logged to stderr').choices(logLevels));
+/** Adds the options for the log. */
+export function withLog(command: Command): Command {
+  return command
+    .addOption(new Option('--log-level <level>', 'what is logged to stderr').choices(logLevels))
+    .addOption(
+      new Option('--log-format <format>', 'lines for people, or JSON; auto: for people in a terminal').choices(
+        logFormats,
+      ),
+    );
 }
 
 /** Collects the values of an option that may be given several times. */

@@ -17,6 +17,7 @@ export interface ConfigOptions {
   readonly store?: string;
   readonly tools?: readonly string[];
   readonly logLevel?: string;
+  readonly logFormat?: string;
   /** Replaces sections of the file, by key: a command that is given its target on the command line. */
   readonly sections?: Readonly<Record<string, unknown>>;
   /** Whether the shipped tools are served. Default: as the configuration says. */

@@ -8,7 +8,7 @@ export interface Choice {
   readonly value: string;
 }
 
-type ChoiceKey = 'store' | 'tenant' | 'subject' | 'logLevel';
+type ChoiceKey = 'store' | 'tenant' | 'subject' | 'logLevel' | 'logFormat';
 export type Choices = Readonly<Partial<Pick<FileSettings, ChoiceKey>>>;
 
 /** Checks the values of environment and command line. @throws McpOnceError `configuration_invalid` */

@@ -5,7 +5,7 @@ import { isObject } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
 import type { Choice, Choices } from './choices.ts';
-import { defaults, type LogLevel } from './defaults.ts';
+import { defaults, type LogFormat, type LogLevel } from './defaults.ts';
 import type { FileSettings, ToolRuleSettings } from './schema.ts';
 import type { Section } from './section.ts';
 
@@ -39,6 +39,7 @@ export interface Config {
   readonly hostKeys: boolean;
   readonly conversationScope: boolean;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly toolsDirs: readonly string[];
   readonly bundledTools: boolean;
   readonly drainMs: number;
@@ -52,6 +53,7 @@ export interface Overrides {
   readonly config?: string | undefined;
   readonly store?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
   /** Tool folders in addition to those of the file. */
   readonly toolsDirs?: readonly string[] | undefined;
   /** Sections that replace those of the file, by key. The feature that sets a section checks it. */
@@ -84,6 +86,7 @@ const variables = [
   'MCP_ONCE_ENCRYPTION_KEYS',
   'MCP_ONCE_SEALED_ONLY',
   'MCP_ONCE_LOG_LEVEL',
+  'MCP_ONCE_LOG_FORMAT',
 ] as const;
 type Variable = (typeof variables)[number];
 
@@ -130,6 +133,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     recordRetentionMs: recordRetention,
     unresolvedRetentionMs: unresolvedRetention,
     logLevel: chosen.logLevel ?? settings.logLevel,
+    logFormat: chosen.logFormat ?? settings.logFormat,
     toolsDirs: [
       ...settings.toolsDirs.map((each) => resolve(fileFolder, each)),
       ...(overrides.toolsDirs ?? []).map((each) => resolve(folder, each)),
@@ -212,6 +216,9 @@ async function choicesOf(environment: Environment, overrides: Overrides): Promis
     logLevel:
       choice('--log-level', overrides.logLevel) ??
       choice('MCP_ONCE_LOG_LEVEL', variable(environment, 'MCP_ONCE_LOG_LEVEL')),
+    logFormat:
+      choice('--log-format', overrides.logFormat) ??
+      choice('MCP_ONCE_LOG_FORMAT', variable(environment, 'MCP_ONCE_LOG_FORMAT')),
   };
   const given = Object.entries(chosen).filter(([, each]) => each !== undefined);
   if (given.length === 0) return {};

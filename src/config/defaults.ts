@@ -1,4 +1,6 @@
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+export const logFormats = ['auto', 'pretty', 'json'] as const;
+export type LogFormat = (typeof logFormats)[number];
 export type LogLevel = (typeof logLevels)[number];
 
 const second = 1_000;
@@ -22,6 +24,7 @@ export const defaults = Object.freeze({
   hostKeys: true,
   conversationScope: false,
   logLevel: 'info' satisfies LogLevel as LogLevel,
+  logFormat: 'auto' satisfies LogFormat as LogFormat,
   toolsDirs: Object.freeze<string[]>([]),
   bundledTools: true,
   drain: 30 * second,

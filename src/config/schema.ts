@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
-import { defaults, logLevels } from './defaults.ts';
+import { defaults, logFormats, logLevels } from './defaults.ts';
 import { recoveries } from './parts.ts';
 import type { Section, SectionSchema } from './section.ts';
 
@@ -105,6 +105,12 @@ export const fileSchema = z.strictObject({
     .enum(logLevels)
     .prefault(defaults.logLevel)
     .describe('The lowest level that is logged to stderr. Variable: MCP_ONCE_LOG_LEVEL.'),
+  logFormat: z
+    .enum(logFormats)
+    .prefault(defaults.logFormat)
+    .describe(
+      'How log lines are written: JSON (json), lines for people (pretty), or pretty in a terminal and else json (auto). Variable: MCP_ONCE_LOG_FORMAT.',
+    ),
   toolsDirs: z
     .array(path)
     .max(100)

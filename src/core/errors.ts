@@ -93,6 +93,26 @@ function causeOfFetch({ message, cause }: Error): string | undefined {
   return `${message}: ${cause.message || code || cause.name}`;
 }
 
+/** How many causes of an error are logged. */
+const causesMax = 5;
+/** The longest stack that is logged, in characters. */
+const stackCharsMax = 4_000;
+
+/** Returns an unexpected error as fields of a log line: its name, its causes, and where it was thrown. */
+export function faultFields(error: unknown): Readonly<Record<string, string>> {
+  if (!(error instanceof Error)) return {};
+  const causes: string[] = [];
+  let { cause } = error;
+  for (; cause !== undefined && causes.length < causesMax; cause = cause instanceof Error ? cause.cause : undefined) {
+    causes.push(describeError(cause));
+  }
+  return {
+    error: error.name,
+    ...(causes.length > 0 ? { cause: causes.join(': ') } : {}),
+    ...(error.stack === undefined ? {} : { stack: error.stack.slice(0, stackCharsMax) }),
+  };
+}
+
 export function isErrnoException(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
 }

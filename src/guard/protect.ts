@@ -1,5 +1,5 @@
 import { refusal } from '../core/call/outcome.ts';
-import { describeError, NotExecuted } from '../core/errors.ts';
+import { describeError, faultFields, NotExecuted } from '../core/errors.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RunContext, Upstream } from '../core/tool/types.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../server/jsonrpc-codes.ts';
@@ -135,7 +135,7 @@ async function guardRequest(guarded: GuardedRequest, tool: UnboundTool, request:
     return last ? last.answer : render(outcome);
   } catch (error) {
     if (error instanceof PassedError) throw error.cause;
-    engine.log.warn(`${tool.name}: internal error: ${describeError(error)}`);
+    engine.log.warn(`${tool.name}: internal error: ${describeError(error)}`, faultFields(error));
     const message = `${tool.name}: internal error of mcp-once. The ledger has the outcome. Call again with the same arguments to get it.`;
     throw Object.assign(new Error(message), { code: internalError });
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, faultFields } from '../core/errors.ts';
 import { internalError } from '../server/jsonrpc-codes.ts';
 import type { ToolService } from '../server/tool-requests.ts';
 import { createLimits, type Limits } from './access/limits.ts';
@@ -160,7 +160,7 @@ export class HttpServer {
     try {
       return await next(exchange);
     } catch (error) {
-      this.#log.warn(`http: internal fault: ${describeError(error)}`);
+      this.#log.warn(`http: internal fault: ${describeError(error)}`, faultFields(error));
       return httpError(500, internalError, 'An internal fault of mcp-once.');
     }
   };

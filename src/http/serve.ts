@@ -20,7 +20,7 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
   const { cli } = program;
   const config = await program.config(options, 'network');
   const [http, access] = [httpSection.of(config), accessSection.of(config)];
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const { host, port } = addressOf(typeof options.http === 'string' ? options.http : http.listen);
   const door = await doorOf(cli, config, log);

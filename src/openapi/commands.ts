@@ -1,9 +1,9 @@
-import { collect, withConfig, withLogLevel } from '../command/options.ts';
+import { collect, withConfig, withLog } from '../command/options.ts';
 import type { AddCommands } from '../command/program.ts';
 
 /** Adds the command `openapi`. */
 export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
-  withLogLevel(withConfig(commandLine.command('openapi')))
+  withLog(withConfig(commandLine.command('openapi')))
     .description("serve an HTTP API's operations as tools, by its OpenAPI document")
     .argument('<document>', 'a path, a URL, or - for stdin (with --list)')
     .option('--base-url <url>', "where the API is, if not at the document's server")

@@ -2,9 +2,9 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Outcome } from '../core/call/outcome.ts';
 import type { ToolCall } from '../core/call/types.ts';
 import { isDeeperThan, resultDepthMax } from '../core/depth.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, faultFields } from '../core/errors.ts';
+import type { CallLog } from '../core/observe/log.ts';
 import type { Catalog } from '../core/tool/catalog.ts';
-import type { ToolLog } from '../core/tool/types.ts';
 import { internalError, invalidParams } from './jsonrpc-codes.ts';
 import { render, renderFault } from './render.ts';
 import type { ToolList, ToolPage } from './tool-list.ts';
@@ -22,7 +22,7 @@ export interface ToolService {
    * @param tools the tools of this call, in place of the service's own
    */
   readonly handle: (call: ToolCall, tools?: { readonly catalog: Catalog }) => Promise<Outcome>;
-  readonly log: ToolLog;
+  readonly log: CallLog;
 }
 
 /** The part of a service that certain callers may see. */
@@ -91,7 +91,8 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
     return passable(service, params.name, render(outcome));
   } catch (error) {
     if (error instanceof RequestError) throw error;
-    service.log.warn(`${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`);
+    const fault = `${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`;
+    service.log.warn(fault, faultFields(error));
     throw new RequestError(internalError, faultMessage(service.catalog, params.name));
   }
 }
@@ -130,7 +131,7 @@ export function acceptsForms(capabilities: unknown): boolean {
 }
 
 /** Returns undefined when the caller did not request progress. */
-function progressOf(log: ToolLog, { meta, notify }: ToolRequest): ((waitedMs: number) => void) | undefined {
+function progressOf(log: CallLog, { meta, notify }: ToolRequest): ((waitedMs: number) => void) | undefined {
   const { progressToken } = meta;
   if (typeof progressToken !== 'string' && typeof progressToken !== 'number') return undefined;
   return progressNotifier(progressToken, (notification) => {

@@ -59,7 +59,7 @@ async function serveWrapped(program: Program, target: readonly string[], options
   const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
   keepStdoutForProtocol();
   const config = await program.config(options);
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
   const faults = watchFaults(log, () => stop.now('a fault'));
   const servers = serversOf(await wrappedServers(cli, config, target, options));
   for (const { name, environment } of servers) {

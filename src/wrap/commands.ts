@@ -1,11 +1,11 @@
 import { Option } from 'commander';
-import { collect, integer, withConfig, withLogLevel } from '../command/options.ts';
+import { collect, integer, withConfig, withLog } from '../command/options.ts';
 import type { AddCommands } from '../command/program.ts';
 import { clientNames } from './clients/files.ts';
 
 /** Adds the command `wrap`. */
 export const addWrapCommands: AddCommands = (commandLine, program, end) => {
-  withLogLevel(withConfig(commandLine.command('wrap')))
+  withLog(withConfig(commandLine.command('wrap')))
     .description("guard another MCP server, so that its tools' calls take effect once")
     .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
     .option('--id <id>', "the server's name in idempotency keys, instead of its command and folder, or its URL")

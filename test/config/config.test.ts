@@ -57,6 +57,7 @@ describe('defaults', () => {
       conversationScope: false,
       sealedOnly: false,
       logLevel: 'info',
+      logFormat: 'auto',
       toolsDirs: [],
       drainMs: 30_000,
     });

@@ -1,5 +1,5 @@
 import { pause, within } from '../clock.ts';
-import { describeError, McpOnceError } from '../errors.ts';
+import { describeError, faultFields, McpOnceError } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
@@ -27,7 +27,7 @@ export function detached<T>(engine: EngineParts, run: () => Promise<T>): Promise
   const running = run();
   const tracked = running.then(
     () => undefined,
-    (error) => engine.log.warn(`an execution ended in a fault: ${describeError(error)}`),
+    (error) => engine.log.warn(`an execution ended in a fault: ${describeError(error)}`, faultFields(error)),
   );
   engine.running.add(tracked);
   void tracked.then(() => engine.running.delete(tracked));

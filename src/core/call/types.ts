@@ -5,9 +5,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
+import type { CallLog } from '../observe/log.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
-import type { Tool, ToolLog } from '../tool/types.ts';
+import type { Tool } from '../tool/types.ts';
 import type { InputRequest } from './outcome.ts';
 
 /** One tool call, independent of MCP. */
@@ -72,7 +73,7 @@ export interface EngineParts {
   /** Limits the records of each subject and tenant. Undefined means no limit. */
   readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
-  readonly log: ToolLog;
+  readonly log: CallLog;
   /** The executions in progress, so that they can be drained. */
   readonly running: Set<Promise<unknown>>;
   /** Aborts when no further execution may begin. */

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { type EngineEvent, onEvent } from './events.ts';
+import { readableWriter } from './readable-log.ts';
 
 type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+type LogFormat = 'auto' | 'pretty' | 'json';
 type LogFields = Readonly<Record<string, string | number | boolean>>;
 
-/** Writes one line of JSON per message to stderr. Messages and fields contain no argument values and no secrets. */
+/** Writes one line per message to stderr. Messages and fields contain no argument values and no secrets. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -12,9 +14,17 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
+/** The part of a log that reports on calls. A log of tests may lack `error`. */
+export type CallLog = Pick<Log, 'debug' | 'info' | 'warn'>;
+
 /** The lowest level that is written, and where lines go. */
 export interface LogOptions {
   readonly level: LogLevel;
+  /**
+   * Lines for people (`pretty`), or JSON.
+   * @defaultValue `auto`: `pretty` in a terminal, else `json`
+   */
+  readonly format?: LogFormat;
   /**
    * Where lines go. Stdout carries the protocol only.
    * @defaultValue process.stderr
@@ -28,18 +38,31 @@ const toolCharsMax = 64;
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];
 
-/** Creates a log that costs nothing below its level and loads pino when it writes the first line. */
+/**
+ * Creates a log that costs nothing below its level and loads pino when it writes the first line of JSON. The stack of an
+ * error is written at level `debug` only.
+ */
 export function createLog(options: LogOptions): Log {
   const written = options.level === 'silent' ? [] : levels.slice(levels.indexOf(options.level));
-  let pino: Log | undefined;
+  let writer: Log | undefined;
   const writerOf = (level: Level) => {
     if (!written.includes(level)) return () => {};
     return (message: string, fields?: LogFields) => {
-      pino ??= openPino(options);
-      pino[level](message, fields);
+      writer ??= openWriter(options);
+      writer[level](message, fields === undefined || written.includes('debug') ? fields : withoutStack(fields));
     };
   };
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
+}
+
+function openWriter(options: LogOptions): Log {
+  const { format = 'auto', destination = process.stderr } = options;
+  const isReadable = format === 'pretty' || (format === 'auto' && 'isTTY' in destination && destination.isTTY === true);
+  return isReadable ? readableWriter(destination) : openPino(options);
+}
+
+function withoutStack({ stack: _, ...fields }: LogFields): LogFields {
+  return fields;
 }
 
 /** Loads pino on first use: it takes 15 ms, which a server that logs nothing does not need to spend at its start. */

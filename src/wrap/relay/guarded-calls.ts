@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Outcome, OutcomeCode } from '../../core/call/outcome.ts';
 import type { ToolCall } from '../../core/call/types.ts';
-import { describeError } from '../../core/errors.ts';
+import { describeError, faultFields } from '../../core/errors.ts';
 import { defined, isObject, objectOf } from '../../core/json.ts';
-import type { ToolLog } from '../../core/tool/types.ts';
+import type { CallLog } from '../../core/observe/log.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
 import type { ForwardedCall } from '../policy/types.ts';
@@ -112,7 +112,7 @@ function faultInResult(result: RpcParams = {}, server: string, keyed: boolean): 
 export interface GuardedCallsOptions {
   readonly handle: (call: ToolCall) => Promise<Outcome>;
   readonly scope: () => ToolCall['scope'];
-  readonly log: ToolLog;
+  readonly log: CallLog;
   /** Whether a guarded tool is missing from its server's list. */
   readonly isUnlisted: (tool: string) => boolean;
   /** Sends a message to the client. */
@@ -221,7 +221,7 @@ export class GuardedCalls {
   #faultResponse(request: RpcRequest, error: unknown): RpcResponse {
     if (error instanceof ServerFault && error.effect === 'not_executed')
       return rpcErrorResponse(request.id, `${error.message}. Nothing was executed. Call the tool again later.`);
-    this.#options.log.warn(`internal fault: ${describeError(error)}`);
+    this.#options.log.warn(`internal fault: ${describeError(error)}`, faultFields(error));
     const message =
       'Internal error in mcp-once. The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.';
     return rpcErrorResponse(request.id, message, internalError);
