@@ -1,0 +1,53 @@
+const SAMPLE_CHARS_MAX = 4_000;
+const SAMPLE_LINES_MAX = 60;
+
+/** Marks of code and markup. In prose, under 2 % of the characters are of these. */
+const CODE_CHARS = '{}();=<>[]|&$\\';
+const CODE_START = /^(?:#!|<\?|<!DOCTYPE|<html|%PDF|diff --git |--- a\/|@@ |-----BEGIN )/i;
+const CODE_LINE =
+  /^\s*(?:import |export |from \S+ import|const |let |var |function |def |class \w+[:({ ]|return\b.*;|public |private |package |#include|using |SELECT |INSERT INTO|UPDATE \w+ SET|CREATE TABLE|if \(|for \(|while \(|\}|@\w+\()/;
+/** Tags of plain formatting, which a letter may contain. */
+const TEXT_CHARS_MIN = 40;
+
+/**
+ * Tests whether a text looks like the content of a file: JSON, markup, CSV, code or encoded data. Such a text is not
+ * wording, and its smallest change is a change of content.
+ */
+export function isFileLike(text: string): boolean {
+  const sample = text.slice(0, SAMPLE_CHARS_MAX).trim();
+  const end = text.slice(-200).trimEnd().at(-1) ?? '';
+  if (CODE_START.test(sample)) return true;
+  if ((sample.startsWith('{') && end === '}') || (sample.startsWith('[') && end === ']' && sample.length > 2))
+    return true;
+  if (sample.startsWith('<') && end === '>') return true;
+  const lines = sample.split('\n', SAMPLE_LINES_MAX).filter((line) => line.trim() !== '');
+  return hasCode(sample, lines) || isTable(lines) || isEncoded(sample);
+}
+
+function hasCode(sample: string, lines: readonly string[]): boolean {
+  // Code within a Markdown text is a part of it.
+  if (sample.includes('```')) return false;
+  const codeLines = lines.filter((line) => CODE_LINE.test(line) || /[;{}]\s*$/.test(line)).length;
+  if (lines.length >= 2 && codeLines * 2 >= lines.length) return true;
+  if (sample.length < TEXT_CHARS_MIN) return codeLines === lines.length && /[;{}]\s*$/.test(sample);
+  let marks = 0;
+  for (const char of sample) if (CODE_CHARS.includes(char)) marks += 1;
+  return marks * 16 > sample.length;
+}
+
+/** Lines with the same number of separators, and no sentences. */
+function isTable(lines: readonly string[]): boolean {
+  const [first] = lines;
+  if (first === undefined || lines.length < 2) return false;
+  return ['\t', ',', ';'].some((separator) => {
+    const count = first.split(separator).length;
+    const countMin = separator === '\t' ? 2 : 3;
+    const isPlain = (line: string) => line.split(separator).length === count && !/[.!?] |, /.test(line);
+    return count >= countMin && lines.length >= (separator === '\t' ? 2 : 3) && lines.every(isPlain);
+  });
+}
+
+/** One long word: base64, hexadecimal, a token. */
+function isEncoded(sample: string): boolean {
+  return sample.length > 100 && !/[^\x21-\x7e]/.test(sample.slice(0, 100));
+}
