@@ -1,4 +1,4 @@
-// Adds to both lock files the optional platform packages that npm left out.
+// Adds to the lock files the optional platform packages that npm left out.
 //
 // Some tools ship one optional package a platform. Where a registry lacks the ones for other
 // platforms, `npm install` drops them from the lock file and `npm ci` then refuses it (EUSAGE).
@@ -20,7 +20,7 @@ const platforms = [
 ];
 const processors = ['arm64', 'arm', 'x64', 'ia32', 'ppc64', 'riscv64', 'loong64', 's390x', 'mips64el'];
 
-for (const file of ['package-lock.json', 'test/compat/package-lock.json']) {
+for (const file of ['package-lock.json', 'test/compat/package-lock.json', 'site/package-lock.json']) {
   const path = new URL(`../${file}`, import.meta.url);
   const lock = JSON.parse(readFileSync(path, 'utf8'));
   const added = [];

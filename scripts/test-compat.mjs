@@ -1,29 +1,21 @@
 // Runs the tests of test/compat. It installs that folder's own packages first, if its lock file has changed since the last
 // installation. `--install` only installs. Other arguments go to vitest.
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installFolder } from './install-folder.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compat = join(root, 'test/compat');
 const modules = join(compat, 'node_modules');
-/** Holds the hash of the lock file that is installed. */
-const marker = join(modules, '.installed-lock');
 const args = process.argv.slice(2);
 
 function run(command, commandArgs, cwd) {
   execFileSync(command, commandArgs, { cwd, stdio: 'inherit', shell: process.platform === 'win32' });
 }
 
-const lock = createHash('sha256')
-  .update(readFileSync(join(compat, 'package-lock.json')))
-  .digest('hex');
-if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
-  run('npm', ['ci', '--no-progress', '--no-audit', '--no-fund'], compat);
-  writeFileSync(marker, lock);
-}
+installFolder(compat);
 // The examples use the same frameworks as the tests.
 const examples = join(root, 'examples/node_modules');
 rmSync(examples, { force: true });
