@@ -20,7 +20,8 @@ export interface WrapOptions extends ConfigOptions, ServerChoice {
   /** Whether to open the login page in the browser. */
   readonly browser: boolean;
   readonly json?: boolean;
-  readonly client?: ClientName;
+  readonly client?: ClientName | 'auto';
+  readonly all?: boolean;
   readonly write?: boolean;
   readonly undo?: boolean;
   readonly force?: boolean;
@@ -36,8 +37,8 @@ const withheldMax = 50;
 /** Runs the command `wrap`: serves what is wrapped, explains it, or rewrites a client's file. */
 export async function runWrap(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
   const { cli } = program;
-  const { client, write, undo, force, explain, login, json = false } = options;
-  if (client !== undefined || write || undo || force) {
+  const { client, all, write, undo, force, explain, login, json = false } = options;
+  if (client !== undefined || all || write || undo || force) {
     if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
     return (await import('./clients/command.ts')).runWrapClients(cli, options);
   }

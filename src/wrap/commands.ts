@@ -22,10 +22,14 @@ export const addWrapCommands: AddCommands = (commandLine, program, end) => {
     .option('--explain', 'print for each tool whether it is guarded and why, and exit')
     .option('--json', 'with --explain: print JSON')
     .addOption(
-      new Option('--client <name>', 'the client whose file is rewritten (or --config FILE)').choices(clientNames),
+      new Option(
+        '--client <name>',
+        'the client whose file is rewritten (or --config FILE); auto lists the servers of all clients',
+      ).choices([...clientNames, 'auto']),
     )
+    .option('--all', 'with --client auto: change the files of all clients')
     .option('--write', "rewrite a client's file so that every server in it is guarded, and keep a copy")
-    .option('--undo', 'restore the file')
-    .option('--force', 'with --undo: remove only mcp-once from a file that has changed')
+    .option('--undo', 'remove mcp-once from the file, which may have changed since')
+    .option('--force', 'with --undo: also remove mcp-once from entries that were edited since')
     .action(async (server, options) => end(await (await import('./command.ts')).runWrap(program, server, options)));
 };

@@ -77,8 +77,12 @@ export function parseHeader(text: string): readonly [name: string, value: string
   return found?.[1] === undefined || found[2] === undefined ? undefined : [found[1], found[2].trimEnd()];
 }
 
-/** Reads the headers that a client's rewritten file passes to `mcp-once wrap URL`. Ignores invalid ones. */
+/**
+ * Reads the headers that a client's rewritten file passes to `mcp-once wrap URL`, and fills in variables: Codex and Goose
+ * do that in headers, and not in variables. Ignores invalid headers, and keeps references to variables that are not set.
+ */
 export function headersFromVariables(environment: Environment): Readonly<Record<string, string>> {
   const texts = Object.entries(environment).flatMap(([name, text]) => (isHeaderVariable(name) && text ? [text] : []));
-  return Object.fromEntries(texts.map(parseHeader).filter((each) => each !== undefined));
+  const filled = texts.map((text) => text.replace(variable, (whole, name: string) => environment[name] ?? whole));
+  return Object.fromEntries(filled.map(parseHeader).filter((each) => each !== undefined));
 }

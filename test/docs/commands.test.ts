@@ -7,12 +7,13 @@ import { afterAll, expect, test } from 'vitest';
 import { sections } from '../../src/app.ts';
 import { readSettings } from '../../src/config/file.ts';
 import { loadTools } from '../../src/core/tool/load.ts';
+import { readServers } from '../../src/wrap/clients/servers.ts';
 import { commandFile } from '../support/cli-process.ts';
 import { makeTemporaryFolder } from '../support/temporary.ts';
 import { type Block, blocksOf, pagesIn, root } from './markdown.ts';
 
 const pages = ['README.md', ...pagesIn('docs/guides'), ...pagesIn('docs/operations')];
-const executable = new Set(['sh', 'console', 'json', 'js', 'ts']);
+const executable = new Set(['sh', 'console', 'json', 'toml', 'yaml', 'js', 'ts']);
 /** Ends a block that never ends by itself. Blocks take about a second. */
 const endsAfterMs = 60_000;
 
@@ -164,12 +165,25 @@ async function runShell({ text, comment }: Block, folder: string): Promise<void>
   else expect({ code: ended.code, stderr: ended.code === 0 ? '' : ended.stderr }).toEqual({ code: 0, stderr: '' });
 }
 
-async function runJson({ text, comment, line }: Block, folder: string): Promise<void> {
-  if (comment === 'client file') {
-    const { mcpServers, servers = mcpServers } = JSON.parse(text) as Record<string, Record<string, ServerEntry>>;
-    for (const entry of Object.values(servers ?? {})) expect(await toolsOf(folder, entry)).toContain('create_invoice');
-    return;
+/** Reads the servers of a client's file, starts them, and looks at their tools. */
+async function runClientFile({ language, text }: Block, folder: string): Promise<void> {
+  const name = { toml: 'config.toml', yaml: 'config.yaml' }[language] ?? 'client.json';
+  const places = { platform: 'linux', home: folder, folder, environment: {} } as const;
+  const read = { path: join(folder, name), bytes: Buffer.from(text), mode: 0o600, owner: { uid: 0, gid: 0 } };
+  const { servers } = await readServers(read, places);
+  expect(servers).not.toEqual([]);
+  for (const { entry, form } of servers) {
+    const members = entry as Record<string, unknown>;
+    const words = [members[form.command], ...(form.args === undefined ? [] : [members[form.args]])];
+    const [command = '', ...args] = words.flat() as string[];
+    const env = (members[form.env] ?? {}) as Record<string, string>;
+    expect(await toolsOf(folder, { command, args, env })).toContain('create_invoice');
   }
+}
+
+async function runJson(block: Block, folder: string): Promise<void> {
+  const { text, comment, line } = block;
+  if (comment === 'client file') return runClientFile(block, folder);
   const file = join(folder, `configuration-${line}.json`);
   writeFileSync(file, text);
   await readSettings(file, sections);
@@ -215,6 +229,9 @@ test.for(runnable)(
         return runConsole(block.text, folder);
       case 'json':
         return runJson(block, folder);
+      case 'toml':
+      case 'yaml':
+        return runClientFile(block, folder);
       case 'js':
         return runJavaScript(block, folder);
       default:
@@ -224,5 +241,7 @@ test.for(runnable)(
 );
 
 test('the pages have blocks of every kind that is run', () => {
-  expect(new Set(runnable.map(({ language }) => language))).toEqual(new Set(['sh', 'console', 'json', 'js']));
+  expect(new Set(runnable.map(({ language }) => language))).toEqual(
+    new Set(['sh', 'console', 'json', 'toml', 'yaml', 'js']),
+  );
 });

@@ -115,15 +115,15 @@ test('gives the server of a rewritten entry the variables of that entry only', a
   const { store } = stage();
   const env = { TOKEN: 'v', MCP_ONCE_STORE: store };
   const { entry } = rewritten({ command: process.execPath, args: [impostor], env });
-  expect(entry.args.slice(3, 6)).toEqual(['--env=TOKEN', '--', process.execPath]);
-  const names = Object.keys(await environmentOf(entry.args.slice(1), entry.env));
+  expect(entry.args.slice(4, 7)).toEqual(['--env=TOKEN', '--', process.execPath]);
+  const names = Object.keys(await environmentOf(entry.args.slice(2), entry.env));
   expect(names).toContain('TOKEN');
   expect(names.filter((name) => name in secrets || name === 'MCP_ONCE_STORE')).toEqual([]);
 });
 
 test('gives the server of a rewritten entry with envFile the whole environment', () => {
   const { entry } = rewritten({ command: 'x', envFile: '.env', env: { A: 'b' } });
-  expect(entry.args.slice(3)).toEqual(['--inherit-env', '--', 'x']);
+  expect(entry.args.slice(4)).toEqual(['--inherit-env', '--', 'x']);
 });
 
 test.each([
@@ -134,7 +134,7 @@ test.each([
   for (const headers of [undefined, { 'X-Key': 'k' }]) {
     const { entry, undone } = rewritten({ type: 'http', url, ...(headers && { headers }) });
     expect(JSON.stringify(entry.args)).not.toContain('s3cret');
-    expect(entry.args.slice(3)).toEqual(['--url-env', 'MCP_ONCE_URL']);
+    expect(entry.args.slice(4)).toEqual(['--url-env', 'MCP_ONCE_URL']);
     expect(entry.env).toEqual({ MCP_ONCE_URL: url, ...(headers && { MCP_ONCE_HEADER_1: 'X-Key: k' }) });
     expect(undone()).toEqual({ type: 'http', url, ...(headers && { headers }) });
   }
@@ -143,9 +143,9 @@ test.each([
 test('turns the password of a rewritten URL into a header', () => {
   const { entry, undone } = rewritten({ url: 'https://me:s3cret%21@x.example/mcp' });
   const header = `Basic ${Buffer.from('me:s3cret!').toString('base64')}`;
-  expect(entry.args.slice(3)).toEqual(['https://x.example/mcp']);
+  expect(entry.args.slice(4)).toEqual(['https://x.example/mcp']);
   expect(entry.env).toEqual({ MCP_ONCE_HEADER_0: `Authorization: ${header}` });
-  expect(undone()).toEqual({ url: 'https://x.example/mcp', headers: { Authorization: header } });
+  expect(undone()).toEqual({ url: 'https://me:s3cret%21@x.example/mcp' });
 });
 
 test('connects to the URL of a variable, and to a URL and a header with variables', async () => {

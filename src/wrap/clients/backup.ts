@@ -19,6 +19,8 @@ export interface ClientFile {
 /** A copy of a file from before it was rewritten. */
 export interface Backup {
   readonly path: string;
+  /** The path of the file. */
+  readonly original: string;
   readonly number: number;
   /** The beginning of the hash of the content that replaced it. */
   readonly writtenHash: string;
@@ -38,14 +40,37 @@ export async function readClientFile(named: string): Promise<ClientFile> {
   }
 }
 
+/** What an undo starts with. */
+export interface ClientFileUndo {
+  /** The file as it was before it was rewritten, if nobody has changed it since; its present content otherwise. */
+  readonly bytes: Buffer;
+  /** The backups of the file, newest first. */
+  readonly backups: readonly Backup[];
+}
+
+/** Goes back from backup to backup, as long as the content is the one that replaced it. */
+export async function undoOf(file: ClientFile): Promise<ClientFileUndo> {
+  const backups = await backupsOf(file.path);
+  let { bytes } = file;
+  for (const backup of backups) {
+    if (backup.writtenHash === hashOf(bytes)) bytes = (await readClientFile(backup.path)).bytes;
+  }
+  return { bytes, backups };
+}
+
+/** Removes the backups of a file. They may hold secrets that the file no longer has. */
+export async function removeBackups({ backups }: Pick<ClientFileUndo, 'backups'>): Promise<void> {
+  await Promise.all(backups.map(({ path }) => rm(path, { force: true })));
+}
+
 /** Lists the backups of a file, newest first. */
-export async function backupsOf(path: string): Promise<readonly Backup[]> {
+async function backupsOf(path: string): Promise<readonly Backup[]> {
   const start = `${basename(path)}.mcp-once-`;
   const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
   const found = names.flatMap((name) => {
     const [, number, writtenHash] = /^(\d{1,6})-([0-9a-f]{16})\.bak$/.exec(name.slice(start.length)) ?? [];
     if (number === undefined || writtenHash === undefined) return [];
-    return [{ path: join(dirname(path), name), number: Number(number), writtenHash }];
+    return [{ path: join(dirname(path), name), original: path, number: Number(number), writtenHash }];
   });
   return found.toSorted((a, b) => b.number - a.number);
 }
@@ -67,11 +92,6 @@ export async function replaceWithBackup(file: ClientFile, next: Buffer): Promise
     throw error;
   }
   return path;
-}
-
-/** Whether the file still has the content that was written when this backup was made. */
-export function isUnchangedSince(backup: Backup, { bytes }: ClientFile): boolean {
-  return backup.writtenHash === hashOf(bytes);
 }
 
 /**

@@ -1,100 +1,178 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
-import { applyEdits } from 'jsonc-parser';
-import { type Cli, exitCodes, plain, refuse, UsageError } from '../../command/cli.ts';
+import { resolve } from 'node:path';
+import { type Cli, errorLine, exitCodes, plain, refuse, UsageError } from '../../command/cli.ts';
 import { tableOf } from '../../command/table.ts';
+import { McpOnceError } from '../../core/errors.ts';
 import {
-  type Backup,
-  backupsOf,
   type ClientFile,
-  isUnchangedSince,
+  type ClientFileUndo,
   readClientFile,
+  removeBackups,
   replaceFile,
   replaceWithBackup,
+  undoOf,
 } from './backup.ts';
-import { type EntryRewrite, isGuarded, unwrapEntry, wrapEntry } from './entry.ts';
-import { type ClientName, clientFiles, type Places, projectOf, serverIdOf } from './files.ts';
-import { type JsonNode, jsonPropertiesOf, jsonPropertyOf, jsonStringOf, readJsonc } from './jsonc.ts';
+import { type EntryChange, isGuarded, unwrapEntry, wrapEntry } from './entry.ts';
+import { type ClientName, clientFiles, clientNames, type Places } from './files.ts';
+import { isInNpxCache, ownWords } from './own-command.ts';
+import { type FileServer, nodeAt, readServers, type ServersFile } from './servers.ts';
+import { editsFor, FixedForm, type TextEdit } from './text/edit.ts';
+import { isSettingsObject, type SettingsObject, settingsValueOf } from './text/node.ts';
 
 /** The options of `wrap` that concern clients' files. */
 export interface WrapClientsOptions {
   /** The path of a client's file. */
   readonly config?: string;
-  /** Selects all existing files of a client. */
-  readonly client?: ClientName;
+  /** Selects all existing files of a client; `auto` selects those of all clients. */
+  readonly client?: ClientName | 'auto';
+  /** With the client `auto`: changes the files of all clients. */
+  readonly all?: boolean;
   /** Writes the changes. Otherwise the command only prints them. */
   readonly write?: boolean;
-  /** Restores the files. */
+  /** Removes mcp-once from the files. */
   readonly undo?: boolean;
-  /** With `undo`: removes only mcp-once from a file that has changed since it was rewritten. */
+  /** With `undo`: also removes mcp-once from an entry that was edited since. */
   readonly force?: boolean;
 }
 
-/** One server in a client's file. */
-interface FileServer {
-  readonly name: string;
-  /** The names of the members that lead to it. */
-  readonly path: readonly string[];
-  readonly id: string;
-  readonly entry: JsonNode;
+/** What the tests set themselves. */
+export interface WrapClientsPlaces extends Pick<Places, 'platform' | 'folder'> {
+  /** The words that start mcp-once. */
+  readonly own?: readonly string[];
 }
 
-type EntryOutcome = EntryRewrite & { readonly server: FileServer };
+type ServerChange = EntryChange & { readonly server: FileServer; readonly edits: readonly TextEdit[] };
 
 /**
- * Rewrites clients' files so that they start every server through mcp-once, or restores them. Replaces each file
- * atomically and keeps a copy beside it. Prints what happens to each server, but no value of its entry.
+ * Rewrites clients' files so that they start every server through mcp-once, or removes mcp-once from them. Replaces each
+ * file atomically and keeps a copy beside it as long as the file starts mcp-once. Prints what happens to each server, but
+ * no value of its entry.
  *
  * @throws McpOnceError `invalid_input`, UsageError
  */
 export async function runWrapClients(
   cli: Cli,
   options: WrapClientsOptions,
-  { platform, folder }: Pick<Places, 'platform' | 'folder'> = { platform: process.platform, folder: process.cwd() },
+  { platform, folder, own = ownWords(cli.environment) }: WrapClientsPlaces = {
+    platform: process.platform,
+    folder: process.cwd(),
+  },
 ): Promise<number> {
   const { environment } = cli;
-  const home = environment.HOME || environment.USERPROFILE || homedir();
-  if (options.force && !options.undo) throw new UsageError('--force requires --undo');
-  const places = { platform, home, folder, environment };
-  for (const named of await filesOf(options, places)) {
-    const file = await readClientFile(named);
-    if (options.undo) await undo(cli, file, home, options.force === true);
-    else await wrap(cli, file, home, options.write === true);
+  const { client, config, all, write, undo, force } = options;
+  if (force && !undo) throw new UsageError('--force requires --undo');
+  if (all && client !== 'auto') throw new UsageError('--all requires --client auto');
+  if (config !== undefined && client !== undefined) {
+    throw new UsageError('--config and --client cannot be used together');
   }
+  const places = { platform, folder, environment, home: environment.HOME || environment.USERPROFILE || homedir() };
+  if (client === 'auto' && !all) {
+    if (write || undo) {
+      throw new UsageError('--client auto only lists: name a client, or add --all to change the files of all clients');
+    }
+    return listClients(cli, places);
+  }
+  const run = async (named: string): Promise<void> => {
+    const file = await readClientFile(named);
+    if (undo) await undoFile(cli, file, places, force === true);
+    else await wrapFile(cli, file, places, own, write === true);
+  };
+  if (config !== undefined) {
+    await run(resolve(folder, config));
+    return exitCodes.ok;
+  }
+  if (client === undefined) throw new UsageError('no file was named: use --config FILE or --client NAME');
+  if (client === 'auto') return forAll(cli, await existingFilesOf(clientNames, places), run);
+  const known = clientFiles(client, places);
+  const found = await existingOf(known);
+  if (found.length > 0) return forAll(cli, found, run);
+  return refuse(
+    `No file of ${client} was found at ${known.join(', ')}. Nothing was changed. Name the file with --config.`,
+  );
+}
+
+/** Handles one file after the other. A file that cannot be handled does not stop the others. */
+async function forAll(cli: Cli, files: readonly string[], run: (file: string) => Promise<void>): Promise<number> {
+  if (files.length === 0) refuse('No file of any client was found. Nothing was changed. Name a file with --config.');
+  let failed = false;
+  for (const file of files) {
+    try {
+      await run(file);
+    } catch (error) {
+      if (!(error instanceof McpOnceError)) throw error;
+      cli.tell(errorLine(error));
+      failed = true;
+    }
+  }
+  return failed ? exitCodes.failure : exitCodes.ok;
+}
+
+/** Lists the servers of all clients. Changes nothing. */
+async function listClients(cli: Cli, places: Places): Promise<number> {
+  const found = await Promise.all(
+    clientNames.map(async (client) =>
+      (await existingOf(clientFiles(client, places))).map((file) => ({ client, file })),
+    ),
+  );
+  const rows = await Promise.all(
+    found.flat().map(async ({ client, file }): Promise<readonly (readonly string[])[]> => {
+      try {
+        const { servers } = await readServers(await readClientFile(file), places);
+        if (servers.length === 0) return [[client, file, '', 'no servers']];
+        return servers.map((server) => [client, file, nameOf(server), stateOf(server)]);
+      } catch (error) {
+        if (!(error instanceof McpOnceError)) throw error;
+        return [[client, file, '', error.message]];
+      }
+    }),
+  );
+  if (rows.length === 0) {
+    cli.print('No file of any client was found. Name a file with --config.');
+    return exitCodes.ok;
+  }
+  cli.print(tableOf(['CLIENT', 'FILE', 'SERVER', 'STATE'], rows.flat()));
+  cli.print(
+    'Nothing was changed. To guard servers: mcp-once wrap --client NAME --write, or --client auto --all --write.',
+  );
   return exitCodes.ok;
 }
 
-async function filesOf({ config, client }: WrapClientsOptions, places: Places): Promise<readonly string[]> {
-  if (config !== undefined && client !== undefined)
-    throw new UsageError('--config and --client cannot be used together');
-  if (config !== undefined) return [resolve(places.folder, config)];
-  if (client === undefined) throw new UsageError('no file was named: use --config FILE or --client NAME');
-  const known = clientFiles(client, places);
+function stateOf({ entry, form, id }: FileServer): string {
+  if (isGuarded(entry, form)) return 'guarded';
+  const change = wrapEntry(entry, form, id, []);
+  return change.type === 'edited' ? 'not guarded' : `cannot be guarded: ${change.why}`;
+}
+
+async function existingFilesOf(clients: readonly ClientName[], places: Places): Promise<readonly string[]> {
+  return existingOf([...new Set(clients.flatMap((client) => clientFiles(client, places)))]);
+}
+
+async function existingOf(files: readonly string[]): Promise<readonly string[]> {
   const exists = await Promise.all(
-    known.map((file) =>
+    files.map((file) =>
       stat(file).then(
         (found) => found.isFile(),
         () => false,
       ),
     ),
   );
-  const found = known.filter((_, index) => exists[index]);
-  if (found.length > 0) return found;
-  return refuse(
-    `No file of ${client} was found at ${known.join(', ')}. Nothing was changed. Name the file with --config.`,
-  );
+  return files.filter((_, index) => exists[index]);
 }
 
-async function wrap(cli: Cli, file: ClientFile, home: string, mayWrite: boolean): Promise<void> {
-  const source = sourceOf(file);
-  const outcomes = serversOf(file, home).map(
-    (server): EntryOutcome => ({ ...wrapEntry(source, server.entry, server.id), server }),
+async function wrapFile(
+  cli: Cli,
+  file: ClientFile,
+  places: Places,
+  own: readonly string[],
+  mayWrite: boolean,
+): Promise<void> {
+  const read = await readServers(file, places);
+  const changes = read.servers.map((server) =>
+    withEdits(read, server, wrapEntry(server.entry, server.form, server.id, own)),
   );
-  const edits = outcomes.flatMap((outcome) => (outcome.type === 'edited' ? outcome.edits : []));
-  const count = outcomes.filter(({ type }) => type === 'edited').length;
-  printOutcomes(cli, file, outcomes);
+  const count = changes.filter(({ type }) => type === 'edited').length;
+  printChanges(cli, file, changes);
   if (count === 0 || !mayWrite) {
     cli.print(
       count === 0
@@ -103,112 +181,106 @@ async function wrap(cli: Cli, file: ClientFile, home: string, mayWrite: boolean)
     );
     return;
   }
-  const backup = await replaceWithBackup(file, Buffer.from(applyEdits(source, edits)));
-  cli.print(
-    `${serverCount(count)} guarded from the next start of the client. The client must find mcp-once on its PATH.`,
-  );
-  if (!(await isOnPath('mcp-once', cli.environment))) {
+  const backup = await replaceWithBackup(file, read.text.edited(changes.flatMap(({ edits }) => edits)));
+  cli.print(`${serverCount(count)} guarded from the next start of the client, by ${plain(own.join(' '))}.`);
+  if (isInNpxCache(own)) {
     cli.tell(
-      'mcp-once: warning: mcp-once is not on the PATH, so none of these servers will start. Install it (npm install -g mcp-once), or undo the change.',
+      'mcp-once: warning: this is the copy that npx keeps, and npm may remove it. Then none of these servers start. Install mcp-once (npm install -g mcp-once), undo the change, and write it again.',
     );
   }
   cli.print(`Backup: ${backup}. To undo: mcp-once wrap --config ${JSON.stringify(file.path)} --undo`);
 }
 
-/** Restores all bytes of an unchanged file. In a changed file it removes only mcp-once, and only with `--force`. */
-async function undo(cli: Cli, file: ClientFile, home: string, isForced: boolean): Promise<void> {
-  const backups = await backupsOf(file.path);
-  const backup = backups.find((each) => isUnchangedSince(each, file));
-  if (backup) {
-    await restore(cli, file, backup);
-  } else if (!serversOf(file, home).some(({ entry }) => isGuarded(entry))) {
+/** Removes mcp-once from a file, entry by entry where the file has changed since it was rewritten. */
+async function undoFile(cli: Cli, file: ClientFile, places: Places, isForced: boolean): Promise<void> {
+  const { backups, bytes } = await undoOf(file);
+  // A backup that cannot be read is no way back.
+  const restored = await readServers({ ...file, bytes }, places).catch(() => undefined);
+  const undo = { backups, bytes: restored ? bytes : file.bytes };
+  const read = restored ?? (await readServers(file, places));
+  const guarded = read.servers.filter(({ entry, form }) => isGuarded(entry, form));
+  const isRestored = !undo.bytes.equals(file.bytes);
+  if (guarded.length === 0 && !isRestored) {
+    await removeBackups(undo);
     cli.print(`${file.path}: no server in the file is guarded. Nothing was changed.`);
-  } else if (isForced) {
-    await unwrap(cli, file, home, backups[0]);
-  } else {
-    const why = backups[0] ? 'the file has changed since it was rewritten' : 'the file has no backup';
-    const kept = backups[0] ? ` The backup is ${backups[0].path}.` : '';
-    refuse(`${file.path}: ${why}. Nothing was changed. To remove only mcp-once, use --undo --force.${kept}`);
+    return;
+  }
+  const earlier = await earlierEntries(undo, places);
+  const changes = guarded.map((server) => {
+    const before = earlier(server.path);
+    return withEdits(read, server, unwrapEntry(server.entry, server.form, before, isForced));
+  });
+  const next = read.text.edited(changes.flatMap(({ edits }) => edits));
+  if (!next.equals(file.bytes)) await replaceFile(file, next);
+  const left = changes.filter(({ type }) => type === 'unchanged').length;
+  if (left === 0) await removeBackups(undo);
+  if (isRestored && guarded.length === 0) {
+    cli.print(`${file.path}: restored as it was before.`);
+    return;
+  }
+  printChanges(cli, file, changes);
+  cli.print(
+    left === 0
+      ? 'mcp-once was removed. Everything else is unchanged.'
+      : `${serverCount(left)} still start through mcp-once. To remove only mcp-once from edited entries: mcp-once wrap --config ${JSON.stringify(file.path)} --undo --force`,
+  );
+}
+
+/** Returns the entries at a path in the backups, newest first. */
+async function earlierEntries(
+  { backups }: ClientFileUndo,
+  places: Places,
+): Promise<(path: readonly string[]) => readonly SettingsObject[]> {
+  const files = await Promise.all(
+    backups.map(async ({ path, original }) => {
+      try {
+        const file = await readClientFile(path);
+        return (await readServers({ ...file, path: original }, places)).text.root;
+      } catch {
+        // A backup that cannot be read does not help, and must not stop the undo.
+        return undefined;
+      }
+    }),
+  );
+  return (path) =>
+    files.flatMap((root) => {
+      const node = root && nodeAt(root, path);
+      const value = node && settingsValueOf(node);
+      return isSettingsObject(value) ? [value] : [];
+    });
+}
+
+function withEdits({ text }: ServersFile, server: FileServer, change: EntryChange): ServerChange {
+  if (change.type === 'unchanged' || server.node.kind !== 'map') return { ...change, server, edits: [] };
+  try {
+    const edits = editsFor(text, server.node, change.targets, change.renames);
+    text.edited(edits);
+    return { ...change, server, edits };
+  } catch (error) {
+    if (!(error instanceof FixedForm)) throw error;
+    return {
+      type: 'unchanged',
+      why: `its form in the ${text.kind} file cannot be edited: change it by hand`,
+      server,
+      edits: [],
+    };
   }
 }
 
-/** Writes a backup over its file, and keeps the backup. */
-async function restore(cli: Cli, file: ClientFile, backup: Backup): Promise<void> {
-  const { bytes } = await readClientFile(backup.path);
-  await replaceFile(file, bytes);
-  cli.print(`${file.path}: restored from ${backup.path}.`);
-}
-
-async function unwrap(cli: Cli, file: ClientFile, home: string, newest: Backup | undefined): Promise<void> {
-  const source = sourceOf(file);
-  const before = newest ? readJsonc(sourceOf(await readClientFile(newest.path)), newest.path) : undefined;
-  const guarded = serversOf(file, home).filter(({ entry }) => isGuarded(entry));
-  const outcomes = guarded.map((server): EntryOutcome => {
-    const typeBefore = jsonStringOf(nodeAt(before, [...server.path, 'type']));
-    return { ...unwrapEntry(server.entry, typeBefore), server };
-  });
-  const edits = outcomes.flatMap((outcome) => (outcome.type === 'edited' ? outcome.edits : []));
-  if (edits.length > 0) await replaceFile(file, Buffer.from(applyEdits(source, edits)));
-  printOutcomes(cli, file, outcomes);
-  cli.print('mcp-once was removed. Everything else is unchanged.');
-}
-
-/** Finds all servers of a file: of the user, of each project (Claude Code), and in a settings file (VS Code). */
-function serversOf(file: ClientFile, home: string): readonly FileServer[] {
-  const root = readJsonc(sourceOf(file), file.path);
-  if (root.type !== 'object') refuse(`${file.path}: the file is not a JSON object. Nothing was changed.`);
-  const project = projectOf(file.path, home);
-  const own = [['mcpServers'], ['servers'], ['mcp', 'servers']].flatMap((path) => serversAt(root, path, project));
-  const names = jsonPropertiesOf(nodeAt(root, ['projects'])).map(({ name }) => name);
-  return [...own, ...names.flatMap((name) => serversAt(root, ['projects', name, 'mcpServers'], name))];
-}
-
-function serversAt(root: JsonNode, path: readonly string[], project: string | undefined): readonly FileServer[] {
-  const servers = jsonPropertiesOf(nodeAt(root, path));
-  return servers.map(({ name, value }) => ({
-    name,
-    path: [...path, name],
-    id: serverIdOf(name, project),
-    entry: value,
-  }));
-}
-
-function nodeAt(root: JsonNode | undefined, path: readonly string[]): JsonNode | undefined {
-  return path.reduce<JsonNode | undefined>((node, name) => jsonPropertyOf(node, name)?.value, root);
-}
-
-/** Decodes a file. Only UTF-8 can be restored byte for byte. */
-function sourceOf({ path, bytes }: ClientFile): string {
-  const source = bytes.toString('utf8');
-  return Buffer.from(source).equals(bytes) ? source : refuse(`${path}: the file is not UTF-8. Nothing was changed.`);
-}
-
 /** Prints names and results, but no argument, variable or header: they may be secret. */
-function printOutcomes(cli: Cli, { path }: ClientFile, outcomes: readonly EntryOutcome[]): void {
+function printChanges(cli: Cli, { path }: ClientFile, changes: readonly ServerChange[]): void {
   cli.print(path);
-  const rows = outcomes.map((outcome) => {
-    const { server } = outcome;
-    const where = server.path[0] === 'projects' ? `${server.name} (${plain(server.path[1] ?? '')})` : server.name;
-    return [where, outcome.type === 'edited' ? outcome.what : `unchanged: ${outcome.why}`];
-  });
+  const rows = changes.map((change) => [
+    nameOf(change.server),
+    change.type === 'edited' ? change.what : change.why.startsWith('left: ') ? change.why : `unchanged: ${change.why}`,
+  ]);
   cli.print(rows.length === 0 ? 'The file has no MCP servers.' : tableOf(['SERVER', 'WHAT'], rows));
+}
+
+function nameOf({ name, path }: FileServer): string {
+  return path[0] === 'projects' ? `${name} (${plain(path[1] ?? '')})` : name;
 }
 
 function serverCount(count: number): string {
   return count === 1 ? '1 server' : `${count} servers`;
-}
-
-/** Whether a folder of the PATH holds a program. */
-async function isOnPath(program: string, { PATH = '' }: Cli['environment']): Promise<boolean> {
-  const names = process.platform === 'win32' ? [`${program}.cmd`, `${program}.exe`] : [program];
-  const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder || '.', name)));
-  const found = await Promise.all(
-    places.map((place) =>
-      access(place, constants.X_OK).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return found.includes(true);
 }

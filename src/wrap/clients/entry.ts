@@ -1,144 +1,243 @@
 import { createHash } from 'node:crypto';
-import type { Edit } from 'jsonc-parser';
+import { defined } from '../../core/json.ts';
 import { isOwnVariable } from '../environment.ts';
 import { headerVariable, isHeaderVariable, parseHeader, urlVariable } from '../variables.ts';
-import {
-  type JsonNode,
-  type JsonProperty,
-  jsonItemsOf,
-  jsonPropertiesOf,
-  jsonPropertyOf,
-  jsonStringOf,
-  jsonStringsOf,
-} from './jsonc.ts';
+import type { EntryForm } from './forms.ts';
+import { wordsAfterOwn } from './own-command.ts';
+import type { MemberTargets } from './text/edit.ts';
+import { isSameValue, isSettingsObject, type SettingsObject, type SettingsValue } from './text/node.ts';
 
-/** The change to one server's entry in a client's file. */
-export type EntryRewrite =
-  | { readonly type: 'edited'; readonly edits: readonly Edit[]; readonly what: string }
+/** What happens to a server's entry in a client's file. */
+export type EntryChange =
+  | {
+      readonly type: 'edited';
+      readonly targets: MemberTargets;
+      /** Old names of members by new ones. */
+      readonly renames: ReadonlyMap<string, string>;
+      readonly what: string;
+    }
   | { readonly type: 'unchanged'; readonly why: string };
 
-/** An entry that starts its server through `mcp-once wrap`. */
-interface GuardedEntry {
-  /** The number of arguments that mcp-once added before the server's own. */
-  readonly addedArgs: number;
-  /** The server's own command, or its URL. */
-  readonly target: string;
-  readonly isUrl: boolean;
-  /** The variable that holds the URL; undefined for a URL in the arguments. */
-  readonly urlVariable?: string;
+/** The server that an entry stands for. */
+interface Started {
+  readonly words: readonly string[];
+  readonly url: string;
+}
+
+/** What an entry that starts its server through `mcp-once wrap` says on its command line. */
+interface GuardedWords {
+  readonly id?: string;
+  readonly bearerVariable?: string;
+  readonly started: Started;
 }
 
 const idOption = '--id';
 const urlOption = '--url-env';
-/** Words that may stand before the name of the started program. */
-const launcher =
-  /^(?:-.*|\/[cds]|(?:.*[\\/])?(?:npx|bunx|pnpm|yarn|dlx|exec|node|bun|cmd|env)(?:\.(?:cmd|exe|ps1))?)$/i;
-const ownName = /^(?:.*[\\/])?mcp-once(?:@[^\\/]*)?(?:\.(?:cmd|exe|ps1))?$|[\\/]mcp-once[\\/].*main\.[jt]s$/i;
+const bearerOption = '--bearer-env';
+/** Options of `wrap` that take the next word. */
+const optionsWithValue = new Set([
+  idOption,
+  urlOption,
+  bearerOption,
+  '--account',
+  '--env',
+  '--header',
+  '--store',
+  '--config',
+]);
 /** Members with which a client signs in at a URL by itself. No client does that for a command. */
-const signInMembers = ['oauth', 'auth', 'headersHelper'];
+const signInMembers = ['oauth', 'oauth_resource', 'scopes', 'auth', 'authProviderType', 'headersHelper'];
+/** A URL, or the beginning of a reference that a client fills in. */
+const urlStart = /^(?:https?:\/\/|\$|\{(?:env|file):)/i;
+/** User name and password in a URL. */
+const userInfo = /^(https?:\/\/)[^/?#]*@/i;
 
-/** Puts mcp-once in front of a server, and keeps all other members of its entry. */
-export function wrapEntry(source: string, entry: JsonNode, id: string): EntryRewrite {
-  if (entry.type !== 'object') return unchanged('the entry is not an object');
-  const command = jsonPropertyOf(entry, 'command');
-  const url = jsonPropertyOf(entry, 'url') ?? jsonPropertyOf(entry, 'serverUrl');
-  if (startsMcpOnce(entry)) return unchanged(isGuarded(entry) ? 'already guarded' : 'this is mcp-once itself');
-  if (jsonPropertyOf(entry, 'mcpOnce')) return unchanged('the file is a configuration of mcp-once itself');
-  if (jsonPropertyOf(entry, 'sandboxEnabled')?.value.value === true) {
-    return unchanged("the client's sandbox would keep mcp-once from its ledger");
+/**
+ * Puts mcp-once in front of a server, and keeps all other members of its entry.
+ *
+ * @param own the words that start mcp-once.
+ */
+export function wrapEntry(entry: SettingsValue, form: EntryForm, id: string, own: readonly string[]): EntryChange {
+  if (!isSettingsObject(entry)) return unchanged('the entry is not an object');
+  const words = commandLineOf(entry, form);
+  if (words && wordsAfterOwn(words)) {
+    return unchanged(isGuarded(entry, form) ? 'already guarded' : 'this is mcp-once itself');
   }
-  if (command) return wrapCommand(source, entry, command, id);
-  return url ? wrapUrl(source, entry, url, id) : unchanged('the entry has neither command nor url');
-}
-
-/** Removes mcp-once from an entry. @param typeBefore the `type` that the entry had before, where it is known. */
-export function unwrapEntry(entry: JsonNode, typeBefore: string | undefined): EntryRewrite {
-  const guarded = guardedEntryOf(entry);
-  const command = jsonPropertyOf(entry, 'command');
-  const args = jsonPropertyOf(entry, 'args');
-  const items = jsonItemsOf(args?.value);
-  if (!guarded || !command || !args || !items) return unchanged('not guarded by mcp-once');
-  if (guarded.isUrl) return unwrapUrl(entry, command, args, guarded, typeBefore);
-  const [first, own] = [items[0], items[guarded.addedArgs]];
-  const rest: Edit =
-    own && first
-      ? { offset: first.offset, length: own.offset - first.offset, content: '' }
-      : replacing(args.value, '[]');
-  return { type: 'edited', edits: [replacing(command.value, json(guarded.target)), rest], what: 'restored' };
+  if (entry.mcpOnce !== undefined) return unchanged('the file is a configuration of mcp-once itself');
+  if (entry.sandboxEnabled === true) return unchanged("the client's sandbox would keep mcp-once from its ledger");
+  const type = form.endedTypes?.find((each) => each === entry.type);
+  if (type !== undefined) return unchanged(`its client no longer starts servers of the type ${type}`);
+  if (entry[form.command] !== undefined) return wrapCommand(entry, form, id, own);
+  if (urlNameOf(entry, form) !== undefined) return wrapUrl(entry, form, id, own);
+  return unchanged(`the entry has neither ${form.command} nor ${form.url[0]}`);
 }
 
 /** Whether an entry starts its server through mcp-once. */
-export function isGuarded(entry: JsonNode): boolean {
-  return guardedEntryOf(entry) !== undefined;
+export function isGuarded(entry: SettingsValue, form: EntryForm): boolean {
+  return isSettingsObject(entry) && guardedWordsOf(entry, form) !== undefined;
 }
 
-function wrapCommand(source: string, entry: JsonNode, command: JsonProperty, id: string): EntryRewrite {
-  const program = jsonStringOf(command.value);
-  const args = jsonPropertyOf(entry, 'args');
-  const givenArgs = args ? jsonStringsOf(args.value) : [];
-  if (program === undefined || program === '') return unchanged('its command is not a string');
-  if (givenArgs === undefined) return unchanged('its args are not a list of strings');
-  const variables = environmentOptions(entry);
-  const added = ['wrap', idOption, uniqueIdOf(id, [program, ...givenArgs]), ...variables, '--', program];
-  const edits = args
-    ? [replacing(command.value, json('mcp-once')), insertFirst(source, args.value, added)]
-    : [replacing(command.value, `${json('mcp-once')},${gapBefore(source, command)}"args": ${jsonList(added)}`)];
-  return { type: 'edited', edits, what: 'mcp-once starts its command' };
+/**
+ * Removes mcp-once from an entry.
+ *
+ * @param before the same entry in the backups, newest first.
+ * @param isForced also removes mcp-once from an entry that was edited since, or that a person wrote.
+ */
+export function unwrapEntry(
+  entry: SettingsValue,
+  form: EntryForm,
+  before: readonly SettingsObject[],
+  isForced: boolean,
+): EntryChange {
+  const guarded = isSettingsObject(entry) ? guardedWordsOf(entry, form) : undefined;
+  if (!guarded || !isSettingsObject(entry)) return unchanged('not guarded by mcp-once');
+  const id = guarded.id?.replace(/-[0-9a-f]{8}$/, '') ?? '';
+  for (const original of before) {
+    const written = wrapEntry(original, form, id, []);
+    if (written.type === 'edited' && isAsWritten(entry, written.targets, form)) {
+      return restoring(original, [...written.targets.keys()], form, 'restored');
+    }
+  }
+  const earlier = before[0];
+  const urlName = (earlier && urlNameOf(earlier, form)) ?? form.url[0];
+  const original = originalOf(entry, guarded, form, urlName);
+  const words = guarded.started.url === '' ? guarded.started.words : [String(original[urlName])];
+  const isOurs = guarded.id !== undefined && guarded.id === uniqueIdOf(id, words);
+  if (!isOurs && !isForced) return unchanged('left: the entry was edited since, or mcp-once did not write it');
+  const type = earlier?.type !== undefined && guarded.started.url !== '' ? { type: earlier.type } : {};
+  const what = !isOurs ? 'mcp-once was removed' : earlier ? 'restored, with the changes made since' : 'restored';
+  return restoring({ ...original, ...type }, Object.keys(original), form, what);
+}
+
+function wrapCommand(entry: SettingsObject, form: EntryForm, id: string, own: readonly string[]): EntryChange {
+  const words = commandLineOf(entry, form);
+  if (words === undefined) {
+    const given = form.args === undefined ? undefined : entry[form.args];
+    const isText = typeof entry[form.command] === 'string' && entry[form.command] !== '' && given !== undefined;
+    return unchanged(isText ? `its ${form.args} are not a list of strings` : `its ${form.command} is not a string`);
+  }
+  const options = [idOption, uniqueIdOf(id, words), ...environmentOptions(entry, form), '--'];
+  const targets = new Map(commandMembers(form, [...own, 'wrap', ...options, ...words]));
+  return { type: 'edited', targets, renames: new Map(), what: 'mcp-once starts its command' };
+}
+
+/** The members that hold a command line. */
+function commandMembers({ command, args }: EntryForm, words: readonly string[]): [string, SettingsValue][] {
+  if (args === undefined) return [[command, words]];
+  return [
+    [command, words[0]],
+    [args, words.slice(1)],
+  ];
 }
 
 /**
  * Names the variables of the entry, so that the server gets these and a short safe list. Variables of mcp-once are meant
  * for mcp-once. An entry with `envFile` gets the whole environment, because the names in that file are not known.
  */
-function environmentOptions(entry: JsonNode): readonly string[] {
-  if (jsonPropertyOf(entry, 'envFile')) return ['--inherit-env'];
-  const names = jsonPropertiesOf(jsonPropertyOf(entry, 'env')?.value).map(({ name }) => name);
-  const usable = names.filter((name) => name !== '' && !name.includes('=') && !isOwnVariable(name));
+function environmentOptions(entry: SettingsObject, form: EntryForm): readonly string[] {
+  if (entry.envFile !== undefined) return ['--inherit-env'];
+  const own = entry[form.env];
+  const names = [...(isSettingsObject(own) ? Object.keys(own) : []), ...passedNamesOf(entry, form)];
+  const usable = [...new Set(names)].filter((name) => name !== '' && !name.includes('=') && !isOwnVariable(name));
   return usable.length === 0 ? ['--no-inherit-env'] : usable.map((name) => `--env=${name}`);
 }
 
-function wrapUrl(source: string, entry: JsonNode, url: JsonProperty, id: string): EntryRewrite {
-  const address = jsonStringOf(url.value);
-  if (address === undefined || !/^(?:https?:\/\/|\$\{)/i.test(address)) return unchanged('its url is not an HTTP URL');
-  const signIn = signInMembers.find((name) => jsonPropertyOf(entry, name));
-  if (signIn !== undefined) return unchanged(`its client signs in (${signIn}), which mcp-once cannot do instead`);
-  const password = passwordHeader(address);
-  if (password === 'unreadable')
-    return unchanged('its url contains a password that cannot be read: move it to headers');
-  const hasAuthorization = jsonPropertiesOf(jsonPropertyOf(entry, 'headers')?.value).some(
-    ({ name }) => name.toLowerCase() === 'authorization',
-  );
-  if (password && hasAuthorization) return unchanged('it has a password in its url and an Authorization header');
-  const cleaned = address.replace(userInfo, '$1');
-  const isSecret = mayHoldSecret(cleaned);
-  const added = [
-    ...(isSecret ? [memberText(urlVariable, cleaned)] : []),
-    ...(password ? [memberText(headerVariable(0), password)] : []),
-  ];
-  const variables = toVariables(entry, added);
-  if (variables === undefined) return unchanged('its headers or its env are not strings');
-  const target = isSecret ? [urlOption, urlVariable] : [cleaned];
-  const args = `"args": ${jsonList(['wrap', idOption, uniqueIdOf(id, [address]), ...target])}`;
-  const gap = gapBefore(source, url);
-  const env = variables.env === undefined ? '' : `,${gap}"env": ${variables.env}`;
-  const type = jsonPropertyOf(entry, 'type');
-  const edits = [
-    replacingFrom(url.key, url.value, `"command": "mcp-once",${gap}${args}${env}`),
-    ...(type ? [replacing(type.value, '"stdio"')] : []),
-    ...variables.edits,
-  ];
-  return { type: 'edited', edits, what: 'mcp-once connects to its url' };
+/** The names of the variables that the client passes on. Codex also writes `{ name, source }`. */
+function passedNamesOf(entry: SettingsObject, { passedVariables }: EntryForm): readonly string[] {
+  const passed = passedVariables === undefined ? undefined : entry[passedVariables];
+  if (!Array.isArray(passed)) return [];
+  return (passed as readonly SettingsValue[]).flatMap((each) => {
+    const name = isSettingsObject(each) ? each.name : each;
+    return typeof name === 'string' ? [name] : [];
+  });
 }
 
-/** User name and password in a URL. */
-const userInfo = /^(https?:\/\/)[^/?#]*@/i;
+function wrapUrl(entry: SettingsObject, form: EntryForm, id: string, own: readonly string[]): EntryChange {
+  const urlName = urlNameOf(entry, form) ?? form.url[0];
+  const address = entry[urlName];
+  if (typeof address !== 'string' || !urlStart.test(address)) return unchanged(`its ${urlName} is not an HTTP URL`);
+  const signIn = signInMembers.find((name) => entry[name] !== undefined && entry[name] !== false);
+  if (signIn !== undefined) return unchanged(`its client signs in (${signIn}), which mcp-once cannot do instead`);
+  if (entry.socket !== undefined) return unchanged('its client connects to a socket, which mcp-once cannot do instead');
+  const headers = headerTexts(entry, form);
+  const given = entry[form.env];
+  if (headers === undefined || (given !== undefined && !isSettingsObject(given))) {
+    return unchanged(`its ${form.headers} or its ${form.env} are not strings`);
+  }
+  const bearer = form.bearerVariable === undefined ? undefined : entry[form.bearerVariable];
+  const password = passwordHeader(address);
+  if (password === 'unreadable')
+    return unchanged(`its ${urlName} contains a password that cannot be read: move it to ${form.headers}`);
+  const isAuthorized = bearer !== undefined || headers.some((header) => /^authorization:/i.test(header));
+  if (password && isAuthorized) return unchanged(`it has a password in its ${urlName} and an Authorization header`);
+  const cleaned = address.replace(userInfo, '$1');
+  const isSecret = mayHoldSecret(cleaned);
+  const variables = {
+    ...(isSecret ? { [urlVariable]: cleaned } : {}),
+    ...(password ? { [headerVariable(0)]: password } : {}),
+    ...Object.fromEntries(headers.map((header, index) => [headerVariable(index + 1), header])),
+  };
+  const words = [
+    ...[...own, 'wrap', idOption, uniqueIdOf(id, [address])],
+    ...(typeof bearer === 'string' ? [bearerOption, bearer] : []),
+    ...(isSecret ? [urlOption, urlVariable] : [cleaned]),
+  ];
+  const passed = passedNamesFor(entry, form, bearer);
+  const targets = new Map<string, SettingsValue>([
+    ...commandMembers(form, words),
+    ...(Object.keys(variables).length > 0 ? [[form.env, { ...variables, ...given }] as const] : []),
+    ...(passed.length > 0 ? [[form.passedVariables ?? '', passed] as const] : []),
+    ...(entry.type !== undefined ? [['type', form.type.command] as const] : []),
+    ...[urlName, form.headers, form.variableHeaders, form.bearerVariable, 'oauth'].flatMap((name) =>
+      name !== undefined && entry[name] !== undefined ? [[name, undefined] as const] : [],
+    ),
+  ]);
+  return { type: 'edited', targets, renames: renamesOf(form, urlName), what: 'mcp-once connects to its url' };
+}
+
+/** The members that take the places of others when a URL becomes a command. */
+function renamesOf({ command, env, headers }: EntryForm, urlName: string): ReadonlyMap<string, string> {
+  return new Map([
+    [command, urlName],
+    [env, headers],
+  ]);
+}
+
+/** The headers of an entry as `Name: value`; undefined for any other form. */
+function headerTexts(entry: SettingsObject, form: EntryForm): readonly string[] | undefined {
+  // The others keep their places, so that comments stay beside them.
+  const texts = [form.variableHeaders, form.headers].flatMap((member) => {
+    const headers = member === undefined ? undefined : entry[member];
+    if (member === undefined || headers === undefined) return [];
+    if (!isSettingsObject(headers)) return [undefined];
+    return Object.entries(headers).map(([name, value]) => {
+      if (typeof value !== 'string') return undefined;
+      return `${name}: ${member === form.variableHeaders ? `\${${value}}` : filledIn(value, entry, form)}`;
+    });
+  });
+  return texts.every((text) => text !== undefined) ? texts : undefined;
+}
+
+/** Writes Goose's references `$NAME` as `${NAME}`, which mcp-once fills in for a header. */
+function filledIn(value: string, entry: SettingsObject, form: EntryForm): string {
+  if (form.passedVariables !== 'env_keys') return value;
+  const names = [...Object.keys(valuesOf(entry[form.env])), ...passedNamesOf(entry, form)];
+  return value.replace(/\$([A-Za-z_]\w*)/g, (text, name: string) => (names.includes(name) ? `\${${name}}` : text));
+}
+
+/** The list of variables that Codex must pass on, so that mcp-once can fill in the headers. */
+function passedNamesFor(entry: SettingsObject, form: EntryForm, bearer: SettingsValue): readonly string[] {
+  const headers = form.variableHeaders === undefined ? undefined : entry[form.variableHeaders];
+  const named = [bearer, ...(isSettingsObject(headers) ? Object.values(headers) : [])];
+  return [...new Set(named.filter((name) => typeof name === 'string'))];
+}
 
 /**
  * Whether a URL may hold a secret, or a client's reference to one: in its query, or as a path segment that looks
  * random. All users of a machine can read the command lines of its processes.
  */
 function mayHoldSecret(address: string): boolean {
-  if (/[?#]|\$\{/.test(address)) return true;
+  if (/[?#$]|\{(?:env|file):/.test(address)) return true;
   const segments = address.replace(/^https?:\/\/[^/]*/i, '').split('/');
   return segments.some((segment) => segment.length >= 16 && /\d/.test(segment) && /[a-z]/i.test(segment));
 }
@@ -146,7 +245,7 @@ function mayHoldSecret(address: string): boolean {
 /** Turns the password in a URL into a header, because `fetch` accepts no such URL. */
 function passwordHeader(address: string): string | 'unreadable' | undefined {
   if (!userInfo.test(address)) return undefined;
-  if (address.includes('${') || !URL.canParse(address)) return 'unreadable';
+  if (/[${]/.test(address) || !URL.canParse(address)) return 'unreadable';
   const { username, password } = new URL(address);
   try {
     const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
@@ -164,165 +263,110 @@ function uniqueIdOf(name: string, words: readonly string[]): string {
   return `${name}-${createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 8)}`;
 }
 
-/** The edits that turn headers into variables, and the value of an `env` that the entry does not have yet. */
-interface VariableEdits {
-  readonly edits: readonly Edit[];
-  readonly env?: string;
+function guardedWordsOf(entry: SettingsObject, form: EntryForm): GuardedWords | undefined {
+  const [command, ...words] = wordsAfterOwn(commandLineOf(entry, form) ?? []) ?? [];
+  if (command !== 'wrap') return undefined;
+  const options = new Map<string, string>();
+  let started: Started | undefined;
+  for (let index = 0; index < words.length && !started; index += 1) {
+    const word = words[index] ?? '';
+    const next = words[index + 1];
+    if (word === '--') started = { words: words.slice(index + 1), url: '' };
+    else if (urlStart.test(word)) started = { words: [], url: word };
+    else if (optionsWithValue.has(word) && next !== undefined) {
+      options.set(word, next);
+      index += 1;
+    }
+  }
+  const url = valuesOf(entry[form.env])[options.get(urlOption) ?? ''];
+  if (!started && typeof url === 'string') started = { words: [], url };
+  if (!started || (started.url === '' && started.words.length === 0)) return undefined;
+  return { started, ...defined({ id: options.get(idOption), bearerVariable: options.get(bearerOption) }) };
 }
 
-/**
- * Turns headers into variables: they hold secrets, and clients expand `${...}` in variables as well. Returns undefined
- * for headers or variables of an unknown form.
- *
- * @param added members of `env` that come first.
- */
-function toVariables(entry: JsonNode, added: readonly string[]): VariableEdits | undefined {
-  const headers = jsonPropertyOf(entry, 'headers');
-  const env = jsonPropertyOf(entry, 'env');
-  if ((headers && headers.value.type !== 'object') || (added.length > 0 && env && env.value.type !== 'object')) {
-    return undefined;
-  }
-  const properties = jsonPropertiesOf(headers?.value);
-  const variables = properties.map(({ name, value }, index) => {
-    const text = jsonStringOf(value);
-    return text === undefined ? undefined : memberText(headerVariable(index + 1), `${name}: ${text}`);
+/** Whether the members that mcp-once wrote have the values that it wrote. Its own program may have moved. */
+function isAsWritten(entry: SettingsObject, targets: MemberTargets, form: EntryForm): boolean {
+  const written = commandLineOf(Object.fromEntries(targets), form)?.slice(1);
+  const present = wordsAfterOwn(commandLineOf(entry, form) ?? [])?.slice(1);
+  const isCommand = (name: string): boolean => name === form.command || name === form.args;
+  return (
+    isSameValue(present, written) &&
+    [...targets].every(([name, value]) => isCommand(name) || isSameValue(entry[name], value))
+  );
+}
+
+/** Gives members the values of the entry before. A `type` that the client added is removed with the command. */
+function restoring(original: SettingsObject, touched: readonly string[], form: EntryForm, what: string): EntryChange {
+  const urlName = urlNameOf(original, form);
+  const first = urlName === undefined ? [form.command, form.args ?? form.command] : [urlName, form.headers];
+  const isUrl = urlName !== undefined;
+  const names = new Set([...first, ...touched, ...(isUrl ? ['type', form.command, form.args ?? '', form.env] : [])]);
+  const targets = new Map([...names].filter((name) => name !== '').map((name) => [name, original[name]]));
+  const renames = new Map(isUrl ? [...renamesOf(form, urlName)].map(([to, from]) => [from, to]) : []);
+  return { type: 'edited', targets, renames, what };
+}
+
+/** Reconstructs the members of an entry from the words and variables that mcp-once added. */
+function originalOf(
+  entry: SettingsObject,
+  { started, bearerVariable }: GuardedWords,
+  form: EntryForm,
+  urlName: string,
+): SettingsObject {
+  if (started.url === '') return Object.fromEntries(commandMembers(form, started.words));
+  const env = valuesOf(entry[form.env]);
+  const headers = Object.entries(env).flatMap(([variable, text]) => {
+    const parsed = isHeaderVariable(variable) && typeof text === 'string' ? parseHeader(text) : undefined;
+    return parsed ? [{ variable, name: parsed[0], value: parsed[1] }] : [];
   });
-  if (!variables.every((each) => each !== undefined)) return undefined;
-  if (env?.value.type === 'object') return { edits: insertMembers(env.value, [...added, ...variables]) };
-  if (!headers) return added.length === 0 ? { edits: [] } : { edits: [], env: `{ ${added.join(', ')} }` };
-  const renamed = properties.map(({ key, value }, index) => replacingFrom(key, value, variables[index] ?? ''));
-  return { edits: [replacing(headers.key, '"env"'), ...insertMembers(headers.value, added), ...renamed] };
-}
-
-/** Inserts members before an object's first one. */
-function insertMembers(object: JsonNode, members: readonly string[]): readonly Edit[] {
-  if (members.length === 0) return [];
-  const comma = jsonPropertiesOf(object).length === 0 ? '' : ', ';
-  return [{ offset: object.offset + 1, length: 0, content: members.join(', ') + comma }];
-}
-
-function unwrapUrl(
-  entry: JsonNode,
-  command: JsonProperty,
-  args: JsonProperty,
-  guarded: GuardedEntry,
-  typeBefore: string | undefined,
-): EntryRewrite {
-  const members = jsonPropertiesOf(entry);
-  const names = members.map(({ key }) => key);
-  if (names.indexOf(args.key) - names.indexOf(command.key) !== 1) {
-    return unchanged('its args no longer follow its command: remove mcp-once by hand');
-  }
-  const type = jsonPropertyOf(entry, 'type');
-  const env = jsonPropertyOf(entry, 'env');
-  const isAlone = guarded.urlVariable !== undefined && jsonPropertiesOf(env?.value).length === 1;
-  // An `env` that holds only the URL is removed as well, where it follows.
-  const isRemoved = isAlone && env !== undefined && names.indexOf(env.key) - names.indexOf(args.key) === 1;
-  const last = isRemoved ? env.value : args.value;
-  const edits = [
-    replacingFrom(command.key, last, `"url": ${json(guarded.target)}`),
-    ...(type ? [replacing(type.value, json(typeBefore ?? 'http'))] : []),
-    ...(env && !isRemoved ? unwrapVariables(entry, env, guarded.urlVariable) : []),
+  const password = headers.find(({ variable }) => variable === headerVariable(0))?.value;
+  const others = headers.filter(({ variable }) => variable !== headerVariable(0));
+  const isReference = ({ value }: { value: string }): boolean =>
+    form.variableHeaders !== undefined && /^\$\{\w+\}$/.test(value);
+  const references = others.filter(isReference).map(({ name, value }) => [name, value.slice(2, -1)] as const);
+  const texts = others.filter((each) => !isReference(each)).map(({ name, value }) => [name, value] as const);
+  const rest = Object.entries(env).filter(([name]) => name !== urlVariable && !isHeaderVariable(name));
+  const members: readonly (readonly [string | undefined, SettingsValue])[] = [
+    [urlName, password === undefined ? started.url : withPassword(started.url, password)],
+    [form.headers, objectOrNothing(texts)],
+    [form.variableHeaders, objectOrNothing(references)],
+    [form.bearerVariable, bearerVariable],
+    // Codex allows this list for a command only.
+    [form.bearerVariable && form.passedVariables, undefined],
+    [form.env, objectOrNothing(rest)],
+    ['type', entry.type === undefined ? undefined : form.type.url],
   ];
-  return { type: 'edited', edits, what: 'restored' };
+  return Object.fromEntries(members.flatMap(([name, value]) => (name === undefined ? [] : [[name, value]])));
 }
 
-/** Removes the variable of the URL, and turns variables into headers where no others are left. */
-function unwrapVariables(entry: JsonNode, env: JsonProperty, url: string | undefined): readonly Edit[] {
-  const properties = jsonPropertiesOf(env.value);
-  const index = properties.findIndex(({ name }) => name === url);
-  const others = properties.filter(({ name }) => name !== url);
-  const isOurs = others.length > 0 && others.every(({ name }) => isHeaderVariable(name));
-  return [
-    ...removal(properties, index),
-    ...(isOurs && !jsonPropertyOf(entry, 'headers') ? variablesToHeaders(env, others) : []),
-  ];
+function objectOrNothing(members: readonly (readonly [string, SettingsValue])[]): SettingsValue {
+  return members.length === 0 ? undefined : Object.fromEntries(members);
 }
 
-/** Removes a member and the comma beside it. */
-function removal(properties: readonly JsonProperty[], index: number): readonly Edit[] {
-  const [before, removed, after] = [properties[index - 1], properties[index], properties[index + 1]];
-  if (!removed) return [];
-  const end = removed.value.offset + removed.value.length;
-  const from = after || !before ? removed.key.offset : before.value.offset + before.value.length;
-  return [{ offset: from, length: (after ? after.key.offset : end) - from, content: '' }];
+function withPassword(url: string, header: string): string {
+  const [user = '', ...rest] = Buffer.from(header.replace(/^Basic /, ''), 'base64')
+    .toString()
+    .split(':');
+  return url.replace(/^(https?:\/\/)/i, `$1${encodeURIComponent(user)}:${encodeURIComponent(rest.join(':'))}@`);
 }
 
-function variablesToHeaders(env: JsonProperty, properties: readonly JsonProperty[]): readonly Edit[] {
-  const headers = properties.map(({ key, value }) => {
-    const [name = '', text = ''] = parseHeader(jsonStringOf(value) ?? '') ?? [];
-    return replacingFrom(key, value, memberText(name, text));
-  });
-  return [replacing(env.key, '"headers"'), ...headers];
+/** The words of the command line that an entry stands for; undefined for any other form. */
+function commandLineOf(entry: SettingsObject, { command, args }: EntryForm): readonly string[] | undefined {
+  const program = entry[command];
+  const given = args === undefined ? [] : (entry[args] ?? []);
+  const words: SettingsValue = args === undefined ? program : Array.isArray(given) ? [program, ...given] : undefined;
+  if (!Array.isArray(words) || words[0] === '' || words.length === 0) return undefined;
+  return words.every((word) => typeof word === 'string') ? words : undefined;
 }
 
-/** The words of the command line that an entry stands for. */
-function commandLineOf(entry: JsonNode): readonly string[] {
-  const command = jsonStringOf(jsonPropertyOf(entry, 'command')?.value);
-  return command === undefined ? [] : [command, ...(jsonStringsOf(jsonPropertyOf(entry, 'args')?.value) ?? [])];
+function urlNameOf(entry: SettingsObject, { url }: EntryForm): string | undefined {
+  return url.find((name) => entry[name] !== undefined);
 }
 
-/** The index of mcp-once in a command line; -1 where it starts another program. */
-function ownIndex(words: readonly string[]): number {
-  const index = words.findIndex((word) => !launcher.test(word) || ownName.test(word));
-  return index >= 0 && ownName.test(words[index] ?? '') ? index : -1;
+function valuesOf(value: SettingsValue): SettingsObject {
+  return isSettingsObject(value) ? value : {};
 }
 
-function startsMcpOnce(entry: JsonNode): boolean {
-  return ownIndex(commandLineOf(entry)) >= 0;
-}
-
-function guardedEntryOf(entry: JsonNode): GuardedEntry | undefined {
-  const words = commandLineOf(entry);
-  const own = ownIndex(words);
-  if (own < 0 || words[own + 1] !== 'wrap') return undefined;
-  const dashes = words.indexOf('--', own);
-  const option = dashes < 0 ? words.indexOf(urlOption, own) : -1;
-  const variable = option < 0 ? undefined : words[option + 1];
-  if (variable !== undefined) {
-    const url = jsonStringOf(jsonPropertyOf(jsonPropertyOf(entry, 'env')?.value, variable)?.value);
-    return url === undefined ? undefined : { addedArgs: 0, target: url, isUrl: true, urlVariable: variable };
-  }
-  const index = dashes < 0 ? words.findLastIndex((word) => /^(?:https?:\/\/|\$\{)/i.test(word)) : dashes + 1;
-  const target = words[index];
-  return index <= own || target === undefined ? undefined : { addedArgs: index, target, isUrl: dashes < 0 };
-}
-
-/** Inserts strings before a list's first item, with the whitespace that stands there already. */
-function insertFirst(source: string, list: JsonNode, strings: readonly string[]): Edit {
-  const [first] = jsonItemsOf(list) ?? [];
-  if (!first) return { offset: list.offset + 1, length: 0, content: strings.map(json).join(', ') };
-  const before = source.slice(list.offset + 1, first.offset);
-  const gap = before !== '' && before.trim() === '' ? before : ' ';
-  return { offset: first.offset, length: 0, content: strings.map((each) => `${json(each)},${gap}`).join('') };
-}
-
-/** The whitespace before a member: a line end and its indentation, or a space. */
-function gapBefore(source: string, { key }: JsonProperty): string {
-  const before = /\r?\n[ \t]*$/.exec(source.slice(Math.max(0, key.offset - 1_000), key.offset));
-  return before?.[0] ?? ' ';
-}
-
-function replacing({ offset, length }: JsonNode, content: string): Edit {
-  return { offset, length, content };
-}
-
-function replacingFrom(first: JsonNode, last: JsonNode, content: string): Edit {
-  return { offset: first.offset, length: last.offset + last.length - first.offset, content };
-}
-
-function jsonList(strings: readonly string[]): string {
-  return `[${strings.map(json).join(', ')}]`;
-}
-
-function memberText(name: string, value: string): string {
-  return `${json(name)}: ${json(value)}`;
-}
-
-function json(value: string): string {
-  return JSON.stringify(value);
-}
-
-function unchanged(why: string): EntryRewrite {
+function unchanged(why: string): EntryChange {
   return { type: 'unchanged', why };
 }

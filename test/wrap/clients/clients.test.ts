@@ -30,7 +30,11 @@ function home(source: string | Buffer, name = 'claude_desktop_config.json') {
   const cli: Cli = { environment: { HOME: folder }, isTerminal: false, print, tell: print };
   const run = async (options: WrapClientsOptions = { config: file, write: true }) => {
     printed = '';
-    const places = { platform: 'linux', folder: join(folder, 'work') } as const;
+    const places = {
+      platform: 'linux',
+      folder: join(folder, 'work'),
+      own: ['/opt/node', '/opt/mcp-once/main.js'],
+    } as const;
     const failed = await runWrapClients(cli, options, places).then(() => undefined, errorLine);
     return { printed, failed };
   };
@@ -66,8 +70,9 @@ describe('wrap --write', () => {
   "globalShortcut": "Ctrl+Space",
   "mcpServers": {
     "files": {
-      "command": "mcp-once",
+      "command": "/opt/node",
       "args": [
+        "/opt/mcp-once/main.js",
         "wrap",
         "--id",
         "files-04466307",
@@ -81,7 +86,7 @@ describe('wrap --write', () => {
       "cwd": "/srv",
       "disabled": true
     },
-    "bare": { "command": "mcp-once", "args": ["wrap", "--id", "bare-9aaac7c2", "--no-inherit-env", "--", "/opt/bare"] }
+    "bare": { "command": "/opt/node", "args": ["/opt/mcp-once/main.js", "wrap", "--id", "bare-9aaac7c2", "--no-inherit-env", "--", "/opt/bare"] }
   }
 }
 `);
@@ -106,8 +111,8 @@ describe('wrap --write', () => {
     const { api } = json().mcpServers;
     expect(api).toEqual({
       type: 'stdio',
-      command: 'mcp-once',
-      args: ['wrap', '--id', 'api-4e22e02c', 'https://x/mcp'],
+      command: '/opt/node',
+      args: ['/opt/mcp-once/main.js', 'wrap', '--id', 'api-4e22e02c', 'https://x/mcp'],
       env: { MCP_ONCE_HEADER_1: 'Authorization: Bearer $KEY', MCP_ONCE_HEADER_2: 'X-A: b: c' },
       timeout: 5,
     });
@@ -124,8 +129,11 @@ describe('wrap --write', () => {
     expect(id).toMatch(/^a@work-[0-9a-f]{8}-[0-9a-f]{8}$/);
     expect(text()).toBe(
       source
-        .replace('"node"', '"mcp-once"')
-        .replace('"s.js"', `"wrap", "--id", "${id}", "--no-inherit-env", "--", "node", "s.js"`),
+        .replace('"node"', '"/opt/node"')
+        .replace(
+          '"s.js"',
+          `"/opt/mcp-once/main.js", "wrap", "--id", "${id}", "--no-inherit-env", "--", "node", "s.js"`,
+        ),
     );
   });
 
@@ -134,7 +142,7 @@ describe('wrap --write', () => {
       const { run, json, file } = home(JSON.stringify({ mcpServers: { db: { command, args } } }));
       const id = async (): Promise<string> => {
         await run();
-        return json().mcpServers.db.args[2];
+        return json().mcpServers.db.args[3];
       };
       const first = await id();
       await run({ config: file, undo: true });
@@ -159,7 +167,7 @@ describe('wrap --write', () => {
     );
     await run({ client: 'claude-code', write: true });
     const { mcpServers, projects } = json();
-    const ids = [mcpServers, projects['/a'].mcpServers, projects['/b'].mcpServers].map(({ db }) => db.args[2]);
+    const ids = [mcpServers, projects['/a'].mcpServers, projects['/b'].mcpServers].map(({ db }) => db.args[3]);
     expect(new Set(ids).size).toBe(3);
     expect(ids[0]).toMatch(/^db-[0-9a-f]{8}$/);
     expect(json().numStartups).toBe(3);
@@ -189,6 +197,7 @@ describe('wrap --write', () => {
     const { run, json } = home(JSON.stringify({ mcpServers: { x: { command: 'tool', args: ['mcp-once', 'wrap'] } } }));
     await run();
     expect(json().mcpServers.x.args).toEqual([
+      '/opt/mcp-once/main.js',
       'wrap',
       '--id',
       'x-8d3242b5',
@@ -210,7 +219,7 @@ describe('wrap --write', () => {
     more.mcpServers.third = { command: 'third' };
     writeFileSync(file, JSON.stringify(more));
     await run();
-    expect(json().mcpServers.third.command).toBe('mcp-once');
+    expect(json().mcpServers.third.command).toBe('/opt/node');
     expect(backups()).toHaveLength(2);
   });
 
@@ -228,45 +237,32 @@ describe('wrap --write', () => {
 });
 
 describe('wrap --undo', () => {
-  test('restores all bytes, and keeps the backup', async () => {
+  test('restores all bytes, and removes the backup', async () => {
     const source = Buffer.from(`\uFEFF${twoServers}// end`);
     const { run, file, backups } = home(source);
     await run();
     expect(readFileSync(file).equals(source)).toBe(false);
     await run({ config: file, undo: true });
     expect(readFileSync(file).equals(source)).toBe(true);
-    expect(backups()).toHaveLength(1);
+    expect(backups()).toEqual([]);
     expect((await run({ config: file, undo: true })).printed).toMatch(/no server in the file is guarded/);
   });
 
-  test('refuses a file that has changed, and removes only mcp-once with --force', async () => {
-    const source = `{"mcpServers":{"a":{"command":"x","args":["1"]},"u":{"type":"sse","url":"https://x","headers":{"A":"b"}}}}`;
-    const { run, file, json } = home(source);
-    await run();
-    const changed = json();
-    changed.theme = 'dark';
-    writeFileSync(file, JSON.stringify(changed));
-    const { failed } = await run({ config: file, undo: true });
-    expect(failed).toMatch(/has changed since.*Nothing was changed.*--force.*backup is/);
-    expect(json()).toEqual(changed);
-    await run({ config: file, undo: true, force: true });
-    expect(json()).toEqual({ ...JSON.parse(source), theme: 'dark' });
-  });
-
-  test('undoes two writes one after the other', async () => {
-    const { run, file, text, json } = home(twoServers);
+  test('removes mcp-once from both writes of a file that was edited between them', async () => {
+    const { run, file, text, json, backups } = home(twoServers);
     await run();
     const once = text();
     const more = json();
     more.mcpServers.third = { command: 'third' };
-    const between = JSON.stringify(more);
-    writeFileSync(file, between);
+    writeFileSync(file, JSON.stringify(more));
     await run();
     await run({ config: file, undo: true });
-    expect(text()).toBe(between);
+    const { mcpServers, ...rest } = JSON.parse(twoServers);
+    expect(json()).toEqual({ ...rest, mcpServers: { ...mcpServers, third: { command: 'third' } } });
+    expect(backups()).toEqual([]);
     writeFileSync(file, once);
     await run({ config: file, undo: true });
-    expect(text()).toBe(twoServers);
+    expect(json().mcpServers).toEqual({ ...mcpServers, bare: { command: '/opt/bare', args: [] } });
   });
 });
 
@@ -308,9 +304,16 @@ test('clientFiles returns the paths of each platform', () => {
     clientFiles(client, { ...places, platform });
   const desktop = 'Claude/claude_desktop_config.json';
   expect(of('claude-desktop', 'darwin')).toEqual([`/h/Library/Application Support/${desktop}`]);
-  expect(of('claude-desktop', 'win32')).toEqual([`/roaming/${desktop}`]);
+  expect(of('claude-desktop', 'win32')).toEqual([
+    '/h/AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json',
+    `/roaming/${desktop}`,
+  ]);
   expect(of('claude-desktop', 'linux')).toEqual([`/h/.config/${desktop}`]);
   expect(of('claude-code', 'linux')).toEqual(['/h/.claude.json', '/w/.mcp.json']);
   expect(of('cursor', 'darwin')).toEqual(['/h/.cursor/mcp.json', '/w/.cursor/mcp.json']);
-  expect(of('vscode', 'win32')).toEqual(['/roaming/Code/User/mcp.json', '/w/.vscode/mcp.json']);
+  expect(of('vscode', 'win32')).toEqual([
+    '/roaming/Code/User/mcp.json',
+    '/roaming/Code - Insiders/User/mcp.json',
+    '/w/.vscode/mcp.json',
+  ]);
 });
