@@ -1,4 +1,5 @@
 import type { KeepString } from './canonical-json.ts';
+import { acceptsText, type Branching, listedTexts, NO_FACTS, type PlaceFacts, readFacts } from './place-facts.ts';
 import {
   agreedDefault,
   flatten,
@@ -13,6 +14,7 @@ import {
   positionsOf,
   propertiesOf,
   propertySchema,
+  requiredNames,
   requires,
   type Schema,
   unionNullRule,
@@ -29,11 +31,24 @@ import {
 export interface ArgumentPlace {
   /** True for a path, an address or binary data: Unicode normalisation could change its meaning. */
   readonly verbatim: boolean;
+  readonly facts: PlaceFacts;
+  /** The names of the properties that the schema requires, outside of unions. */
+  readonly required: readonly string[];
   property(name: string): PropertyRule;
   item(index: number): ArgumentPlace;
+  /** Returns how many first items of a list have their own schema. */
+  ownItems(): number;
+  /** Returns whether the schema forbids an undeclared property with this name. */
+  forbids(name: string): boolean;
+  /** Returns whether types, enumerations and constants of the schema accept a text. */
+  acceptsText(text: string): boolean;
+  /** Returns the strings that the schema lists. */
+  listedTexts(): readonly string[];
 }
 
 export interface PropertyRule {
+  /** False for the rule that all names share which the schema does not mention. */
+  readonly isNamed: boolean;
   readonly place: ArgumentPlace;
   /** True if null means "absent": the property is optional and no branch of the schema allows null. */
   readonly stripNull: boolean;
@@ -173,7 +188,7 @@ class SchemaPlaces {
 }
 
 /** A place where all `facets` apply, and one branch of each union. */
-class SchemaPlace implements ArgumentPlace {
+class SchemaPlace implements ArgumentPlace, Branching {
   readonly facets: readonly Schema[];
   readonly #schemaPlaces: SchemaPlaces;
   readonly #branchings: readonly (readonly unknown[])[];
@@ -181,6 +196,8 @@ class SchemaPlace implements ArgumentPlace {
   #unions: readonly (readonly SchemaPlace[])[] | undefined;
   #unionVisits = 0;
   #verbatim: boolean | undefined;
+  #facts: PlaceFacts | undefined;
+  #required: readonly string[] | undefined;
   #positions: number | undefined;
   #named: ReadonlySet<string> | 'too complex' | undefined;
   readonly #rules = new Map<string | typeof OTHER, PropertyRule>();
@@ -221,6 +238,44 @@ class SchemaPlace implements ArgumentPlace {
     return this.#verbatim;
   }
 
+  get facts(): PlaceFacts {
+    this.#facts ??= this.#schemaPlaces.bounded(
+      () => readFacts(this),
+      () => NO_FACTS,
+    );
+    return this.#facts;
+  }
+
+  get required(): readonly string[] {
+    this.#required ??= [...new Set(this.facets.flatMap(requiredNames))];
+    return this.#required;
+  }
+
+  count(): void {
+    this.#schemaPlaces.visit(1 + this.facets.length);
+  }
+
+  forbids(name: string): boolean {
+    return this.#schemaPlaces.bounded(
+      () => this.nullRule(name, NONE) === 'closed',
+      () => false,
+    );
+  }
+
+  acceptsText(text: string): boolean {
+    return this.#schemaPlaces.bounded(
+      () => acceptsText(this, text),
+      () => true,
+    );
+  }
+
+  listedTexts(): readonly string[] {
+    return this.#schemaPlaces.bounded(
+      () => listedTexts(this),
+      () => [],
+    );
+  }
+
   /** The names of all properties that the schema, or one of its branches, mentions here; undefined if it is too complex. */
   get named(): ReadonlySet<string> | undefined {
     this.#named ??= this.#schemaPlaces.bounded<ReadonlySet<string> | 'too complex'>(
@@ -233,34 +288,43 @@ class SchemaPlace implements ArgumentPlace {
   property(name: string): PropertyRule {
     // All names that the schema does not mention share one rule, since a caller may send very many.
     const { named } = this;
-    const unknownRule = (): PropertyRule => ({ place: this.#schemaPlaces.opaque, stripNull: false });
+    const unknownRule = (): PropertyRule => ({
+      isNamed: false,
+      place: this.#schemaPlaces.opaque,
+      stripNull: false,
+    });
     if (named === undefined) return unknownRule();
     const known = named.has(name) ? name : OTHER;
     let rule = this.#rules.get(known);
     if (rule === undefined) {
-      rule = this.#schemaPlaces.bounded(() => this.#ruleOf(name), unknownRule);
+      rule = this.#schemaPlaces.bounded(() => this.#ruleOf(name, known !== OTHER), unknownRule);
       if (!this.#schemaPlaces.full) this.#rules.set(known, rule);
     }
     return rule;
   }
 
-  #ruleOf(name: string): PropertyRule {
+  #ruleOf(name: string, isNamed: boolean): PropertyRule {
     const defaultValue = this.defaultValue(name, NONE);
     const required = defaultValue === undefined && this.facets.some((facet) => requires(facet, name));
     return {
+      isNamed,
       place: this.child(name, NONE),
       stripNull: !required && this.nullRule(name, NONE) === 'refuses',
       ...(defaultValue && { defaultValue }),
     };
   }
 
-  item(index: number): SchemaPlace {
+  ownItems(): number {
     this.#positions ??= this.#schemaPlaces.bounded(
       () => this.positions(NONE),
       () => 0,
     );
+    return this.#positions;
+  }
+
+  item(index: number): SchemaPlace {
     // All items after the positions that the schema distinguishes share one place, since a caller may send very many.
-    const position = Math.min(index, this.#positions);
+    const position = Math.min(index, this.ownItems());
     let place = this.#items.get(position);
     if (place === undefined) {
       place = this.#schemaPlaces.bounded(

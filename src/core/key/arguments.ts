@@ -9,6 +9,9 @@ import {
 } from './argument-place.ts';
 import { type KeepString, sameJson } from './canonical-json.ts';
 import { findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { convertArguments, type UndeclaredRule, undeclaredPointers, withUndeclared } from './convert-arguments.ts';
+import { foldArguments, NotJson } from './fold-arguments.ts';
+import { withoutPointers } from './pointers.ts';
 
 export { differingFields } from './differing-fields.ts';
 
@@ -24,8 +27,24 @@ interface ArgumentIssue {
   readonly message: string;
 }
 
+/** How the arguments of one tool are prepared. */
+export interface ArgumentOptions {
+  /**
+   * What happens to properties that a strict schema does not declare: the call is refused, or they are dropped, or they are
+   * sent although the schema does not declare them.
+   *
+   * @defaultValue 'refuse'
+   */
+  readonly undeclared?: UndeclaredRule | undefined;
+  /** JSON pointers (RFC 6901) of arguments that do not count for the hash. `*` stands for each item of a list. */
+  readonly ignore?: readonly string[] | undefined;
+  /** The name of the tool, which tells whether a field such as `request_id` names what the tool works on. */
+  readonly tool?: string | undefined;
+}
+
 /** A tool's input as the engine sees it. `jsonSchema` must not change after the first call. */
 export interface InputSchema {
+  readonly options?: ArgumentOptions | undefined;
   readonly jsonSchema: Record<string, unknown>;
   /** Validates a value and fills in defaults. The result must be JSON, and must be the same for the same value. */
   parse(value: unknown): { ok: true; value: Record<string, unknown> } | { ok: false; issues: readonly ArgumentIssue[] };
@@ -35,8 +54,19 @@ export interface ValidArguments {
   readonly ok: true;
   /** The arguments to send and to store: as the caller wrote them, validated, with defaults filled in. */
   readonly arguments: Record<string, unknown>;
-  /** The arguments without members that equal their default. Used only for the hash. */
+  /** The folded arguments without members that equal their default. Used only for the hash. */
   readonly forHash: Record<string, unknown>;
+  /**
+   * What earlier releases hashed, before arguments were folded. Present only if it differs from `forHash`: an operation
+   * may still have the key of this value.
+   */
+  readonly unfolded?: Record<string, unknown>;
+  /** JSON pointers of arguments that callers make up for each try, and that do not count for the hash. */
+  readonly leftOut?: readonly string[];
+  /** JSON pointers of arguments that were converted, since the schema refused them as they came. */
+  readonly converted?: readonly string[];
+  /** JSON pointers of undeclared arguments that are not sent. */
+  readonly dropped?: readonly string[];
   /** Tells which strings of `forHash` are not normalised to NFC. Undefined when the schema marks none. */
   readonly keepString: KeepString | undefined;
   readonly repeatToken?: string;
@@ -53,13 +83,18 @@ export interface InvalidArguments {
  * Prepares a call's raw arguments for sending and for hashing. Arguments with the same meaning must have the same hash,
  * however a model writes them, and also after a deployment adds an optional field.
  *
- * Values that `checkJson` or the tool's schema refuses are never repaired. A null is removed only from a property that
- * the schema names and declares as optional and not nullable.
+ * Arguments are sent as they came. Only if the tool's schema refuses them, values are converted that no branch of the
+ * schema accepts, such as the JSON text of a list. A null is removed only from a property that the schema names and
+ * declares as optional and not nullable.
  *
  * @throws McpOnceError `tool_invalid` if `parse` returns something that is not JSON
  */
-export function prepareArguments(raw: unknown, schema: InputSchema): ValidArguments | InvalidArguments {
-  const given = raw === undefined ? {} : raw;
+export function prepareArguments(
+  raw: unknown,
+  schema: InputSchema,
+  options: ArgumentOptions = schema.options ?? noOptions,
+): ValidArguments | InvalidArguments {
+  const given = raw ?? {};
   if (!isPlainObject(given)) return invalid([{ path: '', message: 'must be an object' }]);
   const fault = findJsonFault(given);
   if (fault !== undefined) return invalid([{ path: fault.pointer, message: fault.reason }]);
@@ -68,15 +103,72 @@ export function prepareArguments(raw: unknown, schema: InputSchema): ValidArgume
   if (taken.issue !== undefined) return invalid([taken.issue]);
 
   const place = placeOf(schema.jsonSchema);
-  const parsed = schema.parse(withoutNulls(taken.rest, place));
-  if (!parsed.ok) return invalid(parsed.issues);
+  const accepted = accept(withoutNulls(taken.rest, place) as Record<string, unknown>, schema, place, options);
+  if (!accepted.ok) return accepted;
   return Object.freeze({
     ok: true,
-    arguments: parsed.value,
-    forHash: withoutDefaults(parsed.value, place, []) as Record<string, unknown>,
+    arguments: accepted.arguments,
+    ...hashInput(accepted.arguments, place, options),
     keepString: keepStringOf(schema.jsonSchema),
+    ...accepted.notes,
     ...(taken.token !== undefined && { repeatToken: taken.token }),
   });
+}
+
+const noOptions: ArgumentOptions = Object.freeze({});
+
+interface Accepted {
+  readonly ok: true;
+  readonly arguments: Record<string, unknown>;
+  readonly notes?: Pick<ValidArguments, 'converted' | 'dropped'>;
+}
+
+/** Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form. */
+function accept(
+  value: Record<string, unknown>,
+  schema: InputSchema,
+  place: ArgumentPlace,
+  { undeclared: rule = 'refuse' }: ArgumentOptions,
+): Accepted | InvalidArguments {
+  const first = schema.parse(value);
+  if (first.ok) return { ok: true, arguments: first.value };
+  const { value: other, converted, undeclared } = convertArguments(value, place, rule);
+  if (other === value || findJsonFault(other) !== undefined) return invalid(first.issues);
+  const second = schema.parse(other);
+  if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);
+  const isDropped = rule === 'drop' && undeclared.length > 0;
+  return {
+    ok: true,
+    arguments: rule === 'pass' ? withUndeclared(second.value, undeclared) : second.value,
+    notes: {
+      ...(converted.length > 0 && { converted }),
+      ...(isDropped && { dropped: undeclaredPointers(undeclared) }),
+    },
+  };
+}
+
+function hashInput(
+  value: Record<string, unknown>,
+  place: ArgumentPlace,
+  { ignore, tool }: ArgumentOptions,
+): Pick<ValidArguments, 'forHash' | 'unfolded' | 'leftOut'> {
+  const folded = foldedOf(value, place, tool);
+  const forHash = ignore === undefined ? folded.value : withoutPointers(folded.value, ignore);
+  if (!folded.isChanged && forHash === folded.value) return { forHash };
+  const unfolded = withoutDefaults(value, place, []) as Record<string, unknown>;
+  return {
+    forHash,
+    ...(!sameJson(unfolded, forHash, { unicode: 'verbatim' }) && { unfolded }),
+    ...(folded.leftOut.length > 0 && { leftOut: folded.leftOut }),
+  };
+}
+
+function foldedOf(value: Record<string, unknown>, place: ArgumentPlace, tool: string | undefined) {
+  try {
+    return foldArguments(value, place, tool);
+  } catch (error) {
+    throw error instanceof NotJson ? notJson(error.path) : error;
+  }
 }
 
 interface Taken {

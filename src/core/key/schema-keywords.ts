@@ -86,6 +86,10 @@ export function requires(facet: Schema, name: string): boolean {
   return Array.isArray(facet.required) && facet.required.includes(name);
 }
 
+export function requiredNames(facet: Schema): string[] {
+  return Array.isArray(facet.required) ? facet.required.filter((name) => typeof name === 'string') : [];
+}
+
 /** Reads `prefixItems` and `items` of 2020-12, and `items` as a list and `additionalItems` of earlier drafts. */
 export function itemSchemas(facet: Schema, index: number): unknown[] {
   if (facet === OPAQUE) return [OPAQUE];

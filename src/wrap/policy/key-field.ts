@@ -1,14 +1,12 @@
 import type { JsonSchema } from '../../core/json.ts';
+import { idempotencyKeyName, isAboutRepeats } from '../../core/key/per-try-fields.ts';
 import { PatternTrials } from '../../core/schema/pattern-trials.ts';
 import type { KeyField, McpTool } from './types.ts';
 
-/** Names that are used for idempotency keys only. */
-const ownName = /^(x[-_]?)?(idempoten(cy|t|ce)?|dedup(e|lication)?)[-_]?(key|id|token)$/i;
 /** Names with other uses as well. They count unless the field's description is about something else. */
 const tokenName = /^client[-_]?(request[-_]?)?token$/i;
 /** Names that are usually about tracing. They count only if a description is about idempotency. */
 const requestIdName = /^(x[-_])?(client[-_]?)?request[-_]?id$/i;
-const isAboutIdempotency = /idempoten|at most once|exactly once|only once|duplicat|retr(y|ies|ied)/i;
 
 /** A derived key (a UUID), and the fewest of its digits that still distinguish operations: 64 bits. */
 const sampleKey = '3f2a9c0d-1e4b-8a6f-9b7c-5d0e2f4a6b8c';
@@ -29,7 +27,7 @@ export function findKeyField(tool: McpTool): KeyField | undefined {
     const chars = schema && isKey(name, textOf(schema.description), tool) ? charsOf(schema) : undefined;
     return chars === undefined ? [] : [{ name, chars }];
   });
-  return found.sort((a, b) => Number(ownName.test(b.name)) - Number(ownName.test(a.name)))[0];
+  return found.sort((a, b) => Number(idempotencyKeyName.test(b.name)) - Number(idempotencyKeyName.test(a.name)))[0];
 }
 
 /** Shortens an upstream key so that it fits the field. */
@@ -43,10 +41,10 @@ export function sampleKeyText(field: KeyField): string {
 }
 
 function isKey(name: string, description: string | undefined, tool: McpTool): boolean {
-  if (ownName.test(name)) return true;
-  if (tokenName.test(name)) return description === undefined || isAboutIdempotency.test(description);
+  if (idempotencyKeyName.test(name)) return true;
+  if (tokenName.test(name)) return description === undefined || isAboutRepeats.test(description);
   if (!requestIdName.test(name)) return false;
-  if (description !== undefined && isAboutIdempotency.test(description)) return true;
+  if (description !== undefined && isAboutRepeats.test(description)) return true;
   const about = tool.description ?? '';
   return about.includes(name) && /idempoten|retr(y|ies|ied)/i.test(about);
 }

@@ -1,3 +1,5 @@
+import { wordsOf } from '../../core/key/fold-text.ts';
+
 /** Verbs that usually read. */
 const readVerbs = new Set(
   'get list search read find describe query fetch lookup look view show count check inspect browse retrieve whoami ping status exists has is compare diff explain preview'.split(
@@ -37,16 +39,6 @@ const settingVerbs = new Set(
 const particles = new Set(['in', 'out', 'off']);
 
 const joiners = new Set(['or', 'and', 'then']);
-
-/** Splits a tool's name in snake, kebab, camel or dotted case into words in lower case. */
-export function wordsOf(name: string): readonly string[] {
-  return name
-    .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
-    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '');
-}
 
 /** What a tool's name suggests. */
 export type NameGuess =

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { wordsOf } from '../../../src/core/key/fold-text.ts';
 import { decideGuard } from '../../../src/wrap/policy/policy.ts';
-import { guessByName, wordsOf } from '../../../src/wrap/policy/tool-names.ts';
+import { guessByName } from '../../../src/wrap/policy/tool-names.ts';
 import type { GuardDecision, McpTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
 
 const text = { type: 'string' };

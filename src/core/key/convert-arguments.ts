@@ -1,0 +1,151 @@
+import type { ArgumentPlace } from './argument-place.ts';
+import { isPlainObject, pointerOf } from './check-json.ts';
+import { jsonIn } from './fold-arguments.ts';
+import { JSON_TYPE } from './place-facts.ts';
+
+/** What happens to properties that a strict schema does not declare. */
+export type UndeclaredRule = 'refuse' | 'drop' | 'pass';
+
+/** Arguments that a schema refused, in a form that it may accept. */
+export interface Conversion {
+  /** The given value itself if there is nothing to convert. */
+  readonly value: Record<string, unknown>;
+  /** JSON pointers of the values that were converted. */
+  readonly converted: readonly string[];
+  readonly undeclared: readonly Undeclared[];
+}
+
+/** A property that was taken out, since the schema does not declare it. */
+interface Undeclared {
+  readonly path: readonly (string | number)[];
+  readonly name: string;
+  readonly value: unknown;
+}
+
+interface Converting {
+  readonly takesOut: boolean;
+  readonly path: (string | number)[];
+  readonly converted: string[];
+  readonly undeclared: Undeclared[];
+}
+
+const REPORTED_MAX = 100;
+
+/**
+ * Converts arguments that a schema refused. Converts only values that the schema cannot accept as they are: JSON text in
+ * place of a number, boolean, list or object, another case of a listed text, and null for an optional property. Takes out
+ * undeclared properties if the rule says so.
+ */
+export function convertArguments(
+  value: Record<string, unknown>,
+  place: ArgumentPlace,
+  rule: UndeclaredRule,
+): Conversion {
+  const run: Converting = { takesOut: rule !== 'refuse', path: [], converted: [], undeclared: [] };
+  const converted = convertObject(value, place, run);
+  return { value: converted, converted: run.converted, undeclared: run.undeclared };
+}
+
+/** Puts undeclared properties back to where they were. Copies what it changes. */
+export function withUndeclared(
+  value: Record<string, unknown>,
+  undeclared: readonly Undeclared[],
+): Record<string, unknown> {
+  const copies = new Set<unknown>();
+  const copied = <Container extends object>(container: Container): Container => {
+    if (copies.has(container)) return container;
+    const copy = (Array.isArray(container) ? [...container] : { ...container }) as Container;
+    copies.add(copy);
+    return copy;
+  };
+  const root = copied(value);
+  for (const each of undeclared) {
+    let current: Record<string | number, unknown> | undefined = root;
+    for (const step of each.path) {
+      const next: unknown = Object.hasOwn(current, step) ? current[step] : undefined;
+      if (typeof next !== 'object' || next === null) {
+        current = undefined;
+        break;
+      }
+      const copy: object = copied(next);
+      current[step] = copy;
+      current = copy as Record<string | number, unknown>;
+    }
+    if (current !== undefined && !Object.hasOwn(current, each.name)) current[each.name] = each.value;
+  }
+  return root;
+}
+
+/** Returns the JSON pointers of properties that were taken out. */
+export function undeclaredPointers(undeclared: readonly Undeclared[]): string[] {
+  return undeclared.slice(0, REPORTED_MAX).map(({ path, name }) => pointerOf([...path, name]));
+}
+
+function convertObject(
+  object: Record<string, unknown>,
+  place: ArgumentPlace,
+  run: Converting,
+): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  let isChanged = false;
+  for (const name of Object.keys(object)) {
+    const member = object[name];
+    const rule = place.property(name);
+    if (!rule.isNamed && run.takesOut && place.forbids(name)) {
+      run.undeclared.push({ path: [...run.path], name, value: member });
+      isChanged = true;
+      continue;
+    }
+    run.path.push(name);
+    const isAbsent = member === null && rule.isNamed && isRefusedNull(place, name, rule.place);
+    if (isAbsent) report(run);
+    else kept[name] = convert(member, rule.place, run);
+    run.path.pop();
+    isChanged ||= isAbsent || kept[name] !== member;
+  }
+  return isChanged ? kept : object;
+}
+
+function isRefusedNull(parent: ArgumentPlace, name: string, { facts }: ArgumentPlace): boolean {
+  return (facts.types & JSON_TYPE.null) === 0 && !parent.required.includes(name);
+}
+
+function convert(value: unknown, place: ArgumentPlace, run: Converting): unknown {
+  if (typeof value === 'string') return convertText(value, place, run);
+  if (Array.isArray(value)) return convertItems(value, place, run);
+  return isPlainObject(value) ? convertObject(value, place, run) : value;
+}
+
+function convertItems(items: readonly unknown[], place: ArgumentPlace, run: Converting): readonly unknown[] {
+  let isChanged = false;
+  const converted = items.map((item, index) => {
+    run.path.push(index);
+    const next = convert(item, place.item(index), run);
+    run.path.pop();
+    isChanged ||= next !== item;
+    return next;
+  });
+  return isChanged ? converted : items;
+}
+
+function convertText(text: string, place: ArgumentPlace, run: Converting): unknown {
+  const { types, isEnumerated } = place.facts;
+  const mayBeText = (types & JSON_TYPE.string) !== 0;
+  if (mayBeText && (!isEnumerated || place.acceptsText(text))) return text;
+  const json = jsonIn(text, types, run.path.length);
+  const found = json === undefined ? listedText(text, place) : convert(json, place, run);
+  if (found !== undefined) report(run);
+  return found ?? (json === null ? null : text);
+}
+
+/** Returns the one listed text that differs only in case and outer white space. */
+function listedText(text: string, place: ArgumentPlace): string | undefined {
+  const wanted = text.trim().toLowerCase();
+  const fitting = new Set(place.listedTexts().filter((each) => each.toLowerCase() === wanted));
+  const [only] = fitting;
+  return fitting.size === 1 ? only : undefined;
+}
+
+function report({ converted, path }: Converting): void {
+  if (converted.length < REPORTED_MAX) converted.push(pointerOf(path));
+}

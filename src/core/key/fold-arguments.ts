@@ -1,0 +1,362 @@
+import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
+import { keepsString } from './argument-place.ts';
+import { canonicalize, sameJson } from './canonical-json.ts';
+import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { foldText, KIND, kindOfName, wordsOf } from './fold-text.ts';
+import {
+  identifiesSomething,
+  isObjectOfTool,
+  isPerTryValue,
+  mayBeObjectOfTool,
+  type PerTryKind,
+  perTryKindOf,
+} from './per-try-fields.ts';
+import { JSON_TYPE, type PlaceFacts, typeBitOf } from './place-facts.ts';
+
+/** The arguments as they count for the hash. */
+export interface FoldedArguments {
+  readonly value: Record<string, unknown>;
+  /** True if folding changed something besides leaving out defaults. */
+  readonly isChanged: boolean;
+  /** JSON pointers of the arguments that were left out, because a caller makes them up for each try. */
+  readonly leftOut: readonly string[];
+}
+
+type Path = (string | number)[];
+
+/** The state of one fold. */
+interface Fold {
+  readonly root: ArgumentPlace;
+  readonly tool: string | undefined;
+  readonly keepsSpace: boolean;
+  readonly keepsOrder: boolean;
+  readonly path: Path;
+  readonly leftOut: string[];
+  isChanged: boolean;
+}
+
+/** What is known about a member before its value is seen. */
+interface MemberFold {
+  readonly kind: number;
+  /** The kinds that its name stands for, whatever its format. */
+  readonly nameKind: number;
+  readonly perTry: PerTryKind | undefined;
+  /** The name of a required field that may be what the tool works on. */
+  readonly requiredKey?: string | undefined;
+  readonly default?: FoldedDefault | undefined;
+}
+
+/** A default, folded and as the schema has it. */
+interface FoldedDefault {
+  readonly value: unknown;
+  readonly unfolded: unknown;
+}
+
+const REPORTED_MAX = 100;
+/** Words of tools that type or insert text, so that white space has a meaning. */
+const TYPING_TOOL = new Set('type keys keyboard press terminal shell exec stdin append insert prepend'.split(' '));
+/** Words of tools that set the order of things. */
+const ORDERING_TOOL = new Set('reorder sort arrange rank prioritize prioritise'.split(' '));
+
+/**
+ * Folds valid arguments for the hash, so that arguments with the same meaning get the same hash. Leaves out members that
+ * equal their default, and members that a caller makes up for each try. Folding twice changes nothing more.
+ *
+ * Never folds what can differ in meaning: the case of other strings, white space in code, the order of other lists.
+ */
+export function foldArguments(
+  value: Record<string, unknown>,
+  place: ArgumentPlace,
+  tool?: string | undefined,
+): FoldedArguments {
+  const words = tool === undefined ? [] : wordsOf(tool);
+  const fold: Fold = {
+    root: place,
+    tool,
+    keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
+    keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
+    path: [],
+    leftOut: [],
+    isChanged: false,
+  };
+  return { value: foldObject(value, place, fold), isChanged: fold.isChanged, leftOut: fold.leftOut };
+}
+
+function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold: Fold): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  const { path } = fold;
+  let isEmpty = true;
+  const guessed: string[] = [];
+  for (const name of Object.keys(object)) {
+    const member = object[name];
+    if (member === undefined) continue;
+    const rule = place.property(name);
+    const known = memberFold(rule, name, place, fold);
+    if (known.perTry !== undefined && isLeftOut(member, known, rule, fold)) {
+      path.push(name);
+      leaveOut(fold);
+      path.pop();
+      if (!rule.isNamed && path.length === 0) guessed.push(name);
+      continue;
+    }
+    path.push(name);
+    const before = fold.leftOut.length;
+    const folded = foldMember(member, rule.place, known, fold, object);
+    path.pop();
+    if (known.default !== undefined && isDefault(folded, known.default, rule.place, fold)) continue;
+    // Without its invented members, an object such as `meta` says nothing.
+    if (fold.leftOut.length > before && isEmptied(folded, member)) continue;
+    kept[name] = folded;
+    isEmpty = false;
+  }
+  // Nothing else tells two calls of an untyped tool apart.
+  if (isEmpty && guessed.length > 0) return restore(guessed, object, kept, fold);
+  return kept;
+}
+
+function restore(
+  names: readonly string[],
+  object: Record<string, unknown>,
+  kept: Record<string, unknown>,
+  fold: Fold,
+): Record<string, unknown> {
+  for (const name of names) kept[name] = object[name];
+  const pointers = new Set(names.map((name) => pointerOf([name])));
+  const others = fold.leftOut.filter((pointer) => !pointers.has(pointer));
+  fold.leftOut.splice(0, fold.leftOut.length, ...others);
+  return kept;
+}
+
+function leaveOut(fold: Fold): void {
+  fold.isChanged = true;
+  if (fold.leftOut.length < REPORTED_MAX) fold.leftOut.push(pointerOf(fold.path));
+}
+
+/** A member that equals its default is left out of every hash anyway, so it is not reported. */
+function isLeftOut(member: unknown, known: MemberFold, rule: PropertyRule, fold: Fold): boolean {
+  const { perTry, requiredKey, default: standard } = known;
+  if (perTry === undefined || !isPerTryValue(perTry, member)) return false;
+  if (requiredKey !== undefined && fold.tool !== undefined && isObjectOfTool(requiredKey, fold.tool)) return false;
+  // A time in a list tells its items apart.
+  if (perTry !== 'key' && fold.path.some((step) => typeof step === 'number')) return false;
+  return standard === undefined || !isDefault(member, standard, rule.place, fold);
+}
+
+function isEmptied(folded: unknown, member: unknown): boolean {
+  return isPlainObject(folded) && Object.keys(folded).length === 0 && isPlainObject(member);
+}
+
+function foldMember(
+  member: unknown,
+  place: ArgumentPlace,
+  known: MemberFold,
+  fold: Fold,
+  parent: Record<string, unknown> | undefined,
+): unknown {
+  if (typeof member === 'string') return foldString(member, place, known, fold, parent);
+  if (typeof member !== 'object' || member === null) return member;
+  if (Array.isArray(member)) return foldList(member, place, known, fold, parent);
+  return foldObject(asObject(member, fold), place, fold);
+}
+
+function asObject(value: object, fold: Fold): Record<string, unknown> {
+  if (isPlainObject(value)) return value;
+  throw new NotJson([...fold.path]);
+}
+
+/** Thrown for a value that is not JSON, which only a tool's own schema can make. */
+export class NotJson extends Error {
+  readonly path: readonly (string | number)[];
+
+  constructor(path: readonly (string | number)[]) {
+    super('not JSON');
+    this.path = path;
+  }
+}
+
+function foldString(
+  text: string,
+  place: ArgumentPlace,
+  known: MemberFold,
+  fold: Fold,
+  parent: Record<string, unknown> | undefined,
+): unknown {
+  const { types } = place.facts;
+  if ((types & JSON_TYPE.string) === 0) {
+    const json = jsonIn(text, types, fold.path.length);
+    if (json !== undefined) {
+      fold.isChanged = true;
+      return foldMember(json, place, known, fold, parent);
+    }
+  }
+  const folded = foldText(text, known.kind);
+  const result = folded !== text && isExact(known, fold, parent) ? foldText(text, known.kind | KIND.exact) : folded;
+  if (result !== text) fold.isChanged = true;
+  if (!takesList(known, place.facts)) return result;
+  fold.isChanged = true;
+  return (known.kind & KIND.email) !== 0 && result.includes('@') ? result.split(',') : [result];
+}
+
+/** Tests whether the only change is in white space that has a meaning: what a tool types, or the content of a file. */
+function isExact(known: MemberFold, fold: Fold, parent: Record<string, unknown> | undefined): boolean {
+  if (fold.keepsSpace) return known.kind === 0;
+  if ((known.nameKind & KIND.content) === 0 || parent === undefined) return false;
+  return Object.keys(parent).some((name) => (kindOfName(name) & KIND.file) !== 0);
+}
+
+/** Tests for `to: "a@x"` where the schema takes `to: ["a@x"]` as well. */
+function takesList({ nameKind }: MemberFold, { types }: PlaceFacts): boolean {
+  return (nameKind & KIND.set) !== 0 && (types & JSON_TYPE.string) !== 0 && (types & JSON_TYPE.array) !== 0;
+}
+
+/**
+ * Returns the value whose JSON text was sent in place of it; undefined where the text is none of the `types`, or breaks a
+ * limit.
+ */
+export function jsonIn(text: string, types: number, depth: number): unknown {
+  const found = parseJson(text, types);
+  if (found === undefined || (typeBitOf(found) & types) === 0 || typeof found === 'string') return undefined;
+  const depthMax = ARGUMENT_LIMITS.depthMax - depth - 1;
+  return findJsonFault(found, { ...ARGUMENT_LIMITS, depthMax }) === undefined ? found : undefined;
+}
+
+const JSON_SCALAR = /^\s*(?:-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4})?|true|false|null)\s*$/;
+const PYTHON_BOOLEAN = /^\s*(?:True|False)\s*$/;
+
+function parseJson(text: string, types: number): unknown {
+  const isContainer = (types & (JSON_TYPE.object | JSON_TYPE.array)) !== 0 && /^\s*[{[]/.test(text);
+  if (!isContainer && !JSON_SCALAR.test(text)) {
+    return (types & JSON_TYPE.boolean) !== 0 && PYTHON_BOOLEAN.test(text) ? text.trim() === 'True' : undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function foldList(
+  items: readonly unknown[],
+  place: ArgumentPlace,
+  known: MemberFold,
+  fold: Fold,
+  parent: Record<string, unknown> | undefined,
+): unknown[] {
+  let itemPlace: ArgumentPlace | undefined;
+  let itemFold = known;
+  const folded = items.map((item, index) => {
+    const next = place.item(index);
+    if (next !== itemPlace) {
+      itemPlace = next;
+      itemFold = {
+        kind: kindAt(next, known.nameKind & ~KIND.set),
+        nameKind: known.nameKind & ~KIND.set,
+        perTry: undefined,
+      };
+    }
+    fold.path.push(index);
+    const value = foldMember(item, next, itemFold, fold, undefined);
+    fold.path.pop();
+    return value;
+  });
+  return isSet(folded, place, known, fold, parent) ? sorted(folded, place, fold) : folded;
+}
+
+const IS_ORDER =
+  /\b(?:in (?:the |this |that )?(?:given )?order|ordered|ordering|order (?:of|in which|matters)|sequence|rank(?:ed|ing)?|priorit\w*)\b/i;
+
+function isSet(
+  items: readonly unknown[],
+  place: ArgumentPlace,
+  { nameKind }: MemberFold,
+  fold: Fold,
+  parent: Record<string, unknown> | undefined,
+): boolean {
+  if (items.length < 2 || fold.keepsOrder || (nameKind & KIND.ordered) !== 0) return false;
+  const { facts } = place;
+  const isNamedSet = (nameKind & KIND.set) !== 0 && items.every((item) => typeof item === 'string');
+  if (!facts.isUnique && !isNamedSet) return false;
+  if (facts.description !== undefined && IS_ORDER.test(facts.description)) return false;
+  if (place.ownItems() > 0) return false;
+  return parent === undefined || !hasParallelList(items.length, parent, fold.path.at(-1));
+}
+
+const PARALLEL_NAME =
+  /^(?:values?|data|datasets?|series|counts?|colou?rs?|points|x|y|amounts|weights|scores|probabilities)$/i;
+
+/** Tests for another list that belongs to a list by position, such as the values of a chart's labels. */
+function hasParallelList(length: number, parent: Record<string, unknown>, own: string | number | undefined): boolean {
+  return Object.keys(parent).some((name) => {
+    const other = parent[name];
+    if (name === own || !Array.isArray(other)) return false;
+    return PARALLEL_NAME.test(name) || (other.length === length && typeof other[0] === 'number');
+  });
+}
+
+/** Sorts a set, and removes items that became equal. */
+function sorted(items: unknown[], place: ArgumentPlace, fold: Fold): unknown[] {
+  const isVerbatim = place.item(0).verbatim || place.verbatim;
+  const unicode = isVerbatim ? 'verbatim' : 'nfc';
+  const texts = items.map((item) => {
+    if (typeof item !== 'string') return `json:${canonicalize(item, { unicode })}`;
+    return `text:${isVerbatim ? item : item.normalize('NFC')}`;
+  });
+  if (texts.every((text, index) => index === 0 || (texts[index - 1] as string) < text)) return items;
+  fold.isChanged = true;
+  const byText = new Map(texts.map((text, index) => [text, items[index]]));
+  return [...byText.keys()].sort().map((text) => byText.get(text));
+}
+
+const members = new WeakMap<PropertyRule, MemberFold>();
+
+function memberFold(rule: PropertyRule, name: string, parent: ArgumentPlace, fold: Fold): MemberFold {
+  if (!rule.isNamed) {
+    const nameKind = kindOfName(name);
+    return { kind: kindAt(rule.place, nameKind), nameKind, perTry: perTryKindOf(name) };
+  }
+  const known = members.get(rule);
+  if (known !== undefined) return known;
+  const made = makeMemberFold(rule, name, parent === fold.root ? parent.required : undefined);
+  members.set(rule, made);
+  return made;
+}
+
+/** Depends on the schema alone, so that every process folds alike. */
+function makeMemberFold(rule: PropertyRule, name: string, required: readonly string[] | undefined): MemberFold {
+  const { facts } = rule.place;
+  const nameKind = kindOfName(name);
+  const perTry = perTryKindOf(name);
+  const { description, isEnumerated } = facts;
+  const field = { name, description, isEnumerated, required };
+  const made: MemberFold = {
+    kind: kindAt(rule.place, nameKind),
+    nameKind,
+    perTry: perTry !== undefined && !identifiesSomething(perTry, field) ? perTry : undefined,
+    requiredKey: perTry === 'key' && mayBeObjectOfTool(field) ? name : undefined,
+  };
+  if (rule.defaultValue === undefined) return made;
+  const inner: Fold = {
+    ...{ root: rule.place, tool: undefined, keepsSpace: false, keepsOrder: false },
+    ...{ path: [0], leftOut: [], isChanged: false },
+  };
+  const unfolded = rule.defaultValue.value;
+  return { ...made, default: { value: foldMember(unfolded, rule.place, made, inner, undefined), unfolded } };
+}
+
+/** A format decides over the name. */
+function kindAt({ facts }: ArgumentPlace, nameKind: number): number {
+  if (facts.kind !== 0 || facts.hasFormat) return facts.kind;
+  return facts.isEnumerated ? KIND.exact : nameKind & ~(KIND.set | KIND.ordered | KIND.file | KIND.content);
+}
+
+function isDefault(member: unknown, standard: FoldedDefault, place: ArgumentPlace, fold: Fold): boolean {
+  if (equals(member, standard.value, place)) return true;
+  return (fold.keepsSpace || fold.keepsOrder) && equals(member, standard.unfolded, place);
+}
+
+function equals(member: unknown, value: unknown, place: ArgumentPlace): boolean {
+  if (member === value) return true;
+  if (typeof member !== typeof value || member === null || value === null) return false;
+  if (typeof member !== 'string' && typeof member !== 'object') return false;
+  return sameJson(member, value, { keepString: (path) => keepsString(place, path) });
+}
