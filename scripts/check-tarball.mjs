@@ -33,7 +33,8 @@ const home = process.env.MCP_ONCE_HOME_OF_CHECK;
 const env = { ...process.env, XDG_DATA_HOME: home, LOCALAPPDATA: home };
 const transport = new StdioClientTransport({ command, args, env, stderr: 'inherit' });
 const client = new Client({ name: 'tarball-check', version: '1.0.0' });
-await client.connect(transport);
+// npx installs the package first.
+await client.connect(transport, { timeout: 900_000 });
 const call = () => client.callTool({ name: 'create_customer', arguments: { name: 'Ada Lovelace', email: 'ada@example.com' } });
 const first = await call();
 const second = await call();

@@ -1,8 +1,9 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { features } from '../app.ts';
 import { type Cli, exitCodes, packageVersion } from '../command/cli.ts';
 import { integer, withConfig, withLog, withTools } from '../command/options.ts';
 import type { Program } from '../command/program.ts';
+import { completedShells } from './completion/shells.ts';
 import { programOf } from './host.ts';
 
 /**
@@ -51,6 +52,7 @@ export async function createCommandLine(program: Program, end: (code: number) =>
   for (const feature of features) (await feature.commands?.())?.(commandLine, program, end);
   addSandbox(commandLine, program, end);
   addLedger(commandLine, program, end);
+  addCompletion(commandLine, program, end);
   return commandLine;
 }
 
@@ -135,6 +137,18 @@ function addLedger(commandLine: Command, program: Program, end: (code: number) =
     .description('count the operations by state and tool')
     .option(...json)
     .action(async (options) => end(await (await import('./ledger/stats.ts')).runLedgerStats(program, options)));
+}
+
+function addCompletion(commandLine: Command, { cli }: Program, end: (code: number) => void): void {
+  commandLine
+    .command('completion')
+    .description('print a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(completedShells))
+    .action(async (shell) => {
+      const { completionScript } = await import('./completion/script.ts');
+      cli.print(completionScript(commandLine, shell));
+      end(exitCodes.ok);
+    });
 }
 
 function addConfig(commandLine: Command, program: Program, end: (code: number) => void): void {
