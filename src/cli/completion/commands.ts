@@ -57,12 +57,12 @@ function optionOf(option: Option): CompletedOption {
   return {
     flags: [option.long, option.short].filter((flag) => flag !== undefined),
     description: option.description,
-    value: takesValue ? valueOf(option) : undefined,
+    value: takesValue ? completedValue(option) : undefined,
     isRepeatable: Array.isArray(option.defaultValue),
   };
 }
 
-function valueOf({ argChoices, flags }: Pick<Option & Argument, 'argChoices'> & { flags: string }): CompletedValue {
+function completedValue({ argChoices, flags }: Pick<Option & Argument, 'argChoices'> & { flags: string }): CompletedValue {
   if (argChoices) return { words: argChoices };
   if (/[<[]file\b/.test(flags)) return 'file';
   return /[<[]folder\b/.test(flags) ? 'folder' : 'none';
