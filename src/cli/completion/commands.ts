@@ -62,7 +62,10 @@ function optionOf(option: Option): CompletedOption {
   };
 }
 
-function completedValue({ argChoices, flags }: Pick<Option & Argument, 'argChoices'> & { flags: string }): CompletedValue {
+function completedValue({
+  argChoices,
+  flags,
+}: Pick<Option & Argument, 'argChoices'> & { flags: string }): CompletedValue {
   if (argChoices) return { words: argChoices };
   if (/[<[]file\b/.test(flags)) return 'file';
   return /[<[]folder\b/.test(flags) ? 'folder' : 'none';
