@@ -1,12 +1,12 @@
 const SAMPLE_CHARS_MAX = 4_000;
 const SAMPLE_LINES_MAX = 60;
 
-/** Marks of code and markup. In prose, under 2 % of the characters are of these. */
-const CODE_CHARS = '{}();=<>[]|&$\\';
+/** Marks of code and markup. In prose, they are under 2 % of the characters. */
+const CODE_CHARS = '{};=<>[]|\\';
 const CODE_START = /^(?:#!|<\?|<!DOCTYPE|<html|%PDF|diff --git |--- a\/|@@ |-----BEGIN )/i;
 const CODE_LINE =
   /^\s*(?:import |export |from \S+ import|const |let |var |function |def |class \w+[:({ ]|return\b.*;|public |private |package |#include|using |SELECT |INSERT INTO|UPDATE \w+ SET|CREATE TABLE|if \(|for \(|while \(|\}|@\w+\()/;
-/** Tags of plain formatting, which a letter may contain. */
+const CODE_CHARS_MIN = 6;
 const TEXT_CHARS_MIN = 40;
 
 /**
@@ -32,7 +32,7 @@ function hasCode(sample: string, lines: readonly string[]): boolean {
   if (sample.length < TEXT_CHARS_MIN) return codeLines === lines.length && /[;{}]\s*$/.test(sample);
   let marks = 0;
   for (const char of sample) if (CODE_CHARS.includes(char)) marks += 1;
-  return marks * 16 > sample.length;
+  return marks >= CODE_CHARS_MIN && marks * 16 > sample.length;
 }
 
 /** Lines with the same number of separators, and no sentences. */

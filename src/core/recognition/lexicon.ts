@@ -22,6 +22,8 @@ export interface Lexicon {
   readonly numbers: ReadonlyMap<string, number>;
   readonly months: ReadonlyMap<string, number>;
   readonly days: ReadonlyMap<string, number>;
+  /** All words that may be a month, a day, a time or a number. */
+  readonly calendar: ReadonlySet<string>;
   readonly capitalisedDates: ReadonlySet<string>;
   readonly units: ReadonlyMap<string, string>;
   readonly currencies: ReadonlyMap<string, string>;
@@ -48,6 +50,7 @@ function prepare(): Lexicon {
     const stem = stemOf(word);
     if (!conceptsByStem.has(stem)) conceptsByStem.set(stem, concept);
   }
+  const [numbers, months, days] = [readNumbers(), numbered(tables.MONTHS), numbered(tables.DAYS)];
   return {
     stop: setOf(tables.STOP_WORDS),
     concepts,
@@ -56,9 +59,10 @@ function prepare(): Lexicon {
     phraseStarts: new Set([...phrases.keys()].map((phrase) => phrase.split('_')[0] ?? '')),
     negations: setOf(tables.NEGATIONS),
     notNegated: setOf(tables.NOT_NEGATED),
-    numbers: readNumbers(),
-    months: numbered(tables.MONTHS),
-    days: numbered(tables.DAYS),
+    numbers,
+    months,
+    days,
+    calendar: new Set(['noon', 'midnight', ...numbers.keys(), ...months.keys(), ...days.keys()]),
     capitalisedDates: setOf(tables.CAPITALISED_DATES),
     units: named(tables.UNITS),
     currencies: named(tables.CURRENCIES),

@@ -15,18 +15,18 @@ export function stemOf(word: string): string {
 const STEM_CHARS_MIN = 3;
 
 /** Ordered from long to short. Each needs a rest of at least three letters. */
-const LATIN_ENDINGS =
-  'amiento imiento ations ation iendo ando endo indo ungen ung ings ing ados adas idos idas ado ada ido ida cao edly ed ez er ar ir en em ly'.split(
-    ' ',
-  );
-const CYRILLIC_ENDINGS =
-  'иями ями ами ого его ому ему ыми ими ировать овать ется ются ать ять ить еть ешь ает ают ила ала али или ите ый ий ой ая яя ое ее ые ие ию ия ии ов ев ей ам ям ах ях ом ем ую юю ть ла ло ли а я о е ы и у ю ь й'.split(
-    ' ',
-  );
-const KOREAN_ENDINGS =
-  '해주시기 해주세요 해주십시오 하십시오 했습니다 합니다 됩니다 하세요 으로 에서 에게 까지 부터 하고 하기 하는 하여 해서 해야 해요 하다 되어 했 해 한 할 함 됨 을 를 이 가 은 는 에 의 와 과 도 로 만'.split(
-    ' ',
-  );
+const LATIN_ENDINGS = endingsOf(
+  'amiento imiento ations ation iendo ando endo indo ungen ung ings ing ados adas idos idas ado ada ido ida cao edly ed ez er ar ir en em ly',
+);
+const CYRILLIC_ENDINGS = endingsOf(
+  'иями ями ами ого его ому ему ыми ими ировать овать ется ются ать ять ить еть ешь ает ают ила ала али или ите ый ий ой ая яя ое ее ые ие ию ия ии ов ев ей ам ям ах ях ом ем ую юю ть ла ло ли а я о е ы и у ю ь й',
+);
+const KOREAN_ENDINGS = endingsOf(
+  '해주시기 해주세요 해주십시오 하십시오 했습니다 합니다 됩니다 하세요 으로 에서 에게 까지 부터 하고 하기 하는 하여 해서 해야 해요 하다 되어 했 해 한 할 함 됨 을 를 이 가 은 는 에 의 와 과 도 로 만',
+);
+
+const ARABIC_ENDINGS = endingsOf('ات ون ين ها هم ه ي');
+const ARABIC_STARTS = ['وال', 'بال', 'فال', 'كال', 'ال', 'لل'];
 
 function latinStem(word: string): string {
   let stem = word;
@@ -50,8 +50,22 @@ function isVowel(code: number): boolean {
   return code === 97 || code === 101 || code === 105 || code === 111 || code === 121 || code === 117;
 }
 
-function withoutEnding(word: string, endings: readonly string[], restMin: number): string {
-  for (const ending of endings) {
+/** Endings by their last character, each list from long to short. */
+type Endings = ReadonlyMap<string, readonly string[]>;
+
+function endingsOf(list: string): Endings {
+  const endings = new Map<string, string[]>();
+  for (const ending of list.split(' ')) {
+    const last = ending.slice(-1);
+    const known = endings.get(last);
+    if (known === undefined) endings.set(last, [ending]);
+    else known.push(ending);
+  }
+  return endings;
+}
+
+function withoutEnding(word: string, endings: Endings, restMin: number): string {
+  for (const ending of endings.get(word.slice(-1)) ?? []) {
     if (word.length >= ending.length + restMin && word.endsWith(ending)) return word.slice(0, -ending.length);
   }
   return word;
@@ -64,13 +78,13 @@ function arabicStem(word: string): string {
     .replace(/[أإآ]/g, 'ا')
     .replace(/ى/g, 'ي')
     .replace(/ة/g, 'ه');
-  for (const start of ['وال', 'بال', 'فال', 'كال', 'ال', 'لل']) {
+  for (const start of ARABIC_STARTS) {
     if (stem.startsWith(start) && stem.length >= start.length + STEM_CHARS_MIN) {
       stem = stem.slice(start.length);
       break;
     }
   }
-  return withoutEnding(stem, ['ات', 'ون', 'ين', 'ها', 'هم', 'ه', 'ي'], STEM_CHARS_MIN);
+  return withoutEnding(stem, ARABIC_ENDINGS, STEM_CHARS_MIN);
 }
 
 /** Removes vowel signs at the end of a word of an Indic script. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { isFileLike } from './file-like.ts';
 import type { FreeText } from './free-text.ts';
-import { wordsOfText } from './text-words.ts';
+import { isCountToken, isWordToken, wordsOfText } from './text-words.ts';
 
 /** How the wording of one call relates to that of another with the same skeleton. */
 export type TextRelation = 'same' | 'reworded' | 'other';
@@ -45,13 +45,15 @@ const NAMES_MAX = 16;
 /** How much of a long text is read, at its start and at its end. */
 const START_CHARS_MAX = 6_000;
 const END_CHARS_MAX = 2_000;
+/** Longer texts are hashed as they are. */
+const FOLDED_CHARS_MAX = 20_000;
 
 /** A text with this many content words can carry a decision about a shorter one of the same call. */
 const LONG_TOKENS = 12;
 
 /** Summarises the free texts of a call. Runs in bounded time for texts of any length, except for one hash. */
 export function sketchOf(texts: readonly FreeText[]): TextSketch {
-  const present = texts.filter(({ text }) => text.trim() !== '').sort((a, b) => (a.pointer < b.pointer ? -1 : 1));
+  const present = texts.filter(({ text }) => /\S/.test(text)).sort((a, b) => (a.pointer < b.pointer ? -1 : 1));
   const fields = present.length <= FIELDS_MAX ? present : joined(present);
   const share = Math.max(1, fields.length);
   return { format: FORMAT, fields: fields.map((field) => sketchOfField(field, share)) };
@@ -118,6 +120,7 @@ function isCarried(far: Agreement, pairs: readonly FieldPair[]): boolean {
 
 /** Numbers, dates, addresses and identifiers must be equal, wherever they stand. */
 function factsDiffer([a, b]: FieldPair): boolean {
+  if (a.facts === b.facts) return false;
   if (a.factCount !== undefined || b.factCount !== undefined) {
     return a.factCount !== b.factCount || a.facts !== b.facts;
   }
@@ -149,38 +152,46 @@ function hasNameBeyond(a: FieldSketch, b: FieldSketch): boolean {
   const names = split(a.names);
   if (names.length === 0) return false;
   const words = new Set([...tokensOf(b), ...split(b.names), ...split(b.addressed)]);
+  const missing = names.filter((name) => !words.has(name));
+  if (missing.length === 0) return false;
   const starts = new Set([...words].map(startOf));
-  return names.some((name) => !words.has(name) && !starts.has(startOf(name)));
+  return missing.some((name) => !starts.has(startOf(name)));
 }
 
 /** One text negates or takes the opposite side, or addresses somebody else, or swaps two facts. */
 function contradicts([a, b]: FieldPair): boolean {
   if (a.negated !== b.negated) return true;
-  const [sidesA, sidesB] = [(a.sides ?? '').split(' '), (b.sides ?? '').split(' ')];
+  if (sidesDiffer(a.sides, b.sides)) return true;
+  const [toA, toB] = [split(a.addressed), split(b.addressed)];
+  if (toA.length > 0 && toB.length > 0 && !toA.some((name) => toB.includes(name))) return true;
+  return swapsFacts(a, b);
+}
+
+/** Tests for two sides of one opposition, of which neither text takes both. */
+function sidesDiffer(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return false;
+  const [sidesA, sidesB] = [a.split(' '), b.split(' ')];
   for (const side of sidesA) {
     const opposition = side.slice(0, side.indexOf('.') + 1);
     if (opposition === '' || sidesB.includes(side)) continue;
     const others = sidesB.filter((other) => other.startsWith(opposition));
     if (others.length > 0 && !others.some((other) => sidesA.includes(other))) return true;
   }
-  const [toA, toB] = [split(a.addressed), split(b.addressed)];
-  if (toA.length > 0 && toB.length > 0 && !toA.some((name) => toB.includes(name))) return true;
-  return swapsFacts(a, b);
+  return false;
 }
 
 /** The same words in the same places, but two facts have changed theirs: "from 3 to 5", "from Berlin to Paris". */
 function swapsFacts(a: FieldSketch, b: FieldSketch): boolean {
   const [tokensA, tokensB] = [tokensOf(a), tokensOf(b)];
   if (tokensA.length !== tokensB.length) return false;
-  const facts = new Set([
-    ...split(a.facts),
-    ...(a.directed && b.directed ? [...split(a.names), ...split(b.names)] : []),
-  ]);
+  const isDirected = a.directed === true && b.directed === true;
+  const names = new Set(isDirected ? [...split(a.names), ...split(b.names)] : []);
   let swaps = 0;
   for (const [index, token] of tokensA.entries()) {
     const other = tokensB[index] ?? '';
     if (token === other) continue;
-    if (!facts.has(token) && !facts.has(other) && !(a.directed && b.directed)) return false;
+    const isSwap = (isCountToken(token) && isCountToken(other)) || (names.has(token) && names.has(other));
+    if (!isSwap) return false;
     swaps += 1;
   }
   return swaps === 2;
@@ -219,8 +230,13 @@ function similarityMin(size: number): number {
 /** Marks the tokens that the other text has too, equal or with the same first letters. */
 function commonTokens(tokens: readonly string[], others: readonly string[]): boolean[] {
   const exact = new Set(others);
-  const starts = new Set(others.map(startOf));
-  return tokens.map((token) => exact.has(token) || starts.has(startOf(token)));
+  let starts: Set<string> | undefined;
+  return tokens.map((token) => {
+    if (exact.has(token)) return true;
+    if (!isWordToken(token)) return false;
+    starts ??= new Set(others.map(startOf));
+    return starts.has(startOf(token));
+  });
 }
 
 function countOf(marks: readonly boolean[]): number {
@@ -251,7 +267,7 @@ function hasEqualGaps(
 }
 
 function sketchOfField({ pointer, text }: FreeText, share: number): FieldSketch {
-  const folded = text.normalize('NFC').replace(/\s+/g, ' ').trim();
+  const folded = text.length > FOLDED_CHARS_MAX ? text : text.normalize('NFC').replace(/\s+/g, ' ').trim();
   const digest = hash('sha256', folded, 'base64').slice(0, 22);
   if (isFileLike(text)) return { pointer, hash: digest, exact: true };
   const words = wordsOfText(readable(text));
@@ -326,5 +342,5 @@ function split(tokens: string | undefined): string[] {
 
 /** The part of a token that words with the same first letters share. Facts have to be equal as a whole. */
 function startOf(token: string): string {
-  return token < 'g' && !/^[0-9_-]/.test(token) ? token.slice(0, 2) : token;
+  return isWordToken(token) ? token.slice(0, 2) : token;
 }

@@ -60,12 +60,18 @@ function factToken(fact: string): string {
   return encode(0x800 | (isCount(fact) ? 0x400 : 0) | (both & 0x3ff), (both >>> 10) & 0xfff);
 }
 
-/** A number that is not a year: dates put years in different places. */
+/** A time, or a number that is not a year: dates put years in different places. */
 function isCount(fact: string): boolean {
-  return fact.startsWith('n:') && !/^n:(?:19|20)\d\d$/.test(fact);
+  return fact.startsWith('t:') || (fact.startsWith('n:') && !/^n:(?:19|20)\d\d$/.test(fact));
 }
 
-/** Tests whether a token stands for a number that is not a year. */
+/** Tests whether a token stands for a word. The first characters of words and of facts are never the same. */
+export function isWordToken(token: string): boolean {
+  const code = token.charCodeAt(0);
+  return (code >= 65 && code <= 90) || (code >= 97 && code <= 102);
+}
+
+/** Tests whether a token stands for a time, or for a number that is not a year. */
 export function isCountToken(token: string): boolean {
   const first = ALPHABET.indexOf(token.charAt(0));
   return first >= 48;
@@ -83,7 +89,10 @@ const LETTER = /\p{L}/u;
 const UPPER_START = /^\p{Lu}/u;
 /** Scripts without spaces between words: Thai, Lao, Khmer, Myanmar, kana and Han. */
 const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]/;
+const HAN_NUMBER = /^([二两兩三四五六七八九十][一二三四五六七八九十]{0,2})([^一二三四五六七八九十]{1,2})$/;
 const EDGE = /[\p{L}\p{N}]/u;
+/** The first Hangul syllable. Korean joins particles to dates. */
+const HANGUL = 0xac00;
 const QUOTES = '"“”«»„‟「」『』`';
 
 class TextReader {
@@ -345,9 +354,20 @@ class TextReader {
         if (QUOTES.includes(segment)) this.#inQuote = this.#inQuote > 0 ? 0 : 8;
         else this.#symbols(segment);
       } else if (!UNSPACED.test(segment)) this.#chunk(segment);
-      else if (!this.#datePart(segment)) this.#word(segment);
+      else if (!this.#datePart(segment)) this.#counted(segment);
     }
     this.#isSentenceStart = false;
+  }
+
+  /** 三天, 十二个: a number and what it counts, in one word. 三月 alone is a month. */
+  #counted(segment: string): void {
+    const match = this.#lexicon.calendar.has(segment) ? null : HAN_NUMBER.exec(segment);
+    const number = match === null ? undefined : hanNumber(match[1] ?? '');
+    const counted = match?.[2] ?? '';
+    if (number !== undefined) this.#setNumber(number);
+    const rest =
+      this.#number === undefined ? segment : (number === undefined ? segment : counted).replace(/^天内$/, '天');
+    if (!this.#datePart(rest)) this.#word(rest);
   }
 
   /** 3月12日, 15点, 5号: the number came before. */
@@ -417,12 +437,20 @@ class TextReader {
       return;
     }
     const concept = concepts.get(word);
+    // A single capital letter names a size, a plan or a section.
+    const isLetter = word.length === 1 && UPPER_START.test(raw) && word !== 'i' && !this.#isSentenceStart;
+    const isFiller = stop.has(word) && !isLetter;
+    if (concept !== undefined && isFiller && concept.opposition === undefined) {
+      this.#fillers.push(wordToken(concept.name));
+      this.#endWord(word, 0);
+      return;
+    }
     if (concept !== undefined) {
       this.#concept(concept, word);
       return;
     }
     const stem = stemOf(word);
-    if (stop.has(word) || (word.length === 1 && isHiragana(word.charCodeAt(0)))) {
+    if (isFiller || (word.length === 1 && isHiragana(word.charCodeAt(0)))) {
       this.#fillers.push(wordToken(stem));
       this.#endWord(word, 0);
       return;
@@ -458,7 +486,8 @@ class TextReader {
   }
 
   #dateOrNumber(word: string, raw: string): boolean {
-    const { months, days, capitalisedDates, numbers } = this.#lexicon;
+    const { months, days, capitalisedDates, numbers, calendar } = this.#lexicon;
+    if (this.#number === undefined && !calendar.has(word) && word.charCodeAt(0) < HANGUL) return false;
     if (this.#number !== undefined && this.#clock(word)) return true;
     const isPlain = !capitalisedDates.has(word) || this.#number !== undefined || UPPER_START.test(raw);
     const month = isPlain
@@ -482,6 +511,8 @@ class TextReader {
     if (number === undefined || (word === 'second' && this.#previous === 'a')) return false;
     if (number === 1) {
       this.#hasOne = true;
+      const { opposition, side } = this.#lexicon.concepts.get(word) ?? {};
+      if (opposition !== undefined) this.#sides.add(`${opposition}.${side}`);
       this.#fillers.push(wordToken(word));
       this.#endWord(word, 0);
     } else this.#setNumber(number);
@@ -499,12 +530,22 @@ class TextReader {
   }
 }
 
+/** Reads 十二 as 12 and 三 as 3; undefined for one, which is also an article, and for numbers over 99. */
+function hanNumber(digits: string): number | undefined {
+  const [tens = '', ones] = digits.includes('十') ? digits.split('十') : ['', digits];
+  const value = (digit: string) => '零一二三四五六七八九'.indexOf(digit.replace(/[两兩]/, '二'));
+  const high = digits.includes('十') ? (tens === '' ? 1 : value(tens)) : 0;
+  const low = ones === undefined || ones === '' ? 0 : value(ones);
+  const number = high * 10 + low;
+  return high < 0 || low < 0 || number <= 1 ? undefined : number;
+}
+
 function koreanMonth(word: string, number: number): number | undefined {
   return /^월(에|의|은|을|부터|까지)?$/.test(word) ? number : undefined;
 }
 
 function koreanStem(word: string): string {
-  return word.charCodeAt(0) >= 0xac00 ? stemOf(word) : word;
+  return word.charCodeAt(0) >= HANGUL ? stemOf(word) : word;
 }
 
 /** Some codes are words: `try`, `real`. They count in capital letters or after a number. */

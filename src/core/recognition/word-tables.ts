@@ -86,8 +86,12 @@ before prior earlier ahead | after following afterwards later_than
 first | last final
 next upcoming coming | previous past former prior_to
 yes yep yeah | nope nah
+ok okay alright
+thanks thank thx
+hi hello hey
+congratulations congrats
 inbound incoming | outbound outgoing
-login log_in sign_in signin log-in sign-in logging_in signing_in logs_in | logout log_out sign_out signout log-out sign-out | signup sign_up register registration sign-up
+login log_in sign_in signin log-in sign-in logging_in signing_in logs_in | logout log_out sign_out signout log-out sign-out | signup sign_up register registration sign-up signing_up signed_up signs_up
 lock locked | unlock unlocked
 block blocked | unblock unblocked
 paid_up prepaid | unpaid outstanding overdue
@@ -115,7 +119,7 @@ credit | debit
 minimum min least | maximum max
 morning | afternoon | evening | night
 spring | summer | autumn | winter
-weekly | monthly | daily | yearly annual annually | quarterly | hourly
+weekly | monthly | daily | yearly annual annually | quarterly quarter | hourly
 win won victory | lose lost losing
 love loved | hate hated
 good great excellent nice | bad poor terrible awful
@@ -155,6 +159,8 @@ document_write describe explain outline
 report summary overview recap write_up
 test tests testing tested
 contract agreement
+license licence licensing
+labor labour
 offer proposal quote quotation
 price pricing cost costs fee charge charged
 refund reimburse reimbursement money_back refunded refunding
@@ -213,7 +219,7 @@ feature functionality function
 refactor restructure rework clean_up cleanup tidy rewrite
 rename renamed
 upgrade upgraded
-replace substitute swap exchange replaced
+replace replacement substitute swap exchange replaced
 handle handling deal_with process processing take_care
 prevent avoid avoids
 happen happens occur occurs occurred
@@ -223,6 +229,7 @@ receive received obtain gotten
 find found locate discover
 clean wash
 office workplace
+follow_up contact reach_out get_in_touch
 visit visiting drop_by stop_by
 package parcel
 address location place
@@ -323,7 +330,7 @@ reembolso reembolsar devolver devolucion
 informe reporte
 fatura
 pagar pagamento
-corrigir consertar resolver arrumar
+corrigir correcao consertar resolver arrumar
 erro falha defeito
 reuniao encontro
 ligar telefonar chamar

@@ -1,0 +1,219 @@
+import fs from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { relationOfTexts, sketchOf, type TextRelation } from '../../../src/core/recognition/text-similarity.ts';
+// @ts-expect-error A script without types.
+import { pairs as generate } from './pairs/generate.mjs';
+
+interface Pair {
+  readonly set: 'dev' | 'held-out';
+  readonly lang: string;
+  readonly kind: string;
+  readonly relation: 'reworded' | 'other';
+  readonly a: string;
+  readonly b: string;
+}
+
+const sketch = (text: string) => sketchOf([{ pointer: '/text', text }]);
+const relation = (a: string, b: string) => relationOfTexts(sketch(a), sketch(b));
+const fieldsOf = (texts: Record<string, string>) =>
+  sketchOf(Object.entries(texts).map(([name, text]) => ({ pointer: `/${name}`, text })));
+const relationOfFields = (a: Record<string, string>, b: Record<string, string>) =>
+  relationOfTexts(fieldsOf(a), fieldsOf(b));
+
+function handWritten(set: Pair['set']): Pair[] {
+  const file = new URL(`./pairs/${set}.jsonl`, import.meta.url);
+  const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Pair);
+}
+const generated = (set: Pair['set']): Pair[] => [...generate(set === 'dev' ? 3 : 7, set === 'dev' ? 200 : 150, set)];
+
+/** Returns the share of the pairs with this label that were recognised. */
+function recognised(pairs: readonly Pair[], label: TextRelation): number {
+  const labelled = pairs.filter((pair) => pair.relation === label);
+  return labelled.filter(({ a, b }) => relation(a, b) === label).length / labelled.length;
+}
+
+describe('the labelled pairs', () => {
+  it('are at least 400, a third of them held out', () => {
+    const dev = [...handWritten('dev'), ...generated('dev')];
+    const heldOut = [...handWritten('held-out'), ...generated('held-out')];
+    expect(dev.length + heldOut.length).toBeGreaterThan(400);
+    expect(heldOut.length * 3).toBeGreaterThan(dev.length + heldOut.length);
+  });
+
+  it.each([
+    ['dev', 'hand-written', handWritten('dev'), 0.98, 0.95],
+    ['dev', 'generated', generated('dev'), 0.98, 0.95],
+    ['held-out', 'hand-written', handWritten('held-out'), 0.98, 0.88],
+    ['held-out', 'generated', generated('held-out'), 0.97, 0.95],
+  ] as const)(
+    '%s, %s: content that differs is other, and other words are reworded',
+    (_set, _origin, pairs, other, reworded) => {
+      expect(recognised(pairs, 'other')).toBeGreaterThanOrEqual(other);
+      expect(recognised(pairs, 'reworded')).toBeGreaterThanOrEqual(reworded);
+    },
+  );
+
+  it('give one relation in both directions, and each text is the same as itself', () => {
+    for (const { a, b } of [...handWritten('dev'), ...handWritten('held-out')]) {
+      expect(relation(a, b)).toBe(relation(b, a));
+      expect(relation(a, a)).toBe('same');
+    }
+  });
+
+  it('are other if texts of two pairs are compared', () => {
+    const pairs = handWritten('held-out').filter(({ lang }) => lang === 'en');
+    const strangers = pairs.map(({ a }, index) => [a, pairs[(index + 7) % pairs.length]?.a ?? ''] as const);
+    const others = strangers.filter(([a, b]) => a !== b && relation(a, b) !== 'other');
+    expect(others).toEqual([]);
+  });
+});
+
+describe('relationOfTexts', () => {
+  it.each([
+    ['spaces', 'Buy  milk\r\ntoday ', 'Buy milk\ntoday'],
+    ['composed characters', 'Café', 'Cafe\u0301'],
+  ])('ignores %s', (_, a, b) => {
+    expect(relation(a, b)).toBe('same');
+  });
+
+  it.each([
+    ['separators of thousands', 'Seats: 1,000', 'Seats: 1000'],
+    ['the sign of a currency', 'Fee of $50', 'Fee of 50 USD'],
+    ['the order of a date', 'Due 12 Nov', 'Due on November 12'],
+    ['a date in ISO format', 'Due November 12, 2026', 'Due 2026-11-12'],
+    ['the clock', 'Standup at 3pm', 'Standup at 15:00'],
+    ['a number in words', 'Order two lamps', 'Order 2 lamps'],
+    ['the letter form', 'Hi Ann,\nthe lamp is ready.\nBest regards,\nTom', 'The lamp is ready'],
+    ['an unbreakable space', 'Loyer 1\u00a0000 €', 'Loyer 1000 EUR'],
+    ['digits of another script', 'غرفة ١٢', 'غرفة 12'],
+  ])('ignores variants of %s', (_, a, b) => {
+    expect(relation(a, b)).toBe('reworded');
+  });
+
+  it.each([
+    ['a number', 'Please ship the 3 boxes soon', 'Please ship the 4 boxes soon'],
+    ['an added number', 'Please ship the boxes', 'Please ship the boxes to room 4'],
+    ['two swapped numbers', 'Move 3 boxes to room 5', 'Move 5 boxes to room 3'],
+    ['a percentage', 'Discount of 10%', 'Discount of 15%'],
+    ['a unit', 'Order 5 kg of flour', 'Order 5 g of flour'],
+    ['a currency', 'Late fee of $50', 'Late fee of €50'],
+    ['an identifier', 'Pay INV-12 today', 'Pay INV-13 today'],
+    ['a commit', 'Revert a1b2c3d in main', 'Revert a1b2c4d in main'],
+    ['a version', 'Release version 1.2.3', 'Release version 1.2.4'],
+    ['a month', 'Rent for March', 'Rent for April'],
+    ['a day', 'Lunch on Monday', 'Lunch on Tuesday'],
+    ['a time', 'Lunch at 12:00', 'Lunch at 12:30'],
+    ['an ordinal', 'Deposit, first part', 'Deposit, second part'],
+    ['an address', 'See https://a.example/x for more', 'See https://a.example/y for more'],
+    ['an e-mail address', 'Write to ann@a.example now', 'Write to ben@a.example now'],
+    ['a mention', '@ann please look at the report', '@ben please look at the report'],
+    ['a phone number', 'Call +49 30 123456 back', 'Call +49 30 123457 back'],
+    ['a name in quotes', 'Rename the list to "alpha"', 'Rename the list to "beta"'],
+    ['a name', 'We met with Alice about the plan', 'About the plan: we met with Bob'],
+    ['a place', 'The delivery to Berlin is late again', 'The delivery to Paris is late again'],
+    ['a direction', 'Flight from Berlin to Paris', 'Flight from Paris to Berlin'],
+    ['a negation', 'The order was shipped today', 'The order was not shipped today'],
+    ['a contracted negation', 'I approve the offer', "I don't approve the offer"],
+    ['an opposite', 'Please enable the alarm', 'Please disable the alarm'],
+    ['an opposite particle', 'Turn on the light', 'Turn off the light'],
+    ['a size', 'T-shirt, size M', 'T-shirt, size L'],
+    ['a code block', 'Run this:\n```\nnpm test\n```', 'Run this:\n```\nnpm install\n```'],
+  ])('tells texts apart by %s', (_, a, b) => {
+    expect(relation(a, b)).toBe('other');
+  });
+
+  it.each([
+    ['JSON', '{"name": "Ann", "age": 5}', '{"name":"Ann","age":5}'],
+    ['markup', '<p>Hello Ann</p>', '<p>Hello  dear Ann</p>'],
+    ['CSV', 'name,age,town\nAnn,5,Rome\nBen,6,Oslo', 'name,age,town\nBen,6,Oslo\nAnn,5,Rome'],
+    ['code', 'const a = 1;\nreturn a;', 'const a = 1;\n// now\nreturn a;'],
+  ])('compares %s by equality only', (_, a, b) => {
+    expect(relation(a, b)).toBe('other');
+    expect(relation(a, a)).toBe('same');
+  });
+
+  it('takes a text that one call left out as reworded', () => {
+    expect(relationOfFields({}, { memo: 'Thanks for your order 12' })).toBe('reworded');
+    expect(relationOfFields({ memo: ' ' }, { memo: 'Thanks' })).toBe('reworded');
+    expect(relationOfFields({ title: 'Buy milk', note: 'soon' }, { title: 'Buy milk' })).toBe('reworded');
+    expect(relationOfFields({ title: 'Buy milk', note: 'soon' }, { title: 'Buy bread' })).toBe('other');
+    expect(relationOfFields({}, {})).toBe('same');
+  });
+
+  it('compares texts that moved to another argument', () => {
+    const split = { title: 'Login fails', body: 'Seen in build 12 on Safari.' };
+    expect(relationOfFields(split, { title: 'Login fails in build 12', body: 'Seen on Safari.' })).toBe('reworded');
+    expect(relationOfFields({ title: 'Buy milk' }, { body: 'Buy milk' })).toBe('reworded');
+    expect(relationOfFields({ title: 'Buy milk' }, { body: 'Buy bread' })).toBe('other');
+  });
+
+  it('tells items apart by one of several texts', () => {
+    const body = 'Please look at the form, find the cause and send a fix before the release.';
+    expect(relationOfFields({ title: 'Fix login bug', body }, { title: 'Fix logout bug', body })).toBe('other');
+    const names = ['/lines/0/description', '/lines/1/description'];
+    const lines = (texts: readonly string[]) => sketchOf(texts.map((text, at) => ({ pointer: names[at] ?? '', text })));
+    expect(relationOfTexts(lines(['Design', 'Print']), lines(['Design', 'Postage']))).toBe('other');
+    expect(relationOfTexts(lines(['Logo design', 'Print']), lines(['Design of the logo', 'Printing']))).toBe(
+      'reworded',
+    );
+  });
+
+  it('compares one-word texts and texts without words', () => {
+    expect(relation('yes', 'no')).toBe('other');
+    expect(relation('ok', 'Okay!')).toBe('reworded');
+    expect(relation('👍', '👎')).toBe('other');
+    expect(relation('...', '!!!')).toBe('other');
+    expect(relation('Refund', 'Refund for the customer')).toBe('reworded');
+  });
+});
+
+describe('sketchOf', () => {
+  const words = Array.from({ length: 200_000 }, (_, index) => `word${String.fromCharCode(97 + (index % 26))}`);
+
+  it('is JSON of about 1 KB for a text of 1 MB, and for a thousand texts', () => {
+    const long = sketch(words.join(' '));
+    expect(JSON.parse(JSON.stringify(long))).toEqual(long);
+    expect(JSON.stringify(long).length).toBeLessThan(1_300);
+    const many = Array.from({ length: 1_000 }, (_, at) => ({
+      pointer: `/lines/${at}/description`,
+      text: `Item ${at}`,
+    }));
+    expect(JSON.stringify(sketchOf(many)).length).toBeLessThan(1_300);
+  });
+
+  it('notices a change in the middle of a long text', () => {
+    const other = [...words.slice(0, 99_999), 'different', ...words.slice(100_000)];
+    expect(relation(words.join(' '), words.join(' '))).toBe('same');
+    expect(relation(words.join(' '), other.join(' '))).not.toBe('same');
+  });
+
+  it('contains no word of the text', () => {
+    const json = JSON.stringify(sketch('The secret word is bluebird, tell Alice'));
+    expect(json).not.toMatch(/bluebird|alice|secret/i);
+  });
+
+  it.each([
+    ['one character', 'a'],
+    ['full stops', 'a.'],
+    ['at signs', 'a@'],
+    ['digits', '1,'],
+    ['quotes', '"x '],
+    ['hyphens', '-1-'],
+    ['Han characters', '中'],
+    ['kana', 'ありがとう'],
+    ['line breaks', 'a\n'],
+    ['half pairs', '\ud800'],
+  ])('takes bounded time for 1 MB of %s', (_, unit) => {
+    const text = unit.repeat(1_000_000 / unit.length);
+    const before = process.cpuUsage();
+    sketch(text);
+    const { user } = process.cpuUsage(before);
+    expect(user / 1_000).toBeLessThan(2_000);
+  });
+
+  it('does not depend on the order in which texts arrive', () => {
+    const texts = ['b', 'a', 'c'].map((name) => ({ pointer: `/${name}`, text: `Text ${name}` }));
+    expect(sketchOf(texts)).toEqual(sketchOf([...texts].reverse()));
+  });
+});
