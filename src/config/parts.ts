@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pointerFault } from '../core/key/pointers.ts';
 
 /** A text that is not empty. */
 export const text = z.string().min(1).max(4_096);
@@ -9,6 +10,22 @@ const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 export const recoveries = z.union([recovery, z.array(recovery).max(4)], {
   error: 'must be resend, natural, reconcile, refuse, or a list of them',
 });
+
+/** JSON pointers of arguments that do not make two calls different operations. */
+export const ignoredPointers = z
+  .array(
+    z
+      .string()
+      .max(1_000)
+      .superRefine((pointer, context) => {
+        const fault = pointerFault(pointer);
+        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+      }),
+  )
+  .max(100)
+  .describe(
+    'The arguments that do not count when a repeat is recognised: JSON pointers such as /memo; * stands for each item of a list. They are still sent.',
+  );
 
 /** The arguments of a lookup, and how it recognises the effect. */
 export const lookupParts = {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
 import { defaults, logFormats, logLevels } from './defaults.ts';
-import { recoveries } from './parts.ts';
+import { ignoredPointers, recoveries } from './parts.ts';
 import type { Section, SectionSchema } from './section.ts';
 
 const second = 1_000;
@@ -33,6 +33,7 @@ const toolRuleSchema = z.strictObject({
     .describe(
       'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For match identical. Default: as the tool declares.',
     ),
+  ignore: ignoredPointers.optional(),
   recovery: recoveries
     .optional()
     .describe('How an unknown outcome is recovered; a list is tried in order. Default: as the tool declares.'),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Environment } from '../config/config.ts';
 import { defaults, logLevels } from '../config/defaults.ts';
 import { encryptionKeysOf, refuseSealedOnlyWithoutKeys, sealedOnlyOf } from '../config/encryption-keys.ts';
+import { ignoredPointers } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
@@ -30,6 +31,7 @@ const policySchema = z.strictObject({
   match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
   window: window.optional(),
   identity: callable.optional(),
+  ignore: ignoredPointers.optional(),
   resource: callable.optional(),
   recovery: z.union([recovery, z.array(recovery).max(4)]).optional(),
   lookup: callable.optional(),

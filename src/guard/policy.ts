@@ -66,7 +66,11 @@ export function buildTool(source: ToolSource): UnboundTool {
     title: name,
     description: '',
     effect,
-    input: { jsonSchema: source.inputSchema ?? anySchema, parse: copying(source.parse ?? acceptAny) },
+    input: {
+      jsonSchema: source.inputSchema ?? anySchema,
+      options: { tool: name, ...defined({ ignore: policy.ignore }) },
+      parse: copying(source.parse ?? acceptAny),
+    },
     results,
     acceptsOutput: () => true,
     client: clientOf(upstream, memoryMs, policy),

@@ -72,6 +72,14 @@ export interface GuardPolicy {
    * @defaultValue all arguments
    */
   identity?(input: Readonly<Record<string, unknown>>): unknown;
+  /**
+   * The arguments that do not make two calls different operations: JSON pointers (RFC 6901); `*` stands for each item of a
+   * list. The handler still gets them.
+   *
+   * @defaultValue none
+   * @example ['/memo', '/lines/*\/note']
+   */
+  readonly ignore?: readonly string[];
   /** Returns the thing that the call writes. Needed for `match: 'latest'`. */
   resource?(input: Readonly<Record<string, unknown>>): unknown;
   /**

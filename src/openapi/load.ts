@@ -92,8 +92,11 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
 
 /** Returns whether the configuration must be checked against the resolved operation, now instead of on its first call. */
 function needsChecking(api: ApiContext, listed: ListedOperation): boolean {
-  const { identity, recovery, lookup, clientId } = mergeOverrides(documentOverride(listed), api.overrideOf(listed));
-  return [identity, recovery, lookup, clientId].some((each) => each !== undefined);
+  const { identity, ignore, recovery, lookup, clientId } = mergeOverrides(
+    documentOverride(listed),
+    api.overrideOf(listed),
+  );
+  return [identity, ignore, recovery, lookup, clientId].some((each) => each !== undefined);
 }
 
 /** Resolves each operation once. */

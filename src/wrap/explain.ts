@@ -93,13 +93,13 @@ function explain({ name, rules, environment }: ExplainedServer, listed: readonly
 function shownDecision(decision: Decision) {
   const { because, why, warnings } = decision;
   if (decision.type === 'pass') return { guarded: false, because, why, warnings };
-  const { match, windowMs, recovery, identity, key } = decision;
+  const { match, windowMs, recovery, identity, ignore, key } = decision;
   return {
     guarded: true,
     match,
     windowMs,
     recovery,
-    ...defined({ identity: identity?.map(toPointer), key: key?.name }),
+    ...defined({ identity: identity?.map(toPointer), ignore, key: key?.name }),
     because,
     why,
     warnings,

@@ -36,6 +36,24 @@ describe('run', () => {
     expect(second).toMatchObject({ replayed: false, result: { number: 2 } });
   });
 
+  it('replays a call whose arguments differ in form or in ignored places', async () => {
+    const once = await openGuard({ tools: { invite: { ignore: ['/memo', '/guests/*/note'] } } });
+    const executed: unknown[] = [];
+    const invite = (args: Record<string, unknown>) =>
+      once.run({ tool: 'invite', arguments: args }, async (input) => executed.push(input));
+    const first = { start: '2026-12-01T10:00:00+01:00', memo: 'a', guests: [{ email: 'Ada@X.com', note: 'b' }] };
+    expect(await invite(first)).toMatchObject({ code: 'succeeded', replayed: false });
+    const again = { guests: [{ email: 'ada@x.com' }], start: '2026-12-01T09:00:00Z', request_id: 'r-2', memo: 'c' };
+    expect(await invite(again)).toMatchObject({ code: 'succeeded', replayed: true });
+    expect(executed).toEqual([first]);
+    expect(await invite({ ...first, start: '2026-12-01T10:00:00Z' })).toMatchObject({ replayed: false });
+  });
+
+  it('refuses a pointer that is not valid', async () => {
+    const refused = guard({ store: 'memory:', tools: { invite: { ignore: ['memo'] } } });
+    await expect(refused).rejects.toThrow(/ignore.*begins with a slash/s);
+  });
+
   it('refuses a call without a tool, and executes nothing', async () => {
     const once = await openGuard();
     let effects = 0;

@@ -35,7 +35,7 @@ function parsePointers(pointers: readonly string[]): readonly ParsedPointer[] {
     if (fault === undefined) return { pointer, steps: pointerTokens(pointer) };
     throw new McpOnceError('configuration_invalid', `The pointer ${JSON.stringify(pointer.slice(0, 100))} ${fault}.`);
   });
-  if (Object.isFrozen(pointers)) parsed.set(pointers, made);
+  parsed.set(pointers, made);
   return made;
 }
 

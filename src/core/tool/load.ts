@@ -166,6 +166,7 @@ export interface ToolRule {
   readonly match?: Match | undefined;
   readonly window?: number | undefined;
   readonly onDuplicate?: OnDuplicate | undefined;
+  readonly ignore?: readonly string[] | undefined;
   readonly recovery?: Recovery | readonly Recovery[] | undefined;
   readonly lookupLag?: number | undefined;
 }
@@ -205,7 +206,10 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     ...defined({ onDuplicate: rule.onDuplicate }),
   };
   // The tool is the prototype, not copied, so that its lazy members stay lazy.
-  const next: Tool = Object.create(tool, Object.getOwnPropertyDescriptors(changes));
+  const next: Tool = Object.create(tool, {
+    ...Object.getOwnPropertyDescriptors(changes),
+    ...(rule.ignore && { input: { get: () => ignoring(tool.input, rule.ignore) } }),
+  });
   const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
   const memoryMs = next.client?.memoryMs ?? 0;
   try {
@@ -214,4 +218,8 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }
   return Object.freeze(next);
+}
+
+function ignoring(input: Tool['input'], ignore: readonly string[] | undefined): Tool['input'] {
+  return { ...input, options: { ...input.options, ignore } };
 }

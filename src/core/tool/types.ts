@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Duration } from '../duration.ts';
+import type { ArgumentOptions } from '../key/arguments.ts';
 
 /**
  * The effect of a tool on its upstream. The ledger does not contain reads.
@@ -98,6 +99,8 @@ export interface ConfiguredClient<Opened = unknown> {
 /** A tool's input as the engine sees it. Its source is a zod schema, an OpenAPI document or another MCP server. */
 interface ToolInput {
   readonly jsonSchema: Readonly<Record<string, unknown>>;
+  /** How arguments are prepared before they are validated and hashed. */
+  readonly options?: ArgumentOptions | undefined;
   parse(value: unknown): ParsedInput;
 }
 

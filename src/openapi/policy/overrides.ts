@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ignoredPointers } from '../../config/parts.ts';
 import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, objectOf } from '../../core/json.ts';
@@ -15,6 +16,8 @@ export interface OperationOverride {
   readonly match?: Match;
   readonly windowMs?: number;
   readonly identity?: readonly string[];
+  /** JSON pointers of arguments that do not make two calls different operations. */
+  readonly ignore?: readonly string[];
   readonly recovery?: readonly Recovery[];
   readonly lookup?: LookupRule;
   readonly clientId?: string;
@@ -48,6 +51,7 @@ const extensionSchema = z.strictObject({
   effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
   match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
   window: duration({ minMs: 0, maxMs: windowMsMax }).optional(),
+  ignore: ignoredPointers.optional(),
   identity: z.array(textSchema).min(1).max(namesMax).optional(),
   recovery: z
     .union([recoverySchema.transform((one) => [one]), z.array(recoverySchema).max(4)], {

@@ -19,6 +19,8 @@ export interface OperationPolicy {
   readonly key?: KeyPolicy;
   /** Names of the arguments that identify the operation. @defaultValue all arguments */
   readonly identity?: readonly string[];
+  /** JSON pointers of arguments that do not make two calls different operations. */
+  readonly ignore?: readonly string[];
   readonly lookup?: LookupRule;
   /** The path parameter with the id of a resource that a PUT creates. The engine derives it from the key. */
   readonly clientId?: string;
@@ -71,6 +73,7 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
     ...defined({
       key: key && keyPolicy(key, profile),
       identity: override.identity,
+      ignore: override.ignore,
       lookup: override.lookup,
       clientId: override.clientId,
       etag,

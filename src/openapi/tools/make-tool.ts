@@ -1,4 +1,5 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
+import { defined } from '../../core/json.ts';
 import { isContentResult } from '../../core/tool/content.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
 import type { ArgumentTarget } from '../document/tool-schemas.ts';
@@ -69,7 +70,7 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
       return clientFor(parts, resolved, recovery) as Client;
     },
     get input() {
-      return inputOf(resolved());
+      return inputOf(resolved(), parts.name);
     },
     get outputSchema() {
       const found = resolved();
@@ -163,11 +164,15 @@ const emptySchema: Readonly<Record<string, unknown>> = Object.freeze({ type: 'ob
 const inputs = new WeakMap<Resolved, Tool['input']>();
 
 /** Returns the same object each time, because the engine caches by this object what it knows about the schema. */
-function inputOf(found: Resolved): Tool['input'] {
+function inputOf(found: Resolved, name: string): Tool['input'] {
   const known = inputs.get(found);
   if (known) return known;
   const input: Tool['input'] = found.ok
-    ? { jsonSchema: found.ready.modelInput.schema, parse: found.ready.parse }
+    ? {
+        jsonSchema: found.ready.modelInput.schema,
+        options: { tool: name, ...defined({ ignore: found.ready.policy.ignore }) },
+        parse: found.ready.parse,
+      }
     : { jsonSchema: emptySchema, parse: () => ({ ok: false, issues: [{ path: '', message: found.message }] }) };
   inputs.set(found, input);
   return input;

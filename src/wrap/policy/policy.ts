@@ -95,7 +95,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     match,
     windowMs,
     recovery: recoveryOf({ rule, key, lookup, isIdempotent }, warnings),
-    ...defined({ identity: identity.length > 0 ? identity : undefined, key, lookup }),
+    ...defined({ identity: identity.length > 0 ? identity : undefined, ignore: rule.ignore, key, lookup }),
     lookupLagMs: rule.lookupLagMs ?? lookupLagMs,
     errorsFail: rule.errorsFail ?? false,
   });
@@ -109,7 +109,9 @@ function ruleFor(name: string, rules: WrapRules): { readonly rule: WrapRule; rea
   const matching = Object.entries(rules.tools).filter(([pattern]) => matchesGlob(pattern, name));
   const rule: WrapRule = Object.assign({}, ...matching.map(([, each]) => defined(each)));
   const isSpecific = matching.some(([pattern, each]) => {
-    return pattern !== '*' && (each.match ?? each.identity ?? each.recovery ?? each.lookup) !== undefined;
+    return (
+      pattern !== '*' && (each.match ?? each.identity ?? each.ignore ?? each.recovery ?? each.lookup) !== undefined
+    );
   });
   return { rule, isSpecific };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
 import { fillArguments, filledSamples, schemaWithSamples } from './filled-arguments.ts';
@@ -118,6 +119,8 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
   });
   return {
     jsonSchema: schemaWithSamples(listed.inputSchema, sample),
+    // The server decides about arguments that its schema does not declare: many servers accept them.
+    options: { undeclared: 'pass', tool: listed.name, ...defined({ ignore: decision.ignore }) },
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };

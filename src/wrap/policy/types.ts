@@ -38,6 +38,8 @@ export interface WrapRule {
   readonly windowMs?: number | undefined;
   /** The arguments that make two calls the same operation: JSON pointers (RFC 6901), or `$.a.b`. */
   readonly identity?: readonly string[] | undefined;
+  /** The arguments that do not make two calls different operations: JSON pointers, where `*` is each item of a list. */
+  readonly ignore?: readonly string[] | undefined;
   readonly recovery?: readonly Recovery[] | undefined;
   readonly lookup?: WrapLookup | undefined;
   /** How long an effect may take to appear in `lookup`, in ms. */
@@ -94,6 +96,8 @@ export interface GuardDecision extends Decided {
   readonly recovery: readonly Recovery[];
   /** The paths of the arguments that make two calls the same operation; undefined for all arguments. */
   readonly identity?: readonly ArgumentPath[];
+  /** JSON pointers of arguments that do not make two calls different operations. */
+  readonly ignore?: readonly string[];
   /** The field in which the server takes an idempotency key. */
   readonly key?: KeyField;
   readonly lookup?: DecidedLookup;
