@@ -9,6 +9,25 @@ const CODE_LINE =
 const CODE_CHARS_MIN = 6;
 const TEXT_CHARS_MIN = 40;
 
+const TAG = /<\/?([a-z][a-z0-9]*)\b[^<>]*>/gi;
+/** The tags of a formatted letter. */
+const LETTER_TAGS: ReadonlySet<string> = new Set(
+  'p br b i u strong em a ul ol li div span h1 h2 h3 h4 blockquote small hr html head body'.split(' '),
+);
+const ADDRESS_IN_TAG = /\bhref="([^"<>]*)"/i;
+
+/** Returns the words of a letter in simple HTML, with the addresses of its links. Other texts are returned as they are. */
+export function withoutTags(text: string): string {
+  if (!text.trimStart().startsWith('<')) return text;
+  let isLetter = true;
+  const words = text.replace(TAG, (tag, name: string) => {
+    if (!LETTER_TAGS.has(name.toLowerCase())) isLetter = false;
+    return ` ${ADDRESS_IN_TAG.exec(tag)?.[1] ?? ''} ${/^(?:p|br|div|li|h\d)$/i.test(name) ? '\n' : ''}`;
+  });
+  if (!isLetter || words.includes('<') || words.trim().length * 3 < text.length) return text;
+  return words.replaceAll('&nbsp;', ' ').replaceAll('&amp;', '&').replaceAll('&#39;', "'").replaceAll('&quot;', '"');
+}
+
 /**
  * Tests whether a text looks like the content of a file: JSON, markup, CSV, code or encoded data. Such a text is not
  * wording, and its smallest change is a change of content.

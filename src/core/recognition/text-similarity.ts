@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isFileLike } from './file-like.ts';
+import { isFileLike, withoutTags } from './file-like.ts';
 import type { FreeText } from './free-text.ts';
 import { isCountToken, isWordToken, wordsOfText } from './text-words.ts';
 
@@ -161,7 +161,7 @@ function hasNameBeyond(a: FieldSketch, b: FieldSketch): boolean {
 /** One text negates or takes the opposite side, or addresses somebody else, or swaps two facts. */
 function contradicts([a, b]: FieldPair): boolean {
   if (a.negated !== b.negated) return true;
-  if (sidesDiffer(a.sides, b.sides)) return true;
+  if (sidesDiffer(a.sides, b.sides) || deniesWord(a, b) || deniesWord(b, a)) return true;
   const [toA, toB] = [split(a.addressed), split(b.addressed)];
   if (toA.length > 0 && toB.length > 0 && !toA.some((name) => toB.includes(name))) return true;
   return swapsFacts(a, b);
@@ -178,6 +178,16 @@ function sidesDiffer(a: string | undefined, b: string | undefined): boolean {
     if (others.length > 0 && !others.some((other) => sidesA.includes(other))) return true;
   }
   return false;
+}
+
+/** Tests for "unsupported" in one text, where the other says "supported". */
+function deniesWord(a: FieldSketch, b: FieldSketch): boolean {
+  if (a.sides === undefined || !a.sides.includes('!')) return false;
+  const [ofA, ofB, sidesB] = [new Set(tokensOf(a)), new Set(tokensOf(b)), new Set((b.sides ?? '').split(' '))];
+  return a.sides.split(' ').some((side) => {
+    const word = side.slice(1);
+    return side.startsWith('!') && ofB.has(word) && !ofA.has(word) && !sidesB.has(side);
+  });
 }
 
 /** The same words in the same places, but two facts have changed theirs: "from 3 to 5", "from Berlin to Paris". */
@@ -214,9 +224,10 @@ function agreementOf([a, b]: FieldPair): Agreement {
   const [countA, countB] = [countOf(commonA), countOf(commonB)];
   const size = Math.min(tokensA.length, tokensB.length);
   const similarity = (countA + countB) / Math.max(1, tokensA.length + tokensB.length);
-  const isContained = size > 0 && (countA === tokensA.length || countB === tokensB.length);
+  const isContained = size > 0 && (isWithin(tokensA, tokensB) || isWithin(tokensB, tokensA));
   const isTemplate = !isContained && hasEqualGaps(tokensA, commonA, tokensB, commonB);
-  const isClose = isContained || (!isTemplate && similarity >= similarityMin(size));
+  const isOneWord = tokensA.length - countA === 1 && tokensB.length - countB === 1 && size < LONG_TOKENS;
+  const isClose = isContained || (!isTemplate && !isOneWord && similarity >= similarityMin(size));
   return { isClose, similarity, isTemplate, size };
 }
 
@@ -227,15 +238,24 @@ function similarityMin(size: number): number {
   return size <= 14 ? 0.6 : 0.5;
 }
 
-/** Marks the tokens that the other text has too, equal or with the same first letters. */
+/** Tests whether each token of one text is also in the other, however often. */
+function isWithin(tokens: readonly string[], others: readonly string[]): boolean {
+  const starts = new Set(others.map(startOf));
+  return tokens.every((token) => starts.has(startOf(token)));
+}
+
+/** Marks the tokens that the other text has too, equal or with the same first letters, each as often as it is there. */
 function commonTokens(tokens: readonly string[], others: readonly string[]): boolean[] {
-  const exact = new Set(others);
-  let starts: Set<string> | undefined;
+  const left = new Map<string, number>();
+  for (const other of others) {
+    const start = startOf(other);
+    left.set(start, (left.get(start) ?? 0) + 1);
+  }
   return tokens.map((token) => {
-    if (exact.has(token)) return true;
-    if (!isWordToken(token)) return false;
-    starts ??= new Set(others.map(startOf));
-    return starts.has(startOf(token));
+    const start = startOf(token);
+    const count = left.get(start) ?? 0;
+    if (count > 0) left.set(start, count - 1);
+    return count > 0;
   });
 }
 
@@ -269,8 +289,9 @@ function hasEqualGaps(
 function sketchOfField({ pointer, text }: FreeText, share: number): FieldSketch {
   const folded = text.length > FOLDED_CHARS_MAX ? text : text.normalize('NFC').replace(/\s+/g, ' ').trim();
   const digest = hash('sha256', folded, 'base64').slice(0, 22);
-  if (isFileLike(text)) return { pointer, hash: digest, exact: true };
-  const words = wordsOfText(readable(text));
+  const wording = withoutTags(readable(text));
+  if (isFileLike(wording)) return { pointer, hash: digest, exact: true };
+  const words = wordsOfText(wording);
   const tokens = bounded(words.tokens, Math.floor(TOKENS_MAX / share));
   const names = words.names.slice(0, Math.floor(NAMES_MAX / share) + 1);
   return {

@@ -16,7 +16,7 @@ export interface TextWords {
   readonly names: readonly string[];
   /** Names in the opening of a letter. */
   readonly addressed: readonly string[];
-  /** Sides of opposites that the text takes: the number of the opposition and the side. */
+  /** Sides of opposites that the text takes: the number of the opposition and the side, or `!` and the token of a word. */
   readonly sides: readonly string[];
   readonly isNegated: boolean;
   /** True if the text has the word "one" or "first", which is a number or an article. */
@@ -90,6 +90,7 @@ const UPPER_START = /^\p{Lu}/u;
 /** Scripts without spaces between words: Thai, Lao, Khmer, Myanmar, kana and Han. */
 const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]/;
 const HAN_NUMBER = /^([二两兩三四五六七八九十][一二三四五六七八九十]{0,2})([^一二三四五六七八九十]{1,2})$/;
+const OPPOSITE = /^(?:un|dis|non|in|im|ir)(\p{L}{4,})$/u;
 const EDGE = /[\p{L}\p{N}]/u;
 /** The first Hangul syllable. Korean joins particles to dates. */
 const HANGUL = 0xac00;
@@ -462,9 +463,19 @@ class TextReader {
     }
     const token = wordToken(stem);
     this.#tokens.push(token);
+    this.#opposite(word);
     const isName = this.#marksNames && !this.#isSentenceStart && UPPER_START.test(raw);
     if (isName || this.#inQuote > 0) this.#names.add(token);
     this.#endWord(word, 1);
+  }
+
+  /** Remembers the word of which this one is the opposite by its prefix: `supported` for `unsupported`. */
+  #opposite(word: string): void {
+    const rest = OPPOSITE.exec(word)?.[1];
+    if (rest === undefined) return;
+    const stem = stemOf(rest);
+    const concept = this.#lexicon.concepts.get(rest) ?? this.#lexicon.conceptsByStem.get(stem);
+    this.#sides.add(`!${wordToken(concept?.name ?? stem)}`);
   }
 
   #concept(concept: Concept, word: string): void {

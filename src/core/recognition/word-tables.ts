@@ -15,7 +15,7 @@ export const STOP_WORDS = [
     'make makes made sure ensure able know some any each such re via per regarding concerning what how why again now still already ' +
     'hi hello hey dear thanks thank thx regards cheers sincerely ok okay yes quick currently simply around across within out one ' +
     'during through only both own same other another more most much many well hope hoping wanted im ive id ill youre theyre weve its ' +
-    'thats theres whats lets vs etc eg ie fyi asap appreciate appreciated greatly grateful wish ' +
+    'including included incl thats theres whats lets vs etc eg ie fyi asap appreciate appreciated greatly grateful wish ' +
     // What is left of don't, won't, and so on, after the negation.
     'hesitate worries don doesn didn isn aren wasn weren won wouldn couldn shouldn hasn haven hadn ca',
   // German
@@ -73,14 +73,14 @@ bug issue defect error fault problem failure glitch trouble
 meeting meet meetings call_meeting catch_up catchup sync session huddle
 call phone ring dial telephone phone_call
 send sent forward mail email e-mail emails deliver dispatch
-write wrote written draft compose author
+write wrote written write_up draft compose author
 create add created generate build set_up setup establish include attach insert append | remove delete removed drop erase take_out get_rid discard purge strip
 enable activate turn_on switch_on enabled activated | disable deactivate turn_off switch_off disabled deactivated
 increase raise grow boost bump increased higher_up | decrease reduce lower cut lowered reduced shrink
 approve accept approved accepted approval | reject decline deny refuse rejected declined denied disapprove rejection
 open opened reopen | close closed closing
 start begin started launch kick_off commence resume | stop end finish halt terminate pause ended stopped
-complete completed finished wrap_up finalize finalise conclude accomplish done_with
+complete completed finished finish wrap_up finalize finalise conclude accomplish done_with
 up upward upwards above | down downward downwards below
 before prior earlier ahead | after following afterwards later_than
 first | last final
@@ -156,7 +156,7 @@ answer reply respond response reply_to get_back replied responded
 tell inform notify notification let_know announce notified update_on alert advise
 document documentation docs doc paperwork
 document_write describe explain outline
-report summary overview recap write_up
+report summary overview recap
 test tests testing tested
 contract agreement
 license licence licensing
@@ -310,7 +310,7 @@ cliente clientes
 comprar compra adquirir
 pagar pago abonar
 corregir arreglar reparar solucionar
-problema fallo incidencia averia
+error problema fallo incidencia averia
 reunion cita junta
 llamar telefonear llamada
 enviar mandar remitir envio

@@ -12,7 +12,7 @@ const sets = {
       'en|email|Hi {person},\\nthe {document} is ready. Please review it by {day}.\\nBest regards\\nSam|Dear {person},\\nplease check the {document} by {day}, it is ready now.\\nThanks,\\nSam',
       'en|invoice|{service}, {month} 2026|{service} in {month} 2026|{service} for the month of {month} 2026',
       'en|calendar|Meeting with {person} about the {topic}|Meet {person} to discuss the {topic}|{topic} meeting with {person}',
-      'en|support|Customer {person} reports that the {product} arrived {state}. They ask for a refund of ${amount}.|The {product} of customer {person} arrived {state}; a refund of {amount} USD is requested.',
+      'en|support|Customer {person} reports that the {product} arrived {state}. They ask for a refund of {amount} USD.|The {product} of customer {person} arrived {state}; a refund of {amount} dollars is requested.',
       'en|chat|The {module} deploy is done, took {number} minutes|Deployment of the {module} finished after {number} minutes',
       'en|commit|Add {feature} to the {module}|Adds the {feature} to {module}',
       'de|task|{item_de} für {place_de} kaufen|Bitte {item_de} für {place_de} besorgen',
@@ -58,7 +58,7 @@ const sets = {
     forms: [
       'en|task|Remind {name} to return the {thing}|Send {name} a reminder to return the {thing}|{name} should be reminded to return the {thing}',
       'en|issue|{part} shows {symptom} after {event}|After {event}, the {part} shows {symptom}',
-      'en|email|Dear {name},\\nthank you for your interest in our {course}. The course starts on {date} and costs ${price}.\\nKind regards,\\nThe Academy|Hello {name},\\nthanks for your interest in the {course}! It costs {price} USD, and the course starts on {date}.\\nBest,\\nThe Academy',
+      'en|email|Dear {name},\\nthank you for your interest in our {course}. The course starts on {date} and costs {price} USD.\\nKind regards,\\nThe Academy|Hello {name},\\nthanks for your interest in the {course}! It costs {price} dollars, and the course starts on {date}.\\nBest,\\nThe Academy',
       'en|invoice|{work} of the {object}, {hours} hours|{hours} hours of {work} for the {object}',
       'en|calendar|{activity} with the {group}|{activity} together with the {group}',
       'en|support|The {machine} in room {room} does not start|{machine} in room {room} doesn\\u0027t start',
@@ -151,7 +151,7 @@ export function* pairs(seed, count, set) {
     if (seen.has(`${a}|${b}`)) continue;
     seen.add(`${a}|${b}`);
     made += 1;
-    yield { set, lang, kind, relation: isOther ? 'other' : 'reworded', a, b };
+    yield { set, lang, kind, relation: isOther ? 'other' : 'reworded', isOneForm: first === second, a, b };
   }
 }
 
