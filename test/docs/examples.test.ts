@@ -30,8 +30,3 @@ test("the guide's example tool loads unchanged and takes effect once", async () 
   expect([first.result, second.result, second.replayed]).toEqual([{ id: 'T-1' }, { id: 'T-1' }, true]);
   expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
 });
-
-test.each(['README.md', 'docs/guides/demo.md'])('%s lists the scenes of the demo', async (page) => {
-  const { scenes } = await import('../../src/cli/demo/scenes.ts');
-  for (const { title } of scenes) expect(readPage(page)).toContain(title);
-});
