@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { linesOfPicture, pictureFile, pictureLines, recordDemo } from '../../scripts/write-picture.mjs';
-import { readPage } from './markdown.ts';
+import { blocksOf, readPage } from './markdown.ts';
 
 const svg = readFileSync(pictureFile, 'utf8');
 
@@ -33,4 +33,11 @@ test('the picture is small, loads nothing from elsewhere, and has colours for li
 
 test.each(['README.md', 'docs/guides/demo.md'])('%s shows the picture', (page) => {
   expect(readPage(page)).toMatch(/!\[[^\]]+\]\((?:docs|\.\.)\/demo\.svg\)/);
+});
+
+test('no block of the README is longer than 12 lines, but for the diagram', () => {
+  const long = blocksOf('README.md').filter(
+    ({ language, text }) => language !== 'mermaid' && text.split('\n').length > 13,
+  );
+  expect(long).toEqual([]);
 });
