@@ -1,4 +1,4 @@
-import { loadCatalog, upstreamsOf } from './app/catalog.ts';
+import { loadCatalog, toolsLine, upstreamsOf } from './app/catalog.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { App, AppOptions, Feature } from './command/program.ts';
@@ -12,7 +12,7 @@ import { defined } from './core/json.ts';
 import type { Ledger } from './core/ledger/ledger.ts';
 import { closeStoreToOthers } from './core/ledger/stores/private-store.ts';
 import { createLog } from './core/observe/log.ts';
-import { ReplaceableCatalog } from './core/tool/catalog.ts';
+import { type Catalog, ReplaceableCatalog } from './core/tool/catalog.ts';
 import { ClientPool } from './core/tool/client-pool.ts';
 import { ModuleVersions } from './core/tool/module-versions.ts';
 import type { Upstream } from './core/tool/types.ts';
@@ -51,9 +51,15 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   } = options;
   const { warn = (message) => log.warn(message), note = () => undefined } = options;
   const modules = new ModuleVersions();
-  const catalog = new ReplaceableCatalog(options.catalog ?? (await loadCatalog(config, features, warn, modules.load)));
+  let disabled: readonly string[] = [];
+  const load = (from: Config): Promise<Catalog> =>
+    loadCatalog(from, features, warn, modules.load, (names) => {
+      disabled = names;
+    });
+  const catalog = new ReplaceableCatalog(options.catalog ?? (await load(config)));
   const variables = clientEnvironment(environment);
   let upstreams = upstreamsOf(catalog, variables, warn, log.info);
+  if (!options.catalog) log.info(toolsLine(catalog, disabled, variables));
   closeStoreToOthers(config.store, config.storeIsDefault, warn);
   const clients = new ClientPool(variables);
   const engine = createEngine({
@@ -69,8 +75,9 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   });
   const inUse: InUse = { catalog, clients, leaving: new Map(), clock, settled: engine.settled };
   const reload = async (next: Config): Promise<void> => {
-    await replaceTools(loadCatalog(next, features, warn, modules.load), inUse, (loaded) => {
+    await replaceTools(load(next), inUse, (loaded) => {
       upstreams = upstreamsOf(loaded, variables, warn, log.info);
+      log.info(toolsLine(loaded, disabled, variables));
     });
   };
   return {

@@ -10,6 +10,7 @@ import type { Tool, Upstream } from '../core/tool/types.ts';
  * Loads the tools of a configuration: shipped tools, tool folders, and the tools that features make.
  * @param load imports a tool file. Default: each file once per process.
  * @param warn gets a warning for a folder without tools, a pattern without a match, and an empty catalog.
+ * @param leaveOut gets the names of the tools that the configuration disables.
  * @throws McpOnceError `tool_invalid`, `configuration_invalid`
  */
 export async function loadCatalog(
@@ -17,12 +18,14 @@ export async function loadCatalog(
   features: readonly Feature[],
   warn: (message: string) => void = () => {},
   load?: LoadModule,
+  leaveOut: (names: readonly string[]) => void = () => {},
 ): Promise<Catalog> {
   const folders = [...(config.bundledTools ? [bundledToolsDir] : []), ...config.toolsDirs];
   const made = features.flatMap((feature) => feature.tools?.(config, warn) ?? []);
   const [own, ...others] = await Promise.all([loadTools(folders, warn, load), ...made]);
   const loaded = [...own, ...others.flatMap(({ listed }) => listed)];
-  const { tools, unmatched } = applyRules(loaded, config.tools);
+  const { tools, disabled, unmatched } = applyRules(loaded, config.tools);
+  leaveOut(disabled);
   const misspelt = unmatched.find((pattern) => !pattern.includes('*'));
   if (misspelt !== undefined) {
     const { sentence, suggestion } = await import('../core/suggest.ts');
@@ -56,6 +59,28 @@ function refuseBorrowedVariables(tools: readonly Tool[]): void {
       `Configuration: openapi: a security scheme of ${JSON.stringify(name.slice(0, 100))} would send the variable ${variable} to ${origin}, but the client "${owners.get(variable)}" reads that variable. Write the variable of the scheme into credentials of the entry (--credential), even if you mean this one.`,
     );
   }
+}
+
+/** How many tools the log names. */
+const toolsNamedMax = 50;
+
+/** Says in one line which tools are served, which are refused because their variables are not set, and which left out. */
+export function toolsLine({ tools, hidden }: Catalog, disabled: readonly string[], variables: Environment): string {
+  const refused = clientStates([...tools, ...hidden], variables).flatMap(({ tools: names, state }) =>
+    state.type === 'configured' ? [] : [`${listed(names)}: ${state.message}`],
+  );
+  const served = `serves ${tools.length} tools: ${listed(tools.map(({ name }) => name))}`;
+  const parts = [
+    served,
+    ...refused.map((each) => `refuses calls of ${each.replace(/\.$/, '')}`),
+    ...(disabled.length === 0 ? [] : [`leaves out, as configured: ${listed(disabled)}`]),
+  ];
+  return parts.join('; ');
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > toolsNamedMax ? ` and ${names.length - toolsNamedMax} more` : '';
+  return names.slice(0, toolsNamedMax).join(', ') + more;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { clientEnvironment, features, sections } from '../app.ts';
 import { exitCodes, warner } from '../command/cli.ts';
-import type { ConfigOptions, Program } from '../command/program.ts';
-import { shownConfig } from '../config/config.ts';
+import type { ConfigOptions, NeededVariable, Program } from '../command/program.ts';
+import { type Environment, shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
 import { durationOf } from '../core/duration.ts';
 import { isSharedStore } from '../core/ledger/stores/open.ts';
@@ -12,6 +12,7 @@ import {
   destinationLines,
   hasWrongClient,
 } from '../core/tool/client-state.ts';
+import type { Tool } from '../core/tool/types.ts';
 import { shownClientVariables } from './sandbox.ts';
 
 /**
@@ -35,7 +36,10 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   const states = clientStates([...tools, ...hidden], clientEnvironment(variables));
   const clients = Object.fromEntries(states.map((each) => [each.name, stateText(each)]));
   const credentials = destinationLines([...tools, ...hidden]);
-  cli.print(JSON.stringify({ ...shownConfig(config, sections), served, clients, credentials }, null, 2));
+  const needed = await Promise.all(features.map((feature) => feature.variables?.(config) ?? []));
+  const named = variableTexts([...needed.flat(), ...readVariables([...tools, ...hidden])], cli.environment);
+  const shown = { ...shownConfig(config, sections), served, clients, variables: named, credentials };
+  cli.print(JSON.stringify(shown, null, 2));
   for (const message of clientWarnings(states)) warn(message);
   return hasWrongClient(states) ? exitCodes.failure : exitCodes.ok;
 }
@@ -44,6 +48,25 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
 export async function runConfigSchema({ cli }: Program): Promise<number> {
   cli.print(JSON.stringify(await configJsonSchema(sections), null, 2));
   return exitCodes.ok;
+}
+
+/** Lists the variables that the tools' clients read. */
+function readVariables(tools: readonly Tool[]): readonly NeededVariable[] {
+  const clients = [...new Set(tools.flatMap(({ client }) => client ?? []))];
+  return clients.flatMap(({ name: client, variables }) =>
+    variables.map((name) => ({ name, neededBy: `the client ${client}` })),
+  );
+}
+
+/** Says of each variable whether it is set, and what needs it. Never shows a value. */
+function variableTexts(needed: readonly NeededVariable[], environment: Environment): Record<string, string> {
+  const names = [...new Set(needed.map(({ name }) => name))].sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const users = new Set(needed.filter((each) => each.name === name).map(({ neededBy }) => neededBy));
+      return [name, `${environment[name] ? 'set' : 'not set'}; read by ${[...users].join(', ')}`];
+    }),
+  );
 }
 
 /** Describes where a client's effects happen, or which variables it lacks. */

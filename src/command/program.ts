@@ -109,6 +109,12 @@ export interface FeatureTools {
   readonly hidden: readonly Tool[];
 }
 
+/** A variable of the environment, and what needs it, such as `mcpServers.bank`. */
+export interface NeededVariable {
+  readonly name: string;
+  readonly neededBy: string;
+}
+
 /** A way to serve tools other than stdio. */
 interface Transport {
   /** Whether the options of `serve` ask for it. */
@@ -140,6 +146,8 @@ export interface Feature {
    * @throws McpOnceError, UsageError for settings that cannot be served.
    */
   check?(config: Config, catalog: Catalog, environment: Cli['environment']): Promise<readonly string[]>;
+  /** Lists the variables to which its settings refer, for `config check`. */
+  variables?(config: Config): Promise<readonly NeededVariable[]>;
 }
 
 /** Returns the service that answers MCP requests from an app. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { McpOnceError } from '../core/errors.ts';
 import { readText } from '../core/read-text.ts';
+import { isMissingValue, issueText } from '../core/schema/issue-text.ts';
 import { sentence, suggestion } from '../core/suggest.ts';
 import { type FileSettings, fileSchemaOf } from './schema.ts';
 import type { Section } from './section.ts';
@@ -38,9 +39,8 @@ export function problemsOf(
   keysAt: (place: readonly PropertyKey[]) => readonly string[] = () => [],
 ): string[] {
   const problems = error.issues.flatMap((issue) => {
-    const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-    if (isMissing) return [`${placeOf(issue.path)}it is missing`];
-    if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issue.message}`];
+    if (isMissingValue(issue)) return [`${placeOf(issue.path)}it is missing`];
+    if (issue.code !== 'unrecognized_keys') return [`${placeOf(issue.path)}${issueText(issue)}`];
     return issue.keys.map((key) => {
       const place = placeOf([...issue.path, key]).slice(0, -2);
       const renamed = renamedOptions[key];

@@ -11,6 +11,7 @@ import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
+import { issueText } from '../core/schema/issue-text.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
 
@@ -157,7 +158,7 @@ function parse<Schema extends z.ZodType>(what: string, schema: Schema, value: un
         .map((key) => `${place ? `${place}: ` : ''}${JSON.stringify(key)} is not known${suggestion(key, known)}`)
         .join('; ');
     }
-    return place ? `${place}: ${issue.message}` : issue.message;
+    return place ? `${place}: ${issueText(issue)}` : issueText(issue);
   });
   throw invalid(what, problems.join('; '));
 }

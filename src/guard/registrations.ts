@@ -1,5 +1,6 @@
 import { defined, type JsonSchema } from '../core/json.ts';
 import { declaresProperty } from '../core/key/argument-place.ts';
+import { issueText } from '../core/schema/issue-text.ts';
 import type { ParsedInput } from '../core/tool/types.ts';
 import type { ListedTool } from './listed-tools.ts';
 import type { Operations } from './operations.ts';
@@ -112,7 +113,7 @@ export function argumentParser(schema: unknown, jsonSchema: JsonSchema | undefin
       return { ok: true, value: given };
     }
     if (result.issues) {
-      const issues = result.issues.map(({ message, path = [] }) => ({ path: pathText(path), message }));
+      const issues = result.issues.map((issue) => ({ path: pathText(issue.path ?? []), message: issueText(issue) }));
       return { ok: false, issues };
     }
     return { ok: true, value: withoutUnknown(given, result.value, jsonSchema) };

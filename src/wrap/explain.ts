@@ -121,7 +121,7 @@ function textOf({ server, tools, warnings, variables }: Explained, isNamed: bool
   const guarded = tools.filter((each) => each.guarded).length;
   return [
     ...(isNamed ? [plain(server)] : []),
-    tableOf(['TOOL', 'CALLS', 'REPEAT', 'RECOVERY', 'WHY'], rows),
+    tableOf(['TOOL', 'CALLS', 'MATCH', 'RECOVERY', 'WHY'], rows),
     `${guarded} of ${tools.length} tools are guarded.`,
     ...(variables === undefined ? [] : [`Its variables: ${plain(variables)}.`]),
     ...[...warnings, ...toolWarnings].map((warning) => `warning: ${plain(warning)}`),

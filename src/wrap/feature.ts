@@ -5,5 +5,8 @@ import { mcpServersSection, wrapSection } from './sections.ts';
 export const wrap: Feature = {
   name: 'wrap',
   sections: [mcpServersSection, wrapSection],
+  check: async (config, _catalog, environment) =>
+    (await import('./check-variables.ts')).missingVariables(config, environment),
+  variables: async (config) => (await import('./check-variables.ts')).neededVariables(config),
   commands: async () => (await import('./commands.ts')).addWrapCommands,
 };

@@ -44,6 +44,19 @@ export function withVariables<Entry extends Expandable>(server: string, entry: E
   };
 }
 
+/** Lists the variables without a default to which an entry of `mcpServers` refers. */
+export function variablesOf({
+  command = '',
+  args = [],
+  env = {},
+  url = '',
+  headers = {},
+}: Expandable): readonly string[] {
+  const texts = [command, ...args, ...Object.values(env), url, ...Object.values(headers)];
+  const found = texts.flatMap((text) => [...text.matchAll(variable)]);
+  return [...new Set(found.flatMap(([, name, fallback]) => (name && fallback === undefined ? [name] : [])))];
+}
+
 /** Expands the variables in a text. @param missing throws for a variable that is not set. */
 export function expandVariables(text: string, environment: Environment, missing: (name: string) => never): string {
   return text.replace(variable, (_, name: string, fallback?: string) => {

@@ -129,6 +129,31 @@ describe('config', () => {
     expect(stdout + stderr).not.toContain('hunter2');
   });
 
+  test('check names the variables that mcpServers and tools read, and warns about missing ones of mcpServers', () => {
+    const folder = temporaryFolder();
+    const mcpServers = {
+      bank: {
+        command: 'bank',
+        args: ['--key', '$' + '{BANK_KEY}'],
+        env: { T: '$' + '{env:BANK_TOKEN}', D: '$' + '{DEBUG:-no}' },
+      },
+      off: { url: 'https://x.example/$' + '{OFF}', disabled: true },
+    };
+    writeFileSync(join(folder, 'c.json'), JSON.stringify({ mcpServers }));
+    const { code, stdout, stderr } = run(folder, ['config', 'check', '--config', 'c.json'], { BANK_KEY: 'hunter2' });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).variables).toMatchObject({
+      BANK_KEY: 'set; read by mcpServers["bank"]',
+      BANK_TOKEN: 'not set; read by mcpServers["bank"]',
+      SMTP_URL: 'not set; read by the client smtp',
+    });
+    expect(Object.keys(JSON.parse(stdout).variables)).not.toContain('OFF');
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^mcp-once: mcpServers\["bank"\]: the variable BANK_TOKEN is not set/),
+    ]);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
   test('check succeeds when a client has no settings at all', () => {
     const { code, stdout, stderr } = run(temporaryFolder(), ['config', 'check'], { SMTP_URL: '' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

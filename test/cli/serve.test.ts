@@ -278,3 +278,14 @@ describe('the sandbox', () => {
     expect(await exited).toBe(0);
   });
 });
+
+test('the log says at the start which tools are served, refused and left out', async () => {
+  const folder = folderWithTool(slowTool);
+  const tools = { list_customers: { enabled: false } };
+  writeFileSync(join(folder, 'c.json'), JSON.stringify({ tools }));
+  const served = await Served.start(folder, ['--tools', '.', '--config', 'c.json', '--log-level', 'info']);
+  await served.until(() => served.stderr.includes('serves '));
+  expect(served.stderr).toMatch(/serves \d+ tools: [^;]*create_invoice[^;]*slow/);
+  expect(served.stderr).toMatch(/; refuses calls of send_email: [^;]*SMTP_URL/);
+  expect(served.stderr).toMatch(/; leaves out, as configured: list_customers/);
+});

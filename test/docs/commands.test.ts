@@ -93,12 +93,20 @@ const isRun = ({ comment }: Block): boolean => !/^not run: ./.test(comment);
 /** The blocks are for bash, and temporary folders link to this one. */
 const isWindows = process.platform === 'win32';
 
+/** The packages that a page installs into the reader's folder. Its blocks can import these only. */
+function installedBy(blocks: readonly Block[]): ReadonlySet<string> {
+  const lines = blocks.flatMap(({ text }) => [...text.matchAll(/^npm install (?!-)(.+)$/gm)]);
+  return new Set(lines.flatMap(([, names = '']) => names.split(' ')));
+}
+
 /** A folder for the blocks of one page, which is also the home of its commands. */
 function preparePage(page: string, blocks: readonly Block[]): string {
   const folder = join(temporary.path, page.replace(/\W/g, '-'));
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
-  symlinkSync(root, join(folder, 'node_modules/mcp-once'));
-  symlinkSync(join(root, 'node_modules/@modelcontextprotocol'), join(folder, 'node_modules/@modelcontextprotocol'));
+  for (const name of installedBy(blocks)) {
+    mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true });
+    symlinkSync(name === 'mcp-once' ? root : join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  }
   symlinkSync(join(root, 'examples'), join(folder, 'examples'));
   for (const block of blocks.filter(isRun)) {
     const file = fileOf(block);
@@ -261,7 +269,8 @@ test.for(runnable)(
         return runJson(block, folder);
       case 'toml':
       case 'yaml':
-        return runClientFile(block, folder);
+        // A block with a name is a file that other blocks use.
+        return fileOf(block) === undefined ? runClientFile(block, folder) : undefined;
       case 'js':
         return runJavaScript(block, folder);
       default:

@@ -33,7 +33,7 @@ test('prints one line per tool with decision and reason, and warnings for guesse
   const tools = { create_issue: { identity: ['/a'] }, 'gone*': { match: 'off' } } as const;
   const tracker = server('tracker', ['create_issue', 'get_issue', 'send_mail'], { rules: { ...rules, tools } });
   expect(await runWrapExplain(cli, [tracker], {})).toBe(0);
-  expect(told.out).toBe(`TOOL          CALLS    REPEAT            RECOVERY  WHY
+  expect(told.out).toBe(`TOOL          CALLS    MATCH             RECOVERY  WHY
 create_issue  guarded  identical, 120 s  refuse    configuration: a rule of the configuration
 get_issue     passes                               name: "get" usually reads
 send_mail     guarded  identical, 120 s  refuse    default: nothing marks it as read-only

@@ -29,11 +29,17 @@ export async function runDemo(cli: Cli): Promise<number> {
   cli.print(`\n${table(played)}\n`);
   const wrong = played.flatMap(({ wrong: each }) => each);
   if (wrong.length === 0) {
-    cli.print('Every scene passed: one invoice where one was meant, two where two were meant.');
+    cli.print(conclusion());
     return exitCodes.ok;
   }
   for (const line of wrong) cli.print(`WRONG: ${line}`);
   return exitCodes.failure;
+}
+
+/** Says what the scenes have shown. A scene with the guard switched off makes more than was meant. */
+function conclusion(): string {
+  const controls = scenes.flatMap(({ made }, index) => (made === undefined ? [] : [index + 1]));
+  return `Every scene passed. With the guard, each invoice that was meant was made once. Without it (scene ${controls.join(', ')}), a repeated call made another one.`;
 }
 
 const introduction = `A real MCP client talks over stdio to real server processes. Their create_invoice calls an invoicing API

@@ -95,7 +95,7 @@ export function prepareArguments(
   options: ArgumentOptions = schema.options ?? noOptions,
 ): ValidArguments | InvalidArguments {
   const given = raw ?? {};
-  if (!isPlainObject(given)) return invalid([{ path: '', message: 'must be an object' }]);
+  if (!isPlainObject(given)) return invalid([{ path: '', message: `must be an object${requiredFields(schema)}` }]);
   const fault = findJsonFault(given);
   if (fault !== undefined) return invalid([{ path: fault.pointer, message: fault.reason }]);
 
@@ -252,6 +252,13 @@ function notJson(path: readonly (string | number)[]): McpOnceError {
     'tool_invalid',
     `the tool's input schema converts ${pointerOf(path)} to a value that is not JSON; only validate in the schema, and convert in run()`,
   );
+}
+
+/** Names the fields that a call must have. */
+function requiredFields({ jsonSchema }: InputSchema): string {
+  const required = Array.isArray(jsonSchema.required) ? jsonSchema.required.map(String) : [];
+  const more = required.length > ISSUES_NAMED_MAX ? ' and others' : '';
+  return required.length === 0 ? '' : ` with ${required.slice(0, ISSUES_NAMED_MAX).join(', ')}${more}`;
 }
 
 function invalid(issues: readonly ArgumentIssue[]): InvalidArguments {

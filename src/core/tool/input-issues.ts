@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { JsonSchema } from '../json.ts';
+import { issueText } from '../schema/issue-text.ts';
 import { nearest } from '../suggest.ts';
 import type { InputIssue } from './types.ts';
 
@@ -11,13 +12,22 @@ const namesToldMax = 20;
 /** Lists the problems in a tool's arguments, with the field that was probably meant. Contains no values. */
 export function inputIssues(error: z.ZodError, jsonSchema: JsonSchema): InputIssue[] {
   return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return [{ path: pathOf(issue.path), message: issue.message }];
+    if (issue.code !== 'unrecognized_keys') {
+      return [{ path: pathOf(issue.path), message: issueText(issue) + membersOf(issue, jsonSchema) }];
+    }
     const known = fieldsAt([jsonSchema], issue.path);
     return issue.keys.map((key) => ({
       path: pathOf(issue.path),
       message: `${JSON.stringify(key.slice(0, nameCharsMax))} is not known${hint(key, known)}`,
     }));
   });
+}
+
+/** Names the fields of an object that is missing, or that has another type. */
+function membersOf(issue: z.core.$ZodIssue, jsonSchema: JsonSchema): string {
+  if (issue.code !== 'invalid_type' || issue.expected !== 'object') return '';
+  const fields = fieldsAt([jsonSchema], issue.path).slice(0, namesToldMax);
+  return fields.length === 0 ? '' : ` (an object with ${fields.join(', ')})`;
 }
 
 function hint(name: string, known: readonly string[]): string {

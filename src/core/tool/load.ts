@@ -173,6 +173,8 @@ export interface ToolRule {
 
 export interface RuledTools {
   readonly tools: readonly Tool[];
+  /** The names of the tools that a rule disables. */
+  readonly disabled: readonly string[];
   /** The patterns that match no tool's name. */
   readonly unmatched: readonly string[];
 }
@@ -190,7 +192,8 @@ export function applyRules(tools: readonly Tool[], rules: Readonly<Record<string
     return [matching.length === 0 ? tool : overridden(tool, rule)];
   });
   const unmatched = patterns.filter(({ pattern }) => !tools.some((tool) => matchesGlob(pattern, tool.name)));
-  return { tools: ruled, unmatched: unmatched.map(({ pattern }) => pattern) };
+  const disabled = tools.filter((tool) => !ruled.some(({ name }) => name === tool.name)).map(({ name }) => name);
+  return { tools: ruled, disabled, unmatched: unmatched.map(({ pattern }) => pattern) };
 }
 
 function overridden(tool: Tool, rule: ToolRule): Tool {

@@ -3,6 +3,7 @@ import { ignoredPointers } from '../../config/parts.ts';
 import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, objectOf } from '../../core/json.ts';
+import { issueText } from '../../core/schema/issue-text.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
 import type { ListedOperation } from '../document/types.ts';
@@ -116,7 +117,7 @@ function headerOf(each: unknown): string | undefined {
 function problemOf(listed: ListedOperation, error: z.ZodError): string {
   const reasons = error.issues.slice(0, 3).flatMap((issue) => {
     const where = ['x-mcp-once', ...issue.path.map(String)].join('/');
-    if (issue.code !== 'unrecognized_keys') return [`${where}: ${issue.message}`];
+    if (issue.code !== 'unrecognized_keys') return [`${where}: ${issueText(issue)}`];
     const known = issue.path.length === 0 ? Object.keys(extensionSchema.shape) : Object.keys(lookupSchema.shape);
     return issue.keys.map(
       (key) => `${where}: ${JSON.stringify(key.slice(0, 64))} is not known${suggestion(key, known)}`,

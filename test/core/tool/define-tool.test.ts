@@ -171,3 +171,73 @@ describe('the classification of an error by a client', () => {
 function assertNever(): never {
   throw new Error('the rule fails');
 }
+
+describe('an invalid argument', () => {
+  const tool = define({
+    input: z.strictObject({
+      to: z.email(),
+      count: z.int().min(1).max(5).optional(),
+      step: z.number().multipleOf(5).optional(),
+      size: z.number().gt(0).lt(9).optional(),
+      kind: z.enum(['a', 'b']).optional(),
+      only: z.literal('x').optional(),
+      tags: z.array(z.string().min(2)).max(2).optional(),
+      code: z.string().length(3).optional(),
+      when: z.iso.datetime().optional(),
+      link: z.url().optional(),
+      name: z.string().regex(/^x+$/).optional(),
+      start: z.string().startsWith('ab').optional(),
+      flag: z.boolean().optional(),
+      either: z.union([z.string(), z.number()]).optional(),
+      forms: z.union([z.strictObject({ a: z.string() }), z.string().min(3)]).optional(),
+      customer: z.strictObject({ email: z.string(), name: z.string() }),
+      own: z.string('give your own').optional(),
+      custom: z
+        .number()
+        .refine((value) => value > 3, 'must be more than three')
+        .optional(),
+      refined: z
+        .number()
+        .refine((value) => value > 3)
+        .optional(),
+    }),
+  });
+  const valid = { to: 'a@b.example', customer: { email: 'e', name: 'n' } };
+
+  test.each([
+    [{ to: undefined }, 'to', 'is missing'],
+    [{ to: 'private' }, 'to', 'must be an e-mail address'],
+    [{ customer: undefined }, 'customer', 'is missing (an object with email, name)'],
+    [{ customer: 'private' }, 'customer', 'must be an object (an object with email, name)'],
+    [{ customer: { email: 'e' } }, 'customer.name', 'is missing'],
+    [{ count: 0 }, 'count', 'must be at least 1'],
+    [{ count: 9 }, 'count', 'must be at most 5'],
+    [{ count: 1.5 }, 'count', 'must be a whole number'],
+    [{ count: 'private' }, 'count', 'must be a number'],
+    [{ step: 7 }, 'step', 'must be a multiple of 5'],
+    [{ size: 0 }, 'size', 'must be more than 0'],
+    [{ size: 9 }, 'size', 'must be less than 9'],
+    [{ kind: 'private' }, 'kind', 'must be one of "a", "b"'],
+    [{ only: 'private' }, 'only', 'must be "x"'],
+    [{ tags: ['aa', 'private'.slice(0, 1)] }, 'tags[1]', 'must have at least 2 characters'],
+    [{ tags: ['aa', 'bb', 'cc'] }, 'tags', 'must have at most 2 items'],
+    [{ tags: 1 }, 'tags', 'must be a list'],
+    [{ code: 'ab' }, 'code', 'must have exactly 3 characters'],
+    [{ when: 'private' }, 'when', 'must be a date and time such as 2026-01-31T12:00:00Z'],
+    [{ link: 'private' }, 'link', 'must be a URL'],
+    [{ name: 'private' }, 'name', 'must match the pattern /^x+$/'],
+    [{ start: 'private' }, 'start', 'must start with "ab"'],
+    [{ flag: 'private' }, 'flag', 'must be true or false'],
+    [{ either: true }, 'either', 'must be text or a number'],
+    [{ forms: 1 }, 'forms', 'must be an object or text'],
+    [{ forms: { b: 1 } }, 'forms', 'has none of the allowed forms'],
+    [{ own: 1 }, 'own', 'give your own'],
+    [{ custom: 1 }, 'custom', 'must be more than three'],
+    [{ refined: 1 }, 'refined', 'is not valid'],
+  ])('is named with what it must be, in words of mcp-once: %j', (given, path, message) => {
+    const parsed = tool.input.parse({ ...valid, ...given });
+    const issues = parsed.ok ? [] : parsed.issues;
+    expect(issues).toEqual([{ path, message }]);
+    expect(JSON.stringify(issues)).not.toMatch(/private|received|Invalid/);
+  });
+});
