@@ -39,7 +39,7 @@ export async function runDemo(cli: Cli): Promise<number> {
 /** Says what the scenes have shown. A scene with the guard switched off makes more than was meant. */
 function conclusion(): string {
   const controls = scenes.flatMap(({ made }, index) => (made === undefined ? [] : [index + 1]));
-  return `Every scene passed. With the guard, each invoice that was meant was made once. Without it (scene ${controls.join(', ')}), a repeated call made another one.`;
+  return `Every scene passed: with the guard, each meant invoice was made once. Without it (scene ${controls.join(', ')}), twice.`;
 }
 
 const introduction = `A real MCP client talks over stdio to real server processes. Their create_invoice calls an invoicing API
