@@ -7,7 +7,6 @@ export interface ClientOptions {
   readonly args: readonly string[];
   /** The whole environment of the server. */
   readonly env: Readonly<Record<string, string>>;
-  readonly stderr?: 'ignore' | 'inherit';
 }
 
 /** What one call got. */
@@ -17,25 +16,43 @@ export interface Told {
 }
 
 /** A real MCP client and its own server process. */
-export interface ConnectedClient {
-  readonly pid: number;
-  /** Calls a tool. @throws when no answer comes: after `timeoutMs`, or when the server has died. */
-  call(name: string, args: Record<string, unknown>, timeoutMs?: number): Promise<Told>;
-  close(): Promise<void>;
+export interface DemoClient {
+  /** Resolves when the server is ready. Rejects when it has ended before. */
+  readonly connected: Promise<void>;
+  /** Calls a tool. @throws when no answer comes: the signal has aborted, or the server has died. */
+  call(name: string, args: Record<string, unknown>, signal?: AbortSignal): Promise<Told>;
+  /** Sends SIGKILL to the server. */
+  kill(): void;
+  /** Kills the server. Resolves when its process has ended. */
+  end(): Promise<void>;
 }
 
+/** The client's time limit for an answer, in ms. Each scene ends by events much earlier. */
+const callMsMax = 10 * 60_000;
+
 /** Starts a server over stdio and connects the official client to it. */
-export async function connectClient(options: ClientOptions): Promise<ConnectedClient> {
-  const { command, args, env, stderr = 'ignore' } = options;
-  const transport = new StdioClientTransport({ command, args: [...args], env: { ...env }, stderr });
+export function startClient({ command, args, env }: ClientOptions): DemoClient {
+  const transport = new StdioClientTransport({ command, args: [...args], env: { ...env }, stderr: 'ignore' });
   const client = new Client({ name: 'mcp-once-demo', version: '1.0.0' });
-  await client.connect(transport);
+  const connected = client.connect(transport, { timeout: callMsMax });
+  // `end` may come first.
+  connected.catch(() => undefined);
+  const kill = (): void => {
+    // Without a pid the process has ended.
+    if (transport.pid) process.kill(transport.pid, 'SIGKILL');
+  };
   return {
-    pid: transport.pid ?? 0,
-    call: async (name, given, timeoutMs = 60_000) => {
-      const answer = await client.callTool({ name, arguments: given }, undefined, { timeout: timeoutMs });
+    connected,
+    call: async (name, given, signal) => {
+      const options = { timeout: callMsMax, ...(signal ? { signal } : {}) };
+      const answer = await client.callTool({ name, arguments: given }, undefined, options);
       return { outcome: answer._meta?.[OUTCOME_META] as OutcomeMeta, result: answer.structuredContent };
     },
-    close: () => client.close(),
+    kill,
+    end: async () => {
+      kill();
+      await connected.catch(() => undefined);
+      await client.close();
+    },
   };
 }

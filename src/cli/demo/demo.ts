@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Cli } from '../../command/cli.ts';
 import { exitCodes } from '../../command/cli.ts';
 import { tableOf } from '../../command/table.ts';
@@ -13,18 +14,27 @@ interface Played {
   readonly wrong: readonly string[];
 }
 
-/** Shows with real processes that a repeated call takes effect once. @returns 1 when a scene has a mistake. */
+/**
+ * Shows with real processes that a repeated call takes effect once. On SIGINT and SIGTERM it ends its processes and
+ * removes its files.
+ * @returns 1 when a scene has a mistake; for a signal, the exit code of shells
+ */
 export async function runDemo(cli: Cli): Promise<number> {
+  const interrupted = interruption();
   cli.print(introduction);
-  const stage = await Stage.open(cli.environment);
-  const played: Played[] = [];
+  const stage = new Stage(cli.environment);
+  const playing = playAll(cli, stage);
+  // After a signal the scene fails, since its servers end.
+  playing.catch(() => undefined);
+  let played: Played[] | NodeJS.Signals;
   try {
-    for (const [index, scene] of scenes.entries()) {
-      cli.tell(`  ${index + 1}/${scenes.length} ${scene.title}`);
-      played.push(await play(stage, scene, `scene-${index + 1}`));
-    }
+    played = await Promise.race([playing, interrupted]);
   } finally {
     await stage.close();
+  }
+  if (typeof played === 'string') {
+    cli.tell(`mcp-once: the demo ended on ${played}. Its processes have ended and its files are removed.`);
+    return 128 + constants.signals[played];
   }
   cli.print(`\n${table(played)}\n`);
   const wrong = played.flatMap(({ wrong: each }) => each);
@@ -45,6 +55,24 @@ function conclusion(): string {
 const introduction = `A real MCP client talks over stdio to real server processes. Their create_invoice calls an invoicing API
 through the official Stripe SDK (the built-in sandbox: nothing real is billed). Invoices are counted there.
 `;
+
+/** Resolves with the first signal. npm and the terminal may both send it: more signals change nothing. */
+function interruption(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+async function playAll(cli: Cli, stage: Stage): Promise<Played[]> {
+  await stage.open();
+  const played: Played[] = [];
+  for (const [index, scene] of scenes.entries()) {
+    if (stage.isClosing) break;
+    cli.tell(`  ${index + 1}/${scenes.length} ${scene.title}`);
+    played.push(await play(stage, scene, `scene-${index + 1}`));
+  }
+  return played;
+}
 
 async function play(stage: Stage, scene: Scene, customer: string): Promise<Played> {
   const before = await stage.invoices();

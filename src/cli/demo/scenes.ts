@@ -1,4 +1,4 @@
-import type { ConnectedClient, Told } from './client.ts';
+import type { DemoClient, Told } from './client.ts';
 import type { Stage } from './stage.ts';
 
 /** What one call got, in words ("executed", "no answer"), and the invoice that its answer named. */
@@ -70,18 +70,20 @@ export const scenes: readonly Scene[] = [
     },
   },
   {
-    title: 'The client gave up after 1 s, and called again',
+    title: 'The client gave up while the API worked, and called again',
     meant: 1,
     tell: ['no answer', 'replayed'],
     async play(stage, customer) {
       const server = await stage.server();
-      await stage.fault({
-        fault: 'delay',
-        ms: 3_000,
-        when: 'after_effect',
-        match: { method: 'POST', path: invoicePath },
-      });
-      return [await heard(server, invoiceFor(customer), 1_000), await heard(server, invoiceFor(customer))];
+      const held = await stage.hold({ method: 'POST', path: invoicePath });
+      const givingUp = new AbortController();
+      const calling = heard(server, invoiceFor(customer), givingUp.signal);
+      await Promise.race([held(), calling]);
+      givingUp.abort();
+      const lost = await calling;
+      const repeating = heard(server, invoiceFor(customer));
+      await stage.release();
+      return [lost, await repeating];
     },
   },
   {
@@ -89,12 +91,11 @@ export const scenes: readonly Scene[] = [
     meant: 1,
     tell: ['no answer', 'recovered (resend)'],
     async play(stage, customer) {
-      const [first, second] = await Promise.all([stage.server(), stage.server()]);
-      await stage.fault({ fault: 'hang', when: 'after_effect', match: { method: 'POST', path: invoicePath } });
-      const arrival = await stage.arrival(invoicePath);
+      const [first, second] = await Promise.all([stage.server('short lease'), stage.server('short lease')]);
+      const held = await stage.hold({ method: 'POST', path: invoicePath });
       const calling = heard(first, invoiceFor(customer));
-      await arrival();
-      process.kill(first.pid, 'SIGKILL');
+      await Promise.race([held(), calling]);
+      first.kill();
       const lost = await calling;
       await stage.release();
       return [lost, await heard(second, invoiceFor(customer))];
@@ -134,11 +135,11 @@ export const scenes: readonly Scene[] = [
   },
 ];
 
-async function heard(server: ConnectedClient, args: Record<string, unknown>, timeoutMs?: number): Promise<Heard> {
+async function heard(server: DemoClient, args: Record<string, unknown>, signal?: AbortSignal): Promise<Heard> {
   try {
-    return wordsOf(await server.call('create_invoice', args, timeoutMs));
+    return wordsOf(await server.call('create_invoice', args, signal));
   } catch {
-    // The official client rejects after its time-out and when its server has died.
+    // The official client rejects when it gives up and when its server has died.
     return { words: 'no answer' };
   }
 }

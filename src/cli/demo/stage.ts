@@ -1,17 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Environment } from '../../config/config.ts';
-import { type ConnectedClient, connectClient } from './client.ts';
+import { type DemoClient, startClient } from './client.ts';
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url));
 
 const effectsAnswer = z.object({ actions: z.record(z.string(), z.int()) });
+const holdAnswer = z.object({ id: z.string() });
+const faultsAnswer = z.object({ faults: z.array(z.object({ id: z.string(), held: z.int() })) });
 
 /** A fault of the invoicing API, for its next requests to a path. */
 export interface Fault {
@@ -20,46 +23,57 @@ export interface Fault {
   readonly [option: string]: unknown;
 }
 
+const configs = {
+  // A server that a busy machine suspends for a while must not lose its operation to another one.
+  guarded: { lease: '30s' },
+  // The scene with the kill waits for this lease.
+  'short lease': { lease: '2s' },
+  // The control.
+  unguarded: { tools: { '*': { match: 'off' } } },
+};
+
 /**
  * The processes of the demo: one invoicing API, and as many servers on one ledger as a scene needs, each with a real MCP
  * client. The demo counts effects at the invoicing API.
  */
 export class Stage {
-  readonly #folder: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'mcp-once-demo-'));
   readonly #environment: Record<string, string>;
-  readonly #sandbox: ChildProcess;
-  readonly #url: string;
-  readonly #clients: ConnectedClient[] = [];
+  readonly #clients: DemoClient[] = [];
+  readonly #closing = new AbortController();
+  #sandbox: ChildProcess | undefined;
+  #url = '';
 
-  private constructor(folder: string, environment: Record<string, string>, sandbox: ChildProcess, url: string) {
-    this.#folder = folder;
-    this.#environment = environment;
-    this.#sandbox = sandbox;
-    this.#url = url;
+  constructor(environment: Environment) {
+    this.#environment = environmentIn(this.#folder, environment);
+  }
+
+  get isClosing(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** Starts the invoicing API. @throws when it does not start. */
-  static async open(environment: Environment): Promise<Stage> {
-    const folder = await mkdtemp(join(tmpdir(), 'mcp-once-demo-'));
-    const env = environmentIn(folder, environment);
-    const args = [main, 'sandbox', '--port', '0', '--data', join(folder, 'sandbox.sqlite'), '--faults'];
-    const sandbox = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  async open(): Promise<void> {
+    for (const [name, config] of Object.entries(configs)) {
+      writeFileSync(this.#configFile(name), JSON.stringify(config));
+    }
+    const args = [main, 'sandbox', '--port', '0', '--data', join(this.#folder, 'sandbox.sqlite'), '--faults'];
+    const sandbox = spawn(process.execPath, args, { env: this.#environment, stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#sandbox = sandbox;
     const lines = createInterface({ input: sandbox.stdout });
     const [url] = (await Promise.race([
       once(lines, 'line'),
       once(sandbox, 'exit').then(() => Promise.reject(new Error('the invoicing API did not start'))),
     ])) as [string];
-    // With a lease of 2 s instead of 10 s the scene with the kill takes less time.
-    await writeFile(join(folder, 'guarded.json'), JSON.stringify({ lease: '2s' }));
-    await writeFile(join(folder, 'unguarded.json'), JSON.stringify({ tools: { '*': { match: 'off' } } }));
-    return new Stage(folder, env, sandbox, url);
+    this.#url = url;
   }
 
-  /** Starts another server process on the same ledger. `unguarded` is the control: the guard is off. */
-  async server(kind: 'guarded' | 'unguarded' = 'guarded'): Promise<ConnectedClient> {
-    const client = await connectClient({
+  /** Starts another server process on the same ledger. */
+  async server(kind: keyof typeof configs = 'guarded'): Promise<DemoClient> {
+    this.#closing.signal.throwIfAborted();
+    const client = startClient({
       command: process.execPath,
-      args: [main, 'serve', '--config', join(this.#folder, `${kind}.json`)],
+      args: [main, 'serve', '--config', this.#configFile(kind)],
       env: {
         ...this.#environment,
         MCP_ONCE_STORE: `sqlite:${join(this.#folder, 'ledger.sqlite')}`,
@@ -68,6 +82,7 @@ export class Stage {
       },
     });
     this.#clients.push(client);
+    await client.connected;
     return client;
   }
 
@@ -82,32 +97,57 @@ export class Stage {
     await this.#control('POST', 'faults', fault);
   }
 
-  /** Resolves when a further request to a path has arrived at the invoicing API. */
-  async arrival(path: string): Promise<() => Promise<void>> {
-    const before = z.object({ requests: z.array(z.object({ seq: z.int() })) });
-    const { requests } = before.parse(await this.#control('GET', 'effects'));
-    const since = Math.max(0, ...requests.map(({ seq }) => seq));
-    return async () =>
-      void (await this.#control('GET', `await?path=${encodeURIComponent(path)}&since=${since}&count=1`));
+  /**
+   * Lets the invoicing API withhold its answer to the next such request, after the effect.
+   * @returns a function that resolves when the API withholds it
+   */
+  async hold(match: Fault['match']): Promise<() => Promise<void>> {
+    const { id } = holdAnswer.parse(
+      await this.#control('POST', 'faults', { fault: 'hang', when: 'after_effect', match }),
+    );
+    const isHeld = async (): Promise<boolean> => {
+      const { faults } = faultsAnswer.parse(await this.#control('GET', 'faults'));
+      return faults.some((fault) => fault.id === id && fault.held > 0);
+    };
+    return async () => {
+      try {
+        while (!(await isHeld())) await setTimeout(20, undefined, { signal: this.#closing.signal });
+      } catch (error) {
+        if (!this.isClosing) throw error;
+      }
+    };
   }
 
-  /** Releases the requests that a fault holds back. */
+  /** Releases the answers that the invoicing API withholds. */
   async release(): Promise<void> {
     await this.#control('POST', 'release', {});
   }
 
   /** Ends every process of the demo and removes their files. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#clients.map((client) => client.close()));
-    const exited = once(this.#sandbox, 'exit');
-    if (this.#sandbox.exitCode === null && this.#sandbox.kill('SIGTERM')) await exited;
-    await rm(this.#folder, { recursive: true, force: true });
+    this.#closing.abort();
+    await Promise.allSettled(this.#clients.map((client) => client.end()));
+    const sandbox = this.#sandbox;
+    if (sandbox !== undefined && sandbox.exitCode === null && sandbox.signalCode === null) {
+      const exited = once(sandbox, 'exit');
+      sandbox.kill('SIGKILL');
+      await exited;
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #configFile(name: string): string {
+    return join(this.#folder, `${name}.json`);
   }
 
   async #control(method: string, path: string, body?: unknown): Promise<unknown> {
     const sent =
       body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const response = await fetch(`${this.#url}/_sandbox/${path}`, { method, ...sent });
+    const response = await fetch(`${this.#url}/_sandbox/${path}`, {
+      method,
+      signal: this.#closing.signal,
+      ...sent,
+    });
     if (!response.ok) throw new Error(`the invoicing API answered ${response.status} to ${method} ${path}`);
     return response.json();
   }
