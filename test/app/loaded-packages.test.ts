@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadedBy, loadedModulesIn } from '../support/loaded-modules.ts';
+import { shippedProgram } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { RawClient, scripted, stage, wrapArgs } from '../wrap/support/wrap.ts';
 
@@ -34,7 +35,10 @@ test('guard loads no package of a shipped tool', async () => {
 test('mcp-once wrap loads no package of a shipped tool', async () => {
   const folder = temporaryFolder();
   const { store, env, effects } = stage();
-  const client = new RawClient(wrapArgs(store, [scripted]), { ...env, NODE_V8_COVERAGE: folder });
+  const client = new RawClient([shippedProgram, ...wrapArgs(store, [scripted]).slice(1)], {
+    ...env,
+    NODE_V8_COVERAGE: folder,
+  });
   await client.initialize();
   await client.call('effect', { what: 'a' });
   client.end();

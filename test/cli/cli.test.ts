@@ -2,12 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { commandFile, run, Served } from '../support/cli-process.ts';
+import { run, Served } from '../support/cli-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-
-test('the command has been built', () => {
-  expect(existsSync(commandFile), 'run npm run build first').toBe(true);
-});
 
 describe('the command line', () => {
   test('prints help and version to stdout and exits with code 0', () => {

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mainFile } from '../e2e/support/sandbox.ts';
 import { type Arguments, ServerProcess } from '../e2e/support/server.ts';
 import { type ServerOptions, unique, until, useStage } from '../e2e/support/stage.ts';
+import { program } from '../support/program.ts';
 import { type ApiServer, FaultProxy, rowsOf, startJsonServer, startMockoon } from './support/api-servers.ts';
 
 const document = fileURLToPath(new URL('../../examples/openapi/orders.yaml', import.meta.url));
@@ -147,7 +147,7 @@ describe('writes of one order', () => {
 test('the command serves one document and nothing else, and the dynamic mode keeps the guard', async () => {
   const env = { ...stage.environment(), MCP_ONCE_STORE: `sqlite:${stage.ledgerFile}` };
   const start = (...args: string[]) =>
-    ServerProcess.start([mainFile, 'openapi', document, '--base-url', proxy.url, ...args], env);
+    ServerProcess.start([program, 'openapi', document, '--base-url', proxy.url, ...args], env);
   const [plain, dynamic] = await Promise.all([start(), start('--dynamic')]);
   try {
     const names = async (server: ServerProcess) => (await server.client.listTools()).tools.map(({ name }) => name);
@@ -218,7 +218,7 @@ test('an unknown outcome is resolved with what the API answered, and replayed as
   expect(lost.words).toBe('outcome_unknown');
   const [row] = await rowsWith(args.item);
   writeFileSync(stage.path('row.json'), JSON.stringify(row));
-  const resolve = [mainFile, 'ledger', 'resolve', lost.outcome.operation ?? '', '--succeeded', stage.path('row.json')];
+  const resolve = [program, 'ledger', 'resolve', lost.outcome.operation ?? '', '--succeeded', stage.path('row.json')];
   execFileSync(process.execPath, [...resolve, '--config', file], { env: stage.environment() });
   const told = await server.call('create_order', args);
   expect(told.words).toBe('replayed');
@@ -227,7 +227,7 @@ test('an unknown outcome is resolved with what the API answered, and replayed as
 });
 
 test('the dynamic mode lists its operations, and its instructions do not call them unguarded', async () => {
-  const list = [mainFile, 'openapi', document, '--dynamic', '--list', '--json'];
+  const list = [program, 'openapi', document, '--dynamic', '--list', '--json'];
   const rows = JSON.parse(execFileSync(process.execPath, list, { encoding: 'utf8' })) as { tool: string }[];
   expect(rows.map(({ tool }) => tool)).toContain('create_order');
   const server = await stage.server(served({}, { dynamic: true }));
@@ -236,7 +236,7 @@ test('the dynamic mode lists its operations, and its instructions do not call th
 
 test("the guide's table is what the command prints, and its configuration works", async () => {
   const guide = readFileSync(new URL('../../docs/guides/openapi.md', import.meta.url), 'utf8');
-  const printed = execFileSync(process.execPath, [mainFile, 'openapi', document, '--list'], { encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, [program, 'openapi', document, '--list'], { encoding: 'utf8' });
   expect(guide).toContain(printed.trimEnd());
   const [, example = ''] = /```json\n(\{\n {2}"openapi"[\s\S]*?)```/.exec(guide) ?? [];
   const config = JSON.parse(example.replace('orders.yaml', document)) as { openapi: Arguments[] };

@@ -15,4 +15,4 @@ test('the architecture page lists exactly the files that a call crosses', async 
   expect(documented('first call')).toEqual(first);
   expect(documented('replay')).toEqual(replay);
   expect(page).toContain(`A first call crosses ${first.length} files, a replay ${replay.length}.`);
-}, 60_000);
+});

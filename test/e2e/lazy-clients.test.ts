@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { shippedProgram } from '../support/program.ts';
 import { MailServer } from './support/mail.ts';
-import { mainFile } from './support/sandbox.ts';
 import { ServerProcess } from './support/server.ts';
 import { paymentOf, unique, useStage } from './support/stage.ts';
 
@@ -13,7 +13,7 @@ test('serve loads stripe and nodemailer with the first call that needs them, and
   const mail = await MailServer.start();
   const file = stage.path('modules.txt');
   const { env } = await stage.command({ env: { E2E_MODULES: file, SMTP_URL: mail.url } });
-  const server = await ServerProcess.start(['--import', logModules, mainFile, 'serve'], env);
+  const server = await ServerProcess.start(['--import', logModules, shippedProgram, 'serve'], env);
   const loaded = async () => {
     const urls = await readFile(file, 'utf8');
     return ['stripe', 'nodemailer'].filter((name) => urls.includes(`/node_modules/${name}/`));

@@ -3,13 +3,14 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createToken } from '../../src/http/access/static-tokens.ts';
+import { eventually } from '../support/event.ts';
 import { messageOf, openSession, post } from '../support/http-server.ts';
+import { program } from '../support/program.ts';
 import { CountingUpstream, httpListener, type Listener, listener, toolText } from '../support/reload.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { HttpProcess } from './support/http.ts';
-import { mainFile } from './support/sandbox.ts';
 import { until } from './support/stage.ts';
 
 const eras = ['2025', '2026'] as const;
@@ -37,7 +38,7 @@ async function stage(config: object = {}) {
   const remove = (name: string) => rmSync(join(tools, `${name}.mjs`));
   tool('send_one');
   tool('send_two');
-  return { folder, upstream, env, configure, tool, broken, remove, args: [mainFile, 'serve', '--config', file] };
+  return { folder, upstream, env, configure, tool, broken, remove, args: [program, 'serve', '--config', file] };
 }
 
 /** A server that can be asked to reload. */
@@ -63,7 +64,7 @@ async function startHttp({ args, env }: { args: string[]; env: Record<string, st
 }
 
 const heard = (listeners: readonly Listener[], times: number) =>
-  vi.waitFor(() => expect(listeners.map((each) => each.told())).toEqual(listeners.map(() => times)), 20_000);
+  eventually(() => expect(listeners.map((each) => each.told())).toEqual(listeners.map(() => times)));
 
 describe('a reload over HTTP', () => {
   async function listening() {
@@ -354,7 +355,7 @@ describe('a reload over stdio', () => {
       writeFileSync(file, JSON.stringify(text));
     };
     document('one');
-    const { server, client } = await start('2025', [mainFile, 'openapi', file], env);
+    const { server, client } = await start('2025', [program, 'openapi', file], env);
     expect(await client.tools()).toEqual(['one']);
     await reload(server);
     document('one', 'two');

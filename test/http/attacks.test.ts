@@ -216,7 +216,7 @@ describe('events stored for resumed streams', () => {
     await upstream.arrived(1);
     leaving.abort();
     expect(await left).toBe('left');
-    await expect.poll(() => resumed, { timeout: 5_000 }).toEqual([204]);
+    await expect.poll(() => resumed).toEqual([204]);
     upstream.release();
   });
 

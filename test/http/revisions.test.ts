@@ -1,6 +1,7 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Admit } from '../../src/http/access/types.ts';
 import { type RunContext, z } from '../../src/index.ts';
+import { eventually } from '../support/event.ts';
 import {
   type Fields,
   httpServer,
@@ -111,7 +112,7 @@ describe('MCP 2026-07-28', () => {
     expect(listening.filter(({ text }) => text.includes('too many subscriptions'))).toHaveLength(2);
     expect(isOpen(await listen({ authorization: 'another' }))).toBe(others > 0);
     listening.find(isOpen)?.leave();
-    await vi.waitFor(async () => expect(isOpen(await listen())).toBe(true));
+    await eventually(async () => expect(isOpen(await listen())).toBe(true));
     expect(isOpen(await listen())).toBe(false);
   });
 

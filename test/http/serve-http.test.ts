@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Era } from '../e2e/support/http.ts';
 import { fetchCall } from '../e2e/support/http.ts';
-import { mainFile } from '../e2e/support/sandbox.ts';
 import { paymentOf, unique, until, useStage } from '../e2e/support/stage.ts';
 import { openSession, post, toolCall } from '../support/http-server.ts';
+import { program } from '../support/program.ts';
 
 const stage = useStage();
 const eras: readonly Era[] = ['2025', '2026'];
@@ -147,17 +147,16 @@ describe('SIGTERM', () => {
       () => 'no answer',
     );
     await stage.sandbox.arrival('/v1/payment_intents', since);
-    const beganMs = performance.now();
     server.signal('SIGTERM');
+    // Neither the held call nor the stream ends by itself.
     expect((await server.exited).code).toBe(0);
-    expect(performance.now() - beganMs).toBeLessThan(9_000);
     expect(['outcome_unknown', 'no answer']).toContain(await calling);
   });
 });
 
 describe('the listen address', () => {
   const start = (address: string, ...more: string[]) => {
-    const child = spawn(process.execPath, [mainFile, 'serve', '--http', address, ...more], {
+    const child = spawn(process.execPath, [program, 'serve', '--http', address, ...more], {
       env: { ...stage.environment(), MCP_ONCE_STORE: 'memory:' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,9 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-
-/** The compiled command, as it is shipped. */
-export const commandFile = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+import { program } from './program.ts';
 
 /** Returns the environment of a person whose home is this folder. */
 export function environmentIn(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -21,12 +18,11 @@ export interface Ran {
 /** Runs the compiled command in its own folder until it ends. */
 export function run(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
   const env = environmentIn(folder, environment);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
     cwd: folder,
     env,
     encoding: 'utf8',
     input: '',
-    timeout: 20_000,
   });
   return { code: status, stdout, stderr };
 }
@@ -63,7 +59,7 @@ export class Served {
 
   constructor(folder: string, args: readonly string[], environment: Record<string, string>) {
     const env = environmentIn(folder, environment);
-    this.child = spawn(process.execPath, [commandFile, 'serve', ...args], { cwd: folder, env });
+    this.child = spawn(process.execPath, [program, 'serve', ...args], { cwd: folder, env });
     this.child.stdin.on('error', () => undefined);
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => {

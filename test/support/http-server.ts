@@ -166,13 +166,13 @@ export async function connection(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Reads until the other side ends the connection, for at most `ms`. */
-export async function received(socket: Socket, ms = 5_000): Promise<string> {
+/** Reads until the other side ends the connection. */
+export async function received(socket: Socket): Promise<string> {
   let text = '';
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
   socket.on('error', () => undefined);
-  await Promise.race([once(socket, 'close'), new Promise((resolve) => setTimeout(resolve, ms))]).catch(() => undefined);
+  if (!socket.closed) await once(socket, 'close').catch(() => undefined);
   return text;
 }

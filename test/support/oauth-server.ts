@@ -115,7 +115,7 @@ export async function oauthStage() {
 
 /** Opens the page that a program prints on stderr, as a person's browser does. */
 export async function browse(stderr: () => string): Promise<{ status: number; text: string }> {
-  await expect.poll(stderr, { timeout: 10_000 }).toMatch(/open this page in a browser: http\S+/);
+  await expect.poll(stderr).toMatch(/open this page in a browser: http\S+/);
   const [, address = ''] = /open this page in a browser: (http\S+)/.exec(stderr()) ?? [];
   const response = await fetch(address);
   return { status: response.status, text: await response.text() };

@@ -2,7 +2,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createClient } from '@keyv/redis';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
+import { eventMsMax, eventually } from './event.ts';
 import { makeTemporaryFolder } from './temporary.ts';
 
 export interface RedisOptions {
@@ -46,7 +47,6 @@ export const hasRedisServer = (() => {
 })();
 
 const startAttemptsMax = 5;
-const startTimeoutMs = 20_000;
 
 /** A real redis-server on a free port of the loopback interface, in a temporary folder. */
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
@@ -90,7 +90,7 @@ async function spawnRedis(args: string[]): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve, reject) => {
     let log = '';
-    const timer = setTimeout(() => fail('took too long'), startTimeoutMs);
+    const timer = setTimeout(() => fail('took too long'), eventMsMax);
     const fail = (why: string) => {
       child.kill('SIGKILL');
       reject(new Error(`redis-server ${why}: ${log}`));
@@ -147,7 +147,7 @@ function ownRedis(
 async function suspended(child: ChildProcess): Promise<void> {
   child.kill('SIGSTOP');
   const stateOf = () => execFileSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' });
-  await vi.waitFor(() => expect(stateOf()).toMatch(/^T/), { timeout: 5_000, interval: 5 });
+  await eventually(() => expect(stateOf()).toMatch(/^T/));
 }
 
 function sharedRedis(url: string): TestRedis {

@@ -9,7 +9,7 @@ const builtStore = fileURLToPath(new URL('../../dist/src/core/ledger/stores/open
 
 export interface StoreProcess {
   readonly child: ChildProcess;
-  claim(keys: readonly string[], concurrency: number): Promise<{ won: string[]; tookMs: number[] }>;
+  claim(keys: readonly string[], concurrency: number): Promise<{ won: string[] }>;
   /** Watches a key. @returns a promise of the first wake, once the watch is active */
   watch(key: string): Promise<{ readonly heard: Promise<void> }>;
   /** Starts to count in an entry and reports every acknowledged count. */
@@ -48,7 +48,7 @@ export async function startStoreProcess(url: string): Promise<StoreProcess> {
   return {
     child,
     kill,
-    claim: (keys, concurrency) => ask('claim', { keys, concurrency }) as Promise<{ won: string[]; tookMs: number[] }>,
+    claim: (keys, concurrency) => ask('claim', { keys, concurrency }) as Promise<{ won: string[] }>,
     async watch(key) {
       const heard = new Promise<void>((resolve) => {
         child.on('message', (message: { heard?: string }) => {

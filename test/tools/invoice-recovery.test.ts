@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
 import type { Store } from '../../src/core/ledger/stores/store.ts';
 import type { LookupAnswer } from '../../src/core/tool/types.ts';
 import { createInvoice } from '../../tools/create-invoice.ts';
 import { marked } from '../../tools/parts/marker.ts';
 import { refusalOf, resultOf } from '../support/engine.ts';
+import { eventually } from '../support/event.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openWorld, running, type World } from './harness.ts';
 
@@ -77,7 +78,7 @@ async function dieThenRepeat(path: string, nth: number, when: 'before_effect' | 
   const dead = world.engine({ store, clock: new ManualClock(nowMs) });
   void dead.call('create_invoice', input);
   await world.arrived(path, nth);
-  if (when === 'after_effect') await vi.waitFor(async () => expect(await world.lastTookEffect()).toBe(true));
+  if (when === 'after_effect') await eventually(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
   nowMs += 25 * hour;
   const clock = new ManualClock(nowMs);

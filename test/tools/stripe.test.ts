@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
 import { refusalOf, resultOf } from '../support/engine.ts';
+import { eventually } from '../support/event.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { openWorld, running, type World } from './harness.ts';
 
@@ -31,7 +32,7 @@ async function dieIn(tool: string, args: unknown, path: string, when: 'before_ef
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
   void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
   await world.arrived(path, 1);
-  if (when === 'after_effect') await vi.waitFor(async () => expect(await world.lastTookEffect()).toBe(true));
+  if (when === 'after_effect') await eventually(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
   pass(25 * hour);
 }

@@ -179,7 +179,7 @@ test('does not repeat calls that the server had read before it died', async () =
   await Promise.all(all.map((args) => client.call('effect', args)));
   expect(effects()).toHaveLength(new Set(effects()).size);
   expect(wrong).toEqual([]);
-}, 60_000);
+});
 
 test.each(['__proto__', 'constructor', 'toString'])('guards a tool named %s', async (name) => {
   const { client, effects } = await wrapped({ TOOLS: name });
@@ -244,7 +244,7 @@ test('executes nothing in a second proxy while the first is stopped, and gives a
     .poll(async () => outcome(await other.call('effect', args)))
     .toMatchObject({ code: 'succeeded', replayed: true });
   expect(effects()).toEqual(['stopped']);
-}, 60_000);
+});
 
 test('sends nothing again from three proxies whose identical calls wait while the server dies', async () => {
   const { store, env, effects, starts } = stage();
@@ -257,7 +257,7 @@ test('sends nothing again from three proxies whose identical calls wait while th
   const codes = (await told).map((each) => outcome(each).code);
   expect(codes).toEqual(codes.map(() => 'outcome_unknown'));
   expect(effects()).toEqual(['dies']);
-}, 60_000);
+});
 
 /** Wraps an HTTP server that executes each call and then responds with the given function. */
 async function wrappedHttp(answer: (message: Message, response: ServerResponse, origin: string) => void) {

@@ -65,7 +65,7 @@ test('restarts a process five times a minute, and then reports errors', async ()
   expect(refused.error.message).toMatch(/restarted 5 times within a minute.*Nothing was executed/);
   expect(outcome(await client.call('effect', { what: 'never' })) ?? refused.error).toBeDefined();
   expect(starts()).toHaveLength(6);
-}, 60_000);
+});
 
 test('cancels the requests of a process that ended, and renames those of the next one', async () => {
   const { wrapped } = stage();
@@ -112,7 +112,7 @@ test('reports a result over 64 MiB as unknown for a guarded call and as an error
   expect(starts()).toHaveLength(1);
   expect((await client.call('effect', { what: 'after' })).result.content[0].text).toBe('done after');
   expect(effects()).toEqual(['b', 'after']);
-}, 60_000);
+});
 
 test('ignores junk on stdout, and logs it without its content', async () => {
   const { wrapped } = stage();
@@ -197,7 +197,7 @@ test('executes nothing for a repeat through another proxy after SIGKILL of the f
   const told = await next.call('effect', { what: 'p', mode: 'hang' });
   expect(outcome(told).code).toMatch(/outcome_unknown|idempotency_in_flight/);
   expect(effects()).toEqual(['p']);
-}, 90_000);
+});
 
 test('executes one of 30 concurrent calls through three proxies and gives all of them its result', async () => {
   const { wrapped, effects } = stage();

@@ -35,17 +35,16 @@ const attacks: [string, Message, Message][] = [
   ['many values', { properties: { a: same } }, { a: Array.from({ length: 20_000 }, (_, b) => ({ b })) }],
 ];
 
+// An attack that blocked the proxy would never answer: the test would end by its time limit.
 describe('a schema of a wrapped server that takes very long', () => {
-  test.each(attacks)('delays nothing and swallows no call: %s', { timeout: 60_000 }, async (_name, schema, args) => {
+  test.each(attacks)('delays nothing and swallows no call: %s', async (_name, schema, args) => {
     const tool = { name: 'effect', inputSchema: { type: 'object', ...schema } };
     const { client, effects } = await craftedServers({ evil: { tools: [tool] }, good });
     await client.ask('tools/list', {});
-    const startMs = performance.now();
     const calling = client.call('evil_effect', args);
     const other = client.call('good_note', {});
     expect((await client.ask('ping')).result).toEqual({});
     expect(firstText(await other)).toBe('done');
-    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await calling)).toBe('done');
     expect(outcome(await client.call('evil_effect', args)).replayed).toBe(true);
     expect(effects('evil')).toEqual(['effect']);
@@ -55,37 +54,33 @@ describe('a schema of a wrapped server that takes very long', () => {
     const tool = { name: 'effect', inputSchema: { type: 'object', properties: { text: { pattern: slow } } } };
     const { client } = await craftedServers({ evil: { tools: [tool] }, good });
     await client.call('evil_effect', { text: slowText });
-    await expect.poll(() => client.stderr).toMatch(/evil_effect: a pattern of the input schema takes too long/);
+    await expect.poll(() => client.stderr).toMatch(/evil_effect: (a pattern of )?the input schema .*takes too long/);
     expect(client.stderr).not.toContain(slowText);
   });
 
-  test('leaves SIGTERM its effect', { timeout: 60_000 }, async () => {
+  test('leaves SIGTERM its effect', async () => {
     const tool = { name: 'effect', inputSchema: { type: 'object', properties: { text: { pattern: slow } } } };
     const { client, effects } = await craftedServers({ evil: { tools: [tool] }, good });
     await client.ask('tools/list', {});
     void client.call('evil_effect', { text: slowText });
-    const startMs = performance.now();
     client.child.kill('SIGTERM');
     await client.exited;
-    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(effects('evil').length).toBeLessThanOrEqual(1);
   });
 
-  test('delays no list: the pattern of a key field', { timeout: 60_000 }, async () => {
+  test('delays no list: the pattern of a key field', async () => {
     const key = (index: number) => ({ type: 'string', pattern: `^(([0-9a-z${index % 10}]+-?)+)+!${index}$` });
     const tools = Array.from({ length: 3_000 }, (_, index) => ({
       name: `effect${index}`,
       inputSchema: { type: 'object', properties: { idempotency_key: key(index) } },
     }));
     const { client, effects } = await craftedServers({ evil: { tools }, good });
-    const startMs = performance.now();
     expect((await client.ask('tools/list', {})).result.tools).toHaveLength(3_001);
-    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await client.call('evil_effect1', {}))).toBe('done');
     expect(effects('evil')).toEqual(['effect1']);
   });
 
-  test('delays no call: a schema that takes long to compile', { timeout: 60_000 }, async () => {
+  test('delays no call: a schema that takes long to compile', async () => {
     const wide = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`p${index}`, { type: 'string' }]));
     const all = Object.fromEntries(
       Array.from({ length: 2_000 }, (_, index) => [`r${index}`, { $ref: '#/$defs/wide' }]),
@@ -93,10 +88,8 @@ describe('a schema of a wrapped server that takes very long', () => {
     const inputSchema = { type: 'object', properties: all, $defs: { wide: { type: 'object', properties: wide } } };
     const { client, effects } = await craftedServers({ evil: { tools: [{ name: 'effect', inputSchema }] }, good });
     await client.ask('tools/list', {});
-    const startMs = performance.now();
     const calling = client.call('evil_effect', { r1: {} });
     await client.ask('ping');
-    expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(firstText(await calling)).toBe('done');
     expect(effects('evil')).toEqual(['effect']);
   });

@@ -12,6 +12,8 @@ export type SlowPart = 'pattern' | 'schema';
 export interface CheckBoundsOptions {
   /** @defaultValue `performance.now` */
   readonly monotonicMs?: () => number;
+  /** The longest run of a check, in ms. A check runs at most twice for one value. @defaultValue 40 */
+  readonly runMsMax?: number;
 }
 
 /** A pattern as validators use it. */
@@ -20,8 +22,7 @@ export interface TestedPattern {
   toString(): string;
 }
 
-/** The longest run of a check, in ms. A check runs at most twice for one value. */
-const runMsMax = 40;
+const defaultRunMsMax = 40;
 const runsMax = 2;
 /** How long a part of a schema stays given up, in ms. */
 const givenUpMs = 10 * 60_000;
@@ -45,10 +46,12 @@ interface RunningCheck {
  */
 export class CheckBounds {
   readonly #monotonicMs: () => number;
+  readonly #runMsMax: number;
   #running: RunningCheck | undefined;
 
-  constructor({ monotonicMs = () => performance.now() }: CheckBoundsOptions = {}) {
+  constructor({ monotonicMs = () => performance.now(), runMsMax = defaultRunMsMax }: CheckBoundsOptions = {}) {
     this.#monotonicMs = monotonicMs;
+    this.#runMsMax = runMsMax;
   }
 
   /** Compiles a pattern for use in checks. @throws SyntaxError */
@@ -87,7 +90,7 @@ export class CheckBounds {
       this.#running = check;
       try {
         if (!isLimited) return verdictOf(accepts(value));
-        const done = withTimeLimit(runMsMax, () => accepts(value));
+        const done = withTimeLimit(this.#runMsMax, () => accepts(value));
         return done.isLate ? (check.current ?? 'late') : verdictOf(done.value);
       } finally {
         this.#running = undefined;

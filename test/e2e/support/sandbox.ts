@@ -1,11 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { FaultRule } from '../../../sandbox/start.ts';
-
-/** The compiled command, as shipped. Run `npm run build` first. */
-export const mainFile = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+import { program } from '../../support/program.ts';
 
 /** A request in the sandbox's journal. */
 export interface JournalRequest {
@@ -53,7 +50,7 @@ export class SandboxProcess {
   }
 
   static async start(dataFile: string, environment: Record<string, string>): Promise<SandboxProcess> {
-    const args = [mainFile, 'sandbox', '--port', '0', '--data', dataFile, '--faults'];
+    const args = [program, 'sandbox', '--port', '0', '--data', dataFile, '--faults'];
     const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {

@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { eventually } from '../../support/event.ts';
+import { program } from '../../support/program.ts';
 import { makeTemporaryFolder } from '../../support/temporary.ts';
 import { HttpProcess } from './http.ts';
-import { mainFile, SandboxProcess } from './sandbox.ts';
+import { SandboxProcess } from './sandbox.ts';
 import { type Arguments, ServerProcess } from './server.ts';
 
 const preload = new URL('../fixtures/preload.mjs', import.meta.url).href;
@@ -104,7 +106,7 @@ export class Stage {
 
   async #commandLine(options: ServerOptions): Promise<string[]> {
     const { strike, mayBecomeNobody, args = [] } = options;
-    const serve = [mainFile, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
+    const serve = [program, 'serve', '--config', await this.#configFile(options), ...(this.#options.args ?? [])];
     return [...(strike || mayBecomeNobody ? ['--import', preload] : []), ...serve, ...args];
   }
 
@@ -194,5 +196,5 @@ export function paymentOf(description: string): Arguments {
 
 /** Polls until a condition holds, for at most 20 s. */
 export function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  return vi.waitFor(async () => expect(await holds()).toBe(true), { timeout: 20_000, interval: 20 });
+  return eventually(async () => expect(await holds()).toBe(true));
 }

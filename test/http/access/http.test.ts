@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { accessSchema, accessSettings } from '../../../src/http/access/config.ts';
 import { createLimits } from '../../../src/http/access/limits.ts';
 import { resourceMetadata } from '../../../src/http/access/metadata.ts';
 import { createToken } from '../../../src/http/access/static-tokens.ts';
 import { HttpProcess } from '../../e2e/support/http.ts';
-import { commandFile, environmentIn } from '../../support/cli-process.ts';
+import { environmentIn } from '../../support/cli-process.ts';
+import { eventually } from '../../support/event.ts';
 import {
   connection,
   httpServer,
@@ -20,6 +21,7 @@ import {
 } from '../../support/http-server.ts';
 import { admission, issuer, resource } from '../../support/issuer.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { program } from '../../support/program.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -252,7 +254,7 @@ describe('serve --http', () => {
     const file = join(folder, 'c.json');
     writeFileSync(file, JSON.stringify({ store: 'memory:', access }));
     const server = await HttpProcess.start(
-      [commandFile, 'serve', '--http', listen, '--config', file],
+      [program, 'serve', '--http', listen, '--config', file],
       environmentIn(folder),
     );
     onTestFinished(async () => void (await server.kill()));
@@ -265,12 +267,12 @@ describe('serve --http', () => {
     const server = await start({ tokens }, '127.0.0.1:0');
     const { url } = server;
     expect((await postModern(url, 'tools/list')).status).toBe(401);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(server.stderr).toContain('"status":401,"why":"A bearer token is required. Nothing was executed."'),
     );
     expect((await postModern(url, 'tools/list', {}, bearer(given[0] ?? ''))).status).toBe(200);
     const open = await start({ tokens }, '0.0.0.0:0');
-    await vi.waitFor(() => expect(open.stderr).toContain('tokens travel unencrypted'));
+    await eventually(() => expect(open.stderr).toContain('tokens travel unencrypted'));
     expect(server.stderr).not.toContain('unencrypted');
   });
 

@@ -8,9 +8,10 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult, ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
+import { program as main } from '../../support/program.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
-export const main = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+export { program as main } from '../../support/program.ts';
 export const impostor = fileURLToPath(new URL('./impostor.mjs', import.meta.url));
 export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
 

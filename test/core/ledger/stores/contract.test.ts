@@ -10,6 +10,7 @@ import { openStore } from '../../../../src/core/ledger/stores/open.ts';
 import { openSqliteAdapter, openSqliteStore } from '../../../../src/core/ledger/stores/sqlite.ts';
 import type { SqliteDriver } from '../../../../src/core/ledger/stores/sqlite-driver.ts';
 import type { Store, StoreEntry } from '../../../../src/core/ledger/stores/store.ts';
+import { eventually } from '../../../support/event.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { driversHere } from '../../../support/sqlite-drivers.ts';
 import { makeTemporaryFolder } from '../../../support/temporary.ts';
@@ -34,8 +35,7 @@ afterAll(async () => {
 });
 
 /** Waits until the entry is absent, for stores with their own clock. */
-const untilGone: Subject['pass'] = (_ms, stillThere) =>
-  vi.waitFor(async () => expect(await stillThere()).toBe(false), { timeout: 5_000, interval: 10 });
+const untilGone: Subject['pass'] = (_ms, stillThere) => eventually(async () => expect(await stillThere()).toBe(false));
 
 function withClock(): { now: () => number; pass: Subject['pass'] } {
   let time = Date.now();

@@ -1,11 +1,12 @@
 import { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { encodeEnvelope } from '../../../../src/core/ledger/stores/envelope.ts';
 import { openKeyvStore } from '../../../../src/core/ledger/stores/keyv.ts';
 import { openMemoryStore } from '../../../../src/core/ledger/stores/memory.ts';
 import { openRedisStore } from '../../../../src/core/ledger/stores/redis.ts';
 import { refusalOf, resultOf, testEngine } from '../../../support/engine.ts';
+import { eventually } from '../../../support/event.ts';
 import { startRedis, type TestRedis } from '../../../support/redis.ts';
 import { replacedBy, shiftedBy, startReplyProxy, swappedPairs } from '../../../support/reply-proxy.ts';
 import { createThing } from '../../../support/tools.ts';
@@ -52,7 +53,7 @@ describe('a connection on which each command gets the reply of the one before it
     expect(second).toMatchObject({ replayed: true, result: first.result });
     expect(await make('b')).toMatchObject({ replayed: false });
     expect([effectsOf('a'), effectsOf('b')]).toEqual([1, 1]);
-    await vi.waitFor(() => expect(proxy.connections).toBe(2));
+    await eventually(() => expect(proxy.connections).toBe(2));
   });
 
   test('executes nothing twice when the surplus is an error, which refuses one call', async () => {
@@ -62,7 +63,7 @@ describe('a connection on which each command gets the reply of the one before it
     await expect(make('a')).rejects.toThrow(/ledger_unavailable/);
     expect(await make('a')).toMatchObject({ replayed: true, result: first.result });
     expect(effectsOf('a')).toBe(1);
-    await vi.waitFor(() => expect(proxy.connections).toBe(2));
+    await eventually(() => expect(proxy.connections).toBe(2));
   });
 
   test('gives the null of another command to a client that does not check (control)', async () => {
@@ -89,7 +90,7 @@ describe('a connection that swaps the replies of two commands', () => {
     expect(fresh.replayed).toBe(false);
     expect(fresh.result).not.toEqual(first.result);
     expect([effectsOf('a'), effectsOf('b')]).toEqual([1, 1]);
-    await vi.waitFor(() => expect(proxy.connections).toBe(2));
+    await eventually(() => expect(proxy.connections).toBe(2));
   });
 
   test('gives two callers the results of each other without the check (control)', async () => {
@@ -133,7 +134,7 @@ describe('a reply of an impossible type', () => {
         await store.get('connected');
         proxy.change(replacedBy(reply));
         await expect(work(store)).rejects.toMatchObject({ code: 'ledger_unavailable' });
-        await vi.waitFor(async () => expect(await store.get('connected')).toBeUndefined());
+        await eventually(async () => expect(await store.get('connected')).toBeUndefined());
         expect(proxy.connections).toBe(2);
       },
     );
@@ -145,7 +146,7 @@ describe('a reply of an impossible type', () => {
     proxy.change((reply) => [reply, Buffer.from(nil)]);
     // Its own reply counts as lost if the surplus arrives together with it.
     await store.get('connected').catch(() => undefined);
-    await vi.waitFor(() => expect(proxy.connections).toBe(2));
+    await eventually(() => expect(proxy.connections).toBe(2));
     expect(await store.putIfAbsent('key', value(1), minute)).toBeUndefined();
     expect(await store.get('key')).toBe(value(1));
   });

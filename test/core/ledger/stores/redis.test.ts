@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { LedgerUnavailable, McpOnceError, NotReplicated } from '../../../../src/core/errors.ts';
 import { encodeEnvelope } from '../../../../src/core/ledger/stores/envelope.ts';
 import { storeFromKeyv } from '../../../../src/core/ledger/stores/keyv.ts';
 import { openRedisStore, type RedisStoreOptions } from '../../../../src/core/ledger/stores/redis.ts';
 import type { Store } from '../../../../src/core/ledger/stores/store.ts';
+import { eventually } from '../../../support/event.ts';
 import { hasRedisServer, type RedisOptions, startRedis, type TestRedis } from '../../../support/redis.ts';
 import { startStoreProcess } from '../../../support/store-process.ts';
 
@@ -47,7 +48,7 @@ async function monitored(redis: TestRedis, work: () => Promise<unknown>): Promis
   await work();
   // What was sent before this mark has been seen when the mark is seen.
   await redis.command('ECHO', 'mark');
-  await vi.waitFor(() => expect(lines.some((line) => line.includes('"ECHO" "mark"'))).toBe(true));
+  await eventually(() => expect(lines.some((line) => line.includes('"ECHO" "mark"'))).toBe(true));
   client.destroy();
   const ofStore = lines.slice(
     0,
@@ -64,10 +65,7 @@ async function callsOf(redis: TestRedis, command: string): Promise<number> {
 /** Waits until writes reach the replica. The primary sends none before the first acknowledgement, after a second. */
 async function replicaInSync(redis: TestRedis, replica: TestRedis): Promise<void> {
   await redis.command('SET', 'mark', 'arrived');
-  await vi.waitFor(async () => expect(await replica.command('GET', 'mark')).toBe('arrived'), {
-    timeout: 20_000,
-    interval: 10,
-  });
+  await eventually(async () => expect(await replica.command('GET', 'mark')).toBe('arrived'));
 }
 
 describe('a running Redis', () => {
@@ -139,7 +137,7 @@ describe('a running Redis', () => {
     await nextTurn();
     expect(await subscribers()).toBe(1);
     ends[0]?.();
-    await vi.waitFor(async () => expect(await subscribers()).toBe(0));
+    await eventually(async () => expect(await subscribers()).toBe(0));
   });
 
   test('grants each of 200 keys to exactly one of three processes', async () => {
@@ -278,9 +276,9 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     });
     await redis.kill();
     await redis.restart();
-    await vi.waitFor(() => expect(wakes).toBe(1), { timeout: 10_000, interval: 10 });
+    await eventually(() => expect(wakes).toBe(1));
     await eventually(() => store.compareAndSet('key', value(1), value(2), minute, { wake: true }));
-    await vi.waitFor(() => expect(wakes).toBe(2), { timeout: 10_000, interval: 10 });
+    await eventually(() => expect(wakes).toBe(2));
   });
 
   test('reports a wrong or missing password without showing it', async () => {
@@ -312,10 +310,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     await store.putIfAbsent('key', value(1), minute);
     mkdirSync(join(String(((await redis.command('CONFIG', 'GET', 'dir')) as string[])[1]), 'a-folder'));
     await redis.command('BGSAVE').catch(() => undefined);
-    const fault = await vi.waitFor(() => faultOf(store.putIfAbsent(randomUUID(), value(1), minute)), {
-      timeout: 10_000,
-      interval: 50,
-    });
+    const fault = await eventually(() => faultOf(store.putIfAbsent(randomUUID(), value(1), minute)));
     expect(fault.message).toContain('refuses writes because it cannot save to its disk');
     expect(await store.get('key')).toBe(value(1));
   });
@@ -375,7 +370,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     await store.get('connected');
     await replica.suspend();
     const claim = faultOf(store.putIfAbsent('key', value(1), minute));
-    await vi.waitFor(async () => expect(String(await redis.command('CLIENT', 'LIST'))).toMatch(/cmd=wait/));
+    await eventually(async () => expect(String(await redis.command('CLIENT', 'LIST'))).toMatch(/cmd=wait/));
     await redis.kill();
     const fault = await claim;
     expect(fault).toBeInstanceOf(NotReplicated);
@@ -388,7 +383,7 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     await replicaInSync(redis, replica);
     const store = opened(replica.url);
     await redis.kill();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await faultOf(store.get('key'))).message).toContain('is a replica that has lost its primary');
     });
   });
@@ -419,9 +414,8 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     await filler.close();
     const restarting = redis.restart();
     const store = opened(redis.url);
-    await vi.waitFor(
-      async () => expect((await faultOf(store.get('key-1'))).message).toContain('is still loading its data'),
-      { timeout: 5_000, interval: 5 },
+    await eventually(async () =>
+      expect((await faultOf(store.get('key-1'))).message).toContain('is still loading its data'),
     );
     await restarting;
     expect(await eventually(() => store.get('key-1'))).toBe(value('x'.repeat(2_000)));
@@ -437,8 +431,3 @@ describe.skipIf(!hasRedisServer)('a Redis in trouble', () => {
     expect((await faultOf(store.get('key'))).message).toContain('closed');
   });
 });
-
-/** Waits until the store responds again. */
-function eventually<T>(work: () => Promise<T>): Promise<T> {
-  return vi.waitFor(work, { timeout: 10_000, interval: 10 });
-}

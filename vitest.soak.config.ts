@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+/** The tests that `npm test` runs in a shorter form, in full length. */
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    env: { SOAK: '1' },
+    include: [
+      'test/app/features.test.ts',
+      'test/core/**/*.model.test.ts',
+      'test/e2e/sigkill-table.test.ts',
+      'test/http/idle.test.ts',
+      'test/http/replicas.test.ts',
+    ],
+  },
+});
