@@ -2,7 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { commandFile, environmentIn, run } from '../support/cli-process.ts';
+import { environmentIn, run } from '../support/cli-process.ts';
+import { program } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 /** `script` of util-linux gives a command a terminal. */
@@ -43,7 +44,7 @@ const serve = ['serve', '--http', '127.0.0.1:0', '--tools', '.'];
 describe('a server', () => {
   test.runIf(hasScript)('logs lines for people in a terminal', async () => {
     const folder = folderWithTool();
-    const command = [process.execPath, commandFile, ...serve].join(' ');
+    const command = [process.execPath, program, ...serve].join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], {
       cwd: folder,
       env: { ...environmentIn(folder), TERM: 'xterm-256color' },
@@ -59,7 +60,7 @@ describe('a server', () => {
 
   test('logs JSON through a pipe', async () => {
     const folder = folderWithTool();
-    const child = spawn(process.execPath, [commandFile, ...serve], { cwd: folder, env: environmentIn(folder) });
+    const child = spawn(process.execPath, [program, ...serve], { cwd: folder, env: environmentIn(folder) });
     const text = await printed(child, 'the reason');
     const line = text.split('\n').find((each) => each.startsWith('{')) ?? '';
     expect(JSON.parse(line)).toMatchObject({
@@ -77,7 +78,7 @@ describe('a server', () => {
   ])('takes the format from %s, and logs stacks at level debug', async (_, options, variables) => {
     const folder = folderWithTool();
     const env = environmentIn(folder, variables);
-    const child = spawn(process.execPath, [commandFile, ...serve, ...options], { cwd: folder, env });
+    const child = spawn(process.execPath, [program, ...serve, ...options], { cwd: folder, env });
     const text = await printed(child, 'tool.mjs');
     expect(text).toMatch(/ error unhandled promise rejection: not awaited error=Error cause="the reason"\n {4}Error: /);
   });
