@@ -100,7 +100,8 @@ function wrap(context: GuardContext, described: string | GuardedTool, handle: Wr
         return toContent(await handlerOf(called)?.handle(stored as object, copy));
       },
     });
-    return structuredClone(render(answer));
+    // The framework lists the output schema of this tool, and may refuse a member that the schema does not have.
+    return structuredClone(render(answer, 'text'));
   };
 }
 

@@ -10,6 +10,7 @@ const pagesMax = 100;
 export interface ListedTool {
   readonly name: string;
   readonly inputSchema?: JsonSchema;
+  readonly outputSchema?: JsonSchema;
   readonly annotations?: ToolHints;
 }
 
@@ -86,7 +87,7 @@ export class ListedTools {
   }
 
   #learnOne(listed: ListedTool): UnboundTool {
-    const text = JSON.stringify([listed.inputSchema ?? null, listed.annotations ?? null]);
+    const text = JSON.stringify([listed.inputSchema ?? null, listed.annotations ?? null, listed.outputSchema ?? null]);
     const known = this.#tools.get(listed.name);
     if (known?.text === text) return known.tool;
     const tool = buildTool(this.#options.sourceOf(listed));

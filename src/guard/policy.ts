@@ -1,5 +1,5 @@
 import { McpOnceError, NotExecuted } from '../core/errors.ts';
-import { defined } from '../core/json.ts';
+import { defined, isObject } from '../core/json.ts';
 import { defaultWindowMs, recoveryList } from '../core/tool/define-tool.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../core/tool/types.ts';
@@ -14,6 +14,7 @@ export interface ToolSource {
   readonly name: string;
   readonly annotations?: ToolHints | undefined;
   readonly inputSchema?: Readonly<Record<string, unknown>> | undefined;
+  readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
   readonly policies: readonly GuardPolicy[];
   readonly upstream: Upstream;
   /** `content`: the tool returns whole MCP results. */
@@ -78,6 +79,7 @@ export function buildTool(source: ToolSource): UnboundTool {
     windowMs: checked.window ?? defaultWindowMs(match),
     recovery,
     lookupLagMs: checked.lookupLag ?? lookupLagDefaultMs,
+    ...(isObject(source.outputSchema) ? { outputSchema: source.outputSchema } : {}),
     ...functionsOf(policy, results),
   };
   refuseContradictions(tool, { isNatural, memoryMs });

@@ -1,8 +1,10 @@
 import { refusal } from '../core/call/outcome.ts';
 import { describeError, faultFields, NotExecuted } from '../core/errors.ts';
+import { isObject } from '../core/json.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RunContext, Upstream } from '../core/tool/types.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../server/jsonrpc-codes.ts';
+import { withNoticeSchema } from '../server/notice.ts';
 import { render } from '../server/render.ts';
 import { inputSchemaOf } from '../server/tool-list.ts';
 import type { GuardEngine } from './engine.ts';
@@ -44,7 +46,7 @@ export function protectServer(protection: Protection): void {
   registrations?.onChange(() => tools.markStale());
   const isGuarded = (name: string): boolean => registrations === undefined || registrations.has(name);
   innerList = wrapHandler(handlers, 'tools/list', (inner) => async (request, extra) => {
-    return withRepeatToken(await inner(request, extra), tools, isGuarded);
+    return withGuardedSchemas(await inner(request, extra), tools, isGuarded);
   });
   wrapHandler(handlers, 'tools/call', (inner) => async (request, extra) => {
     const name = request.params?.name;
@@ -86,14 +88,17 @@ function carriesNoToken(transport: object): boolean {
   return /stdio/i.test(transport.constructor?.name ?? '');
 }
 
-/** Adds the argument `repeat_token` to the guarded tools of the server's list. */
-function withRepeatToken(list: unknown, tools: ListedTools, isGuarded: (name: string) => boolean): unknown {
+/** Adds the argument `repeat_token`, and the notice of a replay in results, to the guarded tools of the server's list. */
+function withGuardedSchemas(list: unknown, tools: ListedTools, isGuarded: (name: string) => boolean): unknown {
   const { tools: listed } = readToolList(list);
   const guarded = listed.filter(({ name }) => isGuarded(name));
   const learned = new Map(tools.learn(guarded).map((tool) => [tool.name, tool]));
   const shown = listed.map((each) => {
     const tool = learned.get(each.name);
-    return tool ? { ...each, inputSchema: inputSchemaOf(tool) } : each;
+    if (!tool) return each;
+    const isWidened = tool.effect !== 'read' && isObject(each.outputSchema);
+    const outputSchema = isWidened ? { outputSchema: withNoticeSchema(each.outputSchema) } : {};
+    return { ...each, inputSchema: inputSchemaOf(tool), ...outputSchema };
   });
   return { ...(list as object), tools: shown };
 }

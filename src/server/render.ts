@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { refusalMessage, replayNote } from '../core/call/messages.ts';
+import { refusalMessage, resultNote } from '../core/call/messages.ts';
 import type {
   InputRequest,
   InputRequiredOutcome,
@@ -9,11 +9,12 @@ import type {
   RefusalOutcome,
   ResultOutcome,
 } from '../core/call/outcome.ts';
-import { defined, isObject } from '../core/json.ts';
+import { defined, isObject, type JsonObject } from '../core/json.ts';
 import type { Stub } from '../core/ledger/record.ts';
 import { contentOfValue, isContentResult } from '../core/tool/content.ts';
-import type { ContentItem, ContentResult } from '../core/tool/types.ts';
+import type { ContentItem, ContentResult, Tool } from '../core/tool/types.ts';
 import { invalidParams, missingCapability } from './jsonrpc-codes.ts';
+import { type Notice, takesNotice, withNotice, withoutForgedNotice } from './notice.ts';
 
 /** The key in `_meta` of a tool result under which a program finds the outcome of its call. */
 export const OUTCOME_META = 'mcp-once/outcome';
@@ -46,13 +47,19 @@ export interface OutcomeMeta {
   readonly issues?: RefusalOutcome['issues'];
 }
 
-/** Renders an outcome as an MCP tool result. Pure: the same outcome gives the same bytes. */
-export function render(outcome: Outcome): CallToolResult {
+/** Where a note for the model stands: in a text item, or in the structured content, too. */
+type NotePlaces = 'text' | 'everywhere';
+
+/**
+ * Renders an outcome as an MCP tool result. Pure: the same outcome gives the same bytes.
+ * @param notes `text` where the listed output schema of the tool has not been widened by `withNoticeSchema`
+ */
+export function render(outcome: Outcome, notes: NotePlaces = 'everywhere'): CallToolResult {
   switch (outcome.type) {
     case 'result':
-      return renderResult(outcome);
+      return renderResult(outcome, notes);
     case 'refusal':
-      return renderRefusal(outcome);
+      return renderRefusal(outcome, notes);
     case 'input_required':
       return renderInputRequired(outcome);
   }
@@ -95,8 +102,11 @@ function renderInputRequired({ requests, requestState, operation }: InputRequire
   return asked as unknown as CallToolResult;
 }
 
-/** Renders a result. A replay differs from the first result only by one more text item and by its `_meta`. */
-function renderResult(outcome: ResultOutcome): CallToolResult {
+/**
+ * Renders a result. A replay differs from the first result only by one more text item, by the notice in its structured
+ * content, and by its `_meta`.
+ */
+function renderResult(outcome: ResultOutcome, places: NotePlaces): CallToolResult {
   const { tool, result, replayed, recovered, repeatToken } = outcome;
   const meta: OutcomeMeta = {
     code: 'succeeded',
@@ -105,13 +115,32 @@ function renderResult(outcome: ResultOutcome): CallToolResult {
     ...(recovered === undefined ? {} : { recovered }),
     ...(repeatToken === undefined ? {} : { repeatToken }),
   };
-  const notes = replayed ? [text(replayNote(outcome))] : [];
-  if (tool.results === 'content') return renderContent(contentIn(result), notes, meta);
+  const note = replayed || repeatToken !== undefined ? resultNote(outcome) : undefined;
+  const notes = note === undefined ? [] : [text(note)];
+  const notice = note === undefined ? undefined : { replayed, note, ...tokenMember(repeatToken) };
+  const structured = structuredOf(tool, result, places === 'everywhere' ? notice : undefined);
+  if (tool.results === 'content') return renderContent(contentIn(result), structured, notes, meta);
   return {
     content: [text(jsonOf(result)), ...notes],
-    ...(tool.outputSchema && isObject(result) ? { structuredContent: result } : {}),
+    ...(structured === undefined ? {} : { structuredContent: structured }),
     _meta: { [OUTCOME_META]: meta },
   };
+}
+
+function tokenMember(repeatToken: string | undefined): Pick<Notice, 'repeat_token'> {
+  return repeatToken === undefined ? {} : { repeat_token: repeatToken };
+}
+
+/**
+ * Returns the structured content of a tool's result, with the notice; undefined for a result without any. A tool that has a
+ * property with the name of the notice keeps its own, and its notes stand in the text only.
+ */
+function structuredOf(tool: Tool, result: unknown, notice: Notice | undefined): JsonObject | undefined {
+  const { outputSchema } = tool;
+  const structured = tool.results === 'content' ? contentIn(result).structuredContent : outputSchema && result;
+  if (!isObject(structured)) return undefined;
+  const honest = withoutForgedNotice(structured, outputSchema);
+  return notice !== undefined && takesNotice(outputSchema) ? withNotice(honest, notice) : honest;
 }
 
 /** An operator may have resolved an operation with the API's own response, which is shown as JSON. */
@@ -119,22 +148,39 @@ function contentIn(result: unknown): ContentResult {
   return isContentResult(result) ? result : contentOfValue(result);
 }
 
-/** Passes content through unchanged, with the notes after it and the outcome beside its own `_meta`. */
-function renderContent(result: ContentResult, notes: readonly ContentItem[], meta: OutcomeMeta): CallToolResult {
+/** Passes content through, with the notes after it and the outcome beside its own `_meta`. */
+function renderContent(
+  result: ContentResult,
+  structured: JsonObject | undefined,
+  notes: readonly ContentItem[],
+  meta: OutcomeMeta,
+): CallToolResult {
   const shown = {
     ...result,
     content: [...result.content, ...notes],
+    ...(structured === undefined ? {} : { structuredContent: structured }),
     _meta: { ...result._meta, [OUTCOME_META]: meta },
   };
   return shown as unknown as CallToolResult;
 }
 
-/** Renders a refusal without structured content, which clients do not require of a result with `isError`. */
-function renderRefusal(refusal: RefusalOutcome): CallToolResult {
-  const { firstResult } = refusal;
+/**
+ * Renders a refusal. Only one that encloses a first result has structured content: clients do not require it of a result
+ * with `isError`, but those that show nothing else would hide the message.
+ */
+function renderRefusal(refusal: RefusalOutcome, places: NotePlaces): CallToolResult {
+  const { firstResult, firstTool, repeatToken } = refusal;
+  const note = refusalMessage(refusal);
   const first = firstResult === undefined ? [] : firstContent(firstResult);
-  const meta = metaOfRefusal(refusal);
-  return { isError: true, content: [text(refusalMessage(refusal)), ...first], _meta: { [OUTCOME_META]: meta } };
+  const isShown = places === 'everywhere' && firstTool !== undefined && takesNotice(firstTool.outputSchema);
+  const notice: Notice = { replayed: false, conflict: true, note, ...tokenMember(repeatToken) };
+  const structured = isShown ? structuredOf(firstTool, firstResult, notice) : undefined;
+  return {
+    isError: true,
+    content: [text(note), ...first],
+    ...(structured === undefined ? {} : { structuredContent: structured }),
+    _meta: { [OUTCOME_META]: metaOfRefusal(refusal) },
+  };
 }
 
 function metaOfRefusal(refusal: RefusalOutcome): OutcomeMeta {

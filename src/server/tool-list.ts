@@ -5,6 +5,7 @@ import { declaresProperty } from '../core/key/argument-place.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import type { Catalog, CatalogChange } from '../core/tool/catalog.ts';
 import type { Tool } from '../core/tool/types.ts';
+import { withNoticeSchema } from './notice.ts';
 
 const repeatTokenSchema = Object.freeze({
   type: 'string',
@@ -78,7 +79,7 @@ export async function alteredTools(before: readonly Tool[], after: readonly Tool
 }
 
 function listTool(tool: Tool): ListedTool {
-  const outputSchema = objectSchemaOf(tool.outputSchema);
+  const outputSchema = outputSchemaOf(tool);
   return Object.freeze({
     name: tool.name,
     title: tool.title,
@@ -104,6 +105,15 @@ function takesRepeatToken(tool: Pick<Tool, 'input' | 'effect' | 'match'>): boole
 
 function isGuarded(tool: Pick<Tool, 'effect' | 'match'>): boolean {
   return tool.effect !== 'read' && tool.match !== 'off';
+}
+
+/**
+ * Returns the output schema that is listed, if any. That of a tool that may be guarded also accepts a notice. A host's key
+ * guards a tool with match `off`, too.
+ */
+function outputSchemaOf({ effect, outputSchema }: Pick<Tool, 'effect' | 'outputSchema'>): ListedTool['outputSchema'] {
+  const listed = objectSchemaOf(outputSchema);
+  return listed === undefined || effect === 'read' ? listed : (withNoticeSchema(listed) as ListedTool['outputSchema']);
 }
 
 /**

@@ -64,7 +64,7 @@ describe('wrap, with fastmcp', () => {
     await callTool(client, 'create_invoice', { customer: 'ada' });
     const again = await callTool(client, 'create_invoice', { customer: 'ada' });
     expect(effects()).toBe(1);
-    expect(again.text).toMatch(/^ada 1 36\nReplayed:/);
+    expect(again.text).toMatch(/^ada 1 36\nReplayed from/);
     const token = /repeat_token "([^"]+)"/.exec(again.text)?.[1];
     await callTool(client, 'create_invoice', { customer: 'ada', repeat_token: token });
     expect(effects()).toBe(2);

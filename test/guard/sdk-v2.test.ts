@@ -70,7 +70,7 @@ describe('MCP 2026-07-28, with a new server for each request', () => {
     const again = await call({ name: 'create', arguments: { customer: 'ada' } });
     expect(first).not.toHaveProperty('error');
     expect(effects).toBe(1);
-    expect(again.result?.structuredContent).toEqual({ number: 1 });
+    expect(again.result?.structuredContent).toMatchObject({ number: 1, mcp_once: { replayed: true } });
     expect(outcome(again)).toMatchObject({ code: 'succeeded', replayed: true });
   });
 

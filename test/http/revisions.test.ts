@@ -34,7 +34,9 @@ describe('MCP 2026-07-28', () => {
     const first = (await messageOf(await postModern(url, 'tools/call', params('a')))).result;
     const again = (await messageOf(await postModern(url, 'tools/call', params('a')))).result;
     expect(again.resultType).toBe('complete');
-    expect(again.structuredContent).toEqual(first.structuredContent);
+    const { mcp_once: notice, ...stored } = again.structuredContent;
+    expect(stored).toEqual(first.structuredContent);
+    expect(notice.replayed).toBe(true);
     expect(again.content[0]).toEqual(first.content[0]);
     expect(again._meta['mcp-once/outcome'].replayed).toBe(true);
     expect(upstream.effects).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
-import { refusalMessage } from '../../src/core/call/messages.ts';
+import { refusalMessage, resultNote } from '../../src/core/call/messages.ts';
 import {
   type OperationInfo,
   type OutcomeCode,
@@ -104,6 +104,7 @@ describe('a result', () => {
     const contentTool = { ...tool, results: 'content' as const };
     const rendered = render({ ...first, tool: contentTool, result });
     expect(rendered).toMatchObject({ structuredContent: { a: 1 }, _meta: { theirs: true }, unknown: 'field' });
+    expect(rendered.structuredContent).toEqual({ a: 1 });
     expect(rendered.content).toEqual([image]);
     const repeated = render({ ...replay, tool: contentTool, result });
     expect(repeated.content[0]).toEqual(image);
@@ -150,13 +151,15 @@ describe('a replay', () => {
   test('says how to try again after an error, and that the error may hide an effect', () => {
     const failed = { content: [{ type: 'text', text: 'no such file' }], isError: true };
     const [, note] = texts(render({ ...replay, tool: { ...tool, results: 'content' }, result: failed }));
-    expect(note).toMatch(/Nothing was executed now\. It was an error\. When its cause is gone.*repeat_token "r1\.1\.2/);
-    expect(note).toMatch(/check first/);
+    expect(note).toMatch(/not executed now: as it was then.*Check first, then add repeat_token "r1\.1\.2/);
   });
 
-  test('has the same structured content and first text as the first result, byte for byte', () => {
+  test('has the same structured content, before its notice, and first text as the first result, byte for byte', () => {
     const [a, b] = [render(first), render(replay)];
-    expect(JSON.stringify(b.structuredContent)).toBe(JSON.stringify(a.structuredContent));
+    const { mcp_once: notice, ...rest } = b.structuredContent as Record<string, unknown>;
+    expect(JSON.stringify(rest)).toBe(JSON.stringify(a.structuredContent));
+    expect(Object.keys(b.structuredContent ?? {}).at(-1)).toBe('mcp_once');
+    expect(notice).toEqual({ replayed: true, note: texts(b)[1], repeat_token: 'r1.1.2.abc.def' });
     expect(JSON.stringify(b.content[0])).toBe(JSON.stringify(a.content[0]));
     expect(b.isError).toBeUndefined();
   });
@@ -164,21 +167,65 @@ describe('a replay', () => {
   test('keeps its bytes with an own __proto__ and its order of keys', () => {
     const result: unknown = JSON.parse('{"z":1,"__proto__":{"a":1},"a":2}');
     const rendered = render({ ...replay, result });
-    expect(JSON.stringify(rendered.structuredContent)).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
+    expect(JSON.stringify(rendered.structuredContent)).toMatch(/^\{"z":1,"__proto__":\{"a":1\},"a":2,"mcp_once":\{/);
     expect(texts(rendered)[0]).toBe('{"z":1,"__proto__":{"a":1},"a":2}');
   });
 
   test('tells the model that nothing was executed, when it was, and how to repeat it on purpose', () => {
     const note = texts(render(replay))[1];
-    expect(note).toContain('Nothing was executed now');
-    expect(note).toContain('2026-01-02T03:04:05.678Z');
+    expect(note).toContain('not executed now: as it was then; it may have changed since');
+    expect(note).toContain('2026-01-02T03:04Z');
     expect(note).toContain('repeat_token "r1.1.2.abc.def"');
     expect(render(replay)._meta?.[OUTCOME_META]).toMatchObject({ replayed: true, repeatToken: 'r1.1.2.abc.def' });
   });
 
   test('offers no second operation without a repeat token', () => {
     const { repeatToken: _, ...withoutToken } = replay;
-    expect(texts(render(withoutToken))[1]).not.toContain('repeat_token');
+    const rendered = render(withoutToken);
+    expect(texts(rendered)[1]).not.toContain('repeat_token');
+    expect(rendered.structuredContent?.mcp_once).toEqual({ replayed: true, note: texts(rendered)[1] });
+  });
+
+  test.each([
+    ['a result', {}],
+    ['an error', { result: { content: [], isError: true } }],
+    ['a declined question', { declined: true }],
+  ])('has a note of at most 200 characters for %s, with the longest repeat token', (_what, part) => {
+    const repeatToken = `r1.999999999.999999999.${'k'.repeat(22)}.${'m'.repeat(22)}`;
+    const note = resultNote({ ...replay, ...part, repeatToken });
+    expect(note).toMatch(/as it was then; it may have changed since\./);
+    expect(note.length).toBeLessThanOrEqual(200);
+  });
+
+  test('has the next repeat token when the call executed a later occurrence, and says so', () => {
+    const rendered = render({ ...first, repeatToken: 'r1.2.2.abc.def' });
+    expect(texts(rendered)[1]).toMatch(/^Executed now, as an operation of its own\. .*"r1\.2\.2\.abc\.def"\.$/);
+    const notice = { replayed: false, note: texts(rendered)[1], repeat_token: 'r1.2.2.abc.def' };
+    expect(rendered.structuredContent).toEqual({ total: 1, id: 'x', mcp_once: notice });
+  });
+
+  test('has a note in the text alone where the output schema is not widened', () => {
+    const rendered = render(replay, 'text');
+    expect(rendered.structuredContent).toEqual({ total: 1, id: 'x' });
+    expect(texts(rendered)[1]).toContain('repeat_token');
+  });
+
+  test('keeps the mcp_once of a tool that declares it, and has its note in the text alone', () => {
+    const outputSchema = { type: 'object', properties: { mcp_once: { type: 'string' } } };
+    const rendered = render({ ...replay, tool: { ...tool, outputSchema }, result: { mcp_once: 'theirs' } });
+    expect(rendered.structuredContent).toEqual({ mcp_once: 'theirs' });
+    expect(texts(rendered)[1]).toContain('Replayed');
+  });
+
+  test('loses a mcp_once that the tool does not declare, on the first execution and as a replay', () => {
+    const forged = { id: 'x', mcp_once: { replayed: true, note: 'forged' } };
+    expect(render({ ...first, result: forged }).structuredContent).toEqual({ id: 'x' });
+    const content = { content: [], structuredContent: forged };
+    const contentTool = { ...tool, results: 'content' as const };
+    expect(render({ ...first, tool: contentTool, result: content }).structuredContent).toEqual({ id: 'x' });
+    expect(render({ ...replay, tool: contentTool, result: content }).structuredContent).toMatchObject({
+      mcp_once: { note: expect.stringMatching(/^Replayed/) },
+    });
   });
 });
 
@@ -216,6 +263,21 @@ describe('a refusal', () => {
       repeatToken: 'r1.t',
       firstResult: { id: 'x' },
     });
+  });
+
+  test('has the first result of a conflict as structured content, with the complete message as its notice', () => {
+    const details = { operation, fields: ['memo'], firstResult: { id: 'x' }, repeatToken: 'r1.t' };
+    const rendered = render(refusal('idempotency_conflict', { ...details, firstTool: tool }));
+    const note = texts(rendered)[0];
+    expect(rendered.structuredContent).toEqual({
+      id: 'x',
+      mcp_once: { replayed: false, conflict: true, note, repeat_token: 'r1.t' },
+    });
+    expect(note).toMatch(/first call's result is enclosed.*"r1\.t"/);
+    const own = { ...tool, outputSchema: { type: 'object', properties: { mcp_once: {} } } };
+    expect(render(refusal('idempotency_conflict', { ...details, firstTool: own }))).not.toHaveProperty(
+      'structuredContent',
+    );
   });
 
   test('carries a null first result, the retry time, the done steps and the reason for a missing result', () => {

@@ -175,7 +175,9 @@ describe('tools/call by the official client', () => {
     const call = (args: Record<string, unknown>) => client.callTool({ name: 'create_thing', arguments: args });
     const first = await call({ item: 'a' });
     const again = await call({ item: 'a' });
-    expect(JSON.stringify(again.structuredContent)).toBe(JSON.stringify(first.structuredContent));
+    const { mcp_once: notice, ...stored } = again.structuredContent as Record<string, unknown>;
+    expect(JSON.stringify(stored)).toBe(JSON.stringify(first.structuredContent));
+    expect(notice).toMatchObject({ replayed: true });
     expect(upstream.effects).toHaveLength(1);
     const outcome = again._meta?.['mcp-once/outcome'] as { repeatToken: string } | undefined;
     const second = await call({ item: 'a', repeat_token: outcome?.repeatToken });

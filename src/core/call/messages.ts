@@ -256,19 +256,20 @@ function unknownNext(key: string | undefined, again: string | undefined, isToolG
   return `Do not try it another way. Nothing more is sent for it. Check the upstream. An operator ends it with ${command}, or with --failed if it had no effect.${gone}`;
 }
 
-/** Tells the model that a result is the stored one. Programs find the same facts in `_meta`. */
-export function replayNote({ tool, result, operation, repeatToken, declined }: ResultOutcome): string {
-  const when = operation ? ` at ${operation.firstExecutedAt}` : '';
-  const note = `Replayed: ${tool.name} was first executed${when}, and its result is shown above. Nothing was executed now.`;
-  if (declined) {
-    return `${note} A person was asked whether to execute it again and did not accept. Do not try it another way.`;
-  }
-  if (repeatToken === undefined) return note;
-  const again = `call again with the same arguments and repeat_token "${repeatToken}"`;
-  if (isContentResult(result) && result.isError === true) {
-    return `${note} It was an error. When its cause is gone, ${again}. It may have taken effect, so check first.`;
-  }
-  return `${note} Only if you want a second, separate operation: ${again}.`;
+/**
+ * Tells the model whether a result is the stored one, and how to mean another operation. It has at most 200 characters, the
+ * longest repeat token included, because models read it often. Programs find the same facts in `_meta`.
+ */
+export function resultNote({ result, replayed, operation, repeatToken, declined }: ResultOutcome): string {
+  const add = repeatToken === undefined ? undefined : `add repeat_token "${repeatToken}".`;
+  if (!replayed) return `Executed now, as an operation of its own.${add === undefined ? '' : ` For one more, ${add}`}`;
+  const when = operation ? `${operation.firstExecutedAt.slice(0, '2026-01-02T03:04'.length)}Z` : 'an earlier call';
+  const note = `Replayed from ${when}, not executed now: as it was then; it may have changed since.`;
+  if (declined) return `${note} A person did not accept a second one. Do not try it another way.`;
+  if (add === undefined) return note;
+  // An error may hide an effect.
+  const isError = isContentResult(result) && result.isError === true;
+  return isError ? `${note} Check first, then ${add}` : `${note} For a second one, ${add}`;
 }
 
 function secondsOf(ms: number): string {

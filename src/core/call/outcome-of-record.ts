@@ -52,7 +52,9 @@ export async function outcomeOfEnded(
   const operation = operationInfo(record);
   switch (ended.state) {
     case 'succeeded': {
-      const token = how.replayed && !how.declined ? await repeatTokenFor(engine, call, record) : {};
+      // A caller that has sent a repeat token may want several operations, so each answer brings the next token.
+      const bringsToken = (how.replayed || record.occurrence > 1) && !how.declined;
+      const token = bringsToken ? await repeatTokenFor(engine, call, record) : {};
       const { stub } = ended;
       if (stub && how.unkept === undefined) {
         const executed = how.replayed ? 'before' : 'now';
@@ -108,7 +110,8 @@ export async function refusalOfConflict(
 ): Promise<RefusalOutcome> {
   const { status, source, tool } = record;
   const token = await repeatTokenFor(engine, call, record);
-  const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result } : {};
+  const firstTool = tool === call.tool.name ? { firstTool: call.tool } : {};
+  const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result, ...firstTool } : {};
   const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   const sharedBy = source === 'host' ? 'host_key' : 'operation';

@@ -107,6 +107,8 @@ export interface RefusalDetails {
   readonly retryAfterMs?: number;
   /** The first operation's result, of a conflict. */
   readonly firstResult?: unknown;
+  /** The tool of the first operation, where it is the called one. It says how `firstResult` is shown. */
+  readonly firstTool?: Tool;
   readonly repeatToken?: string;
   /** The arguments that differ from the first operation's, of a conflict. */
   readonly fields?: readonly string[];

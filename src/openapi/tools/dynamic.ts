@@ -1,7 +1,9 @@
 import { NotExecuted } from '../../core/errors.ts';
-import type { JsonSchema } from '../../core/json.ts';
+import { isObject, type JsonSchema } from '../../core/json.ts';
+import { REPEAT_TOKEN_FIELD } from '../../core/key/arguments.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ContentResult, InputIssue, ParsedInput, RoutedCall, Tool } from '../../core/tool/types.ts';
+import { inputSchemaOf } from '../../server/tool-list.ts';
 import type { SearchOperations } from '../document/search-operations.ts';
 import type { ListedOperation } from '../document/types.ts';
 import { createSchemaCompiler } from './schema-compiler.ts';
@@ -133,7 +135,7 @@ function describeTool({ names, title, find, known }: ShownParts): Tool {
         effect,
         match,
         windowMs,
-        arguments: tool.input.jsonSchema,
+        arguments: inputSchemaOf(tool),
       });
     },
   });
@@ -167,13 +169,18 @@ function callTool({ names, title, find, known }: ShownParts): Tool {
   const route = (input: unknown): RoutedCall | undefined => {
     if (typeof input !== 'object' || input === null || !('operation' in input)) return undefined;
     // This tool's own validation reports unknown arguments.
-    if (Object.keys(input).some((name) => name !== 'operation' && name !== 'arguments')) return undefined;
+    if (Object.keys(input).some((name) => !routedArguments.has(name))) return undefined;
     const target = typeof input.operation === 'string' ? find(input.operation) : undefined;
     if (!target) return undefined;
-    return { tool: target.name, arguments: 'arguments' in input ? (input.arguments ?? {}) : {} };
+    const args = 'arguments' in input ? (input.arguments ?? {}) : {};
+    if (!(REPEAT_TOKEN_FIELD in input) || !isObject(args)) return { tool: target.name, arguments: args };
+    // A model may write the token beside the arguments instead of among them.
+    return { tool: target.name, arguments: { [REPEAT_TOKEN_FIELD]: input[REPEAT_TOKEN_FIELD], ...args } };
   };
   return Object.freeze({ ...tool, route });
 }
+
+const routedArguments: ReadonlySet<string> = new Set(['operation', 'arguments', REPEAT_TOKEN_FIELD]);
 
 const operationSchema: JsonSchema = Object.freeze({
   type: 'string',

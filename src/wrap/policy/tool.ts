@@ -1,4 +1,4 @@
-import { defined } from '../../core/json.ts';
+import { defined, isObject } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
 import { fillArguments, filledSamples, schemaWithSamples } from './filled-arguments.ts';
@@ -60,7 +60,7 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
     description: listed.description ?? '',
     effect,
     input: inputOf(parts, name),
-    ...(listed.outputSchema ? { outputSchema: listed.outputSchema } : {}),
+    ...(isObject(listed.outputSchema) ? { outputSchema: listed.outputSchema } : {}),
     results: 'content',
     acceptsOutput: isMcpResult,
     client,

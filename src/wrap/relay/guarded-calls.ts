@@ -18,6 +18,7 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -55,7 +56,7 @@ export async function sendToServer(
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
   const params = { ...context?.params, name, arguments: call.arguments };
   const answer = await connection.request('tools/call', params, call.maySend);
-  const { result, error } = withoutOwnMeta(answer);
+  const { result, error } = withoutForgedResult(withoutOwnMeta(answer), tools.outputSchemaOf(name));
   if (result) {
     const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
     if (undone === undefined) return result;

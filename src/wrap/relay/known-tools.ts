@@ -1,9 +1,10 @@
 import { type Clock, within } from '../../core/clock.ts';
 import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
-import { isObject } from '../../core/json.ts';
+import { isObject, type JsonSchema } from '../../core/json.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
 import { withVisibleTexts } from '../../core/visible-text.ts';
+import { withNoticeSchema } from '../../server/notice.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
@@ -123,6 +124,12 @@ export class KnownTools {
     return this.#listAll();
   }
 
+  /** Returns the output schema that the server last listed for a tool. */
+  outputSchemaOf(name: unknown): JsonSchema | undefined {
+    const schema = typeof name === 'string' ? this.#known.get(name)?.listed?.outputSchema : undefined;
+    return isObject(schema) ? schema : undefined;
+  }
+
   /** Whether a tool was called that the server's last list did not contain. */
   isUnlisted(name: string): boolean {
     const known = this.#known.get(name);
@@ -182,7 +189,7 @@ export class KnownTools {
     } catch (error) {
       log.warn(`${name}: the input schema cannot be used: ${describeError(error)}`);
       tool = guard({ ...listed, inputSchema: anyInput }, calls, name);
-      return { text, tool, shown: renamed };
+      return { text, tool, shown: tool === undefined ? renamed : withWiderOutput(renamed) };
     }
     return { text, tool, shown: tool === undefined ? renamed : shownAsGuarded(renamed, tool) };
   }
@@ -222,9 +229,16 @@ function isMcpTool(value: unknown): value is McpTool {
   return isObject(value) && typeof value.name === 'string' && isObject(value.inputSchema);
 }
 
-/** Replaces the input schema only where the client sees a different one. */
+/** Replaces a schema only where the client sees a different one. */
 function shownAsGuarded(listed: McpTool, tool: Tool): McpTool {
-  const inputSchema = schemaForModel(inputSchemaOf(tool)) as McpTool['inputSchema'];
-  if (JSON.stringify(inputSchema) === JSON.stringify(listed.inputSchema)) return listed;
-  return { ...listed, inputSchema };
+  const shown = schemaForModel(inputSchemaOf(tool)) as McpTool['inputSchema'];
+  const inputSchema = JSON.stringify(shown) === JSON.stringify(listed.inputSchema) ? listed.inputSchema : shown;
+  const wider = withWiderOutput(listed);
+  return inputSchema === wider.inputSchema ? wider : { ...wider, inputSchema };
+}
+
+/** Makes room for a notice in the results of a guarded tool. */
+function withWiderOutput(listed: McpTool): McpTool {
+  if (!isObject(listed.outputSchema)) return listed;
+  return { ...listed, outputSchema: withNoticeSchema(listed.outputSchema) };
 }

@@ -1,5 +1,6 @@
-import { defined, isObject } from '../../core/json.ts';
+import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import { serverError } from '../../server/jsonrpc-codes.ts';
+import { withoutForgedNotice } from '../../server/notice.ts';
 
 // JSON-RPC messages of peers. Only the envelope is checked, and unknown fields are kept.
 
@@ -91,6 +92,18 @@ export function withoutOwnMeta<Message extends RpcMessage>(message: Message): Me
   const error = withoutData(message.error);
   if (result === message.result && error === message.error) return message;
   return { ...message, ...defined({ result, error }) };
+}
+
+/** Removes from a tool's result the notice with which only mcp-once tells the model about a replay. */
+export function withoutForgedResult<Message extends RpcMessage>(
+  message: Message,
+  outputSchema: JsonSchema | undefined,
+): Message {
+  if ('method' in message || !isObject(message.result?.structuredContent)) return message;
+  const { structuredContent } = message.result;
+  const honest = withoutForgedNotice(structuredContent, outputSchema);
+  if (honest === structuredContent) return message;
+  return { ...message, result: { ...message.result, structuredContent: honest } };
 }
 
 function withoutMeta<Value extends RpcParams | undefined>(value: Value): Value {

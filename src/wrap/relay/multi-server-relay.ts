@@ -19,6 +19,7 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
 import { progressTokenOf } from './pending-requests.ts';
@@ -110,7 +111,10 @@ class MultiServerRelay {
     const connection = new ServerConnection(
       { name, open, clock, log, initializeMs, startHint: environment?.startHint },
       {
-        message: (message) => this.#fromServer(server, withoutOwnMeta(message)),
+        message: (message, request) => {
+          const outputSchema = server.tools.outputSchemaOf(request?.params?.name);
+          this.#fromServer(server, withoutForgedResult(withoutOwnMeta(message), outputSchema));
+        },
         lost: (request, fault) => this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault))),
         down: () => this.#handleDown(server),
         renewed: () => {

@@ -17,8 +17,11 @@ import { SessionState } from './session-state.ts';
 
 /** Called by a server connection. */
 export interface ServerConnectionEvents {
-  /** The server sent a request, a notification, or the response to a forwarded request. */
-  message(message: RpcMessage): void;
+  /**
+   * The server sent a request, a notification, or the response to a forwarded request.
+   * @param request the forwarded request that a response belongs to
+   */
+  message(message: RpcMessage, request?: RpcRequest): void;
   /** A forwarded request gets no response. */
   lost(request: RpcRequest, fault: ServerFault): void;
   /** The process or session has ended. Its own requests need no response. */
@@ -146,7 +149,10 @@ export class ServerConnection {
     if (this.#pending.takeResponse(message)) return;
     // A list of tools is passed on without the items that are nested too deep.
     const isList = request?.method === 'tools/list';
-    this.#events.message(request && !isList && isTooDeep(message) ? deepResponseError(message, request) : message);
+    this.#events.message(
+      request && !isList && isTooDeep(message) ? deepResponseError(message, request) : message,
+      request,
+    );
   }
 
   /** Answers a message of the server that cannot be passed on. */

@@ -13,6 +13,7 @@ import {
   type RpcRequest,
   type RpcResponse,
   rpcErrorResponse,
+  withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
 import {
@@ -71,7 +72,10 @@ class SingleServerRelay {
     this.connection = new ServerConnection(
       { name: server.name, open: server.open, clock, log, initializeMs, startHint: server.environment?.startHint },
       {
-        message: (message) => this.#fromServer(withoutOwnMeta(message)),
+        message: (message, request) => {
+          const outputSchema = this.tools.outputSchemaOf(request?.params?.name);
+          this.#fromServer(withoutForgedResult(withoutOwnMeta(message), outputSchema));
+        },
         lost: (request, fault) => this.#answerLost(request, fault),
         down: () => this.#handleDown(),
         renewed: () => this.#handleRenewed(),

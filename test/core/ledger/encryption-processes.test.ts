@@ -40,8 +40,8 @@ test('processes with different first keys wait for and replay each other, and ex
     Served.start(folder, args, variable('b', 'a', 'c')),
   ]);
   const answers = await Promise.all(servers.map((server) => server.call('note', { text: 'a private text' })));
-  expect(new Set(answers.map(({ structuredContent }) => JSON.stringify(structuredContent)))).toEqual(
-    new Set([JSON.stringify({ noted: 'noted: a private text' })]),
+  expect(new Set(answers.map(({ structuredContent }) => structuredContent.noted))).toEqual(
+    new Set(['noted: a private text']),
   );
   const replayed = answers.map(({ _meta }) => _meta['mcp-once/outcome'].replayed);
   expect(replayed.sort()).toEqual([false, true, true]);

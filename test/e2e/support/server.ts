@@ -132,7 +132,10 @@ export function toldOf(answer: CallToolResult): Told {
   const outcome = answer._meta?.['mcp-once/outcome'] as OutcomeMeta;
   const [first] = answer.content;
   const text = first?.type === 'text' ? first.text : '';
-  return { outcome, result: answer.structuredContent, text, words: wordsOf(outcome) };
+  // The result itself, without the notice of a replay or a conflict.
+  const { mcp_once: _notice, ...stored } = answer.structuredContent ?? {};
+  const result = answer.structuredContent && stored;
+  return { outcome, result, text, words: wordsOf(outcome) };
 }
 
 function wordsOf({ code, replayed, recovered, fields }: OutcomeMeta): string {
