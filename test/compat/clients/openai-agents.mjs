@@ -17,7 +17,7 @@ const model = {
     return { usage: new Usage(), output: [{ type: 'function_call', status: 'completed', ...call }] };
   },
 };
-const rooms = new MCPServerStdio({ name: 'rooms', ...roomsCommand });
+const rooms = new MCPServerStdio({ name: 'rooms', ...roomsCommand, timeout: 60_000, clientSessionTimeoutSeconds: 60 });
 await rooms.connect();
 const agent = new Agent({ name: 'clerk', model, mcpServers: [rooms] });
 await new Runner({ tracingDisabled: true }).run(agent, prompt, { maxTurns: 20 });
