@@ -53,8 +53,9 @@ function measureCommit(id, path) {
 
 /** Runs a command in bash, which knows the CPU time of all processes that the command has started. */
 function timed(command, cwd, env) {
-  const script = `TIMEFORMAT='%R %U %S'; time { ${command} 2>&1; } 2>&1`;
-  const { stdout, status } = spawnSync('bash', ['-c', script], {
+  // The time is the only output on stderr.
+  const script = `TIMEFORMAT='%R %U %S'; time ${command} 2>&1`;
+  const { stdout, stderr, status } = spawnSync('bash', ['-c', script], {
     cwd,
     env,
     encoding: 'utf8',
@@ -62,7 +63,7 @@ function timed(command, cwd, env) {
     maxBuffer: 64 * 1024 * 1024,
   });
   const lines = stdout.trimEnd().split('\n');
-  const [seconds, user, system] = lines.pop().split(' ').map(Number);
+  const [seconds, user, system] = stderr.trim().split(' ').map(Number);
   const warnings = lines.filter((line) => /^npm warn/i.test(line));
   if (status !== 0) console.error(lines.slice(-30).join('\n'));
   return { command, status, seconds, cpuSeconds: user + system, warnings };
