@@ -7,8 +7,7 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ['test/core/{key,ledger,call}/**/*.test.ts'],
-    // They start Redis servers and processes, and cover the stores only.
-    exclude: ['test/core/ledger/stores/{redis,sqlite}*.test.ts', 'test/core/ledger/*processes*.test.ts'],
+    exclude: ['test/core/ledger/*processes*.test.ts'],
     coverage: {
       provider: 'v8',
       include: ['src/core/**'],
