@@ -22,8 +22,8 @@ export async function setup(): Promise<void> {
   const bundle = await rolldown({
     input: Object.fromEntries(paths.map((path) => [path.replace(/\.js$/, ''), join(dist, path)])),
     platform: 'node',
-    // Loaded with `require` from the real packages.
-    external: ['pino', /@photostructure/],
+    // They load themselves or parts of themselves with a `require` that a bundle does not see.
+    external: ['pino', 'jsonc-parser', /@photostructure/],
     resolve: { alias: { 'mcp-once': join(dist, 'src/index.js') } },
   });
   const folder = mkdtempSync(join(dist, 'bundle-'));
