@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { bundleFolder, shippedProgram } from './program.ts';
@@ -27,6 +27,8 @@ export async function setup(): Promise<void> {
     resolve: { alias: { 'mcp-once': join(dist, 'src/index.js') } },
   });
   const folder = mkdtempSync(join(dist, 'bundle-'));
+  // A test drops its rights before the program has loaded all of its files.
+  chmodSync(folder, 0o755);
   await bundle.write({
     dir: folder,
     format: 'esm',
