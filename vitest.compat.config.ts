@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/compat/*.test.ts', 'test/docs/commands.test.ts'],
     // Takes minutes and Node 22: `npm run conformance`.
     exclude: process.env.CONFORMANCE === undefined ? ['test/compat/conformance.test.ts'] : [],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -62,7 +62,7 @@ describe('a server', () => {
     const folder = folderWithTool();
     const child = spawn(process.execPath, [program, ...serve], { cwd: folder, env: environmentIn(folder) });
     const text = await printed(child, 'the reason');
-    const line = text.split('\n').find((each) => each.startsWith('{')) ?? '';
+    const line = text.split('\n').find((each) => each.startsWith('{') && each.includes('the reason')) ?? '';
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
       msg: 'unhandled promise rejection: not awaited',

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { bundleFolder, shippedProgram } from './program.ts';
 
@@ -49,5 +50,5 @@ function isCurrent(): boolean {
   const files = parts.flatMap((part) =>
     readdirSync(part, { recursive: true, encoding: 'utf8' }).map((name) => join(part, name)),
   );
-  return files.every((file) => statSync(file).mtimeMs < bundledMs);
+  return [...files, fileURLToPath(import.meta.url)].every((file) => statSync(file).mtimeMs < bundledMs);
 }

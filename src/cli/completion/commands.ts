@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 
 /** What completes a value: one of these words, a path, or nothing. */
-export type CompletedValue = { readonly words: readonly string[] } | 'file' | 'folder' | 'none';
+type CompletedValue = { readonly words: readonly string[] } | 'file' | 'folder' | 'none';
 
 export interface CompletedOption {
   /** `--name`, and perhaps `-n`. */

@@ -17,7 +17,7 @@ export interface ClientFile {
 }
 
 /** A copy of a file from before it was rewritten. */
-export interface Backup {
+interface Backup {
   readonly path: string;
   /** The path of the file. */
   readonly original: string;

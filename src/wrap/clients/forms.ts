@@ -32,7 +32,7 @@ export const commonForm: EntryForm = {
 };
 
 /** OpenCode. Source: opencode.ai/docs/mcp-servers (versions 1 and 2). */
-export const openCodeForm: EntryForm = {
+const openCodeForm: EntryForm = {
   command: 'command',
   env: 'environment',
   url: ['url'],

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const { resolve: find } = createRequire(import.meta.url);
-const startsWithinMs = 45_000;
+const startsWithinMs = 180_000;
 
 /** A third-party API server in its own process. */
 export interface ApiServer {
