@@ -6,7 +6,7 @@ export default defineConfig({
   ...base,
   test: {
     ...base.test,
-    include: ['test/core/{key,ledger,call}/**/*.test.ts'],
+    include: ['test/core/{key,ledger,call,recognition}/**/*.test.ts'],
     exclude: ['test/core/ledger/*processes*.test.ts'],
     coverage: {
       provider: 'v8',
@@ -15,6 +15,7 @@ export default defineConfig({
         'src/core/key/**': { lines: 95 },
         'src/core/ledger/**': { lines: 95 },
         'src/core/call/**': { lines: 95 },
+        'src/core/recognition/**': { lines: 95 },
       },
     },
   },

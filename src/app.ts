@@ -98,7 +98,8 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
 
 function settingsOf(config: Config): EngineSettings {
   const { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope } = config;
-  return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope };
+  const { twinWindowMs: twinMs, rewordedWindowMs: rewordedMs } = config;
+  return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope, twinMs, rewordedMs };
 }
 
 /** Opens the ledger of a configuration. @throws LedgerUnavailable */

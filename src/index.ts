@@ -13,10 +13,10 @@ export type {
   Effect,
   LookupAnswer,
   LookupContext,
-  Match,
   Recovery,
   RunContext,
   Tool,
+  ToolClass,
   ToolDefinition,
   Upstream,
 } from './core/tool/types.ts';

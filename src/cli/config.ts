@@ -29,8 +29,8 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   for (const feature of features) {
     for (const message of (await feature.check?.(config, catalog, cli.environment)) ?? []) warn(message);
   }
-  const served = tools.map(({ name, effect, match, windowMs, recovery }) =>
-    effect === 'read' ? { name, effect } : { name, effect, match, window: durationOf(windowMs), recovery },
+  const served = tools.map(({ name, effect, class: toolClass, windowMs, recovery }) =>
+    effect === 'read' ? { name, effect } : { name, effect, class: toolClass, window: durationOf(windowMs), recovery },
   );
   const variables = await shownClientVariables(cli.environment, config);
   const states = clientStates([...tools, ...hidden], clientEnvironment(variables));

@@ -1,7 +1,10 @@
 import { exitCodes, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
 import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
+import { systemClock } from '../core/clock.ts';
 import { createLog } from '../core/observe/log.ts';
+import { SessionMemory } from '../core/recognition/session.ts';
+import { Deliveries } from '../server/deliveries.ts';
 
 /**
  * Serves the tools over stdin and stdout until stdin ends or a signal comes; then drains. On SIGHUP it reloads the tools.
@@ -33,11 +36,14 @@ export async function serveStdio(
   const [{ createServer2025, notifyOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);
   const served = { ...serviceOf(app), list };
-  const server = createServer2025({ ...served, scope: app.scope });
+  const deliveries = new Deliveries(new SessionMemory(systemClock));
+  const server = createServer2025({ ...served, scope: app.scope, deliveries });
   notifyOfChanges(server, list, log);
   await connectRevisions(transport, {
     connect2025: (side) => server.connect(side),
-    connect2026: async (side) => (await import('../server/server-2026.ts')).serveStdio2026(side, served, app.scope),
+    connect2026: async (side) =>
+      (await import('../server/server-2026.ts')).serveStdio2026(side, served, { scope: app.scope, deliveries }),
+    deliveries,
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => program.reloadTools(options, { app, config }));

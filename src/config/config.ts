@@ -38,6 +38,10 @@ export interface Config {
   readonly resultBytesMax: number;
   readonly hostKeys: boolean;
   readonly conversationScope: boolean;
+  /** How long two equal calls of one session are twins after the answer to the first one has arrived. */
+  readonly twinWindowMs: number;
+  /** How long a reworded call counts as a possible repeat. */
+  readonly rewordedWindowMs: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly toolsDirs: readonly string[];
@@ -115,7 +119,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const configuredStore =
     chosen.store === undefined ? absoluteStore(settings.store, fileFolder) : absoluteStore(chosen.store, folder);
   const store = configuredStore ?? defaultStoreUrl(environment);
-  const { lease, wait, maxRun, drain, recordRetention, unresolvedRetention, $schema: _, ...same } = settings;
+  const { lease, wait, maxRun, drain, recordRetention, unresolvedRetention, $schema: _, ...rest } = settings;
+  const { twinWindow, rewordedWindow, ...same } = rest;
   const config: Config = {
     ...same,
     ...sectionSettings(sections, settings, overrides, fileFolder),
@@ -131,6 +136,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     maxRunMs: maxRun,
     drainMs: drain,
     recordRetentionMs: recordRetention,
+    twinWindowMs: twinWindow,
+    rewordedWindowMs: rewordedWindow,
     unresolvedRetentionMs: unresolvedRetention,
     logLevel: chosen.logLevel ?? settings.logLevel,
     logFormat: chosen.logFormat ?? settings.logFormat,

@@ -23,6 +23,8 @@ export const defaults = Object.freeze({
   resultBytesMax: 256 * 1_024,
   hostKeys: true,
   conversationScope: false,
+  twinWindow: 10 * second,
+  rewordedWindow: 15 * minute,
   logLevel: 'info' satisfies LogLevel as LogLevel,
   logFormat: 'auto' satisfies LogFormat as LogFormat,
   toolsDirs: Object.freeze<string[]>([]),

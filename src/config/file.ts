@@ -16,6 +16,8 @@ const renamedOptions: Readonly<Record<string, string>> = {
   maxRunMs: 'maxRun',
   drainMs: 'drain',
   timeoutMs: 'timeout',
+  match:
+    'class: write create for identical, state for latest and same-call, repeatable for a tool that appends, increments or clicks, off for off',
 };
 
 /**

@@ -4,6 +4,9 @@ import { pointerFault } from '../core/key/pointers.ts';
 /** A text that is not empty. */
 export const text = z.string().min(1).max(4_096);
 
+/** The class of a tool. */
+export const toolClass = z.enum(['create', 'state', 'repeatable', 'off']);
+
 const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 
 /** One recovery, or a list that is tried in order. */

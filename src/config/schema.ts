@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
 import { defaults, logFormats, logLevels } from './defaults.ts';
-import { ignoredPointers, recoveries } from './parts.ts';
+import { ignoredPointers, recoveries, toolClass } from './parts.ts';
 import type { Section, SectionSchema } from './section.ts';
 
 const second = 1_000;
@@ -18,10 +18,17 @@ const storePattern = /^(sqlite:(?!:memory:).+|rediss?:\/\/.+|memory:)$/;
 /** A rule for the tools that a pattern matches. */
 const toolRuleSchema = z.strictObject({
   enabled: z.boolean().optional().describe('Whether the tools are served. Default true.'),
-  match: z
-    .enum(['identical', 'latest', 'same-call', 'off'])
+  class: toolClass
     .optional()
-    .describe('How a repeat is recognised. Default: as the tool declares.'),
+    .describe(
+      'The class of the tools, which decides which calls are repeats: create, state, repeatable or off (not guarded). Default: as the tool declares.',
+    ),
+  movesMoney: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the tools pay, charge, refund or bill. Then only an operator ends an unknown outcome. Default: as the tool declares, or as its name suggests.',
+    ),
   window: duration({ minMs: 0, maxMs: 366 * day })
     .optional()
     .describe(
@@ -31,7 +38,7 @@ const toolRuleSchema = z.strictObject({
     .enum(['replay', 'ask'])
     .optional()
     .describe(
-      'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For match identical. Default: as the tool declares.',
+      'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For the class create. Default: as the tool declares.',
     ),
   ignore: ignoredPointers.optional(),
   recovery: recoveries
@@ -102,6 +109,16 @@ export const fileSchema = z.strictObject({
     .boolean()
     .prefault(defaults.conversationScope)
     .describe("Whether the host's conversation id is part of the scope."),
+  twinWindow: duration({ minMs: 0, maxMs: 10 * minute })
+    .prefault(defaults.twinWindow)
+    .describe(
+      'How long two equal calls of one session count as one after the answer to the first has arrived, because some hosts send a call twice. For the classes state and repeatable. Default 10s. 0 to 10m.',
+    ),
+  rewordedWindow: duration({ minMs: 0, maxMs: day })
+    .prefault(defaults.rewordedWindow)
+    .describe(
+      'How long a call that says the same in other words is answered with the first result and a question, counted from the settling of the first. Default 15m. 0 to 24h; 0 switches it off.',
+    ),
   logLevel: z
     .enum(logLevels)
     .prefault(defaults.logLevel)

@@ -97,13 +97,13 @@ export function createEngine(options: EngineOptions): Engine {
   const running = new Set<Promise<unknown>>();
   const answering = new Set<Promise<unknown>>();
   const kept = keptLedger(options, log);
-  const { ledger, repeatSecret } = kept;
+  const { ledger, repeatSecret, keysSince } = kept;
   let answer: ((call: ToolCall, tools?: ToolsOfCall) => Promise<Outcome>) | undefined;
   let quota: RecordQuota | undefined;
   const loaded = shared(async () => {
     const { handleCall } = await import('./call/handle-call.ts');
     quota = await openQuota(options, ledger, clock);
-    const state = { ledger, repeatSecret, quota, running, closing: closing.signal, ending: ending.signal };
+    const state = { ledger, repeatSecret, keysSince, quota, running, closing: closing.signal, ending: ending.signal };
     const engine: EngineParts = { catalog, clients, clock, settings, log, randomId: randomUUID, ...state };
     answer = (call, tools) => handleCall(tools ? { ...engine, ...tools } : engine, call);
     return answer;
@@ -206,15 +206,15 @@ export async function openLedger(source: LedgerSource): Promise<Ledger> {
  * executed and its outcome never be read. So the engine reads the entry that every ledger has before it hands the
  * ledger out.
  */
-function keptLedger({ ledger: source, secret }: EngineOptions, log: Log) {
+function keptLedger({ ledger: source, secret, clock = systemClock }: EngineOptions, log: Log) {
   let isClosed = false;
   const opened = shared(async () => {
     if (isClosed) throw new LedgerUnavailable('the engine is closed');
     return typeof source === 'function' ? source() : source;
   });
-  const kept = shared(async () => keptSecret(await opened.get()));
+  const kept = shared(async () => keptSecret(await opened.get(), clock));
   let isLogged = false;
-  const keptOrUnavailable = async (): Promise<string> => {
+  const keptOrUnavailable = async (): Promise<KeptSecret> => {
     try {
       return await kept.get();
     } catch (error) {
@@ -239,7 +239,8 @@ function keptLedger({ ledger: source, secret }: EngineOptions, log: Log) {
           () => false,
         );
     },
-    repeatSecret: async () => secret ?? keptOrUnavailable(),
+    repeatSecret: async () => secret ?? (await keptOrUnavailable()).secret,
+    keysSince: async () => (await keptOrUnavailable()).keysSince,
     /** Closes the store. No ledger opens afterwards. */
     close: async (): Promise<void> => {
       isClosed = true;
@@ -249,24 +250,31 @@ function keptLedger({ ledger: source, secret }: EngineOptions, log: Log) {
   };
 }
 
+interface KeptSecret {
+  readonly secret: string;
+  readonly keysSince: number;
+}
+
 /**
- * Reads the secret that all processes on a store share. The first process creates it. It never expires.
+ * Reads the secret that all processes on a store share. The first process creates it. It never expires. An entry of a
+ * version with other keys gets the present time, from which on earlier keys are read for one window.
  *
  * @throws McpOnceError `record_unreadable`
  * @throws LedgerUnavailable
  */
-async function keptSecret({ store, codec }: Ledger): Promise<string> {
+async function keptSecret({ store, codec }: Ledger, clock: Clock): Promise<KeptSecret> {
   const { recordFormat } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
-  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret });
+  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret, keysSince: 0 });
   const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
   const entry = codec.decode(secretKey, found);
   if (entry.kind !== 'secret') {
     throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
   }
+  const keysSince = entry.keysSince ?? clock.wallMs();
   // Nothing else writes this entry again. Without this, the old encryption key could never be removed.
-  if (!codec.isCurrent(found)) {
-    await store.compareAndSet(secretKey, found, codec.encode(secretKey, entry), Infinity);
+  if (!codec.isCurrent(found) || entry.keysSince === undefined) {
+    await store.compareAndSet(secretKey, found, codec.encode(secretKey, { ...entry, keysSince }), Infinity);
   }
-  return entry.secret;
+  return { secret: entry.secret, keysSince };
 }

@@ -44,7 +44,7 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   const log = createLog({ level: settings.logLevel });
   const { leaseMs, waitMs, maxRunMs, resultBytesMax, encryptionKeys, sealedOnly } = settings;
   const { unresolvedRetention: unresolvedRetentionMs, recordRetention: recordRetentionMs } = defaults;
-  const { hostKeys, conversationScope } = defaults;
+  const { hostKeys, conversationScope, twinWindow: twinMs, rewordedWindow: rewordedMs } = defaults;
   if (typeof settings.store === 'string') {
     closeStoreToOthers(settings.store, settings.storeIsDefault, (message) => log.warn(message));
   }
@@ -59,7 +59,10 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
   const engine = createEngine({
     catalog: createCatalog([]),
     clients: clientsOfOneCall(),
-    settings: { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
+    settings: {
+      ...{ waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
+      ...{ twinMs, rewordedMs },
+    },
     ledger,
     secret: settings.secret,
     log,

@@ -13,6 +13,7 @@ import type { EncryptionKey } from '../core/ledger/encryption.ts';
 import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
 import { issueText } from '../core/schema/issue-text.ts';
 import { suggestion } from '../core/suggest.ts';
+import { classOfMatch } from '../core/tool/check-definition.ts';
 import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
 
 const second = 1_000;
@@ -29,7 +30,8 @@ const recovery = z.enum(['resend', 'natural', 'reconcile', 'refuse']);
 
 const policySchema = z.strictObject({
   effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
-  match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
+  class: z.enum(['create', 'state', 'repeatable', 'off']).optional(),
+  movesMoney: z.boolean().optional(),
   window: window.optional(),
   identity: callable.optional(),
   ignore: ignoredPointers.optional(),
@@ -155,7 +157,11 @@ function parse<Schema extends z.ZodType>(what: string, schema: Schema, value: un
     if (issue.code === 'unrecognized_keys') {
       const known = knownAt(what, issue.path);
       return issue.keys
-        .map((key) => `${place ? `${place}: ` : ''}${JSON.stringify(key)} is not known${suggestion(key, known)}`)
+        .map((key) =>
+          key === 'match'
+            ? `${place ? `${place}: ` : ''}${classOfMatch()}`
+            : `${place ? `${place}: ` : ''}${JSON.stringify(key)} is not known${suggestion(key, known)}`,
+        )
         .join('; ');
     }
     return place ? `${place}: ${issueText(issue)}` : issueText(issue);

@@ -1,8 +1,9 @@
 import { McpOnceError, NotExecuted } from '../core/errors.ts';
 import { defined, isObject } from '../core/json.ts';
-import { defaultWindowMs, recoveryList } from '../core/tool/define-tool.ts';
+import { soundsLikeMoney } from '../core/tool/class-words.ts';
+import { defaultClass, defaultWindowMs, recoveryList } from '../core/tool/define-tool.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
-import type { Classification, Client, Effect, Match, ParsedInput, Tool, Upstream } from '../core/tool/types.ts';
+import type { Classification, Client, Effect, ParsedInput, Tool, Upstream } from '../core/tool/types.ts';
 import { checkPolicy } from './options.ts';
 import type { GuardedTool, GuardPolicies, GuardPolicy, ToolHints } from './types.ts';
 
@@ -58,7 +59,8 @@ export function buildTool(source: ToolSource): UnboundTool {
   const policy = Object.assign({}, ...source.policies) as GuardPolicy;
   const checked = checkPolicy(name, policy);
   const effect = checked.effect ?? effectOf(annotations);
-  const match = checked.match ?? matchOf(effect, policy.resource !== undefined);
+  const toolClass = checked.class ?? defaultClass(effect);
+  const hasResource = policy.resource !== undefined;
   const isNatural = annotations.idempotentHint === true && checked.effect === undefined && effect === 'update';
   const recovery = recoveryList(checked.recovery ?? (isNatural ? 'natural' : undefined));
   const memoryMs = checked.keyMemory ?? 0;
@@ -75,8 +77,9 @@ export function buildTool(source: ToolSource): UnboundTool {
     results,
     acceptsOutput: () => true,
     client: clientOf(upstream, memoryMs, policy),
-    match,
-    windowMs: checked.window ?? defaultWindowMs(match),
+    class: toolClass,
+    movesMoney: checked.movesMoney ?? soundsLikeMoney(name),
+    windowMs: checked.window ?? defaultWindowMs(toolClass, hasResource),
     recovery,
     lookupLagMs: checked.lookupLag ?? lookupLagDefaultMs,
     ...(isObject(source.outputSchema) ? { outputSchema: source.outputSchema } : {}),
@@ -103,12 +106,6 @@ function copying(parse: NonNullable<ToolSource['parse']>): NonNullable<ToolSourc
 function effectOf({ readOnlyHint, idempotentHint }: ToolHints): Effect {
   if (readOnlyHint === true) return 'read';
   return idempotentHint === true ? 'update' : 'create';
-}
-
-function matchOf(effect: Effect, hasResource: boolean): Match {
-  if (effect === 'read') return 'off';
-  if (effect === 'create') return 'identical';
-  return hasResource ? 'latest' : 'same-call';
 }
 
 type Functions = Pick<Tool, 'identity' | 'resource' | 'lookup' | 'gone'>;
@@ -167,8 +164,7 @@ function refuseContradictions(
   const refuse = (why: string): never => {
     throw new McpOnceError('configuration_invalid', `Tool ${JSON.stringify(tool.name)}: ${why}. Nothing was executed.`);
   };
-  const { recovery, match, effect } = tool;
-  if (match === 'latest' && !tool.resource) refuse('match "latest" needs resource(input)');
+  const { recovery, effect } = tool;
   if (recovery.includes('reconcile') && !tool.lookup) refuse('recovery "reconcile" needs lookup(input, context)');
   if (recovery.includes('natural') && !tool.resource && !isNatural) {
     refuse('recovery "natural" needs resource(input), or a tool with idempotentHint');

@@ -1,8 +1,12 @@
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { refusal } from '../core/call/outcome.ts';
+import { systemClock } from '../core/clock.ts';
 import { describeError, faultFields, NotExecuted } from '../core/errors.ts';
 import { isObject } from '../core/json.ts';
+import { SessionMemory } from '../core/recognition/session.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RunContext, Upstream } from '../core/tool/types.ts';
+import { Deliveries } from '../server/deliveries.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../server/jsonrpc-codes.ts';
 import { withNoticeSchema } from '../server/notice.ts';
 import { render } from '../server/render.ts';
@@ -12,7 +16,7 @@ import { type ListedTool, ListedTools, readToolList } from './listed-tools.ts';
 import type { Operations } from './operations.ts';
 import { buildTool, policiesFor, type ToolSource, toContent, type UnboundTool } from './policy.ts';
 import { Registrations } from './registrations.ts';
-import { callDetails, operationExtra, type RawRequest, type RequestHandler } from './request.ts';
+import { callDetails, operationExtra, type RawRequest, type RequestHandler, requestIdOf } from './request.ts';
 import { neverScoped, type ScopeRule, scopeOrRefusal, scopeUnknown } from './scope.ts';
 import { type ServerShape, wrapHandler } from './server-shape.ts';
 import type { GuardPolicies } from './types.ts';
@@ -45,6 +49,7 @@ export function protectServer(protection: Protection): void {
   const tools = new ListedTools({ sourceOf, list: () => innerList() });
   registrations?.onChange(() => tools.markStale());
   const isGuarded = (name: string): boolean => registrations === undefined || registrations.has(name);
+  let deliveries: Deliveries | undefined;
   innerList = wrapHandler(handlers, 'tools/list', (inner) => async (request, extra) => {
     return withGuardedSchemas(await inner(request, extra), tools, isGuarded);
   });
@@ -56,14 +61,17 @@ export function protectServer(protection: Protection): void {
     if (!listed && highLevel) return inner(request, extra);
     const tool = listed ?? tools.unlisted(name);
     if (tool.effect === 'read') return inner(request, extra);
-    return guardRequest({ ...protection, tools, inner, isListed: listed !== undefined }, tool, request, extra);
+    const guarded = { ...protection, tools, inner, isListed: listed !== undefined, deliveries };
+    return guardRequest(guarded, tool, request, extra);
   });
   const { connect } = lowLevel;
   lowLevel.connect = async (transport) => {
     if (registrations) warnOfMisspelt(protection, registrations.names());
-    if (neverScoped(rule) && carriesNoToken(transport)) {
+    if (neverScoped(rule) && isStdio(transport)) {
       throw scopeUnknown('the store is shared, and a client over stdio has no access token');
     }
+    deliveries = isStdio(transport) ? new Deliveries(new SessionMemory(systemClock)) : undefined;
+    if (deliveries) watchAnswers(transport, deliveries);
     return connect.call(lowLevel, transport);
   };
 }
@@ -84,8 +92,26 @@ function warnOfMisspelt({ policies, engine }: Protection, names: readonly string
 }
 
 /** Recognises the stdio transport by its class name: the object may come from either SDK, and from any copy of it. */
-function carriesNoToken(transport: object): boolean {
+function isStdio(transport: object): boolean {
   return /stdio/i.test(transport.constructor?.name ?? '');
+}
+
+/** The part of a transport by which answers leave. */
+interface Sending {
+  send(message: { readonly id?: unknown; readonly method?: unknown }, ...rest: unknown[]): Promise<void>;
+}
+
+/**
+ * Notes the answers that a stdio transport has written. Over HTTP nobody here knows whether an answer arrived, so calls
+ * have no session there, and a repeat is replayed.
+ */
+function watchAnswers(transport: object, deliveries: Deliveries): void {
+  const sending = transport as Sending;
+  const { send } = sending;
+  sending.send = async function (this: Sending, message, ...rest) {
+    await send.call(this, message, ...rest);
+    if (message.method === undefined) deliveries.written(message.id as RequestId | undefined);
+  };
 }
 
 /** Adds the argument `repeat_token`, and the notice of a replay in results, to the guarded tools of the server's list. */
@@ -108,13 +134,15 @@ interface GuardedRequest extends Protection {
   readonly tools: ListedTools;
   readonly inner: RequestHandler;
   readonly isListed: boolean;
+  /** Learns which answers the client has received; undefined where that is not known. */
+  readonly deliveries: Deliveries | undefined;
 }
 
 /** What a handler answers before it executes anything (a question, for example). The caller gets it unchanged. */
 type PassedThrough = { readonly answer: unknown } | { readonly error: unknown };
 
 async function guardRequest(guarded: GuardedRequest, tool: UnboundTool, request: RawRequest, extra: object) {
-  const { engine, tools, rule } = guarded;
+  const { engine, tools, rule, deliveries } = guarded;
   const params = request.params ?? {};
   if (params.task !== undefined) {
     const detail = 'it is guarded, and a guarded tool does not run as a task';
@@ -123,12 +151,14 @@ async function guardRequest(guarded: GuardedRequest, tool: UnboundTool, request:
   const scope = scopeOrRefusal(rule, tool.name, extra);
   if ('type' in scope) return render(scope);
   const passed: PassedThrough[] = [];
+  const details = callDetails(params, extra, engine.log);
   try {
     const outcome = await engine.handle({
       tool: tool.name,
       arguments: params.arguments,
       scope,
-      ...callDetails(params, extra, engine.log),
+      ...(deliveries ? { session: deliveries.session } : {}),
+      ...details,
       find: (name) => (name === tool.name ? tool : tools.known(name)),
       run: (name, input, context) => {
         const call = { ...request, params: { ...params, name, arguments: input } };
@@ -137,7 +167,10 @@ async function guardRequest(guarded: GuardedRequest, tool: UnboundTool, request:
     });
     const last = passed.at(-1);
     if (last && 'error' in last) throw new PassedError(last.error);
-    return last ? last.answer : render(outcome);
+    if (last) return last.answer;
+    const id = requestIdOf(extra);
+    if (id !== undefined && !details.signal.aborted) deliveries?.expect(id, outcome, details.meta);
+    return render(outcome);
   } catch (error) {
     if (error instanceof PassedError) throw error.cause;
     engine.log.warn(`${tool.name}: internal error: ${describeError(error)}`, faultFields(error));

@@ -1,3 +1,4 @@
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import { defined, objectOf } from '../core/json.ts';
@@ -23,6 +24,13 @@ interface SdkExtra {
   readonly requestInfo?: { readonly headers?: Fields };
   readonly mcpReq?: Fields & { readonly _meta?: unknown; readonly notify?: Notify };
   readonly http?: { readonly req?: { readonly headers?: { get?(name: string): string | null } } };
+}
+
+/** Returns the JSON-RPC id of a request. SDK v1 has it in `extra`, v2 in `ctx.mcpReq`. */
+export function requestIdOf(extra: object): RequestId | undefined {
+  const { requestId, mcpReq } = extra as { requestId?: unknown; mcpReq?: { id?: unknown } };
+  const id = requestId ?? mcpReq?.id;
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }
 
 /** Reads the parts of an MCP request that the engine needs. */

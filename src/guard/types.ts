@@ -1,7 +1,7 @@
 import type { Keyv } from 'keyv';
 import type { OutcomeCode } from '../core/call/outcome.ts';
 import type { Duration } from '../core/duration.ts';
-import type { Classification, Effect, LookupAnswer, LookupContext, Match, Recovery } from '../core/tool/types.ts';
+import type { Classification, Effect, LookupAnswer, LookupContext, Recovery, ToolClass } from '../core/tool/types.ts';
 
 /**
  * The user or service that an operation belongs to. Two subjects never share an operation. Each name has 1 to 200
@@ -55,15 +55,21 @@ export interface GuardPolicy {
    */
   readonly effect?: Effect;
   /**
-   * How the guard recognises a repeat.
+   * The way in which a call changes its upstream. It decides which calls are repeats.
    *
-   * @defaultValue `'identical'` for `create`; for other effects `'latest'` where `resource` is set, else `'same-call'`
+   * @defaultValue `'create'` for the effect `create`, else `'state'`
    */
-  readonly match?: Match;
+  readonly class?: ToolClass;
+  /**
+   * Whether a call pays, charges, refunds or bills. A caller cannot end the unknown outcome of such a tool.
+   *
+   * @defaultValue what the name suggests
+   */
+  readonly movesMoney?: boolean;
   /**
    * How long a repeat means the same operation, counted from the end of the operation. 0 to 366 days.
    *
-   * @defaultValue by match: `'24h'` for `identical`, `'2m'` for `latest`, `'10m'` for `same-call`
+   * @defaultValue by class: `'24h'` for `create`, `'2m'` for `state` with a `resource`, `'10m'` for other tools
    */
   readonly window?: Duration;
   /**
@@ -80,7 +86,7 @@ export interface GuardPolicy {
    * @example ['/memo', '/lines/*\/note']
    */
   readonly ignore?: readonly string[];
-  /** Returns the thing that the call writes. Needed for `match: 'latest'`. */
+  /** Returns the thing that a `state` call writes. The latest write counts. */
   resource?(input: Readonly<Record<string, unknown>>): unknown;
   /**
    * How the guard recovers from an unknown outcome. It tries a list in order.

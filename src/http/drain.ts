@@ -5,7 +5,7 @@ import { httpError } from './node-http.ts';
 /** Lets a server stop without cutting off the requests that it has begun to answer. */
 export class Drain {
   /** Requests without a complete response. Long-lived streams are not among them. */
-  readonly #unanswered = new Set<Promise<void>>();
+  readonly #unanswered = new Set<Promise<unknown>>();
   #hasBegun = false;
 
   get hasBegun(): boolean {

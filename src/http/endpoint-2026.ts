@@ -1,3 +1,4 @@
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
 import {
   createMcpHandler,
   isLegacyRequest,
@@ -6,6 +7,11 @@ import {
   type ServerEventBus,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
+import { BoundedMap } from '../core/bounded-map.ts';
+import type { Clock } from '../core/clock.ts';
+import { conversationIdOf } from '../core/key/call-ids.ts';
+import { SessionMemory } from '../core/recognition/session.ts';
+import { Deliveries } from '../server/deliveries.ts';
 import { jsonRpcError } from '../server/incoming.ts';
 import { headerMismatch, serverError } from '../server/jsonrpc-codes.ts';
 import { createServer2026 } from '../server/server-2026.ts';
@@ -18,6 +24,7 @@ import type { RefusalLog } from './refusal-log.ts';
 
 export interface Endpoint2026Options {
   readonly served: (principal: Principal) => ServedTools;
+  readonly clock: Clock;
   /** Bounds how many subscription streams are open. */
   readonly subscriptions: Limits;
   readonly refusals: RefusalLog;
@@ -27,6 +34,7 @@ export interface Endpoint2026Options {
 interface PendingRequest {
   readonly principal: Principal;
   readonly body: object | undefined;
+  readonly deliveries: Deliveries | undefined;
   refused?: Response;
 }
 
@@ -37,6 +45,9 @@ interface Message {
   readonly params?: { readonly name?: unknown; readonly arguments?: unknown; readonly _meta?: object | null };
 }
 
+/** How many conversations are remembered. */
+const conversationsMax = 2_000;
+
 type SdkHandler = ReturnType<typeof createMcpHandler>;
 
 /** MCP 2026-07-28, where each request stands alone and there are no sessions. */
@@ -45,6 +56,8 @@ export class Endpoint2026 {
   readonly #handler: SdkHandler;
   /** The handlers of open `subscriptions/listen` streams. */
   readonly #listening = new Set<SdkHandler>();
+  /** What is known of the conversations that were used last. There are no sessions, but a host may name its conversation. */
+  readonly #conversations = new BoundedMap<string, SessionMemory>(conversationsMax);
   /** The SDK passes the same request object on, so it can be the key. */
   readonly #pending = new WeakMap<Request, PendingRequest>();
 
@@ -58,12 +71,25 @@ export class Endpoint2026 {
     return isPlainly2026(request, body) ?? !(await isLegacyRequest(request, body));
   }
 
-  async answer({ request, principal, body }: McpHttpRequest): Promise<Response> {
-    const pending: PendingRequest = { principal, body };
+  async answer({ request, principal, body, closed }: McpHttpRequest): Promise<Response> {
+    const deliveries = this.#deliveriesOf(principal, body);
+    const pending: PendingRequest = { principal, body, deliveries };
+    if (deliveries) void closed.then((isWritten) => isWritten && deliveries.written(rpcFields(body).id as RequestId));
     this.#pending.set(request, pending);
     if (rpcFields(body).method === 'subscriptions/listen') return this.#listen(request, principal, body);
     const response = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });
     return pending.refused ?? response;
+  }
+
+  /** Returns the deliveries of one request; undefined for a caller that names no conversation. */
+  #deliveriesOf({ tenant, subject }: Principal, body: object | undefined): Deliveries | undefined {
+    const { method, params } = rpcFields(body);
+    const conversation = method === 'tools/call' ? conversationIdOf(params?._meta) : undefined;
+    if (conversation === undefined) return undefined;
+    const name = JSON.stringify([tenant, subject, conversation]);
+    const memory = this.#conversations.get(name) ?? new SessionMemory(this.#options.clock);
+    this.#conversations.set(name, memory);
+    return new Deliveries(memory);
   }
 
   async close(): Promise<void> {
@@ -81,9 +107,10 @@ export class Endpoint2026 {
       pending.refused = errorFor(pending.body, headerMismatch, message, { status: 400 });
       throw new Error(fault);
     }
-    const { tenant, subject } = pending.principal;
+    const { principal, deliveries } = pending;
+    const { tenant, subject } = principal;
     const headerKey = requestInfo.headers.get('idempotency-key') ?? undefined;
-    return createServer2026(tools, { scope: { tenant, subject }, headerKey });
+    return createServer2026(tools, { scope: { tenant, subject }, headerKey, deliveries });
   };
 
   /** Opens a stream with a handler of its own: one handler sends all its listeners the same, and principals see different tools. */

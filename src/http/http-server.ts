@@ -146,7 +146,9 @@ export class HttpServer {
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
-    const closed = new Promise<void>((resolve) => void response.once('close', resolve));
+    const closed = new Promise<boolean>((resolve) => {
+      response.once('close', () => resolve(response.writableFinished));
+    });
     // A broken connection ends this exchange and nothing else.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
@@ -185,6 +187,6 @@ function createEndpoints(options: HttpServerOptions, refusals: RefusalLog) {
   const subscriptions = createLimits({ perSubject: subscriptionsPerSubjectMax, perTenant: total, total });
   return {
     sessions: new Sessions({ served, clock, events, ...limits, sessionsPerSubjectMax, refusals }),
-    endpoint2026: new Endpoint2026({ served, subscriptions, refusals }),
+    endpoint2026: new Endpoint2026({ served, clock, subscriptions, refusals }),
   };
 }

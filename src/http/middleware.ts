@@ -10,8 +10,8 @@ export interface HttpExchange {
   readonly method: string;
   /** The path of the URL, without its query. */
   readonly path: string;
-  /** Resolves when the response has been written, or when the caller has gone. */
-  readonly closed: Promise<void>;
+  /** Resolves with true when the response has been written, and with false when the caller has gone before. */
+  readonly closed: Promise<boolean>;
   /** Who sent the request. Set by `authenticate`. */
   readonly admitted?: Admitted;
   /** The JSON object that a POST carries. Set by `parseBody`. */
@@ -24,8 +24,8 @@ export interface McpHttpRequest {
   readonly principal: Principal;
   /** The JSON-RPC message of a POST; undefined for other methods. */
   readonly body: object | undefined;
-  /** Resolves when the response has been written, or when the caller has gone. */
-  readonly closed: Promise<void>;
+  /** Resolves with true when the response has been written, and with false when the caller has gone before. */
+  readonly closed: Promise<boolean>;
 }
 
 export type Handler = (exchange: HttpExchange) => Promise<Response>;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { isInitializeRequest, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { isInitializeRequest, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
+import { SessionMemory } from '../core/recognition/session.ts';
+import { Deliveries } from '../server/deliveries.ts';
 import { readMessage } from '../server/incoming.ts';
 import { invalidRequest, serverError, sessionNotFound } from '../server/jsonrpc-codes.ts';
 import { createServer2025, notifyOfChanges } from '../server/server-2025.ts';
@@ -31,6 +33,7 @@ export interface SessionsOptions {
 
 interface Session {
   readonly transport: SessionTransport;
+  readonly deliveries: Deliveries;
   /** The owner, with all that the tokens that used the session allow. A token that allows less cannot use it. */
   principal: Principal;
   lastUsedMs: number;
@@ -116,8 +119,10 @@ export class Sessions {
     const { served, clock, events, inFlightMax } = this.#options;
     const tools = served(principal);
     const { tenant, subject } = principal;
+    const deliveries = new Deliveries(new SessionMemory(clock));
     const server = createServer2025({
       ...tools,
+      deliveries,
       scope: Object.freeze({ tenant, subject }),
       part: ({ requestId }) => served(transport.principalOf(requestId) ?? principal),
     });
@@ -132,6 +137,7 @@ export class Sessions {
     const notices = this.#noticesOf(server, principal);
     const session: Session = {
       transport,
+      deliveries,
       principal,
       lastUsedMs: clock.monotonicMs(),
       openExchanges: 0,
@@ -184,7 +190,13 @@ export class Sessions {
     }
     session.notifyFor(principal);
     session.openExchanges += 1;
-    void closed.then(() => {
+    if (message && 'method' in message && message.method === 'notifications/cancelled') {
+      session.deliveries.forget(message.params?.requestId as RequestId | undefined);
+    }
+    const id = message && 'method' in message && 'id' in message ? message.id : undefined;
+    void closed.then((isWritten) => {
+      if (isWritten) session.deliveries.written(id);
+      else session.deliveries.forget(id);
       session.openExchanges -= 1;
       session.lastUsedMs = this.#options.clock.monotonicMs();
     });

@@ -100,16 +100,17 @@ async function list(program: Program, options: OpenApiOptions): Promise<number> 
     for (const line of destinations) cli.tell(line);
   } else {
     const rows = operations.map((tool) => {
-      const { effect, match, recovery } = detailsOf(tool);
-      return [tool.name, effect, match ?? '', recovery?.join(', ') ?? '', plain(tool.title)];
+      const { effect, class: toolClass, recovery } = detailsOf(tool);
+      return [tool.name, effect, toolClass ?? '', recovery?.join(', ') ?? '', plain(tool.title)];
     });
-    cli.print(tableOf(['TOOL', 'EFFECT', 'MATCH', 'RECOVERY', 'WHAT'], rows));
+    cli.print(tableOf(['TOOL', 'EFFECT', 'CLASS', 'RECOVERY', 'WHAT'], rows));
     if (destinations.length > 0) cli.print(['', ...destinations].join('\n'));
   }
   return operations.length > 0 ? exitCodes.ok : exitCodes.failure;
 }
 
-function detailsOf({ name, title, description, effect, match, windowMs, recovery }: Tool) {
-  const guard = effect === 'read' ? { match: null, windowMs: null, recovery: null } : { match, windowMs, recovery };
+function detailsOf({ name, title, description, effect, class: toolClass, windowMs, recovery }: Tool) {
+  const none = { class: null, windowMs: null, recovery: null };
+  const guard = effect === 'read' ? none : { class: toolClass, windowMs, recovery };
   return { tool: name, effect, ...guard, title, description };
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { ignoredPointers, lookupParts, recoveries, text } from '../config/parts.ts';
+import { ignoredPointers, lookupParts, recoveries, text, toolClass } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
 
 const second = 1_000;
@@ -29,7 +29,15 @@ export const operationSchema = z.strictObject({
     .enum(['read', 'create', 'update', 'replace', 'delete'])
     .optional()
     .describe('The effect of the operation. Default: by its method.'),
-  match: z.enum(['identical', 'latest', 'same-call', 'off']).optional().describe('How a repeat is recognised.'),
+  class: toolClass
+    .optional()
+    .describe(
+      'The class of the operation, which decides which calls are repeats: create, state, repeatable or off. Default: by its effect.',
+    ),
+  movesMoney: z
+    .boolean()
+    .optional()
+    .describe('Whether the operation pays, charges, refunds or bills. Default: by its name.'),
   window: duration({ minMs: 0, maxMs: 366 * day })
     .optional()
     .describe('How long a repeat means the same operation. 0 to 366d.'),

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { QuestionChannel, ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
+import type { Deliveries } from './deliveries.ts';
 import { elicitRequest } from './render.ts';
 import { type ToolList, toolList } from './tool-list.ts';
 import {
@@ -30,6 +31,8 @@ export interface Server2025Options extends ToolService {
   readonly scope: CallScope | ((extra: RequestExtra) => CallScope);
   /** The catalog's list, when several connections share it. */
   readonly list?: ToolList;
+  /** Learns which answers the client of this connection has received. Without it, no answer counts as delivered. */
+  readonly deliveries?: Deliveries;
   /** Returns the tools that a request may see. All of the service by default. */
   readonly part?: (extra: RequestExtra) => ServedTools;
 }
@@ -77,6 +80,8 @@ export function createServer2025(options: Server2025Options): Server {
       meta: extra._meta ?? {},
       scope: typeof scope === 'function' ? scope(extra) : scope,
       signal: extra.signal,
+      session: options.deliveries?.session,
+      onOutcome: (outcome) => options.deliveries?.expect(extra.requestId, outcome, extra._meta),
       headerKey: extra.requestInfo?.headers['idempotency-key'],
       notify: (notification) => extra.sendNotification(notification),
       questionChannel: acceptsForms(server.getClientCapabilities()) ? questionChannelOf(extra) : undefined,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ToolCall } from '../core/call/types.ts';
 import { describeError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
+import type { Deliveries } from './deliveries.ts';
 import { acceptsForms, answerCall, pageAt, type ServedTools, toolsCapability } from './tool-requests.ts';
 
 /** How long a client may cache a list, in ms. Subscribers get changes earlier. */
@@ -24,10 +25,12 @@ export interface Server2026Options {
   readonly scope: ToolCall['scope'];
   /** The value of the HTTP header `Idempotency-Key`. */
   readonly headerKey?: unknown;
+  /** Learns which answers the client has received. Without it, no answer counts as delivered. */
+  readonly deliveries?: Deliveries | undefined;
 }
 
 /** Creates a server for MCP 2026-07-28, for one HTTP request or one stdio connection. */
-export function createServer2026(tools: ServedTools, { scope, headerKey }: Server2026Options): Server {
+export function createServer2026(tools: ServedTools, { scope, headerKey, deliveries }: Server2026Options): Server {
   const { name, version, title, instructions, log, list, catalog } = tools;
   const server = new ToolServer2026(
     { name, version, ...defined({ title }) },
@@ -50,6 +53,8 @@ export function createServer2026(tools: ServedTools, { scope, headerKey }: Serve
       meta: mcpReq._meta ?? {},
       scope,
       signal: mcpReq.signal,
+      session: deliveries?.session,
+      onOutcome: (outcome) => deliveries?.expect(mcpReq.id, outcome, mcpReq._meta),
       headerKey,
       notify: (notification) => mcpReq.notify(notification),
       questionChannel: acceptsForms(capabilitiesOf(mcpReq.envelope)) ? { type: 'rounds' } : undefined,
@@ -62,10 +67,10 @@ export function createServer2026(tools: ServedTools, { scope, headerKey }: Serve
 }
 
 /** Serves MCP 2026-07-28, and nothing earlier, on an open connection. */
-export function serveStdio2026(transport: Transport2025, tools: ServedTools, scope: Server2026Options['scope']): void {
+export function serveStdio2026(transport: Transport2025, tools: ServedTools, options: Server2026Options): void {
   const { list, log } = tools;
   const connect = (): ReturnType<typeof createServer2026> => {
-    const server = createServer2026(tools, { scope });
+    const server = createServer2026(tools, options);
     // The SDK sends it to subscribers only.
     list.onChange(() => {
       server.sendToolListChanged().catch((error: unknown) => log.debug(`list_changed: ${describeError(error)}`));

@@ -1,6 +1,7 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, JSONRPCNotification, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { describeError } from '../core/errors.ts';
+import type { Deliveries } from './deliveries.ts';
 
 /** A member of `_meta` that only requests of MCP 2026-07-28 have. */
 const versionMeta = 'io.modelcontextprotocol/protocolVersion';
@@ -14,6 +15,8 @@ export interface RevisionOptions {
   /** Loads and connects the server of MCP 2026-07-28. Called with the first message of that revision. */
   readonly connect2026: Connect;
   readonly onFault: (message: string) => void;
+  /** Learns which answers the client has received. */
+  readonly deliveries?: Deliveries;
 }
 
 /**
@@ -21,10 +24,14 @@ export interface RevisionOptions {
  * `server/discover` alone does not decide: a client may send it first and then `initialize`.
  */
 export async function connectRevisions(transport: Transport, options: RevisionOptions): Promise<void> {
-  const sides = { '2025': new ServerSide(transport), '2026': new ServerSide(transport) };
+  const sides = {
+    '2025': new ServerSide(transport, options.deliveries),
+    '2026': new ServerSide(transport, options.deliveries),
+  };
   let chosen: Revision | undefined;
   let connected2026: Promise<void> | undefined;
   transport.onmessage = (message) => {
+    if (isCancellation(message)) options.deliveries?.forget(message.params?.requestId as RequestId | undefined);
     const revision = chosen ?? revisionOf(message);
     if (!isDiscovery(message)) chosen = revision;
     if (revision === '2025') {
@@ -53,15 +60,18 @@ class ServerSide implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: NonNullable<Transport['onmessage']>;
   readonly #transport: Transport;
+  readonly #deliveries: Deliveries | undefined;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, deliveries: Deliveries | undefined) {
     this.#transport = transport;
+    this.#deliveries = deliveries;
   }
 
   async start(): Promise<void> {}
 
-  send(message: JSONRPCMessage): Promise<void> {
-    return this.#transport.send(message);
+  async send(message: JSONRPCMessage): Promise<void> {
+    await this.#transport.send(message);
+    if (!('method' in message)) this.#deliveries?.written(message.id);
   }
 
   close(): Promise<void> {
@@ -72,6 +82,10 @@ class ServerSide implements Transport {
 function revisionOf(message: JSONRPCMessage): Revision {
   const meta = 'method' in message ? message.params?._meta : undefined;
   return meta !== undefined && Object.hasOwn(meta, versionMeta) ? '2026' : '2025';
+}
+
+function isCancellation(message: JSONRPCMessage): message is JSONRPCNotification {
+  return 'method' in message && message.method === 'notifications/cancelled';
 }
 
 function isDiscovery(message: JSONRPCMessage): boolean {

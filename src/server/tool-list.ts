@@ -3,6 +3,7 @@ import type { Tool as ListedTool, ToolAnnotations } from '@modelcontextprotocol/
 import { defined, type JsonSchema } from '../core/json.ts';
 import { declaresProperty } from '../core/key/argument-place.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
+import { OCCURRENCE_FIELD, OCCURRENCE_MAX, takesOccurrence } from '../core/recognition/occurrence.ts';
 import type { Catalog, CatalogChange } from '../core/tool/catalog.ts';
 import type { Tool } from '../core/tool/types.ts';
 import { withNoticeSchema } from './notice.ts';
@@ -11,6 +12,14 @@ const repeatTokenSchema = Object.freeze({
   type: 'string',
   description:
     'Normally left out. Send it only when this call returned a replay and you want a second, separate operation with the same arguments: copy the repeat_token of that replay. Never make one up.',
+});
+
+const occurrenceSchema = Object.freeze({
+  type: 'integer',
+  minimum: 1,
+  maximum: OCCURRENCE_MAX,
+  description:
+    'Normally left out. To do the same thing several times, number the calls 1, 2, 3 and so on. A call that is sent again with the same number does nothing new.',
 });
 
 /** How many tools one page holds. Clients that request no further page see only these. */
@@ -91,25 +100,31 @@ function listTool(tool: Tool): ListedTool {
 }
 
 /** Returns the schema that is listed. Arguments are always an object (MCP), so the schema may say so. */
-export function inputSchemaOf(tool: Pick<Tool, 'input' | 'effect' | 'match'>): ListedTool['inputSchema'] {
+export function inputSchemaOf(
+  tool: Pick<Tool, 'input' | 'effect' | 'class' | 'movesMoney'>,
+): ListedTool['inputSchema'] {
   const schema = tool.input.jsonSchema;
   if (!takesRepeatToken(tool)) return { ...schema, type: 'object' };
-  const properties = { ...(schema.properties as Record<string, object>), [REPEAT_TOKEN_FIELD]: repeatTokenSchema };
+  const properties = {
+    ...(schema.properties as Record<string, object>),
+    ...(takesOccurrence(tool) ? { [OCCURRENCE_FIELD]: occurrenceSchema } : {}),
+    [REPEAT_TOKEN_FIELD]: repeatTokenSchema,
+  };
   return { ...schema, type: 'object', properties };
 }
 
 /** A tool with an argument of this name keeps its own. */
-function takesRepeatToken(tool: Pick<Tool, 'input' | 'effect' | 'match'>): boolean {
-  return isGuarded(tool) && tool.match === 'identical' && !declaresProperty(tool.input.jsonSchema, REPEAT_TOKEN_FIELD);
+function takesRepeatToken(tool: Pick<Tool, 'input' | 'effect' | 'class' | 'movesMoney'>): boolean {
+  return isGuarded(tool) && !declaresProperty(tool.input.jsonSchema, REPEAT_TOKEN_FIELD);
 }
 
-function isGuarded(tool: Pick<Tool, 'effect' | 'match'>): boolean {
-  return tool.effect !== 'read' && tool.match !== 'off';
+function isGuarded(tool: Pick<Tool, 'effect' | 'class'>): boolean {
+  return tool.effect !== 'read' && tool.class !== 'off';
 }
 
 /**
  * Returns the output schema that is listed, if any. That of a tool that may be guarded also accepts a notice. A host's key
- * guards a tool with match `off`, too.
+ * guards a tool of the class `off`, too.
  */
 function outputSchemaOf({ effect, outputSchema }: Pick<Tool, 'effect' | 'outputSchema'>): ListedTool['outputSchema'] {
   const listed = objectSchemaOf(outputSchema);
@@ -142,7 +157,7 @@ function annotationsOf(tool: Tool): ToolAnnotations {
     title: tool.title,
     readOnlyHint: false,
     destructiveHint: tool.effect !== 'create',
-    idempotentHint: tool.match === 'identical' || tool.match === 'latest' || tool.route !== undefined,
+    idempotentHint: (isGuarded(tool) && tool.class !== 'repeatable') || tool.route !== undefined,
     openWorldHint,
   };
 }

@@ -37,6 +37,10 @@ export interface ToolRequest {
   readonly meta: Readonly<Record<string, unknown>>;
   readonly scope: ToolCall['scope'];
   readonly signal: AbortSignal;
+  /** The memory of the caller's session; undefined for a caller without a session. */
+  readonly session?: ToolCall['session'];
+  /** Receives the outcome just before the answer is sent. */
+  readonly onOutcome?: ((outcome: Outcome) => void) | undefined;
   /** The value of the HTTP header `Idempotency-Key`. */
   readonly headerKey?: unknown;
   readonly notify: (notification: ProgressNotification) => Promise<void>;
@@ -65,7 +69,7 @@ export function pageAt(list: ToolList, cursor: string | undefined): ToolPage {
 
 /** Serves a `tools/call`. @throws RequestError for invalid requests and for faults */
 export async function answerCall(service: ToolService, request: ToolRequest): Promise<CallToolResult> {
-  const { params, meta, scope, signal, headerKey, questionChannel, input } = request;
+  const { params, meta, scope, signal, session, headerKey, questionChannel, input } = request;
   if (!isCallParams(params)) {
     const message = 'tools/call needs params with a string as name. Nothing was executed.';
     throw new RequestError(invalidParams, message);
@@ -81,6 +85,7 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
       scope,
       meta,
       signal,
+      ...(session ? { session } : {}),
       ...(hostKey === undefined ? {} : { hostKey }),
       ...(onWait ? { onWait } : {}),
       ...(questionChannel ? { questionChannel } : {}),
@@ -88,7 +93,9 @@ export async function answerCall(service: ToolService, request: ToolRequest): Pr
     });
     const fault = request.faults === 'errors' ? renderFault(outcome) : undefined;
     if (fault) throw new RequestError(fault.code, fault.message, fault.data);
-    return passable(service, params.name, render(outcome));
+    const result = passable(service, params.name, render(outcome));
+    request.onOutcome?.(outcome);
+    return result;
   } catch (error) {
     if (error instanceof RequestError) throw error;
     const fault = `${JSON.stringify(params.name.slice(0, 64))}: internal fault: ${describeError(error)}`;
@@ -145,7 +152,7 @@ function faultMessage(catalog: Catalog, name: string): string {
   const opening = `${tool?.name ?? 'the tool'}: an internal fault of mcp-once.`;
   if (!tool) return `${opening} Nothing was executed.`;
   if (tool.effect === 'read') return `${opening} The tool only reads, so it is safe to call again.`;
-  if (tool.match === 'identical' || tool.match === 'latest') {
+  if (tool.class !== 'off') {
     return `${opening} The ledger knows whether the operation took effect. Call again with the same arguments to get its outcome.`;
   }
   return `${opening} The operation may have taken effect. Check the upstream before you call again.`;

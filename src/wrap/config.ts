@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ignoredPointers, lookupParts, recoveries, text } from '../config/parts.ts';
+import { ignoredPointers, lookupParts, recoveries, text, toolClass } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
 import { defined } from '../core/json.ts';
 import { parsePath } from './policy/path.ts';
@@ -23,13 +23,22 @@ const lookupSchema = z.strictObject({
 
 /** A rule for the tools of a wrapped server that a pattern matches. */
 const wrapRuleSchema = z.strictObject({
-  match: z
-    .enum(['identical', 'latest', 'same-call', 'off'])
+  class: toolClass
     .optional()
-    .describe('How a repeat is recognised; off: not guarded. Default: by annotations, schema and name.'),
+    .describe(
+      'The class of the tool, which decides which calls are repeats: create, state, repeatable or off (not guarded). Default: by annotations, schema and name.',
+    ),
+  movesMoney: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the tool pays, charges, refunds or bills. Then only an operator ends an unknown outcome. Default: by its name.',
+    ),
   window: duration({ minMs: 0, maxMs: 366 * day })
     .optional()
-    .describe('How long a repeat means the same operation, counted from its settling. Default 2m. 0 to 366d.'),
+    .describe(
+      'How long a repeat means the same operation, counted from its settling. Default 24h for create with an idempotency key, else 10m. 0 to 366d.',
+    ),
   identity: z
     .array(place)
     .max(100)

@@ -93,10 +93,10 @@ function explain({ name, rules, environment }: ExplainedServer, listed: readonly
 function shownDecision(decision: Decision) {
   const { because, why, warnings } = decision;
   if (decision.type === 'pass') return { guarded: false, because, why, warnings };
-  const { match, windowMs, recovery, identity, ignore, key } = decision;
+  const { class: toolClass, windowMs, recovery, identity, ignore, key } = decision;
   return {
     guarded: true,
-    match,
+    class: toolClass,
     windowMs,
     recovery,
     ...defined({ identity: identity?.map(toPointer), ignore, key: key?.name }),
@@ -108,11 +108,11 @@ function shownDecision(decision: Decision) {
 
 function textOf({ server, tools, warnings, variables }: Explained, isNamed: boolean): string {
   const rows = tools.map((each) => {
-    const guard = each.guarded && 'match' in each ? each : undefined;
+    const guard = each.guarded && 'class' in each ? each : undefined;
     return [
       each.tool,
       guard ? 'guarded' : 'passes',
-      guard ? `${guard.match}, ${guard.windowMs / 1_000} s` : '',
+      guard ? `${guard.class}, ${guard.windowMs / 1_000} s` : '',
       guard ? guard.recovery.join(', ') : '',
       `${each.because}: ${each.why}`,
     ];
@@ -121,7 +121,7 @@ function textOf({ server, tools, warnings, variables }: Explained, isNamed: bool
   const guarded = tools.filter((each) => each.guarded).length;
   return [
     ...(isNamed ? [plain(server)] : []),
-    tableOf(['TOOL', 'CALLS', 'MATCH', 'RECOVERY', 'WHY'], rows),
+    tableOf(['TOOL', 'CALLS', 'CLASS', 'RECOVERY', 'WHY'], rows),
     `${guarded} of ${tools.length} tools are guarded.`,
     ...(variables === undefined ? [] : [`Its variables: ${plain(variables)}.`]),
     ...[...warnings, ...toolWarnings].map((warning) => `warning: ${plain(warning)}`),

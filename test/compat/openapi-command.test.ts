@@ -56,7 +56,7 @@ describe('a POST to json-server', () => {
   });
 
   test('control: with the guard off the same call twice makes two rows', async () => {
-    const server = await stage.server(served({ createOrder: { match: 'off' } }));
+    const server = await stage.server(served({ createOrder: { class: 'off' } }));
     const args = { item: unique('tea') };
     expect([await server.heard('create_order', args), await server.heard('create_order', args)]).toEqual([
       'executed',
@@ -86,7 +86,7 @@ describe('a POST to json-server', () => {
   });
 
   test('control: with the guard off a lost answer and a repeat make two rows', async () => {
-    const server = await stage.server(served({ createOrder: { match: 'off' } }));
+    const server = await stage.server(served({ createOrder: { class: 'off' } }));
     const args = { item: unique('lost') };
     proxy.dropAnswers(1);
     await server.heard('create_order', args);
@@ -186,7 +186,7 @@ test("a POST into Mockoon's data bucket makes one row, and two with the guard of
       config: { bundledTools: false, openapi: [{ document, baseUrl: mockoon.url, operations }] },
     });
     const guarded = await stage.server(config({}));
-    const bare = await stage.server(config({ createOrder: { match: 'off' } }));
+    const bare = await stage.server(config({ createOrder: { class: 'off' } }));
     const args = { item: unique('mock') };
     for (const server of [guarded, guarded, guarded]) await server.call('create_order', args);
     expect((await rowsOf(mockoon, 'orders')).filter(({ item }) => item === args.item)).toHaveLength(1);

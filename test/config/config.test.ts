@@ -179,7 +179,8 @@ describe('an error message', () => {
     [{ tools: { a: { windows: '1d' } } }, 'tools.a.windows is not known; did you mean "window"?'],
     [{ somethingElse: 1 }, 'somethingElse is not known.'],
     [{ hostKeys: 'yes' }, 'hostKeys: '],
-    [{ tools: { a: { match: 'same' } } }, 'tools.a.match: '],
+    [{ tools: { a: { match: 'identical' } } }, 'tools.a.match is now called class: write create for identical'],
+    [{ tools: { a: { class: 'same' } } }, 'tools.a.class: '],
     [{ toolsDirs: [1] }, 'toolsDirs[0]: '],
     [{ resultBytesMax: 1 }, 'resultBytesMax: '],
     [[], 'Configuration file'],
@@ -335,7 +336,8 @@ describe('shown configuration', () => {
     const durations = Object.fromEntries(names.map(([, name]) => [name, 60_000]));
     const shown = shownConfig({ ...(await load()), openapi: [], nested: [durations] } as never, []);
     expect(shown).toMatchObject({ lease: '10s', wait: '45s', maxRun: '10m', drain: '30s', recordRetention: '7d' });
-    const own = new Set(['lease', 'wait', 'maxRun', 'drain', 'recordRetention', 'unresolvedRetention']);
+    const top = ['twinWindow', 'rewordedWindow'];
+    const own = new Set(['lease', 'wait', 'maxRun', 'drain', 'recordRetention', 'unresolvedRetention', ...top]);
     const [nested] = shown.nested as Record<string, unknown>[];
     for (const [name, value] of Object.entries(nested ?? {})) if (!own.has(name)) expect(value, name).toBe('1m');
   });

@@ -39,6 +39,8 @@ function engineOver(store: string, run: Run) {
       resultBytesMax: 1_024,
       hostKeys: true,
       conversationScope: false,
+      twinMs: 10_000,
+      rewordedMs: 900_000,
     },
     ledger: () => {
       opened.count += 1;

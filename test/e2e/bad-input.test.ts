@@ -43,7 +43,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a field of another type',
-    spoil: (args) => ({ ...args, amount: '5' }),
+    spoil: (args) => ({ ...args, amount: 'five' }),
     code: 'invalid_input',
     says: [/amount .*number/],
   },
@@ -169,7 +169,7 @@ test.each([
   const upstream = await FixtureUpstream.start();
   onTestFinished(() => upstream.close());
   const off = stage.path('off.json');
-  writeFileSync(off, '{ "tools": { "*": { "match": "off" } } }');
+  writeFileSync(off, '{ "tools": { "*": { "class": "off" } } }');
   const env = { DOCUMENTS_URL: upstream.url, MCP_ONCE_LOG_LEVEL: 'debug' };
   const served = await rawServer(['--tools', fixtureTools, ...(effects > 1 ? ['--config', off] : [])], env);
   const name = unique('document');

@@ -152,7 +152,7 @@ describe('a start with a wrong configuration', () => {
     ['a configuration key that is not known', { config: { leas: '1s' } }, /leas is not known; did you mean "lease"\?/],
     [
       'a rule for a tool that is not there',
-      { file: tool('another'), config: { tools: { create_paymant: { match: 'off' } } } },
+      { file: tool('another'), config: { tools: { create_paymant: { class: 'off' } } } },
       /did you mean "create_payment"\?/,
     ],
   ])('ends with one sentence on stderr and nothing on stdout for %s', async (_, { file, config = {} }, why) => {

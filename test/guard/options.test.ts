@@ -14,14 +14,19 @@ const minute = 60_000;
 const hour = 60 * minute;
 
 function toolOf(annotations: ToolHints, policy: GuardPolicy = {}) {
-  const { effect, match, windowMs, recovery } = buildTool({
+  const {
+    effect,
+    class: toolClass,
+    windowMs,
+    recovery,
+  } = buildTool({
     name: 'a_tool',
     annotations,
     policies: [policy],
     upstream,
     results: 'content',
   });
-  return { effect, match, windowMs, recovery };
+  return { effect, class: toolClass, windowMs, recovery };
 }
 
 describe('guardSettings', () => {
@@ -82,12 +87,12 @@ describe('guardSettings', () => {
 
 describe('guardTool', () => {
   it.each([
-    [{ readOnlyHint: true }, {}, { effect: 'read', match: 'off' }],
-    [{}, {}, { effect: 'create', match: 'identical', windowMs: 24 * hour, recovery: ['refuse'] }],
-    [{ idempotentHint: true }, {}, { effect: 'update', match: 'same-call', recovery: ['natural', 'refuse'] }],
-    [{ readOnlyHint: true }, { effect: 'create' }, { effect: 'create', match: 'identical' }],
-    [{}, { effect: 'update' }, { match: 'same-call', windowMs: 10 * minute, recovery: ['refuse'] }],
-    [{}, { effect: 'update', resource: () => 1 }, { match: 'latest', windowMs: 2 * minute }],
+    [{ readOnlyHint: true }, {}, { effect: 'read', class: 'off' }],
+    [{}, {}, { effect: 'create', class: 'create', windowMs: 24 * hour, recovery: ['refuse'] }],
+    [{ idempotentHint: true }, {}, { effect: 'update', class: 'state', recovery: ['natural', 'refuse'] }],
+    [{ readOnlyHint: true }, { effect: 'create' }, { effect: 'create', class: 'create' }],
+    [{}, { effect: 'update' }, { class: 'state', windowMs: 10 * minute, recovery: ['refuse'] }],
+    [{}, { effect: 'update', resource: () => 1 }, { class: 'state', windowMs: 2 * minute }],
     [{}, { window: '7d' }, { windowMs: 168 * hour }],
     [{}, { recovery: 'resend', keyMemory: '24h' }, { recovery: ['resend', 'refuse'] }],
   ] as const)('returns for %j with %o the policy %o', (hints, policy, expected) => {
@@ -98,7 +103,6 @@ describe('guardTool', () => {
     [{ recovery: 'reconcile' }, /needs lookup/],
     [{ recovery: 'natural' }, /needs resource/],
     [{ recovery: 'resend' }, /needs keyMemory/],
-    [{ match: 'latest' }, /needs resource/],
     [{ effect: 'delete', resource: () => 1, recovery: 'natural' }, /needs gone/],
   ] as const)('refuses %o', (policy, message) => {
     expect(() => toolOf({}, policy as GuardPolicy)).toThrow(message);
@@ -107,10 +111,10 @@ describe('guardTool', () => {
   it('overrides earlier policies with later ones, member by member', () => {
     const policies = policiesFor(
       'create_invoice',
-      { 'create_*': { window: '1h', match: 'identical' }, 'delete_*': { window: '2h' } },
+      { 'create_*': { window: '1h', class: 'create' }, 'delete_*': { window: '2h' } },
       { create_invoice: { window: '3h' } },
     );
-    expect(Object.assign({}, ...policies)).toEqual({ window: '3h', match: 'identical' });
+    expect(Object.assign({}, ...policies)).toEqual({ window: '3h', class: 'create' });
   });
 });
 

@@ -414,7 +414,7 @@ describe('protect', () => {
     expect(upstream).toHaveLength(1);
   });
 
-  it('runs an idempotent tool each time, and again after an unknown outcome', async () => {
+  it('runs an idempotent tool again after an unknown outcome, and replays a repeat', async () => {
     let runs = 0;
     const { tool } = shop('set_status', {
       annotations: { idempotentHint: true },
@@ -428,6 +428,8 @@ describe('protect', () => {
     const first = await callTool(client, 'set_status', { customer: 'ada' });
     expect(first.outcome).toMatchObject({ code: 'succeeded', recovered: 'natural' });
     await callTool(client, 'set_status', { customer: 'ada' });
+    expect(runs).toBe(2);
+    await callTool(client, 'set_status', { customer: 'bob' });
     expect(runs).toBe(3);
   });
 

@@ -208,7 +208,7 @@ describe('the principal of a request', () => {
   test('gets instructions without tools that it may not call', async () => {
     const { url } = await httpServer({
       admit,
-      tools: (upstream) => [createThing(upstream, 'refuse', { name: 'log_thing', match: 'off' })],
+      tools: (upstream) => [createThing(upstream, 'refuse', { name: 'log_thing', class: 'off' })],
     });
     for (const [authorization, isNamed] of [
       ['reader', false],

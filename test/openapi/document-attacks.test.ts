@@ -19,7 +19,7 @@ const weak = {
         operationId: 'order',
         requestBody: body,
         responses,
-        'x-mcp-once': { match: 'off', window: '1s', identity: ['item'] },
+        'x-mcp-once': { class: 'off', window: '1s', identity: ['item'] },
       },
     },
     '/lists': {
@@ -64,9 +64,9 @@ describe.each(['network', 'mixed'] as const)('x-mcp-once in a document from the 
     expect(await sentTwice('remove', { id: 'a' })).toBe(1);
     expect(await sentTwice('order', { item: 'a' })).toBe(1);
     expect(await sentTwice('list', { item: 'a' })).toBe(1);
-    expect(tools.find(({ name }) => name === 'remove')).toMatchObject({ effect: 'delete', match: 'latest' });
+    expect(tools.find(({ name }) => name === 'remove')).toMatchObject({ effect: 'delete', class: 'state' });
     expect(warnings.join('\n')).toMatch(
-      /x-mcp-once is ignored .*DELETE \/things\/\{id\} \(effect\), POST \/orders \(match, window\), POST \/lists \(recovery\).*--trust-document/,
+      /x-mcp-once is ignored .*DELETE \/things\/\{id\} \(effect\), POST \/orders \(class, window\), POST \/lists \(recovery\).*--trust-document/,
     );
   });
 
@@ -78,7 +78,7 @@ describe.each(['network', 'mixed'] as const)('x-mcp-once in a document from the 
   });
 
   test('gives way to the configuration', async () => {
-    const { sentTwice } = await started(where, { operations: { order: { match: 'off' } } });
+    const { sentTwice } = await started(where, { operations: { order: { class: 'off' } } });
     expect(await sentTwice('order', { item: 'a' })).toBe(2);
   });
 });
@@ -92,7 +92,7 @@ test('x-mcp-once in a document from the network makes a tool stricter', async ()
   );
   const { call, tools, warnings } = await serveEntries([{ document, allowPrivate: true }]);
   expect(tools.map(({ name }) => name)).toEqual(['list_things', 'trigger']);
-  expect(tools[1]).toMatchObject({ effect: 'create', match: 'identical', windowMs: 172_800_000 });
+  expect(tools[1]).toMatchObject({ effect: 'create', class: 'create', windowMs: 172_800_000 });
   resultOf(await call('trigger', {}));
   expect(resultOf(await call('trigger', {})).replayed).toBe(true);
   expect([api.seen.length, warnings]).toEqual([1, []]);

@@ -254,7 +254,7 @@ describe('dynamic tools', () => {
     const told = jsonOf(resultOf(await call('shop_describe_operation', { operation: 'POST /orders' })).result);
     expect(told).toMatchObject({
       operation: 'shop_create_order',
-      match: 'identical',
+      class: 'create',
       arguments: { required: ['item'] },
     });
     const asked = { operation: 'createOrder', arguments: { item: 'tea' } };

@@ -9,7 +9,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import type { ToolCall } from '../../src/core/call/types.ts';
 import { createCatalog } from '../../src/core/tool/catalog.ts';
-import type { Effect, Match, Tool } from '../../src/core/tool/types.ts';
+import type { Effect, Tool, ToolClass } from '../../src/core/tool/types.ts';
 import { type defineClient, defineTool, z } from '../../src/index.ts';
 import { createServer2025, type Server2025Options } from '../../src/server/server-2025.ts';
 import { objectSchemaOf } from '../../src/server/tool-list.ts';
@@ -24,7 +24,7 @@ const scope = { tenant: 'default', subject: 'local' };
 function plainTool(
   name: string,
   effect: Effect,
-  more: { match?: Match; client?: ReturnType<typeof defineClient> } = {},
+  more: { class?: ToolClass; client?: ReturnType<typeof defineClient> } = {},
 ): Tool {
   return defineTool({
     name,
@@ -35,7 +35,7 @@ function plainTool(
     output: z.object({ id: z.string() }),
     resource: ({ item }) => item,
     run: async () => ({ id: 'x' }),
-    ...(more.match ? { match: more.match } : {}),
+    ...(more.class ? { class: more.class } : {}),
     ...(more.client ? { client: more.client as never } : {}),
   });
 }
@@ -91,7 +91,7 @@ describe('tools/list', () => {
   });
 
   test('says of a tool that calls others that each keeps its own guard', async () => {
-    const caller = { ...plainTool('call', 'update', { match: 'off' }), route: () => undefined };
+    const caller = { ...plainTool('call', 'update', { class: 'off' }), route: () => undefined };
     const { client } = await connect({ catalog: createCatalog([caller]), handle: never });
     const [listed] = (await client.listTools()).tools;
     expect(listed?.annotations).toMatchObject({ readOnlyHint: false, idempotentHint: true, openWorldHint: true });
@@ -110,10 +110,11 @@ describe('tools/list', () => {
     const tools = [
       plainTool('get', 'read', { client: upstream as never }),
       plainTool('create', 'create', { client: upstream as never }),
-      plainTool('track', 'create', { match: 'off' }),
+      plainTool('track', 'create', { class: 'off' }),
       plainTool('update', 'update'),
-      plainTool('replace', 'replace', { match: 'same-call' }),
+      plainTool('replace', 'replace', { class: 'state' }),
       plainTool('delete', 'delete'),
+      plainTool('append', 'update', { class: 'repeatable' }),
     ];
     const { client } = await connect({ catalog: createCatalog(tools), handle: never });
     const listed = (await client.listTools()).tools;
@@ -122,11 +123,14 @@ describe('tools/list', () => {
       create: hints({ title: 'create', idempotentHint: true, openWorldHint: true }),
       track: hints({ title: 'track' }),
       update: hints({ title: 'update', destructiveHint: true, idempotentHint: true }),
-      replace: hints({ title: 'replace', destructiveHint: true }),
+      replace: hints({ title: 'replace', destructiveHint: true, idempotentHint: true }),
       delete: hints({ title: 'delete', destructiveHint: true, idempotentHint: true }),
+      append: hints({ title: 'append', destructiveHint: true }),
     });
     const withToken = listed.filter(({ inputSchema }) => inputSchema.properties?.repeat_token !== undefined);
-    expect(withToken.map(({ name }) => name)).toEqual(['create']);
+    expect(withToken.map(({ name }) => name)).toEqual(['create', 'update', 'replace', 'delete', 'append']);
+    const numbered = listed.filter(({ inputSchema }) => inputSchema.properties?.occurrence !== undefined);
+    expect(numbered.map(({ name }) => name)).toEqual(['append']);
     expect(withToken[0]?.inputSchema.required).toEqual(['item']);
     expect(listed.every((tool) => ToolSchema.safeParse(tool).success)).toBe(true);
   });
@@ -257,12 +261,12 @@ describe('tools/call by the official client', () => {
   });
 
   test.each([
-    ['create', 'identical', /The ledger knows whether.*Call again/],
+    ['create', 'create', /The ledger knows whether.*Call again/],
     ['create', 'off', /may have taken effect. Check the upstream/],
-    ['update', 'same-call', /may have taken effect. Check the upstream/],
+    ['update', 'off', /may have taken effect. Check the upstream/],
     ['read', 'off', /safe to call again/],
-  ] as const)('says after a fault what holds for a tool that is %s, %s', async (effect, match, message) => {
-    const catalog = createCatalog([plainTool('tool', effect, { match })]);
+  ] as const)('says after a fault what holds for a tool that is %s, %s', async (effect, toolClass, message) => {
+    const catalog = createCatalog([plainTool('tool', effect, { class: toolClass })]);
     const { client } = await connect({ catalog, handle: () => Promise.reject(new Error('secret')) });
     const failed = client.callTool({ name: 'tool', arguments: {} });
     await expect(failed).rejects.toMatchObject({ code: -32603, message: expect.stringMatching(message) });

@@ -8,6 +8,7 @@ import { type EntryCodec, plainCodec } from '../../src/core/ledger/codec.ts';
 import { Ledger } from '../../src/core/ledger/ledger.ts';
 import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
 import type { Store } from '../../src/core/ledger/stores/store.ts';
+import type { SessionMemory } from '../../src/core/recognition/session.ts';
 import { type Catalog, createCatalog } from '../../src/core/tool/catalog.ts';
 import { ClientPool } from '../../src/core/tool/client-pool.ts';
 import type { Tool } from '../../src/core/tool/types.ts';
@@ -22,6 +23,7 @@ export interface EngineOptions {
   readonly settings?: Partial<EngineSettings>;
   readonly leaseMs?: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly keysSince?: number;
 }
 
 export interface CallOptions {
@@ -32,6 +34,7 @@ export interface CallOptions {
   readonly onWait?: (waitedMs: number) => void;
   readonly questionChannel?: NonNullable<ToolCall['questionChannel']>;
   readonly input?: NonNullable<ToolCall['input']>;
+  readonly session?: SessionMemory;
 }
 
 /** Creates the engine of one process. Several engines over one store stand for several processes. */
@@ -54,10 +57,13 @@ export function testEngine(options: EngineOptions) {
       resultBytesMax: 262_144,
       hostKeys: true,
       conversationScope: false,
+      twinMs: 10_000,
+      rewordedMs: 900_000,
       ...options.settings,
     },
     ledger: () => Promise.resolve(ledger),
     repeatSecret: () => Promise.resolve('a secret that only these tests have'),
+    keysSince: () => Promise.resolve(options.keysSince ?? 0),
     randomId: randomUUID,
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
@@ -75,6 +81,7 @@ export function testEngine(options: EngineOptions) {
       ...(how.onWait ? { onWait: how.onWait } : {}),
       ...(how.questionChannel ? { questionChannel: how.questionChannel } : {}),
       ...(how.input ? { input: how.input } : {}),
+      ...(how.session ? { session: how.session } : {}),
     });
   const records = async () => {
     const found = [];

@@ -100,7 +100,7 @@ describe('mcpServers', () => {
 
 test("merges a server's own rules after those for all, and prefers its own trust", async () => {
   const { loading } = load({
-    wrap: { trustAnnotations: 'none', tools: { pay: { window: '5m', match: 'identical' }, 'x*': { match: 'off' } } },
+    wrap: { trustAnnotations: 'none', tools: { pay: { window: '5m', class: 'create' }, 'x*': { class: 'off' } } },
     mcpServers: { bank: { command: 'x', mcpOnce: { trustAnnotations: 'all', tools: { pay: { window: '1h' } } } } },
   });
   const config = await loading;
@@ -108,7 +108,7 @@ test("merges a server's own rules after those for all, and prefers its own trust
   expect(wrapRulesOf(wrap)).toMatchObject({ trustAnnotations: 'none' });
   const rules = wrapRulesOf(wrap, mcpServers.bank?.mcpOnce);
   expect(rules.trustAnnotations).toBe('all');
-  expect(rules.tools).toEqual({ 'x*': { match: 'off' }, pay: { match: 'identical', windowMs: 3_600_000 } });
+  expect(rules.tools).toEqual({ 'x*': { class: 'off' }, pay: { class: 'create', windowMs: 3_600_000 } });
   expect(Object.keys(rules.tools)).toEqual(['x*', 'pay']);
   expect(wrapRulesOf({}, {}).trustAnnotations).toBe('readOnly');
 });

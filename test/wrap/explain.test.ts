@@ -30,16 +30,15 @@ function server(name: string, tools: readonly string[], more: Partial<ExplainedS
 
 test('prints one line per tool with decision and reason, and warnings for guesses', async () => {
   const { cli, told } = terminal();
-  const tools = { create_issue: { identity: ['/a'] }, 'gone*': { match: 'off' } } as const;
+  const tools = { create_issue: { identity: ['/a'] }, 'gone*': { class: 'off' } } as const;
   const tracker = server('tracker', ['create_issue', 'get_issue', 'send_mail'], { rules: { ...rules, tools } });
   expect(await runWrapExplain(cli, [tracker], {})).toBe(0);
-  expect(told.out).toBe(`TOOL          CALLS    MATCH             RECOVERY  WHY
-create_issue  guarded  identical, 120 s  refuse    configuration: a rule of the configuration
-get_issue     passes                               name: "get" usually reads
-send_mail     guarded  identical, 120 s  refuse    default: nothing marks it as read-only
+  expect(told.out).toBe(`TOOL          CALLS    CLASS          RECOVERY  WHY
+create_issue  guarded  create, 600 s  refuse    configuration: a rule of the configuration
+get_issue     passes                            name: "get" usually reads
+send_mail     guarded  create, 600 s  refuse    default: nothing marks it as read-only
 2 of 3 tools are guarded.
 warning: no tool matches the rule "gone*"
-warning: send_mail: "send" with the same arguments within 120 s counts as a repeat: if each call is intended, set match: same-call or off, or a shorter window
 `);
 });
 

@@ -29,7 +29,7 @@ const configs = {
   // The scene with the kill waits for this lease.
   'short lease': { lease: '2s' },
   // The control.
-  unguarded: { tools: { '*': { match: 'off' } } },
+  unguarded: { tools: { '*': { class: 'off' } } },
 };
 
 /**

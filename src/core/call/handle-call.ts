@@ -1,18 +1,23 @@
 import { describeError, LedgerUnavailable, OutcomeNotRead } from '../errors.ts';
+import { callIdOf } from '../key/call-ids.ts';
 import type { Claim } from '../ledger/claim.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
-import type { StoredRecord } from '../ledger/record.ts';
+import type { Status, StoredRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import { untilAborted } from '../promises.ts';
+import { recognise } from '../recognition/table.ts';
+import { isContentResult } from '../tool/content.ts';
 import { execute, giveUp } from './execute.ts';
+import { joinFamily, type Relative } from './family.ts';
 import { describeFault, refusalOfFault } from './faults.ts';
-import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
+import { type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import {
   outcomeOfEnded,
   outcomeOfReplay,
   refusalOfConflict,
   refusalOfInFlight,
+  refusalOfReworded,
   refusalOfSuperseded,
   refusalOfUnknown,
 } from './outcome-of-record.ts';
@@ -28,8 +33,8 @@ import { askWhetherRepeat, decideRepeat, outcomeOfDeclined } from './questions/r
 import { registerWrite } from './recovery/latest-write.ts';
 import { recover } from './recovery/recover.ts';
 import { runUnguarded } from './run-unguarded.ts';
+import { earlierOf } from './session-facts.ts';
 import type { Executed } from './settle.ts';
-import { followTwin } from './twins.ts';
 import type { EngineParts, GuardedCall, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
 
@@ -89,7 +94,20 @@ async function answerGuarded(engine: EngineParts, guarded: GuardedCall): Promise
     if (taken.type === 'outcome') return taken.outcome;
     request = { ...request, replies: taken.replies };
   }
-  return (await refusalWhenFull(claiming, request)) ?? claimUntilAnswered(claiming, request);
+  const full = await refusalWhenFull(claiming, request);
+  return full ?? claimUntilAnswered(claiming, await underItsEarlierKey(claiming, request));
+}
+
+/** For one window after an upgrade, an operation may be in the ledger under the key of an earlier version. */
+async function underItsEarlierKey({ engine, ledger, guarded }: Claiming, request: ClaimRequest): Promise<ClaimRequest> {
+  if (guarded.earlierKeys.length === 0) return request;
+  const nowMs = engine.clock.wallMs();
+  if (nowMs - (await engine.keysSince()) >= request.windowMs) return request;
+  for (const earlier of guarded.earlierKeys) {
+    const held = await ledger.read(earlier.key);
+    if (held?.record.fingerprint === earlier.fingerprint) return { ...request, ...earlier };
+  }
+  return request;
 }
 
 /** An operation that is in the ledger already is answered, however full the ledger is. */
@@ -127,15 +145,22 @@ function rethrowAfterSending(error: unknown): never {
 async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Round> {
   const { engine, ledger, guarded } = claiming;
   emit({ type: 'claim', operation: request.key, tool: request.tool });
+  // Read beside the claim, so that a first call of a tool with free text takes one round trip more, not two.
+  const family = guarded.family && ledger.readFamily(guarded.family.key);
+  family?.catch(() => undefined);
   const claimed = await ledger.claim(request);
+  if (claimed.type === 'replay' && isMeant(engine, guarded, claimed.held)) {
+    return executeAgain(claiming, request, claimed.held);
+  }
   const asks = claimed.type === 'replay' && guarded.asksBeforeRepeat;
   const found = asks ? await decideRepeat(engine, ledger, guarded, claimed.held) : claimed;
   switch (found.type) {
     case 'claimed':
-      return executeClaim(claiming, request, found.claim);
+      return executeClaim(claiming, request, found.claim, family);
     case 'alias':
       return { type: 'again', request: { ...request, key: found.of }, hasSent: false };
     case 'replay':
+      guarded.memory?.noteCall(callIdOf(guarded.call.meta), found.held.record.key);
       return { type: 'outcome', outcome: await outcomeOfReplay(engine, guarded, found.held.record) };
     case 'ask':
       return { type: 'outcome', outcome: await askWhetherRepeat(engine, guarded, found.last) };
@@ -147,20 +172,69 @@ async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Rou
       return { type: 'outcome', outcome: await outcomeOfConflict(claiming, request, found.held) };
     case 'in_flight':
     case 'in_flight_other':
-      return waitForOther(claiming, request, found.held, found.type === 'in_flight');
+      return waitForOther(claiming, request, found.held, waitsFor(request, found.type));
     case 'recover':
+      if (endsUnknown(guarded, found.held)) return executeAgain(claiming, request, found.held);
       return recoverHeld(claiming, request, found.held);
   }
 }
 
-async function executeClaim(claiming: Claiming, request: ClaimRequest, claim: Claim): Promise<Round> {
+/** Whether a call with the fingerprint of an ended operation means another one. */
+function isMeant(engine: EngineParts, guarded: GuardedCall, { record }: StoredRecord): boolean {
+  const { tool, again, derived, isNumbered } = guarded;
+  if (again !== undefined) return again.kind === 'repeat' && again.generation === record.generation;
+  if (record.status.state !== 'succeeded' || tool.class === 'off') return false;
+  if (derived.source === 'host' || isNumbered) return false;
+  const facts = earlierOf(engine, guarded, record);
+  return recognise({ relation: 'same', class: tool.class, deletes: tool.effect === 'delete', ...facts }) === 'execute';
+}
+
+/** Whether the caller has checked that the operation took no effect, and says so with its token. */
+function endsUnknown({ again }: GuardedCall, { record }: StoredRecord): boolean {
+  return again?.kind === 'unknown' && again.generation === record.generation && record.status.state === 'unknown';
+}
+
+/** Executes the next generation of an operation, unless another call has just done so. */
+async function executeAgain(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
+  const claim = await claiming.ledger.claimAgain(held, request);
+  if (!claim) return { type: 'again', request, hasSent: false };
+  const { guarded } = claiming;
+  const family = guarded.family && { ...guarded.family, isMeant: true };
+  return executeClaim({ ...claiming, guarded: { ...guarded, family } }, request, claim);
+}
+
+async function executeClaim(
+  claiming: Claiming,
+  request: ClaimRequest,
+  claim: Claim,
+  family?: Promise<KnownFamily | undefined>,
+): Promise<Round> {
   const { engine, ledger, guarded } = claiming;
   const { call, tool } = guarded;
   if (isNewRecord(claim)) engine.quota?.note(call.scope);
-  const twin = await registerClaim(engine, ledger, guarded, claim);
-  if (twin !== undefined) return { type: 'again', request: { ...request, key: twin }, hasSent: false };
-  const executed = await untilLeft(call, execute(engine, ledger, tool, claim, call));
-  return roundOfExecuted(claiming, request, executed);
+  const relative = await registerClaim(claiming, claim, family);
+  if (relative !== undefined) return answerRelative(claiming, request, claim, relative);
+  const running = notedExecution(guarded, claim, execute(engine, ledger, tool, claim, call));
+  return roundOfExecuted(claiming, request, await untilLeft(call, running));
+}
+
+/** Whether an execution counts as a write. An error result counts as none, so that a repeat of an earlier call is replayed. */
+function hadEffect(status: Status): boolean {
+  if (status.state === 'failed') return false;
+  return !(status.state === 'succeeded' && isContentResult(status.result) && status.result.isError === true);
+}
+
+/** Notes an execution in the session's memory, also when its caller has left. */
+function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, running: Promise<Executed>) {
+  if (memory === undefined) return running;
+  const { key, upstream } = claim.record;
+  const place = memory.begin();
+  memory.noteCall(callIdOf(call.meta), key);
+  return running.then((executed) => {
+    if (hadEffect(executed.record.status))
+      memory.noteWrite({ key, upstream, deletes: tool.effect === 'delete', place });
+    return executed;
+  });
 }
 
 function isNewRecord({ record }: Claim): boolean {
@@ -168,20 +242,54 @@ function isNewRecord({ record }: Claim): boolean {
 }
 
 /**
- * Registers a claim before it may be executed: with its twins, and as the latest write of its resource.
- * @returns the key of the twin to follow instead; undefined when this claim is the one to execute
+ * Registers a claim before it may be executed: in its family, and as the latest write of its resource.
+ * @returns the earlier operation that the call may repeat; undefined when this claim is the one to execute
  */
-async function registerClaim(engine: EngineParts, ledger: Ledger, guarded: GuardedCall, claim: Claim) {
-  const { tool, derived } = guarded;
+async function registerClaim(
+  { engine, ledger, guarded }: Claiming,
+  claim: Claim,
+  family: Promise<KnownFamily | undefined> | undefined,
+): Promise<Relative | undefined> {
   try {
-    // A call that answers a question continues an operation that has the latch already.
-    const hasLatch = derived.latchKey === undefined || guarded.answers !== undefined;
-    const twin = hasLatch ? undefined : await followTwin(ledger, claim, derived.latchKey);
-    if (twin === undefined) await registerWrite(ledger, tool, claim);
-    return twin;
+    // A call that answers a question continues an operation that is in its family already.
+    const hasFamily = guarded.family !== undefined && guarded.answers === undefined;
+    const reading = hasFamily ? (family ?? ledger.readFamily(guarded.family.key)) : undefined;
+    const relative = reading && (await joinFamily(engine, ledger, guarded, claim, reading));
+    if (relative === undefined) await registerWrite(ledger, guarded.tool, claim);
+    // The wording of this call leads to its operation even when the family has forgotten it.
+    const isElsewhere = guarded.family?.isMeant === true && guarded.ownKey !== claim.record.key;
+    if (isElsewhere) await ledger.leadTo(guarded.ownKey, claim.record);
+    return relative;
   } catch (error) {
     void giveUp(engine, claim, describeFault(error, claim.record.key));
     throw error;
+  }
+}
+
+/** Gives a claim back whose call may repeat an earlier operation of its family, and answers with that one. */
+async function answerRelative(
+  claiming: Claiming,
+  request: ClaimRequest,
+  claim: Claim,
+  relative: Relative,
+): Promise<Round> {
+  const { engine, guarded } = claiming;
+  const { held } = relative;
+  await giveUp(engine, claim, `it may repeat the operation ${held.record.key}`);
+  switch (relative.type) {
+    case 'same': {
+      const { key, fingerprint } = held.record;
+      return { type: 'again', request: { ...request, key, fingerprint }, hasSent: false };
+    }
+    case 'ask':
+      return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record) };
+    case 'wait':
+      if (held.record.status.state === 'waiting') {
+        return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record) };
+      }
+      return held.record.status.state === 'in_flight' && claiming.ledger.leases.leftMs(held) > 0
+        ? waitForOther(claiming, request, held, 'reworded')
+        : recoverHeld(claiming, request, held);
   }
 }
 
@@ -217,7 +325,7 @@ async function outcomeOfExecuted(
     case 'in_flight':
       return undefined;
     case 'unknown':
-      return refusalOfUnknown(record, status.message, retryAfterMs);
+      return refusalOfUnknown(engine, guarded, record, status.message, retryAfterMs);
     default:
       // The recovered operation may be another call's. Then this call's own turn comes now.
       if (record.fingerprint !== request.fingerprint || record.tool !== request.tool) return undefined;
@@ -234,29 +342,36 @@ function outcomeOfConflict(
   return replies ? refusalOfOtherReply(guarded, record) : refusalOfConflict(engine, guarded, record);
 }
 
+type InFlightWhat = Extract<RefusalReason, { type: 'in_flight' }>['what'];
+
+function waitsFor({ supersedes }: ClaimRequest, type: 'in_flight' | 'in_flight_other'): InFlightWhat {
+  if (type === 'in_flight') return 'same_operation';
+  return supersedes ? 'other_write' : 'other_arguments';
+}
+
 async function waitForOther(
   claiming: Claiming,
   request: ClaimRequest,
   held: StoredRecord,
-  isSame: boolean,
+  what: InFlightWhat,
 ): Promise<Round> {
   const { engine, ledger, guarded, deadlineMs } = claiming;
   const { call } = guarded;
+  const isSame = what === 'same_operation';
   const waited = await waitForOutcome(engine, ledger, held, call, deadlineMs);
   switch (waited.type) {
     case 'left':
       return { type: 'outcome', outcome: callerLeft(call) };
-    case 'timeout': {
-      const what = isSame ? 'same_operation' : 'other_write';
+    case 'timeout':
       return { type: 'outcome', outcome: refusalOfInFlight(waited.record, waited.record.leaseMs / 2, what) };
-    }
     case 'changed':
       return { type: 'again', request, hasSent: false };
     case 'superseded':
       if (!isSame) return { type: 'again', request, hasSent: false };
-      return { type: 'outcome', outcome: refusalOfSuperseded(waited.held.record) };
+      return { type: 'outcome', outcome: await refusalOfSuperseded(engine, guarded, waited.held.record) };
     case 'ended': {
       if (!isSame) return { type: 'again', request, hasSent: false };
+      guarded.memory?.noteCall(callIdOf(call.meta), waited.record.key);
       const outcome = await outcomeOfEnded(engine, guarded, waited.record, waited.ended, { replayed: true });
       return { type: 'outcome', outcome };
     }

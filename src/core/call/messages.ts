@@ -27,12 +27,13 @@ export function refusalMessage(refusal: RefusalOutcome): string {
   const { tool, repeatToken } = refusal;
   const { cause, executed, next } = messageParts(refusal, refusal.reason);
   const opening = cause.startsWith(tool) || refusal.reason.type === 'unknown_tool' ? cause : `${tool}: ${cause}`;
-  const token = repeatToken === undefined ? '' : ` The repeat_token for a second operation is "${repeatToken}".`;
+  const purpose = refusal.reason.type === 'outcome_unknown' ? 'that' : 'a second operation';
+  const token = repeatToken === undefined ? '' : ` The repeat_token for ${purpose} is "${repeatToken}".`;
   return `${sentence(opening)} ${executed} ${next}${token}`;
 }
 
 function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
-  const { operation, retryAfterMs, ledgerDetail } = refusal;
+  const { retryAfterMs, ledgerDetail } = refusal;
   const ledger = ledgerDetail === undefined ? '' : ` (${ledgerDetail})`;
   const again = `Call again${retryAfterMs === undefined ? '' : ` in ${secondsOf(retryAfterMs)}`} with the same arguments`;
   const steps = (refusal.steps ?? []).join(', ');
@@ -106,8 +107,11 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
     case 'not_admitted':
       return { cause: reason.detail, executed: nothing, next: sentence(reason.nextStep) };
     case 'in_flight': {
-      const what = reason.what === 'same_operation' ? 'the same operation' : 'another write to the same resource';
-      return { cause: `${what} is still in progress`, executed: nothingByThisCall, next: `${again}.` };
+      return {
+        cause: `${inFlightCauses[reason.what]} is still in progress`,
+        executed: nothingByThisCall,
+        next: `${again}.`,
+      };
     }
     case 'conflict':
       return conflict(refusal, reason);
@@ -132,9 +136,13 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
       };
     case 'outcome_unknown':
       return {
-        cause: `the outcome of the operation is not known: ${reason.detail}`,
-        executed: mayHaveTakenEffect,
-        next: unknownNext(operation?.key, retryAfterMs === undefined ? undefined : again, reason.isToolGone === true),
+        cause: reason.isOther
+          ? `an earlier call of the same operation, with other arguments${namedFields(refusal)}, has an outcome that is not known: ${reason.detail}`
+          : `the outcome of the operation is not known: ${reason.detail}`,
+        executed: reason.isOther
+          ? 'The earlier call may have taken effect. This call was not sent.'
+          : mayHaveTakenEffect,
+        next: unknownNext(refusal, reason, retryAfterMs === undefined ? undefined : again),
       };
     case 'outcome_not_read':
       return {
@@ -197,6 +205,13 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
   }
 }
 
+const inFlightCauses: Readonly<Record<Extract<RefusalReason, { type: 'in_flight' }>['what'], string>> = {
+  same_operation: 'the same operation',
+  other_write: 'another write to the same resource',
+  other_arguments: 'the same operation, called with other arguments,',
+  reworded: 'a call that says the same in other words',
+};
+
 function unknownTool(asked: string, known: readonly string[]): Message {
   const name = asked.slice(0, nameCharsMax);
   const next = known.length === 0 ? 'List the tools again.' : `Call one of: ${known.slice(0, knownMax).join(', ')}.`;
@@ -226,11 +241,19 @@ function invalidRepeatToken(problem: 'not_supported' | 'malformed' | 'forged'): 
   };
 }
 
+/** Names the arguments that differ from those of the earlier call. */
+function namedFields({ fields = [] }: RefusalOutcome): string {
+  return fields.length === 0 ? '' : ` (${fields.join(', ')})`;
+}
+
 function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalReason, { type: 'conflict' }>): Message {
-  const { fields = [], steps = [], repeatToken } = refusal;
+  const { steps = [], repeatToken } = refusal;
   const shared = sharedBy === 'host_key' ? 'the same idempotency key' : 'the same operation';
-  const named = fields.length === 0 ? '' : ` (${fields.join(', ')})`;
-  const cause = `${shared} was called with other arguments before${named}`;
+  const named = namedFields(refusal);
+  const cause =
+    sharedBy === 'wording'
+      ? `the same operation was called before with a text that says the same in other words${named}`
+      : `${shared} was called with other arguments before${named}`;
   return { cause, executed: nothingByThisCall, next: nextOfFirst() };
 
   function nextOfFirst(): string {
@@ -247,13 +270,23 @@ function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalR
   }
 }
 
-function unknownNext(key: string | undefined, again: string | undefined, isToolGone: boolean): string {
+function unknownNext(
+  { operation, repeatToken }: RefusalOutcome,
+  { isToolGone, checkWith = [] }: Extract<RefusalReason, { type: 'outcome_unknown' }>,
+  again: string | undefined,
+): string {
   const gone = isToolGone ? ' Its server no longer lists this tool, so nothing can be sent or looked up for it.' : '';
   if (again !== undefined) {
     return `Do not try it another way. ${again}: that cannot make it take effect twice.${gone}`;
   }
+  const key = operation?.key;
   const command = `"mcp-once ledger resolve ${key} --succeeded FILE"`;
-  return `Do not try it another way. Nothing more is sent for it. Check the upstream. An operator ends it with ${command}, or with --failed if it had no effect.${gone}`;
+  const tools = checkWith.length === 0 ? '' : `, for example with ${checkWith.join(' or ')}`;
+  const check = `Do not try it another way. Nothing more is sent for it. Check the upstream${tools}.`;
+  if (repeatToken !== undefined) {
+    return `${check} If it took effect, use that. If it certainly did not, call again with the same arguments and the repeat_token to execute it.${gone}`;
+  }
+  return `${check} An operator ends it with ${command}, or with --failed if it had no effect.${gone}`;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { differingFields } from '../key/arguments.ts';
-import { makeRepeatToken } from '../key/repeat-token.ts';
+import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
-import { type OperationInfo, type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
+import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
 /** The ledger returns the same record object for the same bytes, so its token is computed once. */
@@ -18,15 +18,25 @@ export function operationInfo(record: OperationRecord): OperationInfo {
   };
 }
 
-/** Makes a token for a succeeded operation, but never for one that is named by a host's key. */
+/**
+ * Returns the kind of token that an operation gets; undefined for an operation without a token. A host's key names one
+ * operation, and the unknown outcome of a tool that moves money is for an operator.
+ */
+function tokenKindFor({ tool }: GuardedCall, { source, status }: OperationRecord): TokenKind | undefined {
+  if (source === 'host') return undefined;
+  if (status.state === 'succeeded') return 'repeat';
+  return status.state === 'unknown' && tool.movesMoney !== true ? 'unknown' : undefined;
+}
+
 async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: OperationRecord) {
-  if (record.source !== 'identical' || record.status.state !== 'succeeded') return {};
+  const kind = tokenKindFor(call, record);
+  if (kind === undefined) return {};
   const { key, generation, occurrence } = record;
   const { baseKey } = call;
   const secret = await engine.repeatSecret();
   const known = tokens.get(record);
   if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };
-  const token = makeRepeatToken({ secret, baseKey, key, generation, occurrence });
+  const token = makeRepeatToken({ secret, baseKey, key, generation, occurrence, kind });
   tokens.set(record, { baseKey, secret, token });
   return { repeatToken: token };
 }
@@ -53,7 +63,8 @@ export async function outcomeOfEnded(
   switch (ended.state) {
     case 'succeeded': {
       // A caller that has sent a repeat token may want several operations, so each answer brings the next token.
-      const bringsToken = (how.replayed || record.occurrence > 1) && !how.declined;
+      const isAgain = record.occurrence > 1 || call.again !== undefined;
+      const bringsToken = (how.replayed || isAgain) && !how.declined;
       const token = bringsToken ? await repeatTokenFor(engine, call, record) : {};
       const { stub } = ended;
       if (stub && how.unkept === undefined) {
@@ -108,13 +119,31 @@ export async function refusalOfConflict(
   call: GuardedCall,
   record: OperationRecord,
 ): Promise<RefusalOutcome> {
-  const { status, source, tool } = record;
+  const sharedBy = record.source === 'host' ? 'host_key' : 'operation';
+  return conflictWith(engine, call, record, sharedBy);
+}
+
+/** Refuses a call that says the same as an earlier one in other words: encloses the first result, and says how to mean both. */
+export function refusalOfReworded(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+): Promise<RefusalOutcome> {
+  return conflictWith(engine, call, record, 'wording');
+}
+
+async function conflictWith(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+  sharedBy: Extract<RefusalReason, { type: 'conflict' }>['sharedBy'],
+): Promise<RefusalOutcome> {
+  const { status, tool } = record;
   const token = await repeatTokenFor(engine, call, record);
   const firstTool = tool === call.tool.name ? { firstTool: call.tool } : {};
   const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result, ...firstTool } : {};
   const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
-  const sharedBy = source === 'host' ? 'host_key' : 'operation';
   return refusal(
     tool,
     { type: 'conflict', sharedBy, first: stageOf(record) },
@@ -145,20 +174,49 @@ function stageOf({ status }: OperationRecord): 'under_way' | 'incomplete' | 'end
 export function refusalOfInFlight(
   record: OperationRecord,
   retryAfterMs: number,
-  what: 'same_operation' | 'other_write',
+  what: Extract<RefusalReason, { type: 'in_flight' }>['what'],
 ): RefusalOutcome {
   return refusal(record.tool, { type: 'in_flight', what }, { operation: operationInfo(record), retryAfterMs });
 }
 
 /** @param retryAfterMs when asking again may tell more; undefined when only a person can find out the outcome */
-export function refusalOfUnknown(record: OperationRecord, detail: string, retryAfterMs?: number): RefusalOutcome {
-  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return refusal(record.tool, { type: 'outcome_unknown', detail }, { operation: operationInfo(record), ...retry });
+export async function refusalOfUnknown(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+  detail: string,
+  retryAfterMs?: number,
+): Promise<RefusalOutcome> {
+  // A recovery that may still come has to end first.
+  const token = retryAfterMs === undefined ? await repeatTokenFor(engine, call, record) : { retryAfterMs };
+  const checkWith = readersBeside(engine, call);
+  const isOther = record.fingerprint !== call.request.fingerprint;
+  const fields = isOther ? { fields: differingFields(record.arguments, call.request.arguments) } : {};
+  const reason: RefusalReason = {
+    type: 'outcome_unknown',
+    detail,
+    ...(isOther ? { isOther } : {}),
+    ...(checkWith.length > 0 ? { checkWith } : {}),
+  };
+  return refusal(record.tool, reason, { operation: operationInfo(record), ...fields, ...token });
 }
 
-export function refusalOfSuperseded(record: OperationRecord): RefusalOutcome {
+/** How many tools an answer names. */
+const readersMax = 5;
+
+/** Returns the names of the tools that read the upstream of a call. */
+function readersBeside({ catalog }: EngineParts, { tool }: GuardedCall): readonly string[] {
+  const readers = catalog.tools.filter(({ effect, client }) => effect === 'read' && client === tool.client);
+  return readers.slice(0, readersMax).map(({ name }) => name);
+}
+
+export function refusalOfSuperseded(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+): Promise<RefusalOutcome> {
   const detail = 'it ended, and later operations on the same key followed before this call read its outcome';
-  return refusalOfUnknown(record, detail);
+  return refusalOfUnknown(engine, call, record, detail);
 }
 
 export function stepsWithEffect(record: Pick<OperationRecord, 'steps'>): string[] {

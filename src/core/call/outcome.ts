@@ -144,16 +144,35 @@ export type RefusalReason =
   /** The program around the engine does not let the call in. */
   | { readonly type: 'not_admitted'; readonly detail: string; readonly nextStep: string }
   // Another call of the same operation, or the operation itself, decides.
-  | { readonly type: 'in_flight'; readonly what: 'same_operation' | 'other_write' }
+  | {
+      readonly type: 'in_flight';
+      readonly what:
+        | 'same_operation'
+        /** Another write to the same resource. */
+        | 'other_write'
+        /** A call with the same key and other arguments. */
+        | 'other_arguments'
+        /** A call that says the same in other words. */
+        | 'reworded';
+    }
   | {
       readonly type: 'conflict';
-      readonly sharedBy: 'host_key' | 'operation';
+      /** `wording`: all arguments but the free text are equal, and the text says the same in other words. */
+      readonly sharedBy: 'host_key' | 'operation' | 'wording';
       readonly first: 'under_way' | 'incomplete' | 'ended';
     }
   | { readonly type: 'failed'; readonly detail: string }
   | { readonly type: 'incomplete'; readonly detail: string }
   | { readonly type: 'result_not_kept'; readonly executed: 'now' | 'before'; readonly detail: string }
-  | { readonly type: 'outcome_unknown'; readonly detail: string; readonly isToolGone?: boolean }
+  | {
+      readonly type: 'outcome_unknown';
+      readonly detail: string;
+      readonly isToolGone?: boolean;
+      /** True when the operation is another call's, and this call was not sent. */
+      readonly isOther?: boolean;
+      /** Tools of the same upstream that read, with which the caller can check. */
+      readonly checkWith?: readonly string[];
+    }
   /** This call sent the operation, and the ledger cannot be read for its outcome. */
   | { readonly type: 'outcome_not_read' }
   | { readonly type: 'caller_left'; readonly isGuarded: boolean }

@@ -2,9 +2,22 @@ import { describeError, McpOnceError } from '../errors.ts';
 import { prepareArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
-import { type DerivedKey, deriveKey, type LaterOccurrence, parseHostKey, type Scope } from '../key/derive-key.ts';
+import {
+  callIdKeyOf,
+  type DerivedKey,
+  type DeriveKeyInput,
+  deriveKey,
+  familyKeyOf,
+  keyOf,
+  type LaterOccurrence,
+  parseHostKey,
+  type Scope,
+} from '../key/derive-key.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
 import type { InputQuestion } from '../key/request-state.ts';
+import { freeTextPlanOf, splitFreeText } from '../recognition/free-text.ts';
+import { takeOccurrence } from '../recognition/occurrence.ts';
+import { sketchOf, type TextSketch } from '../recognition/text-similarity.ts';
 import type { Tool, Upstream } from '../tool/types.ts';
 import { type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import { refusalOfInvalidReply } from './questions/input-question.ts';
@@ -27,7 +40,9 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   const call = routed(engine, received);
   const tool = engine.catalog.find(call.tool);
   if (!tool) return refused(call.tool, { type: 'unknown_tool', known: engine.catalog.tools.map(({ name }) => name) });
-  const input = prepareArguments(call.arguments, tool.input);
+  const taken = takeOccurrence(tool, call.arguments);
+  if (!taken.ok) return refused(tool.name, { type: 'invalid_arguments', detail: taken.message });
+  const input = prepareArguments(taken.arguments, tool.input);
   if (!input.ok) {
     const reason = { type: 'invalid_arguments', detail: input.message } as const;
     return { type: 'refused', outcome: refusal(tool.name, reason, { issues: input.issues }) };
@@ -37,32 +52,33 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
     return refused(tool.name, { type: 'invalid_host_key', detail: given.message });
   }
   const hostKey = given?.hostKey;
-  if (tool.effect === 'read' || (tool.match === 'off' && hostKey === undefined)) {
+  if (tool.effect === 'read' || (tool.class === 'off' && hostKey === undefined)) {
     // Such a tool asks no question, so the state belongs to another tool, whose reply may have been no.
     if (call.input?.state !== undefined) return invalidState(tool.name);
     return { type: 'unguarded', tool, arguments: input.arguments };
   }
   const upstream = engine.clients.upstream(tool.client);
   const scope = scopeOf(engine, call);
-  const fingerprint = fingerprintOf(input.forHash, input.keepString ? { keepString: input.keepString } : {});
-  const derive = (later?: LaterOccurrence): DerivedKey =>
-    deriveKey({
-      tool: tool.name,
-      scope,
-      upstream,
-      match: tool.match === 'off' ? 'identical' : tool.match,
-      identity: identityOf(tool, input.arguments),
-      hostKey,
-      callId: callIdOf(call.meta),
-      conversation: conversationIdOf(call.meta),
-      uniqueId: engine.randomId(),
-      fingerprint,
-      ...(later ? { later } : {}),
-    });
+  const options = input.keepString ? { keepString: input.keepString } : {};
+  const fingerprint = fingerprintOf(input.forHash, options);
+  const identity = declaredIdentityOf(tool, input.arguments);
+  const wording =
+    hostKey === undefined ? wordingOf(tool, identity, input.forHash, taken.occurrence, options) : undefined;
+  const parts: DeriveKeyInput = {
+    ...{ tool: tool.name, scope, upstream, hostKey, fingerprint, ...identity },
+    family: wording?.family,
+    occurrence: taken.occurrence,
+  };
+  const derive = (later?: LaterOccurrence): DerivedKey => deriveKey(later ? { ...parts, later } : parts);
   const base = derive();
   const asksBeforeRepeat =
-    tool.onDuplicate === 'ask' && base.source === 'identical' && call.questionChannel !== undefined;
-  const of = { engine, call, tool, upstream, base, arguments: input.arguments, derive, asksBeforeRepeat };
+    tool.onDuplicate === 'ask' &&
+    tool.class === 'create' &&
+    base.source === 'identical' &&
+    call.questionChannel !== undefined;
+  const unfolded = input.unfolded && fingerprintOf(input.unfolded, options);
+  const known = { engine, call, tool, upstream, base, parts, wording, unfolded, occurrence: taken.occurrence };
+  const of: Deriving = { ...known, isNumbered: taken.isNumbered, arguments: input.arguments, derive, asksBeforeRepeat };
   if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
   return withToken(of, input.repeatToken);
 }
@@ -71,13 +87,19 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
 async function withToken(of: Deriving, repeatToken: string | undefined): Promise<Prepared> {
   const { engine, tool, base } = of;
   if (repeatToken === undefined || base.source === 'host') return guarded(of);
-  if (tool.match !== 'identical') {
+  const secret = await engine.repeatSecret();
+  const opened = openRepeatToken({ secret, baseKey: tokenKeyOf(of), token: repeatToken });
+  if (!opened.ok) return refused(tool.name, { type: 'invalid_repeat_token', problem: opened.reason });
+  const { kind, later } = opened;
+  if (kind === 'repeat' && tool.class !== 'state') return guarded(of, later);
+  if (kind === 'unknown' && tool.movesMoney === true) {
     return refused(tool.name, { type: 'invalid_repeat_token', problem: 'not_supported' });
   }
-  const secret = await engine.repeatSecret();
-  const opened = openRepeatToken({ secret, baseKey: base.key, token: repeatToken });
-  if (!opened.ok) return refused(tool.name, { type: 'invalid_repeat_token', problem: opened.reason });
-  return guarded(of, opened.later);
+  // The operation itself runs once more, as its next generation.
+  const first = guardedCall(of);
+  const request = Object.freeze({ ...first.request, key: later.after, occurrence: later.occurrence - 1 });
+  const again = Object.freeze({ generation: later.generation, kind });
+  return { type: 'guarded', guarded: Object.freeze({ ...first, request, again, family: meant(first.family) }) };
 }
 
 /** Prepares a call that answers a question. The question says which operation the call means. */
@@ -98,7 +120,8 @@ async function continued(
     return expired ? withToken(of, repeatToken) : { type: 'guarded', guarded: answeringCall(of, question, responses) };
   }
   // Only a tool that recognises repeats by arguments asks this. Another tool would execute once more for each acceptance.
-  if (repeatToken !== undefined || base.source !== 'identical') return invalidState(tool.name);
+  const recognises = tool.class === 'create' && base.source === 'identical';
+  if (repeatToken !== undefined || !recognises) return invalidState(tool.name);
   const reply = replyTo(input.responses, repeatRequest);
   if (reply === 'missing') return guarded(of);
   if (reply === 'invalid') return { type: 'refused', outcome: refusalOfInvalidReply(tool.name, [repeatRequest]) };
@@ -114,17 +137,52 @@ function routed(engine: EngineParts, call: ToolCall): ToolCall {
   return target === undefined ? call : { ...call, tool: target.tool, arguments: target.arguments };
 }
 
-/** Computes the identity from a copy of the arguments, so that a tool's code cannot change what is sent. */
-function identityOf(tool: Tool, args: Record<string, unknown>): unknown {
-  const identity = tool.match === 'latest' ? tool.resource : tool.identity;
+/** The identity that a tool declares: the resource of a `state` tool, or its business key. */
+type DeclaredIdentity = Pick<DeriveKeyInput, 'identity' | 'resource'>;
+
+function declaredIdentityOf(tool: Tool, args: Record<string, unknown>): DeclaredIdentity {
+  if (tool.class === 'state') {
+    const resource = declaredPart(tool, 'resource', args);
+    if (resource !== undefined) return { resource };
+  }
+  const identity = declaredPart(tool, 'identity', args);
+  return identity === undefined ? {} : { identity };
+}
+
+/** Calls the tool with a copy of the arguments, so that a tool's code cannot change what is sent. */
+function declaredPart(tool: Tool, part: 'identity' | 'resource', args: Record<string, unknown>): unknown {
+  if (tool[part] === undefined) return undefined;
   try {
-    return identity?.(JSON.parse(JSON.stringify(args)));
+    return tool[part](JSON.parse(JSON.stringify(args)));
   } catch (cause) {
-    const part = tool.match === 'latest' ? 'resource' : 'identity';
     throw new McpOnceError('tool_invalid', `${tool.name}: its ${part}(input) failed: ${describeError(cause)}.`, {
       cause,
     });
   }
+}
+
+/** A call's free text, and the rest of its arguments. */
+interface Wording {
+  /** SHA-256 of the skeleton. */
+  readonly family: string;
+  readonly sketch: TextSketch;
+}
+
+/** Returns undefined where words cannot matter: another identity decides, or the latest write counts. */
+function wordingOf(
+  tool: Tool,
+  { identity }: DeclaredIdentity,
+  forHash: Record<string, unknown>,
+  occurrence: number,
+  options: Parameters<typeof fingerprintOf>[1],
+): Wording | undefined {
+  if (identity !== undefined || tool.class === 'state' || tool.class === 'off') return undefined;
+  const plan = freeTextPlanOf(tool.input.jsonSchema);
+  if (plan === undefined) return undefined;
+  const { skeleton, texts } = splitFreeText(forHash, plan);
+  const family = fingerprintOf(skeleton, options);
+  // Calls with different numbers are never reworded repeats of each other.
+  return { family: occurrence === 1 ? family : `${family}/${occurrence}`, sketch: sketchOf(texts) };
 }
 
 function scopeOf(engine: EngineParts, call: ToolCall): Scope {
@@ -139,6 +197,13 @@ interface Deriving {
   readonly tool: Tool;
   readonly upstream: Upstream;
   readonly base: DerivedKey;
+  readonly parts: DeriveKeyInput;
+  readonly wording: Wording | undefined;
+  /** The fingerprint of versions that did not fold arguments, where it differs. */
+  readonly unfolded: string | undefined;
+  readonly occurrence: number;
+  /** Whether the caller gave the number. */
+  readonly isNumbered: boolean;
   readonly arguments: Record<string, unknown>;
   readonly asksBeforeRepeat: boolean;
   derive(later: LaterOccurrence): DerivedKey;
@@ -160,18 +225,24 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     source: derived.source,
     fingerprint: derived.fingerprint,
     arguments: of.arguments,
-    ...(derived.latchKey === undefined ? {} : { latchKey: derived.latchKey }),
-    occurrence: later?.occurrence ?? 1,
+    occurrence: later?.occurrence ?? of.occurrence,
     windowMs: windowOf(tool, derived),
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),
-    supersedes: derived.source === 'latest',
+    supersedes: tool.class === 'state' && derived.source !== 'host',
   });
   const keyAfter: GuardedCall['keyAfter'] = ({ key, generation, occurrence }) =>
     of.derive({ after: key, generation, occurrence: occurrence + 1 }).key;
-  const prepared = {
+  const memory = call.session?.of(conversationIdOf(call.meta));
+  const prepared: GuardedCall = {
     tool,
     derived,
-    baseKey: base.key,
+    baseKey: tokenKeyOf(of),
+    memory,
+    family: later ? meant(familyOf(of)) : familyOf(of),
+    earlierKeys: earlierKeysOf(of),
+    // A token names one occurrence, as a number does.
+    isNumbered: of.isNumbered || later !== undefined,
+    ownKey: of.base.key,
     request,
     call,
     asksBeforeRepeat: asksBeforeRepeat && !later,
@@ -179,6 +250,36 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
   };
   return Object.freeze(prepared);
 }
+
+/** Returns the key that the repeat tokens of a call belong to: reworded calls share it. */
+function tokenKeyOf({ tool, upstream, base, wording }: Deriving): string {
+  if (wording === undefined) return base.key;
+  return keyOf({ scope: base.scope, upstream, tool: tool.name, identity: ['family', wording.family] });
+}
+
+function familyOf({ tool, upstream, base, wording }: Deriving): GuardedCall['family'] {
+  if (wording === undefined) return undefined;
+  const { family, sketch } = wording;
+  return { key: familyKeyOf({ tool: tool.name, scope: base.scope, upstream, family }), sketch, isMeant: false };
+}
+
+function meant(family: GuardedCall['family']): GuardedCall['family'] {
+  return family && { ...family, isMeant: true };
+}
+
+/** Returns the keys that earlier versions gave to this call. */
+function earlierKeysOf({ tool, call, parts, base, unfolded }: Deriving): GuardedCall['earlierKeys'] {
+  if (base.source !== 'identical') return noKeys;
+  const fingerprint = unfolded ?? base.fingerprint;
+  const before = { ...parts, fingerprint, family: undefined, occurrence: undefined };
+  const byArguments = unfolded === undefined ? noKeys : [{ key: deriveKey(before).key, fingerprint }];
+  const callId = callIdOf(call.meta);
+  if (tool.class === 'create' || callId === undefined) return byArguments;
+  const conversation = conversationIdOf(call.meta);
+  return [...byArguments, { key: callIdKeyOf({ ...before, callId, conversation }), fingerprint }];
+}
+
+const noKeys: GuardedCall['earlierKeys'] = Object.freeze([]);
 
 /** Takes the key of the operation that asked. The call's own key may differ: for some tools it is new each time. */
 function answeringCall(of: Deriving, question: InputQuestion, responses: unknown): GuardedCall {

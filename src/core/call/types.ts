@@ -1,11 +1,14 @@
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
+import type { TokenKind } from '../key/repeat-token.ts';
 import type { InputQuestion } from '../key/request-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
 import type { CallLog } from '../observe/log.ts';
+import type { ConversationMemory, SessionMemory } from '../recognition/session.ts';
+import type { TextSketch } from '../recognition/text-similarity.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
 import type { Tool } from '../tool/types.ts';
@@ -23,6 +26,11 @@ export interface ToolCall {
   readonly hostKey?: unknown;
   /** Aborts when the caller cancels or leaves. */
   readonly signal: AbortSignal;
+  /**
+   * The memory of the caller's session: the answers that it received and its executions. Without it, no answer counts as delivered, and a repeat is
+   * replayed.
+   */
+  readonly session?: SessionMemory | undefined;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
   /** Receives every execution for the call. An execution continues when the caller leaves; the promise settles when it has ended. */
@@ -58,6 +66,10 @@ export interface EngineSettings {
   readonly hostKeys: boolean;
   /** Whether the host's conversation id is part of the scope. */
   readonly conversationScope: boolean;
+  /** How long two equal calls of one session are twins after the answer to the first one has arrived, in ms. */
+  readonly twinMs: number;
+  /** How long a reworded call counts as a possible repeat after the first one has settled, in ms. */
+  readonly rewordedMs: number;
 }
 
 /** The parts of an engine that calls use. `createEngine` wires them once. */
@@ -70,6 +82,8 @@ export interface EngineParts {
   readonly ledger: () => Promise<Ledger>;
   /** The secret that repeat tokens are signed with. @throws LedgerUnavailable */
   readonly repeatSecret: () => Promise<string>;
+  /** When keys of the present form were first used in this ledger, in ms since the epoch; 0 where all keys have it. */
+  readonly keysSince: () => Promise<number>;
   /** Limits the records of each subject and tenant. Undefined means no limit. */
   readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
@@ -82,12 +96,33 @@ export interface EngineParts {
   readonly ending: AbortSignal;
 }
 
+/** The family of a call whose tool takes free text. */
+export interface CallFamily {
+  /** The key of the ledger's entry. */
+  readonly key: string;
+  readonly sketch: TextSketch;
+  /** True when the caller has seen the earlier operation and means another one. */
+  readonly isMeant: boolean;
+}
+
 /** A prepared guarded call, with everything that is derived from it. */
 export interface GuardedCall {
   readonly tool: Tool;
   readonly derived: DerivedKey;
-  /** The key of the call's identity without a repeat token. */
+  /** The key that repeat tokens of this call belong to. */
   readonly baseKey: string;
+  /** The memory of the caller's conversation; undefined for a caller without a session. */
+  readonly memory?: ConversationMemory | undefined;
+  /** The recent operations with the same skeleton; undefined for a tool without free text. */
+  readonly family?: CallFamily | undefined;
+  /** The version of the operation that the caller has seen and wants to execute once more, by a repeat token. */
+  readonly again?: { readonly generation: number; readonly kind: TokenKind } | undefined;
+  /** Whether the caller named one occurrence, by a number or a token. Then an equal call is always a repeat. */
+  readonly isNumbered: boolean;
+  /** The key of the same call without a token. */
+  readonly ownKey: string;
+  /** The keys that earlier versions gave to this call, with the fingerprint of each. */
+  readonly earlierKeys: readonly Pick<DerivedKey, 'key' | 'fingerprint'>[];
   readonly request: ClaimRequest;
   readonly call: ToolCall;
   /** The question that the call answers, when its operation waits for input. */

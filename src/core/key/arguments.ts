@@ -183,7 +183,8 @@ function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<stri
     return { rest: given };
   }
   const { [REPEAT_TOKEN_FIELD]: token, ...rest } = given;
-  if (token === null) return { rest };
+  // Models fill in every optional field.
+  if (token === null || token === '') return { rest };
   if (typeof token === 'string' && token.length <= REPEAT_TOKEN_CHARS_MAX) return { rest, token };
   const message = `must be a string of at most ${REPEAT_TOKEN_CHARS_MAX} characters`;
   return { rest, issue: { path: `/${REPEAT_TOKEN_FIELD}`, message } };

@@ -1,3 +1,5 @@
+import { objectOf } from '../json.ts';
+
 /** The member of `_meta` in `tools/call` under which a host sends an id. */
 interface MetaName {
   readonly host: string;
@@ -33,6 +35,15 @@ export const CONVERSATION_ID_NAMES: readonly MetaName[] = Object.freeze([
   { host: 'Codex', name: 'threadId' },
 ]);
 
+/** The members with a host's id of one turn of the model: everything that it does upon one message of the user. */
+const TURN_ID_NAMES: readonly MetaName[] = Object.freeze([
+  // Codex: codex-rs/core/src/mcp_tool_call.rs, the member turn_id of its turn metadata.
+  { host: 'Codex', name: 'x-codex-turn-metadata' },
+  { host: 'Codex', name: 'turn_id' },
+]);
+/** The longest turn metadata that is read, in characters. */
+const TURN_CHARS_MAX = 16_384;
+
 /** The longest accepted id, in characters. Longer ids are ignored. */
 const ID_CHARS_MAX = 512;
 
@@ -46,11 +57,36 @@ export function conversationIdOf(meta: unknown): string | undefined {
   return firstId(meta, CONVERSATION_ID_NAMES);
 }
 
+/** Returns the host's id of the model's turn; undefined if the host sends no usable id. Codex sends it within JSON. */
+export function turnIdOf(meta: unknown): string | undefined {
+  if (typeof meta !== 'object' || meta === null) return undefined;
+  for (const { name } of TURN_ID_NAMES) {
+    const given = Object.hasOwn(meta, name) ? (meta as Record<string, unknown>)[name] : undefined;
+    const id = name === 'turn_id' ? given : turnIdIn(given);
+    if (isId(id)) return id;
+  }
+  return undefined;
+}
+
+function turnIdIn(metadata: unknown): unknown {
+  if (typeof metadata !== 'string') return objectOf(metadata).turn_id;
+  if (metadata.length > TURN_CHARS_MAX) return undefined;
+  try {
+    return objectOf(JSON.parse(metadata)).turn_id;
+  } catch {
+    return undefined;
+  }
+}
+
+function isId(id: unknown): id is string {
+  return typeof id === 'string' && id.length >= 1 && id.length <= ID_CHARS_MAX;
+}
+
 function firstId(meta: unknown, names: readonly MetaName[]): string | undefined {
   if (typeof meta !== 'object' || meta === null) return undefined;
   for (const { name } of names) {
     const id = Object.hasOwn(meta, name) ? (meta as Record<string, unknown>)[name] : undefined;
-    if (typeof id === 'string' && id.length >= 1 && id.length <= ID_CHARS_MAX) return id;
+    if (isId(id)) return id;
   }
   return undefined;
 }

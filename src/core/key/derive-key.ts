@@ -19,9 +19,11 @@ export interface Scope {
   readonly conversation?: string | undefined;
 }
 
-export type KeySource = 'host' | 'identical' | 'latest' | 'same-call' | 'call';
-/** How repeats of a tool's calls are recognised. Calls with `off` have no key. */
-type KeyMatch = 'identical' | 'latest' | 'same-call';
+/**
+ * The source of an operation's key: `host` a key of the host program, `identical` the arguments or a declared identity,
+ * `latest` the resource that a `state` tool writes.
+ */
+export type KeySource = 'host' | 'identical' | 'latest';
 
 /** A second or later one of several identical operations that the caller meant. A repeat token leads to it. */
 export interface LaterOccurrence {
@@ -48,22 +50,19 @@ export interface DeriveKeyInput {
   readonly tool: string;
   readonly scope: Scope;
   readonly upstream: Upstream;
-  readonly match: KeyMatch;
-  /** SHA-256 of the canonical arguments. */
+  /** SHA-256 of the folded, canonical arguments. */
   readonly fingerprint: string;
-  /**
-   * A JSON value. For `identical` it is the tool's business key; undefined uses the fingerprint. For `latest` it is the
-   * resource. `same-call` does not use it.
-   */
+  /** The tool's business key, a JSON value. @defaultValue the fingerprint */
   readonly identity?: unknown;
+  /** The thing that a `state` tool writes, a JSON value. It replaces `identity`. */
+  readonly resource?: unknown;
+  /** SHA-256 of the skeleton, for a tool with free text. Later occurrences belong to it. */
+  readonly family?: string | undefined;
+  /** The number that a caller of a repeatable tool gives to one of several equal operations. @defaultValue 1 */
+  readonly occurrence?: number | undefined;
   /** A key from the host program that `parseHostKey` accepted. It replaces every other identity. */
   readonly hostKey?: string | undefined;
-  readonly callId?: string | undefined;
-  /** A fresh random id, for a `same-call` tool whose host sends no call id. */
-  readonly uniqueId: string;
-  /** The host's conversation, which distinguishes the call ids of two conversations. */
-  readonly conversation?: string | undefined;
-  /** Used only by `identical` without a host key. Absent for the first occurrence. */
+  /** Used only by `identical`. Absent for the first occurrence. */
   readonly later?: LaterOccurrence | undefined;
 }
 
@@ -74,8 +73,6 @@ export interface DerivedKey {
   readonly fingerprint: string;
   readonly source: KeySource;
   readonly scope: Scope;
-  /** The key of a latch that identical calls in flight share, for `same-call`. It is never the key of a record. */
-  readonly latchKey?: string;
 }
 
 /**
@@ -85,33 +82,44 @@ export interface DerivedKey {
  * @throws McpOnceError `invalid_input` if `identity` is not JSON
  */
 export function deriveKey(input: DeriveKeyInput): DerivedKey {
-  const { scope, hostKey } = input;
+  const { scope, hostKey, resource, later } = input;
   if (hostKey !== undefined) {
     return freeze(input, 'host', keyOf({ ...sharedParts(input), identity: ['host', hostKey] }));
   }
-  switch (input.match) {
-    case 'identical': {
-      const identity =
-        input.identity === undefined ? ['arguments', input.fingerprint] : ['identity', jsonText(input.identity)];
-      return freeze(input, 'identical', keyOf({ ...sharedParts(input), identity, later: input.later }));
-    }
-    case 'latest': {
-      const identity = ['resource', jsonText(input.identity)];
-      return freeze(input, 'latest', keyOf({ scope, upstream: input.upstream, tool: undefined, identity }));
-    }
-    case 'same-call': {
-      const latch = { latchKey: latchKeyOf(input) };
-      const { callId, conversation, fingerprint } = input;
-      const identity =
-        callId === undefined ? ['unique', input.uniqueId] : ['call', callId, conversation ?? null, fingerprint];
-      return freeze(
-        input,
-        callId === undefined ? 'call' : 'same-call',
-        keyOf({ ...sharedParts(input), identity }),
-        latch,
-      );
-    }
+  if (resource !== undefined) {
+    const identity = ['resource', jsonText(resource)];
+    return freeze(input, 'latest', keyOf({ scope, upstream: input.upstream, tool: undefined, identity }));
   }
+  return freeze(input, 'identical', keyOf({ ...sharedParts(input), identity: identityPartsOf(input), later }));
+}
+
+/** Returns the kind of the identity, then the identity. */
+function identityPartsOf({ identity, family, fingerprint, occurrence = 1, later }: DeriveKeyInput): string[] {
+  const numbered = occurrence === 1 ? [] : ['occurrence', String(occurrence)];
+  if (identity !== undefined) return ['identity', jsonText(identity), ...numbered];
+  // The repeat token of one wording is valid for another one.
+  if (family !== undefined && later !== undefined) return ['family', family];
+  return ['arguments', fingerprint, ...numbered];
+}
+
+/** Returns the key of the entry that lists the recent operations of a family. It is never the key of an operation. */
+export function familyKeyOf(parts: { tool: string; scope: Scope; upstream: Upstream; family: string }): string {
+  const { tool, scope, upstream, family } = parts;
+  return uuidOf('family', [...whoseAndWhere(scope, upstream), tool, family]);
+}
+
+/**
+ * Returns the key that versions before the classes gave to a call of a tool that was recognised by call ids. It is read
+ * for one window after an upgrade.
+ */
+export function callIdKeyOf(
+  parts: Pick<DeriveKeyInput, 'tool' | 'scope' | 'upstream' | 'fingerprint'> & {
+    readonly callId: string;
+    readonly conversation: string | undefined;
+  },
+): string {
+  const { tool, scope, upstream, fingerprint, callId, conversation = null } = parts;
+  return keyOf({ scope, upstream, tool, identity: ['call', callId, conversation, fingerprint] });
 }
 
 /** Returns the key of an operation: a UUIDv8 of format, scope, upstream, tool, identity and occurrence. */
@@ -186,19 +194,14 @@ function jsonText(identity: unknown): string {
   return canonicalize(withoutUndefined(identity));
 }
 
-/** Includes the conversation only if the scope does, since a host may send identical calls from several conversations. */
-function latchKeyOf({ scope, upstream, tool, fingerprint }: DeriveKeyInput): string {
-  return uuidOf('latch', [...whoseAndWhere(scope, upstream), tool, fingerprint]);
-}
-
 function sharedParts({ scope, upstream, tool }: DeriveKeyInput): Pick<KeyParts, 'scope' | 'upstream' | 'tool'> {
   return { scope, upstream, tool };
 }
 
-function freeze(input: DeriveKeyInput, source: KeySource, key: string, latch?: { latchKey: string }): DerivedKey {
-  const { scope, match, tool, fingerprint } = input;
-  const own = match === 'latest' ? hash('sha256', encode('fingerprint', [tool, fingerprint]), 'hex') : fingerprint;
-  return Object.freeze({ key, fingerprint: own, source, scope: Object.freeze({ ...scope }), ...latch });
+function freeze(input: DeriveKeyInput, source: KeySource, key: string): DerivedKey {
+  const { scope, resource, tool, fingerprint } = input;
+  const own = resource === undefined ? fingerprint : hash('sha256', encode('fingerprint', [tool, fingerprint]), 'hex');
+  return Object.freeze({ key, fingerprint: own, source, scope: Object.freeze({ ...scope }) });
 }
 
 function whoseAndWhere({ tenant, subject, conversation }: Scope, { origin, mode, account }: Upstream): Encodable[] {

@@ -4,8 +4,8 @@ import type { LaterOccurrence } from './derive-key.ts';
 const TOKEN_FORMAT = 1;
 /** 16 of 32 bytes are enough against guessing, since a token can only be tried online. */
 const MAC_BYTES = 16;
-/** `r1.<occurrence>.<generation>.<previous key>.<mac>`, the last two as 16 bytes in base64url. */
-const TOKEN = /^r1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.([\w-]{22})\.([\w-]{22})$/;
+/** `r1.<occurrence>.<generation>.<key>.<mac>`, the last two as 16 bytes in base64url; `u1` for an unknown outcome. */
+const TOKEN = /^([ru])1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.([\w-]{22})\.([\w-]{22})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const COUNT_MAX = 999_999_999;
 
@@ -19,10 +19,17 @@ export interface RepeatTokenInput {
   readonly generation: number;
   /** The occurrence of the replayed operation: 1 for the first. */
   readonly occurrence: number;
+  /**
+   * `repeat`: the caller has seen the result and wants another operation. `unknown`: the caller has checked that an
+   * operation with an unknown outcome took no effect.
+   */
+  readonly kind: TokenKind;
 }
 
+export type TokenKind = 'repeat' | 'unknown';
+
 export type OpenedToken =
-  | { readonly ok: true; readonly later: LaterOccurrence }
+  | { readonly ok: true; readonly kind: TokenKind; readonly later: LaterOccurrence }
   | { readonly ok: false; readonly reason: 'malformed' | 'forged' };
 
 /**
@@ -39,7 +46,7 @@ export function makeRepeatToken(input: RepeatTokenInput): string {
   if (!isCount(generation) || !isCount(occurrence))
     throw new RangeError('a repeat token needs whole counts below 10^9');
   const packed = Buffer.from(key.replaceAll('-', ''), 'hex').toString('base64url');
-  return `r1.${occurrence}.${generation}.${packed}.${macOf(input).toString('base64url')}`;
+  return `${input.kind === 'repeat' ? 'r' : 'u'}1.${occurrence}.${generation}.${packed}.${macOf(input).toString('base64url')}`;
 }
 
 /**
@@ -56,7 +63,7 @@ export function openRepeatToken(input: {
 }): OpenedToken {
   const match = TOKEN.exec(input.token);
   if (match === null) return { ok: false, reason: 'malformed' };
-  const [, occurrenceText = '', generationText = '', packed = '', mac = ''] = match;
+  const [, letter, occurrenceText = '', generationText = '', packed = '', mac = ''] = match;
   const keyBytes = Buffer.from(packed, 'base64url');
   const macBytes = Buffer.from(mac, 'base64url');
   // 22 characters carry 4 bits more than 16 bytes. Only the canonical spelling is valid.
@@ -64,17 +71,24 @@ export function openRepeatToken(input: {
     return { ok: false, reason: 'malformed' };
   }
   const { secret, baseKey } = input;
-  const claim = { key: uuidText(keyBytes), generation: Number(generationText), occurrence: Number(occurrenceText) };
+  const kind: TokenKind = letter === 'r' ? 'repeat' : 'unknown';
+  const claim = {
+    kind,
+    key: uuidText(keyBytes),
+    generation: Number(generationText),
+    occurrence: Number(occurrenceText),
+  };
   if (!timingSafeEqual(macBytes, macOf({ secret, baseKey, ...claim }))) return { ok: false, reason: 'forged' };
   return {
     ok: true,
+    kind,
     later: Object.freeze({ occurrence: claim.occurrence + 1, after: claim.key, generation: claim.generation }),
   };
 }
 
 /** A JSON array of strings and integers has a single text, so different inputs never share a MAC. */
-function macOf({ secret, baseKey, key, generation, occurrence }: RepeatTokenInput): Buffer {
-  const claim = JSON.stringify(['mcp-once/repeat', TOKEN_FORMAT, baseKey, key, generation, occurrence]);
+function macOf({ secret, baseKey, key, generation, occurrence, kind }: RepeatTokenInput): Buffer {
+  const claim = JSON.stringify([`mcp-once/${kind}`, TOKEN_FORMAT, baseKey, key, generation, occurrence]);
   return createHmac('sha256', secret).update(claim).digest().subarray(0, MAC_BYTES);
 }
 

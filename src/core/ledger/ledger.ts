@@ -14,7 +14,13 @@ import {
   type Owner,
   resumed,
 } from './new-record.ts';
-import { type LedgerEntry, type OperationRecord, recordFormat, type StoredRecord } from './record.ts';
+import {
+  type FamilyMember,
+  type LedgerEntry,
+  type OperationRecord,
+  recordFormat,
+  type StoredRecord,
+} from './record.ts';
 import { abandoned, type ClaimDecision, decide } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
@@ -47,6 +53,12 @@ export type ClaimResult =
   | { readonly type: Exclude<ClaimDecision['type'], ClaimVerdict | 'stale'>; readonly held: StoredRecord }
   /** The call answers a question that is not open. The operation may have expired. */
   | { readonly type: 'stale' };
+
+/** The recent operations of a family, with the bytes in the store. */
+export interface KnownFamily {
+  readonly bytes: string;
+  readonly members: readonly FamilyMember[];
+}
 
 type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
 
@@ -140,6 +152,54 @@ export class Ledger {
     }
   }
 
+  /**
+   * Claims the next generation of an operation that has ended or whose outcome is unknown, because the call is meant.
+   * @returns undefined if the record changed meanwhile
+   */
+  async claimAgain(held: StoredRecord, request: ClaimRequest): Promise<Claim | undefined> {
+    const next = nextGeneration(held.record, request, this.#owner(), this.#clock.wallMs());
+    const answer = await this.#swapIn(held, next);
+    return answer?.type === 'claimed' ? answer.claim : undefined;
+  }
+
+  /** Reads the recent operations of a family, with the bytes to replace; undefined for a family without any. */
+  async readFamily(familyKey: string): Promise<KnownFamily | undefined> {
+    const bytes = await this.store.get(familyKey);
+    return bytes === undefined ? undefined : { bytes, members: this.#familyMembers(familyKey, bytes) };
+  }
+
+  /**
+   * Writes the recent operations of a family.
+   * @param known what `readFamily` returned
+   * @returns the family that another process has written meanwhile; undefined if `members` is written
+   */
+  async writeFamily(
+    familyKey: string,
+    known: KnownFamily | undefined,
+    members: readonly FamilyMember[],
+    ttlMs: number,
+  ): Promise<KnownFamily | undefined> {
+    const bytes = this.codec.encode(familyKey, {
+      v: recordFormat,
+      kind: 'family',
+      key: familyKey,
+      members: [...members],
+    });
+    if (known === undefined) {
+      const present = await this.store.putIfAbsent(familyKey, bytes, ttlMs);
+      if (present === undefined || present === bytes) return undefined;
+      return { bytes: present, members: this.#familyMembers(familyKey, present) };
+    }
+    if (await this.store.compareAndSet(familyKey, known.bytes, bytes, ttlMs, { replicate: true })) return undefined;
+    return (await this.readFamily(familyKey)) ?? this.writeFamily(familyKey, undefined, members, ttlMs);
+  }
+
+  #familyMembers(familyKey: string, bytes: string): readonly FamilyMember[] {
+    const entry = this.codec.decode(familyKey, bytes);
+    if (entry.kind !== 'family') throw new McpOnceError('record_unreadable', 'the key does not contain a family');
+    return entry.members;
+  }
+
   /** Reads an operation; undefined for an absent key. @throws McpOnceError `record_unreadable` */
   async read(key: string): Promise<StoredRecord | undefined> {
     const bytes = await this.store.get(key);
@@ -189,6 +249,21 @@ export class Ledger {
     const { key, retentionMs } = claim.record;
     const bytes = this.codec.encode(key, { v: recordFormat, kind: 'alias', key, of });
     return this.store.compareAndSet(key, held.bytes, bytes, retentionMs, { wake: true });
+  }
+
+  /**
+   * Makes a key lead to the operation of a claim, unless the key has an operation of its own that may have been sent. A call
+   * with that key then gets the outcome of this operation.
+   */
+  async leadTo(key: string, { key: of, retentionMs }: OperationRecord): Promise<void> {
+    const bytes = this.codec.encode(key, { v: recordFormat, kind: 'alias', key, of });
+    for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      const found = await this.store.putIfAbsent(key, bytes, retentionMs);
+      if (found === undefined) return;
+      const entry = this.codec.decode(key, found);
+      if (entry.kind === 'alias' ? entry.of === of : entry.kind !== 'operation' || !neverSent(entry)) return;
+      if (await this.store.compareAndSet(key, found, bytes, retentionMs, { wake: true })) return;
+    }
   }
 
   /**
@@ -300,6 +375,10 @@ export class Ledger {
 async function settledOf<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
   const [result] = await Promise.allSettled([work]);
   return result;
+}
+
+function neverSent({ status }: OperationRecord): boolean {
+  return status.state === 'failed' && !status.dispatched;
 }
 
 function isSameLatch(one: LatchEntry, other: LatchEntry): boolean {

@@ -11,11 +11,10 @@ export interface ClaimRequest {
   readonly source: KeySource;
   readonly fingerprint: string;
   readonly arguments: Record<string, unknown>;
-  readonly latchKey?: string | undefined;
   readonly occurrence: number;
   readonly windowMs: number;
   readonly retentionMs: number;
-  /** True for `latest`, where another fingerprint means the next write instead of a conflict. */
+  /** True for a `state` tool, where another fingerprint means the next write instead of a conflict. */
   readonly supersedes: boolean;
   /** Present in a call that answers a question. Such a call continues an existing record and never creates one. */
   readonly replies?: QuestionReplies | undefined;

@@ -70,13 +70,14 @@ const operation = z.object({
   tool: z.string(),
   scope: z.object({ tenant: z.string(), subject: z.string(), conversation: z.string().optional() }),
   upstream: z.object({ origin: z.string(), mode: z.string(), account: z.string() }),
+  /** `same-call` and `call` stand in records of versions that recognised some tools by call ids. */
   source: z.enum(['host', 'identical', 'latest', 'same-call', 'call']),
   fingerprint: z.string(),
   /** The validated arguments of the first call. Every request of this attempt uses them. */
   arguments: z.record(z.string(), z.unknown()),
   generation: count,
   attempt: count,
-  /** The key of the latch that identical calls share, for `same-call`. The latch names the operation that executes. */
+  /** The key of the latch that identical calls shared in versions that recognised some tools by call ids. */
   latchKey: z.string().optional(),
   /** Which of several identical operations this is: 1 for the first, and one more for each repeat token. */
   occurrence: count,
@@ -129,7 +130,30 @@ const latch = z.object({
   startedAt: timeMs,
 });
 
-const secret = z.object({ v: z.literal(recordFormat), kind: z.literal('secret'), secret: z.string().min(32) });
+/** The recent operations that share scope, upstream, tool and skeleton, so that a reworded call is recognised. */
+const family = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('family'),
+  key: z.string(),
+  members: z.array(
+    z.object({
+      /** The key of the operation. */
+      key: z.string(),
+      /** When the operation was claimed. */
+      claimedAt: timeMs,
+      /** What its free text says (see recognition/text-similarity.ts). */
+      sketch: z.unknown(),
+    }),
+  ),
+});
+
+const secret = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('secret'),
+  secret: z.string().min(32),
+  /** When the first process with the present keys opened the ledger. Until one window later, earlier keys are read too. */
+  keysSince: timeMs.optional(),
+});
 
 /** How many records a subject or tenant has created on one day (see record-quota.ts). */
 const recordCount = z.object({
@@ -139,10 +163,11 @@ const recordCount = z.object({
   held: z.int().min(0),
 });
 
-const entry = z.discriminatedUnion('kind', [operation, alias, latch, secret, recordCount]);
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, family, secret, recordCount]);
 
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;
+export type FamilyMember = z.infer<typeof family>['members'][number];
 export type KeptStep = z.infer<typeof step>;
 export type KeptInput = z.infer<typeof input>;
 export type Reply = z.infer<typeof reply>;

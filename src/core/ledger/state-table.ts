@@ -10,7 +10,7 @@ export type ClaimDecision =
   | { readonly type: 'conflict' }
   /** The identical operation is in flight: wait for its outcome. */
   | { readonly type: 'in_flight' }
-  /** Another write to the same resource is in flight: wait, then begin the next generation. */
+  /** Another call with the same key is in flight: wait, then decide again. */
   | { readonly type: 'in_flight_other' }
   /** The outcome is unknown, or the lease has lapsed: recover the operation first. */
   | { readonly type: 'recover' }
@@ -37,7 +37,7 @@ export interface ClaimFacts {
   /** The tool and fingerprint of the call. */
   readonly tool: string;
   readonly fingerprint: string;
-  /** True for `latest`, where another fingerprint means the next write instead of a conflict. */
+  /** True for a `state` tool, where another fingerprint means the next write instead of a conflict. */
   readonly supersedes: boolean;
   readonly nowMs: number;
   /** True if this process has watched the record's lease lapse. */
@@ -56,8 +56,7 @@ export function decide(question: ClaimFacts): ClaimDecision {
   switch (status.state) {
     case 'in_flight':
       if (question.lapsed) return { type: 'recover' };
-      if (same) return { type: 'in_flight' };
-      return question.supersedes ? { type: 'in_flight_other' } : { type: 'conflict' };
+      return { type: same ? 'in_flight' : 'in_flight_other' };
     case 'unknown':
       return { type: 'recover' };
     case 'waiting':

@@ -8,7 +8,7 @@ export interface FreeTextPlan {
   readonly root: FreeTextNode;
 }
 
-export interface FreeTextNode {
+interface FreeTextNode {
   readonly isText: boolean;
   readonly members: ReadonlyMap<string, FreeTextNode>;
   readonly item: FreeTextNode | undefined;

@@ -15,7 +15,8 @@ const kinds: Readonly<Record<Part, Kind>> = {
   input: 'schema',
   output: 'schema',
   client: 'any',
-  match: 'any',
+  class: 'any',
+  movesMoney: 'any',
   window: 'any',
   onDuplicate: 'any',
   identity: 'function',
@@ -75,6 +76,21 @@ export function clientMemory(definition: { readonly name: string; readonly keyMe
   return ms ?? refuse(`keyMemory ${notADuration}`);
 }
 
+/** The class that replaces each value of the former option `match`. */
+const classes: Readonly<Record<string, string>> = {
+  identical: '"create"',
+  latest: '"state", with resource where one thing is written',
+  'same-call': '"state", or "repeatable" for a tool that appends, increments or clicks',
+  off: '"off"',
+};
+
+/** Says what replaces the former option `match`. @param match its value, where it is known */
+export function classOfMatch(match?: unknown): string {
+  const given = typeof match === 'string' && Object.hasOwn(classes, match) ? match : undefined;
+  const instead = given === undefined ? '"create", "state", "repeatable" or "off"' : classes[given];
+  return `"match" is now called "class": write class ${instead}`;
+}
+
 function newName(part: string): string {
   return `${JSON.stringify(part)} is now called ${JSON.stringify(renamed[part])}`;
 }
@@ -90,6 +106,7 @@ export function checkDefinition(definition: object): void {
     throw invalidTool(parts.name, why);
   };
   for (const part of Object.keys(parts)) {
+    if (part === 'match') refuse(classOfMatch(parts.match));
     if (Object.hasOwn(renamed, part)) refuse(newName(part));
     if (!Object.hasOwn(kinds, part)) {
       refuse(`${JSON.stringify(part)} is not part of a tool definition${suggestion(part, Object.keys(kinds))}`);

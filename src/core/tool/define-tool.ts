@@ -3,14 +3,14 @@ import { defined } from '../json.ts';
 import { suggestion } from '../suggest.ts';
 import { checkDefinition, invalidTool, toolDuration } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
-import type { Effect, Match, OnDuplicate, ParsedInput, Recovery, Tool, ToolDefinition } from './types.ts';
+import type { Effect, OnDuplicate, ParsedInput, Recovery, Tool, ToolClass, ToolDefinition } from './types.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
 
 const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 const effects: readonly Effect[] = ['read', 'create', 'update', 'replace', 'delete'];
-const matches: readonly Match[] = ['identical', 'latest', 'same-call', 'off'];
+const toolClasses: readonly ToolClass[] = ['create', 'state', 'repeatable', 'off'];
 const recoveries: readonly Recovery[] = ['resend', 'natural', 'reconcile', 'refuse'];
 const onDuplicates: readonly OnDuplicate[] = ['replay', 'ask'];
 
@@ -35,13 +35,28 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   definition: ToolDefinition<Input, Output, Opened>,
 ): Tool {
   checkDefinition(definition);
-  const match = definition.match ?? defaultMatch(definition.effect, definition.resource !== undefined);
-  const windowMs = toolDuration(definition.name, 'window', definition.window) ?? defaultWindowMs(match);
+  const toolClass = definition.class ?? defaultClass(definition.effect);
+  const hasResource = definition.resource !== undefined;
+  const windowMs =
+    toolDuration(definition.name, 'window', definition.window) ?? defaultWindowMs(toolClass, hasResource);
   const lookupLagMs = toolDuration(definition.name, 'lookupLag', definition.lookupLag) ?? minute;
   const recovery = recoveryList(definition.recovery);
   const { name, effect, onDuplicate, resource, lookup, gone } = definition;
   const memoryMs = definition.client?.memoryMs ?? 0;
-  checkTool({ name, effect, match, windowMs, onDuplicate, lookupLagMs, recovery, memoryMs, resource, lookup, gone });
+  checkTool({
+    name,
+    effect,
+    class: toolClass,
+    movesMoney: definition.movesMoney,
+    windowMs,
+    onDuplicate,
+    lookupLagMs,
+    recovery,
+    memoryMs,
+    resource,
+    lookup,
+    gone,
+  });
   const jsonSchema = jsonSchemaOf(definition.input);
   const tool: Tool = {
     name: definition.name,
@@ -55,7 +70,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     },
     outputSchema: jsonSchemaOf(definition.output),
     acceptsOutput: (result) => definition.output.safeParse(result).success,
-    match,
+    class: toolClass,
     windowMs,
     recovery,
     lookupLagMs,
@@ -63,6 +78,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     run: definition.run as Tool['run'],
     ...defined({
       onDuplicate,
+      movesMoney: definition.movesMoney,
       client: definition.client as Tool['client'],
       identity: definition.identity as Tool['identity'],
       resource: definition.resource as Tool['resource'],
@@ -73,28 +89,28 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
   return Object.freeze(tool);
 }
 
-/** Returns the default of `match`. */
-export function defaultMatch(effect: Effect, hasResource: boolean): Match {
+/** Returns the default class of an effect. */
+export function defaultClass(effect: Effect): ToolClass {
   switch (effect) {
     case 'read':
       return 'off';
     case 'create':
-      return 'identical';
+      return 'create';
     case 'update':
     case 'replace':
     case 'delete':
-      return hasResource ? 'latest' : 'same-call';
+      return 'state';
   }
 }
 
-/** Returns the default window, in ms. */
-export function defaultWindowMs(match: Match): number {
-  switch (match) {
-    case 'identical':
+/** Returns the default window, in ms. @param hasResource whether the tool names the thing that it writes */
+export function defaultWindowMs(toolClass: ToolClass, hasResource: boolean): number {
+  switch (toolClass) {
+    case 'create':
       return 24 * hour;
-    case 'latest':
-      return 2 * minute;
-    case 'same-call':
+    case 'state':
+      return hasResource ? 2 * minute : 10 * minute;
+    case 'repeatable':
       return 10 * minute;
     case 'off':
       return 0;
@@ -127,14 +143,14 @@ export function checkTool(tool: CheckedParts): void {
     refuse('its name must be 1 to 64 of A-Z a-z 0-9 _ -');
   }
   oneOf('effect', tool.effect, effects);
-  oneOf('match', tool.match, matches);
+  oneOf('class', tool.class, toolClasses);
+  if (tool.movesMoney !== undefined && typeof tool.movesMoney !== 'boolean') refuse('movesMoney must be true or false');
   if (tool.onDuplicate !== undefined) oneOf('onDuplicate', tool.onDuplicate, onDuplicates);
-  if (tool.onDuplicate === 'ask' && tool.match !== 'identical') refuse('onDuplicate "ask" needs match "identical"');
+  if (tool.onDuplicate === 'ask' && tool.class !== 'create') refuse('onDuplicate "ask" needs the class "create"');
   for (const each of tool.recovery) oneOf('recovery', each, recoveries);
   duration('windowMs', tool.windowMs);
   duration('lookupLagMs', tool.lookupLagMs);
   duration("its client's memoryMs", tool.memoryMs);
-  if (tool.match === 'latest' && !tool.resource) refuse('match "latest" needs resource(input)');
   if (tool.recovery.includes('reconcile') && !tool.lookup) refuse('recovery "reconcile" needs lookup(input, context)');
   if (tool.recovery.includes('natural') && !tool.resource) refuse('recovery "natural" needs resource(input)');
   if (tool.recovery.includes('natural') && tool.effect === 'delete' && !tool.gone) {
@@ -146,10 +162,11 @@ export function checkTool(tool: CheckedParts): void {
 }
 
 /** The parts of a tool that have to fit together. */
-type CheckedParts = Pick<Tool, 'name' | 'match' | 'windowMs' | 'lookupLagMs' | 'recovery' | 'effect'> & {
+type CheckedParts = Pick<Tool, 'name' | 'class' | 'windowMs' | 'lookupLagMs' | 'recovery' | 'effect'> & {
   /** How long the tool's upstream remembers an idempotency key, in ms. */
   readonly memoryMs: number;
   readonly onDuplicate?: unknown;
+  readonly movesMoney?: unknown;
 } & { readonly [Part in 'resource' | 'lookup' | 'gone']?: unknown };
 
 /**

@@ -8,7 +8,7 @@ import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import { matchesGlob } from './glob.ts';
 import type { HookData, RegisterHooks } from './load-hook.ts';
-import type { Match, OnDuplicate, Recovery, Tool } from './types.ts';
+import type { OnDuplicate, Recovery, Tool, ToolClass } from './types.ts';
 
 const filesMax = 1_000;
 const toolsMax = 10_000;
@@ -118,7 +118,7 @@ function isTool(value: unknown): value is Tool {
     typeof tool.title === 'string' &&
     typeof tool.description === 'string' &&
     typeof tool.effect === 'string' &&
-    typeof tool.match === 'string' &&
+    typeof tool.class === 'string' &&
     Array.isArray(tool.recovery) &&
     typeof tool.acceptsOutput === 'function' &&
     typeof tool.run === 'function' &&
@@ -163,7 +163,8 @@ function invalid(file: string, problem: string, cause?: unknown): McpOnceError {
 /** The configuration of the tools whose names match a pattern. Durations are in ms. */
 export interface ToolRule {
   readonly enabled?: boolean | undefined;
-  readonly match?: Match | undefined;
+  readonly class?: ToolClass | undefined;
+  readonly movesMoney?: boolean | undefined;
   readonly window?: number | undefined;
   readonly onDuplicate?: OnDuplicate | undefined;
   readonly ignore?: readonly string[] | undefined;
@@ -199,14 +200,15 @@ export function applyRules(tools: readonly Tool[], rules: Readonly<Record<string
 function overridden(tool: Tool, rule: ToolRule): Tool {
   // Reads are not in the ledger, so a rule for all tools does not apply to them.
   if (tool.effect === 'read') return tool;
-  const match = rule.match ?? tool.match;
-  const isDefaultWindow = tool.windowMs === defaultWindowMs(tool.match);
+  const toolClass = rule.class ?? tool.class;
+  const hasResource = tool.resource !== undefined;
+  const isDefaultWindow = tool.windowMs === defaultWindowMs(tool.class, hasResource);
   const changes: Partial<Tool> = {
-    match,
-    windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(match) : tool.windowMs),
+    class: toolClass,
+    windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(toolClass, hasResource) : tool.windowMs),
     recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
-    ...defined({ onDuplicate: rule.onDuplicate }),
+    ...defined({ onDuplicate: rule.onDuplicate, movesMoney: rule.movesMoney }),
   };
   // The tool is the prototype, not copied, so that its lazy members stay lazy.
   const next: Tool = Object.create(tool, {
@@ -216,7 +218,8 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
   const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
   const memoryMs = next.client?.memoryMs ?? 0;
   try {
-    checkTool({ name, effect, match, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone, memoryMs });
+    const parts = { name, effect, class: toolClass, windowMs, onDuplicate, recovery, lookupLagMs, memoryMs };
+    checkTool({ ...parts, resource, lookup, gone });
   } catch (error) {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }

@@ -12,14 +12,16 @@ import type { ArgumentOptions } from '../key/arguments.ts';
 export type Effect = 'read' | 'create' | 'update' | 'replace' | 'delete';
 
 /**
- * How a repeat is recognised.
+ * The way in which a tool changes its upstream. It decides which calls are repeats (`core/recognition/table.ts`).
  *
- * - `identical`: the same arguments, or the same business key (`identity`), within the window.
- * - `latest`: the same arguments as the latest write to the same resource.
- * - `same-call`: the host sends the same tool call again, by its own call id.
- * - `off`: never. The tool is not guarded.
+ * - `create`: makes, pays, sends or books something. The same call is a repeat for the whole window.
+ * - `state`: sets, updates, moves, toggles, archives or deletes something. The latest write counts, so the same call is
+ *   meant again once its answer has arrived and something else was written, or some time has passed.
+ * - `repeatable`: appends, increments, clicks, presses or scrolls. The same call is meant again later, and `occurrence`
+ *   tells apart several that are meant at once.
+ * - `off`: the tool is not guarded.
  */
-export type Match = 'identical' | 'latest' | 'same-call' | 'off';
+export type ToolClass = 'create' | 'state' | 'repeatable' | 'off';
 
 /**
  * The handling of an unknown outcome. A list is tried in order and always ends in `refuse`.
@@ -252,11 +254,16 @@ export interface Tool {
   /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;
-  readonly match: Match;
+  readonly class: ToolClass;
+  /**
+   * Whether the tool pays, charges, refunds or bills. A caller cannot end the unknown outcome of such a tool.
+   * @defaultValue what its name and description suggest
+   */
+  readonly movesMoney?: boolean;
   /** How long identical arguments mean the same operation, in ms from its settling. */
   readonly windowMs: number;
   /**
-   * Applies to `match: 'identical'` only.
+   * Applies to the class `create` only.
    * @defaultValue 'replay'
    */
   readonly onDuplicate?: OnDuplicate;
@@ -300,7 +307,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   readonly title: string;
   /** Tells the model what the tool does and when to use it. */
   readonly description: string;
-  /** The effect on the upstream. It selects the default of `match`. */
+  /** The effect on the upstream. It selects the default of `class`. */
   readonly effect: Effect;
   /** The arguments. Values must be JSON. Use `z.strictObject`: `z.object` drops unknown fields silently. */
   readonly input: Input;
@@ -309,30 +316,36 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   /** Where the effect happens. Without a client it happens in this process. */
   readonly client?: Client<Opened>;
   /**
-   * How a repeat is recognised.
-   * @defaultValue `identical` for `create`; for `update`, `replace` and `delete` `latest` with a `resource`, otherwise
-   * `same-call`.
+   * The way in which the tool changes its upstream. It decides which calls are repeats.
+   * @defaultValue `create` for the effect `create`; `state` for `update`, `replace` and `delete`
+   * @example 'repeatable'
    */
-  readonly match?: Match;
+  readonly class?: ToolClass;
+  /**
+   * Whether the tool pays, charges, refunds or bills. A caller cannot end the unknown outcome of such a tool: an operator
+   * has to.
+   * @defaultValue what the name and the description suggest
+   */
+  readonly movesMoney?: boolean;
   /**
    * How long identical arguments mean the same operation, from the time it settled.
-   * @defaultValue '24h' for `identical`, '2m' for `latest`, '10m' for `same-call`
+   * @defaultValue '24h' for `create`, '2m' for `state` with a `resource`, '10m' for other tools
    * @example '7d'
    */
   readonly window?: Duration;
   /**
-   * What a repeat of a success gets, with `match: 'identical'`: the stored result, or first a question to the person.
+   * What a repeat of a success gets, for the class `create`: the stored result, or first a question to the person.
    * @defaultValue 'replay'
    */
   readonly onDuplicate?: OnDuplicate;
   /**
    * Returns the business key: two inputs with the same key are the same operation. Leave free text out.
-   * @defaultValue all arguments
+   * @defaultValue all arguments. A free text that says the same in other words then asks the caller first.
    * @example ({ orderId }) => ({ orderId })
    */
   readonly identity?: (input: z.infer<Input>) => unknown;
   /**
-   * Returns the thing that the tool writes; required for `match: 'latest'`. All tools of one upstream share resources.
+   * Returns the thing that a `state` tool writes. The latest write counts. All tools of one upstream share resources.
    * @example ({ id }) => ({ customer: id })
    */
   readonly resource?: (input: z.infer<Input>) => unknown;

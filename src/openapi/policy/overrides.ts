@@ -5,7 +5,8 @@ import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, objectOf } from '../../core/json.ts';
 import { issueText } from '../../core/schema/issue-text.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
-import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
+import { classOfMatch } from '../../core/tool/check-definition.ts';
+import type { Effect, Recovery, ToolClass } from '../../core/tool/types.ts';
 import type { ListedOperation } from '../document/types.ts';
 import type { LookupRule } from './lookup.ts';
 
@@ -14,7 +15,8 @@ export interface OperationOverride {
   readonly enabled?: boolean;
   readonly name?: string;
   readonly effect?: Effect;
-  readonly match?: Match;
+  readonly class?: ToolClass;
+  readonly movesMoney?: boolean;
   readonly windowMs?: number;
   readonly identity?: readonly string[];
   /** JSON pointers of arguments that do not make two calls different operations. */
@@ -50,7 +52,8 @@ const extensionSchema = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -')
     .optional(),
   effect: z.enum(['read', 'create', 'update', 'replace', 'delete']).optional(),
-  match: z.enum(['identical', 'latest', 'same-call', 'off']).optional(),
+  class: z.enum(['create', 'state', 'repeatable', 'off']).optional(),
+  movesMoney: z.boolean().optional(),
   window: duration({ minMs: 0, maxMs: windowMsMax }).optional(),
   ignore: ignoredPointers.optional(),
   identity: z.array(textSchema).min(1).max(namesMax).optional(),
@@ -119,8 +122,10 @@ function problemOf(listed: ListedOperation, error: z.ZodError): string {
     const where = ['x-mcp-once', ...issue.path.map(String)].join('/');
     if (issue.code !== 'unrecognized_keys') return [`${where}: ${issueText(issue)}`];
     const known = issue.path.length === 0 ? Object.keys(extensionSchema.shape) : Object.keys(lookupSchema.shape);
-    return issue.keys.map(
-      (key) => `${where}: ${JSON.stringify(key.slice(0, 64))} is not known${suggestion(key, known)}`,
+    return issue.keys.map((key) =>
+      key === 'match'
+        ? `${where}: ${classOfMatch()}`
+        : `${where}: ${JSON.stringify(key.slice(0, 64))} is not known${suggestion(key, known)}`,
     );
   });
   return sentence(`${listed.pointer}/${reasons.join('; ')}`);

@@ -1,12 +1,12 @@
-import { defaultMatch, defaultWindowMs } from '../../core/tool/define-tool.ts';
-import type { Effect, Match } from '../../core/tool/types.ts';
+import { defaultClass, defaultWindowMs } from '../../core/tool/define-tool.ts';
+import type { Effect, ToolClass } from '../../core/tool/types.ts';
 import type { ListedOperation, Method } from '../document/types.ts';
 import type { OperationOverride } from './overrides.ts';
 
 /** The part of a policy that is known before the operation is resolved. */
 export interface PolicyBasis {
   readonly effect: Effect;
-  readonly match: Match;
+  readonly class: ToolClass;
   readonly windowMs: number;
   /** Whether the path identifies one resource. */
   readonly byId: boolean;
@@ -30,7 +30,7 @@ const byMethod: Readonly<Record<Method, Effect>> = {
 const endsInParameter = /\{[^{}/]+\}(\.\w+)?\/?$/;
 
 /**
- * Decides effect and match of an operation by method and path (RFC 9110, section 9.2), unless they are overridden. A PUT
+ * Decides effect and class of an operation by method and path (RFC 9110, section 9.2), unless they are overridden. A PUT
  * or DELETE whose path does not end in a parameter (`/items/last`) may affect another resource each time, so it counts as
  * an update.
  */
@@ -42,11 +42,11 @@ export function policyBasis(listed: ListedOperation, override: OperationOverride
   const effect = override.effect ?? byDefault;
   // An override to `replace` or `delete` implies that the path identifies one resource.
   const byId = override.clientId === undefined && (named || override.effect === 'replace' || effect === 'delete');
-  const match = override.match ?? defaultMatch(effect, byId);
+  const toolClass = effect === 'read' ? 'off' : (override.class ?? defaultClass(effect));
   return {
     effect,
-    match: effect === 'read' ? 'off' : match,
-    windowMs: override.windowMs ?? defaultWindowMs(match),
+    class: toolClass,
+    windowMs: override.windowMs ?? defaultWindowMs(toolClass, byId),
     byId,
     why: [isLoose ? `${method} on a path that does not end in a parameter` : method],
   };

@@ -1,6 +1,6 @@
 import { defined } from '../../core/json.ts';
 import { recoveryList } from '../../core/tool/define-tool.ts';
-import type { Effect, Match, Recovery } from '../../core/tool/types.ts';
+import type { Effect, Recovery, ToolClass } from '../../core/tool/types.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiDocument, ApiOperation, ListedOperation } from '../document/types.ts';
 import { checkOverride, type OverrideContext, overrideError } from './check-override.ts';
@@ -13,7 +13,7 @@ import type { ProviderProfile } from './profiles.ts';
 /** How the engine treats an operation, by its method, document, provider and configuration. */
 export interface OperationPolicy {
   readonly effect: Effect;
-  readonly match: Match;
+  readonly class: ToolClass;
   readonly windowMs: number;
   readonly recovery: readonly Recovery[];
   readonly key?: KeyPolicy;
@@ -49,7 +49,7 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
   const { profile, document } = parts;
   const override = mergeOverrides(documentOverride(operation), parts.override);
   const basis = policyBasis(operation, override);
-  const base = { effect: basis.effect, match: basis.match, windowMs: basis.windowMs };
+  const base = { effect: basis.effect, class: basis.class, windowMs: basis.windowMs };
   if (basis.effect === 'read') {
     return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, basis) });
   }
@@ -61,9 +61,9 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
     configured: parts.override,
     keyArgument: key && keyArgument(schemas, key),
   };
-  if (override.clientId !== undefined && basis.match === 'latest') {
-    const why = 'match "latest" needs an id that the caller gives, but clientId derives it';
-    throw overrideError(context, ['match', 'clientId'], why);
+  if (override.clientId !== undefined && basis.class === 'state') {
+    const why = 'the class "state" needs an id that the caller gives, but clientId derives it';
+    throw overrideError(context, ['class', 'clientId'], why);
   }
   checkOverride(context);
   const recovery = recoveryOf(context, { basis, key, etag });

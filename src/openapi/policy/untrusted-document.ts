@@ -13,19 +13,20 @@ const strictness: Readonly<Record<Effect, number>> = { read: 0, delete: 1, repla
 /**
  * Returns the members of an `x-mcp-once` that could weaken the guard: execute a repeat, or send a request again where
  * nothing else shows that this is harmless. The result holds for every configuration, because the configuration may
- * change the effect. So `latest` is weak even for a PUT, whose default it is.
+ * change the effect. So `state` is weak even for a PUT, whose default it is.
  *
  * @param byMethod the policy of the operation without the override
  */
 export function weakerMembers(given: OperationOverride, byMethod: Pick<PolicyBasis, 'effect'>): readonly Member[] {
-  const { effect, match, windowMs, recovery, lookup, clientId } = given;
+  const { effect, class: toolClass, movesMoney, windowMs, recovery, lookup, clientId } = given;
   const isWeakEffect =
     effect !== undefined && effect !== byMethod.effect && strictness[effect] <= strictness[byMethod.effect];
   const weak: Partial<Record<Member, boolean>> = {
     effect: isWeakEffect,
-    match: match !== undefined && match !== 'identical',
-    // The longest default: a shorter window could be below that of the match that the operation gets.
-    windowMs: windowMs !== undefined && windowMs < defaultWindowMs('identical'),
+    class: toolClass !== undefined && toolClass !== 'create',
+    movesMoney: movesMoney === false,
+    // The longest default: a shorter window could be below that of the class that the operation gets.
+    windowMs: windowMs !== undefined && windowMs < defaultWindowMs('create', false),
     // An operation takes `resend` only with an idempotency key, and then has it by default.
     recovery: recovery?.some((each) => each !== 'refuse' && each !== 'resend') ?? false,
     // A lookup that finds nothing lets the operation execute again, and a client's id lets it be sent again.
@@ -57,7 +58,7 @@ export function restrictDocument(document: ApiDocument): RestrictedDocument {
     const basis = policyBasis(listed, {});
     const given = documentOverride(listed);
     const isDefault = (member: Member): boolean =>
-      (member === 'match' || member === 'windowMs') && given[member] === basis[member];
+      (member === 'class' || member === 'windowMs') && given[member] === basis[member];
     const named = weak.filter((member) => !isDefault(member)).map(optionOf);
     if (named.length > 0) ignored.push(`${listed.method} ${listed.path} (${named.join(', ')})`);
     return withoutMembers(listed, weak.map(optionOf));

@@ -127,13 +127,13 @@ function describeTool({ names, title, find, known }: ShownParts): Tool {
     run: (input) => {
       const tool = find(String(input.operation));
       if (!tool) throw new NotExecuted('the operation does not exist');
-      const { name, description, effect, match, windowMs } = tool;
+      const { name, description, effect, class: toolClass, windowMs } = tool;
       return jsonContent({
         operation: name,
         title: tool.title,
         description,
         effect,
-        match,
+        class: toolClass,
         windowMs,
         arguments: inputSchemaOf(tool),
       });
@@ -210,7 +210,7 @@ function localTool({ schema, check, run, ...description }: LocalTool): Tool {
     },
     results: 'content',
     acceptsOutput: () => true,
-    match: 'off',
+    class: 'off',
     windowMs: 0,
     recovery: ['refuse'],
     lookupLagMs: 0,

@@ -1,5 +1,6 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
+import { soundsLikeMoney } from '../../core/tool/class-words.ts';
 import { isContentResult } from '../../core/tool/content.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
 import type { ArgumentTarget } from '../document/tool-schemas.ts';
@@ -45,11 +46,9 @@ const descriptionCharsMax = 4_000;
  * @throws McpOnceError `tool_invalid` for an invalid `x-mcp-once`
  */
 export function makeOperationTool(listed: ListedOperation, parts: OperationToolParts): Tool {
-  const { effect, match, windowMs, byId } = policyBasis(
-    listed,
-    mergeOverrides(documentOverride(listed), parts.overrideOf(listed)),
-  );
-  const hasResource = byId || match === 'latest';
+  const override = mergeOverrides(documentOverride(listed), parts.overrideOf(listed));
+  const { effect, class: toolClass, windowMs, byId } = policyBasis(listed, override);
+  const movesMoney = override.movesMoney ?? soundsLikeMoney(`${parts.name} ${listed.path}`, listed.summary);
   const resolved = createResolver(listed, parts);
   const ready = (): ReadyOperation => {
     const found = resolved();
@@ -61,7 +60,8 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     title: (listed.summary ?? parts.name).slice(0, titleCharsMax),
     description: describe(listed),
     effect,
-    match,
+    class: toolClass,
+    movesMoney,
     windowMs,
     lookupLagMs,
     results: 'content' as const,
@@ -82,7 +82,7 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     },
     acceptsOutput: isContentResult,
     identity: (input: unknown) => identityOf(ready(), input as Arguments),
-    resource: (input: unknown) => (hasResource ? resourceOf(ready(), input as Arguments) : undefined),
+    resource: (input: unknown) => (byId ? resourceOf(ready(), input as Arguments) : undefined),
     gone: () => alreadyGoneResult(ready()),
     lookup: ((input, context) =>
       lookUp(ready(), parts, input as Arguments, context as LookupContext<ApiConnection>)) as NonNullable<

@@ -1,10 +1,11 @@
 import { defined } from '../../core/json.ts';
+import { guessByVerb, soundsLikeMoney, type VerbGuess } from '../../core/tool/class-words.ts';
 import { defaultWindowMs, recoveryList } from '../../core/tool/define-tool.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
 import type { Recovery } from '../../core/tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
-import { guessByName, type NameGuess, repeatedVerb, settingVerb } from './tool-names.ts';
+import { guessByName, type NameGuess } from './tool-names.ts';
 import type {
   ArgumentPath,
   DecidedLookup,
@@ -18,8 +19,8 @@ import type {
 } from './types.ts';
 
 const minute = 60_000;
-/** The window of a tool without hints, in ms. */
-const guessedWindowMs = 2 * minute;
+/** The window of a tool that makes something, by its name, in ms. */
+const guessedWindowMs = 10 * minute;
 const lookupLagMs = minute;
 
 /**
@@ -32,7 +33,7 @@ const lookupLagMs = minute;
  */
 export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
   const { rule, isSpecific } = ruleFor(tool.name, rules);
-  if (rule.match === 'off') return passDecision('configuration', 'match: off', []);
+  if (rule.class === 'off') return passDecision('configuration', 'class: off', []);
   const guess = guessByName(tool.name);
   const key = findKeyField(tool);
   if (isSpecific)
@@ -72,33 +73,41 @@ interface Guess {
 /**
  * Makes the decision for a guarded tool.
  *
- * An idempotent tool runs for every call, and recovers by running again. It uses `same-call`, which skips only calls
- * that were sent twice, because `off` would store nothing and leave the outcome of an interrupted call unknown. Its
- * resource is all of its arguments: it runs again only for a call with equal arguments, which wants this state now.
+ * An idempotent tool recovers by running again. Its class is `state`, because `off` would store nothing and leave the
+ * outcome of an interrupted call unknown. Its resource is all of its arguments: it runs again only for a call with equal
+ * arguments, which wants this state now.
  */
 function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecision {
   const { because, why, key, isIdempotent = false } = guess;
   const warnings = [...(guess.warnings ?? [])];
-  const given = rule.match === 'off' ? undefined : rule.match;
-  const match = given ?? (isIdempotent ? 'same-call' : 'identical');
+  const verb = guessByVerb(tool.name);
+  const toolClass = classOf(rule, guess, verb);
   const identity = pathsOf(tool, rule.identity ?? [], warnings);
   const lookup = lookupOf(tool, rule, warnings);
-  const isUpdate = isIdempotent || match !== 'identical';
-  const windowMs = rule.windowMs ?? (match === 'identical' ? guessedWindowMs : defaultWindowMs(match));
-  if (match === 'identical' && because !== 'key-field') warnings.push(...repeatWarnings(tool, rule, windowMs));
+  const windowMs = rule.windowMs ?? (toolClass === 'create' ? guessedWindowMs : defaultWindowMs(toolClass, false));
+  if (toolClass === 'create' && because !== 'key-field') warnings.push(...repeatWarnings(tool, rule, windowMs));
   return Object.freeze({
     type: 'guard',
     because,
     why,
     warnings,
-    effect: isUpdate ? 'update' : 'create',
-    match,
+    effect: toolClass === 'create' ? 'create' : verb.type === 'delete' ? 'delete' : 'update',
+    class: toolClass,
+    movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description),
     windowMs,
     recovery: recoveryOf({ rule, key, lookup, isIdempotent }, warnings),
     ...defined({ identity: identity.length > 0 ? identity : undefined, ignore: rule.ignore, key, lookup }),
     lookupLagMs: rule.lookupLagMs ?? lookupLagMs,
     errorsFail: rule.errorsFail ?? false,
   });
+}
+
+/** Chooses the class: by rule, key field, annotation, then by the verb in the name. An unknown tool is `state`. */
+function classOf({ class: given }: WrapRule, { key, isIdempotent }: Guess, verb: VerbGuess): GuardDecision['class'] {
+  if (given !== undefined && given !== 'off') return given;
+  if (key) return 'create';
+  if (isIdempotent) return 'state';
+  return verb.type === 'create' || verb.type === 'repeatable' ? verb.type : 'state';
 }
 
 /**
@@ -110,7 +119,7 @@ function ruleFor(name: string, rules: WrapRules): { readonly rule: WrapRule; rea
   const rule: WrapRule = Object.assign({}, ...matching.map(([, each]) => defined(each)));
   const isSpecific = matching.some(([pattern, each]) => {
     return (
-      pattern !== '*' && (each.match ?? each.identity ?? each.ignore ?? each.recovery ?? each.lookup) !== undefined
+      pattern !== '*' && (each.class ?? each.identity ?? each.ignore ?? each.recovery ?? each.lookup) !== undefined
     );
   });
   return { rule, isSpecific };
@@ -195,26 +204,22 @@ function readWarnings(tool: McpTool, guess: Extract<NameGuess, { type: 'read' }>
 
 function writeWarnings(tool: McpTool, guess: NameGuess): Pick<Guess, 'warnings'> {
   if (guess.type === 'read-or-write') {
-    return { warnings: [`its name begins like a read, but it may ${guess.writes}: if it only reads, set match: off`] };
+    return { warnings: [`its name begins like a read, but it may ${guess.writes}: if it only reads, set class: off`] };
   }
   if (guess.type !== 'read') return {};
   const hint = tool.annotations?.readOnlyHint === false ? 'readOnlyHint: false' : 'destructiveHint';
-  return { warnings: [`its name suggests a read, but its server says ${hint}: if it only reads, set match: off`] };
+  return { warnings: [`its name suggests a read, but its server says ${hint}: if it only reads, set class: off`] };
 }
 
 /** Warns where two identical calls are often both intended, because the second one gets the first one's result. */
 function repeatWarnings(tool: McpTool, rule: WrapRule, windowMs: number): readonly string[] {
-  if (rule.match !== undefined || windowMs === 0) return [];
+  if (rule.class !== undefined || windowMs === 0) return [];
   const within = `within ${Math.ceil(windowMs / 1_000)} s`;
-  const remedy = 'if each call is intended, set match: same-call or off, or a shorter window';
+  const remedy = 'if each call is intended, set class: state, repeatable or off, or a shorter window';
   if (propertiesOf(tool).length === 0) {
     return [`it takes no arguments, so any second call ${within} counts as a repeat: ${remedy}`];
   }
-  const verb = repeatedVerb(tool.name);
-  if (verb !== undefined) return [`"${verb}" with the same arguments ${within} counts as a repeat: ${remedy}`];
-  const setting = settingVerb(tool.name);
-  if (setting === undefined) return [];
-  return [`"${setting}" to A, to B and to A again ${within}: the last one counts as a repeat of the first: ${remedy}`];
+  return [];
 }
 
 function declares(tool: McpTool, name: string): boolean {

@@ -21,20 +21,6 @@ const things = new Set(
   ),
 );
 
-/** Verbs whose identical repeats are often intended: a second click, a second line in a log. */
-const repeatedVerbs = new Set(
-  'append log increment decrement toggle click press type scroll drag hover navigate goto go back next previous step wait sleep poll roll random generate sample run execute exec test build send notify speak play take screenshot snapshot think sequentialthinking undo redo retry advance move turn spin draw pop consume echo evaluate'.split(
-    ' ',
-  ),
-);
-
-/** Verbs that set a state: of A, B, A, the second A is intended as well. */
-const settingVerbs = new Set(
-  'write set put update replace patch edit modify change rename enable disable open close lock unlock assign unassign subscribe unsubscribe mark save'.split(
-    ' ',
-  ),
-);
-
 /** The second word after `check` that makes it a write: `check_in`, `check_out`. */
 const particles = new Set(['in', 'out', 'off']);
 
@@ -73,14 +59,4 @@ function guessByFirst(verb: string, rest: readonly string[]): NameGuess {
   return writes === undefined
     ? { type: 'read', verb }
     : { type: 'read', verb, doubt: `its name also holds "${writes}"` };
-}
-
-/** Returns the verb in a name for which identical repeats are often intended. */
-export function repeatedVerb(name: string): string | undefined {
-  return wordsOf(name).find((word) => repeatedVerbs.has(word));
-}
-
-/** Returns the verb in a name that sets a state, which a later call may want to set again. */
-export function settingVerb(name: string): string | undefined {
-  return wordsOf(name).find((word) => settingVerbs.has(word));
 }

@@ -50,9 +50,9 @@ export function clientFor(upstream: CallTarget): Client {
  */
 export function makeGuardedTool(parts: GuardedToolParts): Tool {
   const { listed, decision, upstream, client } = parts;
-  const { effect, match, windowMs, recovery, lookupLagMs, identity, lookup } = decision;
+  const { effect, class: toolClass, movesMoney, windowMs, recovery, lookupLagMs, identity, lookup } = decision;
   const name = parts.name ?? listed.name;
-  const needsResource = match === 'latest' || recovery.includes('natural');
+  const hasResource = recovery.includes('natural') || (toolClass === 'state' && identity !== undefined);
   const resultOf = (item: unknown): unknown => foundResult(listed, item);
   const tool: Tool = {
     name,
@@ -64,12 +64,13 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
     results: 'content',
     acceptsOutput: isMcpResult,
     client,
-    match,
+    class: toolClass,
+    movesMoney,
     windowMs,
     recovery,
     lookupLagMs,
-    ...(identity && match === 'identical' ? { identity: (input) => identityOf(decision, input) } : {}),
-    ...(needsResource ? { resource: (input) => [listed.name, identityOf(decision, input) ?? input] } : {}),
+    ...(identity && !hasResource ? { identity: (input) => identityOf(decision, input) } : {}),
+    ...(hasResource ? { resource: (input) => [listed.name, identityOf(decision, input) ?? input] } : {}),
     ...(lookup ? { lookup: (input, context) => runLookup({ lookup, upstream, resultOf }, input, context) } : {}),
     run: (input, context) => run(parts, input as Record<string, unknown>, context),
   };

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../../core/json.ts';
-import type { Classification, ContentResult, Effect, Match, Recovery, Upstream } from '../../core/tool/types.ts';
+import type { Classification, ContentResult, Effect, Recovery, ToolClass, Upstream } from '../../core/tool/types.ts';
 
 /** A tool from a server's list (MCP 2025-11-25, `Tool`). Unknown fields are kept. */
 export interface McpTool {
@@ -33,8 +33,9 @@ export interface WrapRules {
 
 /** The operator's rule for the tools that a pattern matches. Durations are in ms. */
 export interface WrapRule {
-  /** How repeats are recognised. With `off`, the tool is not guarded and its calls pass through. */
-  readonly match?: Match | undefined;
+  /** The way in which the tool changes something, which decides which calls are repeats. With `off`, it is not guarded and its calls pass through. */
+  readonly class?: ToolClass | undefined;
+  readonly movesMoney?: boolean | undefined;
   readonly windowMs?: number | undefined;
   /** The arguments that make two calls the same operation: JSON pointers (RFC 6901), or `$.a.b`. */
   readonly identity?: readonly string[] | undefined;
@@ -90,7 +91,8 @@ export interface PassDecision extends Decided {
 export interface GuardDecision extends Decided {
   readonly type: 'guard';
   readonly effect: Exclude<Effect, 'read'>;
-  readonly match: Exclude<Match, 'off'>;
+  readonly class: Exclude<ToolClass, 'off'>;
+  readonly movesMoney: boolean;
   readonly windowMs: number;
   /** Ends in `refuse`. */
   readonly recovery: readonly Recovery[];

@@ -28,18 +28,22 @@ export class ClientConnection {
     await this.#transport.start();
   }
 
-  /** A response that cannot be written is replaced by an error: without an answer, the client would wait for ever. */
-  readonly send = (message: RpcMessage): void => {
-    if (!isTooDeep(message)) this.#transmit(message);
+  /**
+   * A response that cannot be written is replaced by an error: without an answer, the client would wait for ever.
+   * @param onWritten called when the operating system has the message
+   */
+  readonly send = (message: RpcMessage, onWritten?: () => void): void => {
+    if (!isTooDeep(message)) this.#transmit(message, onWritten);
     else if ('method' in message) this.#log.warn('a message is nested too deep and was not passed on');
     else this.#transmit(deepResponseError(message));
   };
 
-  #transmit(message: RpcMessage): void {
+  #transmit(message: RpcMessage, onWritten?: () => void): void {
     this.#unsent += 1;
     if (this.#unsent === unsentMessagesMax) this.#setReading(false);
     this.#transport
       .send(message as JSONRPCMessage)
+      .then(onWritten)
       .catch((error: unknown) => this.#log.debug(`client: ${describeError(error)}`))
       .finally(() => {
         this.#unsent -= 1;

@@ -2,9 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Outcome, OutcomeCode } from '../../core/call/outcome.ts';
 import type { ToolCall } from '../../core/call/types.ts';
+import type { Clock } from '../../core/clock.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
 import { defined, isObject, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
+import { SessionMemory } from '../../core/recognition/session.ts';
+import { Deliveries } from '../../server/deliveries.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
 import type { ForwardedCall } from '../policy/types.ts';
@@ -116,19 +119,22 @@ export interface GuardedCallsOptions {
   readonly log: CallLog;
   /** Whether a guarded tool is missing from its server's list. */
   readonly isUnlisted: (tool: string) => boolean;
-  /** Sends a message to the client. */
-  readonly send: (message: RpcMessage) => void;
+  readonly clock: Clock;
+  /** Sends a message to the client. Calls `onWritten` when it has been written. */
+  readonly send: (message: RpcMessage, onWritten?: () => void) => void;
 }
 
 /** Handles the tool calls of one client that go through the engine. */
 export class GuardedCalls {
   readonly #options: GuardedCallsOptions;
+  readonly #deliveries: Deliveries;
   readonly #calls = new Map<RpcId, AbortController>();
   /** The progress tokens of calls that the client cancelled. */
   readonly #abandonedTokens = new BoundedMap<unknown, true>(abandonedTokensMax);
 
   constructor(options: GuardedCallsOptions) {
     this.#options = options;
+    this.#deliveries = new Deliveries(new SessionMemory(options.clock));
   }
 
   /** Handles a call. @param route returns the tool to call, or undefined after passing the call on. */
@@ -139,7 +145,7 @@ export class GuardedCalls {
       const tool = await route();
       if (tool === undefined || controller.signal.aborted) return;
       const answer = await this.#respond(request, tool, controller.signal);
-      if (!controller.signal.aborted) this.#options.send(answer);
+      if (!controller.signal.aborted) this.#options.send(answer, () => this.#deliveries.written(request.id));
     } catch (error) {
       if (!controller.signal.aborted) this.#options.send(this.#faultResponse(request, error));
     } finally {
@@ -151,6 +157,7 @@ export class GuardedCalls {
   cancel(id: RpcId): boolean {
     const controller = this.#calls.get(id);
     controller?.abort();
+    this.#deliveries.forget(id);
     return controller !== undefined;
   }
 
@@ -193,6 +200,7 @@ export class GuardedCalls {
         scope: scope(),
         meta,
         signal,
+        session: this.#deliveries.session,
         ...(hostKey === undefined ? {} : { hostKey }),
         ...(progressToken === undefined
           ? {}
@@ -202,6 +210,7 @@ export class GuardedCalls {
       }),
     );
     log.debug(`${tool}: answered`);
+    if (!signal.aborted) this.#deliveries.expect(request.id, answer, meta);
     if (context.refusal && answer.type === 'refusal' && answer.code === 'operation_failed') {
       return { jsonrpc: '2.0', id: request.id, ...withOutcome(context.refusal, answer) };
     }

@@ -97,7 +97,7 @@ class MultiServerRelay {
       const target = this.lists.toolNames.find(prefixed);
       return target?.server.tools.isUnlisted(target.name) === true;
     };
-    this.#calls = new GuardedCalls({ handle, scope, log, isUnlisted, send: this.#client.send });
+    this.#calls = new GuardedCalls({ handle, scope, log, isUnlisted, send: this.#client.send, clock });
     this.servers = servers.map((server) => this.#relayedServer(server));
   }
 

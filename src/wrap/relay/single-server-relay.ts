@@ -100,6 +100,7 @@ class SingleServerRelay {
       log,
       isUnlisted: (name) => this.tools.isUnlisted(name),
       send: this.#client.send,
+      clock,
     });
   }
 

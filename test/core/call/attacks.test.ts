@@ -182,7 +182,7 @@ describe('effects that the engine cannot see', () => {
   test('are named by step for a tool with match off', async () => {
     const upstream = new Upstream();
     const tool = createThing(upstream, 'refuse', {
-      match: 'off',
+      class: 'off',
       run: async (_, context) => {
         await context.step('a', (key) => context.client.send(key, 'a'));
         return context.step('b', (key) => context.client.send(key, 'b'));
@@ -199,21 +199,15 @@ describe('effects that the engine cannot see', () => {
 });
 
 describe('twins', () => {
-  const twin = (upstream: Upstream) => createThing(upstream, 'resend', { match: 'same-call' });
+  const twin = (upstream: Upstream) => createThing(upstream, 'resend', { class: 'state' });
 
-  test('follow the other operation when their process died before they became an alias', async () => {
+  test('are one operation after their process has died', async () => {
     const upstream = new Upstream();
     const store = openMemoryStore();
-    let dead = false;
-    const dying = testEngine({
-      tools: [twin(upstream)],
-      clock: new ManualClock(startMs),
-      store: gated(store, (value) => (dead && value.includes('"kind":"latch"') ? new Promise(() => {}) : undefined)),
-    });
+    const dying = testEngine({ tools: [twin(upstream)], clock: new ManualClock(startMs), store });
     upstream.next('hang_after');
     void dying.call('create_thing', { item: 'x' }, callId('A'));
     await upstream.arrived(1);
-    dead = true;
     void dying.call('create_thing', { item: 'x' }, callId('B'));
     await settleDown();
     const clock = new ManualClock(startMs + 60_000);
@@ -225,28 +219,6 @@ describe('twins', () => {
     await clock.advance(30_000);
     const [a, b] = (await Promise.all(repeats)).map(resultOf);
     expect(b?.result).toEqual(a?.result);
-    expect(upstream.effects).toHaveLength(1);
-  });
-
-  test('include a call that took the latch late, after the other one ended', async () => {
-    const upstream = new Upstream();
-    const store = openMemoryStore();
-    const clock = new ManualClock(startMs);
-    let open = (): void => {};
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    const slow = testEngine({
-      tools: [twin(upstream)],
-      clock,
-      store: gated(store, (value) => (value.includes('"kind":"latch"') ? gate : undefined)),
-    });
-    const first = slow.call('create_thing', { item: 'x' }, callId('A'));
-    await clock.advance(5);
-    const { call } = testEngine({ tools: [twin(upstream)], store, clock });
-    const other = resultOf(await call('create_thing', { item: 'x' }, callId('B')));
-    open();
-    expect(resultOf(await first).result).toEqual(other.result);
     expect(upstream.effects).toHaveLength(1);
   });
 });
@@ -457,7 +429,7 @@ describe('an unguarded run that never ends', () => {
     const clock = new ManualClock();
     const upstream = new Upstream();
     const run = () => new Promise<never>(() => {});
-    const tools = [createThing(upstream, 'refuse', { effect: 'read', match: 'off', run })];
+    const tools = [createThing(upstream, 'refuse', { effect: 'read', class: 'off', run })];
     const { call, engine } = testEngine({ clock, tools, settings });
     const answer = call('create_thing', { item: 'x' });
     await clock.advance(minute);
@@ -474,7 +446,7 @@ describe('an unguarded run that never ends', () => {
     });
     const tools = [
       createThing(upstream, 'refuse', {
-        match: 'off',
+        class: 'off',
         run: async (_, { step, client }) => {
           await step('a', (key) => client.send(key, 'a'));
           await between;

@@ -23,7 +23,7 @@ describe('a repeated call', () => {
 
   test('has two effects without the ledger (control)', async () => {
     const upstream = new Upstream();
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { class: 'off' })] });
     await call('create_thing', { item: 'a' });
     await call('create_thing', { item: 'a' });
     expect(upstream.effects).toHaveLength(2);
@@ -143,7 +143,7 @@ describe('a key from the host', () => {
 
   test('guards even a tool with match off, and can be disabled', async () => {
     const upstream = new Upstream();
-    const tools = [createThing(upstream, 'refuse', { match: 'off' })];
+    const tools = [createThing(upstream, 'refuse', { class: 'off' })];
     const on = testEngine({ tools });
     await on.call('create_thing', { item: 'a' }, { hostKey: 'k' });
     await on.call('create_thing', { item: 'a' }, { hostKey: 'k' });
@@ -266,37 +266,6 @@ describe('match latest', () => {
   });
 });
 
-describe('match same-call', () => {
-  const id = (value: string) => ({ meta: { 'claudecode/toolUseId': value } });
-
-  test('treats the same call id as a repeat and another id as another operation', async () => {
-    const upstream = new Upstream();
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'same-call' })] });
-    await call('create_thing', { item: 'a' }, id('1'));
-    expect(resultOf(await call('create_thing', { item: 'a' }, id('1'))).replayed).toBe(true);
-    expect(resultOf(await call('create_thing', { item: 'a' }, id('2'))).replayed).toBe(false);
-    expect(resultOf(await call('create_thing', { item: 'a' }, id('1'))).replayed).toBe(true);
-    expect(upstream.effects).toHaveLength(2);
-  });
-
-  test('treats twins in flight as one operation, and their repeats too', async () => {
-    const upstream = new Upstream();
-    upstream.next('hang_after');
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'same-call' })] });
-    const twins = [call('create_thing', { item: 'a' }, id('1')), call('create_thing', { item: 'a' }, id('2'))];
-    const nameless = call('create_thing', { item: 'a' });
-    await upstream.arrived(1);
-    await settleDown();
-    upstream.release();
-    const answers = (await Promise.all([...twins, nameless])).map(resultOf);
-    expect(new Set(answers.map(({ result }) => JSON.stringify(result))).size).toBe(1);
-    expect(resultOf(await call('create_thing', { item: 'a' }, id('2'))).replayed).toBe(true);
-    expect(upstream.effects).toHaveLength(1);
-    await call('create_thing', { item: 'a' });
-    expect(upstream.effects).toHaveLength(2);
-  });
-});
-
 describe('scope and upstream', () => {
   test('separate operations by tenant, subject and account', async () => {
     const upstream = new Upstream();
@@ -368,7 +337,7 @@ describe('an unguarded tool', () => {
     const upstream = new Upstream();
     upstream.next('none', 'none', 'drop_answer');
     const { call, records } = testEngine({
-      tools: [createThing(upstream, 'refuse', { effect: 'read', match: 'off' })],
+      tools: [createThing(upstream, 'refuse', { effect: 'read', class: 'off' })],
     });
     for (const _ of [1, 2]) expect(resultOf(await call('create_thing', { item: 'a' })).replayed).toBe(false);
     expect(upstream.requests).toHaveLength(2);
@@ -380,7 +349,7 @@ describe('an unguarded tool', () => {
   test('says what is known about a failure, and that calling again may do it twice', async () => {
     const upstream = new Upstream();
     upstream.next('refuse', 'drop_answer');
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { class: 'off' })] });
     expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('operation_failed');
     const unknown = refusalOf(await call('create_thing', { item: 'a' }));
     expect(unknown).toMatchObject({ code: 'outcome_unknown', message: expect.stringContaining('may do it twice') });
@@ -388,7 +357,7 @@ describe('an unguarded tool', () => {
 
   test('runs nothing while the server shuts down', async () => {
     const upstream = new Upstream();
-    const { call, close } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off' })] });
+    const { call, close } = testEngine({ tools: [createThing(upstream, 'refuse', { class: 'off' })] });
     close.abort();
     expect(refusalOf(await call('create_thing', { item: 'a' })).message).toContain('Nothing was executed');
     expect(upstream.requests).toHaveLength(0);
@@ -397,7 +366,7 @@ describe('an unguarded tool', () => {
   test('reports a result that does not match the output schema', async () => {
     const upstream = new Upstream();
     const run = async () => ({ other: 1 }) as never;
-    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { match: 'off', run })] });
+    const { call } = testEngine({ tools: [createThing(upstream, 'refuse', { class: 'off', run })] });
     expect(refusalOf(await call('create_thing', { item: 'a' })).code).toBe('result_not_kept');
   });
 });

@@ -4,7 +4,7 @@ import { makeRepeatToken, openRepeatToken } from '../../../src/core/key/repeat-t
 
 const secret = 'a secret that all processes of a store share';
 const baseKey = '0f4c1d7e-1111-8222-9333-444455556666';
-const handedOut = { secret, baseKey, key: baseKey, generation: 1, occurrence: 1 };
+const handedOut = { secret, baseKey, key: baseKey, generation: 1, occurrence: 1, kind: 'repeat' } as const;
 const token = makeRepeatToken(handedOut);
 const forged = { ok: false, reason: 'forged' };
 const malformed = { ok: false, reason: 'malformed' };
@@ -12,8 +12,8 @@ const malformed = { ok: false, reason: 'malformed' };
 describe('a repeat token', () => {
   it('leads to the same next occurrence each time', () => {
     const later = { occurrence: 2, after: baseKey, generation: 1 };
-    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
-    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, later });
+    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, kind: 'repeat', later });
+    expect(openRepeatToken({ secret, baseKey, token })).toEqual({ ok: true, kind: 'repeat', later });
     expect(makeRepeatToken(handedOut)).toBe(token);
   });
 
@@ -22,6 +22,14 @@ describe('a repeat token', () => {
     expect(token).toBe('r1.1.1.D0wdfhERgiKTM0REVVVmZg.zlySSIs4-5ro1JuzZdWEZQ');
     expect(makeRepeatToken({ ...handedOut, generation: 999_999_999, occurrence: 999_999_999 })).toHaveLength(68);
     expect(makeRepeatToken({ ...handedOut, secret: Buffer.from(secret) })).toBe(token);
+  });
+
+  it('is of another kind for an unknown outcome, and one kind is not valid as the other', () => {
+    const unknown = makeRepeatToken({ ...handedOut, kind: 'unknown' });
+    expect(unknown).toMatch(/^u1\.1\.1\./);
+    expect(openRepeatToken({ secret, baseKey, token: unknown })).toMatchObject({ ok: true, kind: 'unknown' });
+    expect(openRepeatToken({ secret, baseKey, token: unknown.replace('u1', 'r1') })).toEqual(forged);
+    expect(openRepeatToken({ secret, baseKey, token: token.replace('r1', 'u1') })).toEqual(forged);
   });
 
   it.each([
@@ -77,9 +85,7 @@ describe('a chain of repeats', () => {
       tool: 'create_invoice',
       scope: { tenant: 't', subject: 's' },
       upstream: { origin: 'https://api.example.com', mode: 'test', account: 'a' },
-      match: 'identical',
       fingerprint: 'f'.repeat(64),
-      uniqueId: 'u',
       later,
     }).key;
   const base = derive();
@@ -87,7 +93,7 @@ describe('a chain of repeats', () => {
     const opened = openRepeatToken({
       secret,
       baseKey: base,
-      token: makeRepeatToken({ secret, baseKey: base, key, generation, occurrence }),
+      token: makeRepeatToken({ secret, baseKey: base, key, generation, occurrence, kind: 'repeat' }),
     });
     if (!opened.ok) throw new Error(opened.reason);
     return derive(opened.later);

@@ -20,7 +20,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
  *   (asks for a color) and `in_flight` (never ends);
  * - `make_thing` with the item `sealed`, by an engine that encrypts with the key `first`;
  * - `set_thing`, which has a resource, with the item `written`;
- * - `same_call_thing`, which has `match: 'same-call'`, twice at the same time with the tool-use ids 1 and 2.
+ * - `same_call_thing`, which has `class: 'state'`, twice at the same time with the tool-use ids 1 and 2.
  *
  * Then it noted one record with `RecordQuota`, stored a repeat secret, and ran `PRAGMA wal_checkpoint(TRUNCATE)`.
  */

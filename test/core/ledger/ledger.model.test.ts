@@ -24,7 +24,7 @@ class Reference {
 
   claim(fingerprint: string, nowMs: number, lapsed: boolean): string {
     if (this.state === 'unknown' || (this.state === 'in_flight' && lapsed)) return 'recover';
-    if (this.state === 'in_flight') return this.fingerprint === fingerprint ? 'in_flight' : 'conflict';
+    if (this.state === 'in_flight') return this.fingerprint === fingerprint ? 'in_flight' : 'in_flight_other';
     const over = nowMs - this.settledAt >= windowMs;
     if (this.state === 'succeeded' && !over) return this.fingerprint === fingerprint ? 'replay' : 'conflict';
     if (this.state === 'failed' && !over) this.attempt += 1;

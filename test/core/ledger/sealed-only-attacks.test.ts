@@ -84,6 +84,8 @@ describe('a plain record that somebody has written to an encrypted ledger', () =
           resultBytesMax: 10_000,
           hostKeys: true,
           conversationScope: false,
+          twinMs: 10_000,
+          rewordedMs: 900_000,
         },
         ledger: () =>
           openLedger({

@@ -43,7 +43,7 @@ function ask(status: Status, options: Asked) {
 describe('the state table of claim', () => {
   // state, same fingerprint: [identical, latest], other fingerprint: [identical, latest]
   const table: [string, [string, string], [string, string]][] = [
-    ['in flight', ['in_flight', 'in_flight'], ['conflict', 'in_flight_other']],
+    ['in flight', ['in_flight', 'in_flight'], ['in_flight_other', 'in_flight_other']],
     ['unknown', ['recover', 'recover'], ['recover', 'recover']],
     ['succeeded', ['replay', 'replay'], ['conflict', 'next_generation']],
     ['failed', ['next_attempt', 'next_attempt'], ['next_attempt', 'next_attempt']],

@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 /** The text of a tool file whose tool looks like one made by another copy of mcp-once. */
 function toolText(name: string): string {
   return `{
-    name: '${name}', title: 'T', description: 'D', effect: 'create', match: 'identical', windowMs: 1000,
+    name: '${name}', title: 'T', description: 'D', effect: 'create', class: 'create', windowMs: 1000,
     recovery: ['refuse'], lookupLagMs: 0, acceptsOutput: () => true, run: async () => ({}),
     input: { jsonSchema: { type: 'object' }, parse: (value) => ({ ok: true, value }) },
   }`;
@@ -195,27 +195,25 @@ describe('rules', () => {
     expect(served.map(({ name }) => name)).toEqual(['set_a']);
   });
 
-  test('apply the default window of another match, unless the tool or the rule has a window', () => {
-    const served = applyRules(tools, { '*': { match: 'same-call' } }).tools;
-    expect(served.map(({ match, windowMs }) => [match, windowMs])).toEqual([
-      ['same-call', 600_000],
-      ['same-call', 5],
+  test('apply the default window of another class, unless the tool or the rule has a window', () => {
+    const served = applyRules(tools, { '*': { class: 'state' } }).tools;
+    expect(served.map((tool) => [tool.class, tool.windowMs])).toEqual([
+      ['state', 600_000],
+      ['state', 5],
       ['off', 0],
-      ['same-call', 600_000],
+      ['state', 120_000],
     ]);
   });
 
   test('are refused with the tool named, if they ask for something that the tool lacks', () => {
-    const act = () => applyRules(tools, { create_a: { match: 'latest' } });
-    expect(act).toThrow(/tools: Tool "create_a": match "latest" needs resource/);
     expect(() => applyRules(tools, { create_a: { recovery: ['resend'] } })).toThrow(/needs a client with keyMemory/);
   });
 
-  test('set onDuplicate, for tools whose match is identical', () => {
+  test('set onDuplicate, for tools of the class create', () => {
     const served = applyRules(tools, { 'create_*': { onDuplicate: 'ask' }, create_b: { onDuplicate: 'replay' } }).tools;
     expect(served.map(({ onDuplicate }) => onDuplicate)).toEqual(['ask', 'replay', undefined, undefined]);
     expect(() => applyRules(tools, { set_a: { onDuplicate: 'ask' } })).toThrow(
-      /"set_a": onDuplicate "ask" needs match/,
+      /"set_a": onDuplicate "ask" needs the class/,
     );
   });
 

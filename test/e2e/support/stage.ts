@@ -141,7 +141,7 @@ export class Stage {
   async #configFile({ guarded = true, config = {} }: ServerOptions): Promise<string> {
     this.#configs += 1;
     const file = this.path(`config-${this.#configs}.json`);
-    const off = { hostKeys: false, tools: { '*': { match: 'off' } } };
+    const off = { hostKeys: false, tools: { '*': { class: 'off' } } };
     await writeFile(file, JSON.stringify({ ...this.#options.config, ...config, ...(guarded ? {} : off) }));
     return file;
   }

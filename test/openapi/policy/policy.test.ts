@@ -67,23 +67,23 @@ describe('the policy by method and path', () => {
     ['HEAD /a/{id}', 'read', 'off', ['refuse']],
     ['OPTIONS /a', 'read', 'off', ['refuse']],
     ['TRACE /a', 'read', 'off', ['refuse']],
-    ['PUT /a/{id}', 'replace', 'latest', ['natural', 'refuse']],
-    ['PUT /a/{id}/', 'replace', 'latest', ['natural', 'refuse']],
-    ['PUT /a/{id}.json', 'replace', 'latest', ['natural', 'refuse']],
-    ['PUT /a/last', 'update', 'same-call', ['refuse']],
-    ['PUT /a/{id}/state', 'update', 'same-call', ['refuse']],
-    ['DELETE /a/{id}', 'delete', 'latest', ['natural', 'refuse']],
-    ['DELETE /a/last', 'update', 'same-call', ['refuse']],
-    ['DELETE /a/{id}:undo', 'update', 'same-call', ['refuse']],
-    ['PATCH /a/{id}', 'update', 'latest', ['refuse']],
-    ['PATCH /a', 'update', 'same-call', ['refuse']],
-    ['POST /a', 'create', 'identical', ['refuse']],
-    ['POST /a/{id}', 'create', 'identical', ['refuse']],
-  ])('gives %s the effect %s and the match %s', async (request, effect, match, recovery) => {
-    expect(await policy(request)).toMatchObject({ effect, match, recovery });
+    ['PUT /a/{id}', 'replace', 'state', ['natural', 'refuse']],
+    ['PUT /a/{id}/', 'replace', 'state', ['natural', 'refuse']],
+    ['PUT /a/{id}.json', 'replace', 'state', ['natural', 'refuse']],
+    ['PUT /a/last', 'update', 'state', ['refuse']],
+    ['PUT /a/{id}/state', 'update', 'state', ['refuse']],
+    ['DELETE /a/{id}', 'delete', 'state', ['natural', 'refuse']],
+    ['DELETE /a/last', 'update', 'state', ['refuse']],
+    ['DELETE /a/{id}:undo', 'update', 'state', ['refuse']],
+    ['PATCH /a/{id}', 'update', 'state', ['refuse']],
+    ['PATCH /a', 'update', 'state', ['refuse']],
+    ['POST /a', 'create', 'create', ['refuse']],
+    ['POST /a/{id}', 'create', 'create', ['refuse']],
+  ])('gives %s the effect %s and the class %s', async (request, effect, toolClass, recovery) => {
+    expect(await policy(request)).toMatchObject({ effect, class: toolClass, recovery });
   });
 
-  test('has the window of its match', async () => {
+  test('has the window of its class', async () => {
     expect((await policy('POST /a')).windowMs).toBe(24 * 60 * minute);
     expect((await policy('PUT /a/{id}')).windowMs).toBe(2 * minute);
     expect((await policy('PATCH /a')).windowMs).toBe(10 * minute);
@@ -175,23 +175,20 @@ describe('an extension of the document', () => {
   const extended = (value: unknown, more: Case = {}): Case => ({ ...more, operation: { 'x-mcp-once': value } });
 
   test('x-mcp-once wins over the method, and the configuration wins over it', async () => {
-    const found = await policy('POST /a', extended({ effect: 'update', match: 'same-call', window: '90s' }));
-    expect(found).toMatchObject({ effect: 'update', match: 'same-call', windowMs: 90_000 });
-    const both = await policy(
-      'POST /a',
-      extended({ match: 'same-call', window: 5_000 }, { override: { match: 'off' } }),
-    );
-    expect(both).toMatchObject({ match: 'off', windowMs: 5_000 });
+    const found = await policy('POST /a', extended({ effect: 'update', class: 'state', window: '90s' }));
+    expect(found).toMatchObject({ effect: 'update', class: 'state', windowMs: 90_000 });
+    const both = await policy('POST /a', extended({ class: 'state', window: 5_000 }, { override: { class: 'off' } }));
+    expect(both).toMatchObject({ class: 'off', windowMs: 5_000 });
     expect(both.why).toEqual(['POST', 'document', 'configuration']);
   });
 
-  test('x-mcp-once changes match and recovery together with the effect', async () => {
+  test('x-mcp-once changes class and recovery together with the effect', async () => {
     expect(await policy('POST /search', extended({ effect: 'read' }))).toMatchObject({
-      match: 'off',
+      class: 'off',
       recovery: ['refuse'],
     });
     expect(await policy('PUT /settings', extended({ effect: 'replace' }))).toMatchObject({
-      match: 'latest',
+      class: 'state',
       recovery: ['natural', 'refuse'],
     });
     expect(await policy('DELETE /a/{id}', extended({ effect: 'update' }))).toMatchObject({ recovery: ['refuse'] });
@@ -298,12 +295,14 @@ describe('an override in the configuration', () => {
     const found = await policy('PUT /a/{id}', { override: { clientId: 'id' } });
     expect(found).toMatchObject({
       effect: 'create',
-      match: 'identical',
+      class: 'create',
       recovery: ['natural', 'refuse'],
       clientId: 'id',
     });
     await expect(policy('PUT /a/{id}', { override: { clientId: 'di' } })).rejects.toThrow(/did you mean "id"/);
-    await expect(policy('PUT /a/{id}', { override: { clientId: 'id', match: 'latest' } })).rejects.toThrow(/latest/);
+    await expect(policy('PUT /a/{id}', { override: { clientId: 'id', class: 'state' } })).rejects.toThrow(
+      /class "state"/,
+    );
   });
 });
 

@@ -36,8 +36,8 @@ describe('the tool of an operation', () => {
     });
     const tools = document.listedOperations.map((each) => makeOperationTool(each, parts(ready)));
     expect(tools).toHaveLength(1_000);
-    for (const { name, title, description, effect, match, windowMs, client } of tools) {
-      expect([name, title, description, effect, match, windowMs, client]).not.toContain(undefined);
+    for (const { name, title, description, effect, class: toolClass, windowMs, client } of tools) {
+      expect([name, title, description, effect, toolClass, windowMs, client]).not.toContain(undefined);
     }
     expect(ready).not.toHaveBeenCalled();
   });
@@ -66,8 +66,8 @@ describe('the tool of an operation', () => {
         throw new McpOnceError('tool_invalid', 'gone');
       }),
     );
-    const over = Object.create(tool, { match: { value: 'off' } }) as typeof tool;
-    expect([over.match, over.effect, over.recovery]).toEqual(['off', 'delete', ['refuse']]);
+    const over = Object.create(tool, { class: { value: 'off' } }) as typeof tool;
+    expect([over.class, over.effect, over.recovery]).toEqual(['off', 'delete', ['refuse']]);
     expect(over.input).toBe(tool.input);
   });
 

@@ -39,7 +39,7 @@ describe('a repeated POST', () => {
 
   test('creates a row each time without the guard (control)', async () => {
     const api = await startOrders();
-    const { call } = await serve(api, only('createOrder', { match: 'off' }));
+    const { call } = await serve(api, only('createOrder', { class: 'off' }));
     await Promise.all(Array.from({ length: 20 }, () => call('create_order', { item: 'tea' })));
     expect(api.rows.size).toBe(20);
   });
@@ -234,7 +234,7 @@ describe('a POST whose response is lost', () => {
 
   test('is executed twice without the guard (control)', async () => {
     const api = await startOrders();
-    const { call } = await serve(api, only('createOrder', { match: 'off' }));
+    const { call } = await serve(api, only('createOrder', { class: 'off' }));
     api.drop = 1;
     await call('create_order', { item: 'tea' });
     await call('create_order', { item: 'tea' });
@@ -252,7 +252,7 @@ describe('writes to one resource', () => {
 
   test('take effect twice for PUT A, A without the guard (control)', async () => {
     const api = await startOrders();
-    const { call } = await serve(api, only('putOrder', { match: 'off' }));
+    const { call } = await serve(api, only('putOrder', { class: 'off' }));
     for (const item of ['A', 'A']) await call('put_order', { id: '7', item });
     expect(api.effects).toBe(2);
   });
@@ -269,7 +269,7 @@ describe('writes to one resource', () => {
 
   test('fail for the second DELETE without the guard (control)', async () => {
     const api = await startOrders();
-    const { call } = await serve(api, only('deleteOrder', { match: 'off' }));
+    const { call } = await serve(api, only('deleteOrder', { class: 'off' }));
     api.rows.set('7', { id: '7' });
     expect((await call('delete_order', { id: '7' })).type).toBe('result');
     expect(refusalOf(await call('delete_order', { id: '7' })).code).toBe('operation_failed');
@@ -333,7 +333,7 @@ describe('an id that is derived from the key', () => {
 
   test('differs for each call without the guard (control)', async () => {
     const api = await startOrders();
-    const { call } = await serve(api, only('putOrder', { clientId: 'id', match: 'off' }));
+    const { call } = await serve(api, only('putOrder', { clientId: 'id', class: 'off' }));
     await call('put_order', { item: 'tea' });
     await call('put_order', { item: 'tea' });
     expect(api.rows.size).toBe(2);

@@ -22,27 +22,51 @@ function guardOf(...args: Parameters<typeof decided>): GuardDecision {
 }
 
 describe('a tool without hints', () => {
-  test('is guarded by all its arguments for two minutes, and is never recovered by a repeat', () => {
+  test('is guarded by all its arguments for ten minutes, and is never recovered by a repeat', () => {
     expect(guardOf(listed('create_issue'))).toEqual({
       type: 'guard',
       because: 'default',
       why: 'nothing marks it as read-only',
       warnings: [],
       effect: 'create',
-      match: 'identical',
-      windowMs: 120_000,
+      class: 'create',
+      movesMoney: false,
+      windowMs: 600_000,
       recovery: ['refuse'],
       lookupLagMs: 60_000,
       errorsFail: false,
     });
   });
 
-  test('has a warning where repeats are often intended', () => {
-    expect(guardOf(listed('send_message')).warnings[0]).toMatch(/"send".*within 120 s.*match: same-call or off/);
-    const edits = guardOf(listed('edit_file')).warnings[0];
-    expect(edits).toMatch(/"edit" to A, to B and to A again within 120 s.*match: same-call or off/);
-    expect(guardOf(listed('roll', { properties: {} })).warnings[0]).toMatch(/no arguments/);
-    expect(guardOf(listed('send_message'), { '*': { match: 'identical' } }).warnings).toEqual([]);
+  test('has a warning where it makes something without arguments', () => {
+    const sent = listed('send_alarm', { properties: {} });
+    expect(guardOf(sent).warnings[0]).toMatch(/no arguments.*within 600 s.*class: state, repeatable or off/);
+    expect(guardOf(listed('roll', { properties: {} })).warnings).toEqual([]);
+    expect(guardOf(sent, { '*': { class: 'create' } }).warnings).toEqual([]);
+  });
+});
+
+describe('the class by name', () => {
+  test.each([
+    ['create_issue', 'create', 'create'],
+    ['send_message', 'create', 'create'],
+    ['edit_file', 'state', 'update'],
+    ['delete_file', 'state', 'delete'],
+    ['cancel_order', 'state', 'delete'],
+    ['browser_click', 'repeatable', 'update'],
+    ['append_row', 'repeatable', 'update'],
+    ['frobnicate', 'state', 'update'],
+  ] as const)('%s is %s, with the effect %s', (name, toolClass, effect) => {
+    expect(guardOf(listed(name))).toMatchObject({ class: toolClass, effect });
+  });
+
+  test.each([
+    ['pay_invoice', true],
+    ['refund', true],
+    ['create_issue', false],
+  ])('%s moves money: %s', (name, movesMoney) => {
+    expect(guardOf(listed(name))).toMatchObject({ movesMoney });
+    expect(guardOf(listed(name), { '*': { movesMoney: !movesMoney } })).toMatchObject({ movesMoney: !movesMoney });
   });
 });
 
@@ -55,14 +79,14 @@ describe('annotations', () => {
     expect(decided(reads, {}, 'none').type).toBe('guard');
   });
 
-  test('idempotentHint runs every call and recovers by a repeat, with trust in all annotations', () => {
+  test('idempotentHint lets a tool recover by a repeat, with trust in all annotations', () => {
     const sets = listed('set_label', { annotations: { idempotentHint: true } });
-    expect(guardOf(sets, {}, 'all')).toMatchObject({ match: 'same-call', recovery: ['natural', 'refuse'] });
-    expect(guardOf(sets)).toMatchObject({ match: 'identical', recovery: ['refuse'] });
+    expect(guardOf(sets, {}, 'all')).toMatchObject({ class: 'state', recovery: ['natural', 'refuse'] });
+    expect(guardOf(sets)).toMatchObject({ class: 'state', recovery: ['refuse'] });
   });
 
   test('readOnlyHint: false guards a tool named get_', () => {
-    expect(guardOf(listed('get_ticket', { annotations: { readOnlyHint: false } })).warnings[0]).toMatch(/match: off/);
+    expect(guardOf(listed('get_ticket', { annotations: { readOnlyHint: false } })).warnings[0]).toMatch(/class: off/);
     expect(decided(listed('get_ticket', { annotations: { destructiveHint: true } })).type).toBe('guard');
   });
 
@@ -120,7 +144,7 @@ describe('names', () => {
     expect(warning('get_update_status')).toMatch(/also holds "update"/);
     expect(warning('github_list_issues')).toMatch(/stands second/);
     expect(warning('fetch', { url: text, method: text })).toMatch(/request that writes/);
-    expect(warning('get_or_create', { a: text })).toMatch(/may create: if it only reads, set match: off/);
+    expect(warning('get_or_create', { a: text })).toMatch(/may create: if it only reads, set class: off/);
     expect(warning('get_issue', { id: text })).toBe('');
   });
 
@@ -174,7 +198,7 @@ describe('findKeyField', () => {
     const tool = listed('get_or_pay', { properties, annotations: { idempotentHint: true } });
     expect(guardOf(tool, {}, 'all')).toMatchObject({
       because: 'key-field',
-      match: 'identical',
+      class: 'create',
       recovery: ['resend', 'refuse'],
     });
     expect(decided(listed('get_invoice', { properties })).type).toBe('guard');
@@ -183,13 +207,13 @@ describe('findKeyField', () => {
 
 describe('rules of the configuration', () => {
   test('take precedence, and a later pattern wins for each key', () => {
-    const rules = { 'get_*': { match: 'identical', windowMs: 1 }, get_token: { windowMs: 5_000 } } as const;
+    const rules = { 'get_*': { class: 'create', windowMs: 1 }, get_token: { windowMs: 5_000 } } as const;
     expect(guardOf(listed('get_token'), rules)).toMatchObject({ because: 'configuration', windowMs: 5_000 });
-    expect(decided(listed('create_issue'), { create_issue: { match: 'off' } })).toMatchObject({ type: 'pass' });
+    expect(decided(listed('create_issue'), { create_issue: { class: 'off' } })).toMatchObject({ type: 'pass' });
   });
 
   test('do not guard reads by a rule for all tools', () => {
-    const rules = { '*': { match: 'identical', windowMs: 1_000 } } as const;
+    const rules = { '*': { class: 'create', windowMs: 1_000 } } as const;
     expect(decided(listed('get_issue'), rules).type).toBe('pass');
     expect(guardOf(listed('create_issue'), rules).windowMs).toBe(1_000);
   });

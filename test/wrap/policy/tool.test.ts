@@ -282,13 +282,13 @@ describe('identity', () => {
 describe('a tool that its server calls idempotent', () => {
   const sets: McpTool = { ...pay, name: 'set_label', annotations: { idempotentHint: true } };
 
-  test('runs every call, and runs again after a lost response', async () => {
+  test('runs again after a lost response, and replays a repeat', async () => {
     const upstream = bank();
     upstream.lose = 1;
     const { call } = serve(sets, upstream, {}, 'all');
     expect(resultOf(await call('set_label', { to: 'a', cents: 1 })).recovered).toBe('natural');
-    await call('set_label', { to: 'a', cents: 1 });
-    expect(upstream.calls).toHaveLength(3);
+    expect(resultOf(await call('set_label', { to: 'a', cents: 1 })).replayed).toBe(true);
+    expect(upstream.calls).toHaveLength(2);
   });
 
   test('accepts the next call after an unknown outcome', async () => {

@@ -153,7 +153,7 @@ export const tools = [
     input: { jsonSchema: schema2020, parse: (value) => ({ ok: true, value }) },
   }),
   // As an operator does it: a file of tools is written, and the server is told to read them again.
-  tool('test_trigger_tool_change', changeTools, { match: 'off' }),
+  tool('test_trigger_tool_change', changeTools, { class: 'off' }),
   tool('append_line', async ({ line }, { step }) => step('line', () => appendLine(line)), {
     input: z.strictObject({ line: z.string() }),
     output: z.object({ line: z.string() }),

@@ -548,7 +548,7 @@ describe('a run that asks', () => {
   });
 
   test('fails in a tool that is not guarded, because no record would keep the reply', async () => {
-    const { first, upstream } = await outcomes(askFirst, { match: 'off' });
+    const { first, upstream } = await outcomes(askFirst, { class: 'off' });
     expect(refusalOf(first)).toMatchObject({ code: 'operation_failed', message: expect.stringContaining('guarded') });
     expect(upstream.requests).toEqual([]);
   });
@@ -556,7 +556,7 @@ describe('a run that asks', () => {
 
 describe('calls that each have a key of their own', () => {
   test('find their operation by the reply; a twin gets the same question and is the same operation', async () => {
-    const { call, bodies } = asking(askFirst, { match: 'same-call' });
+    const { call, bodies } = asking(askFirst, { class: 'state' });
     const id = (value: string): CallOptions => ({ meta: { 'claudecode/toolUseId': value } });
     const question = questionOf(await call(id('a')));
     expect(await call(id('b'))).toEqual(question);
@@ -565,24 +565,10 @@ describe('calls that each have a key of their own', () => {
     expect(resultOf(await call(id('b')))).toMatchObject({ replayed: true, result: first.result });
     expect(bodies()).toHaveLength(1);
     // A host without call ids.
-    const anonymous = asking(askFirst, { match: 'same-call' });
+    const anonymous = asking(askFirst, { class: 'state' });
     const state = stateOf(await anonymous.call());
     resultOf(await anonymous.call(answering(state, { account: ann })));
     expect(anonymous.bodies()).toHaveLength(1);
-  });
-
-  test('continue the operation that asked, even when a later call asked the same', async () => {
-    const { call, bodies } = asking(askFirst, { match: 'same-call' });
-    const id = (value: string): CallOptions => ({ meta: { 'claudecode/toolUseId': value } });
-    const left = new AbortController();
-    left.abort();
-    const mine = answering(stateOf(await call(id('a'))), { account: ann });
-    await call({ ...id('a'), ...mine, signal: left.signal });
-    await settleDown();
-    const theirs = answering(stateOf(await call(id('b'))), { account: bob });
-    resultOf(await call({ ...id('a'), ...mine }));
-    resultOf(await call({ ...id('b'), ...theirs }));
-    expect(bodies()).toEqual([{ account: 'ann' }, { account: 'bob' }]);
   });
 
   test('ask separately for the second of two intended operations', async () => {

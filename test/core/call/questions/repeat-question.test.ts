@@ -243,11 +243,11 @@ describe('a requestState that does not belong to the call', () => {
     }
   });
 
-  const others = ['off', 'same-call'] as const;
-  test.each(others)('executes nothing when the tool is "%s" by the time of the reply', async (match) => {
+  const others = ['off', 'state'] as const;
+  test.each(others)('executes nothing when the tool is "%s" by the time of the reply', async (toolClass) => {
     const upstream = new Upstream();
     const guarded = createCatalog([createThing(upstream, 'resend', { onDuplicate: 'ask' })]);
-    const other = createCatalog([createThing(upstream, 'resend', { match })]);
+    const other = createCatalog([createThing(upstream, 'resend', { class: toolClass })]);
     const catalog = new ReplaceableCatalog(guarded);
     const { call } = testEngine({ tools: [], catalog });
     resultOf(await call('create_thing', args));
@@ -265,9 +265,9 @@ describe('a requestState that does not belong to the call', () => {
     const direct = await call('create_thing', args, { questionChannel: { type: 'direct', ask } });
     expect(refusalOf(direct).code).toBe('invalid_request_state');
     expect(upstream.effects).toHaveLength(1);
-    // The control: a call that answers nothing is executed each time.
+    // The control: a call of the unguarded tool that answers nothing is executed.
     resultOf(await call('create_thing', args));
-    expect(upstream.effects).toHaveLength(2);
+    expect(upstream.effects).toHaveLength(toolClass === 'off' ? 2 : 1);
   });
 
   test('executes nothing when declined after the window of the first operation', async () => {

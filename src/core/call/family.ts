@@ -1,0 +1,99 @@
+import type { Claim } from '../ledger/claim.ts';
+import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
+import type { FamilyMember, StoredRecord } from '../ledger/record.ts';
+import { windowOver } from '../ledger/state-table.ts';
+import { type Recognition, recognise } from '../recognition/table.ts';
+import { relationOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
+import { earlierOf } from './session-facts.ts';
+import type { CallFamily, EngineParts, GuardedCall } from './types.ts';
+
+/** How many operations one family lists. The newest stay. */
+const membersMax = 64;
+/** How long an operation may take longer than its run, and still be compared with later calls, in ms. */
+const spareMs = 3_600_000;
+/** How often one call tries to join its family while others do. */
+const joinTriesMax = 32;
+
+/** An earlier operation of the family that has to be answered first. */
+export type Relative =
+  /** The same text under another key: a later occurrence. */
+  | { readonly type: 'same'; readonly held: StoredRecord }
+  | { readonly type: Extract<Recognition, 'wait' | 'ask'>; readonly held: StoredRecord };
+
+/**
+ * Adds a claim to its family before anything is dispatched, so that of two reworded calls at most one is unaware of the
+ * other.
+ *
+ * @param reading what `ledger.readFamily` returned at about the time of the claim
+ * @returns the earlier operation that the call may repeat; undefined when the claim may be executed
+ */
+export async function joinFamily(
+  engine: EngineParts,
+  ledger: Ledger,
+  guarded: GuardedCall,
+  claim: Claim,
+  reading: Promise<KnownFamily | undefined>,
+): Promise<Relative | undefined> {
+  const { family } = guarded;
+  if (family === undefined) return undefined;
+  const keptMs = engine.settings.rewordedMs + engine.settings.maxRunMs + spareMs;
+  const { key, startedAt: claimedAt } = claim.record;
+  let known = await reading;
+  for (let tries = 0; tries < joinTriesMax; tries += 1) {
+    const others = (known?.members ?? []).filter(
+      (each) => each.key !== key && engine.clock.wallMs() - each.claimedAt < keptMs,
+    );
+    const relative = family.isMeant ? undefined : await findRelative(engine, ledger, guarded, family, others);
+    if (relative) return relative;
+    const members = [...others, { key, claimedAt, sketch: family.sketch }].slice(-membersMax);
+    const written = await ledger.writeFamily(family.key, known, members, keptMs);
+    if (written === undefined) return undefined;
+    known = written;
+  }
+  // Very many calls of one family at once. Without a place in it, a reworded call would not be recognised.
+  throw new FamilyContended();
+}
+
+/** Finds the newest operation that the call may repeat. */
+async function findRelative(
+  engine: EngineParts,
+  ledger: Ledger,
+  guarded: GuardedCall,
+  { sketch }: CallFamily,
+  members: readonly FamilyMember[],
+): Promise<Relative | undefined> {
+  for (const member of members.toReversed()) {
+    const relation = relationOfTexts(sketch, member.sketch as TextSketch);
+    if (relation === 'other') continue;
+    const held = await ledger.read(member.key);
+    if (held === undefined || !mayBeRepeated(engine, guarded, held)) continue;
+    if (relation === 'same') return { type: 'same', held };
+    const decided = recogniseReworded(engine, guarded, held);
+    if (decided === 'wait' || decided === 'ask') return { type: decided, held };
+  }
+  return undefined;
+}
+
+function recogniseReworded(engine: EngineParts, guarded: GuardedCall, { record }: StoredRecord): Recognition {
+  const { class: toolClass, effect } = guarded.tool;
+  if (toolClass === 'off') return 'execute';
+  const state = record.status.state;
+  const isOpen = state === 'in_flight' || state === 'unknown' || state === 'waiting';
+  const facts = isOpen ? ({ earlier: 'in_flight', since: 'nothing_yet' } as const) : earlierOf(engine, guarded, record);
+  return recognise({ relation: 'reworded', class: toolClass, deletes: effect === 'delete', ...facts });
+}
+
+/** An operation that had no effect, and one that ended long ago, is not repeated by a reworded call. */
+function mayBeRepeated({ clock, settings }: EngineParts, { request }: GuardedCall, { record }: StoredRecord): boolean {
+  const { status } = record;
+  if (status.state === 'failed') return false;
+  if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return true;
+  return !windowOver(status.settledAt, Math.min(settings.rewordedMs, request.windowMs), clock.wallMs());
+}
+
+/** Thrown when a claim could not join its family. Nothing was dispatched. */
+class FamilyContended extends Error {
+  constructor() {
+    super(`the list of recent operations changed ${joinTriesMax} times while the call joined it`);
+  }
+}

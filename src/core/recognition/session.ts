@@ -1,0 +1,146 @@
+import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
+import type { Upstream } from '../tool/types.ts';
+import type { Earlier, Since } from './table.ts';
+
+/** How many answers, upstreams, conversations and call ids a session remembers. */
+const answersMax = 2_000;
+const upstreamsMax = 256;
+const conversationsMax = 64;
+const callIdsMax = 2_000;
+
+/** One generation of an operation. */
+export interface OperationVersion {
+  readonly key: string;
+  readonly generation: number;
+}
+
+/** An answer that reached the session. */
+interface DeliveredAnswer {
+  readonly generation: number;
+  readonly deliveredMs: number;
+  /** The place of the delivery in the order of the session's executions. */
+  readonly place: number;
+  readonly turn: string | undefined;
+}
+
+/** The last executed operation, and the last one with another key. */
+interface LatestWrites {
+  readonly last: { readonly key: string; readonly place: number };
+  readonly other?: { readonly key: string; readonly place: number } | undefined;
+}
+
+/** The facts that a session remembers about an earlier operation. */
+export interface SessionFacts {
+  readonly earlier: Exclude<Earlier, 'in_flight'>;
+  readonly since: Since;
+}
+
+/** A call that asks about an earlier operation. */
+export interface AskingCall extends OperationVersion {
+  readonly upstream: Upstream;
+  /** The host's id of the call, if it sends one. */
+  readonly callId?: string | undefined;
+  /** The host's id of the model's turn, if it sends one. */
+  readonly turn?: string | undefined;
+  /** How long two equal calls are twins after the answer to the first, in ms. */
+  readonly twinMs: number;
+}
+
+/**
+ * Remembers which answers reached a client, and its executions since then. One memory belongs to one
+ * conversation of one session of this process. The memory is bounded, and it is never in the ledger: where it forgets,
+ * the recognition table takes the safe row, which replays.
+ */
+export class ConversationMemory {
+  readonly #clock: Clock;
+  readonly #answers = new BoundedMap<string, DeliveredAnswer>(answersMax);
+  readonly #writes = new BoundedMap<string, LatestWrites>(upstreamsMax);
+  readonly #deletes = new BoundedMap<string, LatestWrites>(upstreamsMax);
+  readonly #callIds = new BoundedMap<string, string>(callIdsMax);
+  #place = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Begins an execution. @returns its place in the order of executions */
+  begin(): number {
+    this.#place += 1;
+    return this.#place;
+  }
+
+  /** Notes an operation that took effect, or may have. @param place what `begin` returned */
+  noteWrite(write: { key: string; upstream: Upstream; deletes: boolean; place: number }): void {
+    const name = nameOf(write.upstream);
+    const { key, place } = write;
+    this.#writes.set(name, latest(this.#writes.get(name), key, place));
+    if (write.deletes) this.#deletes.set(name, latest(this.#deletes.get(name), key, place));
+  }
+
+  /** Notes that an answer about an operation has reached the client. Later answers about the same version change nothing. */
+  noteDelivered({ key, generation }: OperationVersion, turn?: string): void {
+    if (this.#answers.get(key)?.generation === generation) return;
+    this.#answers.set(key, { generation, deliveredMs: this.#clock.monotonicMs(), place: this.#place, turn });
+  }
+
+  /** Forgets that an answer has reached the client, which cancelled its call at about the same time. */
+  forgetDelivered({ key, generation }: OperationVersion): void {
+    if (this.#answers.get(key)?.generation === generation) this.#answers.delete(key);
+  }
+
+  /** Notes which operation a call stands for, so that a host that sends the call again gets its outcome. */
+  noteCall(callId: string | undefined, key: string): void {
+    if (callId !== undefined) this.#callIds.set(callId, key);
+  }
+
+  /** Returns the facts about an earlier operation. */
+  factsOf({ key, generation, upstream, callId, turn, twinMs }: AskingCall): SessionFacts {
+    const answer = this.#answers.get(key);
+    // The host sends a call again only because it means the same call.
+    const isSameCall = callId !== undefined && this.#callIds.get(callId) === key;
+    if (answer?.generation !== generation || isSameCall) return { earlier: 'not_delivered', since: 'nothing_yet' };
+    const name = nameOf(upstream);
+    const hasSince = (writes: LatestWrites | undefined): boolean => {
+      const write = writes?.last.key === key ? writes.other : writes?.last;
+      return write !== undefined && write.place > answer.place;
+    };
+    if (hasSince(this.#deletes.get(name))) return { earlier: 'delivered', since: 'delete' };
+    const isNewTurn = turn !== undefined && answer.turn !== undefined && turn !== answer.turn;
+    if (isNewTurn || hasSince(this.#writes.get(name))) return { earlier: 'delivered', since: 'write' };
+    const isRecent = this.#clock.monotonicMs() - answer.deliveredMs <= twinMs;
+    return { earlier: 'delivered', since: isRecent ? 'nothing_yet' : 'nothing' };
+  }
+}
+
+/** The memories of one session, by conversation: some hosts serve all their conversations through one session. */
+export class SessionMemory {
+  readonly #clock: Clock;
+  readonly #conversations = new BoundedMap<string, ConversationMemory>(conversationsMax);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Returns the memory of a conversation. @param id the host's id of the conversation, if it sends one */
+  of(id: string | undefined): ConversationMemory {
+    const name = id ?? '';
+    const known = this.#conversations.get(name) ?? new ConversationMemory(this.#clock);
+    // The conversation that was used last is forgotten last.
+    this.#conversations.set(name, known);
+    return known;
+  }
+}
+
+function latest(before: LatestWrites | undefined, key: string, place: number): LatestWrites {
+  if (before === undefined) return { last: { key, place } };
+  const { last, other } = before;
+  if (last.key === key) return { last: { key, place: Math.max(place, last.place) }, other };
+  // Executions may end in another order than they began.
+  if (place > last.place) return { last: { key, place }, other: last };
+  return { last, other: other && other.place > place ? other : { key, place } };
+}
+
+function nameOf({ origin, mode, account }: Upstream): string {
+  return JSON.stringify([origin, mode, account]);
+}
