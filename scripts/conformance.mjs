@@ -37,7 +37,7 @@ const sides = {
   guarded: async (place) => ({ child: wrapped(place, ['--', place.node, server]) }),
   passing: async (place) => {
     const config = join(place.folder, 'config.json');
-    writeFileSync(config, JSON.stringify({ wrap: { tools: { '*': { match: 'off' } } } }));
+    writeFileSync(config, JSON.stringify({ wrap: { tools: { '*': { class: 'off' } } } }));
     return { child: wrapped(place, ['--config', config, '--', place.node, server]) };
   },
   http: async (place) => {
