@@ -222,7 +222,7 @@ async function undoFile(cli: Cli, file: ClientFile, places: Places, isForced: bo
   cli.print(
     left === 0
       ? 'mcp-once was removed. Everything else is unchanged.'
-      : `${serverCount(left)} still start through mcp-once. To remove only mcp-once from edited entries: mcp-once wrap --config ${JSON.stringify(file.path)} --undo --force`,
+      : `${serverCount(left)} still ${left === 1 ? 'starts' : 'start'} through mcp-once. To remove only mcp-once from edited entries: mcp-once wrap --config ${JSON.stringify(file.path)} --undo --force`,
   );
 }
 
