@@ -5,7 +5,7 @@ import { windowOver } from '../ledger/state-table.ts';
 import { type Recognition, recognise } from '../recognition/table.ts';
 import { relationOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
 import { earlierOf } from './session-facts.ts';
-import type { CallFamily, EngineParts, GuardedCall } from './types.ts';
+import type { EngineParts, GuardedCall } from './types.ts';
 
 /** How many operations one family lists. The newest stay. */
 const membersMax = 64;
@@ -36,6 +36,7 @@ export async function joinFamily(
 ): Promise<Relative | undefined> {
   const { family } = guarded;
   if (family === undefined) return undefined;
+  const sketch = family.sketch();
   const keptMs = engine.settings.rewordedMs + engine.settings.maxRunMs + spareMs;
   const { key, startedAt: claimedAt } = claim.record;
   let known = await reading;
@@ -43,9 +44,9 @@ export async function joinFamily(
     const others = (known?.members ?? []).filter(
       (each) => each.key !== key && engine.clock.wallMs() - each.claimedAt < keptMs,
     );
-    const relative = family.isMeant ? undefined : await findRelative(engine, ledger, guarded, family, others);
+    const relative = family.isMeant ? undefined : await findRelative(engine, ledger, guarded, sketch, others);
     if (relative) return relative;
-    const members = [...others, { key, claimedAt, sketch: family.sketch }].slice(-membersMax);
+    const members = [...others, { key, claimedAt, sketch }].slice(-membersMax);
     const written = await ledger.writeFamily(family.key, known, members, keptMs);
     if (written === undefined) return undefined;
     known = written;
@@ -59,7 +60,7 @@ async function findRelative(
   engine: EngineParts,
   ledger: Ledger,
   guarded: GuardedCall,
-  { sketch }: CallFamily,
+  sketch: TextSketch,
   members: readonly FamilyMember[],
 ): Promise<Relative | undefined> {
   for (const member of members.toReversed()) {

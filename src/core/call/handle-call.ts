@@ -145,8 +145,8 @@ function rethrowAfterSending(error: unknown): never {
 async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Round> {
   const { engine, ledger, guarded } = claiming;
   emit({ type: 'claim', operation: request.key, tool: request.tool });
-  // Read beside the claim, so that a first call of a tool with free text takes one round trip more, not two.
-  const family = guarded.family && ledger.readFamily(guarded.family.key);
+  // Read beside the claim in a store across a network: a first call with free text then takes one round trip more, not two.
+  const family = guarded.family && ledger.store.shared ? ledger.readFamily(guarded.family.key) : undefined;
   family?.catch(() => undefined);
   const claimed = await ledger.claim(request);
   if (claimed.type === 'replay' && isMeant(engine, guarded, claimed.held)) {

@@ -165,7 +165,8 @@ function declaredPart(tool: Tool, part: 'identity' | 'resource', args: Record<st
 interface Wording {
   /** SHA-256 of the skeleton. */
   readonly family: string;
-  readonly sketch: TextSketch;
+  /** Makes the sketch at its first use. */
+  sketch(): TextSketch;
 }
 
 /** Returns undefined where words cannot matter: another identity decides, or the latest write counts. */
@@ -182,7 +183,13 @@ function wordingOf(
   const { skeleton, texts } = splitFreeText(forHash, plan);
   const family = fingerprintOf(skeleton, options);
   // Calls with different numbers are never reworded repeats of each other.
-  return { family: occurrence === 1 ? family : `${family}/${occurrence}`, sketch: sketchOf(texts) };
+  let sketch: TextSketch | undefined;
+  // Few calls need it: a replay does not.
+  const lateSketch = (): TextSketch => {
+    sketch ??= sketchOf(texts);
+    return sketch;
+  };
+  return { family: occurrence === 1 ? family : `${family}/${occurrence}`, sketch: lateSketch };
 }
 
 function scopeOf(engine: EngineParts, call: ToolCall): Scope {

@@ -100,7 +100,8 @@ export interface EngineParts {
 export interface CallFamily {
   /** The key of the ledger's entry. */
   readonly key: string;
-  readonly sketch: TextSketch;
+  /** Makes the sketch of the free text at its first use. */
+  sketch(): TextSketch;
   /** True when the caller has seen the earlier operation and means another one. */
   readonly isMeant: boolean;
 }
