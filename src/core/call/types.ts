@@ -97,7 +97,7 @@ export interface EngineParts {
 }
 
 /** The family of a call whose tool takes free text. */
-export interface CallFamily {
+interface CallFamily {
   /** The key of the ledger's entry. */
   readonly key: string;
   /** Makes the sketch of the free text at its first use. */
