@@ -85,7 +85,10 @@ export class Claim {
 
   /** Stores the results of steps and renews the lease. @returns false when the claim is lost @throws LedgerUnavailable */
   keep(steps: readonly KeptStep[], mayHaveTakenEffect: boolean, pending: readonly string[] = []): Promise<boolean> {
-    return this.#write((record) => ({ ...record, steps: [...steps], mayHaveTakenEffect, pending: [...pending] }), {});
+    return this.#write(
+      (record) => ({ ...record, steps: longest(record, steps), mayHaveTakenEffect, pending: [...pending] }),
+      {},
+    );
   }
 
   /**
@@ -103,7 +106,7 @@ export class Claim {
         ranAt: nowMs,
         mayHaveTakenEffect: false,
         pending: [],
-        steps: [...steps],
+        steps: longest(record, steps),
       }),
       {},
     );
@@ -112,7 +115,10 @@ export class Claim {
   /** Records that a request of this attempt is about to be sent again. @throws LedgerUnavailable */
   noteRun(steps: readonly KeptStep[]): Promise<boolean> {
     const nowMs = this.#clock.wallMs();
-    return this.#write((record) => ({ ...record, ranAt: nowMs, mayHaveTakenEffect: true, steps: [...steps] }), {});
+    return this.#write(
+      (record) => ({ ...record, ranAt: nowMs, mayHaveTakenEffect: true, steps: longest(record, steps) }),
+      {},
+    );
   }
 
   /** Writes the outcome. @returns false when the claim is lost @throws LedgerUnavailable */
@@ -124,9 +130,9 @@ export class Claim {
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
     const done = status.state === 'succeeded' && !status.stub;
-    const kept = done ? steps.map(withoutResult) : [...steps];
     return this.#write(
       ({ pending: _, ...record }) => {
+        const kept = done ? steps.map(withoutResult) : longest(record, steps);
         const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
         return { ...record, status, steps: kept, mayHaveTakenEffect, ...inputs, ...left };
       },
@@ -191,6 +197,14 @@ export class Claim {
     }
     return false;
   }
+}
+
+/**
+ * Returns the steps of a record and a run that began from them, whichever list is longer. A fault may end a recovery that
+ * has stored more steps than its caller knows. Without them, a later recovery could send a step again under a new key.
+ */
+function longest({ steps: stored }: OperationRecord, steps: readonly KeptStep[]): KeptStep[] {
+  return [...(steps.length < stored.length ? stored : steps)];
 }
 
 /** Drops the result of a step, since nothing continues from the steps of a succeeded operation. */

@@ -313,6 +313,34 @@ describe('after the executing process died', () => {
   });
 });
 
+test('a recovery that loses the ledger keeps the steps that it found, so that none takes effect again', async () => {
+  const upstream = new Upstream();
+  const clock = new ManualClock();
+  let isDown = false;
+  const store = faultyStore(
+    openMemoryStore({ now: () => clock.wallMs() }),
+    () => (isDown ? 'before' : 'none'),
+    () => false,
+  );
+  const { call } = testEngine({ tools: [createOrder(upstream, 'resend')], store, clock });
+  // The first resend learns of the customer and the order, and loses the answer to the third step.
+  upstream.next('drop_answer', 'none', 'none', 'drop_answer');
+  const first = call('create_order', { item: 'a' });
+  await upstream.arrived(4);
+  await settleDown();
+  isDown = true;
+  await clock.advance(1_000);
+  isDown = false;
+  await clock.advance(10_000);
+  expect(refusalOf(await first).code).toBe('outcome_unknown');
+  upstream.next('none', 'unauthorized');
+  await call('create_order', { item: 'a' });
+  const last = call('create_order', { item: 'a' });
+  await clock.advance(10_000);
+  expect(resultOf(await last).result).toEqual({ id: upstream.effects[1]?.id });
+  expect(upstream.effects.map(({ body }) => (body as string[])[0])).toEqual(['customer', 'order', 'confirm']);
+});
+
 describe('joined outcomes', () => {
   test('stay unknown after a definite refusal that follows a lost answer, and nothing new is sent', async () => {
     for (const fault of ['refuse', 'unauthorized'] as const) {
