@@ -30,6 +30,13 @@ export const ignoredPointers = z
     'The arguments that do not count when a repeat is recognised: JSON pointers such as /memo; * stands for each item of a list. They are still sent.',
   );
 
+/** What happens to arguments that a strict schema does not declare. */
+export const undeclaredRule = z
+  .enum(['refuse', 'drop', 'pass'])
+  .describe(
+    'Arguments that a strict schema does not declare: refuse the call, drop them and say so, or pass them on. refuse still drops an idempotency key, time or signature that a model made up.',
+  );
+
 /** The arguments of a lookup, and how it recognises the effect. */
 export const lookupParts = {
   arguments: z

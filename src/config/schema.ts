@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
 import { defaults, logFormats, logLevels } from './defaults.ts';
-import { ignoredPointers, recoveries, toolClass } from './parts.ts';
+import { ignoredPointers, recoveries, toolClass, undeclaredRule } from './parts.ts';
 import type { Section, SectionSchema } from './section.ts';
 
 const second = 1_000;
@@ -41,6 +41,7 @@ const toolRuleSchema = z.strictObject({
       'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For the class create. Default: as the tool declares.',
     ),
   ignore: ignoredPointers.optional(),
+  undeclared: undeclaredRule.optional(),
   recovery: recoveries
     .optional()
     .describe('How an unknown outcome is recovered; a list is tried in order. Default: as the tool declares.'),

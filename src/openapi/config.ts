@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { ignoredPointers, lookupParts, recoveries, text, toolClass } from '../config/parts.ts';
+import { ignoredPointers, lookupParts, recoveries, text, toolClass, undeclaredRule } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
 
 const second = 1_000;
@@ -42,6 +42,7 @@ export const operationSchema = z.strictObject({
     .optional()
     .describe('How long a repeat means the same operation. 0 to 366d.'),
   ignore: ignoredPointers.optional(),
+  undeclared: undeclaredRule.optional(),
   identity: z.array(text).max(100).optional().describe('The arguments that make two calls the same operation.'),
   recovery: recoveries.optional().describe('How an unknown outcome is recovered; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),

@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { refusalMessage, resultNote } from '../core/call/messages.ts';
+import { droppedNote, refusalMessage, resultNote } from '../core/call/messages.ts';
 import type {
   InputRequest,
   InputRequiredOutcome,
@@ -107,7 +107,7 @@ function renderInputRequired({ requests, requestState, operation }: InputRequire
  * content, and by its `_meta`.
  */
 function renderResult(outcome: ResultOutcome, places: NotePlaces): CallToolResult {
-  const { tool, result, replayed, recovered, repeatToken } = outcome;
+  const { tool, result, replayed, recovered, repeatToken, dropped } = outcome;
   const meta: OutcomeMeta = {
     code: 'succeeded',
     replayed,
@@ -115,9 +115,12 @@ function renderResult(outcome: ResultOutcome, places: NotePlaces): CallToolResul
     ...(recovered === undefined ? {} : { recovered }),
     ...(repeatToken === undefined ? {} : { repeatToken }),
   };
-  const note = replayed || repeatToken !== undefined ? resultNote(outcome) : undefined;
-  const notes = note === undefined ? [] : [text(note)];
-  const notice = note === undefined ? undefined : { replayed, note, ...tokenMember(repeatToken) };
+  const said = [
+    ...(replayed || repeatToken !== undefined ? [resultNote(outcome)] : []),
+    ...(dropped === undefined ? [] : [droppedNote(dropped)]),
+  ];
+  const notes = said.map(text);
+  const notice = said.length === 0 ? undefined : { replayed, note: said.join(' '), ...tokenMember(repeatToken) };
   const structured = structuredOf(tool, result, places === 'everywhere' ? notice : undefined);
   if (tool.results === 'content') return renderContent(contentIn(result), structured, notes, meta);
   return {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ignoredPointers, lookupParts, recoveries, text, toolClass } from '../config/parts.ts';
+import { ignoredPointers, lookupParts, recoveries, text, toolClass, undeclaredRule } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
 import { defined } from '../core/json.ts';
 import { parsePath } from './policy/path.ts';
@@ -45,6 +45,7 @@ const wrapRuleSchema = z.strictObject({
     .optional()
     .describe('The arguments that make two calls the same operation: JSON pointers (/a/b) or $.a.b. Default: all.'),
   ignore: ignoredPointers.optional(),
+  undeclared: undeclaredRule.optional(),
   recovery: recoveries.optional().describe('What is done about an unknown outcome; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   lookupLag: duration({ minMs: 0, maxMs: day })

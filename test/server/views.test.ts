@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { ToolCall } from '../../src/core/call/types.ts';
 import { createCatalog } from '../../src/core/tool/catalog.ts';
+import { applyRules } from '../../src/core/tool/load.ts';
 import type { Tool } from '../../src/core/tool/types.ts';
 import { createServer2025 } from '../../src/server/server-2025.ts';
 import { documentAt, documentFile, serveEntries, startApi } from '../openapi/support/apis.ts';
@@ -187,4 +188,40 @@ test.each(['text', 'structured'] as const)('a conflict encloses the first result
   expect(shown).toContain(upstream.effects[0]?.id);
   await call({ item: 'a', tags: ['two'], repeat_token: tokenIn(shown) });
   expect(upstream.effects).toHaveLength(2);
+});
+
+test.each(['text', 'structured'] as const)('an argument that was not sent is named in the %s view', async (view) => {
+  const upstream = new Upstream();
+  const tools = [createThing(upstream, 'refuse')];
+  const { call } = await serving('create_thing', await engineClient(tools, testEngine({ tools })), {
+    args: {},
+    effects: () => upstream.effects.length,
+  });
+  const first = views(await call({ item: 'a', idempotency_key: 'try 1' }))[view];
+  expect(first).toContain('Not sent, because the tool has no such argument: idempotency_key.');
+  const repeat = views(await call({ item: 'a', idempotency_key: 'try 2' }))[view];
+  expect(repeat).toMatch(/Replayed from .*Not sent, .*: idempotency_key\./s);
+  expect(views(await call({ item: 'a', colour: 'red' })).text).toMatch(/colour.*Nothing was executed/s);
+  expect(upstream.effects).toHaveLength(1);
+});
+
+test('a rule drops all arguments that a strict tool does not declare, and names them', async () => {
+  const upstream = new Upstream();
+  const { tools } = applyRules([createThing(upstream, 'refuse')], { '*': { undeclared: 'drop' } });
+  const { call } = await serving('create_thing', await engineClient(tools, testEngine({ tools })), {
+    args: {},
+    effects: () => upstream.effects.length,
+  });
+  expect(views(await call({ item: 'a', colour: 'red', size: 3 })).text).toContain('no such argument: colour, size.');
+  expect(upstream.effects[0]?.body).toEqual({ item: 'a', count: 1 });
+});
+
+test('a conflict names the arguments that differ, and not those that are only written in another way', async () => {
+  const upstream = new Upstream();
+  const tools = [createThing(upstream, 'refuse')];
+  const client = await engineClient(tools, testEngine({ tools }));
+  const { call } = await serving('create_thing', client, { args: {}, effects: () => upstream.effects.length });
+  await call({ item: 'a', note: 'first\r\n', tags: ['x', 'y'] });
+  const conflict = views(await call({ item: ' a', note: 'first', tags: ['x', 'z'] })).text;
+  expect(conflict).toMatch(/called with other arguments before \(tags\[1\]\)/);
 });

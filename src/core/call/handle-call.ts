@@ -65,13 +65,20 @@ async function answerCall(engine: EngineParts, call: ToolCall): Promise<Outcome>
       return prepared.outcome;
     case 'unguarded': {
       const outcome = await untilLeft(call, runUnguarded(engine, prepared.tool, prepared.arguments));
-      return outcome === 'aborted' ? refusal(call.tool, { type: 'caller_left', isGuarded: false }) : outcome;
+      return outcome === 'aborted'
+        ? refusal(call.tool, { type: 'caller_left', isGuarded: false })
+        : withDropped(outcome, prepared.dropped);
     }
     case 'declined':
       return outcomeOfDeclined(engine, await engine.ledger(), prepared.guarded);
     case 'guarded':
-      return answerGuarded(engine, prepared.guarded);
+      return withDropped(await answerGuarded(engine, prepared.guarded), prepared.guarded.dropped);
   }
+}
+
+/** Adds the names of arguments that were not sent, so that the caller does not believe that they counted. */
+function withDropped(outcome: Outcome, dropped: readonly string[] | undefined): Outcome {
+  return dropped === undefined || outcome.type !== 'result' ? outcome : { ...outcome, dropped };
 }
 
 /** One guarded call on its way through the ledger. */
@@ -105,7 +112,8 @@ async function underItsEarlierKey({ engine, ledger, guarded }: Claiming, request
   if (nowMs - (await engine.keysSince()) >= request.windowMs) return request;
   for (const earlier of guarded.earlierKeys) {
     const held = await ledger.read(earlier.key);
-    if (held?.record.fingerprint === earlier.fingerprint) return { ...request, ...earlier };
+    const { key, fingerprint } = earlier;
+    if (held?.record.fingerprint === fingerprint) return { ...request, key, fingerprint };
   }
   return request;
 }

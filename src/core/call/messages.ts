@@ -305,6 +305,16 @@ export function resultNote({ result, replayed, operation, repeatToken, declined 
   return isError ? `${note} Check first, then ${add}` : `${note} For a second one, ${add}`;
 }
 
+/** How many arguments a note names. */
+const droppedNamedMax = 5;
+
+/** Names arguments that the tool does not declare and that were not sent. */
+export function droppedNote(dropped: readonly string[]): string {
+  const names = dropped.slice(0, droppedNamedMax).map((pointer) => pointer.slice(1, 1 + nameCharsMax));
+  const more = dropped.length > droppedNamedMax ? ` and ${dropped.length - droppedNamedMax} more` : '';
+  return `Not sent, because the tool has no such argument: ${names.join(', ')}${more}.`;
+}
+
 function secondsOf(ms: number): string {
   return `${Math.max(1, Math.ceil(ms / 1000))} s`;
 }

@@ -1,4 +1,4 @@
-import { differingFields } from '../key/arguments.ts';
+import { comparable, differingFields } from '../key/arguments.ts';
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
@@ -149,13 +149,19 @@ async function conflictWith(
     { type: 'conflict', sharedBy, first: stageOf(record) },
     {
       operation: operationInfo(record),
-      fields: differingFields(record.arguments, call.request.arguments),
+      fields: fieldsThatDiffer(call, record),
       ...firstResult,
       ...steps,
       ...retry,
       ...token,
     },
   );
+}
+
+/** Names the arguments in which a call differs from an earlier one, beyond their spelling. */
+function fieldsThatDiffer({ tool, request }: GuardedCall, record: OperationRecord): readonly string[] {
+  if (record.tool !== tool.name) return differingFields(record.arguments, request.arguments);
+  return differingFields(comparable(record.arguments, tool.input), comparable(request.arguments, tool.input));
 }
 
 function stageOf({ status }: OperationRecord): 'under_way' | 'incomplete' | 'ended' {
@@ -191,7 +197,7 @@ export async function refusalOfUnknown(
   const token = retryAfterMs === undefined ? await repeatTokenFor(engine, call, record) : { retryAfterMs };
   const checkWith = readersBeside(engine, call);
   const isOther = record.fingerprint !== call.request.fingerprint;
-  const fields = isOther ? { fields: differingFields(record.arguments, call.request.arguments) } : {};
+  const fields = isOther ? { fields: fieldsThatDiffer(call, record) } : {};
   const reason: RefusalReason = {
     type: 'outcome_unknown',
     detail,

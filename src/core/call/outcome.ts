@@ -65,6 +65,8 @@ export interface ResultOutcome {
   readonly repeatToken?: string;
   /** True when a person was asked whether to execute the operation again and did not accept. */
   readonly declined?: boolean;
+  /** JSON pointers of arguments that the tool does not declare and that were not sent. */
+  readonly dropped?: readonly string[];
 }
 
 /** A form that a person fills in, declines or cancels. */

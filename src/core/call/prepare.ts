@@ -13,6 +13,7 @@ import {
   parseHostKey,
   type Scope,
 } from '../key/derive-key.ts';
+import { foldIdentity } from '../key/fold-identity.ts';
 import { openRepeatToken } from '../key/repeat-token.ts';
 import type { InputQuestion } from '../key/request-state.ts';
 import { freeTextPlanOf, splitFreeText } from '../recognition/free-text.ts';
@@ -30,7 +31,12 @@ const dayMs = 86_400_000;
 
 export type Prepared =
   | { readonly type: 'refused'; readonly outcome: RefusalOutcome }
-  | { readonly type: 'unguarded'; readonly tool: Tool; readonly arguments: Record<string, unknown> }
+  | {
+      readonly type: 'unguarded';
+      readonly tool: Tool;
+      readonly arguments: Record<string, unknown>;
+      readonly dropped?: readonly string[] | undefined;
+    }
   | { readonly type: 'guarded'; readonly guarded: GuardedCall }
   /** A person did not accept another operation, so nothing is executed. */
   | { readonly type: 'declined'; readonly guarded: GuardedCall };
@@ -55,13 +61,14 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   if (tool.effect === 'read' || (tool.class === 'off' && hostKey === undefined)) {
     // Such a tool asks no question, so the state belongs to another tool, whose reply may have been no.
     if (call.input?.state !== undefined) return invalidState(tool.name);
-    return { type: 'unguarded', tool, arguments: input.arguments };
+    return { type: 'unguarded', tool, arguments: input.arguments, dropped: input.dropped };
   }
   const upstream = engine.clients.upstream(tool.client);
   const scope = scopeOf(engine, call);
   const options = input.keepString ? { keepString: input.keepString } : {};
   const fingerprint = fingerprintOf(input.forHash, options);
-  const identity = declaredIdentityOf(tool, input.arguments);
+  const declared = declaredIdentityOf(tool, input.arguments);
+  const identity = foldedIdentity(declared);
   const wording =
     hostKey === undefined ? wordingOf(tool, identity, input.forHash, taken.occurrence, options) : undefined;
   const parts: DeriveKeyInput = {
@@ -77,8 +84,26 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
     base.source === 'identical' &&
     call.questionChannel !== undefined;
   const unfolded = input.unfolded && fingerprintOf(input.unfolded, options);
-  const known = { engine, call, tool, upstream, base, parts, wording, unfolded, occurrence: taken.occurrence };
-  const of: Deriving = { ...known, isNumbered: taken.isNumbered, arguments: input.arguments, derive, asksBeforeRepeat };
+  const known = {
+    engine,
+    call,
+    tool,
+    upstream,
+    base,
+    parts,
+    declared,
+    wording,
+    unfolded,
+    occurrence: taken.occurrence,
+  };
+  const of: Deriving = {
+    ...known,
+    isNumbered: taken.isNumbered,
+    arguments: input.arguments,
+    dropped: input.dropped,
+    derive,
+    asksBeforeRepeat,
+  };
   if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
   return withToken(of, input.repeatToken);
 }
@@ -149,6 +174,13 @@ function declaredIdentityOf(tool: Tool, args: Record<string, unknown>): Declared
   return identity === undefined ? {} : { identity };
 }
 
+/** Folds an identity as arguments are folded. */
+function foldedIdentity(declared: DeclaredIdentity): DeclaredIdentity {
+  const { identity, resource } = declared;
+  if (resource !== undefined) return { resource: foldIdentity(resource) };
+  return identity === undefined ? declared : { identity: foldIdentity(identity) };
+}
+
 /** Calls the tool with a copy of the arguments, so that a tool's code cannot change what is sent. */
 function declaredPart(tool: Tool, part: 'identity' | 'resource', args: Record<string, unknown>): unknown {
   if (tool[part] === undefined) return undefined;
@@ -182,13 +214,13 @@ function wordingOf(
   if (plan === undefined) return undefined;
   const { skeleton, texts } = splitFreeText(forHash, plan);
   const family = fingerprintOf(skeleton, options);
-  // Calls with different numbers are never reworded repeats of each other.
   let sketch: TextSketch | undefined;
   // Few calls need it: a replay does not.
   const lateSketch = (): TextSketch => {
     sketch ??= sketchOf(texts);
     return sketch;
   };
+  // Calls with different numbers are never reworded repeats of each other.
   return { family: occurrence === 1 ? family : `${family}/${occurrence}`, sketch: lateSketch };
 }
 
@@ -205,6 +237,8 @@ interface Deriving {
   readonly upstream: Upstream;
   readonly base: DerivedKey;
   readonly parts: DeriveKeyInput;
+  /** The identity as the tool declares it, before it is folded. */
+  readonly declared: DeclaredIdentity;
   readonly wording: Wording | undefined;
   /** The fingerprint of versions that did not fold arguments, where it differs. */
   readonly unfolded: string | undefined;
@@ -212,6 +246,7 @@ interface Deriving {
   /** Whether the caller gave the number. */
   readonly isNumbered: boolean;
   readonly arguments: Record<string, unknown>;
+  readonly dropped: readonly string[] | undefined;
   readonly asksBeforeRepeat: boolean;
   derive(later: LaterOccurrence): DerivedKey;
 }
@@ -252,6 +287,7 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     ownKey: of.base.key,
     request,
     call,
+    dropped: of.dropped,
     asksBeforeRepeat: asksBeforeRepeat && !later,
     keyAfter,
   };
@@ -275,13 +311,14 @@ function meant(family: GuardedCall['family']): GuardedCall['family'] {
 }
 
 /** Returns the keys that earlier versions gave to this call. */
-function earlierKeysOf({ tool, call, parts, base, unfolded }: Deriving): GuardedCall['earlierKeys'] {
-  if (base.source !== 'identical') return noKeys;
-  const fingerprint = unfolded ?? base.fingerprint;
-  const before = { ...parts, fingerprint, family: undefined, occurrence: undefined };
-  const byArguments = unfolded === undefined ? noKeys : [{ key: deriveKey(before).key, fingerprint }];
+function earlierKeysOf({ tool, call, parts, declared, base, unfolded }: Deriving): GuardedCall['earlierKeys'] {
+  if (base.source === 'host') return noKeys;
+  const fingerprint = unfolded ?? parts.fingerprint;
+  const before = { ...parts, ...declared, fingerprint, family: undefined, occurrence: undefined };
+  const isSame = unfolded === undefined && parts.identity === declared.identity && parts.resource === declared.resource;
+  const byArguments = isSame ? noKeys : [deriveKey(before)];
   const callId = callIdOf(call.meta);
-  if (tool.class === 'create' || callId === undefined) return byArguments;
+  if (base.source === 'latest' || tool.class === 'create' || callId === undefined) return byArguments;
   const conversation = conversationIdOf(call.meta);
   return [...byArguments, { key: callIdKeyOf({ ...before, callId, conversation }), fingerprint }];
 }

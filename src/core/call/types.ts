@@ -126,6 +126,8 @@ export interface GuardedCall {
   readonly earlierKeys: readonly Pick<DerivedKey, 'key' | 'fingerprint'>[];
   readonly request: ClaimRequest;
   readonly call: ToolCall;
+  /** JSON pointers of undeclared arguments that are not sent. */
+  readonly dropped?: readonly string[] | undefined;
   /** The question that the call answers, when its operation waits for input. */
   readonly answers?: { readonly question: InputQuestion; readonly responses: unknown };
   /** True when a person decides whether a repeat means another operation. */

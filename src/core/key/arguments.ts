@@ -30,8 +30,7 @@ interface ArgumentIssue {
 /** How the arguments of one tool are prepared. */
 export interface ArgumentOptions {
   /**
-   * What happens to properties that a strict schema does not declare: the call is refused, or they are dropped, or they are
-   * sent although the schema does not declare them.
+   * What happens to properties that a strict schema does not declare.
    *
    * @defaultValue 'refuse'
    */
@@ -65,7 +64,7 @@ export interface ValidArguments {
   readonly leftOut?: readonly string[];
   /** JSON pointers of arguments that were converted, since the schema refused them as they came. */
   readonly converted?: readonly string[];
-  /** JSON pointers of undeclared arguments that are not sent. */
+  /** JSON pointers of undeclared arguments that are not sent. The answer names them. */
   readonly dropped?: readonly string[];
   /** Tells which strings of `forHash` are not normalised to NFC. Undefined when the schema marks none. */
   readonly keepString: KeepString | undefined;
@@ -136,7 +135,7 @@ function accept(
   if (other === value || findJsonFault(other) !== undefined) return invalid(first.issues);
   const second = schema.parse(other);
   if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);
-  const isDropped = rule === 'drop' && undeclared.length > 0;
+  const isDropped = rule !== 'pass' && undeclared.length > 0;
   return {
     ok: true,
     arguments: rule === 'pass' ? withUndeclared(second.value, undeclared) : second.value,
@@ -161,6 +160,17 @@ function hashInput(
     ...(!sameJson(unfolded, forHash, { unicode: 'verbatim' }) && { unfolded }),
     ...(folded.leftOut.length > 0 && { leftOut: folded.leftOut }),
   };
+}
+
+/**
+ * Returns the arguments of an earlier call in the form that is compared with those of a new one: folded, and without what
+ * does not count.
+ */
+export function comparable(
+  args: Record<string, unknown>,
+  { jsonSchema, options }: InputSchema,
+): Record<string, unknown> {
+  return hashInput(args, placeOf(jsonSchema), options ?? noOptions).forHash;
 }
 
 function foldedOf(value: Record<string, unknown>, place: ArgumentPlace, tool: string | undefined) {

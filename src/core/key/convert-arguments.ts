@@ -1,9 +1,13 @@
 import type { ArgumentPlace } from './argument-place.ts';
 import { isPlainObject, pointerOf } from './check-json.ts';
 import { jsonIn } from './fold-arguments.ts';
+import { isPerTryValue, perTryKindOf } from './per-try-fields.ts';
 import { JSON_TYPE } from './place-facts.ts';
 
-/** What happens to properties that a strict schema does not declare. */
+/**
+ * What happens to properties that a strict schema does not declare: the call is refused, or they are dropped with a note, or
+ * they are sent. `refuse` still drops a key, time or signature that a caller has made up for this try.
+ */
 export type UndeclaredRule = 'refuse' | 'drop' | 'pass';
 
 /** Arguments that a schema refused, in a form that it may accept. */
@@ -23,7 +27,7 @@ interface Undeclared {
 }
 
 interface Converting {
-  readonly takesOut: boolean;
+  readonly rule: UndeclaredRule;
   readonly path: (string | number)[];
   readonly converted: string[];
   readonly undeclared: Undeclared[];
@@ -41,7 +45,7 @@ export function convertArguments(
   place: ArgumentPlace,
   rule: UndeclaredRule,
 ): Conversion {
-  const run: Converting = { takesOut: rule !== 'refuse', path: [], converted: [], undeclared: [] };
+  const run: Converting = { rule, path: [], converted: [], undeclared: [] };
   const converted = convertObject(value, place, run);
   return { value: converted, converted: run.converted, undeclared: run.undeclared };
 }
@@ -91,7 +95,7 @@ function convertObject(
   for (const name of Object.keys(object)) {
     const member = object[name];
     const rule = place.property(name);
-    if (!rule.isNamed && run.takesOut && place.forbids(name)) {
+    if (!rule.isNamed && takesOut(run.rule, name, member) && place.forbids(name)) {
       run.undeclared.push({ path: [...run.path], name, value: member });
       isChanged = true;
       continue;
@@ -104,6 +108,12 @@ function convertObject(
     isChanged ||= isAbsent || kept[name] !== member;
   }
   return isChanged ? kept : object;
+}
+
+function takesOut(rule: UndeclaredRule, name: string, value: unknown): boolean {
+  if (rule !== 'refuse') return true;
+  const kind = perTryKindOf(name);
+  return kind !== undefined && isPerTryValue(kind, value);
 }
 
 function isRefusedNull(parent: ArgumentPlace, name: string, { facts }: ArgumentPlace): boolean {

@@ -4,6 +4,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
 import { defined } from '../json.ts';
+import type { UndeclaredRule } from '../key/convert-arguments.ts';
 import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import { matchesGlob } from './glob.ts';
@@ -168,6 +169,7 @@ export interface ToolRule {
   readonly window?: number | undefined;
   readonly onDuplicate?: OnDuplicate | undefined;
   readonly ignore?: readonly string[] | undefined;
+  readonly undeclared?: UndeclaredRule | undefined;
   readonly recovery?: Recovery | readonly Recovery[] | undefined;
   readonly lookupLag?: number | undefined;
 }
@@ -213,7 +215,7 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
   // The tool is the prototype, not copied, so that its lazy members stay lazy.
   const next: Tool = Object.create(tool, {
     ...Object.getOwnPropertyDescriptors(changes),
-    ...(rule.ignore && { input: { get: () => ignoring(tool.input, rule.ignore) } }),
+    ...((rule.ignore ?? rule.undeclared) && { input: { get: () => preparedBy(tool.input, rule) } }),
   });
   const { name, effect, windowMs, onDuplicate, recovery, lookupLagMs, resource, lookup, gone } = next;
   const memoryMs = next.client?.memoryMs ?? 0;
@@ -226,6 +228,6 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
   return Object.freeze(next);
 }
 
-function ignoring(input: Tool['input'], ignore: readonly string[] | undefined): Tool['input'] {
-  return { ...input, options: { ...input.options, ignore } };
+function preparedBy(input: Tool['input'], { ignore, undeclared }: ToolRule): Tool['input'] {
+  return { ...input, options: { ...input.options, ...defined({ ignore, undeclared }) } };
 }

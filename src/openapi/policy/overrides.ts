@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { ignoredPointers } from '../../config/parts.ts';
+import { ignoredPointers, undeclaredRule } from '../../config/parts.ts';
 import { duration } from '../../core/duration.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, objectOf } from '../../core/json.ts';
+import type { UndeclaredRule } from '../../core/key/convert-arguments.ts';
 import { issueText } from '../../core/schema/issue-text.ts';
 import { sentence, suggestion } from '../../core/suggest.ts';
 import { classOfMatch } from '../../core/tool/check-definition.ts';
@@ -21,6 +22,7 @@ export interface OperationOverride {
   readonly identity?: readonly string[];
   /** JSON pointers of arguments that do not make two calls different operations. */
   readonly ignore?: readonly string[];
+  readonly undeclared?: UndeclaredRule;
   readonly recovery?: readonly Recovery[];
   readonly lookup?: LookupRule;
   readonly clientId?: string;
@@ -56,6 +58,7 @@ const extensionSchema = z.strictObject({
   movesMoney: z.boolean().optional(),
   window: duration({ minMs: 0, maxMs: windowMsMax }).optional(),
   ignore: ignoredPointers.optional(),
+  undeclared: undeclaredRule.optional(),
   identity: z.array(textSchema).min(1).max(namesMax).optional(),
   recovery: z
     .union([recoverySchema.transform((one) => [one]), z.array(recoverySchema).max(4)], {

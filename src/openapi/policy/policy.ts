@@ -1,4 +1,5 @@
 import { defined } from '../../core/json.ts';
+import type { UndeclaredRule } from '../../core/key/convert-arguments.ts';
 import { recoveryList } from '../../core/tool/define-tool.ts';
 import type { Effect, Recovery, ToolClass } from '../../core/tool/types.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
@@ -21,6 +22,7 @@ export interface OperationPolicy {
   readonly identity?: readonly string[];
   /** JSON pointers of arguments that do not make two calls different operations. */
   readonly ignore?: readonly string[];
+  readonly undeclared?: UndeclaredRule;
   readonly lookup?: LookupRule;
   /** The path parameter with the id of a resource that a PUT creates. The engine derives it from the key. */
   readonly clientId?: string;
@@ -74,6 +76,7 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
       key: key && keyPolicy(key, profile),
       identity: override.identity,
       ignore: override.ignore,
+      undeclared: override.undeclared,
       lookup: override.lookup,
       clientId: override.clientId,
       etag,

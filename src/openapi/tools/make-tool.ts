@@ -170,7 +170,10 @@ function inputOf(found: Resolved, name: string): Tool['input'] {
   const input: Tool['input'] = found.ok
     ? {
         jsonSchema: found.ready.modelInput.schema,
-        options: { tool: name, ...defined({ ignore: found.ready.policy.ignore }) },
+        options: {
+          tool: name,
+          ...defined({ ignore: found.ready.policy.ignore, undeclared: found.ready.policy.undeclared }),
+        },
         parse: found.ready.parse,
       }
     : { jsonSchema: emptySchema, parse: () => ({ ok: false, issues: [{ path: '', message: found.message }] }) };

@@ -120,8 +120,7 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
   });
   return {
     jsonSchema: schemaWithSamples(listed.inputSchema, sample),
-    // The server decides about arguments that its schema does not declare: many servers accept them.
-    options: { undeclared: 'pass', tool: listed.name, ...defined({ ignore: decision.ignore }) },
+    options: { undeclared: decision.undeclared, tool: listed.name, ...defined({ ignore: decision.ignore }) },
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../../core/json.ts';
+import type { UndeclaredRule } from '../../core/key/convert-arguments.ts';
 import type { Classification, ContentResult, Effect, Recovery, ToolClass, Upstream } from '../../core/tool/types.ts';
 
 /** A tool from a server's list (MCP 2025-11-25, `Tool`). Unknown fields are kept. */
@@ -41,6 +42,8 @@ export interface WrapRule {
   readonly identity?: readonly string[] | undefined;
   /** The arguments that do not make two calls different operations: JSON pointers, where `*` is each item of a list. */
   readonly ignore?: readonly string[] | undefined;
+  /** @defaultValue 'pass': the server decides, since many servers accept what their schema does not declare */
+  readonly undeclared?: UndeclaredRule | undefined;
   readonly recovery?: readonly Recovery[] | undefined;
   readonly lookup?: WrapLookup | undefined;
   /** How long an effect may take to appear in `lookup`, in ms. */
@@ -100,6 +103,7 @@ export interface GuardDecision extends Decided {
   readonly identity?: readonly ArgumentPath[];
   /** JSON pointers of arguments that do not make two calls different operations. */
   readonly ignore?: readonly string[];
+  readonly undeclared: UndeclaredRule;
   /** The field in which the server takes an idempotency key. */
   readonly key?: KeyField;
   readonly lookup?: DecidedLookup;

@@ -380,6 +380,15 @@ describe('undeclared arguments', () => {
     expect(prepareArguments(raw, withAjv(strict), { undeclared: 'refuse' })).toMatchObject({ ok: false });
   });
 
+  it('are dropped by default where a caller makes them up for each try', () => {
+    const made = { a: 'x', idempotency_key: 'k1', timestamp: 1_767_225_600, in: { request_id: 'r1' } };
+    const prepared = valid(made, withAjv(strict));
+    expect(prepared.arguments).toEqual({ a: 'x', in: {} });
+    expect(prepared.dropped).toEqual(['/idempotency_key', '/timestamp', '/in/request_id']);
+    expect(hashOf({ ...made, idempotency_key: 'k2' }, withAjv(strict))).toBe(hashOf(made, withAjv(strict)));
+    expect(prepareArguments({ a: 'x', timestamp: 30 }, withAjv(strict))).toMatchObject({ ok: false });
+  });
+
   it('are dropped and reported', () => {
     const before = structuredClone(raw);
     const prepared = valid(raw, withAjv(strict), { undeclared: 'drop' });

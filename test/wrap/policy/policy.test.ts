@@ -33,6 +33,7 @@ describe('a tool without hints', () => {
       movesMoney: false,
       windowMs: 600_000,
       recovery: ['refuse'],
+      undeclared: 'pass',
       lookupLagMs: 60_000,
       errorsFail: false,
     });

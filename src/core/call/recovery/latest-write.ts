@@ -1,4 +1,5 @@
 import { resourceKeysOf } from '../../key/derive-key.ts';
+import { foldIdentity } from '../../key/fold-identity.ts';
 import type { Claim } from '../../ledger/claim.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { OperationRecord } from '../../ledger/record.ts';
@@ -11,7 +12,7 @@ import type { Tool } from '../../tool/types.ts';
 function keysOf(tool: Tool, record: OperationRecord) {
   const resource = tool.resource?.(structuredClone(record.arguments));
   const { scope, upstream } = record;
-  return resource === undefined ? undefined : resourceKeysOf({ scope, upstream, resource });
+  return resource === undefined ? undefined : resourceKeysOf({ scope, upstream, resource: foldIdentity(resource) });
 }
 
 /** Registers a write whose key is not its resource, so that an older write does not run after it. */
