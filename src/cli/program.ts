@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { features } from '../app.ts';
-import { type Cli, exitCodes, packageVersion } from '../command/cli.ts';
+import { type Cli, errorLine, exitCodes, packageVersion, UsageError } from '../command/cli.ts';
 import { integer, withConfig, withLog, withTools } from '../command/options.ts';
 import type { Program } from '../command/program.ts';
 import { completedShells } from './completion/shells.ts';
@@ -17,10 +17,18 @@ export async function runCommandLine(cli: Cli, args: readonly string[]): Promise
   const commandLine = await createCommandLine(programOf(cli), (ended) => {
     code = ended;
   });
+  let running = 'mcp-once';
+  commandLine.hook('preAction', (_, command) => {
+    running = nameOf(command);
+  });
   try {
     await commandLine.parseAsync(withDefaultCommand(cli, args), { from: 'user' });
     return code;
   } catch (error) {
+    if (error instanceof UsageError) {
+      cli.tell(errorLine(error, running));
+      return exitCodes.usage;
+    }
     if (!(error instanceof CommanderError)) throw error;
     // Commander has printed the problem already.
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
@@ -53,7 +61,21 @@ export async function createCommandLine(program: Program, end: (code: number) =>
   addSandbox(commandLine, program, end);
   addLedger(commandLine, program, end);
   addCompletion(commandLine, program, end);
+  sayHelpAfterErrors(commandLine);
   return commandLine;
+}
+
+/** Names the help of the command after each error in its command line. */
+function sayHelpAfterErrors(command: Command): void {
+  const hint =
+    command.name() === 'wrap' ? '; the command of a server goes after --: mcp-once wrap -- npx -y SERVER' : '';
+  command.showHelpAfterError(`(see ${nameOf(command)} --help${hint})`);
+  for (const each of command.commands) sayHelpAfterErrors(each);
+}
+
+/** Returns the words that run a command, such as `mcp-once ledger show`. */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 function addServe(commandLine: Command, program: Program, end: (code: number) => void): void {

@@ -24,10 +24,13 @@ export function packageVersion(): string {
 /** Thrown for an invalid command line. */
 export class UsageError extends Error {}
 
-/** Renders an error as one line without a stack. */
-export function errorLine(error: unknown): string {
+/**
+ * Renders an error as one line without a stack.
+ * @param command the command that threw it, such as `mcp-once wrap`
+ */
+export function errorLine(error: unknown, command = 'mcp-once'): string {
   const isOurs = error instanceof McpOnceError || error instanceof UsageError;
-  const hint = error instanceof UsageError ? ' (see mcp-once --help)' : '';
+  const hint = error instanceof UsageError ? ` (see ${command} --help)` : '';
   return `mcp-once: ${plain(isOurs ? error.message : describeError(error))}${hint}`;
 }
 

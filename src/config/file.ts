@@ -8,6 +8,7 @@ import type { Section } from './section.ts';
 
 const fileBytesMax = 1024 * 1024;
 const problemsMax = 10;
+const namedMax = 20;
 
 /** Names of options in earlier versions, and their present names. */
 const renamedOptions: Readonly<Record<string, string>> = {
@@ -47,10 +48,15 @@ export function problemsOf(
       const place = placeOf([...issue.path, key]).slice(0, -2);
       const renamed = renamedOptions[key];
       if (renamed !== undefined) return `${place} is now called ${renamed}`;
-      return `${place} is not known${suggestion(key, keysAt(issue.path))}`;
+      return `${place} is not known${suggestion(key, keysAt(issue.path)) || listOf(keysAt(issue.path))}`;
     });
   });
   return problems.slice(0, problemsMax);
+}
+
+/** Lists the options of a place where no name is close to the given one. */
+function listOf(known: readonly string[]): string {
+  return known.length === 0 || known.length > namedMax ? '' : ` (known here: ${known.join(', ')})`;
 }
 
 function placeOf(path: readonly PropertyKey[]): string {

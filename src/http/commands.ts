@@ -1,3 +1,4 @@
+import { UsageError } from '../command/cli.ts';
 import type { AddCommands } from '../command/program.ts';
 
 /** Adds the options of `serve` that choose HTTP, and the command that makes a bearer token. */
@@ -5,7 +6,11 @@ export const addHttpCommands: AddCommands = (commandLine, { cli }, end) => {
   commandLine.commands
     .find((command) => command.name() === 'serve')
     ?.option('--http [address]', 'serve over HTTP: HOST:PORT, or a port on 127.0.0.1 (default: 127.0.0.1:3000)')
-    .option('--insecure', 'with --http: accept every caller on an address that other machines can reach');
+    .option('--insecure', 'with --http: accept every caller on an address that other machines can reach')
+    .hook('preAction', (serve) => {
+      const { http, insecure } = serve.opts();
+      if (insecure && http === undefined) throw new UsageError('--insecure requires --http');
+    });
   commandLine.commands
     .find((command) => command.name() === 'config')
     ?.command('token')

@@ -3,7 +3,7 @@ import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime
 import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, isErrnoException } from '../core/errors.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import { accessWarnings, addressOf, refusedAddress, unencryptedAddress } from './access/check.ts';
 import { createLimits } from './access/limits.ts';
@@ -58,7 +58,7 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     // Without authentication all callers are one subject, and limits per subject would protect nobody.
     ...(isOpen(access) ? {} : { sessionsPerSubjectMax, subscriptionsPerSubjectMax }),
     isReady: app.isReady,
-  }).catch((error: unknown) => refuse(`cannot listen on ${host}:${port}: ${describeError(error)}`));
+  }).catch((error: unknown) => refuse(whyNotListening(host, port, error)));
   reloads.begin(() => program.reloadTools(options, { app, config, purpose: 'network', onReloaded: warnOfAccess }));
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
@@ -92,4 +92,10 @@ async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
 function limitsOf(http: HttpConfig): HttpLimits {
   const { headersTimeout, requestTimeout, sessionIdle, ...same } = http;
   return { ...same, headersTimeoutMs: headersTimeout, requestTimeoutMs: requestTimeout, sessionIdleMs: sessionIdle };
+}
+
+function whyNotListening(host: string, port: number, error: unknown): string {
+  const isTaken = isErrnoException(error) && error.code === 'EADDRINUSE';
+  const why = isTaken ? 'another program listens there' : describeError(error);
+  return `cannot listen on ${host}:${port}: ${why}. Choose another address with --http HOST:PORT; port 0 is a free one.`;
 }

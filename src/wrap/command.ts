@@ -38,6 +38,7 @@ const withheldMax = 50;
 export async function runWrap(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
   const { cli } = program;
   const { client, all, write, undo, force, explain, login, json = false } = options;
+  if (json && !explain) throw new UsageError('--json requires --explain');
   if (client !== undefined || all || write || undo || force) {
     if (target.length > 0) throw new UsageError("a client's file is rewritten as a whole: name no server");
     return (await import('./clients/command.ts')).runWrapClients(cli, options);

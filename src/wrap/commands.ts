@@ -10,7 +10,12 @@ export const addWrapCommands: AddCommands = (commandLine, program, end) => {
     .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
     .option('--id <id>', "the server's name in idempotency keys, instead of its command and folder, or its URL")
     .option('--account <name>', 'distinguishes two accounts of the server in idempotency keys')
-    .option('--env <variable>', 'a variable that a command gets besides a short safe list (repeatable)', collect, [])
+    .option(
+      '--env <variable>',
+      'the name of a variable that the command gets besides PATH, HOME and a few others (repeatable)',
+      collect,
+      [],
+    )
     .option('--inherit-env', 'give a command the whole environment: the default without --env')
     .option('--no-inherit-env', 'give a command only the safe list and the variables of --env')
     .option('--url-env <variable>', 'the variable that holds the URL, if it contains a secret')

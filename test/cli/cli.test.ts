@@ -23,6 +23,11 @@ describe('the command line', () => {
     [['ledger', 'list', '--limit', '0'], '1 to 10000'],
     [['ledger', 'resolve', 'x'], 'either --succeeded [FILE] or --failed'],
     [['ledger', 'forget', 'x'], 'needs --yes'],
+    [['ledger', 'show'], '(see mcp-once ledger show --help)'],
+    [['serve', '--insecure'], '--insecure requires --http (see mcp-once serve --help)'],
+    [['wrap', '-y', 'server'], 'the command of a server goes after --'],
+    [['wrap', '--json'], '--json requires --explain (see mcp-once wrap --help)'],
+    [['wrap', '--config', 'x', '--write', '--undo'], '--write and --undo cannot be used together'],
   ])('refuses %j with exit code 2', async (args, expected) => {
     const { code, stdout, stderr } = await run(temporaryFolder(), args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -176,6 +176,7 @@ describe('an error message', () => {
     [{ sandbox: { dataFile: 'x' } }, 'sandbox: must be true or false. To choose the data file'],
     [{ sandbox: 'off' }, 'sandbox: '],
     [{ http: { listn: 'x' } }, 'http.listn is not known; did you mean "listen"?'],
+    [{ http: { prot: 1 } }, 'http.prot is not known (known here: listen, allowedHosts, '],
     [{ tools: { a: { windows: '1d' } } }, 'tools.a.windows is not known; did you mean "window"?'],
     [{ somethingElse: 1 }, 'somethingElse is not known.'],
     [{ hostKeys: 'yes' }, 'hostKeys: '],

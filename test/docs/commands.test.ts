@@ -22,7 +22,7 @@ const notExecutable: Readonly<Record<string, string>> = {
 };
 /** Blocks that are not run, by page and first line. The comment before each block gives the reason. */
 const notRun = [
-  'README.md: npm ci && npm run demo',
+  'README.md: git clone https://github.com/mcp-once/mcp-once && cd mcp-once',
   'README.md: npm install -g mcp-once',
   'README.md: npm install mcp-once',
   'docs/guides/ask-a-person.md: npm install mcp-once',

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { type Cli, errorLine, exitCodes, plain, refuse, UsageError } from '../../command/cli.ts';
 import { tableOf } from '../../command/table.ts';
-import { McpOnceError } from '../../core/errors.ts';
+import { describeError, McpOnceError } from '../../core/errors.ts';
 import {
   type ClientFile,
   type ClientFileUndo,
@@ -61,6 +61,7 @@ export async function runWrapClients(
 ): Promise<number> {
   const { environment } = cli;
   const { client, config, all, write, undo, force } = options;
+  if (write && undo) throw new UsageError('--write and --undo cannot be used together');
   if (force && !undo) throw new UsageError('--force requires --undo');
   if (all && client !== 'auto') throw new UsageError('--all requires --client auto');
   if (config !== undefined && client !== undefined) {
@@ -100,12 +101,18 @@ async function forAll(cli: Cli, files: readonly string[], run: (file: string) =>
     try {
       await run(file);
     } catch (error) {
-      if (!(error instanceof McpOnceError)) throw error;
-      cli.tell(errorLine(error));
+      cli.tell(errorLine(aboutFile(file, error)));
       failed = true;
     }
   }
   return failed ? exitCodes.failure : exitCodes.ok;
+}
+
+/** Names the file in an error that does not: one client's file must not hide those of the others. */
+function aboutFile(file: string, error: unknown): McpOnceError {
+  if (error instanceof McpOnceError) return error;
+  const what = `${file}: it cannot be read or edited (${describeError(error)}). The file was not changed.`;
+  return new McpOnceError('invalid_input', what, { cause: error });
 }
 
 /** Lists the servers of all clients. Changes nothing. */
@@ -122,8 +129,7 @@ async function listClients(cli: Cli, places: Places): Promise<number> {
         if (servers.length === 0) return [[client, file, '', 'no servers']];
         return servers.map((server) => [client, file, nameOf(server), stateOf(server)]);
       } catch (error) {
-        if (!(error instanceof McpOnceError)) throw error;
-        return [[client, file, '', error.message]];
+        return [[client, file, '', aboutFile(file, error).message]];
       }
     }),
   );

@@ -572,6 +572,19 @@ describe('--client auto', () => {
     await run({ client: 'auto', all: true, undo: true });
     for (const [name, source] of Object.entries(files)) expect(text(name)).toBe(source);
   });
+
+  test('undoes the other files when one cannot be, and names that one', async () => {
+    const codex = files['.codex/config.toml'];
+    const cursor = '{"mcpServers":{"a":{"command":"x"}}}';
+    const { run, text, folder } = clientHome({ '.cursor/mcp.json': cursor, '.codex/config.toml': codex });
+    await run({ client: 'auto', all: true, write: true });
+    // No file of ours: removing it as a backup fails.
+    mkdirSync(join(folder, '.cursor/mcp.json.mcp-once-9-0123456789abcdef.bak'));
+    const { failed, printed } = await run({ client: 'auto', all: true, undo: true });
+    expect(failed).toBe(1);
+    expect(printed).toContain(`${join(folder, '.cursor/mcp.json')}: it cannot be read or edited`);
+    expect(text('.codex/config.toml')).toBe(codex);
+  });
 });
 
 test('clientFiles returns the paths of each client on each platform', () => {
