@@ -7,6 +7,8 @@
 export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #entriesMax: number;
+  /** Stands before the oldest entry. A new iterator would pass the places of all entries that were deleted lately. */
+  #oldest: Iterator<Key> | undefined;
 
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax;
@@ -31,11 +33,12 @@ export class BoundedMap<Key, Value> {
     this.#entries.set(key, value);
   }
 
+  /** An iterator follows the changes of its map, and every key that it has passed is deleted. So the next one is the oldest. */
   #evictOldest(): void {
-    for (const key of this.#entries.keys()) {
-      this.#entries.delete(key);
-      return;
-    }
+    this.#oldest ??= this.#entries.keys();
+    const { value, done } = this.#oldest.next();
+    if (done) this.#oldest = undefined;
+    else this.#entries.delete(value);
   }
 
   delete(key: Key): boolean {

@@ -30,3 +30,26 @@ test('forgets deleted and cleared entries', () => {
   map.clear();
   expect(map.size).toBe(0);
 });
+
+test('evicts the oldest entries also after others were deleted, set again and cleared', () => {
+  const map = new BoundedMap<number, number>(3);
+  const order: number[] = [];
+  const set = (key: number): void => {
+    const at = order.indexOf(key);
+    if (at >= 0) order.splice(at, 1);
+    if (order.length >= 3) order.shift();
+    order.push(key);
+    map.set(key, key);
+  };
+  for (let step = 0; step < 2_000; step += 1) {
+    if (step % 7 === 3) {
+      const [, second = -1] = order;
+      order.splice(1, 1);
+      map.delete(second);
+    } else if (step % 501 === 500) {
+      order.length = 0;
+      map.clear();
+    } else set((step * 5) % 11);
+    expect([...map].map(([key]) => key)).toEqual(order);
+  }
+});

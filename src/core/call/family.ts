@@ -47,7 +47,7 @@ export async function joinFamily(
     const relative = family.isMeant ? undefined : await findRelative(engine, ledger, guarded, sketch, others);
     if (relative) return relative;
     const members = [...others, { key, claimedAt, sketch }].slice(-membersMax);
-    const written = await ledger.writeFamily(family.key, known, members, keptMs);
+    const written = await ledger.writeFamily(family.key(), known, members, keptMs);
     if (written === undefined) return undefined;
     known = written;
   }

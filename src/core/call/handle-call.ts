@@ -4,6 +4,7 @@ import type { Claim } from '../ledger/claim.ts';
 import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { Status, StoredRecord } from '../ledger/record.ts';
+import type { RecordQuota } from '../ledger/record-quota.ts';
 import { emit } from '../observe/events.ts';
 import { untilAborted } from '../promises.ts';
 import { recognise } from '../recognition/table.ts';
@@ -101,16 +102,21 @@ async function answerGuarded(engine: EngineParts, guarded: GuardedCall): Promise
     if (taken.type === 'outcome') return taken.outcome;
     request = { ...request, replies: taken.replies };
   }
-  const full = await refusalWhenFull(claiming, request);
-  return full ?? claimUntilAnswered(claiming, await underItsEarlierKey(claiming, request));
+  const full = engine.quota && (await refusalWhenFull(claiming, request, engine.quota));
+  if (full !== undefined) return full;
+  const { earlierKeys } = guarded;
+  return claimUntilAnswered(claiming, earlierKeys ? await underItsEarlierKey(claiming, request, earlierKeys) : request);
 }
 
 /** For one window after an upgrade, an operation may be in the ledger under the key of an earlier version. */
-async function underItsEarlierKey({ engine, ledger, guarded }: Claiming, request: ClaimRequest): Promise<ClaimRequest> {
-  if (guarded.earlierKeys.length === 0) return request;
+async function underItsEarlierKey(
+  { engine, ledger }: Claiming,
+  request: ClaimRequest,
+  earlierKeys: NonNullable<GuardedCall['earlierKeys']>,
+): Promise<ClaimRequest> {
   const nowMs = engine.clock.wallMs();
   if (nowMs - (await engine.keysSince()) >= request.windowMs) return request;
-  for (const earlier of guarded.earlierKeys) {
+  for (const earlier of earlierKeys()) {
     const held = await ledger.read(earlier.key);
     const { key, fingerprint } = earlier;
     if (held?.record.fingerprint === fingerprint) return { ...request, key, fingerprint };
@@ -119,8 +125,8 @@ async function underItsEarlierKey({ engine, ledger, guarded }: Claiming, request
 }
 
 /** An operation that is in the ledger already is answered, however full the ledger is. */
-async function refusalWhenFull({ engine, ledger, guarded }: Claiming, { key }: ClaimRequest) {
-  const holder = await engine.quota?.full(guarded.call.scope);
+async function refusalWhenFull({ ledger, guarded }: Claiming, { key }: ClaimRequest, quota: RecordQuota) {
+  const holder = await quota.full(guarded.call.scope);
   if (holder === undefined || (await ledger.store.get(key)) !== undefined) return undefined;
   return refusal(guarded.call.tool, { type: 'too_many_records', holder }, { retryAfterMs: fullRetryMs });
 }
@@ -154,7 +160,7 @@ async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Rou
   const { engine, ledger, guarded } = claiming;
   emit({ type: 'claim', operation: request.key, tool: request.tool });
   // Read beside the claim in a store across a network: a first call with free text then takes one round trip more, not two.
-  const family = guarded.family && ledger.store.shared ? ledger.readFamily(guarded.family.key) : undefined;
+  const family = guarded.family && ledger.store.shared ? ledger.readFamily(guarded.family.key()) : undefined;
   family?.catch(() => undefined);
   const claimed = await ledger.claim(request);
   if (claimed.type === 'replay' && isMeant(engine, guarded, claimed.held)) {
@@ -261,7 +267,7 @@ async function registerClaim(
   try {
     // A call that answers a question continues an operation that is in its family already.
     const hasFamily = guarded.family !== undefined && guarded.answers === undefined;
-    const reading = hasFamily ? (family ?? ledger.readFamily(guarded.family.key)) : undefined;
+    const reading = hasFamily ? (family ?? ledger.readFamily(guarded.family.key())) : undefined;
     const relative = reading && (await joinFamily(engine, ledger, guarded, claim, reading));
     if (relative === undefined) await registerWrite(ledger, guarded.tool, claim);
     // The wording of this call leads to its operation even when the family has forgotten it.

@@ -32,7 +32,7 @@ async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: Op
   const kind = tokenKindFor(call, record);
   if (kind === undefined) return {};
   const { key, generation, occurrence } = record;
-  const { baseKey } = call;
+  const baseKey = call.baseKey();
   const secret = await engine.repeatSecret();
   const known = tokens.get(record);
   if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };

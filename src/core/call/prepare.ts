@@ -1,5 +1,5 @@
 import { describeError, McpOnceError } from '../errors.ts';
-import { prepareArguments } from '../key/arguments.ts';
+import { prepareArguments, type ValidArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
 import {
@@ -19,13 +19,13 @@ import type { InputQuestion } from '../key/request-state.ts';
 import { freeTextPlanOf, splitFreeText } from '../recognition/free-text.ts';
 import { takeOccurrence } from '../recognition/occurrence.ts';
 import { sketchOf, type TextSketch } from '../recognition/text-similarity.ts';
-import type { Tool, Upstream } from '../tool/types.ts';
+import type { Tool } from '../tool/types.ts';
 import { type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import { refusalOfInvalidReply } from './questions/input-question.ts';
 import { repeatRequest } from './questions/repeat-question.ts';
 import { replyTo } from './questions/reply.ts';
 import { openState } from './questions/state.ts';
-import type { EngineParts, GuardedCall, ToolCall } from './types.ts';
+import type { EarlierKey, EngineParts, GuardedCall, ToolCall } from './types.ts';
 
 const dayMs = 86_400_000;
 
@@ -65,44 +65,34 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   }
   const upstream = engine.clients.upstream(tool.client);
   const scope = scopeOf(engine, call);
-  const options = input.keepString ? { keepString: input.keepString } : {};
-  const fingerprint = fingerprintOf(input.forHash, options);
   const declared = declaredIdentityOf(tool, input.arguments);
   const identity = foldedIdentity(declared);
-  const wording =
-    hostKey === undefined ? wordingOf(tool, identity, input.forHash, taken.occurrence, options) : undefined;
   const parts: DeriveKeyInput = {
-    ...{ tool: tool.name, scope, upstream, hostKey, fingerprint, ...identity },
-    family: wording?.family,
+    tool: tool.name,
+    scope,
+    upstream,
+    fingerprint: fingerprintOf(input.forHash, input),
+    identity: identity.identity,
+    resource: identity.resource,
     occurrence: taken.occurrence,
+    hostKey,
   };
-  const derive = (later?: LaterOccurrence): DerivedKey => deriveKey(later ? { ...parts, later } : parts);
-  const base = derive();
-  const asksBeforeRepeat =
-    tool.onDuplicate === 'ask' &&
-    tool.class === 'create' &&
-    base.source === 'identical' &&
-    call.questionChannel !== undefined;
-  const unfolded = input.unfolded && fingerprintOf(input.unfolded, options);
-  const known = {
+  const base = deriveKey(parts);
+  const of: Deriving = {
     engine,
     call,
     tool,
-    upstream,
-    base,
+    input,
     parts,
+    base,
     declared,
-    wording,
-    unfolded,
-    occurrence: taken.occurrence,
-  };
-  const of: Deriving = {
-    ...known,
+    wording: hostKey === undefined ? wordingOf(tool, identity, input, taken.occurrence) : undefined,
     isNumbered: taken.isNumbered,
-    arguments: input.arguments,
-    dropped: input.dropped,
-    derive,
-    asksBeforeRepeat,
+    asksBeforeRepeat:
+      tool.onDuplicate === 'ask' &&
+      tool.class === 'create' &&
+      base.source === 'identical' &&
+      call.questionChannel !== undefined,
   };
   if (call.input !== undefined && call.input.state !== undefined) return continued(of, call.input, input.repeatToken);
   return withToken(of, input.repeatToken);
@@ -133,8 +123,8 @@ async function continued(
   input: NonNullable<ToolCall['input']>,
   repeatToken: string | undefined,
 ): Promise<Prepared> {
-  const { engine, tool, base, upstream } = of;
-  const call = { scope: base.scope, upstream, tool: tool.name, fingerprint: base.fingerprint };
+  const { engine, tool, base, parts } = of;
+  const call = { scope: base.scope, upstream: parts.upstream, tool: tool.name, fingerprint: base.fingerprint };
   const opened = await openState(engine, input.state, call);
   if (!opened.ok) return invalidState(tool.name);
   const { question, expired } = opened;
@@ -193,11 +183,10 @@ function declaredPart(tool: Tool, part: 'identity' | 'resource', args: Record<st
   }
 }
 
-/** A call's free text, and the rest of its arguments. */
+/** A call's free text, and the rest of its arguments. Computed at the first use, since a replay needs little of it. */
 interface Wording {
-  /** SHA-256 of the skeleton. */
-  readonly family: string;
-  /** Makes the sketch at its first use. */
+  /** Returns the SHA-256 of the skeleton. Calls with different numbers are never reworded repeats of each other. */
+  family(): string;
   sketch(): TextSketch;
 }
 
@@ -205,28 +194,25 @@ interface Wording {
 function wordingOf(
   tool: Tool,
   { identity }: DeclaredIdentity,
-  forHash: Record<string, unknown>,
+  input: ValidArguments,
   occurrence: number,
-  options: Parameters<typeof fingerprintOf>[1],
 ): Wording | undefined {
   if (identity !== undefined || tool.class === 'state' || tool.class === 'off') return undefined;
   const plan = freeTextPlanOf(tool.input.jsonSchema);
   if (plan === undefined) return undefined;
-  const { skeleton, texts } = splitFreeText(forHash, plan);
-  const family = fingerprintOf(skeleton, options);
-  let sketch: TextSketch | undefined;
-  // Few calls need it: a replay does not.
-  const lateSketch = (): TextSketch => {
-    sketch ??= sketchOf(texts);
-    return sketch;
+  const split = lazy(() => splitFreeText(input.forHash, plan));
+  return {
+    family: lazy(() => {
+      const skeleton = fingerprintOf(split().skeleton, input);
+      return occurrence === 1 ? skeleton : `${skeleton}/${occurrence}`;
+    }),
+    sketch: lazy(() => sketchOf(split().texts)),
   };
-  // Calls with different numbers are never reworded repeats of each other.
-  return { family: occurrence === 1 ? family : `${family}/${occurrence}`, sketch: lateSketch };
 }
 
 function scopeOf(engine: EngineParts, call: ToolCall): Scope {
   const conversation = engine.settings.conversationScope ? conversationIdOf(call.meta) : undefined;
-  return Object.freeze({ ...call.scope, ...(conversation === undefined ? {} : { conversation }) });
+  return conversation === undefined ? call.scope : Object.freeze({ ...call.scope, conversation });
 }
 
 /** The parts that the keys of a call are derived from. */
@@ -234,21 +220,19 @@ interface Deriving {
   readonly engine: EngineParts;
   readonly call: ToolCall;
   readonly tool: Tool;
-  readonly upstream: Upstream;
-  readonly base: DerivedKey;
+  readonly input: ValidArguments;
   readonly parts: DeriveKeyInput;
+  readonly base: DerivedKey;
   /** The identity as the tool declares it, before it is folded. */
   readonly declared: DeclaredIdentity;
   readonly wording: Wording | undefined;
-  /** The fingerprint of versions that did not fold arguments, where it differs. */
-  readonly unfolded: string | undefined;
-  readonly occurrence: number;
-  /** Whether the caller gave the number. */
+  /** Whether the caller gave the number of its occurrence. */
   readonly isNumbered: boolean;
-  readonly arguments: Record<string, unknown>;
-  readonly dropped: readonly string[] | undefined;
   readonly asksBeforeRepeat: boolean;
-  derive(later: LaterOccurrence): DerivedKey;
+}
+
+function derivedAs({ parts, wording }: Deriving, later: LaterOccurrence): DerivedKey {
+  return deriveKey({ ...parts, family: wording?.family(), later });
 }
 
 function guarded(of: Deriving, later?: LaterOccurrence): Prepared {
@@ -256,74 +240,92 @@ function guarded(of: Deriving, later?: LaterOccurrence): Prepared {
 }
 
 function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
-  const { engine, call, tool, upstream, base, asksBeforeRepeat } = of;
-  const derived = later ? of.derive(later) : base;
+  const { engine, call, tool, parts, base, asksBeforeRepeat } = of;
+  const derived = later ? derivedAs(of, later) : base;
   const memoryMs = tool.client?.memoryMs ?? 0;
+  const windowMs = windowOf(tool, derived);
   const request = Object.freeze({
     key: derived.key,
     tool: tool.name,
     scope: derived.scope,
-    upstream,
+    upstream: parts.upstream,
     source: derived.source,
     fingerprint: derived.fingerprint,
-    arguments: of.arguments,
-    occurrence: later?.occurrence ?? of.occurrence,
-    windowMs: windowOf(tool, derived),
-    retentionMs: Math.max(engine.settings.recordRetentionMs, windowOf(tool, derived) + dayMs, memoryMs + dayMs),
+    arguments: of.input.arguments,
+    occurrence: later?.occurrence ?? parts.occurrence ?? 1,
+    windowMs,
+    retentionMs: Math.max(engine.settings.recordRetentionMs, windowMs + dayMs, memoryMs + dayMs),
     supersedes: tool.class === 'state' && derived.source !== 'host',
   });
-  const keyAfter: GuardedCall['keyAfter'] = ({ key, generation, occurrence }) =>
-    of.derive({ after: key, generation, occurrence: occurrence + 1 }).key;
-  const memory = call.session?.of(conversationIdOf(call.meta));
   const prepared: GuardedCall = {
     tool,
     derived,
-    baseKey: tokenKeyOf(of),
-    memory,
+    baseKey: lazy(() => tokenKeyOf(of)),
+    memory: call.session?.of(conversationIdOf(call.meta)),
     family: later ? meant(familyOf(of)) : familyOf(of),
-    earlierKeys: earlierKeysOf(of),
+    earlierKeys: mayHaveEarlierKeys(of) ? () => earlierKeysOf(of) : undefined,
     // A token names one occurrence, as a number does.
     isNumbered: of.isNumbered || later !== undefined,
-    ownKey: of.base.key,
+    ownKey: base.key,
     request,
     call,
-    dropped: of.dropped,
+    dropped: of.input.dropped,
     asksBeforeRepeat: asksBeforeRepeat && !later,
-    keyAfter,
+    keyAfter: ({ key, generation, occurrence }) =>
+      derivedAs(of, { after: key, generation, occurrence: occurrence + 1 }).key,
   };
   return Object.freeze(prepared);
 }
 
 /** Returns the key that the repeat tokens of a call belong to: reworded calls share it. */
-function tokenKeyOf({ tool, upstream, base, wording }: Deriving): string {
+function tokenKeyOf({ tool, parts, base, wording }: Deriving): string {
   if (wording === undefined) return base.key;
-  return keyOf({ scope: base.scope, upstream, tool: tool.name, identity: ['family', wording.family] });
+  const identity = ['family', wording.family()];
+  return keyOf({ scope: base.scope, upstream: parts.upstream, tool: tool.name, identity });
 }
 
-function familyOf({ tool, upstream, base, wording }: Deriving): GuardedCall['family'] {
+function familyOf({ tool, parts, base, wording }: Deriving): GuardedCall['family'] {
   if (wording === undefined) return undefined;
   const { family, sketch } = wording;
-  return { key: familyKeyOf({ tool: tool.name, scope: base.scope, upstream, family }), sketch, isMeant: false };
+  const key = () => familyKeyOf({ tool: tool.name, scope: base.scope, upstream: parts.upstream, family: family() });
+  return { key: lazy(key), sketch, isMeant: false };
 }
 
 function meant(family: GuardedCall['family']): GuardedCall['family'] {
   return family && { ...family, isMeant: true };
 }
 
+function mayHaveEarlierKeys({ tool, call, parts, declared, base, input }: Deriving): boolean {
+  if (base.source === 'host') return false;
+  if (input.unfolded !== undefined || !isAsDeclared(parts, declared)) return true;
+  return base.source === 'identical' && tool.class !== 'create' && callIdOf(call.meta) !== undefined;
+}
+
+/** Whether folding changes nothing in the declared identity. */
+function isAsDeclared(parts: DeriveKeyInput, { identity, resource }: DeclaredIdentity): boolean {
+  return parts.identity === identity && parts.resource === resource;
+}
+
 /** Returns the keys that earlier versions gave to this call. */
-function earlierKeysOf({ tool, call, parts, declared, base, unfolded }: Deriving): GuardedCall['earlierKeys'] {
-  if (base.source === 'host') return noKeys;
-  const fingerprint = unfolded ?? parts.fingerprint;
-  const before = { ...parts, ...declared, fingerprint, family: undefined, occurrence: undefined };
-  const isSame = unfolded === undefined && parts.identity === declared.identity && parts.resource === declared.resource;
-  const byArguments = isSame ? noKeys : [deriveKey(before)];
+function earlierKeysOf({ tool, call, parts, declared, base, input }: Deriving): readonly EarlierKey[] {
+  const unfolded = input.unfolded?.();
+  const fingerprint = unfolded === undefined ? parts.fingerprint : fingerprintOf(unfolded, input);
+  const before = { ...parts, ...declared, fingerprint, occurrence: undefined };
+  const byArguments = unfolded === undefined && isAsDeclared(parts, declared) ? [] : [deriveKey(before)];
   const callId = callIdOf(call.meta);
   if (base.source === 'latest' || tool.class === 'create' || callId === undefined) return byArguments;
   const conversation = conversationIdOf(call.meta);
   return [...byArguments, { key: callIdKeyOf({ ...before, callId, conversation }), fingerprint }];
 }
 
-const noKeys: GuardedCall['earlierKeys'] = Object.freeze([]);
+/** Returns a function that computes its value at its first call. */
+function lazy<T extends string | object>(compute: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= compute();
+    return value;
+  };
+}
 
 /** Takes the key of the operation that asked. The call's own key may differ: for some tools it is new each time. */
 function answeringCall(of: Deriving, question: InputQuestion, responses: unknown): GuardedCall {

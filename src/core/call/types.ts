@@ -96,10 +96,13 @@ export interface EngineParts {
   readonly ending: AbortSignal;
 }
 
+/** A key that an earlier version gave to a call, with the call's fingerprint in that version. */
+export type EarlierKey = Pick<DerivedKey, 'key' | 'fingerprint'>;
+
 /** The family of a call whose tool takes free text. */
 interface CallFamily {
-  /** The key of the ledger's entry. */
-  readonly key: string;
+  /** Returns the key of the ledger's entry. */
+  key(): string;
   /** Makes the sketch of the free text at its first use. */
   sketch(): TextSketch;
   /** True when the caller has seen the earlier operation and means another one. */
@@ -110,8 +113,8 @@ interface CallFamily {
 export interface GuardedCall {
   readonly tool: Tool;
   readonly derived: DerivedKey;
-  /** The key that repeat tokens of this call belong to. */
-  readonly baseKey: string;
+  /** Returns the key that repeat tokens of this call belong to. */
+  baseKey(): string;
   /** The memory of the caller's conversation; undefined for a caller without a session. */
   readonly memory?: ConversationMemory | undefined;
   /** The recent operations with the same skeleton; undefined for a tool without free text. */
@@ -122,8 +125,8 @@ export interface GuardedCall {
   readonly isNumbered: boolean;
   /** The key of the same call without a token. */
   readonly ownKey: string;
-  /** The keys that earlier versions gave to this call, with the fingerprint of each. */
-  readonly earlierKeys: readonly Pick<DerivedKey, 'key' | 'fingerprint'>[];
+  /** Returns the keys that earlier versions gave to this call; undefined where they gave the same one. */
+  readonly earlierKeys: (() => readonly EarlierKey[]) | undefined;
   readonly request: ClaimRequest;
   readonly call: ToolCall;
   /** JSON pointers of undeclared arguments that are not sent. */

@@ -10,7 +10,7 @@ import {
 import { type KeepString, sameJson } from './canonical-json.ts';
 import { findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
 import { convertArguments, type UndeclaredRule, undeclaredPointers, withUndeclared } from './convert-arguments.ts';
-import { foldArguments, NotJson } from './fold-arguments.ts';
+import { type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
 import { withoutPointers } from './pointers.ts';
 
 export { differingFields } from './differing-fields.ts';
@@ -56,10 +56,10 @@ export interface ValidArguments {
   /** The folded arguments without members that equal their default. Used only for the hash. */
   readonly forHash: Record<string, unknown>;
   /**
-   * What earlier releases hashed, before arguments were folded. Present only if it differs from `forHash`: an operation
-   * may still have the key of this value.
+   * Returns what earlier releases hashed, before arguments were folded: an operation may still have the key of this value.
+   * Returns undefined if it is the same as `forHash`. Absent if folding changed nothing.
    */
-  readonly unfolded?: Record<string, unknown>;
+  readonly unfolded?: () => Record<string, unknown> | undefined;
   /** JSON pointers of arguments that callers make up for each try, and that do not count for the hash. */
   readonly leftOut?: readonly string[];
   /** JSON pointers of arguments that were converted, since the schema refused them as they came. */
@@ -104,11 +104,18 @@ export function prepareArguments(
   const place = placeOf(schema.jsonSchema);
   const accepted = accept(withoutNulls(taken.rest, place) as Record<string, unknown>, schema, place, options);
   if (!accepted.ok) return accepted;
-  return Object.freeze({
+  const folded = foldedOf(accepted.arguments, place, options);
+  const prepared: ValidArguments = {
     ok: true,
     arguments: accepted.arguments,
-    ...hashInput(accepted.arguments, place, options),
+    forHash: folded.value,
     keepString: keepStringOf(schema.jsonSchema),
+  };
+  if (!folded.isChanged && accepted.notes === undefined && taken.token === undefined) return Object.freeze(prepared);
+  return Object.freeze({
+    ...prepared,
+    ...(folded.isChanged && { unfolded: () => unfoldedOf(prepared, place) }),
+    ...(folded.leftOut.length > 0 && { leftOut: folded.leftOut }),
     ...accepted.notes,
     ...(taken.token !== undefined && { repeatToken: taken.token }),
   });
@@ -146,22 +153,6 @@ function accept(
   };
 }
 
-function hashInput(
-  value: Record<string, unknown>,
-  place: ArgumentPlace,
-  { ignore, tool }: ArgumentOptions,
-): Pick<ValidArguments, 'forHash' | 'unfolded' | 'leftOut'> {
-  const folded = foldedOf(value, place, tool);
-  const forHash = ignore === undefined ? folded.value : withoutPointers(folded.value, ignore);
-  if (!folded.isChanged && forHash === folded.value) return { forHash };
-  const unfolded = withoutDefaults(value, place, []) as Record<string, unknown>;
-  return {
-    forHash,
-    ...(!sameJson(unfolded, forHash, { unicode: 'verbatim' }) && { unfolded }),
-    ...(folded.leftOut.length > 0 && { leftOut: folded.leftOut }),
-  };
-}
-
 /**
  * Returns the arguments of an earlier call in the form that is compared with those of a new one: folded, and without what
  * does not count.
@@ -170,15 +161,27 @@ export function comparable(
   args: Record<string, unknown>,
   { jsonSchema, options }: InputSchema,
 ): Record<string, unknown> {
-  return hashInput(args, placeOf(jsonSchema), options ?? noOptions).forHash;
+  return foldedOf(args, placeOf(jsonSchema), options ?? noOptions).value;
 }
 
-function foldedOf(value: Record<string, unknown>, place: ArgumentPlace, tool: string | undefined) {
+function foldedOf(
+  value: Record<string, unknown>,
+  place: ArgumentPlace,
+  { ignore, tool }: ArgumentOptions,
+): FoldedArguments {
   try {
-    return foldArguments(value, place, tool);
+    const folded = foldArguments(value, place, tool);
+    if (ignore === undefined) return folded;
+    const counted = withoutPointers(folded.value, ignore);
+    return { ...folded, value: counted, isChanged: folded.isChanged || counted !== folded.value };
   } catch (error) {
     throw error instanceof NotJson ? notJson(error.path) : error;
   }
+}
+
+function unfoldedOf({ arguments: value, forHash }: ValidArguments, place: ArgumentPlace) {
+  const unfolded = withoutDefaults(value, place, []) as Record<string, unknown>;
+  return sameJson(unfolded, forHash, { unicode: 'verbatim' }) ? undefined : unfolded;
 }
 
 interface Taken {

@@ -82,15 +82,15 @@ export interface DerivedKey {
  * @throws McpOnceError `invalid_input` if `identity` is not JSON
  */
 export function deriveKey(input: DeriveKeyInput): DerivedKey {
-  const { scope, hostKey, resource, later } = input;
+  const { tool, scope, upstream, hostKey, resource, later } = input;
   if (hostKey !== undefined) {
-    return freeze(input, 'host', keyOf({ ...sharedParts(input), identity: ['host', hostKey] }));
+    return derived(input, 'host', keyOf({ scope, upstream, tool, identity: ['host', hostKey] }));
   }
   if (resource !== undefined) {
     const identity = ['resource', jsonText(resource)];
-    return freeze(input, 'latest', keyOf({ scope, upstream: input.upstream, tool: undefined, identity }));
+    return derived(input, 'latest', keyOf({ scope, upstream, tool: undefined, identity }));
   }
-  return freeze(input, 'identical', keyOf({ ...sharedParts(input), identity: identityPartsOf(input), later }));
+  return derived(input, 'identical', keyOf({ scope, upstream, tool, identity: identityPartsOf(input), later }));
 }
 
 /** Returns the kind of the identity, then the identity. */
@@ -194,14 +194,10 @@ function jsonText(identity: unknown): string {
   return canonicalize(withoutUndefined(identity));
 }
 
-function sharedParts({ scope, upstream, tool }: DeriveKeyInput): Pick<KeyParts, 'scope' | 'upstream' | 'tool'> {
-  return { scope, upstream, tool };
-}
-
-function freeze(input: DeriveKeyInput, source: KeySource, key: string): DerivedKey {
-  const { scope, resource, tool, fingerprint } = input;
+function derived({ scope, resource, tool, fingerprint }: DeriveKeyInput, source: KeySource, key: string): DerivedKey {
   const own = resource === undefined ? fingerprint : hash('sha256', encode('fingerprint', [tool, fingerprint]), 'hex');
-  return Object.freeze({ key, fingerprint: own, source, scope: Object.freeze({ ...scope }) });
+  const frozenScope = Object.isFrozen(scope) ? scope : Object.freeze({ ...scope });
+  return Object.freeze({ key, fingerprint: own, source, scope: frozenScope });
 }
 
 function whoseAndWhere({ tenant, subject, conversation }: Scope, { origin, mode, account }: Upstream): Encodable[] {

@@ -117,6 +117,8 @@ export class ConversationMemory {
 export class SessionMemory {
   readonly #clock: Clock;
   readonly #conversations = new BoundedMap<string, ConversationMemory>(conversationsMax);
+  /** The conversation that was used last, which is forgotten last. Most sessions have only one. */
+  #latest: { readonly name: string; readonly memory: ConversationMemory } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -125,10 +127,11 @@ export class SessionMemory {
   /** Returns the memory of a conversation. @param id the host's id of the conversation, if it sends one */
   of(id: string | undefined): ConversationMemory {
     const name = id ?? '';
-    const known = this.#conversations.get(name) ?? new ConversationMemory(this.#clock);
-    // The conversation that was used last is forgotten last.
-    this.#conversations.set(name, known);
-    return known;
+    if (this.#latest?.name === name) return this.#latest.memory;
+    const memory = this.#conversations.get(name) ?? new ConversationMemory(this.#clock);
+    this.#conversations.set(name, memory);
+    this.#latest = { name, memory };
+    return memory;
   }
 }
 
