@@ -22,7 +22,7 @@ export interface Call {
 
 /** One method and path of the API. */
 export interface Endpoint {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Such as `/v1/invoices/:id/lines`. */
   readonly path: string;
   /** Validates the parameters and returns the execution. @throws ApiError with nothing saved. */

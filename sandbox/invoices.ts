@@ -3,9 +3,9 @@ import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { customers } from './customers.ts';
 import { type Call, type Endpoint, endpoint, listObject, pageOf } from './endpoint.ts';
-import { lineView } from './invoice-items.ts';
+import { items, lineView } from './invoice-items.ts';
 import { moveEndpoints } from './invoice-moves.ts';
-import { type InvoiceRecord, invoices } from './invoice-record.ts';
+import { type InvoiceRecord, invoices, refuseUnlessDraft } from './invoice-record.ts';
 import { invoiceView, linesOf } from './invoice-view.ts';
 import {
   boolean,
@@ -21,6 +21,19 @@ import {
 } from './params.ts';
 
 const collectionMethod = z.enum(['charge_automatically', 'send_invoice']);
+
+const linesRemovedMax = 250;
+
+const updateFields = {
+  days_until_due: integerText(0, 1_000).optional(),
+  description: clearableText(1_500).optional(),
+  metadata: metadata.optional(),
+};
+
+const removedLines = list(
+  z.strictObject({ id: nonEmptyText(), behavior: z.enum(['delete', 'unassign']) }),
+  linesRemovedMax,
+);
 
 const createFields = {
   customer: nonEmptyText(),
@@ -62,6 +75,9 @@ export const invoiceEndpoints: readonly Endpoint[] = [
     },
   ),
   endpoint('GET', '/v1/invoices/:id', {}, (call, _, id) => invoiceView(call, call.objects.load(invoices, id))),
+  endpoint('POST', '/v1/invoices/:id', updateFields, updateDraft),
+  endpoint('DELETE', '/v1/invoices/:id', {}, deleteDraft),
+  endpoint('POST', '/v1/invoices/:id/remove_lines', { lines: removedLines }, removeLines),
   endpoint('GET', '/v1/invoices/:id/lines', { limit: paging.limit, starting_after: paging.starting_after }, listLines),
   ...moveEndpoints,
 ];
@@ -101,6 +117,42 @@ function createInvoice(call: Call, params: CreateFields) {
   return invoiceView(call, record);
 }
 
+/** Changes a draft. The sandbox refuses every change of a finalized invoice, and Stripe most of them. */
+function updateDraft(call: Call, params: z.output<z.ZodObject<typeof updateFields>>, id: string) {
+  const invoice = call.objects.load(invoices, id);
+  refuseUnlessDraft(invoice);
+  const { days_until_due: days, description = invoice.description } = params;
+  const due = days === undefined ? {} : dueOf(invoice.collectionMethod, { days_until_due: days }, call.now);
+  const merged = mergeMetadata(invoice.metadata, params.metadata);
+  call.effect('invoice.updated', id);
+  return invoiceView(call, call.objects.save(invoices, { ...invoice, ...due, description, metadata: merged }));
+}
+
+function deleteDraft(call: Call, _: object, id: string) {
+  const invoice = call.objects.load(invoices, id);
+  if (invoice.status !== 'draft') {
+    throw refused('You can only delete draft invoices.', undefined, 'invoice_not_editable');
+  }
+  for (const item of linesOf(call, invoice)) call.objects.remove(items, item);
+  call.objects.remove(invoices, invoice);
+  call.effect('invoice.deleted', id);
+  return { id, object: 'invoice', deleted: true };
+}
+
+function removeLines(call: Call, { lines: removed }: { lines: z.output<typeof removedLines> }, id: string) {
+  const invoice = call.objects.load(invoices, id);
+  refuseUnlessDraft(invoice);
+  const lines = linesOf(call, invoice);
+  for (const { id: lineId, behavior } of removed) {
+    const item = lines.find((line) => line.lineId === lineId);
+    if (item === undefined) throw refused(`No such line item: '${lineId}'`, 'lines', 'resource_missing');
+    if (behavior === 'delete') call.objects.remove(items, item);
+    else call.objects.save(items, { ...item, invoice: null });
+    call.effect('invoice_item.removed', item.id);
+  }
+  return invoiceView(call, invoice);
+}
+
 function listLines(
   call: Call,
   params: { limit?: number | undefined; starting_after?: string | undefined },
@@ -120,7 +172,7 @@ function listLines(
 /** Tells when an invoice is due. One that is charged automatically has no date. */
 function dueOf(
   method: InvoiceRecord['collectionMethod'],
-  params: CreateFields,
+  params: Pick<CreateFields, 'days_until_due' | 'due_date'>,
   from: number,
 ): Pick<InvoiceRecord, 'daysUntilDue' | 'dueDate'> {
   const { days_until_due: days, due_date: date } = params;

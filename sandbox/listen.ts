@@ -1,8 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describeError, McpOnceError } from '../src/core/errors.ts';
 import { shared } from '../src/core/promises.ts';
 import { limits } from './limits.ts';
+import { linksPath, openLinks } from './links.ts';
 import type { LazySandboxOptions, Sandbox, SandboxOptions } from './options.ts';
 
 const host = '127.0.0.1';
@@ -33,13 +34,12 @@ async function listenFor(wantedPort: number, options: Omit<SandboxOptions, 'port
   const server = createServer();
   const port = await listen(server, wantedPort);
   const url = `http://${host}:${port}`;
-  const api = shared(async () => {
-    const { openSandbox } = await import('./server.ts');
-    const opened = await openSandbox(options, url);
-    options.onOpen?.(url);
-    return opened;
-  });
-  server.on('request', (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    // Without opening the API: another process asks this when it starts.
+    if (request.url === linksPath) {
+      response.end(links.name);
+      return;
+    }
     api.get().then(
       ({ serve }) => serve(request, response),
       (error: unknown) => {
@@ -49,13 +49,22 @@ async function listenFor(wantedPort: number, options: Omit<SandboxOptions, 'port
         response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       },
     );
+  };
+  const links = await openLinks(options.dataFile, url, answer);
+  const api = shared(async () => {
+    const { openSandbox } = await import('./server.ts');
+    const opened = await openSandbox(options, await links.origin());
+    options.onOpen?.(url);
+    return opened;
   });
+  server.on('request', answer);
   const closed = shared(async () => {
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
     const opened = await api.current()?.catch(() => undefined);
     opened?.cutOff();
     // A client that is still sending a body is cut off. Executing requests end in a moment.
     server.closeAllConnections();
+    await links.close();
     await opened?.close();
     await ended;
   });

@@ -75,6 +75,13 @@ export class Objects {
     return record;
   }
 
+  /** Removes an existing record. */
+  remove<T extends { id: string }>(kind: Kind<T>, record: T): void {
+    this.#db
+      .prepare('DELETE FROM objects WHERE id = ? AND account = ? AND kind = ?')
+      .run(record.id, this.#account, kind.name);
+  }
+
   find<T extends { id: string }>(kind: Kind<T>, id: string): T | undefined {
     const row = this.#row(kind, id);
     return row === undefined ? undefined : read(kind, row);

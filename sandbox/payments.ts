@@ -16,7 +16,7 @@ import {
   nonEmptyText,
   paging,
 } from './params.ts';
-import { type ChargeRecord, charges, type PaymentRecord, payments, paymentView } from './payment-record.ts';
+import { type ChargeRecord, charges, chargeView, type PaymentRecord, payments, paymentView } from './payment-record.ts';
 import { type TestCard, testCard } from './test-cards.ts';
 
 const createFields = {
@@ -48,6 +48,7 @@ export const paymentEndpoints: readonly Endpoint[] = [
     const filter = defined({ customer: params.customer });
     return pageOf('/v1/payment_intents', call.objects.page(payments, filter, params), paymentView);
   }),
+  endpoint('GET', '/v1/charges/:id', {}, (call, _, id) => chargeView(call.objects.load(charges, id))),
   endpoint('GET', '/v1/payment_intents/:id', {}, (call, _, id) => paymentView(call.objects.load(payments, id))),
 ];
 

@@ -4,8 +4,8 @@ import { defined } from '../src/core/json.ts';
 import { invalidParameter, refused } from './api-error.ts';
 import { type Call, type Endpoint, endpoint, pageOf } from './endpoint.ts';
 import type { Kind } from './objects.ts';
-import { apiAmountMax, integerText, mergeMetadata, metadata, nonEmptyText, paging } from './params.ts';
-import { type ChargeRecord, charges, payments } from './payment-record.ts';
+import { apiAmountMax, integerText, list, mergeMetadata, metadata, nonEmptyText, paging } from './params.ts';
+import { type ChargeRecord, charges, chargeView, payments } from './payment-record.ts';
 
 const refundRecord = z.object({
   id: z.string(),
@@ -40,6 +40,7 @@ export const refundEndpoints: readonly Endpoint[] = [
       amount: integerText(1, apiAmountMax).optional(),
       reason: z.enum(['duplicate', 'fraudulent', 'requested_by_customer']).optional(),
       metadata: metadata.optional(),
+      expand: list(z.literal('charge'), 1).optional(),
     },
     (call, params) => {
       const charge = refundable(call, params.payment_intent, params.charge);
@@ -58,19 +59,30 @@ export const refundEndpoints: readonly Endpoint[] = [
       call.objects.save(charges, { ...charge, amountRefunded: charge.amountRefunded + amount });
       call.objects.insert(refunds, record, call.nowMs);
       call.effect('refund.created', record.id);
-      return refundView(record);
+      return refundView(record, params.expand && refundedCharge(call, record));
     },
   ),
   endpoint(
     'GET',
     '/v1/refunds',
-    { ...paging, payment_intent: nonEmptyText().optional(), charge: nonEmptyText().optional() },
+    {
+      ...paging,
+      payment_intent: nonEmptyText().optional(),
+      charge: nonEmptyText().optional(),
+      expand: list(z.literal('data.charge'), 1).optional(),
+    },
     (call, params) => {
       const filter = defined({ parent: params.payment_intent, status: params.charge });
-      return pageOf('/v1/refunds', call.objects.page(refunds, filter, params), refundView);
+      return pageOf('/v1/refunds', call.objects.page(refunds, filter, params), (record) =>
+        refundView(record, params.expand && refundedCharge(call, record)),
+      );
     },
   ),
 ];
+
+function refundedCharge(call: Call, record: RefundRecord): Stripe.Charge {
+  return chargeView(call.objects.load(charges, record.charge));
+}
 
 /** Returns the charge that the parameters name. @throws ApiError if it cannot be refunded. */
 function refundable(call: Call, paymentIntent: string | undefined, charge: string | undefined): ChargeRecord {
@@ -106,13 +118,13 @@ function checkedAmount(charge: ChargeRecord, wanted: number | undefined): number
   return wanted ?? left;
 }
 
-export function refundView(record: RefundRecord): Stripe.Refund {
+export function refundView(record: RefundRecord, charge?: Stripe.Charge): Stripe.Refund {
   return {
     id: record.id,
     object: 'refund',
     amount: record.amount,
     balance_transaction: null,
-    charge: record.charge,
+    charge: charge ?? record.charge,
     created: record.created,
     currency: record.currency,
     customer: record.customer,

@@ -203,6 +203,7 @@ const detail = 'DETAIL';
 const examples = {
   unknown_tool: { known: ['NAME'] },
   invalid_arguments: { detail: 'arguments are not valid: DETAIL' },
+  not_canonical: { detail: 'DETAIL' },
   invalid_host_key: { detail: 'the idempotency key DETAIL' },
   invalid_repeat_token: { problem: 'forged' },
   invalid_request_state: {},

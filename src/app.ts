@@ -1,4 +1,4 @@
-import { loadCatalog, toolsLine, upstreamsOf } from './app/catalog.ts';
+import { loadCatalog, toolsLine, upstreamsOf, withBanners } from './app/catalog.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { App, AppOptions, Feature } from './command/program.ts';
@@ -52,12 +52,14 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
   const { warn = (message) => log.warn(message), note = () => undefined } = options;
   const modules = new ModuleVersions();
   let disabled: readonly string[] = [];
-  const load = (from: Config): Promise<Catalog> =>
-    loadCatalog(from, features, warn, modules.load, (names) => {
+  const variables = clientEnvironment(environment);
+  const load = async (from: Config): Promise<Catalog> => {
+    const loaded = await loadCatalog(from, features, warn, modules.load, (names) => {
       disabled = names;
     });
+    return withBanners(loaded, variables);
+  };
   const catalog = new ReplaceableCatalog(options.catalog ?? (await load(config)));
-  const variables = clientEnvironment(environment);
   let upstreams = upstreamsOf(catalog, variables, warn, log.info);
   if (!options.catalog) log.info(toolsLine(catalog, disabled, variables));
   closeStoreToOthers(config.store, config.storeIsDefault, warn);

@@ -8,9 +8,11 @@ export { defineTool } from './core/tool/define-tool.ts';
 export type {
   AskReply,
   AskRequest,
+  CanonicalContext,
   Classification,
   Client,
   Effect,
+  FirstCall,
   LookupAnswer,
   LookupContext,
   Recovery,

@@ -1,7 +1,7 @@
 import { defineTool, z } from 'mcp-once';
 import { stripe } from './clients/stripe.ts';
 import { customerOutput, toCustomer } from './parts/answers.ts';
-import { email, given } from './parts/fields.ts';
+import { email, given, textOf } from './parts/fields.ts';
 import { findMarked, marked, pageSize, since } from './parts/marker.ts';
 
 export const createCustomer = defineTool({
@@ -12,17 +12,20 @@ export const createCustomer = defineTool({
   effect: 'create',
   input: z
     .strictObject({
-      name: z.string().trim().min(1).max(256).optional().describe("The person's or company's name."),
+      name: textOf(256).optional().describe("The person's or company's name."),
       email: email.optional().describe('Where invoices go. Compared and stored in lower case.'),
-      phone: z.string().trim().min(1).max(20).optional().describe('Phone number.'),
-      description: z.string().trim().min(1).max(350).optional().describe('A note that only you see.'),
+      phone: textOf(20).optional().describe('Phone number.'),
+      description: textOf(350).optional().describe('A note that only you see.'),
     })
     .refine(({ name, email }) => name !== undefined || email !== undefined, {
       message: 'a customer needs a name or an email',
-    }),
+    })
+    // Some providers of models refuse anyOf at the root of a tool's schema.
+    .meta({ if: { required: ['name'] }, else: { required: ['email'] } }),
   output: customerOutput,
   client: stripe,
   identity: ({ name, email }) => (email === undefined ? { name: name?.toLowerCase() } : { email }),
+  conflictAdvice: () => 'To change the first customer, call update_customer.',
   recovery: ['resend', 'reconcile'],
   async lookup(_, { client, marker, sinceMs }) {
     // Not by e-mail address, which may have been changed since.

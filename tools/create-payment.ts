@@ -1,14 +1,14 @@
 import { defineTool, z } from 'mcp-once';
 import { stripe } from './clients/stripe.ts';
-import { paymentOutput, toPayment } from './parts/answers.ts';
-import { currency, customerId, email, given, idOf, minorUnits } from './parts/fields.ts';
+import { paymentOutput, paymentThing, toPayment } from './parts/answers.ts';
+import { currency, customerId, email, given, idOf, minorUnits, textOf } from './parts/fields.ts';
 import { findMarked, marked, pageSize, since } from './parts/marker.ts';
 
 export const createPayment = defineTool({
   name: 'create_payment',
   title: 'Charge a payment',
   description:
-    'Charges a stored payment method at once. A declined card is an error that says that nothing was charged: correct it or use another payment method and call again. Read "status" in the result: only "succeeded" means that the money is charged. A repeat with the same payer, amount and currency within 24 hours returns the first result and charges nothing; a second charge that is really meant needs the repeat_token of that answer.',
+    'Charges a stored payment method at once. A declined card is an error that says that nothing was charged: correct it or use another payment method and call again. Read "status" in the result: only "succeeded" means that the money is charged. A repeat with the same payer, amount and currency within 24 hours returns the first result and charges nothing; a second charge that is really meant needs the repeat_token of that answer. After the whole payment was refunded, the same call charges again.',
   effect: 'create',
   input: z.strictObject({
     amount: minorUnits.describe('In minor units of the currency: 1250 is 12.50 USD, but 1250 JPY.'),
@@ -17,7 +17,7 @@ export const createPayment = defineTool({
       'What is charged, such as "pm_123"; in the sandbox a test card, such as "pm_card_visa".',
     ),
     customer: customerId.optional().describe('Customer id. Needed when the payment method belongs to a customer.'),
-    description: z.string().trim().min(1).max(1_000).optional().describe('The purpose, shown in the dashboard.'),
+    description: textOf(1_000).optional().describe('The purpose, shown in the dashboard.'),
     receipt_email: email.optional().describe('Where Stripe sends a receipt to.'),
   }),
   output: paymentOutput,
@@ -28,6 +28,7 @@ export const createPayment = defineTool({
     currency,
     payer: customer ?? payment_method,
   }),
+  makes: paymentThing,
   recovery: ['resend', 'reconcile'],
   async lookup({ customer }, { client, marker, sinceMs }) {
     const list = client.paymentIntents.list({ ...given({ customer }), created: since(sinceMs), limit: pageSize });

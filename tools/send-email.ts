@@ -1,9 +1,8 @@
 import { defineTool, z } from 'mcp-once';
 import { smtp } from './clients/smtp.ts';
-import { given } from './parts/fields.ts';
+import { address, given } from './parts/fields.ts';
 
-const address = z.email().max(254);
-const oneLine = /^[^\r\n]*$/;
+const line = /^[^\r\n]*\S[^\r\n]*$/;
 
 const recipients = z.array(address).min(1).max(50);
 
@@ -15,12 +14,19 @@ export const sendEmail = defineTool({
   effect: 'create',
   input: z.strictObject({
     from: address.describe('The sender; the mail server must let this account send as it.'),
-    from_name: z.string().trim().min(1).max(200).regex(oneLine).optional().describe("The sender's name, as shown."),
+    from_name: z
+      .string()
+      .trim()
+      .min(1)
+      .max(200)
+      .regex(line, 'must be one line')
+      .optional()
+      .describe("The sender's name, as shown."),
     to: recipients.describe('Recipients: 1 to 50 addresses.'),
     cc: recipients.optional().describe('Recipients of a copy, seen by all.'),
     bcc: recipients.optional().describe('Recipients of a copy, seen by nobody else.'),
     reply_to: address.optional().describe('Where replies go, if not to the sender.'),
-    subject: z.string().trim().min(1).max(500).regex(oneLine, 'must be one line').describe('Subject, one line.'),
+    subject: z.string().trim().min(1).max(500).regex(line, 'must be one line').describe('Subject, one line.'),
     text: z.string().min(1).max(200_000).describe('The message, as plain text.'),
   }),
   output: z.object({

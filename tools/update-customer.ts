@@ -1,7 +1,7 @@
 import { defineTool, z } from 'mcp-once';
 import { stripe } from './clients/stripe.ts';
 import { customerOutput, toCustomer } from './parts/answers.ts';
-import { customerId, email, given } from './parts/fields.ts';
+import { customerId, email, given, textOf } from './parts/fields.ts';
 
 const field = z.enum(['name', 'email', 'phone', 'description']);
 
@@ -14,10 +14,10 @@ export const updateCustomer = defineTool({
   input: z
     .strictObject({
       customer: customerId,
-      name: z.string().trim().min(1).max(256).optional().describe('New name.'),
+      name: textOf(256).optional().describe('New name.'),
       email: email.optional().describe('New e-mail address; stored in lower case.'),
-      phone: z.string().trim().min(1).max(20).optional().describe('New phone number.'),
-      description: z.string().trim().min(1).max(350).optional().describe('New note that only you see.'),
+      phone: textOf(20).optional().describe('New phone number.'),
+      description: textOf(350).optional().describe('New note that only you see.'),
       clear: z.array(field).min(1).max(4).optional().describe('Fields to empty. A field is either given or cleared.'),
     })
     .refine((input) => field.options.some((name) => input[name] !== undefined) || input.clear !== undefined, {
@@ -26,7 +26,8 @@ export const updateCustomer = defineTool({
     .refine((input) => input.clear?.every((name) => input[name] === undefined) ?? true, {
       path: ['clear'],
       message: 'a field is either given or cleared, not both',
-    }),
+    })
+    .meta({ minProperties: 2, dependentSchemas: Object.fromEntries(field.options.map(notCleared)) }),
   output: customerOutput,
   client: stripe,
   resource: ({ customer }) => `customer:${customer}`,
@@ -40,3 +41,8 @@ export const updateCustomer = defineTool({
     return toCustomer(updated);
   },
 });
+
+/** Returns the rule of JSON Schema that a field which is given is not cleared. */
+function notCleared(name: z.infer<typeof field>) {
+  return [name, { properties: { clear: { not: { contains: { const: name } } } } }] as const;
+}

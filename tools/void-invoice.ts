@@ -1,6 +1,6 @@
 import { defineTool, z } from 'mcp-once';
 import { stripe } from './clients/stripe.ts';
-import { invoiceOutput, toInvoice } from './parts/answers.ts';
+import { invoiceOutput, invoiceThing, toInvoice } from './parts/answers.ts';
 import { invoiceId } from './parts/fields.ts';
 
 const window = '24h';
@@ -9,12 +9,13 @@ export const voidInvoice = defineTool({
   name: 'void_invoice',
   title: 'Void invoice',
   description:
-    'Voids an open or uncollectible invoice for good: it cannot be paid any more, and voiding cannot be undone. Drafts, paid invoices and invoices that are void already are refused. A repeat within 24 hours returns the first result.',
+    'Voids an open or uncollectible invoice for good: it cannot be paid any more, and voiding cannot be undone. Drafts, paid invoices and invoices that are void already are refused. A repeat within 24 hours returns the first result. A draft is deleted with delete_draft_invoice instead.',
   effect: 'update',
   input: z.strictObject({ invoice: invoiceId }),
   output: invoiceOutput,
   client: stripe,
   resource: ({ invoice }) => `invoice:${invoice}`,
+  undoes: (_, voided) => invoiceThing(voided),
   // "void" is a final state, so the first result stays valid.
   window,
   recovery: ['resend', 'reconcile'],

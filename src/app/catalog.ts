@@ -61,6 +61,19 @@ function refuseBorrowedVariables(tools: readonly Tool[]): void {
   }
 }
 
+/** Returns a catalog whose tools have the banner of their client. */
+export function withBanners({ tools, hidden }: Catalog, variables: Environment): Catalog {
+  const banners = new Map(
+    clientStates([...tools, ...hidden], variables).flatMap(({ tools: names, state }) =>
+      state.type === 'configured' && state.banner ? names.map((name) => [name, state.banner] as const) : [],
+    ),
+  );
+  if (banners.size === 0) return createCatalog(tools, hidden);
+  const withBanner = (tool: Tool): Tool =>
+    banners.has(tool.name) ? Object.freeze({ ...tool, banner: banners.get(tool.name) }) : tool;
+  return createCatalog(tools.map(withBanner), hidden.map(withBanner));
+}
+
 /** How many tools the log names. */
 const toolsNamedMax = 50;
 

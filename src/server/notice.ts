@@ -21,7 +21,7 @@ export interface Notice {
 const noticeSchema: JsonSchema = Object.freeze({
   type: 'object',
   description:
-    'Present only when the rest is a stored result, or may be repeated: whether this call executed anything.',
+    'Present only when there is something to know about the rest, such as that it is a stored result and this call executed nothing.',
   properties: Object.freeze({
     replayed: Object.freeze({ type: 'boolean' }),
     conflict: Object.freeze({ type: 'boolean' }),

@@ -116,6 +116,7 @@ function renderResult(outcome: ResultOutcome, places: NotePlaces): CallToolResul
     ...(repeatToken === undefined ? {} : { repeatToken }),
   };
   const said = [
+    ...(tool.banner === undefined ? [] : [tool.banner]),
     ...(replayed || repeatToken !== undefined ? [resultNote(outcome)] : []),
     ...(dropped === undefined ? [] : [droppedNote(dropped)]),
   ];
@@ -173,7 +174,8 @@ function renderContent(
  */
 function renderRefusal(refusal: RefusalOutcome, places: NotePlaces): CallToolResult {
   const { firstResult, firstTool, repeatToken } = refusal;
-  const note = refusalMessage(refusal);
+  const message = refusalMessage(refusal);
+  const note = firstTool?.banner === undefined ? message : `${message} ${firstTool.banner}`;
   const first = firstResult === undefined ? [] : firstContent(firstResult);
   const isShown = places === 'everywhere' && firstTool !== undefined && takesNotice(firstTool.outputSchema);
   const notice: Notice = { replayed: false, conflict: true, note, ...tokenMember(repeatToken) };

@@ -92,7 +92,7 @@ function listTool(tool: Tool): ListedTool {
   return Object.freeze({
     name: tool.name,
     title: tool.title,
-    description: tool.description,
+    description: tool.banner === undefined ? tool.description : `${tool.banner} ${tool.description}`,
     inputSchema: inputSchemaOf(tool),
     ...defined({ outputSchema }),
     annotations: annotationsOf(tool),
@@ -123,12 +123,13 @@ function isGuarded(tool: Pick<Tool, 'effect' | 'class'>): boolean {
 }
 
 /**
- * Returns the output schema that is listed, if any. That of a tool that may be guarded also accepts a notice. A host's key
- * guards a tool of the class `off`, too.
+ * Returns the output schema that is listed, if any. That of a tool that may be guarded also accepts a notice, and that of a
+ * tool with a banner. A host's key guards a tool of the class `off`, too.
  */
-function outputSchemaOf({ effect, outputSchema }: Pick<Tool, 'effect' | 'outputSchema'>): ListedTool['outputSchema'] {
+function outputSchemaOf({ effect, outputSchema, banner }: Tool): ListedTool['outputSchema'] {
   const listed = objectSchemaOf(outputSchema);
-  return listed === undefined || effect === 'read' ? listed : (withNoticeSchema(listed) as ListedTool['outputSchema']);
+  const hasNotice = effect !== 'read' || banner !== undefined;
+  return listed !== undefined && hasNotice ? (withNoticeSchema(listed) as ListedTool['outputSchema']) : listed;
 }
 
 /**

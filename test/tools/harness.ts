@@ -4,12 +4,16 @@ import type { Store } from '../../src/core/ledger/stores/store.ts';
 import { createCustomer } from '../../tools/create-customer.ts';
 import { createInvoice } from '../../tools/create-invoice.ts';
 import { createPayment } from '../../tools/create-payment.ts';
+import { deleteDraftInvoice } from '../../tools/delete-draft-invoice.ts';
+import { finalizeInvoice } from '../../tools/finalize-invoice.ts';
 import { getInvoice } from '../../tools/get-invoice.ts';
 import { listCustomers } from '../../tools/list-customers.ts';
 import { listInvoices } from '../../tools/list-invoices.ts';
 import { refundPayment } from '../../tools/refund-payment.ts';
 import { sendEmail } from '../../tools/send-email.ts';
+import { sendInvoice } from '../../tools/send-invoice.ts';
 import { updateCustomer } from '../../tools/update-customer.ts';
+import { updateDraftInvoice } from '../../tools/update-draft-invoice.ts';
 import { voidInvoice } from '../../tools/void-invoice.ts';
 import { control, effectsOf, sdkFor } from '../sandbox/harness.ts';
 import { testEngine } from '../support/engine.ts';
@@ -19,12 +23,16 @@ export const shippedTools = [
   createCustomer,
   createInvoice,
   createPayment,
+  deleteDraftInvoice,
+  finalizeInvoice,
   getInvoice,
   listCustomers,
   listInvoices,
   refundPayment,
   sendEmail,
+  sendInvoice,
   updateCustomer,
+  updateDraftInvoice,
   voidInvoice,
 ];
 

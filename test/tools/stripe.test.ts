@@ -28,10 +28,10 @@ function call(tool: string, args: unknown) {
 }
 
 /** Kills a process before or after the effect of its request, and lets Stripe forget its keys. */
-async function dieIn(tool: string, args: unknown, path: string, when: 'before_effect' | 'after_effect') {
+async function dieIn(tool: string, args: unknown, path: string, when: 'before_effect' | 'after_effect', arrivals = 1) {
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
   void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
-  await world.arrived(path, 1);
+  await world.arrived(path, arrivals);
   if (when === 'after_effect') await eventually(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
   pass(25 * hour);
@@ -164,7 +164,7 @@ describe('refund_payment', () => {
     const refund = { payment: await paid(), amount: 300 };
     // A similar refund without the marker must not be found.
     await world.stripe.refunds.create({ payment_intent: refund.payment, amount: 300 });
-    await dieIn('refund_payment', refund, '/v1/refunds', when);
+    await dieIn('refund_payment', refund, '/v1/refunds', when, 2);
     expect(resultOf(await call('refund_payment', refund)).recovered).toBe('reconcile');
     expect(await world.count('refund.created')).toBe(2);
   });

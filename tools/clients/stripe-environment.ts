@@ -38,6 +38,12 @@ export function stripeUpstream(env: StripeEnvironment): Upstream {
   };
 }
 
+/** Tells the model that it works on the local invoicing API: a test key, and an address of this machine. */
+export function stripeBanner({ STRIPE_SECRET_KEY: key, STRIPE_API_BASE: base }: StripeEnvironment): string | undefined {
+  if (base === undefined || isLive(key) || !loopback.has(new URL(base).hostname)) return undefined;
+  return 'SANDBOX: nothing real is billed.';
+}
+
 /** Splits an origin into the SDK's host, port and protocol options. */
 export function sdkAddressOf(origin: string): { host: string; port: string; protocol: 'http' | 'https' } {
   const url = new URL(origin);

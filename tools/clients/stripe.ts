@@ -1,7 +1,13 @@
 import { defineClient } from 'mcp-once';
 import type Stripe from 'stripe';
 import { given } from '../parts/fields.ts';
-import { type StripeEnvironment, sdkAddressOf, stripeEnvironment, stripeUpstream } from './stripe-environment.ts';
+import {
+  type StripeEnvironment,
+  sdkAddressOf,
+  stripeBanner,
+  stripeEnvironment,
+  stripeUpstream,
+} from './stripe-environment.ts';
 import { classifyStripeError } from './stripe-errors.ts';
 
 /** Idle time-out of one request in ms, below the 45 s for which identical calls wait. */
@@ -15,6 +21,7 @@ export const stripe = defineClient({
   env: stripeEnvironment,
   open: openStripe,
   upstream: stripeUpstream,
+  banner: stripeBanner,
   keyMemory: memory,
   classify: classifyStripeError,
 });

@@ -21,6 +21,16 @@ export const invoiceOutput = z.object({
   hosted_url: z.string().nullable().describe('The page where the customer sees and pays it; null while it is a draft.'),
 });
 
+/** Names an invoice for the tools that make and undo it. */
+export function invoiceThing({ id }: { readonly id: string }): string {
+  return `invoice:${id}`;
+}
+
+/** Names a payment for the tools that make and undo it. */
+export function paymentThing({ id }: { readonly id: string }): string {
+  return `payment:${id}`;
+}
+
 export const customerOutput = z.object({
   id: z.string(),
   name: z.string().nullable(),
@@ -50,6 +60,7 @@ export const refundOutput = z.object({
   currency: z.string(),
   payment: z.string().nullable().describe('Id of the payment (pi_...).'),
   charge: z.string().nullable(),
+  fully_refunded: z.boolean().describe('True when nothing of the payment is left.'),
 });
 
 export type InvoiceOutput = z.infer<typeof invoiceOutput>;
@@ -101,8 +112,11 @@ const answers = {
     amount: z.int(),
     currency: z.string(),
     payment_intent: reference.nullable(),
-    charge: reference.nullable(),
+    charge: z.union([z.object({ id: z.string(), refunded: z.boolean() }), z.string()]).nullable(),
   }),
+  charge: z.object({ payment_intent: reference.nullable(), amount: z.int() }),
+  draft: z.object({ status: z.string(), customer: reference, currency: z.string() }),
+  deleted: z.object({ id: z.string(), deleted: z.literal(true) }),
 };
 
 /** @throws Error when it is not an invoice. */
@@ -127,10 +141,27 @@ export function toPayment(answer: unknown): PaymentOutput {
   return { ...payment, charge };
 }
 
-/** @throws Error when it is not a refund. */
+/** Takes a refund with its charge (`expand`). @throws Error when it is not one. */
 export function toRefund(answer: unknown): RefundOutput {
-  const { payment_intent: payment, ...refund } = checked('a refund', answers.refund, answer);
-  return { ...refund, payment };
+  const { payment_intent: payment, charge, ...refund } = checked('a refund', answers.refund, answer);
+  if (charge === null || typeof charge === 'string') return { ...refund, payment, charge, fully_refunded: false };
+  return { ...refund, payment, charge: charge.id, fully_refunded: charge.refunded };
+}
+
+/** Returns the payment of a charge, where it has one, and its amount. @throws Error when it is not a charge. */
+export function toCharge(answer: unknown): { payment: string | null; amount: number } {
+  const { payment_intent: payment, amount } = checked('a charge', answers.charge, answer);
+  return { payment, amount };
+}
+
+/** Returns what is needed to change a draft. @throws Error when it is not an invoice. */
+export function toDraft(answer: unknown): { status: string; customer: string; currency: string } {
+  return checked('an invoice', answers.draft, answer);
+}
+
+/** @throws Error when it does not say that the object is deleted. */
+export function toDeleted(answer: unknown): { id: string; deleted: true } {
+  return checked('a deleted object', answers.deleted, answer);
 }
 
 /** Keeps only the id, for a step whose other fields are not needed later. @throws Error when there is no id. */

@@ -13,7 +13,17 @@ export const currency = z
 
 export const minorUnits = z.int().min(1).max(amountMax);
 
-export const email = z.email().max(254).toLowerCase();
+/** A text that is not blank. */
+export function textOf(charsMax: number) {
+  return z.string().trim().min(1).max(charsMax).regex(/\S/, 'must not be blank');
+}
+
+/** An e-mail address as it was written. */
+export const address = z.string().trim().max(254).check(z.email());
+export const email = address.toLowerCase();
+
+export const dueDays = z.int().min(1).max(365);
+export const memo = textOf(1_000);
 
 export const customerId = idOf('a customer', 'cus').describe('Customer id, such as "cus_123".');
 export const invoiceId = idOf('an invoice', 'in').describe('Invoice id, such as "in_123" (not its number).');

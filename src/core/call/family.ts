@@ -89,7 +89,11 @@ function mayBeRepeated({ clock, settings }: EngineParts, { request }: GuardedCal
   const { status } = record;
   if (status.state === 'failed') return false;
   if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return true;
-  return !windowOver(status.settledAt, Math.min(settings.rewordedMs, request.windowMs), clock.wallMs());
+  return !windowOver(
+    status.settledAt,
+    Math.min(settings.rewordedMs, request.windowMs, record.windowMs),
+    clock.wallMs(),
+  );
 }
 
 /** Thrown when a claim could not join its family. Nothing was dispatched. */

@@ -245,8 +245,9 @@ function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, runni
   const place = memory.begin();
   memory.noteCall(callIdOf(call.meta), key);
   return running.then((executed) => {
-    if (hadEffect(executed.record.status))
-      memory.noteWrite({ key, upstream, deletes: tool.effect === 'delete', place });
+    // A tool that says what it undoes ends the window of that operation, and of no other.
+    const deletes = tool.effect === 'delete' && tool.undoes === undefined;
+    if (hadEffect(executed.record.status)) memory.noteWrite({ key, upstream, deletes, place });
     return executed;
   });
 }

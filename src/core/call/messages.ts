@@ -42,6 +42,12 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
       return unknownTool(refusal.tool, reason.known);
     case 'invalid_arguments':
       return { cause: reason.detail, executed: nothing, next: 'Correct the arguments and call again.' };
+    case 'not_canonical':
+      return {
+        cause: `it could not be found out what the arguments mean: ${reason.detail}`,
+        executed: nothing,
+        next: 'Correct the arguments if they are wrong. Otherwise call again later with the same ones.',
+      };
     case 'invalid_host_key':
       return { cause: reason.detail, executed: nothing, next: 'Send a key of 1 to 255 characters, or no key.' };
     case 'invalid_repeat_token':
@@ -246,7 +252,10 @@ function namedFields({ fields = [] }: RefusalOutcome): string {
   return fields.length === 0 ? '' : ` (${fields.join(', ')})`;
 }
 
-function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalReason, { type: 'conflict' }>): Message {
+function conflict(
+  refusal: RefusalOutcome,
+  { sharedBy, first, advice }: Extract<RefusalReason, { type: 'conflict' }>,
+): Message {
   const { steps = [], repeatToken } = refusal;
   const shared = sharedBy === 'host_key' ? 'the same idempotency key' : 'the same operation';
   const named = namedFields(refusal);
@@ -254,6 +263,7 @@ function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalR
     sharedBy === 'wording'
       ? `the same operation was called before with a text that says the same in other words${named}`
       : `${shared} was called with other arguments before${named}`;
+  const advised = advice === undefined ? '' : ` ${sentence(advice)}`;
   return { cause, executed: nothingByThisCall, next: nextOfFirst() };
 
   function nextOfFirst(): string {
@@ -264,8 +274,8 @@ function conflict(refusal: RefusalOutcome, { sharedBy, first }: Extract<RefusalR
         return `The first call is incomplete (${steps.join(', ')} took effect): repeat it with its own arguments to continue it.`;
       case 'ended':
         return repeatToken === undefined
-          ? "Use the first call's result, or send another idempotency key for another operation."
-          : "The first call's result is enclosed. Use it, or call again with the repeat_token if you want a second operation.";
+          ? `Use the first call's result, or send another idempotency key for another operation.${advised}`
+          : `The first call's result is enclosed. Use it, or call again with the repeat_token if you want a second operation.${advised}`;
     }
   }
 }

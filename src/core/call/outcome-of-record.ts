@@ -146,7 +146,7 @@ async function conflictWith(
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   return refusal(
     tool,
-    { type: 'conflict', sharedBy, first: stageOf(record) },
+    { type: 'conflict', sharedBy, first: stageOf(record), ...adviceFor(call, record) },
     {
       operation: operationInfo(record),
       fields: fieldsThatDiffer(call, record),
@@ -162,6 +162,19 @@ async function conflictWith(
 function fieldsThatDiffer({ tool, request }: GuardedCall, record: OperationRecord): readonly string[] {
   if (record.tool !== tool.name) return differingFields(record.arguments, request.arguments);
   return differingFields(comparable(record.arguments, tool.input), comparable(request.arguments, tool.input));
+}
+
+/** A tool whose advice fails gives none. */
+function adviceFor({ tool, request }: GuardedCall, record: OperationRecord): { advice?: string } {
+  const { status } = record;
+  if (!tool.conflictAdvice || tool.name !== record.tool || status.state !== 'succeeded' || status.stub) return {};
+  try {
+    const first = structuredClone({ input: record.arguments, result: status.result });
+    const advice = tool.conflictAdvice(structuredClone(request.arguments), first);
+    return typeof advice === 'string' ? { advice } : {};
+  } catch {
+    return {};
+  }
 }
 
 function stageOf({ status }: OperationRecord): 'under_way' | 'incomplete' | 'ended' {

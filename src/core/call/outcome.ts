@@ -125,6 +125,8 @@ export type RefusalReason =
   // The request is not valid: nothing was executed.
   | { readonly type: 'unknown_tool'; readonly known: readonly string[] }
   | { readonly type: 'invalid_arguments'; readonly detail: string }
+  /** The tool could not make the canonical form of the arguments, for example because the upstream did not answer. */
+  | { readonly type: 'not_canonical'; readonly detail: string }
   | { readonly type: 'invalid_host_key'; readonly detail: string }
   | { readonly type: 'invalid_repeat_token'; readonly problem: 'not_supported' | 'malformed' | 'forged' }
   | { readonly type: 'invalid_request_state' }
@@ -162,6 +164,8 @@ export type RefusalReason =
       /** `wording`: all arguments but the free text are equal, and the text says the same in other words. */
       readonly sharedBy: 'host_key' | 'operation' | 'wording';
       readonly first: 'under_way' | 'incomplete' | 'ended';
+      /** How to get from the first result to what this call wants, in a sentence of the tool. */
+      readonly advice?: string | undefined;
     }
   | { readonly type: 'failed'; readonly detail: string }
   | { readonly type: 'incomplete'; readonly detail: string }
@@ -192,6 +196,7 @@ export type RefusalReason =
 const codes = {
   unknown_tool: 'unknown_tool',
   invalid_arguments: 'invalid_input',
+  not_canonical: 'operation_failed',
   invalid_host_key: 'invalid_input',
   invalid_repeat_token: 'invalid_repeat_token',
   invalid_request_state: 'invalid_request_state',

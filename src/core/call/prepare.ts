@@ -20,6 +20,7 @@ import { freeTextPlanOf, splitFreeText } from '../recognition/free-text.ts';
 import { takeOccurrence } from '../recognition/occurrence.ts';
 import { sketchOf, type TextSketch } from '../recognition/text-similarity.ts';
 import type { Tool } from '../tool/types.ts';
+import { canonicalFormOf } from './canonical.ts';
 import { type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import { refusalOfInvalidReply } from './questions/input-question.ts';
 import { repeatRequest } from './questions/repeat-question.ts';
@@ -48,10 +49,10 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   if (!tool) return refused(call.tool, { type: 'unknown_tool', known: engine.catalog.tools.map(({ name }) => name) });
   const taken = takeOccurrence(tool, call.arguments);
   if (!taken.ok) return refused(tool.name, { type: 'invalid_arguments', detail: taken.message });
-  const input = prepareArguments(taken.arguments, tool.input);
-  if (!input.ok) {
-    const reason = { type: 'invalid_arguments', detail: input.message } as const;
-    return { type: 'refused', outcome: refusal(tool.name, reason, { issues: input.issues }) };
+  const valid = prepareArguments(taken.arguments, tool.input);
+  if (!valid.ok) {
+    const reason = { type: 'invalid_arguments', detail: valid.message } as const;
+    return { type: 'refused', outcome: refusal(tool.name, reason, { issues: valid.issues }) };
   }
   const given = engine.settings.hostKeys && call.hostKey !== undefined ? parseHostKey(call.hostKey) : undefined;
   if (given?.ok === false) {
@@ -61,11 +62,16 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   if (tool.effect === 'read' || (tool.class === 'off' && hostKey === undefined)) {
     // Such a tool asks no question, so the state belongs to another tool, whose reply may have been no.
     if (call.input?.state !== undefined) return invalidState(tool.name);
-    return { type: 'unguarded', tool, arguments: input.arguments, dropped: input.dropped };
+    return { type: 'unguarded', tool, arguments: valid.arguments, dropped: valid.dropped };
   }
   const upstream = engine.clients.upstream(tool.client);
   const scope = scopeOf(engine, call);
-  const declared = declaredIdentityOf(tool, input.arguments);
+  const canonical = tool.canonical
+    ? await canonicalFormOf(engine, tool, call, scope, valid)
+    : { form: valid.arguments, input: valid };
+  if ('refused' in canonical) return { type: 'refused', outcome: canonical.refused };
+  const { input } = canonical;
+  const declared = declaredIdentityOf(tool, canonical.form);
   const identity = foldedIdentity(declared);
   const parts: DeriveKeyInput = {
     tool: tool.name,

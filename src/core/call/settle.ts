@@ -4,6 +4,7 @@ import type { Claim } from '../ledger/claim.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
 import type { RunResult } from './run-attempt.ts';
+import { noteThings } from './things.ts';
 import type { EngineParts } from './types.ts';
 
 /** How long settling is tried, and how long the caller waits for it, in ms. */
@@ -56,6 +57,8 @@ async function settleWithRetry(engine: EngineParts, claim: Claim, result: RunRes
   const { key: operation, tool, scope } = claim.record;
   const { tenant, subject } = scope;
   const startedMs = clock.monotonicMs();
+  // Before the outcome: a crash in between leads to a recovery, which comes here again.
+  if (result.status.state === 'succeeded') await noteThings(engine, claim, result.status);
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
       const settled = await claim.settle(result.status, result.steps, result.mayHaveTakenEffect, result.pending);

@@ -189,6 +189,18 @@ export function resourceKeysOf(parts: { scope: Scope; upstream: Upstream; resour
   return { record, latch: uuidOf('resource-latch', [...whoseAndWhere(scope, upstream), jsonText(resource)]) };
 }
 
+/** Returns the key of the latch that names the operation which made a thing. */
+export function makerKeyOf(parts: { scope: Scope; upstream: Upstream; thing: unknown }): string {
+  const { scope, upstream, thing } = parts;
+  return uuidOf('maker', [...whoseAndWhere(scope, upstream), jsonText(thing)]);
+}
+
+/** Returns the key of what a tool found out about its arguments before the call had a key. */
+export function factKeyOf(parts: { tool: string; scope: Scope; upstream: Upstream; name: string }): string {
+  const { tool, scope, upstream, name } = parts;
+  return uuidOf('fact', [...whoseAndWhere(scope, upstream), tool, name]);
+}
+
 /** Accepts undefined members, which a tool's `identity` may return. The text is in NFC, like that of the arguments. */
 function jsonText(identity: unknown): string {
   return canonicalize(withoutUndefined(identity));

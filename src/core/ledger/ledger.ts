@@ -194,6 +194,42 @@ export class Ledger {
     return (await this.readFamily(familyKey)) ?? this.writeFamily(familyKey, undefined, members, ttlMs);
   }
 
+  /** Reads a fact; undefined for an absent key. */
+  async readFact(factKey: string): Promise<{ readonly value: unknown } | undefined> {
+    const bytes = await this.store.get(factKey);
+    return bytes === undefined ? undefined : this.#factOf(factKey, bytes);
+  }
+
+  /** Keeps a fact, unless another process has kept one under this key. @returns the kept one */
+  async keepFact(factKey: string, value: unknown, ttlMs: number): Promise<{ readonly value: unknown }> {
+    const bytes = this.codec.encode(factKey, { v: recordFormat, kind: 'fact', key: factKey, value });
+    const present = await this.store.putIfAbsent(factKey, bytes, ttlMs);
+    return this.#factOf(factKey, present ?? bytes);
+  }
+
+  #factOf(factKey: string, bytes: string): { readonly value: unknown } {
+    const entry = this.codec.decode(factKey, bytes);
+    if (entry.kind !== 'fact') throw new McpOnceError('record_unreadable', 'the key does not contain a fact');
+    return entry;
+  }
+
+  /**
+   * Ends the window of the operation that holds a latch, if it has succeeded: the same call then executes again. A host's
+   * key always means one operation, so its window does not end.
+   */
+  async endWindowOfHolder(latchKey: string): Promise<void> {
+    const latch = await this.readLatch(latchKey);
+    if (latch === undefined) return;
+    for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      const held = await this.read(latch.holder);
+      if (held === undefined || held.record.generation !== latch.generation) return;
+      const { status, source, renewals } = held.record;
+      if (status.state !== 'succeeded' || source === 'host') return;
+      const { bytes, record } = this.#heldOf({ ...held.record, renewals: renewals + 1, windowMs: 0 });
+      if (await this.store.compareAndSet(record.key, held.bytes, bytes, this.#ttl(record), { replicate: true })) return;
+    }
+  }
+
   #familyMembers(familyKey: string, bytes: string): readonly FamilyMember[] {
     const entry = this.codec.decode(familyKey, bytes);
     if (entry.kind !== 'family') throw new McpOnceError('record_unreadable', 'the key does not contain a family');
@@ -293,8 +329,8 @@ export class Ledger {
     throw new LedgerUnavailable('the latch kept changing while it was taken');
   }
 
-  /** Returns the key and the start of the operation that holds the latch. */
-  async readLatch(latchKey: string): Promise<{ holder: string; startedAt: number } | undefined> {
+  /** Returns the key, the generation and the start of the operation that holds the latch. */
+  async readLatch(latchKey: string): Promise<Pick<LatchEntry, 'holder' | 'generation' | 'startedAt'> | undefined> {
     const bytes = await this.store.get(latchKey);
     const entry = bytes === undefined ? undefined : this.codec.decode(latchKey, bytes);
     return entry?.kind === 'latch' ? entry : undefined;

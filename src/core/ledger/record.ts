@@ -147,6 +147,14 @@ const family = z.object({
   ),
 });
 
+/** The answer that a tool got when it asked its upstream what an argument means. */
+const fact = z.object({
+  v: z.literal(recordFormat),
+  kind: z.literal('fact'),
+  key: z.string(),
+  value: z.unknown(),
+});
+
 const secret = z.object({
   v: z.literal(recordFormat),
   kind: z.literal('secret'),
@@ -163,7 +171,7 @@ const recordCount = z.object({
   held: z.int().min(0),
 });
 
-const entry = z.discriminatedUnion('kind', [operation, alias, latch, family, secret, recordCount]);
+const entry = z.discriminatedUnion('kind', [operation, alias, latch, family, fact, secret, recordCount]);
 
 export type OperationRecord = z.infer<typeof operation>;
 export type LedgerEntry = z.infer<typeof entry>;

@@ -19,8 +19,12 @@ const kinds: Readonly<Record<Part, Kind>> = {
   movesMoney: 'any',
   window: 'any',
   onDuplicate: 'any',
+  canonical: 'function',
   identity: 'function',
   resource: 'function',
+  makes: 'function',
+  undoes: 'function',
+  conflictAdvice: 'function',
   recovery: 'any',
   lookupLag: 'any',
   lookup: 'function',
@@ -36,7 +40,7 @@ const renamed: Readonly<Record<string, string>> = {
   memoryMs: 'keyMemory',
 };
 
-const clientParts = ['name', 'env', 'open', 'close', 'upstream', 'keyMemory', 'classify'];
+const clientParts = ['name', 'env', 'open', 'close', 'upstream', 'banner', 'keyMemory', 'classify'];
 
 /** Completes "window ..." in a message about a value that is not a `Duration`. */
 const notADuration = 'must be a number of milliseconds, 0 or more, or a text such as "90s" or "24h"';

@@ -9,6 +9,7 @@ export interface ClientState {
     | {
         readonly type: 'configured';
         readonly upstream: Upstream;
+        readonly banner: string | undefined;
         /** Variables that are not set and that only some of the client's tools need. */
         readonly unset: readonly string[];
       }
@@ -33,8 +34,8 @@ export function clientStates(
 
 function stateOf(client: Client, environment: Readonly<Record<string, string | undefined>>): ClientState['state'] {
   try {
-    const { upstream } = client.configure(environment);
-    return { type: 'configured', upstream, unset: client.unset?.(environment) ?? [] };
+    const { upstream, banner } = client.configure(environment);
+    return { type: 'configured', upstream, banner, unset: client.unset?.(environment) ?? [] };
   } catch (error) {
     const isSet = client.variables.some((name) => environment[name]);
     return { type: isSet ? 'wrong' : 'unset', message: describeError(error) };

@@ -29,6 +29,13 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
   /** Returns where effects happen. Processes that use the same account must return the same values. */
   readonly upstream: (env: z.infer<Environment>) => Upstream;
   /**
+   * Returns a line that stands in the description of each tool of the client and in each result: something that a model
+   * must not miss, such as that nothing real happens.
+   * @defaultValue no line
+   * @example ({ TRACKER_URL }) => (isLocal(TRACKER_URL) ? 'SANDBOX: the tickets are not real.' : undefined)
+   */
+  readonly banner?: (env: z.infer<Environment>) => string | undefined;
+  /**
    * How long the provider remembers an idempotency key.
    * @defaultValue 0: the provider takes no keys.
    * @example '24h'
@@ -58,6 +65,7 @@ export function defineClient<Environment extends z.ZodObject, Opened>(
       const env = readEnvironment(definition, environment);
       return {
         upstream: upstreamOf(definition, env),
+        banner: definition.banner?.(env),
         open: async () => definition.open(env),
         close: async (opened: Opened) => definition.close?.(opened),
       };

@@ -94,6 +94,8 @@ export interface CredentialDestination {
 /** A client with valid variables that is not open yet. */
 export interface ConfiguredClient<Opened = unknown> {
   readonly upstream: Upstream;
+  /** A line that stands in the description of each tool of the client and in each result. */
+  readonly banner?: string | undefined;
   open(): Promise<Opened>;
   close(opened: Opened): Promise<void>;
 }
@@ -188,6 +190,25 @@ export interface RunContext<Opened = unknown> {
   readonly log: ToolLog;
 }
 
+/** The second argument of `canonical`. */
+export interface CanonicalContext<Opened = unknown> {
+  /**
+   * Returns the answer to the first `ask` under this name. The ledger keeps it as long as the operations of the tool, so
+   * that a repeat gets the same canonical form although the upstream has changed meanwhile. The call has no key yet, so
+   * `ask` must only read.
+   *
+   * @example
+   * const email = await context.read(`email of ${id}`, async (client) => (await client.customers.retrieve(id)).email)
+   */
+  read<T>(name: string, ask: (client: Opened) => Promise<T>): Promise<T>;
+}
+
+/** An earlier operation of the same identity, with the arguments and the result of its call. */
+export interface FirstCall<Input, Output> {
+  readonly input: Input;
+  readonly result: Output;
+}
+
 /** The second argument of `lookup`. */
 export interface LookupContext<Opened = unknown> {
   readonly client: Opened;
@@ -254,6 +275,8 @@ export interface Tool {
   /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;
+  /** The banner of the client, where it has one in this environment. */
+  readonly banner?: string | undefined;
   readonly class: ToolClass;
   /**
    * Whether the tool pays, charges, refunds or bills. A caller cannot end the unknown outcome of such a tool.
@@ -270,8 +293,12 @@ export interface Tool {
   readonly recovery: readonly Recovery[];
   /** How long it may take until `lookup` sees an effect, in ms. */
   readonly lookupLagMs: number;
+  canonical?(input: unknown, context: CanonicalContext): unknown;
   identity?(input: unknown): unknown;
   resource?(input: unknown): unknown;
+  makes?(result: unknown): unknown;
+  undoes?(input: unknown, result: unknown): unknown;
+  conflictAdvice?(input: unknown, first: FirstCall<unknown, unknown>): string | undefined;
   lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
   gone?(input: unknown): unknown;
   /**
@@ -339,6 +366,16 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    */
   readonly onDuplicate?: OnDuplicate;
   /**
+   * Returns the input in its canonical form. Two inputs with equal forms are the same call, and `identity` gets this form.
+   * It may ask the upstream, for example which customer an id names, but must not change anything.
+   * @defaultValue the input as it came
+   * @example (input) => ({ ...input, tags: [...input.tags].sort() })
+   */
+  readonly canonical?: (
+    input: z.infer<Input>,
+    context: CanonicalContext<Opened>,
+  ) => z.infer<Input> | Promise<z.infer<Input>>;
+  /**
    * Returns the business key: two inputs with the same key are the same operation. Leave free text out.
    * @defaultValue all arguments. A free text that says the same in other words then asks the caller first.
    * @example ({ orderId }) => ({ orderId })
@@ -349,6 +386,26 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    * @example ({ id }) => ({ customer: id })
    */
   readonly resource?: (input: z.infer<Input>) => unknown;
+  /**
+   * Returns the thing that the operation has made, as `undoes` of other tools of the upstream names it.
+   * @example ({ id }) => `ticket:${id}`
+   */
+  readonly makes?: (result: z.infer<Output>) => unknown;
+  /**
+   * Returns the thing that the operation has undone, or undefined. This ends the window of the operation that made the
+   * thing, so that the same create executes again.
+   * @example ({ ticket }) => `ticket:${ticket}`
+   */
+  readonly undoes?: (input: z.infer<Input>, result: z.infer<Output>) => unknown;
+  /**
+   * Says how to get from the result of an earlier operation to what a call with the same identity and other arguments
+   * wants. Write a sentence without values. The conflict contains it, before the repeat token.
+   * @example () => 'To change the text of the ticket, call update_ticket.'
+   */
+  readonly conflictAdvice?: (
+    input: z.infer<Input>,
+    first: FirstCall<z.infer<Input>, z.infer<Output>>,
+  ) => string | undefined;
   /**
    * The handling of an unknown outcome.
    * @defaultValue 'refuse'
