@@ -24,7 +24,8 @@ export type Relative =
  * Adds a claim to its family before anything is dispatched, so that of two reworded calls at most one is unaware of the
  * other.
  *
- * @param reading what `ledger.readFamily` returned at about the time of the claim
+ * @param reading what `ledger.readFamily` returned at about the time of the claim. Without it, the call tries to be the first
+ * one of its family.
  * @returns the earlier operation that the call may repeat; undefined when the claim may be executed
  */
 export async function joinFamily(
@@ -32,7 +33,7 @@ export async function joinFamily(
   ledger: Ledger,
   guarded: GuardedCall,
   claim: Claim,
-  reading: Promise<KnownFamily | undefined>,
+  reading: Promise<KnownFamily | undefined> | undefined,
 ): Promise<Relative | undefined> {
   const { family } = guarded;
   if (family === undefined) return undefined;

@@ -268,8 +268,7 @@ async function registerClaim(
   try {
     // A call that answers a question continues an operation that is in its family already.
     const hasFamily = guarded.family !== undefined && guarded.answers === undefined;
-    const reading = hasFamily ? (family ?? ledger.readFamily(guarded.family.key())) : undefined;
-    const relative = reading && (await joinFamily(engine, ledger, guarded, claim, reading));
+    const relative = hasFamily ? await joinFamily(engine, ledger, guarded, claim, family) : undefined;
     if (relative === undefined) await registerWrite(ledger, guarded.tool, claim);
     // The wording of this call leads to its operation even when the family has forgotten it.
     const isElsewhere = guarded.family?.isMeant === true && guarded.ownKey !== claim.record.key;

@@ -2,11 +2,20 @@ import { comparable, differingFields } from '../key/arguments.ts';
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
+import type { Tool } from '../tool/types.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
+/** The token of a record, and the call that it was made for. Equal calls of one tool have the same base key. */
+interface MadeToken {
+  readonly tool: Tool;
+  readonly ownKey: string;
+  readonly secret: string;
+  readonly token: string;
+}
+
 /** The ledger returns the same record object for the same bytes, so its token is computed once. */
-const tokens = new WeakMap<OperationRecord, { baseKey: string; secret: string; token: string }>();
+const tokens = new WeakMap<OperationRecord, MadeToken>();
 
 export function operationInfo(record: OperationRecord): OperationInfo {
   return {
@@ -32,12 +41,12 @@ async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: Op
   const kind = tokenKindFor(call, record);
   if (kind === undefined) return {};
   const { key, generation, occurrence } = record;
-  const baseKey = call.baseKey();
+  const { tool, ownKey } = call;
   const secret = await engine.repeatSecret();
   const known = tokens.get(record);
-  if (known?.baseKey === baseKey && known.secret === secret) return { repeatToken: known.token };
-  const token = makeRepeatToken({ secret, baseKey, key, generation, occurrence, kind });
-  tokens.set(record, { baseKey, secret, token });
+  if (known?.ownKey === ownKey && known.tool === tool && known.secret === secret) return { repeatToken: known.token };
+  const token = makeRepeatToken({ secret, baseKey: call.baseKey(), key, generation, occurrence, kind });
+  tokens.set(record, { tool, ownKey, secret, token });
   return { repeatToken: token };
 }
 

@@ -2,7 +2,7 @@ const SAMPLE_CHARS_MAX = 4_000;
 const SAMPLE_LINES_MAX = 60;
 
 /** Marks of code and markup. In prose, they are under 2 % of the characters. */
-const CODE_CHARS = '{};=<>[]|\\';
+const CODE_CHARS = /[{};=<>[\]|\\]/g;
 const CODE_START = /^(?:#!|<\?|<!DOCTYPE|<html|%PDF|diff --git |--- a\/|@@ |-----BEGIN )/i;
 const CODE_LINE =
   /^\s*(?:import |export |from \S+ import|const |let |var |function |def |class \w+[:({ ]|return\b.*;|public |private |package |#include|using |SELECT |INSERT INTO|UPDATE \w+ SET|CREATE TABLE|if \(|for \(|while \(|\}|@\w+\()/;
@@ -49,8 +49,7 @@ function hasCode(sample: string, lines: readonly string[]): boolean {
   const codeLines = lines.filter((line) => CODE_LINE.test(line) || /[;{}]\s*$/.test(line)).length;
   if (lines.length >= 2 && codeLines * 2 >= lines.length) return true;
   if (sample.length < TEXT_CHARS_MIN) return codeLines === lines.length && /[;{}]\s*$/.test(sample);
-  let marks = 0;
-  for (const char of sample) if (CODE_CHARS.includes(char)) marks += 1;
+  const marks = sample.match(CODE_CHARS)?.length ?? 0;
   return marks >= CODE_CHARS_MIN && marks * 16 > sample.length;
 }
 

@@ -287,7 +287,7 @@ function hasEqualGaps(
 }
 
 function sketchOfField({ pointer, text }: FreeText, share: number): FieldSketch {
-  const folded = text.length > FOLDED_CHARS_MAX ? text : text.normalize('NFC').replace(/\s+/g, ' ').trim();
+  const folded = text.length > FOLDED_CHARS_MAX ? text : withSingleSpaces(text.normalize('NFC')).trim();
   const digest = hash('sha256', folded, 'base64').slice(0, 22);
   const wording = withoutTags(readable(text));
   if (isFileLike(wording)) return { pointer, hash: digest, exact: true };
@@ -306,6 +306,11 @@ function sketchOfField({ pointer, text }: FreeText, share: number): FieldSketch 
     ...(words.hasOne && { one: true }),
     ...(words.isDirected && { directed: true }),
   };
+}
+
+/** Most texts are returned as they are, which is ten times as fast as replacing each space by itself. */
+function withSingleSpaces(text: string): string {
+  return /[^\S ]| {2}/.test(text) ? text.replace(/\s+/g, ' ') : text;
 }
 
 function factsOf(facts: readonly string[], factsMax: number): Pick<FieldSketch, 'facts' | 'factCount'> {
