@@ -5,8 +5,10 @@ import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { Status, StoredRecord } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
+import { windowOver } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
 import { untilAborted } from '../promises.ts';
+import type { OperationVersion } from '../recognition/session.ts';
 import { recognise } from '../recognition/table.ts';
 import { isContentResult } from '../tool/content.ts';
 import { execute, giveUp } from './execute.ts';
@@ -102,10 +104,31 @@ async function answerGuarded(engine: EngineParts, guarded: GuardedCall): Promise
     if (taken.type === 'outcome') return taken.outcome;
     request = { ...request, replies: taken.replies };
   }
+  const unanswered = request.supersedes ? guarded.memory?.unansweredWrite(request.key, request.fingerprint) : undefined;
+  const replaced = unanswered && (await outcomeOfReplacedWrite(claiming, unanswered));
+  if (replaced) return replaced;
   const full = engine.quota && (await refusalWhenFull(claiming, request, engine.quota));
   if (full !== undefined) return full;
   const { earlierKeys } = guarded;
   return claimUntilAnswered(claiming, earlierKeys ? await underItsEarlierKey(claiming, request, earlierKeys) : request);
+}
+
+/**
+ * Answers a late retry of a write whose answer never reached the session, although the session has written the resource
+ * again since. The record keeps the outcome of the write before the latest one.
+ */
+async function outcomeOfReplacedWrite(
+  { engine, ledger, guarded }: Claiming,
+  { key, generation: written }: OperationVersion,
+): Promise<Outcome | undefined> {
+  // A token says that the write is meant once more.
+  const record = guarded.again === undefined ? (await ledger.read(key))?.record : undefined;
+  const previous = record?.previous;
+  if (!record || previous?.generation !== written) return undefined;
+  const { generation, attempt, ended } = previous;
+  if (ended.state !== 'succeeded' || windowOver(ended.settledAt, record.windowMs, engine.clock.wallMs()))
+    return undefined;
+  return outcomeOfEnded(engine, guarded, { ...record, generation, attempt, status: ended }, ended, { replayed: true });
 }
 
 /** For one window after an upgrade, an operation may be in the ledger under the key of an earlier version. */
@@ -241,13 +264,15 @@ function hadEffect(status: Status): boolean {
 /** Notes an execution in the session's memory, also when its caller has left. */
 function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, running: Promise<Executed>) {
   if (memory === undefined) return running;
-  const { key, upstream } = claim.record;
+  const { key, upstream, source, generation, fingerprint } = claim.record;
   const place = memory.begin();
   memory.noteCall(callIdOf(call.meta), key);
   return running.then((executed) => {
+    if (!hadEffect(executed.record.status)) return executed;
     // A tool that says what it undoes ends the window of that operation, and of no other.
     const deletes = tool.effect === 'delete' && tool.undoes === undefined;
-    if (hadEffect(executed.record.status)) memory.noteWrite({ key, upstream, deletes, place });
+    memory.noteWrite({ key, upstream, deletes, place });
+    if (source === 'latest') memory.noteResourceWrite({ key, generation, fingerprint });
     return executed;
   });
 }

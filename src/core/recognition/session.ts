@@ -8,6 +8,8 @@ const answersMax = 2_000;
 const upstreamsMax = 256;
 const conversationsMax = 64;
 const callIdsMax = 2_000;
+/** How many writes of one resource a session remembers whose answers have not arrived. */
+const unansweredMax = 8;
 
 /** One generation of an operation. */
 export interface OperationVersion {
@@ -28,6 +30,11 @@ interface DeliveredAnswer {
 interface LatestWrites {
   readonly last: { readonly key: string; readonly place: number };
   readonly other?: { readonly key: string; readonly place: number } | undefined;
+}
+
+/** A write of a resource, which later writes of the resource replace in the ledger. */
+interface ResourceWrite extends OperationVersion {
+  readonly fingerprint: string;
 }
 
 /** The facts that a session remembers about an earlier operation. */
@@ -58,6 +65,7 @@ export class ConversationMemory {
   readonly #writes = new BoundedMap<string, LatestWrites>(upstreamsMax);
   readonly #deletes = new BoundedMap<string, LatestWrites>(upstreamsMax);
   readonly #callIds = new BoundedMap<string, string>(callIdsMax);
+  readonly #unanswered = new BoundedMap<string, readonly ResourceWrite[]>(answersMax);
   #place = 0;
 
   constructor(clock: Clock) {
@@ -78,9 +86,26 @@ export class ConversationMemory {
     if (write.deletes) this.#deletes.set(name, latest(this.#deletes.get(name), key, place));
   }
 
+  /** Notes a write of a resource that took effect, or may have, until its answer arrives. */
+  noteResourceWrite(write: ResourceWrite): void {
+    const { key } = write;
+    this.#unanswered.set(key, [...(this.#unanswered.get(key) ?? []), write].slice(-unansweredMax));
+  }
+
+  /** Returns the write of a resource with these arguments whose answer has not arrived, if it was this session's. */
+  unansweredWrite(key: string, fingerprint: string): OperationVersion | undefined {
+    return this.#unanswered.get(key)?.findLast((write) => write.fingerprint === fingerprint);
+  }
+
   /** Notes that an answer about an operation has reached the client. Later answers about the same version change nothing. */
   noteDelivered({ key, generation }: OperationVersion, turn?: string): void {
-    if (this.#answers.get(key)?.generation === generation) return;
+    const unanswered = this.#unanswered.get(key);
+    if (unanswered) {
+      const left = unanswered.filter((write) => write.generation !== generation);
+      if (left.length > 0) this.#unanswered.set(key, left);
+      else this.#unanswered.delete(key);
+    }
+    if ((this.#answers.get(key)?.generation ?? 0) >= generation) return;
     this.#answers.set(key, { generation, deliveredMs: this.#clock.monotonicMs(), place: this.#place, turn });
   }
 
