@@ -69,8 +69,11 @@ export function withBanners({ tools, hidden }: Catalog, variables: Environment):
     ),
   );
   if (banners.size === 0) return createCatalog(tools, hidden);
-  const withBanner = (tool: Tool): Tool =>
-    banners.has(tool.name) ? Object.freeze({ ...tool, banner: banners.get(tool.name) }) : tool;
+  // The tool is the prototype, not copied, so that its lazy members stay lazy.
+  const withBanner = (tool: Tool): Tool => {
+    const value = banners.get(tool.name);
+    return value === undefined ? tool : Object.freeze(Object.create(tool, { banner: { value, enumerable: true } }));
+  };
   return createCatalog(tools.map(withBanner), hidden.map(withBanner));
 }
 
