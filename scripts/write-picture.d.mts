@@ -1,4 +1,4 @@
 export const pictureFile: URL;
-export function recordDemo(): string;
+export function recordDemo(program?: string): string;
 export function pictureLines(output: string): string[];
 export function linesOfPicture(svg: string): string[];

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 export const pictureFile = new URL('../docs/demo.svg', import.meta.url);
 
-/** Runs the demo and returns what it prints to stdout. */
-export function recordDemo() {
-  return execFileSync(process.execPath, ['dist/src/cli/main.js', 'demo'], {
+/** Runs the demo of a built program and returns what it prints to stdout. */
+export function recordDemo(program = 'dist/src/cli/main.js') {
+  return execFileSync(process.execPath, [program, 'demo'], {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],

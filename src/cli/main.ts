@@ -33,7 +33,13 @@ function isPlainServe(cli: Cli, args: readonly string[]): boolean {
   return args.length === 0 ? !cli.isTerminal : args.length === 1 && args[0] === 'serve';
 }
 
-const code = await main().catch(() => exitCodes.failure);
-await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
-// A tool that ignores its signal could keep the event loop alive for ever.
-process.exit(code);
+/** Ends the process once its output is written. */
+async function end(code: number): Promise<void> {
+  await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+  // A tool that ignores its signal could keep the event loop alive for ever.
+  process.exit(code);
+}
+
+void main()
+  .catch(() => exitCodes.failure)
+  .then(end);

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { run } from '../support/cli-process.ts';
+import { runHere as run } from '../support/run-here.ts';
 import { makeTemporaryFolder, temporaryFolder } from '../support/temporary.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
@@ -14,9 +14,9 @@ const hasScript = /util-linux/.test(spawnSync('script', ['--version'], { encodin
 const temporary = makeTemporaryFolder();
 const scriptFile = (shell: string) => join(temporary.path, `completion.${shell}`);
 
-beforeAll(() => {
+beforeAll(async () => {
   for (const shell of shells) {
-    const { code, stdout, stderr } = run(temporary.path, ['completion', shell]);
+    const { code, stdout, stderr } = await run(temporary.path, ['completion', shell]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     writeFileSync(scriptFile(shell), stdout);
   }
@@ -84,15 +84,15 @@ function typed(shell: string, args: string, setup: string, line: string, wanted:
   });
 }
 
-test('every command and every visible option is in each script', () => {
-  const { stdout } = run(temporary.path, ['ledger', 'list', '--help']);
+test('every command and every visible option is in each script', async () => {
+  const { stdout } = await run(temporary.path, ['ledger', 'list', '--help']);
   const options = [...stdout.matchAll(/--[a-z-]+/g)].map(([option]) => option);
   expect(options).toContain('--state');
   for (const option of options) expect(bashOffers(['ledger', 'list', '--'])).toContain(option);
 });
 
-test('a shell without a script is refused with the ones that have one', () => {
-  const refused = run(temporary.path, ['completion', 'csh']);
+test('a shell without a script is refused with the ones that have one', async () => {
+  const refused = await run(temporary.path, ['completion', 'csh']);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('bash, zsh, fish') });
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { environmentIn, run } from '../support/cli-process.ts';
 import { program } from '../support/program.ts';
+import { runHere } from '../support/run-here.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 /** `script` of util-linux gives a command a terminal. */
@@ -84,11 +85,11 @@ describe('a server', () => {
   });
 });
 
-test('a format that does not exist is refused with the ones that do', () => {
+test('a format that does not exist is refused with the ones that do', async () => {
   const folder = temporaryFolder();
   const refused = run(folder, ['serve', '--log-format', 'xml']);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('auto, pretty, json') });
-  expect(run(folder, ['config', 'check'], { MCP_ONCE_LOG_FORMAT: 'xml' })).toMatchObject({
+  expect(await runHere(folder, ['config', 'check'], { MCP_ONCE_LOG_FORMAT: 'xml' })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('MCP_ONCE_LOG_FORMAT: '),
   });

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { untilDrained } from '../../src/command/lifetime.ts';
 import { environmentIn, Served } from '../support/cli-process.ts';
 import { program } from '../support/program.ts';
+import { runHere } from '../support/run-here.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 /** An upstream that answers when the test says so. */
@@ -44,11 +45,8 @@ function folderWithTool(text: string, name = 'tool.mjs'): string {
   return folder;
 }
 
-function statesIn(folder: string): string[] {
-  const { stdout } = spawnSync(process.execPath, [program, 'ledger', 'list', '--json'], {
-    env: environmentIn(folder),
-    encoding: 'utf8',
-  });
+async function statesIn(folder: string): Promise<string[]> {
+  const { stdout } = await runHere(folder, ['ledger', 'list', '--json']);
   return (JSON.parse(stdout) as { state: string }[]).map(({ state }) => state);
 }
 
@@ -70,7 +68,7 @@ describe('a call in flight', () => {
     release();
     expect((await answer).structuredContent).toEqual({ text: 'made' });
     expect(await served.exited).toEqual({ code: 0, signal: null });
-    expect(statesIn(folder)).toEqual(['succeeded']);
+    expect(await statesIn(folder)).toEqual(['succeeded']);
   });
 
   test('is cut off after the drain time, and its outcome is unknown', async () => {
@@ -83,7 +81,7 @@ describe('a call in flight', () => {
     served.child.kill('SIGTERM');
     expect((await answer)._meta['mcp-once/outcome'].code).toBe('outcome_unknown');
     expect(await served.exited).toEqual({ code: 0, signal: null });
-    expect(statesIn(folder)).toEqual(['unknown']);
+    expect(await statesIn(folder)).toEqual(['unknown']);
   });
 
   test('gets the drain time once after the end of stdin', async () => {
@@ -110,7 +108,7 @@ describe('a call in flight', () => {
     await served.until(() => served.stderr.includes('draining'));
     served.child.kill('SIGTERM');
     expect(await served.exited).toEqual({ code: 1, signal: null });
-    expect(statesIn(folder)).toEqual(['in_flight']);
+    expect(await statesIn(folder)).toEqual(['in_flight']);
   });
 
   test.each<[string, (served: Served) => void]>([
@@ -131,7 +129,7 @@ describe('a call in flight', () => {
     release();
     expect((await answer).structuredContent).toEqual({ text: 'made' });
     expect(await served.exited).toEqual({ code: 0, signal: null });
-    expect(statesIn(folder)).toEqual(['succeeded']);
+    expect(await statesIn(folder)).toEqual(['succeeded']);
   });
 
   test('is settled before the process ends when the client is gone and its pipes are broken', async () => {
@@ -145,7 +143,7 @@ describe('a call in flight', () => {
     served.child.stdin.end();
     release();
     await served.exited;
-    expect(statesIn(folder)).toEqual(['succeeded']);
+    expect(await statesIn(folder)).toEqual(['succeeded']);
   });
 });
 

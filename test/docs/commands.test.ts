@@ -8,7 +8,7 @@ import { sections } from '../../src/app.ts';
 import { readSettings } from '../../src/config/file.ts';
 import { loadTools } from '../../src/core/tool/load.ts';
 import { readServers } from '../../src/wrap/clients/servers.ts';
-import { shippedProgram } from '../support/program.ts';
+import { program } from '../support/program.ts';
 import { makeTemporaryFolder } from '../support/temporary.ts';
 import { type Block, blocksOf, pagesIn, readPage, root } from './markdown.ts';
 
@@ -70,7 +70,7 @@ function writeCommand(name: string, lines: readonly string[]): void {
 // The documents name fixed ports. A test takes free ones.
 writeCommand('mcp-once', [
   'args=("${@/#127.0.0.1:3000/127.0.0.1:0}"); args=("${args[@]/#12111/0}")',
-  `exec "${process.execPath}" "${shippedProgram}" "\${args[@]}"`,
+  `exec "${process.execPath}" "${program}" "\${args[@]}"`,
 ]);
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above
 /** Returns the file of a package's command; undefined if the package is not installed. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { linesOfPicture, pictureFile, pictureLines, recordDemo } from '../../scripts/write-picture.mjs';
+import { program } from '../support/program.ts';
 import { blocksOf, readPage } from './markdown.ts';
 
 const svg = readFileSync(pictureFile, 'utf8');
@@ -21,9 +22,9 @@ function comparable(lines: readonly string[]): string[][] {
 
 test('the picture of the README shows what the demo prints', () => {
   expect(comparable(linesOfPicture(svg)), 'draw it again with: npm run picture').toEqual(
-    comparable(pictureLines(recordDemo())),
+    comparable(pictureLines(recordDemo(program))),
   );
-}, 120_000);
+});
 
 test('the picture is small, loads nothing from elsewhere, and has colours for light and dark', () => {
   expect(Buffer.byteLength(svg)).toBeLessThan(60 * 1024);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { run, Served } from '../support/cli-process.ts';
+import { Served } from '../support/cli-process.ts';
 import { refusalOf, resultOf } from '../support/engine.ts';
+import { runHere as run } from '../support/run-here.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import {
   clientCredentials,
@@ -296,19 +297,19 @@ describe('credentials are not sent', () => {
   );
 });
 
-test('a scheme cannot take the variable of another client of this server, unless the configuration says so', () => {
+test('a scheme cannot take the variable of another client of this server, unless the configuration says so', async () => {
   const folder = temporaryFolder();
   const document = fileIn(folder, 'api.json', documentAt('https://shop.example', { stripeSecretKey: 'bearer' }));
   const check = (entry: object) => {
     const file = fileIn(folder, 'mcp-once.json', { openapi: [{ document, ...entry }] });
     return run(folder, ['config', 'check', '--config', file]);
   };
-  const refused = check({});
+  const refused = await check({});
   expect([refused.code, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toMatch(
     /"Things" would send the variable STRIPE_SECRET_KEY to https:\/\/shop\.example, but the client "stripe" reads/,
   );
-  expect(check({ credentials: { stripeSecretKey: ref('SHOP_KEY') } }).code).toBe(0);
+  expect((await check({ credentials: { stripeSecretKey: ref('SHOP_KEY') } })).code).toBe(0);
 });
 
 describe('the destinations of credentials', () => {
@@ -322,16 +323,16 @@ describe('the destinations of credentials', () => {
     'AUTH_CLIENT_SECRET -> https://login.example',
   ];
 
-  test('are printed by openapi --list and by config check', () => {
+  test('are printed by openapi --list and by config check', async () => {
     const folder = temporaryFolder();
     const document = fileIn(folder, 'api.json', documentAt('https://shop.example', schemes));
-    const listed = run(folder, ['openapi', document, '--list']);
+    const listed = await run(folder, ['openapi', document, '--list']);
     expect(listed.stdout.trim().split('\n').slice(-3)).toEqual(lines);
-    const json = run(folder, ['openapi', document, '--list', '--json']);
+    const json = await run(folder, ['openapi', document, '--list', '--json']);
     expect(JSON.parse(json.stdout)).toHaveLength(1);
     expect(json.stderr).toContain(lines.join('\n'));
     const config = fileIn(folder, 'mcp-once.json', { bundledTools: false, openapi: [{ document }] });
-    const checked = run(folder, ['config', 'check', '--config', config]);
+    const checked = await run(folder, ['config', 'check', '--config', config]);
     expect(JSON.parse(checked.stdout)).toMatchObject({ credentials: lines });
   });
 
@@ -344,7 +345,7 @@ describe('the destinations of credentials', () => {
     expect(served.stderr).not.toMatch(/very-secret|AUTH_CLIENT_ID ->/);
   });
 
-  test('follow the options --credential, which name variables and never take a secret', () => {
+  test('follow the options --credential, which name variables and never take a secret', async () => {
     const folder = temporaryFolder();
     const document = fileIn(
       folder,
@@ -353,15 +354,17 @@ describe('the destinations of credentials', () => {
     );
     const list = (...more: string[]) => run(folder, ['openapi', document, '--list', ...more]);
     const options = ['bearerAuth=SHOP_TOKEN', 'login.password=PASS', 'login.username=NAME'];
-    const { stdout } = list(...options.flatMap((option) => ['--credential', option]));
+    const { stdout } = await list(...options.flatMap((option) => ['--credential', option]));
     for (const name of ['SHOP_TOKEN', 'PASS', 'NAME']) expect(stdout).toContain(`${name} -> https://shop.example`);
-    const wrong = list('--credential', 'bearerAuth=sk-live-123');
+    const wrong = await list('--credential', 'bearerAuth=sk-live-123');
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/never write a secret on the command line/)]);
     expect(wrong.stderr).not.toContain('sk-live');
-    expect(list('--credential', 'login=TOKEN').stderr).toMatch(
+    expect((await list('--credential', 'login=TOKEN')).stderr).toMatch(
       /--credential login\.username=VARIABLE --credential login\.password=VARIABLE/,
     );
-    expect(list('--credential', 'login.username=NAME').stderr).toMatch(/--credential login: must be one variable/);
+    expect((await list('--credential', 'login.username=NAME')).stderr).toMatch(
+      /--credential login: must be one variable/,
+    );
   });
 });
 

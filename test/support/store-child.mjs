@@ -1,7 +1,7 @@
 // A process of its own on a store: does what its parent asks over IPC, with the built product.
-const { openStore } = await import(new URL('../../dist/src/core/ledger/stores/open.js', import.meta.url).href);
+import { openStore } from '../../dist/src/core/ledger/stores/open.js';
 
-const store = await openStore(process.argv[2]);
+let store;
 const minute = 60_000;
 
 const actions = {
@@ -40,4 +40,8 @@ process.on('message', async ({ id, action, ...parameters }) => {
     process.send({ id, error: String(error) });
   }
 });
-process.send({ ready: true });
+// The bundle of the tests holds this file as CommonJS, which cannot wait here.
+void openStore(process.argv[2]).then((opened) => {
+  store = opened;
+  process.send({ ready: true });
+});

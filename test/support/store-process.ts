@@ -1,11 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { bundledFile } from './program.ts';
 
-const childScript = fileURLToPath(new URL('./store-child.mjs', import.meta.url));
-const builtStore = fileURLToPath(new URL('../../dist/src/core/ledger/stores/open.js', import.meta.url));
+const childScript = bundledFile('test/support/store-child.mjs');
 
 export interface StoreProcess {
   readonly child: ChildProcess;
@@ -19,7 +17,6 @@ export interface StoreProcess {
 
 /** Starts another process with the same store, from the built product. It is killed when the test ends. */
 export async function startStoreProcess(url: string): Promise<StoreProcess> {
-  if (!existsSync(builtStore)) throw new Error('Other processes run the built product: run "npm run build" first.');
   const child = fork(childScript, [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const exited = once(child, 'exit');
   const kill = async () => {

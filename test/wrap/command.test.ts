@@ -1,23 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serving } from './support/http.ts';
-import { baseEnvironment, main, RawClient, scripted, stage } from './support/wrap.ts';
+import { main, RawClient, runWrap, scripted, stage } from './support/wrap.ts';
 
-function run(args: readonly string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'wrap', ...args], {
-    input: '',
-    encoding: 'utf8',
-    env: { ...baseEnvironment, ...env },
-  });
-  return { status, stdout, stderr };
-}
-
-test('--explain prints the decision for each tool, and calls no tool', () => {
+test('--explain prints the decision for each tool, and calls no tool', async () => {
   const { env, effects } = stage();
-  const { status, stdout } = run(['--explain', '--json', '--', process.execPath, scripted], env);
-  expect(status).toBe(0);
+  const { code, stdout } = await runWrap(['--explain', '--json', '--', process.execPath, scripted], env);
+  expect(code).toBe(0);
   const [{ tools }] = JSON.parse(stdout);
   expect(tools.map((each: { tool: string; guarded: boolean }) => [each.tool, each.guarded])).toEqual([
     ['effect', true],
@@ -32,7 +22,7 @@ test('guards a server that is started by a rewritten client file', async () => {
   const file = join(folder, 'client.json');
   const entry = { command: process.execPath, args: [scripted], env: { ...env, MCP_ONCE_STORE: store } };
   writeFileSync(file, JSON.stringify({ mcpServers: { mine: entry } }));
-  expect(run(['--config', file, '--write']).status).toBe(0);
+  expect((await runWrap(['--config', file, '--write'])).code).toBe(0);
   const { mine } = JSON.parse(readFileSync(file, 'utf8')).mcpServers;
   const [program, ...rest] = mine.args;
   expect(mine.command).toBe(process.execPath);
@@ -42,17 +32,17 @@ test('guards a server that is started by a rewritten client file', async () => {
   await client.call('effect', { what: 'f' });
   await client.call('effect', { what: 'f' });
   expect(effects()).toEqual(['f']);
-  expect(run(['--config', file, '--undo']).status).toBe(0);
+  expect((await runWrap(['--config', file, '--undo'])).code).toBe(0);
   expect(JSON.parse(readFileSync(file, 'utf8')).mcpServers.mine).toEqual(entry);
 });
 
-test('does not start a disabled server, and does not list its tools', () => {
+test('does not start a disabled server, and does not list its tools', async () => {
   const { folder, env, starts } = stage();
   const file = join(folder, 'config.json');
   const server = { command: process.execPath, args: [scripted], env };
   writeFileSync(file, JSON.stringify({ mcpServers: { on: server, not: { ...server, disabled: true } } }));
-  const { status, stdout } = run(['--config', file, '--explain', '--json']);
-  expect(status).toBe(0);
+  const { code, stdout } = await runWrap(['--config', file, '--explain', '--json']);
+  expect(code).toBe(0);
   expect(JSON.parse(stdout).map(({ server: name }: { server: string }) => name)).toEqual(['on']);
   expect(starts()).toHaveLength(1);
 });
@@ -77,9 +67,9 @@ test.each([
   ['a header for a command', ['--header', 'a: b', '--', 'x'], /require a server at a URL/],
   ['an invalid header', ['--header', 'secret', 'https://127.0.0.1/mcp'], /must be "Name: value"/],
   ['a server together with --write', ['--write', '--', 'x'], /name no server/],
-])('refuses %s with exit code 2', (_, args, message) => {
-  const { status, stderr } = run(['--store', 'memory:', ...args]);
-  expect(status).toBe(2);
+])('refuses %s with exit code 2', async (_, args, message) => {
+  const { code, stderr } = await runWrap(['--store', 'memory:', ...args]);
+  expect(code).toBe(2);
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(/me:secret/);
 });
@@ -100,8 +90,8 @@ test('does not start with an unset variable in an entry, and passes a set one to
   const variable = (name: string): string => `$\{${name}}`;
   const entry = { command: process.execPath, args: [scripted], env: { ...env, EFFECTS: variable('WHERE') } };
   writeFileSync(file, JSON.stringify({ store, mcpServers: { mine: entry } }));
-  const { status, stderr } = run(['--config', file]);
-  expect(status).toBe(1);
+  const { code, stderr } = await runWrap(['--config', file]);
+  expect(code).toBe(1);
   expect(stderr).toMatch(/mcpServers\["mine"\]\.env\.EFFECTS: the variable WHERE is not set.*Nothing was started/);
   const client = new RawClient([main, 'wrap', '--config', file], { WHERE: env.EFFECTS ?? '' });
   await client.initialize();
@@ -109,8 +99,8 @@ test('does not start with an unset variable in an entry, and passes a set one to
   expect(effects()).toEqual(['v']);
 });
 
-test('refuses options of a command-line server when the configuration names the servers', () => {
-  const { status, stderr } = run(['--account', 'one']);
-  expect(status).toBe(2);
+test('refuses options of a command-line server when the configuration names the servers', async () => {
+  const { code, stderr } = await runWrap(['--account', 'one']);
+  expect(code).toBe(2);
   expect(stderr).toMatch(/--account is for a server on the command line/);
 });

@@ -1,11 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of client files look like that.
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serverEnvironment } from '../../src/wrap/environment.ts';
 import { serving } from './support/http.ts';
-import { baseEnvironment, impostor, type Message, main, RawClient, stage } from './support/wrap.ts';
+import { impostor, type Message, main, RawClient, runWrap, stage } from './support/wrap.ts';
 
 const secrets = {
   MCP_ONCE_SECRET: 'a secret of mcp-once with many characters',
@@ -33,11 +32,7 @@ function configured(entry: object, rest: object = {}) {
 }
 
 function run(args: readonly string[], env: Record<string, string> = {}) {
-  return spawnSync(process.execPath, [main, 'wrap', ...args], {
-    input: '',
-    encoding: 'utf8',
-    env: { ...baseEnvironment, ...secrets, ...env },
-  });
+  return runWrap(args, { ...secrets, ...env });
 }
 
 test('gives a server of the configuration the variables of its entry and the safe list only', async () => {
@@ -66,46 +61,46 @@ test.each([
   expect(names.filter((name) => name in secrets).sort()).toEqual(expected);
 });
 
-test('refuses a value in --env, and --env for a URL', () => {
-  const valued = run(['--env', 'TOKEN=s3cret', '--', 'x']);
-  expect([valued.status, valued.stderr]).toEqual([2, expect.stringMatching(/takes the name of a variable/)]);
+test('refuses a value in --env, and --env for a URL', async () => {
+  const valued = await run(['--env', 'TOKEN=s3cret', '--', 'x']);
+  expect([valued.code, valued.stderr]).toEqual([2, expect.stringMatching(/takes the name of a variable/)]);
   expect(valued.stderr).not.toContain('s3cret');
-  expect(run(['--env', 'A', 'https://x.example/mcp']).stderr).toMatch(/require a command/);
+  expect((await run(['--env', 'A', 'https://x.example/mcp'])).stderr).toMatch(/require a command/);
 });
 
-test('names the missing variables when a server does not start, and in --explain', () => {
+test('names the missing variables when a server does not start, and in --explain', async () => {
   const failing = configured({ env: { REQUIRED: 'NEEDED' } });
   const hint = /it did not get \d+ variables of the environment: add one to "env" of its entry, or set "inheritEnv"/;
-  expect(run([...failing, '--explain'], { NEEDED: 'x' }).stderr).toMatch(hint);
+  expect((await run([...failing, '--explain'], { NEEDED: 'x' })).stderr).toMatch(hint);
   const client = new RawClient([main, 'wrap', ...failing], { NEEDED: 'x', MORE: 'y' });
   return expect(client.ask('initialize', { protocolVersion: '2025-11-25' })).resolves.toMatchObject({
     error: { message: expect.stringMatching(hint) },
   });
 });
 
-test('prints in --explain which variables a server gets', () => {
-  const explained = run([...configured({ env: { MINE: 'v4lue' } }), '--explain']);
+test('prints in --explain which variables a server gets', async () => {
+  const explained = await run([...configured({ env: { MINE: 'v4lue' } }), '--explain']);
   expect(explained.stdout).toMatch(/Its variables: a short safe list and MINE; it does not get 2 variables/);
   expect(explained.stdout).not.toContain('v4lue');
 });
 
-test('passes the safe list of Windows by names of any case, and no shell function', () => {
+test('passes the safe list of Windows by names of any case, and no shell function', async () => {
   const environment = { Path: 'p', SystemRoot: 's', Secret: 'x', TERM: '() { :; }' };
   const choice = { inherits: false, remedy: 'do this' };
   expect(Object.keys(serverEnvironment(environment, choice, 'win32').variables)).toEqual(['Path', 'SystemRoot']);
 });
 
 /** Rewrites a client's file with one server, and returns its new entry. */
-function rewritten(entry: object) {
+async function rewritten(entry: object) {
   const { folder } = stage();
   const file = join(folder, 'client.json');
   writeFileSync(file, JSON.stringify({ mcpServers: { mine: entry } }));
-  expect(run(['--config', file, '--write']).status).toBe(0);
+  expect((await run(['--config', file, '--write'])).code).toBe(0);
   const read = () => JSON.parse(readFileSync(file, 'utf8'));
   /** Changes the file, and removes only mcp-once. */
-  const undone = () => {
+  const undone = async () => {
     writeFileSync(file, JSON.stringify({ ...read(), theme: 'dark' }));
-    expect(run(['--config', file, '--undo', '--force']).status).toBe(0);
+    expect((await run(['--config', file, '--undo', '--force'])).code).toBe(0);
     return read().mcpServers.mine;
   };
   return { entry: read().mcpServers.mine as Message, undone };
@@ -114,15 +109,15 @@ function rewritten(entry: object) {
 test('gives the server of a rewritten entry the variables of that entry only', async () => {
   const { store } = stage();
   const env = { TOKEN: 'v', MCP_ONCE_STORE: store };
-  const { entry } = rewritten({ command: process.execPath, args: [impostor], env });
+  const { entry } = await rewritten({ command: process.execPath, args: [impostor], env });
   expect(entry.args.slice(4, 7)).toEqual(['--env=TOKEN', '--', process.execPath]);
   const names = Object.keys(await environmentOf(entry.args.slice(2), entry.env));
   expect(names).toContain('TOKEN');
   expect(names.filter((name) => name in secrets || name === 'MCP_ONCE_STORE')).toEqual([]);
 });
 
-test('gives the server of a rewritten entry with envFile the whole environment', () => {
-  const { entry } = rewritten({ command: 'x', envFile: '.env', env: { A: 'b' } });
+test('gives the server of a rewritten entry with envFile the whole environment', async () => {
+  const { entry } = await rewritten({ command: 'x', envFile: '.env', env: { A: 'b' } });
   expect(entry.args.slice(4)).toEqual(['--inherit-env', '--', 'x']);
 });
 
@@ -130,22 +125,22 @@ test.each([
   ['query', 'https://x.example/mcp?api_key=s3cret'],
   ["client's variable", 'https://x.example/mcp/${input:s3cret}'],
   ['path', 'https://x.example/s/s3cretS3CRET0123456789/mcp'],
-])('keeps a secret of a rewritten URL off the command line: %s', (_, url) => {
+])('keeps a secret of a rewritten URL off the command line: %s', async (_, url) => {
   for (const headers of [undefined, { 'X-Key': 'k' }]) {
-    const { entry, undone } = rewritten({ type: 'http', url, ...(headers && { headers }) });
+    const { entry, undone } = await rewritten({ type: 'http', url, ...(headers && { headers }) });
     expect(JSON.stringify(entry.args)).not.toContain('s3cret');
     expect(entry.args.slice(4)).toEqual(['--url-env', 'MCP_ONCE_URL']);
     expect(entry.env).toEqual({ MCP_ONCE_URL: url, ...(headers && { MCP_ONCE_HEADER_1: 'X-Key: k' }) });
-    expect(undone()).toEqual({ type: 'http', url, ...(headers && { headers }) });
+    expect(await undone()).toEqual({ type: 'http', url, ...(headers && { headers }) });
   }
 });
 
-test('turns the password of a rewritten URL into a header', () => {
-  const { entry, undone } = rewritten({ url: 'https://me:s3cret%21@x.example/mcp' });
+test('turns the password of a rewritten URL into a header', async () => {
+  const { entry, undone } = await rewritten({ url: 'https://me:s3cret%21@x.example/mcp' });
   const header = `Basic ${Buffer.from('me:s3cret!').toString('base64')}`;
   expect(entry.args.slice(4)).toEqual(['https://x.example/mcp']);
   expect(entry.env).toEqual({ MCP_ONCE_HEADER_0: `Authorization: ${header}` });
-  expect(undone()).toEqual({ url: 'https://me:s3cret%21@x.example/mcp' });
+  expect(await undone()).toEqual({ url: 'https://me:s3cret%21@x.example/mcp' });
 });
 
 test('connects to the URL of a variable, and to a URL and a header with variables', async () => {
@@ -166,6 +161,6 @@ test('connects to the URL of a variable, and to a URL and a header with variable
     expected.push(['/mcp?key=s3cret', args[0] === '--header' ? 's3cret' : undefined]);
     expect(asked.slice(-1)).toEqual(expected.slice(-1));
   }
-  expect(run(['--url-env', 'NOT_SET']).stderr).toMatch(/the variable NOT_SET is not set/);
-  expect(run(['--url-env', 'HOME', 'x']).stderr).toMatch(/name no other/);
+  expect((await run(['--url-env', 'NOT_SET'])).stderr).toMatch(/the variable NOT_SET is not set/);
+  expect((await run(['--url-env', 'HOME', 'x'])).stderr).toMatch(/name no other/);
 });

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { run, Served } from '../../support/cli-process.ts';
+import { run as runProcess, Served } from '../../support/cli-process.ts';
 import { keysText } from '../../support/encryption.ts';
+import { runHere as run } from '../../support/run-here.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 /** A tool that writes one line per effect. */
@@ -67,32 +68,33 @@ test('a server and the ledger commands refuse to work without the keys, and name
   expect(effectsIn(folder)).toBe(1);
 
   const store = ['--store', 'sqlite:ledger.sqlite'];
-  const [listed] = JSON.parse(run(folder, ['ledger', 'list', '--json', ...store], variable('b', 'a')).stdout);
+  const [listed] = JSON.parse((await run(folder, ['ledger', 'list', '--json', ...store], variable('b', 'a'))).stdout);
   expect(listed).toMatchObject({ tool: 'note', state: 'succeeded' });
   const show = ['ledger', 'show', listed.operation, '--arguments', ...store];
-  expect(run(folder, show, variable('a')).stdout).toContain('a private text');
-  expect(JSON.parse(run(folder, ['ledger', 'stats', '--json', ...store], variable('a')).stdout)).toMatchObject({
+  expect((await run(folder, show, variable('a'))).stdout).toContain('a private text');
+  expect(JSON.parse((await run(folder, ['ledger', 'stats', '--json', ...store], variable('a'))).stdout)).toMatchObject({
     operations: 1,
     unreadable: 0,
   });
-  const blind = run(folder, ['ledger', 'list', '--json', ...store]);
+  const blind = await run(folder, ['ledger', 'list', '--json', ...store]);
   // Without the key, the entry that lists the family of the operation looks like an operation.
   expect(JSON.parse(blind.stdout)).toContainEqual({
     operation: listed.operation,
     state: 'unreadable',
     message: 'the stored record is encrypted, and MCP_ONCE_ENCRYPTION_KEYS is not set',
   });
-  const other = run(folder, show, variable('b'));
+  const other = await run(folder, show, variable('b'));
   expect(other).toMatchObject({ code: 1, stdout: '' });
   expect(other.stderr).toContain('encrypted with the key "a", which is not in MCP_ONCE_ENCRYPTION_KEYS');
 });
 
 test.each([['serve'], ['ledger', 'list'], ['config', 'check']])(
   '%s does not start with bad keys, and does not show them',
-  (...command) => {
+  async (...command) => {
+    const start = command[0] === 'serve' ? runProcess : run;
     const folder = temporaryFolder();
     const text = keysText('a').slice(0, -4);
-    const { code, stdout, stderr } = run(folder, command, { MCP_ONCE_ENCRYPTION_KEYS: text });
+    const { code, stdout, stderr } = await start(folder, command, { MCP_ONCE_ENCRYPTION_KEYS: text });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('MCP_ONCE_ENCRYPTION_KEYS: key 1 is not 32 bytes in base64');
     expect(stderr).not.toContain(text.slice(4, 12));
@@ -100,8 +102,8 @@ test.each([['serve'], ['ledger', 'list'], ['config', 'check']])(
   },
 );
 
-test('config check shows the ids of the keys without the keys', () => {
-  const { code, stdout } = run(temporaryFolder(), ['config', 'check'], variable('2026-b', '2026-a'));
+test('config check shows the ids of the keys without the keys', async () => {
+  const { code, stdout } = await run(temporaryFolder(), ['config', 'check'], variable('2026-b', '2026-a'));
   expect(code).toBe(0);
   expect(JSON.parse(stdout).encryptionKeys).toEqual(['2026-b', '2026-a']);
   expect(stdout).not.toContain(keysText('2026-b').slice(8, 20));

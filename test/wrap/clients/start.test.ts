@@ -1,5 +1,4 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of client files look like that.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,9 +6,10 @@ import { isInNpxCache, ownWords } from '../../../src/wrap/clients/own-command.ts
 import { settingsValueOf } from '../../../src/wrap/clients/text/node.ts';
 import { readToml } from '../../../src/wrap/clients/text/toml.ts';
 import { readYaml } from '../../../src/wrap/clients/text/yaml.ts';
+import { runWith } from '../../support/run-here.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 import { serving } from '../support/http.ts';
-import { impostor, type Message, main, RawClient } from '../support/wrap.ts';
+import { impostor, type Message, RawClient } from '../support/wrap.ts';
 
 /** Writes a client's file, rewrites it with the command, and returns its text. */
 function written(name: string, source: string) {
@@ -17,15 +17,11 @@ function written(name: string, source: string) {
   const file = join(home, name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, source);
-  const run = (...args: string[]) => {
+  const run = async (...args: string[]) => {
     const { PATH = '' } = process.env;
-    const ended = spawnSync(process.execPath, [main, 'wrap', ...args], {
-      cwd: home,
-      encoding: 'utf8',
-      env: { HOME: home, PATH },
-    });
-    expect({ status: ended.status, stderr: ended.stderr }).toEqual({ status: 0, stderr: '' });
-    return ended.stdout;
+    const { code, stdout, stderr } = await runWith({ HOME: home, PATH }, home, ['wrap', ...args]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return stdout;
   };
   return { home, run, text: () => readFileSync(file, 'utf8'), files: () => readdirSync(dirname(file)) };
 }
@@ -34,8 +30,8 @@ test('writes absolute paths, with which a server starts without a PATH', async (
   const server = { command: process.execPath, args: [impostor], env: { TOKEN: 'x' } };
   const source = JSON.stringify({ mcpServers: { mine: server } });
   const { home, run, text, files } = written('.cursor/mcp.json', source);
-  expect(run('--client', 'auto')).toMatch(/^cursor .*mcp\.json +mine +not guarded$/m);
-  run('--client', 'cursor', '--write');
+  expect(await run('--client', 'auto')).toMatch(/^cursor .*mcp\.json +mine +not guarded$/m);
+  await run('--client', 'cursor', '--write');
   const { command, args, env } = JSON.parse(text()).mcpServers.mine;
   expect([isAbsolute(command), isAbsolute(args[0])]).toEqual([true, true]);
   // The client starts what the file says: its program is node.
@@ -43,8 +39,8 @@ test('writes absolute paths, with which a server starts without a PATH', async (
   await client.initialize();
   const answer: Message = await client.call('get_environment', {});
   expect(JSON.parse(answer.result.content[0].text)).toMatchObject({ TOKEN: 'x' });
-  expect(run('--client', 'auto')).toMatch(/^cursor .*mcp\.json +mine +guarded$/m);
-  run('--client', 'auto', '--all', '--undo');
+  expect(await run('--client', 'auto')).toMatch(/^cursor .*mcp\.json +mine +guarded$/m);
+  await run('--client', 'auto', '--all', '--undo');
   expect(text()).toBe(source);
   expect(files()).toEqual(['mcp.json']);
 });
@@ -71,7 +67,7 @@ test.each([
     response.writeHead(500).end();
   });
   const { home, run, text } = written(name, source(`${origin}/mcp`));
-  run('--client', 'auto', '--all', '--write');
+  await run('--client', 'auto', '--all', '--write');
   const { args, env = {}, envs = env, env_vars = [], env_keys = env_vars } = entryOf(text());
   expect(env_keys).toEqual(['API_TOKEN', 'API_KEY']);
   const secrets = { API_TOKEN: 't0ken', API_KEY: 'k3y' };

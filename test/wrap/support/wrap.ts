@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,9 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult, ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
+import type { Ran } from '../../support/cli-process.ts';
 import { program as main } from '../../support/program.ts';
+import { runWith } from '../../support/run-here.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 export { program as main } from '../../support/program.ts';
@@ -18,6 +20,19 @@ export const scripted = fileURLToPath(new URL('./server.mjs', import.meta.url));
 type Environment = Record<string, string>;
 
 export const baseEnvironment: Environment = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+
+/** Runs `wrap` with options that end it at once: in this process, unless it begins to serve before it refuses them. */
+export async function runWrap(args: readonly string[], env: Environment = {}): Promise<Ran> {
+  const environment = { ...baseEnvironment, ...env };
+  if (args.some((arg) => /^--(?:explain|write|undo)$/.test(arg))) return runWith(environment, '.', ['wrap', ...args]);
+  const command = [main, 'wrap', ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    input: '',
+    encoding: 'utf8',
+    env: environment,
+  });
+  return { code: status, stdout, stderr };
+}
 
 /** Returns the command line that wraps a server. */
 export function wrapArgs(store: string, server: readonly string[], options: readonly string[] = []): string[] {
