@@ -21,9 +21,9 @@ export function suggestion(name: string, known: readonly string[]): string {
   return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
 }
 
-/** Adds a full stop, unless the text ends with a full stop or a question mark. */
+/** Adds a full stop, unless the text ends with a mark of its own. */
 export function sentence(text: string): string {
-  return /[.?]$/.test(text) ? text : `${text}.`;
+  return /[.?!…]$/.test(text) ? text : `${text}.`;
 }
 
 /** Returns the optimal string alignment distance: insertions, deletions, replacements and swapped neighbours. */

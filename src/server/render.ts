@@ -9,6 +9,7 @@ import type {
   RefusalOutcome,
   ResultOutcome,
 } from '../core/call/outcome.ts';
+import type { FailureKind } from '../core/error-answers/phrases.ts';
 import { defined, isObject, type JsonObject } from '../core/json.ts';
 import type { Stub } from '../core/ledger/record.ts';
 import { contentOfValue, isContentResult } from '../core/tool/content.ts';
@@ -42,6 +43,8 @@ export interface OutcomeMeta {
   /** The steps that took effect. */
   readonly steps?: readonly string[];
   readonly firstResult?: unknown;
+  /** Why an operation failed, where the upstream said so. After `limited` and `unavailable` the same call may succeed later. */
+  readonly failure?: FailureKind;
   /** Why the result of a success is missing. */
   readonly stub?: Stub;
   readonly issues?: RefusalOutcome['issues'];
@@ -189,12 +192,21 @@ function renderRefusal(refusal: RefusalOutcome, places: NotePlaces): CallToolRes
 }
 
 function metaOfRefusal(refusal: RefusalOutcome): OutcomeMeta {
-  const { code, operation, retryAfterMs, fields, steps, repeatToken, firstResult, stub, issues } = refusal;
+  const { code, reason, operation, retryAfterMs, fields, steps, repeatToken, firstResult, stub, issues } = refusal;
   return {
     code,
     replayed: false,
     ...operationMeta(operation),
-    ...defined({ retryAfterMs, fields, steps, repeatToken, firstResult, stub, issues: issues?.slice(0, issuesMax) }),
+    ...defined({
+      failure: 'kind' in reason ? reason.kind : undefined,
+      retryAfterMs,
+      fields,
+      steps,
+      repeatToken,
+      firstResult,
+      stub,
+      issues: issues?.slice(0, issuesMax),
+    }),
   };
 }
 

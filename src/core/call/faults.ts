@@ -41,6 +41,7 @@ export function describeFault(error: unknown, operation: string): string {
   return 'the ledger was not available';
 }
 
-function clauseOf(text: string): string {
-  return text.replace(/\.$/, '');
+/** Returns a text without the full stops at its end, because a sentence continues it. */
+export function clauseOf(text: string): string {
+  return text.replace(/[\s.]+$/, '');
 }

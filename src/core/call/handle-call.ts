@@ -16,6 +16,7 @@ import { joinFamily, type Relative } from './family.ts';
 import { describeFault, refusalOfFault } from './faults.ts';
 import { type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import {
+  mayEnd,
   outcomeOfEnded,
   outcomeOfReplay,
   refusalOfConflict,
@@ -227,8 +228,8 @@ function isMeant(engine: EngineParts, guarded: GuardedCall, { record }: StoredRe
 }
 
 /** Whether the caller has checked that the operation took no effect, and says so with its token. */
-function endsUnknown({ again }: GuardedCall, { record }: StoredRecord): boolean {
-  return again?.kind === 'unknown' && again.generation === record.generation && record.status.state === 'unknown';
+function endsUnknown({ again, tool }: GuardedCall, { record }: StoredRecord): boolean {
+  return again?.kind === 'unknown' && again.generation === record.generation && mayEnd(tool, record);
 }
 
 /** Executes the next generation of an operation, unless another call has just done so. */

@@ -1,3 +1,4 @@
+import type { FailureKind } from '../error-answers/phrases.ts';
 import { sentence, suggestion } from '../suggest.ts';
 import { isContentResult } from '../tool/content.ts';
 import type { RefusalOutcome, RefusalReason, ResultOutcome } from './outcome.ts';
@@ -125,13 +126,16 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
       return {
         cause: `the operation failed: ${reason.detail}`,
         executed: noEffect,
-        next: 'It is safe to call again with the same arguments: the operation then runs again.',
+        next: nextAfter(reason.kind, retryAfterMs, {
+          otherwise: 'It is safe to call again with the same arguments: the operation then runs again.',
+          temporary: 'with the same arguments: the operation then runs again.',
+        }),
       };
     case 'incomplete':
       return {
         cause: `${steps} took effect, then the operation failed: ${reason.detail}`,
         executed: 'It is incomplete.',
-        next: 'Call again with the same arguments to continue from there.',
+        next: nextOfIncomplete(reason.kind, retryAfterMs),
       };
     case 'result_not_kept':
       return {
@@ -186,10 +190,14 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
       return {
         cause: `the call failed: ${reason.detail}`,
         executed: 'The tool only reads: nothing was changed.',
-        next: 'It is safe to call again.',
+        next: nextAfter(reason.kind, retryAfterMs, unguardedNext),
       };
     case 'unguarded_failed':
-      return { cause: `the call failed: ${reason.detail}`, executed: noEffect, next: 'It is safe to call again.' };
+      return {
+        cause: `the call failed: ${reason.detail}`,
+        executed: noEffect,
+        next: nextAfter(reason.kind, retryAfterMs, unguardedNext),
+      };
     case 'unguarded_incomplete':
       return {
         cause: `${steps} took effect, then the call failed: ${reason.detail}`,
@@ -209,6 +217,43 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
         next: 'Look up the result at the upstream.',
       };
   }
+}
+
+const unguardedNext = { otherwise: 'It is safe to call again.', temporary: 'with the same arguments.' } as const;
+
+/** Says whether the same call can help: not after a lasting refusal, and only later after a temporary one. */
+function nextAfter(
+  kind: FailureKind | undefined,
+  retryAfterMs: number | undefined,
+  { otherwise, temporary }: { readonly otherwise: string; readonly temporary: string },
+): string {
+  switch (kind) {
+    case 'invalid':
+      return 'Correct the arguments and call again: the same call would fail again.';
+    case 'not_found':
+      return 'Check the identifiers and call again: the same call fails until that exists.';
+    case 'unauthorised':
+      return 'The same call fails until an operator corrects the credentials or what they allow.';
+    case 'declined':
+      return 'The same call would be declined again. Change what was declined, or ask the person.';
+    case 'conflict':
+      return 'Read the current state, then decide: the same call fails until that changes.';
+    case 'limited':
+    case 'unavailable':
+      return retryAfterMs === undefined
+        ? `This is temporary: call again later ${temporary}`
+        : `This is temporary: call again in ${secondsOf(retryAfterMs)} ${temporary}`;
+    case undefined:
+      return retryAfterMs === undefined ? otherwise : `Call again in ${secondsOf(retryAfterMs)} ${temporary}`;
+  }
+}
+
+/** The arguments of the steps that took effect cannot be corrected any more. */
+function nextOfIncomplete(kind: FailureKind | undefined, retryAfterMs: number | undefined): string {
+  const isTemporary = kind === undefined || kind === 'limited' || kind === 'unavailable';
+  const when = retryAfterMs === undefined ? '' : ` in ${secondsOf(retryAfterMs)}`;
+  if (isTemporary) return `Call again${when} with the same arguments to continue from there.`;
+  return 'Once its cause is corrected, call again with the same arguments to continue from there.';
 }
 
 const inFlightCauses: Readonly<Record<Extract<RefusalReason, { type: 'in_flight' }>['what'], string>> = {
@@ -303,15 +348,17 @@ function unknownNext(
  * Tells the model whether a result is the stored one, and how to mean another operation. It has at most 200 characters, the
  * longest repeat token included, because models read it often. Programs find the same facts in `_meta`.
  */
-export function resultNote({ result, replayed, operation, repeatToken, declined }: ResultOutcome): string {
+export function resultNote(outcome: ResultOutcome): string {
+  const { result, replayed, operation, repeatToken, declined } = outcome;
   const add = repeatToken === undefined ? undefined : `add repeat_token "${repeatToken}".`;
+  // An error may hide an effect.
+  const isError = isContentResult(result) && result.isError === true;
+  if (!replayed && isError && add !== undefined) return errorNote(outcome, add);
   if (!replayed) return `Executed now, as an operation of its own.${add === undefined ? '' : ` For one more, ${add}`}`;
   const when = operation ? `${operation.firstExecutedAt.slice(0, '2026-01-02T03:04'.length)}Z` : 'an earlier call';
   const note = `Replayed from ${when}, not executed now: as it was then; it may have changed since.`;
   if (declined) return `${note} A person did not accept a second one. Do not try it another way.`;
   if (add === undefined) return note;
-  // An error may hide an effect.
-  const isError = isContentResult(result) && result.isError === true;
   return isError ? `${note} Check first, then ${add}` : `${note} For a second one, ${add}`;
 }
 
@@ -323,6 +370,24 @@ export function droppedNote(dropped: readonly string[]): string {
   const names = dropped.slice(0, droppedNamedMax).map((pointer) => pointer.slice(1, 1 + nameCharsMax));
   const more = dropped.length > droppedNamedMax ? ` and ${dropped.length - droppedNamedMax} more` : '';
   return `Not sent, because the tool has no such argument: ${names.join(', ')}${more}.`;
+}
+
+const noteCharsMax = 200;
+
+/** Names the tools to check with as far as the note stays short. */
+function errorNote({ checkWith = [] }: ResultOutcome, add: string): string {
+  for (let count = checkWith.length; count > 0; count -= 1) {
+    const names = checkWith.slice(0, count).join(', ');
+    const note = `It may have taken effect. Check first (${names}). If it did not, ${add}`;
+    if (note.length <= noteCharsMax) return note;
+  }
+  return `It may have taken effect. Check first. If it did not, to execute it again ${add}`;
+}
+
+/** Says below the upstream's own error that it had no effect, and whether the same call can help. */
+export function failureNote(refusal: RefusalOutcome): string {
+  const { executed, next } = messageParts(refusal, refusal.reason);
+  return `${executed} ${next}`;
 }
 
 function secondsOf(ms: number): string {

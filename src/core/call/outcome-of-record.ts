@@ -2,6 +2,8 @@ import { comparable, differingFields } from '../key/arguments.ts';
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
+import { checkingTools } from '../tool/checking-tools.ts';
+import { isContentResult } from '../tool/content.ts';
 import type { Tool } from '../tool/types.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
@@ -28,13 +30,19 @@ export function operationInfo(record: OperationRecord): OperationInfo {
 }
 
 /**
- * Returns the kind of token that an operation gets; undefined for an operation without a token. A host's key names one
- * operation, and the unknown outcome of a tool that moves money is for an operator.
+ * Whether a caller may end the unknown outcome of an operation, after it has checked. Where the upstream answered with an
+ * error it always may. Where no answer came, the outcome of a tool that moves money is for an operator.
  */
-function tokenKindFor({ tool }: GuardedCall, { source, status }: OperationRecord): TokenKind | undefined {
+export function mayEnd({ movesMoney }: Tool, { status }: OperationRecord): boolean {
+  return status.state === 'unknown' && (movesMoney !== true || status.answered === true);
+}
+
+/** Returns the kind of token that an operation gets; undefined for an operation without one. A host's key names one operation. */
+function tokenKindFor({ tool }: GuardedCall, record: OperationRecord): TokenKind | undefined {
+  const { source, status } = record;
   if (source === 'host') return undefined;
   if (status.state === 'succeeded') return 'repeat';
-  return status.state === 'unknown' && tool.movesMoney !== true ? 'unknown' : undefined;
+  return mayEnd(tool, record) ? 'unknown' : undefined;
 }
 
 async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: OperationRecord) {
@@ -73,7 +81,9 @@ export async function outcomeOfEnded(
     case 'succeeded': {
       // A caller that has sent a repeat token may want several operations, so each answer brings the next token.
       const isAgain = record.occurrence > 1 || call.again !== undefined;
-      const bringsToken = (how.replayed || isAgain) && !how.declined;
+      // An error that is kept may hide an effect, so the caller learns at once how to continue.
+      const isError = isContentResult(ended.result) && ended.result.isError === true;
+      const bringsToken = (how.replayed || isAgain || isError) && !how.declined;
       const token = bringsToken ? await repeatTokenFor(engine, call, record) : {};
       const { stub } = ended;
       if (stub && how.unkept === undefined) {
@@ -89,19 +99,38 @@ export async function outcomeOfEnded(
         replayed: how.replayed,
         ...recovered,
         ...(how.declined ? { declined: true } : {}),
+        ...(isError ? { checkWith: readersBeside(engine, call) } : {}),
         operation,
         ...token,
       };
     }
     case 'failed':
       if (endedUnasked(call, ended)) return refusalOfUnasked(record, ended.message);
-      return refusal(record.tool, { type: 'failed', detail: ended.message }, { operation });
+      return refusal(
+        record.tool,
+        { type: 'failed', detail: ended.message, ...kindOf(ended) },
+        { operation, ...retryOf(ended) },
+      );
     case 'incomplete': {
       if (endedUnasked(call, ended)) return refusalOfUnasked(record, ended.message);
       const steps = stepsWithEffect(record);
-      return refusal(record.tool, { type: 'incomplete', detail: ended.message }, { operation, steps });
+      return refusal(
+        record.tool,
+        { type: 'incomplete', detail: ended.message, ...kindOf(ended) },
+        { operation, steps, ...retryOf(ended) },
+      );
     }
   }
+}
+
+type Failed = Exclude<EndedStatus, { state: 'succeeded' }>;
+
+function kindOf({ kind }: Failed): Pick<Failed, 'kind'> {
+  return kind === undefined ? {} : { kind };
+}
+
+function retryOf({ retryAfterMs }: Failed): { readonly retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 
 /** A caller that waited for another one, which could not be asked, is not at fault when it can be asked itself. */
@@ -229,13 +258,11 @@ export async function refusalOfUnknown(
   return refusal(record.tool, reason, { operation: operationInfo(record), ...fields, ...token });
 }
 
-/** How many tools an answer names. */
-const readersMax = 5;
-
-/** Returns the names of the tools that read the upstream of a call. */
+/** Returns the names of the tools with which the caller of a tool can check whether it took effect. */
 function readersBeside({ catalog }: EngineParts, { tool }: GuardedCall): readonly string[] {
-  const readers = catalog.tools.filter(({ effect, client }) => effect === 'read' && client === tool.client);
-  return readers.slice(0, readersMax).map(({ name }) => name);
+  const isBeside = ({ effect, client }: Tool): boolean => effect === 'read' && client === tool.client;
+  const own = [...catalog.tools, ...catalog.hidden].filter(isBeside).map(({ name }) => name);
+  return checkingTools(tool.name, [...own, ...(tool.readers?.() ?? [])]);
 }
 
 export function refusalOfSuperseded(

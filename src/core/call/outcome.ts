@@ -1,3 +1,4 @@
+import type { FailureKind } from '../error-answers/phrases.ts';
 import type { Stub } from '../ledger/record.ts';
 import type { Tool } from '../tool/types.ts';
 
@@ -13,7 +14,8 @@ export type Outcome = ResultOutcome | RefusalOutcome | InputRequiredOutcome;
  * - `outcome_unknown`: the operation may have taken effect. It is not sent again in a way that could take effect twice.
  * - `ledger_unavailable`: the ledger did not respond. Nothing was executed.
  * - `invalid_input`: the arguments, the key of the host program or a reply are not valid. Nothing was executed.
- * - `operation_failed`: the operation had no effect. The same call executes it again.
+ * - `operation_failed`: the operation had no effect. The same call executes it again, and `failure` says whether that can
+ *   help.
  * - `operation_incomplete`: some steps took effect. The same call continues after them.
  * - `result_not_kept`: the operation took effect, and its result is not in the ledger.
  * - `invalid_repeat_token`: the repeat token is malformed, forged, or belongs to another operation. Nothing was executed.
@@ -67,6 +69,8 @@ export interface ResultOutcome {
   readonly declined?: boolean;
   /** JSON pointers of arguments that the tool does not declare and that were not sent. */
   readonly dropped?: readonly string[];
+  /** Tools of the same upstream that read, with which the caller can check whether an error hides an effect. */
+  readonly checkWith?: readonly string[];
 }
 
 /** A form that a person fills in, declines or cancels. */
@@ -167,8 +171,9 @@ export type RefusalReason =
       /** How to get from the first result to what this call wants, in a sentence of the tool. */
       readonly advice?: string | undefined;
     }
-  | { readonly type: 'failed'; readonly detail: string }
-  | { readonly type: 'incomplete'; readonly detail: string }
+  /** `kind` says why, where the upstream said so. */
+  | { readonly type: 'failed'; readonly detail: string; readonly kind?: FailureKind | undefined }
+  | { readonly type: 'incomplete'; readonly detail: string; readonly kind?: FailureKind | undefined }
   | { readonly type: 'result_not_kept'; readonly executed: 'now' | 'before'; readonly detail: string }
   | {
       readonly type: 'outcome_unknown';
@@ -187,8 +192,8 @@ export type RefusalReason =
   | { readonly type: 'ended_unasked'; readonly detail: string }
   | { readonly type: 'not_answered'; readonly requests: readonly string[] }
   // The tool is not guarded.
-  | { readonly type: 'read_failed'; readonly detail: string }
-  | { readonly type: 'unguarded_failed'; readonly detail: string }
+  | { readonly type: 'read_failed'; readonly detail: string; readonly kind?: FailureKind | undefined }
+  | { readonly type: 'unguarded_failed'; readonly detail: string; readonly kind?: FailureKind | undefined }
   | { readonly type: 'unguarded_incomplete'; readonly detail: string }
   | { readonly type: 'unguarded_unknown'; readonly detail: string }
   | { readonly type: 'unguarded_result_invalid'; readonly detail: string };

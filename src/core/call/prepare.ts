@@ -113,9 +113,6 @@ async function withToken(of: Deriving, repeatToken: string | undefined): Promise
   if (!opened.ok) return refused(tool.name, { type: 'invalid_repeat_token', problem: opened.reason });
   const { kind, later } = opened;
   if (kind === 'repeat' && tool.class !== 'state') return guarded(of, later);
-  if (kind === 'unknown' && tool.movesMoney === true) {
-    return refused(tool.name, { type: 'invalid_repeat_token', problem: 'not_supported' });
-  }
   // The operation itself runs once more, as its next generation.
   const first = guardedCall(of);
   const request = Object.freeze({ ...first.request, key: later.after, occurrence: later.occurrence - 1 });

@@ -1,3 +1,5 @@
+import { failureOf } from '../error-answers/classify.ts';
+import { factsOfError, isAnsweredError } from '../error-answers/error-facts.ts';
 import { McpOnceError, NotExecuted } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
@@ -6,7 +8,7 @@ import { emit } from '../observe/events.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { boundedRun } from './bounded-run.ts';
-import { describeFault } from './faults.ts';
+import { clauseOf, describeFault } from './faults.ts';
 import { InputNeeded, RunQuestions } from './questions/run-questions.ts';
 import { answerableUntil } from './questions/state.ts';
 import { keepable } from './result.ts';
@@ -125,7 +127,7 @@ function statusOfError(
   options: RunOptions,
 ): Settled {
   const settledAt = engine.clock.wallMs();
-  const message = describeFault(error, claim.record.key);
+  const message = clauseOf(describeFault(error, claim.record.key));
   const classification = classify(tool, steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
     const result = tool.gone(structuredClone(claim.record.arguments));
@@ -135,10 +137,12 @@ function statusOfError(
   // With a request beside the steps, the error may belong to either.
   const mixed = steps.direct && steps.used;
   if (classification === 'unknown' || mixed || (steps.mayHaveTakenEffect && !authoritative)) {
-    return { state: 'unknown', settledAt, message };
+    const isAnswered = classification === 'unknown' && !mixed && isAnsweredError(error);
+    return { state: 'unknown', settledAt, message, ...(isAnswered ? { answered: true } : {}) };
   }
-  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message };
-  return { state: 'failed', settledAt, message, dispatched: true };
+  const why = failureOf(factsOfError(error, engine.clock.wallMs));
+  if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message, ...why };
+  return { state: 'failed', settledAt, message, dispatched: true, ...why };
 }
 
 /** A question can wait only when the outcome of every earlier request is known. */

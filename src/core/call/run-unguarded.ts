@@ -1,7 +1,10 @@
+import { failureOf } from '../error-answers/classify.ts';
+import { factsOfError } from '../error-answers/error-facts.ts';
 import { describeError, NotExecuted } from '../errors.ts';
 import { classifyNodeError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
 import { boundedRun, openClient } from './bounded-run.ts';
+import { clauseOf } from './faults.ts';
 import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
 import { keepable } from './result.ts';
 import { detached } from './settle.ts';
@@ -31,7 +34,7 @@ export function runUnguarded(engine: EngineParts, tool: Tool, args: Record<strin
       const ended = await boundedRun(engine, tool, run(), () => abort.abort(new Error('the run was cut off')));
       return ended.type === 'ended' ? outcomeOfResult(tool, ended.value) : refusalOfCutOff(tool, ended.why, sent);
     } catch (error) {
-      return refusalOfError(tool, error, sent);
+      return refusalOfError(tool, error, sent, engine.clock.wallMs);
     }
   });
 }
@@ -48,14 +51,16 @@ function refusalOfCutOff(tool: Tool, detail: string, { done }: SentSteps): Refus
   return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
 }
 
-function refusalOfError(tool: Tool, error: unknown, { done, open }: SentSteps): RefusalOutcome {
-  const detail = describeError(error);
-  if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail });
+function refusalOfError(tool: Tool, error: unknown, { done, open }: SentSteps, now: () => number): RefusalOutcome {
+  const detail = clauseOf(describeError(error));
+  const { kind, retryAfterMs } = failureOf(factsOfError(error, now));
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail, kind }, retry);
   if (open.size > 0 || isUnknown(tool, error, done.length > 0)) {
     return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
   }
   if (done.length > 0) return refusal(tool.name, { type: 'unguarded_incomplete', detail }, { steps: done });
-  return refusal(tool.name, { type: 'unguarded_failed', detail });
+  return refusal(tool.name, { type: 'unguarded_failed', detail, kind }, retry);
 }
 
 /** The steps of a run say what was sent. Without steps, only the error does. */

@@ -35,10 +35,26 @@ const stub = z.object({
 /** Set if the operation asked for input and its caller could not ask a person. */
 const unasked = z.literal(true).optional();
 
+/** Why nothing took effect, where the upstream said so, and how long it asks to wait. */
+const failure = {
+  kind: z
+    .enum(['invalid', 'not_found', 'unauthorised', 'declined', 'conflict', 'limited', 'unavailable'])
+    .optional()
+    .catch(undefined),
+  retryAfterMs: timeMs.optional(),
+};
+
 const ended = z.discriminatedUnion('state', [
   z.object({ state: z.literal('succeeded'), settledAt: timeMs, result: z.unknown(), stub: stub.optional() }),
-  z.object({ state: z.literal('failed'), settledAt: timeMs, message: z.string(), dispatched: z.boolean(), unasked }),
-  z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string(), unasked }),
+  z.object({
+    state: z.literal('failed'),
+    settledAt: timeMs,
+    message: z.string(),
+    dispatched: z.boolean(),
+    unasked,
+    ...failure,
+  }),
+  z.object({ state: z.literal('incomplete'), settledAt: timeMs, message: z.string(), unasked, ...failure }),
 ]);
 
 /** The operation waits for input. It has no lease, and no process executes it until a reply comes or the question expires. */
@@ -111,7 +127,13 @@ const operation = z.object({
   /** The state of the operation, with the members of that state. */
   status: z.discriminatedUnion('state', [
     z.object({ state: z.literal('in_flight') }),
-    z.object({ state: z.literal('unknown'), settledAt: timeMs, message: z.string() }),
+    z.object({
+      state: z.literal('unknown'),
+      settledAt: timeMs,
+      message: z.string(),
+      /** Set if the upstream answered, with an error that leaves doubt. Then a caller may end the outcome. */
+      answered: z.literal(true).optional(),
+    }),
     waiting,
     ...ended.options,
   ]),

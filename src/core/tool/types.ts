@@ -306,6 +306,8 @@ export interface Tool {
    * its own name. Undefined calls this tool itself.
    */
   route?(input: unknown): RoutedCall | undefined;
+  /** Returns the names of tools that read the same upstream and are not in the catalog. */
+  readers?(): readonly string[];
   /** Returns the tool for a caller that may use some tools only, for a tool that shows other tools or stands for them. */
   restrictedTo?(isAllowed: (tool: string) => boolean): Tool;
   run(input: unknown, context: RunContext): Promise<unknown>;

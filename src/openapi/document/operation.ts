@@ -1,5 +1,5 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
-import { arrayOf, defined, isObject, type JsonObject, objectOf } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import type { RawOperation } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
@@ -37,6 +37,7 @@ export function readOperation(context: OperationContext, raw: RawOperation): Api
       parameters: readParameters(context, [shared.parameters, own.parameters], resource, listed.path),
       ...defined({ body }),
       responses: readResponses(context, objectOf(operation.responses), resource),
+      errorSchema: () => readErrorSchema(context, objectOf(operation.responses), resource),
       security: securityOf([operation.security, root.security], context.securitySchemes),
     };
   } catch (error) {
@@ -68,6 +69,21 @@ function readResponses(context: OperationContext, declared: JsonObject, from: Re
     return [each.status, { ...each.response, schema }];
   });
   return Object.fromEntries(responses);
+}
+
+/** Reads the schema of the first documented error in JSON. A fault in it must not matter. */
+function readErrorSchema(context: OperationContext, declared: JsonObject, from: Resource): JsonSchema | undefined {
+  const statuses = Object.keys(declared).filter((status) => /^(?:default|[45](?:\d\d|XX))$/.test(status));
+  for (const status of statuses) {
+    try {
+      const { response, schema, resource } = readResponse(context, declared[status], from, false);
+      if (schema === undefined || !isJson(response.contentType ?? '')) continue;
+      return schemaOf(context.store.convert(schema, resource, 'received'));
+    } catch (error) {
+      if (!(error instanceof DocumentFault)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Reads one response. A fault in it counts only if it `isNeeded`. */

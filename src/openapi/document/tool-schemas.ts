@@ -205,8 +205,16 @@ function definitionsOf(
   return collected.size === 0 ? undefined : Object.fromEntries(collected);
 }
 
-function answerOf(operation: ApiOperation): JsonSchema | undefined {
-  const schema = Object.values(operation.responses).find((response) => response.schema)?.schema;
+function answerOf({ responses }: ApiOperation): JsonSchema | undefined {
+  return selfContained(Object.values(responses).find((response) => response.schema)?.schema);
+}
+
+/** Returns the self-contained schema of the documented errors. */
+export function errorSchemaOf({ errorSchema }: ApiOperation): JsonSchema | undefined {
+  return selfContained(errorSchema?.());
+}
+
+function selfContained(schema: JsonSchema | undefined): JsonSchema | undefined {
   if (!isObject(schema)) return undefined;
   const conversion = conversionOf(schema);
   // Replaces a mere reference by its target, since the root of an output schema must be an object schema.

@@ -1,3 +1,6 @@
+import type { ErrorFacts } from '../../core/error-answers/classify.ts';
+import { factsOfBody } from '../../core/error-answers/error-body.ts';
+import { msOfRetryAfter } from '../../core/error-answers/error-facts.ts';
 import { McpOnceError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
 import type { Classification } from '../../core/tool/types.ts';
@@ -15,6 +18,15 @@ export class ApiFailure extends Error {
     this.name = 'ApiFailure';
     this.details = details;
   }
+
+  /** What the API said, for the sentence that tells whether the same call can help. */
+  get facts(): ErrorFacts | undefined {
+    return this.details.facts;
+  }
+
+  get answered(): boolean {
+    return this.details.answered === true;
+  }
 }
 
 /** The codes of errors before anything was sent: invalid arguments, missing credentials, invalid configuration. */
@@ -27,6 +39,31 @@ export function classifyApiError(error: unknown): Classification | undefined {
 }
 
 const excerptCharsMax = 300;
+const bodyBytesMax = 65_536;
+
+/** Returns the JSON body of a response; undefined if it is none, or cut. */
+export function jsonBody({ body, truncated }: Pick<HttpResponse, 'body' | 'truncated'>): unknown {
+  if (truncated || body.length > bodyBytesMax) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads what an error response says. @param excerpt the message of its body, without secrets */
+export function factsOfResponse(response: HttpResponse, excerpt: string, nowMs: number): ErrorFacts {
+  const { status, headers } = response;
+  const { codes = [], retryAfterMs: told } = factsOfBody(jsonBody(response));
+  const header = headers['retry-after'];
+  const retryAfterMs = (header === undefined ? undefined : msOfRetryAfter(header, nowMs)) ?? told;
+  return {
+    texts: [excerpt],
+    codes,
+    ...(status >= 400 ? { status } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
 
 /**
  * Extracts the API's error message as one line. Reads the usual JSON shapes (RFC 9457, Stripe, Google, JSON:API, OAuth),
@@ -36,7 +73,7 @@ export function errorExcerpt(
   response: Pick<HttpResponse, 'headers' | 'body'>,
   redact: (text: string) => string,
 ): string {
-  const text = response.body.subarray(0, 65_536).toString('utf8');
+  const text = response.body.subarray(0, bodyBytesMax).toString('utf8');
   let message: string | undefined;
   try {
     const value: unknown = JSON.parse(text);
@@ -51,6 +88,7 @@ export function errorExcerpt(
   // Redact before cutting: a part of a secret must not remain.
   const line = redact(plain)
     .replace(/[\s\p{C}]+/gu, ' ')
+    .replace(/[\s.]+$/, '')
     .trim();
   return line.length <= excerptCharsMax
     ? line

@@ -1,3 +1,4 @@
+import { meaningOfStatus } from '../../core/error-answers/codes.ts';
 import type { Classification } from '../../core/tool/types.ts';
 import type { Method } from '../document/types.ts';
 import type { NoResponse, ReceivedResponse, TransportResult } from './transport.ts';
@@ -10,6 +11,8 @@ export interface ClassifiedResult {
   readonly description: string;
   /** Whether the same request may succeed later. */
   readonly isTransient: boolean;
+  /** Whether it may be about an earlier request with the same key. */
+  readonly isAboutKey?: boolean;
 }
 
 const safeMethods: ReadonlySet<Method> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
@@ -41,13 +44,13 @@ function classifyResponse(
   if (isSuccess) return { classification: 'succeeded', description: `the API answered ${status}`, isTransient: false };
   if (inUseStatuses.includes(status)) {
     const description = `the API answered ${status}, which may mean that the key is in use or came with other parameters`;
-    return { classification: 'unknown', description, isTransient };
+    return { classification: 'unknown', description, isTransient, isAboutKey: true };
   }
   if (status >= 300 && status < 400) return classifyRedirect(response, request);
   return { ...classifyErrorStatus(status, inUseStatuses.length > 0), isTransient };
 }
 
-/** Follows RFC 9110 (15.5 and 15.6), RFC 6585 and RFC 8470. */
+/** Follows `meaningOfStatus`, and says it for this kind of client. */
 function classifyErrorStatus(status: number, isKeyed: boolean): Omit<ClassifiedResult, 'isTransient'> {
   const answered = `the API answered ${status}`;
   switch (status) {
@@ -73,9 +76,7 @@ function classifyErrorStatus(status: number, isKeyed: boolean): Omit<ClassifiedR
     case 501:
       return { classification: 'failed', description: `${answered}: it does not support the request` };
     default: {
-      // Above 428, only statuses from RFCs mean a refusal. Proxies send 440, 460, 499 and others in unclear cases.
-      const isRefusal = (status >= 400 && status <= 428) || status === 431 || status === 451;
-      return { classification: isRefusal ? 'failed' : 'unknown', description: answered };
+      return { classification: meaningOfStatus(status) === 'doubt' ? 'unknown' : 'failed', description: answered };
     }
   }
 }

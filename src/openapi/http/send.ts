@@ -1,7 +1,9 @@
 import { pause as pauseOn, systemClock } from '../../core/clock.ts';
+import { saysNothingHappened } from '../../core/error-answers/classify.ts';
+import { msOfRetryAfter } from '../../core/error-answers/error-facts.ts';
 import { defined } from '../../core/json.ts';
-import type { ToolLog } from '../../core/tool/types.ts';
-import { ApiFailure, errorExcerpt } from './api-failure.ts';
+import type { Classification, ToolLog } from '../../core/tool/types.ts';
+import { ApiFailure, errorExcerpt, factsOfResponse } from './api-failure.ts';
 import type { Authenticator, CredentialSet } from './authenticator.ts';
 import { type ClassifiedResult, classifyResult, isSafeMethod } from './classify-result.ts';
 import { createRedactor, redactResponse } from './redact.ts';
@@ -66,6 +68,8 @@ class Sending {
   #retries = 0;
   /** Whether an earlier send may have taken effect. Then a later failure does not make the outcome certain. */
   #mayHaveTakenEffect = false;
+  /** Whether a send got no response, and may have taken effect. */
+  #isLost = false;
   #tokensRenewed = false;
   /** A success whose body broke off. Later failures do not change it. */
   #success: HttpResponse | undefined;
@@ -92,6 +96,7 @@ class Sending {
       const classified = classifyResult(chain.result, chain.request, this.#options.inUseStatuses);
       const response =
         chain.result.type === 'response' ? this.#toHttpResponse(chain.result, chain.request.url) : undefined;
+      if (response === undefined && classified.classification === 'unknown') this.#isLost = true;
       if (classified.classification === 'succeeded' && response) {
         const isBroken = chain.result.type === 'response' && chain.result.completeness === 'broken';
         if (!isBroken) return response;
@@ -200,14 +205,15 @@ class Sending {
   /** Returns an earlier success, or throws the failure with the classification of all sends together. */
   #finish(classified: ClassifiedResult, response: HttpResponse | undefined): HttpResponse {
     if (this.#success) return { ...this.#success, sends: this.#sends };
-    const own = classified.classification === 'succeeded' ? 'unknown' : classified.classification;
-    const classification = this.#mayHaveTakenEffect ? 'unknown' : own;
     const excerpt = response ? errorExcerpt(response, this.#redact) : '';
+    const own = effectOf(classified, excerpt);
+    const classification = this.#mayHaveTakenEffect ? 'unknown' : own;
     const quote = excerpt === '' ? '' : ` (${excerpt})`;
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
     const message = `${this.#redact(classified.description)}${quote}${after}${retryHint(response)}`;
-    const status = response ? { status: response.status, response } : {};
-    throw new ApiFailure(message, { classification, ...status });
+    const facts = response && factsOfResponse(response, excerpt, this.#now());
+    const answer = response && facts ? { status: response.status, response, facts, answered: !this.#isLost } : {};
+    throw new ApiFailure(message, { classification, ...answer });
   }
 
   #toHttpResponse(received: ReceivedResponse, url: string): HttpResponse {
@@ -217,6 +223,12 @@ class Sending {
     const response = fromOtherOrigin ? { ...shared, fromOtherOrigin } : shared;
     return redactResponse(this.#sender.authenticator, response);
   }
+}
+
+/** A server that failed may still say that nothing happened. A key that is in use says nothing of the kind. */
+function effectOf({ classification, isAboutKey }: ClassifiedResult, excerpt: string): Classification {
+  if (classification === 'succeeded') return 'unknown';
+  return classification === 'unknown' && !isAboutKey && saysNothingHappened(excerpt) ? 'not_executed' : classification;
 }
 
 function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
@@ -240,14 +252,8 @@ const pauseMsMax = 20_000;
  * @param now the wall-clock time in ms
  */
 function retryPauseMs(retry: number, retryAfter: string | undefined, now: number): number | undefined {
-  const askedMs = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now);
+  const askedMs = retryAfter === undefined ? undefined : msOfRetryAfter(retryAfter, now);
   if (askedMs !== undefined) return askedMs > pauseMsMax ? undefined : askedMs;
   const backoffMs = firstPauseMs * 2 ** (retry - 1);
   return Math.min(backoffMs * (0.5 + Math.random() / 2), pauseMsMax);
-}
-
-function retryAfterMs(value: string, now: number): number | undefined {
-  if (/^\s*\d+(?:\.\d+)?\s*$/.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
 }

@@ -1,3 +1,4 @@
+import type { ErrorFacts } from '../../core/error-answers/classify.ts';
 import type { Classification } from '../../core/tool/types.ts';
 import type { ApiOperation, Method } from '../document/types.ts';
 
@@ -57,4 +58,8 @@ export interface ApiFailureDetails {
   /** The status of the last response, if there is one. */
   readonly status?: number;
   readonly response?: HttpResponse;
+  /** What the last response says, and how long it asks to wait. */
+  readonly facts?: ErrorFacts;
+  /** Whether every request that may have taken effect got a response. @defaultValue false */
+  readonly answered?: boolean;
 }

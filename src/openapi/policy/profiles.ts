@@ -21,8 +21,20 @@ export interface ProviderProfile {
   readonly inUseStatuses: readonly number[];
   /** Methods whose operations all accept the key, although documents do not declare it. @defaultValue none */
   readonly undeclared?: readonly Method[];
+  /** How the provider says no with a status of success. @defaultValue as most APIs do */
+  readonly errors?: ProviderErrors;
   /** The documentation that the values come from. */
   readonly source: string;
+}
+
+/** The errors of a provider that answers them with a status of success. */
+export interface ProviderErrors {
+  /** The member of the body that is false. */
+  readonly member: string;
+  /** The member that holds the code. */
+  readonly codeMember: string;
+  /** The codes after which the request may have taken effect. All others are definite refusals. */
+  readonly doubtCodes: readonly string[];
 }
 
 const minute = 60_000;
@@ -126,6 +138,22 @@ const profiles: readonly ProviderProfile[] = [
     memoryMs: 10 * minute,
     inUseStatuses: [409],
     source: 'https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html',
+  },
+  {
+    // Slack takes no keys. Every answer has the status 200 and `ok`. Of these codes it says that some aspect of the
+    // operation may have succeeded before.
+    name: 'slack',
+    hosts: ['slack.com', '*.slack.com'],
+    quoting: 'bare',
+    keyCharsMax: 64,
+    memoryMs: 0,
+    inUseStatuses: [],
+    errors: {
+      member: 'ok',
+      codeMember: 'error',
+      doubtCodes: ['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'],
+    },
+    source: 'https://docs.slack.dev/reference/methods/chat.postMessage#errors',
   },
   {
     // Chosen only by name. A server that follows the draft accepts the key as a structured-field string in quotes.

@@ -2,12 +2,13 @@ import { describeError, McpOnceError } from '../../core/errors.ts';
 import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
-import { toolSchemas } from '../document/tool-schemas.ts';
+import { errorSchemaOf, toolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation, ListedOperation } from '../document/types.ts';
 import { splitHeaders } from '../http/credentials.ts';
 import { buildRequest } from '../http/request.ts';
 import { responseContent } from '../http/response-content.ts';
 import { responseOutputSchema } from '../http/response-schema.ts';
+import { judgeSuccess } from '../http/said-no.ts';
 import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
 import { keyValue } from '../policy/idempotency-key.ts';
@@ -42,6 +43,8 @@ export interface ReadyOperation {
   request(args: Arguments, key?: string): HttpRequest;
   /** Converts a response to the tool's result. */
   content(response: HttpResponse, uri: string): ContentResult;
+  /** Returns what a response with a status of success says if it is none. */
+  judge(response: HttpResponse): ReturnType<typeof judgeSuccess>;
   /** Returns the longest text that an argument takes, in characters. Returns Infinity without a limit. */
   charsMax(argument: string): number;
 }
@@ -81,6 +84,7 @@ export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyO
       return fill(args) as Arguments;
     },
     ...createOutput(api, operation, schemas, fields),
+    judge: createJudge(api, operation, schemas),
     charsMax: (argument) => {
       const { maxLength } = argumentSchema(schemas, argument);
       return typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
@@ -105,6 +109,32 @@ function createOutput(
       return responseContent(response, { method, charsMax, uri, ...defined({ schema, matches, fields }) });
     },
   };
+}
+
+/**
+ * Creates the judge of responses with a status of success. A body is a documented error if it matches the schema of the
+ * errors and not that of the successes, and if the schema requires a member: one that requires none matches anything.
+ */
+function createJudge(
+  { profile: { errors }, compiler }: ApiContext,
+  operation: ApiOperation,
+  { answer }: ToolSchemas,
+): ReadyOperation['judge'] {
+  const matchesSuccess = answer && createMatcher(compiler, answer);
+  let matchesError: ((value: unknown) => boolean) | undefined;
+  const isDocumentedError = (body: unknown): boolean => {
+    if (matchesSuccess === undefined || matchesSuccess(body)) return false;
+    matchesError ??= createErrorMatcher(compiler, operation);
+    return matchesError(body);
+  };
+  return (response) => judgeSuccess(response, { errors, isDocumentedError });
+}
+
+function createErrorMatcher(compiler: SchemaCompiler, operation: ApiOperation): (value: unknown) => boolean {
+  const schema = errorSchemaOf(operation);
+  return schema === undefined || !Array.isArray(schema.required) || schema.required.length === 0
+    ? () => false
+    : createMatcher(compiler, schema);
 }
 
 /** Leaves out long output schemas, because clients compile the schema of every listed tool. */

@@ -1,7 +1,8 @@
+import type { ErrorFacts } from '../../core/error-answers/classify.ts';
 import { McpOnceError, NotExecuted } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
 import type { ContentResult, Recovery, RunContext } from '../../core/tool/types.ts';
-import { ApiFailure } from '../http/send.ts';
+import { ApiFailure, errorExcerpt } from '../http/api-failure.ts';
 import type { HttpRequest, HttpResponse, SendOptions } from '../http/types.ts';
 import { clientIdOf } from '../policy/idempotency-key.ts';
 import type { ApiConnection } from './client.ts';
@@ -15,7 +16,11 @@ type Context = RunContext<ApiConnection>;
 /** Sends a read. The sender may retry it, because it has no effect. */
 export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
   const request = ready.request(args);
-  return ready.content(await send(ready, request, context, { retryable: true, hasEffect: false }), request.url);
+  const response = await send(ready, request, context, { retryable: true, hasEffect: false });
+  const no = ready.judge(response);
+  // A read may well return a resource that says `success: false` of something else.
+  if (no?.isOnlyError) throw failureOfSuccess(response, no.facts);
+  return ready.content(response, request.url);
 }
 
 /** The parts that only a write needs. */
@@ -49,8 +54,22 @@ export async function runWrite(
     const response = await send(ready, request, context, { retryable, hasEffect: true }).catch((error: unknown) => {
       throw classifyRefusal(ready, error);
     });
-    return withClientId(ready, filled, ready.content(response, request.url));
+    const no = ready.judge(response);
+    // A second send without a key may be refused because of the first.
+    const isDefinite = no?.meaning === 'refused' && (response.sends === 1 || policy.key !== undefined);
+    if (no && isDefinite) throw classifyRefusal(ready, failureOfSuccess(response, no.facts));
+    const content = ready.content(response, request.url);
+    return withClientId(ready, filled, no ? { ...content, isError: true } : content);
   });
+}
+
+/** Makes the failure of a response that has a status of success, and says no. */
+function failureOfSuccess(response: HttpResponse, facts: ErrorFacts): ApiFailure {
+  const { status } = response;
+  const excerpt = errorExcerpt(response, (text) => text);
+  const quote = excerpt === '' ? '' : ` (${excerpt})`;
+  const message = `the API answered ${status}, and says that it failed${quote}`;
+  return new ApiFailure(message, { classification: 'failed', status, response, facts, answered: true });
 }
 
 /** Returns the marker and the id that is derived from it, for the arguments that the tool fills in. */

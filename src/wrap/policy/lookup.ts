@@ -24,6 +24,7 @@ export async function runLookup(parts: LookupParts, input: unknown, context: Loo
     arguments: Object.fromEntries(args),
     purpose: 'lookup',
     keyed: false,
+    errors: 'keep',
     signal,
   } as const;
   const answer = await upstream.send(call);

@@ -96,11 +96,16 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description),
     windowMs,
     recovery: recoveryOf({ rule, key, lookup, isIdempotent }, warnings),
-    ...defined({ identity: identity.length > 0 ? identity : undefined, ignore: rule.ignore, key, lookup }),
+    ...defined({
+      errorsFail: rule.errorsFail,
+      identity: identity.length > 0 ? identity : undefined,
+      ignore: rule.ignore,
+      key,
+      lookup,
+    }),
     // Many servers accept what their schema does not declare.
     undeclared: rule.undeclared ?? 'pass',
     lookupLagMs: rule.lookupLagMs ?? lookupLagMs,
-    errorsFail: rule.errorsFail ?? false,
   });
 }
 

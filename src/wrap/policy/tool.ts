@@ -4,7 +4,7 @@ import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/type
 import { fillArguments, filledSamples, schemaWithSamples } from './filled-arguments.ts';
 import { runLookup } from './lookup.ts';
 import { toPointer, valueAt } from './path.ts';
-import { failureOf, isMcpResult, toMcpResult } from './result.ts';
+import { failureOfResult, isMcpResult, toMcpResult } from './result.ts';
 import type { CallTarget, GuardDecision, McpTool } from './types.ts';
 import { validatorOf } from './validate.ts';
 
@@ -71,6 +71,7 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
     lookupLagMs,
     ...(identity && !hasResource ? { identity: (input) => identityOf(decision, input) } : {}),
     ...(hasResource ? { resource: (input) => [listed.name, identityOf(decision, input) ?? input] } : {}),
+    ...(upstream.readers ? { readers: () => upstream.readers?.() ?? [] } : {}),
     ...(lookup ? { lookup: (input, context) => runLookup({ lookup, upstream, resultOf }, input, context) } : {}),
     run: (input, context) => run(parts, input as Record<string, unknown>, context),
   };
@@ -87,9 +88,10 @@ async function run(
   const { signal } = context;
   const keyed = key !== undefined;
   const maySend = (): boolean => context.maySend();
-  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, signal, maySend } as const;
+  const errors = errorsFail === undefined ? 'judge' : 'keep';
+  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, errors, signal, maySend } as const;
   const result = toMcpResult(await upstream.send(call));
-  if (errorsFail && result.isError === true) throw failureOf(result);
+  if (errorsFail && result.isError === true) throw failureOfResult(result);
   return result;
 }
 

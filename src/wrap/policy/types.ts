@@ -49,9 +49,10 @@ export interface WrapRule {
   /** How long an effect may take to appear in `lookup`, in ms. */
   readonly lookupLagMs?: number | undefined;
   /**
-   * Whether a result with `isError` means for certain that nothing took effect.
+   * Whether a result with `isError` means for certain that nothing took effect. With false, it is always stored and
+   * replayed.
    *
-   * @defaultValue false: such a result is stored and replayed
+   * @defaultValue decided by what the result says
    */
   readonly errorsFail?: boolean | undefined;
 }
@@ -108,7 +109,8 @@ export interface GuardDecision extends Decided {
   readonly key?: KeyField;
   readonly lookup?: DecidedLookup;
   readonly lookupLagMs: number;
-  readonly errorsFail: boolean;
+  /** Undefined where the result decides. */
+  readonly errorsFail?: boolean;
 }
 
 /** A path in JSON: the names and indices that lead to a value. */
@@ -137,6 +139,8 @@ export interface ForwardedCall {
   readonly purpose: 'operation' | 'lookup';
   /** Whether the arguments hold an idempotency key, which differs for each attempt. */
   readonly keyed: boolean;
+  /** Whether an error result may be judged a refusal by what it says, or is kept as it is. */
+  readonly errors: 'judge' | 'keep';
   /** Aborts when the run is cut off, never because a caller has cancelled. */
   readonly signal: AbortSignal;
   /** Whether an operation may still be sent. Called right before sending, because it may have waited for the server. */
@@ -156,6 +160,8 @@ export interface CallTarget {
   send(call: ForwardedCall): Promise<unknown>;
   /** Resolves when calls can be sent. When it rejects, nothing is executed. */
   ready?(): Promise<void>;
+  /** Returns the names of the server's tools that only read and are not guarded. */
+  readers?(): readonly string[];
   /** Says whether a call that failed in `send` took effect; undefined where it does not know. */
   classify?(error: unknown): Classification | undefined;
 }

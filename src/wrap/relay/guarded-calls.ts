@@ -1,15 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { BoundedMap } from '../../core/bounded-map.ts';
-import type { Outcome, OutcomeCode } from '../../core/call/outcome.ts';
+import { failureNote } from '../../core/call/messages.ts';
+import type { Outcome, OutcomeCode, RefusalOutcome } from '../../core/call/outcome.ts';
 import type { ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
+import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
-import { defined, isObject, objectOf } from '../../core/json.ts';
+import { arrayOf, defined, isObject, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
 import { SessionMemory } from '../../core/recognition/session.ts';
 import { Deliveries } from '../../server/deliveries.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
+import { factsOfRpcError, refusalIn, toMcpResult } from '../policy/result.ts';
 import type { ForwardedCall } from '../policy/types.ts';
 import type { KnownTools } from './known-tools.ts';
 import { ServerFault } from './link.ts';
@@ -58,29 +61,47 @@ export async function sendToServer(
   }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
   const params = { ...context?.params, name, arguments: call.arguments };
+  const askedBefore = connection.requestsReceived;
   const answer = await connection.request('tools/call', params, call.maySend);
   const { result, error } = withoutForgedResult(withoutOwnMeta(answer), tools.outputSchemaOf(name));
   if (result) {
     const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
-    if (undone === undefined) return result;
+    if (undone === undefined) {
+      const refused = purpose === 'operation' && call.errors === 'judge' ? refusalIn(toMcpResult(result)) : undefined;
+      if (refused === undefined) return result;
+      if (context) context.refusal = { result: { ...result, isError: true } };
+      throw new ServerFault('not_executed', `${connection.name} answered: ${refused.excerpt}`, refused);
+    }
     if (undone.effect === 'not_executed' && context) context.refusal = { result };
     throw undone;
   }
   const response: RpcError = error ?? { code: internalError, message: 'the response has neither result nor error' };
-  const isDefinite = await isDefiniteRefusal(response, tools, name);
+  const facts = factsOfRpcError(response);
+  const hasAsked = connection.requestsReceived !== askedBefore;
+  const isDefinite = await isDefiniteRefusal(response, facts, { tools, name, hasAsked });
   if (isDefinite && context) context.refusal = { error: response };
   const message = `${connection.name} answered with the error ${response.code}: ${String(response.message)}`;
-  throw new ServerFault(isDefinite ? 'not_executed' : 'unknown', message, { response });
+  throw new ServerFault(isDefinite ? 'not_executed' : 'unknown', message, { response, facts });
+}
+
+/** A call that got an error. `hasAsked`: the server has sent requests to the client meanwhile. */
+interface RefusedCall {
+  readonly tools: KnownTools;
+  readonly name: string;
+  readonly hasAsked: boolean;
 }
 
 /**
- * Whether an error says that nothing was executed. Some servers answer `Invalid params` after their own tool's result
- * failed validation, and `Method not found` when a client lacks something that the tool requested. So these two codes
- * are definite only for a tool that the server does not list.
+ * Whether an error says that nothing was executed. A tool that asks the client for something may answer with the client's
+ * own error. So after such a request, and for `Method not found`, only an error about an unlisted tool is definite: a
+ * server that lists the tool has the method `tools/call`.
  */
-async function isDefiniteRefusal({ code }: RpcError, tools: KnownTools, name: string): Promise<boolean> {
+async function isDefiniteRefusal({ code }: RpcError, facts: ErrorFacts, call: RefusedCall): Promise<boolean> {
   if (code === urlElicitationRequired) return true;
-  return (code === methodNotFound || code === invalidParams) && (await tools.isMissingNow(name).catch(() => false));
+  const mayBeClients = call.hasAsked || code === methodNotFound;
+  if (!mayBeClients && classifyErrorAnswer(facts).type === 'refused') return true;
+  const isAboutTool = code === methodNotFound || code === invalidParams;
+  return isAboutTool && (await call.tools.isMissingNow(call.name).catch(() => false));
 }
 
 /** The codes with which a server that is guarded itself says that it executed nothing. */
@@ -238,10 +259,13 @@ export class GuardedCalls {
   }
 }
 
-/** Adds the outcome to the server's own refusal. A request for more input is not an outcome. */
-function withOutcome({ result, error }: Pick<RpcResponse, 'result' | 'error'>, answer: Outcome) {
+/** Adds the outcome to the server's own refusal, for programs and for the model. A request for more input is not an outcome. */
+function withOutcome({ result, error }: Pick<RpcResponse, 'result' | 'error'>, answer: RefusalOutcome) {
   if (result === undefined || result.resultType === 'input_required') return defined({ result, error });
-  return { result: { ...result, _meta: { ...objectOf(result._meta), ...render(answer)._meta } } };
+  const isGuards = isObject(objectOf(result._meta)[OUTCOME_META]);
+  const notes = isGuards ? [] : [{ type: 'text', text: failureNote(answer) }];
+  const content = [...arrayOf(result.content), ...notes];
+  return { result: { ...result, content, _meta: { ...objectOf(result._meta), ...render(answer)._meta } } };
 }
 
 /** Renders an outcome. A result that came without content (a task, for example) is returned without it. */

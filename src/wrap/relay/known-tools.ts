@@ -8,6 +8,7 @@ import { withNoticeSchema } from '../../server/notice.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
+import { guessByName } from '../policy/tool-names.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -70,6 +71,15 @@ export class KnownTools {
   /** Yields all guarded tools, including those of earlier lists. */
   *tools(): Generator<Tool> {
     for (const { tool } of this.#known.values()) if (tool) yield tool;
+  }
+
+  /** Returns the client's names of the tools that only read and are not guarded. */
+  readers(): readonly string[] {
+    return [...this.#known.values()].flatMap(({ listed, tool, shown }) => {
+      if (tool !== undefined || listed === undefined) return [];
+      const isRead = listed.annotations?.readOnlyHint === true || guessByName(listed.name).type === 'read';
+      return isRead ? [shown.name] : [];
+    });
   }
 
   /** Finds a guarded tool by the server's own name. */

@@ -1,3 +1,4 @@
+import type { ErrorFacts } from '../../core/error-answers/classify.ts';
 import type { Classification } from '../../core/tool/types.ts';
 import type { RpcError, RpcId, RpcMessage } from './message.ts';
 
@@ -36,18 +37,29 @@ export class ServerFault extends Error {
   readonly effect: Classification;
   /** The server's error response, where it sent one. */
   readonly response: RpcError | undefined;
+  /** What the server's answer said, where it sent one. */
+  readonly facts: ErrorFacts | undefined;
+  /** Whether the server answered. */
+  readonly answered: boolean;
   /** True when the server rejected the message because its session has ended. A new session can accept it. */
   readonly sessionGone: boolean;
 
   constructor(
     effect: Classification,
     message: string,
-    more: { readonly response?: RpcError; readonly sessionGone?: boolean; readonly cause?: unknown } = {},
+    more: {
+      readonly response?: RpcError;
+      readonly facts?: ErrorFacts;
+      readonly sessionGone?: boolean;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: more.cause });
     this.name = 'ServerFault';
     this.effect = effect;
     this.response = more.response;
+    this.facts = more.facts;
+    this.answered = more.facts !== undefined;
     this.sessionGone = more.sessionGone ?? false;
   }
 }

@@ -138,6 +138,7 @@ class MultiServerRelay {
           return result;
         },
         classify: classifyServerFault,
+        readers: () => tools.readers(),
       },
       guard,
       prefix: (own) => this.lists.toolNames.prefix(server, own),

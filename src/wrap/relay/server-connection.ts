@@ -43,6 +43,7 @@ export class ServerConnection {
   readonly #pending: PendingRequests;
   readonly #session = new SessionState();
   readonly #link: ReconnectingLink;
+  #requestsReceived = 0;
 
   constructor(options: ReconnectingLinkOptions, events: ServerConnectionEvents) {
     this.name = options.name;
@@ -62,6 +63,11 @@ export class ServerConnection {
       renewed: () => events.renewed(),
       failed: (fault) => events.failed(fault),
     });
+  }
+
+  /** How many requests the server has sent to the client. */
+  get requestsReceived(): number {
+    return this.#requestsReceived;
   }
 
   /** Opens the first link. Calls `failed` when that fails. */
@@ -132,6 +138,7 @@ export class ServerConnection {
 
   #receive(link: Link, message: RpcMessage): void {
     if ('method' in message) {
+      if (isRequest(message)) this.#requestsReceived += 1;
       if (isTooDeep(message)) {
         this.#answerDeep(message);
         return;

@@ -89,6 +89,7 @@ class SingleServerRelay {
         upstream: server.identity,
         send: (call) => sendToServer(this.connection, this.tools, call),
         classify: classifyServerFault,
+        readers: () => this.tools.readers(),
       },
       guard,
       clock,

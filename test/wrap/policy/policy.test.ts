@@ -35,7 +35,6 @@ describe('a tool without hints', () => {
       recovery: ['refuse'],
       undeclared: 'pass',
       lookupLagMs: 60_000,
-      errorsFail: false,
     });
   });
 

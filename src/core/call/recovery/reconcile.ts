@@ -22,7 +22,7 @@ export async function reconcile(recovering: Recovering, last: RunResult): Promis
     case 'found':
       return { type: 'ended', result: foundResult(recovering, last.steps, answer.result) };
     case 'unclear':
-      return { type: 'next', result: unknownResult(engine, last.steps, withReason(last, answer.reason)) };
+      return { type: 'next', result: unknownResult(engine, last.steps, withReason(last, answer.reason), last.status) };
     case 'absent':
       return runWhatIsMissing(recovering, last, {});
     case 'partial':

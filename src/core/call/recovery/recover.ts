@@ -12,7 +12,7 @@ import { detached, type Executed, settle } from '../settle.ts';
 import { becomesAlias } from '../twins.ts';
 import type { EngineParts } from '../types.ts';
 import { arrivesWithinMs, reconcile } from './reconcile.ts';
-import { type Recovering, type RecoveryStep, unknownResult, withReason } from './recovery-step.ts';
+import { answeredIn, type Recovering, type RecoveryStep, unknownResult, withReason } from './recovery-step.ts';
 import { remembersKey, resend, runNaturally } from './resend.ts';
 
 /** After how many take-overs a lookup comes before sending again. */
@@ -40,7 +40,7 @@ export async function recover(engine: EngineParts, ledger: Ledger, held: StoredR
   return detached(engine, async () => {
     const keeper = new LeaseKeeper(engine.clock, claim);
     try {
-      const last = unknownResult(engine, claim.record.steps, why);
+      const last = unknownResult(engine, claim.record.steps, why, record.status);
       // A drain does not wait for a recovery that begins only now.
       if (engine.closing.aborted) return await settle(engine, claim, last, { retryAfterMs: askAgainMs });
       return await recoverClaim(engine, ledger, tool, claim, last);
@@ -73,7 +73,8 @@ async function leaveUnknown(
   retry: { readonly retryAfterMs?: number } = {},
 ): Promise<Executed | undefined> {
   if (!(await ledger.markUnknown(held, why))) return undefined;
-  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message: why } as const;
+  const settledAt = engine.clock.wallMs();
+  const status = { state: 'unknown', settledAt, message: why, ...answeredIn(held.record.status) } as const;
   return { record: { ...held.record, status }, lost: false, ...retry };
 }
 
@@ -99,7 +100,7 @@ export async function recoverClaim(
     }
   } catch (error) {
     const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
-    last = unknownResult(engine, last.steps, withReason(last, reason));
+    last = unknownResult(engine, last.steps, withReason(last, reason), last.status);
   }
   return settle(engine, claim, last, mayBeFoundLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
 }

@@ -1,6 +1,6 @@
 import type { Claim } from '../../ledger/claim.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { KeptStep } from '../../ledger/record.ts';
+import type { KeptStep, Status } from '../../ledger/record.ts';
 import type { Tool } from '../../tool/types.ts';
 import { type RunResult, runAttempt } from '../run-attempt.ts';
 import { settleLate } from '../settle.ts';
@@ -31,9 +31,20 @@ export function runUnderRecovery({ engine, tool, claim, client }: Recovering, na
   return runAttempt(engine, tool, claim, client, { natural, canAsk: true, onLate: settleLate(engine, claim) });
 }
 
-export function unknownResult(engine: EngineParts, steps: readonly KeptStep[], message: string): RunResult {
-  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message } as const;
+/** @param before the outcome so far: an answer that left doubt stays one while no request without an answer follows */
+export function unknownResult(
+  engine: EngineParts,
+  steps: readonly KeptStep[],
+  message: string,
+  before?: Status,
+): RunResult {
+  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message, ...answeredIn(before) } as const;
   return { status, steps, mayHaveTakenEffect: true, cutOff: false };
+}
+
+/** Returns the member `answered` of an unknown outcome. */
+export function answeredIn(status: Status | undefined): { readonly answered?: true } {
+  return status?.state === 'unknown' && status.answered ? { answered: true } : {};
 }
 
 /** Adds a reason once: the message stays in the record, and the same recovery may be tried many times. */
