@@ -65,10 +65,11 @@ function saysMore(name: string, value: unknown, isRpc: boolean): boolean {
 }
 
 /** Whether a value is there: null, false, 0, empty texts, lists and objects, and objects of such values are not. */
-export function holdsSomething(value: unknown): boolean {
+function holdsSomething(value: unknown, depth = 0): boolean {
+  if (depth > depthMax) return true;
   if (value === null || value === undefined || value === false || value === 0 || value === '') return false;
   if (Array.isArray(value)) return value.length > 0;
-  return isObject(value) ? Object.values(value).some(holdsSomething) : true;
+  return isObject(value) ? Object.values(value).some((each) => holdsSomething(each, depth + 1)) : true;
 }
 
 function collectText(found: Collected, value: unknown, depth: number): void {

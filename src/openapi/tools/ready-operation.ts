@@ -1,5 +1,5 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
-import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
 import { errorSchemaOf, toolSchemas } from '../document/tool-schemas.ts';
@@ -123,18 +123,20 @@ function createJudge(
   const matchesSuccess = answer && createMatcher(compiler, answer);
   let matchesError: ((value: unknown) => boolean) | undefined;
   const isDocumentedError = (body: unknown): boolean => {
-    if (matchesSuccess === undefined || matchesSuccess(body)) return false;
+    if (matchesSuccess === undefined) return false;
     matchesError ??= createErrorMatcher(compiler, operation);
-    return matchesError(body);
+    return matchesError(body) && !matchesSuccess(body);
   };
   return (response) => judgeSuccess(response, { errors, isDocumentedError });
 }
 
 function createErrorMatcher(compiler: SchemaCompiler, operation: ApiOperation): (value: unknown) => boolean {
   const schema = errorSchemaOf(operation);
-  return schema === undefined || !Array.isArray(schema.required) || schema.required.length === 0
-    ? () => false
-    : createMatcher(compiler, schema);
+  const required = arrayOf(schema?.required).map(String);
+  if (schema === undefined || required.length === 0) return () => false;
+  const matches = createMatcher(compiler, schema);
+  // Most bodies lack a member, which is cheaper to find than a whole match.
+  return (value) => isObject(value) && required.every((name) => Object.hasOwn(value, name)) && matches(value);
 }
 
 /** Leaves out long output schemas, because clients compile the schema of every listed tool. */
