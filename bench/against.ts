@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -14,9 +14,26 @@ const otherCheckout = 'MCP_ONCE_BENCH_AGAINST';
 
 type Call = (args: unknown) => Promise<void>;
 
-/** One checkout's server: its call, and its process. */
+/** A tool of the measured servers, and its arguments, new with each call. */
+interface MeasuredTool {
+  readonly name: string;
+  readonly kind: string;
+  args(): Record<string, unknown>;
+}
+
+const tools: readonly MeasuredTool[] = [
+  { name: 'book_order', kind: 'without free text', args: plainArguments },
+  { name: 'create_order', kind: 'with free text', args: orderArguments },
+];
+
+function plainArguments(): Record<string, unknown> {
+  const { customer, currency, lines } = orderArguments();
+  return { customer, currency, lines: lines.map(({ description, ...line }) => ({ sku: description, ...line })) };
+}
+
+/** One checkout's server: its call of a tool, and its process. */
 interface Side {
-  readonly call: Call;
+  call(tool: MeasuredTool): Call;
   readonly pid: number | undefined;
 }
 
@@ -53,12 +70,15 @@ async function stdio({ quick, folder, report }: BenchContext, folders: Folders):
   };
   const sideOf = (client: Client): Side => ({
     pid: pidOf(client),
-    call: async (args) => {
-      const result = await client.callTool({ name: 'create_order', arguments: args as Record<string, unknown> });
-      if (result.isError) throw new Error(JSON.stringify(result.content));
-    },
+    call:
+      ({ name }) =>
+      async (args) => {
+        const result = await client.callTool({ name, arguments: args as Record<string, unknown> });
+        if (result.isError) throw new Error(JSON.stringify(result.content));
+      },
   });
-  await callsOf({ quick, report }, 'stdio', { now: sideOf(sides.now), before: sideOf(sides.before) });
+  const both = { now: sideOf(sides.now), before: sideOf(sides.before) };
+  for (const tool of tools) await callsOf({ quick, report }, 'stdio', tool, both);
   await Promise.all([sides.now.close(), sides.before.close()]);
 }
 
@@ -70,31 +90,40 @@ async function http({ quick, folder, report }: BenchContext, folders: Folders, e
   const sides = { now: await startHttp('now'), before: await startHttp('before') };
   const sideOf = async (side: HttpSide): Promise<Side> => {
     const send = await side.client(era);
-    const call: Call = async (args) => {
-      const { text } = await send('create_order', args);
-      if (!text.includes('structuredContent')) throw new Error(text);
-    };
+    const call: Side['call'] =
+      ({ name }) =>
+      async (args) => {
+        const { text } = await send(name, args);
+        if (!text.includes('structuredContent')) throw new Error(text);
+      };
     return { call, pid: side.pid };
   };
   const both = { now: await sideOf(sides.now), before: await sideOf(sides.before) };
-  await callsOf({ quick, report }, `HTTP ${era}`, both, 64);
+  for (const tool of tools) await callsOf({ quick, report }, `HTTP ${era}`, tool, both, 64);
   await Promise.all([sides.now.end(), sides.before.end()]);
 }
 
 /** Measures replays and first calls; replays also with `connections` at a time. */
 async function callsOf(
   { quick, report }: Pick<BenchContext, 'quick' | 'report'>,
-  what: string,
+  where: string,
+  tool: MeasuredTool,
   { now, before }: Readonly<Record<'now' | 'before', Side>>,
   connections?: number,
 ): Promise<void> {
-  const kept = Array.from({ length: 50 }, orderArguments);
+  const what = `${where}, ${tool.kind}`;
+  const kept = Array.from({ length: 50 }, tool.args);
   let turn = 0;
-  const replays = (side: Side, count: number, at = 1) =>
-    block(at, count, () => side.call(kept[turn++ % kept.length]), side.pid);
-  const first = (side: Side) => block(1, 100, () => side.call(orderArguments()), side.pid);
+  const replays = (side: Side, count: number, at = 1) => {
+    const call = side.call(tool);
+    return block(at, count, () => call(kept[turn++ % kept.length]), side.pid);
+  };
+  const first = (side: Side) => {
+    const call = side.call(tool);
+    return block(1, 100, () => call(tool.args()), side.pid);
+  };
   for (const side of [now, before]) {
-    for (const args of kept) await side.call(args);
+    for (const args of kept) await side.call(tool)(args);
     await replays(side, 2_000);
   }
   const rounds = quick ? 10 : 30;
@@ -123,10 +152,41 @@ function pidOf(client: Client): number | undefined {
   return (client.transport as StdioClientTransport).pid ?? undefined;
 }
 
-/** Returns the command line of a checkout's server, with its own build of the measured tool and its own ledger. */
+/** Returns the module of `book_order`, which earlier checkouts do not have. It is `create_order` without free text. */
+function plainToolOf(checkout: string): string {
+  const built = pathToFileURL(`${checkout}/dist/`);
+  return `
+import { defineTool, z } from ${JSON.stringify(new URL('src/index.js', built))};
+import { orderResult } from ${JSON.stringify(new URL('bench/support/orders.js', built))};
+import { createOrder } from ${JSON.stringify(new URL('bench/tools/create-order.js', built))};
+const line = z.strictObject({
+  sku: z.string().max(60),
+  unit_amount: z.int().min(0),
+  quantity: z.int().min(1).default(1),
+});
+const output = z.object({ id: z.string(), status: z.string(), total: z.int(), currency: z.string(),
+  lines: z.array(z.object({ id: z.string(), description: z.string(), amount: z.int(), quantity: z.int() })),
+  url: z.string() });
+export const bookOrder = defineTool({
+  name: 'book_order',
+  title: 'Book order',
+  description: createOrder.description,
+  effect: 'create',
+  input: z.strictObject({ customer: z.string(), currency: z.string().length(3).default('eur'),
+    lines: z.array(line).min(1).max(100) }),
+  output,
+  run: (_input, context) => context.step('order', async () => orderResult),
+});
+`;
+}
+
+/** Returns the command line of a checkout's server, with its own build of the measured tools and its own ledger. */
 function commandOf(folder: string, checkout: string, name: string): Command {
   const config = join(folder, `${name}.json`);
-  const toolsDirs = [join(checkout, 'dist/bench/tools')];
+  const plainFolder = join(folder, `${name}-tools`);
+  mkdirSync(plainFolder, { recursive: true });
+  writeFileSync(join(plainFolder, 'book-order.mjs'), plainToolOf(checkout));
+  const toolsDirs = [join(checkout, 'dist/bench/tools'), plainFolder];
   const store = `sqlite:${join(folder, `${name}.sqlite`)}`;
   writeFileSync(config, JSON.stringify({ store, toolsDirs, bundledTools: false, logLevel: 'warn' }));
   const { args, env } = ourServer(folder, { MCP_ONCE_CONFIG: config });

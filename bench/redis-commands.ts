@@ -23,11 +23,11 @@ export async function run({ redisUrl, report }: BenchContext): Promise<void> {
     const before = await commandStats(observer);
     for (const args of all) await callOrder(engine, args, expected);
     const after = await commandStats(observer);
-    const total = [...sent.values()].reduce((sum, count) => sum + count, 0);
-    const target = { atMost: expected === 'executed' ? 2 : 1 };
-    const what = expected === 'executed' ? 'a first call of one step' : 'a replay';
-    report.value(`commands sent for ${what}`, total / calls, 'round trips', target);
-    report.note(`at the client, of ${calls} calls: ${shown(sent)}`);
+    // The tool has free text, so that a first call also joins its family.
+    const target = { atMost: expected === 'executed' ? 3 : 1 };
+    const what = expected === 'executed' ? 'a first call of one step, with free text' : 'its replay';
+    report.value(`waits for Redis of ${what}`, sent.waits / calls, 'round trips', target);
+    report.note(`commands at the client, of ${calls} calls: ${shown(sent.counts)}`);
     report.note(`at the server, those inside scripts included: ${shown(difference(before, after))}`);
   }
   await removeKeys(observer, prefix);
@@ -35,17 +35,33 @@ export async function run({ redisUrl, report }: BenchContext): Promise<void> {
   await store.close();
 }
 
-/** Counts the commands of the ledger's client from now on, by name. */
-function countCommands(store: Store): Map<string, number> {
-  const counts = new Map<string, number>();
+/** Counts the commands of the ledger's client from now on. */
+function countCommands(store: Store) {
   const { client } = store.keyv.store as { client: BareClient };
   const send = client.sendCommand.bind(client);
-  client.sendCommand = (args, options) => {
-    const name = String(args[0]);
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-    return send(args, options);
+  const sent = {
+    /** The commands, by name. */
+    counts: new Map<string, number>(),
+    /** How often the client waited: commands that are sent together wait for the network once. */
+    waits: 0,
+    clear: (): void => {
+      sent.counts.clear();
+      sent.waits = 0;
+    },
   };
-  return counts;
+  let underWay = 0;
+  client.sendCommand = async (args, options) => {
+    const name = String(args[0]);
+    sent.counts.set(name, (sent.counts.get(name) ?? 0) + 1);
+    if (underWay === 0) sent.waits += 1;
+    underWay += 1;
+    try {
+      return await send(args, options);
+    } finally {
+      underWay -= 1;
+    }
+  };
+  return sent;
 }
 
 async function commandStats(client: BareClient): Promise<Map<string, number>> {

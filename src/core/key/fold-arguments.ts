@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts';
 import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
 import { canonicalize, sameJson } from './canonical-json.ts';
@@ -69,17 +70,26 @@ export function foldArguments(
   place: ArgumentPlace,
   tool?: string | undefined,
 ): FoldedArguments {
-  const words = tool === undefined ? [] : wordsOf(tool);
-  const fold: Fold = {
-    root: place,
-    tool,
-    keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
-    keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
-    path: [],
-    leftOut: [],
-    isChanged: false,
-  };
+  const { keepsSpace, keepsOrder } = habitsOf(tool ?? '');
+  const fold: Fold = { root: place, tool, keepsSpace, keepsOrder, path: [], leftOut: [], isChanged: false };
   return { value: foldObject(value, place, fold), isChanged: fold.isChanged, leftOut: fold.leftOut };
+}
+
+const TOOLS_MAX = 10_000;
+const habits = new BoundedMap<string, Pick<Fold, 'keepsSpace' | 'keepsOrder'>>(TOOLS_MAX);
+
+/** Returns what the name of a tool says about its texts and lists. */
+function habitsOf(tool: string): Pick<Fold, 'keepsSpace' | 'keepsOrder'> {
+  let known = habits.get(tool);
+  if (known === undefined) {
+    const words = wordsOf(tool);
+    known = {
+      keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
+      keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
+    };
+    habits.set(tool, known);
+  }
+  return known;
 }
 
 function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold: Fold): Record<string, unknown> {
