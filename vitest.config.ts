@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.ts';
 
 export default defineConfig({
   resolve: { alias: { 'mcp-once': fileURLToPath(new URL('./src/index.ts', import.meta.url)) } },
@@ -13,6 +14,7 @@ export default defineConfig({
     isolate: false,
     // Most of a test's time is spent waiting for processes: more files at a time than there are cores.
     maxWorkers: 3,
+    sequence: { sequencer: SlowFirst },
     // These limits end a test that hangs. They are no bounds for the product or for the machine.
     expect: { poll: { timeout: 240_000 } },
     testTimeout: 300_000,

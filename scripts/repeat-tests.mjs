@@ -1,10 +1,11 @@
 // Runs `npm test` several times in a row and prints a table: result, time, CPU time and load of each run.
-// Usage: node scripts/repeat-tests.mjs [runs] [--load N] [--log folder]
+// Usage: node scripts/repeat-tests.mjs [runs] [files] [--load N] [--log folder]
 //
-// `--load 8` keeps eight processes busy beside the tests, and ends them itself. Each run writes its output to a file.
+// `--load 8` keeps eight processes busy beside the tests, and ends them itself. Each run writes its output to a file, and the
+// table also goes to `runs.md` beside these. With files, such as `test/cli`, only their tests run.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, mkdtempSync } from 'node:fs';
+import { appendFileSync, createWriteStream, mkdirSync, mkdtempSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -16,7 +17,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { load: { type: 'string', default: '0' }, log: { type: 'string' } },
 });
-const runs = countOf(positionals[0] ?? '10', 'the number of runs');
+const [count = '10', ...files] = positionals;
+const runs = countOf(count, 'the number of runs');
 const busyCount = countOf(values.load, '--load');
 const folder = values.log ?? mkdtempSync(join(tmpdir(), 'mcp-once-repeat-'));
 mkdirSync(folder, { recursive: true });
@@ -52,7 +54,8 @@ async function run(number) {
   const logFile = join(folder, `run-${number}.log`);
   const log = createWriteStream(logFile);
   const startMs = performance.now();
-  const child = spawn('bash', ['-c', "TIMEFORMAT='CPU %U %S'; time npm test 2>&1"], {
+  const loadBefore = loadavg()[0];
+  const child = spawn('bash', ['-c', 'TIMEFORMAT=\'CPU %U %S\'; time npm test -- "$@" 2>&1', 'bash', ...files], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -71,20 +74,25 @@ async function run(number) {
   const [, user, system] = /CPU ([\d.]+) ([\d.]+)/.exec(timed) ?? [];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: vitest colours its summary
   const tests = /Tests +(.*)/.exec(tail.replace(/\u001b\[\d*m/g, ''))?.[1] ?? '';
-  return { code, wallS, cpuS: Number(user) + Number(system), tests, load: loadavg()[0], logFile };
+  return { code, wallS, cpuS: Number(user) + Number(system), tests, loadBefore, load: loadavg()[0], logFile };
 }
 
-const row = (...cells) => process.stdout.write(`| ${cells.join(' | ')} |\n`);
-process.stdout.write(
-  `npm test, ${runs} times, ${busyCount} busy processes beside it, ${availableParallelism()} cores, Node ${process.version}\n\n`,
+const print = (text) => {
+  process.stdout.write(text);
+  appendFileSync(join(folder, 'runs.md'), text);
+};
+const row = (...cells) => print(`| ${cells.join(' | ')} |\n`);
+print(
+  `${['npm test', ...files].join(' ')}, ${runs} times, ${busyCount} busy processes beside it, ${availableParallelism()} cores, Node ${process.version}\n\n`,
 );
-row('run', 'result', 'tests', 'wall, s', 'CPU, s', 'load at the end', 'log');
-row('---', '---', '---', '---', '---', '---', '---');
+row('run', 'result', 'tests', 'wall, s', 'CPU, s', 'load before', 'load after', 'log');
+row('---', '---', '---', '---', '---', '---', '---', '---');
 let failed = 0;
 for (let number = 1; number <= runs; number += 1) {
-  const { code, wallS, cpuS, tests, load, logFile } = await run(number);
+  const { code, wallS, cpuS, tests, loadBefore, load, logFile } = await run(number);
   if (code !== 0) failed += 1;
-  row(number, code === 0 ? 'passed' : 'FAILED', tests, wallS.toFixed(0), cpuS.toFixed(0), load.toFixed(1), logFile);
+  const loads = [loadBefore, load].map((value) => value.toFixed(1));
+  row(number, code === 0 ? 'passed' : 'FAILED', tests, wallS.toFixed(0), cpuS.toFixed(0), ...loads, logFile);
 }
-process.stdout.write(`\n${runs - failed} of ${runs} runs passed.\n`);
+print(`\n${runs - failed} of ${runs} runs passed.\n`);
 process.exit(failed === 0 ? 0 : 1);

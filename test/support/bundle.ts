@@ -131,12 +131,14 @@ async function keepCompiledCode(folder: string): Promise<void> {
   try {
     run(main, 'serve');
     run(main, 'wrap', '--', process.execPath, wrappedServer);
+    // Nothing listens there: these commands load their clients and fail.
+    run(main, 'wrap', '--store', 'memory:', 'http://127.0.0.1:1/mcp');
+    run(main, 'wrap', '--login', '--no-browser', 'http://127.0.0.1:1/mcp');
+    run(main, 'ledger', 'list', '--store', 'redis://127.0.0.1:1');
     run(main, '--help');
     run(main, 'config', 'check');
     run(main, 'ledger', 'list');
     run(testPrograms[0]);
-    // Nothing listens there: the command loads the client and fails.
-    run(main, 'ledger', 'list', '--store', 'redis://127.0.0.1:1');
     const server = spawn(process.execPath, [join(folder, main), 'serve', '--http', '127.0.0.1:0'], {
       cwd,
       env,
