@@ -16,13 +16,13 @@ const STEM_CHARS_MIN = 3;
 
 /** Ordered from long to short. Each needs a rest of at least three letters. */
 const LATIN_ENDINGS = endingsOf(
-  'amiento imiento ations ation iendo ando endo indo ungen ung ings ing ados adas idos idas ado ada ido ida cao edly ed ez er ar ir en em ly',
+  'amiento imiento ations ation iendo ando endo indo ungen ung ings ing ados adas idos idas ado ada ido ida cao unu ini edly ed ez er ar ir en em ly',
 );
 const CYRILLIC_ENDINGS = endingsOf(
   'иями ями ами ого его ому ему ыми ими ировать овать ется ются ать ять ить еть ешь ает ают ила ала али или ите ый ий ой ая яя ое ее ые ие ию ия ии ов ев ей ам ям ах ях ом ем ую юю ть ла ло ли а я о е ы и у ю ь й',
 );
 const KOREAN_ENDINGS = endingsOf(
-  '해주시기 해주세요 해주십시오 하십시오 했습니다 합니다 됩니다 하세요 으로 에서 에게 까지 부터 하고 하기 하는 하여 해서 해야 해요 하다 되어 했 해 한 할 함 됨 을 를 이 가 은 는 에 의 와 과 도 로 만',
+  '해주시기 해주세요 해주십시오 하십시오 했습니다 했으니까 했으니 했지만 했는데 습니다 으니까 으니 지만 는데 합니다 됩니다 하세요 으로 에서 에게 까지 부터 하고 하기 하는 하여 해서 해야 해요 하다 되어 했 해 한 할 함 됨 을 를 이 가 은 는 에 의 와 과 도 로 만',
 );
 
 const ARABIC_ENDINGS = endingsOf('ات ون ين ها هم ه ي');

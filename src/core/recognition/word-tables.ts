@@ -23,23 +23,35 @@ export const STOP_WORDS = [
     'ist sind war waren sein wird werden wurde wurden hat haben hatte ich du er sie es wir ihr uns mich mir dich dir ihn ihm ihnen ' +
     'mein meine dein ihre ihren ihrem unser unsere bitte mal noch schon auch nur sehr hier da dort bei nach vor uber unter durch um aus ab ' +
     'mochte mochten konnen konnte soll sollte muss mussen kann hallo liebe lieber danke vielen dank grusse freundlichen beste damit denn sich man ' +
-    'diese dieser dieses diesen diesem fuer ueber gerne bzgl bezuglich wegen',
+    'diese dieser dieses diesen diesem fuer ueber gerne bzgl bezuglich wegen kannst konnt konntest konnten konntet mag will wollen ' +
+    'sollst sollten sollten wurdest wurdet sei seien darf durfen',
   // French
   'le la les un une des du de et ou mais si que qui quoi dont ce cet cette ces il elle ils elles nous vous je tu on mon ma mes ton ta tes ' +
     'son sa ses notre nos votre vos leur leurs est sont etait etaient etre ete sera seront a ai as avons avez ont avoir au aux en dans sur sous ' +
     'pour par avec chez vers plus tres aussi bien merci bonjour cordialement svp plait veuillez y se lui me te moi toi faut doit ' +
-    'concernant afin comme donc l d j qu c s n m t',
+    'concernant afin comme donc l d j qu c s n m t peux peut peuvent pouvez pouvons pouvais pourrais pourrait pourriez pourrions ' +
+    'voudrais voudrait voudrions vouloir veux veut voulons voulez dois devez devons devrais devriez',
   // Spanish
   'el los las unos unas y e o u pero porque como cuando donde quien cual este esta esto estos estas ese esa eso esos esas es son era eran ser ' +
     'sido estar estan ha han he hay haber tiene tienen mi mis tus su sus nuestro nuestra nosotros usted ustedes ellos ellas yo lo al del con ' +
-    'sobre entre hasta desde muy mas tambien ya por para favor gracias hola estimado estimada saludos cordiales necesito quiero debe hacer se nos les le',
+    'sobre entre hasta desde muy mas tambien ya por para favor gracias hola estimado estimada saludos cordiales necesito quiero debe hacer se nos les le ' +
+    'puede puedes pueden podemos podria podrias podrian podriamos quisiera queremos debemos deben',
   // Portuguese
   'os uns umas uma um da das do dos na nas nos ao aos pelo pela com em que mas quando onde quem isso isto este essa esse foi foram sao ' +
     'ser estao esta tem temos tenho seu sua seus suas nosso nossa meu minha eu ele ela eles voce voces muito tambem ja favor obrigado obrigada ' +
-    'ola prezado prezada abracos atenciosamente preciso precisa deve fazer pra',
+    'ola prezado prezada abracos atenciosamente preciso precisa deve fazer pra ' +
+    'pode podes podem podemos poderia poderias poderiam gostaria queria devemos',
   // Italian, Dutch
   'il gli uno della dello dei degli delle nel nella nei che chi sono era essere stato per tra fra questo questa quello quella ' +
-    'grazie ciao salve het een van voor met op te naar bij zijn wordt worden heeft hebben ik jij wij zij hij je deze dit dat alstublieft bedankt groeten',
+    'grazie ciao salve het een van voor met op te naar bij zijn wordt worden heeft hebben ik jij wij zij hij je deze dit dat alstublieft bedankt groeten ' +
+    'puoi puoi potete possiamo potresti potrebbe potreste vorrei vorremmo devi dobbiamo ' +
+    'kun kunt kunnen zou zouden graag willen moet moeten hoi hallo',
+  // Swedish, Danish, Norwegian
+  'ar och att det ett till pa av som jag vi ni kan kunde skulle ska vill hej tack snalla blev blir bli vara var hade er og jeg dere fra ' +
+    'kunne vil skal blev bliver tak venligst takk vennligst',
+  // Polish, Turkish
+  'i w z ze na od po za sie jest sa byl byla bylo prosze czy ten ta te oraz dla przy moze mozesz mozecie moglbys moglaby dzien dobry dziekuje ' +
+    'icin ile ve bir bu su da lutfen gibi olan olarak merhaba tesekkurler',
   // Russian
   'и в во на с со к ко о об обо от до из за по под над при для у же бы ли а но или что чтобы как так это этот эта эти того этого этой ' +
     'все всё он она они оно мы вы я ты его ее её их наш наша наши ваш ваша ваши мой моя свой быть был была были будет есть нужно надо можно ' +
