@@ -1,6 +1,7 @@
 import type { ArgumentPlace } from './argument-place.ts';
 import { isPlainObject, pointerOf } from './check-json.ts';
 import { jsonIn } from './fold-arguments.ts';
+import { KIND } from './fold-text.ts';
 import { isPerTryValue, perTryKindOf } from './per-try-fields.ts';
 import { JSON_TYPE } from './place-facts.ts';
 
@@ -37,8 +38,8 @@ const REPORTED_MAX = 100;
 
 /**
  * Converts arguments that a schema refused. Converts only values that the schema cannot accept as they are: JSON text in
- * place of a number, boolean, list or object, another case of a listed text, and null for an optional property. Takes out
- * undeclared properties if the rule says so.
+ * place of a number, boolean, list or object, another case of a listed text, white space around a text with a format, and
+ * null for an optional property. Takes out undeclared properties if the rule says so.
  */
 export function convertArguments(
   value: Record<string, unknown>,
@@ -139,8 +140,13 @@ function convertItems(items: readonly unknown[], place: ArgumentPlace, run: Conv
 }
 
 function convertText(text: string, place: ArgumentPlace, run: Converting): unknown {
-  const { types, isEnumerated } = place.facts;
+  const { types, isEnumerated, hasFormat, kind } = place.facts;
   const mayBeText = (types & JSON_TYPE.string) !== 0;
+  if (mayBeText && hasFormat && !isEnumerated && kind !== KIND.exact) {
+    const bare = text.trim();
+    if (bare !== text) report(run);
+    return bare;
+  }
   if (mayBeText && (!isEnumerated || place.acceptsText(text))) return text;
   const json = jsonIn(text, types, run.path.length);
   const found = json === undefined ? listedText(text, place) : convert(json, place, run);

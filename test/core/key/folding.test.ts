@@ -345,6 +345,16 @@ describe('converted arguments', () => {
     expect(prepared.converted).toEqual(['/n', '/on', '/list/0', '/list']);
   });
 
+  it('lose the white space around a text with a format, and only where the schema refused them', () => {
+    const schema = withAjv(object({ email: { type: 'string', format: 'email', pattern: '^\\S+$' }, note: text }));
+    const prepared = valid({ email: ' a@x.org', note: ' as it is ' }, schema);
+    expect(prepared.arguments).toEqual({ email: 'a@x.org', note: ' as it is ' });
+    expect(prepared.converted).toEqual(['/email']);
+    expect(fingerprintOf(prepared.forHash)).toBe(
+      fingerprintOf(valid({ email: 'a@x.org', note: 'as it is' }, schema).forHash),
+    );
+  });
+
   it.each<[string, Schema, unknown]>([
     ['a number that is not JSON', { type: 'number' }, '1,000'],
     ['a hexadecimal number', { type: 'number' }, '0x10'],
