@@ -54,7 +54,7 @@ const wrapRuleSchema = z.strictObject({
   errorsFail: z
     .boolean()
     .optional()
-    .describe('Whether an error result proves that nothing took effect. Default false.'),
+    .describe('Whether an error result proves that nothing took effect. Default: decided by what the result says.'),
 });
 
 const rules = {

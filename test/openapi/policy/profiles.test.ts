@@ -15,6 +15,7 @@ describe('a provider profile', () => {
     ['production.plaid.com', 'plaid', 24 * hour],
     ['api.eu.svix.com', 'svix', 12 * hour],
     ['ec2.eu-west-1.amazonaws.com', 'aws', hour / 6],
+    ['slack.com', 'slack', 0],
     ['example.com', 'generic', 24 * hour],
     ['notpaypal.com', 'generic', 24 * hour],
     ['api.stripe.com.evil.example', 'generic', 24 * hour],
