@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
 import { emit } from '../observe/events.ts';
+import { issueText } from '../schema/issue-text.ts';
 import { type RefusalOutcome, refusal } from './outcome.ts';
 
 const retryAfterMs = 1_000;
@@ -36,9 +38,21 @@ export function refusalOfFault(error: unknown, tool: string): RefusalOutcome {
  * the ledger is and what is wrong with it.
  */
 export function describeFault(error: unknown, operation: string): string {
+  if (error instanceof z.ZodError) return describeIssues(error);
   if (!(error instanceof LedgerUnavailable)) return describeError(error);
   emit({ type: 'ledger_fault', operation, message: describeError(error) });
   return 'the ledger was not available';
+}
+
+/** How many problems of a value a message names. */
+const issuesMax = 3;
+
+/** Describes a value that a tool received and could not use. Zod's own message is a list in JSON. */
+function describeIssues({ issues }: z.ZodError): string {
+  const texts = issues
+    .slice(0, issuesMax)
+    .map((issue) => `${issue.path.map(String).join('.') || 'it'} ${issueText(issue)}`);
+  return `a value that the tool received is not valid: ${texts.join('; ')}`;
 }
 
 /** Returns a text without the full stops at its end, because a sentence continues it. */
