@@ -141,7 +141,7 @@ export function toPayment(answer: unknown): PaymentOutput {
   return { ...payment, charge };
 }
 
-/** Takes a refund with its charge (`expand`). @throws Error when it is not one. */
+/** Takes a refund with its charge (`expand`). @throws Error for anything else. */
 export function toRefund(answer: unknown): RefundOutput {
   const { payment_intent: payment, charge, ...refund } = checked('a refund', answers.refund, answer);
   if (charge === null || typeof charge === 'string') return { ...refund, payment, charge, fully_refunded: false };

@@ -107,7 +107,7 @@ export interface SaidNo {
 }
 
 /**
- * Returns what a body says that came with a success status and is none: `ok: false`, `success: false`, `errors` without
+ * Returns what an error says whose response has a status of success: `ok: false`, `success: false`, `errors` without
  * data, an `error` without a result, a JSend error, a JSON-RPC error. Returns undefined for a body that says no such thing.
  */
 export function saidNo(body: unknown): SaidNo | undefined {

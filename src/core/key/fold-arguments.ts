@@ -17,7 +17,7 @@ import { JSON_TYPE, type PlaceFacts, typeBitOf } from './place-facts.ts';
 /** The arguments as they count for the hash. */
 export interface FoldedArguments {
   readonly value: Record<string, unknown>;
-  /** True if folding changed something besides leaving out defaults. */
+  /** True if folding changed more than leaving out defaults. */
   readonly isChanged: boolean;
   /** JSON pointers of the arguments that were left out, because a caller makes them up for each try. */
   readonly leftOut: readonly string[];
@@ -220,8 +220,8 @@ function takesList({ nameKind }: MemberFold, { types }: PlaceFacts): boolean {
 }
 
 /**
- * Returns the value whose JSON text was sent in place of it; undefined where the text is none of the `types`, or breaks a
- * limit.
+ * Returns the value whose JSON text was sent in place of it; undefined where the text has another type than
+ * `types`, or breaks a limit.
  */
 export function jsonIn(text: string, types: number, depth: number): unknown {
   const found = parseJson(text, types);

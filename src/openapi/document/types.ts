@@ -64,7 +64,7 @@ export interface ApiOperation extends ListedOperation {
   readonly body?: ApiBody;
   /** By status: `200`, `2XX`, `default`. */
   readonly responses: Readonly<Record<string, ApiResponse>>;
-  /** Returns the schema of the documented errors, for responses with a status of success that are none. */
+  /** Returns the schema of the documented errors, for errors whose response has a status of success. */
   readonly errorSchema?: () => JsonSchema | undefined;
   /** Alternatives. Each names schemes that are all needed, with their scopes. Empty: no authentication. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];

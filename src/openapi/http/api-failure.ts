@@ -41,7 +41,7 @@ export function classifyApiError(error: unknown): Classification | undefined {
 const excerptCharsMax = 300;
 const bodyBytesMax = 65_536;
 
-/** Returns the JSON body of a response; undefined if it is none, or cut. */
+/** Returns the JSON body of a response; undefined if the body is not JSON, or cut. */
 export function jsonBody({ body, truncated }: Pick<HttpResponse, 'body' | 'truncated'>): unknown {
   if (truncated || body.length > bodyBytesMax) return undefined;
   try {

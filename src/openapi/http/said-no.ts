@@ -23,7 +23,7 @@ interface RefusedSuccess {
   readonly facts: ErrorFacts;
 }
 
-/** Returns what the body of a 2xx response says if that is no success; undefined for a success. */
+/** Returns what an error says whose response has a 2xx status; undefined for a success. */
 export function judgeSuccess(
   response: HttpResponse,
   { errors, isDocumentedError }: SuccessRules,

@@ -140,8 +140,8 @@ const profiles: readonly ProviderProfile[] = [
     source: 'https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html',
   },
   {
-    // Slack takes no keys. Every answer has the status 200 and `ok`. Of these codes it says that some aspect of the
-    // operation may have succeeded before.
+    // Slack takes no keys. Every answer has the status 200 and `ok`. According to Slack, these codes can follow
+    // a partial success.
     name: 'slack',
     hosts: ['slack.com', '*.slack.com'],
     quoting: 'bare',

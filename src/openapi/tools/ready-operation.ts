@@ -43,7 +43,7 @@ export interface ReadyOperation {
   request(args: Arguments, key?: string): HttpRequest;
   /** Converts a response to the tool's result. */
   content(response: HttpResponse, uri: string): ContentResult;
-  /** Returns what a response with a status of success says if it is none. */
+  /** Returns what an error says whose response has a status of success. */
   judge(response: HttpResponse): ReturnType<typeof judgeSuccess>;
   /** Returns the longest text that an argument takes, in characters. Returns Infinity without a limit. */
   charsMax(argument: string): number;

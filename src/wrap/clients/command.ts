@@ -200,7 +200,7 @@ async function wrapFile(
 /** Removes mcp-once from a file, entry by entry where the file has changed since it was rewritten. */
 async function undoFile(cli: Cli, file: ClientFile, places: Places, isForced: boolean): Promise<void> {
   const { backups, bytes } = await undoOf(file);
-  // A backup that cannot be read is no way back.
+  // A backup that cannot be read does not help.
   const restored = await readServers({ ...file, bytes }, places).catch(() => undefined);
   const undo = { backups, bytes: restored ? bytes : file.bytes };
   const read = restored ?? (await readServers(file, places));

@@ -59,7 +59,7 @@ export function factsOfRpcError({
   };
 }
 
-/** Joins the facts of the texts and of the structured content. A content that is no text may be an effect. */
+/** Joins the facts of the texts and of the structured content. Other content than text may be an effect. */
 function factsOfErrorResult({ content, structuredContent }: McpResult): ErrorFacts {
   const bodies = [...textsOf(content).map((text) => jsonIn(text) ?? text), structuredContent];
   const all = bodies.flatMap((body) => {
