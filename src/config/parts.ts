@@ -14,20 +14,29 @@ export const recoveries = z.union([recovery, z.array(recovery).max(4)], {
   error: 'must be resend, natural, reconcile, refuse, or a list of them',
 });
 
+const argumentPointer = z
+  .string()
+  .max(1_000)
+  .superRefine((pointer, context) => {
+    const fault = pointerFault(pointer);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  });
+
 /** JSON pointers of arguments that do not make two calls different operations. */
 export const ignoredPointers = z
-  .array(
-    z
-      .string()
-      .max(1_000)
-      .superRefine((pointer, context) => {
-        const fault = pointerFault(pointer);
-        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-      }),
-  )
+  .array(argumentPointer)
   .max(100)
   .describe(
     'The arguments that do not count when a repeat is recognised: JSON pointers such as /memo; * stands for each item of a list. They are still sent.',
+  );
+
+/** JSON pointers of the arguments that make two calls the same operation. */
+export const identityPointers = z
+  .array(argumentPointer)
+  .min(1)
+  .max(100)
+  .describe(
+    'The arguments that make two calls the same operation: JSON pointers such as /order/number; * stands for each item of a list. Calls that differ elsewhere are a conflict. Default: as the tool declares, or all arguments.',
   );
 
 /** What happens to arguments that a strict schema does not declare. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../core/duration.ts';
 import { isObject } from '../core/json.ts';
 import { defaults, logFormats, logLevels } from './defaults.ts';
-import { ignoredPointers, recoveries, toolClass, undeclaredRule } from './parts.ts';
+import { identityPointers, ignoredPointers, recoveries, toolClass, undeclaredRule } from './parts.ts';
 import type { Section, SectionSchema } from './section.ts';
 
 const second = 1_000;
@@ -40,6 +40,7 @@ const toolRuleSchema = z.strictObject({
     .describe(
       'How to answer a call that repeats a successful one within the window: with the first result (replay), or by asking the user whether another operation is meant (ask), if the client can ask. For the class create. Default: as the tool declares.',
     ),
+  identity: identityPointers.optional(),
   ignore: ignoredPointers.optional(),
   undeclared: undeclaredRule.optional(),
   recovery: recoveries

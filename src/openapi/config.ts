@@ -43,7 +43,11 @@ export const operationSchema = z.strictObject({
     .describe('How long a repeat means the same operation. 0 to 366d.'),
   ignore: ignoredPointers.optional(),
   undeclared: undeclaredRule.optional(),
-  identity: z.array(text).max(100).optional().describe('The arguments that make two calls the same operation.'),
+  identity: z
+    .array(text)
+    .max(100)
+    .optional()
+    .describe('The arguments that make two calls the same operation: names, or JSON pointers such as /order/number.'),
   recovery: recoveries.optional().describe('How an unknown outcome is recovered; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   clientId: text

@@ -216,6 +216,21 @@ test('a rule drops all arguments that a strict tool does not declare, and names 
   expect(upstream.effects[0]?.body).toEqual({ item: 'a', count: 1 });
 });
 
+test('a rule names the arguments that make two calls one operation, and calls without them count by all', async () => {
+  const upstream = new Upstream();
+  const { tools } = applyRules([createThing(upstream, 'refuse')], { '*': { identity: ['/tags/*', '/note'] } });
+  const { call } = await serving('create_thing', await engineClient(tools, testEngine({ tools })), {
+    args: {},
+    effects: () => upstream.effects.length,
+  });
+  await call({ item: 'a', tags: ['x'] });
+  expect(views(await call({ item: 'b', tags: ['x'] })).text).toMatch(/called with other arguments before \(item\)/);
+  await call({ item: 'a', tags: ['y'] });
+  expect(upstream.effects).toHaveLength(2);
+  for (const item of ['a', 'b', 'a']) await call({ item });
+  expect(upstream.effects).toHaveLength(4);
+});
+
 test('a conflict names the arguments that differ, and not those that are only written in another way', async () => {
   const upstream = new Upstream();
   const tools = [createThing(upstream, 'refuse')];

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describeError, isErrnoException, McpOnceError } from '../errors.ts';
 import { defined } from '../json.ts';
 import type { UndeclaredRule } from '../key/convert-arguments.ts';
+import { pickPointers } from '../key/pointers.ts';
 import { sentence } from '../suggest.ts';
 import { checkTool, defaultWindowMs, recoveryList } from './define-tool.ts';
 import { matchesGlob } from './glob.ts';
@@ -168,6 +169,7 @@ export interface ToolRule {
   readonly movesMoney?: boolean | undefined;
   readonly window?: number | undefined;
   readonly onDuplicate?: OnDuplicate | undefined;
+  readonly identity?: readonly string[] | undefined;
   readonly ignore?: readonly string[] | undefined;
   readonly undeclared?: UndeclaredRule | undefined;
   readonly recovery?: Recovery | readonly Recovery[] | undefined;
@@ -210,7 +212,7 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     windowMs: rule.window ?? (isDefaultWindow ? defaultWindowMs(toolClass, hasResource) : tool.windowMs),
     recovery: rule.recovery === undefined ? tool.recovery : recoveryList(rule.recovery),
     lookupLagMs: rule.lookupLag ?? tool.lookupLagMs,
-    ...defined({ onDuplicate: rule.onDuplicate, movesMoney: rule.movesMoney }),
+    ...defined({ onDuplicate: rule.onDuplicate, movesMoney: rule.movesMoney, identity: identityBy(rule) }),
   };
   // The tool is the prototype, not copied, so that its lazy members stay lazy.
   const next: Tool = Object.create(tool, {
@@ -226,6 +228,15 @@ function overridden(tool: Tool, rule: ToolRule): Tool {
     throw new McpOnceError('configuration_invalid', `Configuration: tools: ${describeError(error)}`, { cause: error });
   }
   return Object.freeze(next);
+}
+
+/** A call without any of these arguments is identified by all of its arguments. */
+function identityBy({ identity }: ToolRule): Tool['identity'] {
+  if (identity === undefined) return undefined;
+  return (input) => {
+    const picked = pickPointers(input as Record<string, unknown>, identity);
+    return Object.keys(picked).length === 0 ? undefined : picked;
+  };
 }
 
 function preparedBy(input: Tool['input'], { ignore, undeclared }: ToolRule): Tool['input'] {

@@ -35,7 +35,9 @@ export function checkOverride(context: OverrideContext): void {
   const { identity, clientId, lookup } = context.override;
   for (const name of identity ?? []) {
     const names = callerArguments(context);
-    if (!names.includes(name)) throw overrideError(context, ['identity'], unknown('identity', name, names));
+    const argument = name.startsWith('/') ? pointerTokens(name)[0] : name;
+    if (argument === undefined || !names.includes(argument))
+      throw overrideError(context, ['identity'], unknown('identity', name, names));
   }
   if (clientId !== undefined) checkClientId(context, clientId);
   if (lookup) checkLookup(context, lookup);

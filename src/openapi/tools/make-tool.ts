@@ -1,5 +1,6 @@
 import { describeError, NotExecuted } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
+import { pickPointers } from '../../core/key/pointers.ts';
 import { soundsLikeMoney } from '../../core/tool/class-words.ts';
 import { isContentResult } from '../../core/tool/content.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
@@ -181,11 +182,13 @@ function inputOf(found: Resolved, name: string): Tool['input'] {
   return input;
 }
 
-/** Returns the arguments that the configuration names as identity. Undefined means all arguments. */
+/** Returns the arguments that the configuration names as identity, by name or JSON pointer. Undefined means all arguments. */
 function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments): unknown {
   if (policy.identity === undefined) return undefined;
   const filled = withDefaults(input);
-  return Object.fromEntries(policy.identity.map((name) => [name, filled[name]]));
+  return Object.fromEntries(
+    policy.identity.map((name) => [name, name.startsWith('/') ? pickPointers(filled, [name])[name] : filled[name]]),
+  );
 }
 
 /**

@@ -269,6 +269,7 @@ describe('an override in the configuration', () => {
     ],
     [{ identity: ['reference'], lookup }, /identity: "reference" is not known/],
     [{ identity: ['itme'] }, /identity: "itme" is not known; did you mean "item"/],
+    [{ identity: ['/itme/id'] }, /identity: "\/itme\/id" is not known/],
     [{ recovery: ['resend'] as const }, /needs an idempotency key/],
     [{ recovery: ['reconcile'] as const }, /needs lookup/],
     [{ clientId: 'item' }, /clientId needs a PUT operation/],

@@ -54,6 +54,15 @@ describe('a repeated POST', () => {
     expect(api.rows.size).toBe(1);
   });
 
+  test('is recognised by a business key inside of an argument, named by a JSON pointer', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('createOrder', { identity: ['/item'] }));
+    await call('create_order', { item: ' tea' });
+    expect(refusalOf(await call('create_order', { item: 'tea', note: 'x' })).fields).toEqual(['note']);
+    await call('create_order', { item: 'milk' });
+    expect(api.rows.size).toBe(2);
+  });
+
   test('cannot have the recovery resend if the API takes no key', async () => {
     const api = await startOrders();
     const { applyRules } = await import('../../../src/core/tool/load.ts');
