@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
+import { errorSchemaOf, toolSchemas } from '../../src/openapi/document/tool-schemas.ts';
 import { readSource } from '../openapi/documents.ts';
 import { packageFile } from './support/packages.ts';
 
@@ -19,7 +19,9 @@ describe('a readable document', () => {
         const document = await readSource(source);
         const operations = document.listedOperations.map((listed) => document.resolve(listed));
         const schemas = operations.map((operation) => toolSchemas(operation));
-        return { title: document.title, problems: document.problems, operations, schemas };
+        const errors = operations.map((operation) => errorSchemaOf(operation));
+        const plain = operations.map(({ errorSchema: _, ...operation }) => operation);
+        return { title: document.title, problems: document.problems, operations: plain, schemas, errors };
       }),
     );
     expect(all[0]?.operations.length).toBeGreaterThan(0);

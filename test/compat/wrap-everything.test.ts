@@ -133,7 +133,9 @@ async function survey({ client, asked, updated, progress }: Surveyed) {
   found.level = await client.setLoggingLevel('debug');
   found.echo = await call('echo', { message: 'grüezi' });
   found.invalid = await call('echo', { message: 1 });
-  found.unknown = await call('nope');
+  // mcp-once says below an error whether it had an effect.
+  const { content: [unknown] = [] } = (await call('nope')) as { content?: unknown[] };
+  found.unknown = unknown;
   found.sum = await call('get-sum', { a: 1, b: 2 });
   found.structured = await call('get-structured-content', { location: 'Chicago' });
   found.image = await call('get-tiny-image');

@@ -10,7 +10,6 @@ import { emit } from '../observe/events.ts';
 import { untilAborted } from '../promises.ts';
 import type { OperationVersion } from '../recognition/session.ts';
 import { recognise } from '../recognition/table.ts';
-import { isContentResult } from '../tool/content.ts';
 import { execute, giveUp } from './execute.ts';
 import { joinFamily, type Relative } from './family.ts';
 import { describeFault, refusalOfFault } from './faults.ts';
@@ -37,7 +36,7 @@ import { askWhetherRepeat, decideRepeat, outcomeOfDeclined } from './questions/r
 import { registerWrite } from './recovery/latest-write.ts';
 import { recover } from './recovery/recover.ts';
 import { runUnguarded } from './run-unguarded.ts';
-import { earlierOf } from './session-facts.ts';
+import { earlierOf, hasErrorResult } from './session-facts.ts';
 import type { Executed } from './settle.ts';
 import type { EngineParts, GuardedCall, ToolCall } from './types.ts';
 import { waitForOutcome } from './wait.ts';
@@ -258,8 +257,7 @@ async function executeClaim(
 
 /** Whether an execution counts as a write. An error result counts as none, so that a repeat of an earlier call is replayed. */
 function hadEffect(status: Status): boolean {
-  if (status.state === 'failed') return false;
-  return !(status.state === 'succeeded' && isContentResult(status.result) && status.result.isError === true);
+  return status.state !== 'failed' && !hasErrorResult(status);
 }
 
 /** Notes an execution in the session's memory, also when its caller has left. */

@@ -1,6 +1,6 @@
 import type { FailureKind } from '../error-answers/phrases.ts';
 import { sentence, suggestion } from '../suggest.ts';
-import { isContentResult } from '../tool/content.ts';
+import { isErrorResult } from '../tool/content.ts';
 import type { RefusalOutcome, RefusalReason, ResultOutcome } from './outcome.ts';
 
 /** Longer names of unknown tools, and longer lists of known ones, are cut. */
@@ -352,7 +352,7 @@ export function resultNote(outcome: ResultOutcome): string {
   const { result, replayed, operation, repeatToken, declined } = outcome;
   const add = repeatToken === undefined ? undefined : `add repeat_token "${repeatToken}".`;
   // An error may hide an effect.
-  const isError = isContentResult(result) && result.isError === true;
+  const isError = isErrorResult(result);
   if (!replayed && isError && add !== undefined) return errorNote(outcome, add);
   if (!replayed) return `Executed now, as an operation of its own.${add === undefined ? '' : ` For one more, ${add}`}`;
   const when = operation ? `${operation.firstExecutedAt.slice(0, '2026-01-02T03:04'.length)}Z` : 'an earlier call';

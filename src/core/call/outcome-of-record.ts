@@ -3,7 +3,7 @@ import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
 import { checkingTools } from '../tool/checking-tools.ts';
-import { isContentResult } from '../tool/content.ts';
+import { isErrorResult } from '../tool/content.ts';
 import type { Tool } from '../tool/types.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
@@ -82,7 +82,7 @@ export async function outcomeOfEnded(
       // A caller that has sent a repeat token may want several operations, so each answer brings the next token.
       const isAgain = record.occurrence > 1 || call.again !== undefined;
       // An error that is kept may hide an effect, so the caller learns at once how to continue.
-      const isError = isContentResult(ended.result) && ended.result.isError === true;
+      const isError = isErrorResult(ended.result);
       const bringsToken = (how.replayed || isAgain || isError) && !how.declined;
       const token = bringsToken ? await repeatTokenFor(engine, call, record) : {};
       const { stub } = ended;

@@ -11,3 +11,8 @@ export function contentOfValue(value: unknown): ContentResult {
   const text = { type: 'text', text: JSON.stringify(value) ?? 'null' };
   return { content: [text], structuredContent: isObject(value) ? value : { result: value } };
 }
+
+/** Whether a result is an error that a tool answered with. It may hide an effect. */
+export function isErrorResult(result: unknown): boolean {
+  return isContentResult(result) && result.isError === true;
+}

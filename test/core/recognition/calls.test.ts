@@ -374,3 +374,59 @@ describe('an unknown outcome', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 });
+
+describe('an error that is kept because it may hide an effect', () => {
+  /** A tool whose upstream takes the effect and answers with an error. */
+  function failing(name: string, toolClass: ToolClass, effect: Effect) {
+    const clock = new ManualClock();
+    const upstream = new Upstream();
+    const answers: Partial<Tool> = {
+      results: 'content',
+      acceptsOutput: () => true,
+      run: async (input, context) => {
+        await upstream.send(context.upstreamKey, input);
+        return { content: [{ type: 'text', text: 'Request timed out' }], isError: true };
+      },
+    };
+    const tools = [
+      { ...tool(upstream, name, toolClass, effect), ...answers },
+      tool(upstream, 'remove_note', 'state', 'delete'),
+    ];
+    const { call: callEngine } = testEngine({ tools, clock });
+    const memory = new SessionMemory(clock);
+    const call = async (called: string, args: object): Promise<Outcome> => {
+      const outcome = await callEngine(called, args, { session: memory });
+      if (outcome.operation) memory.of(undefined).noteDelivered(outcome.operation);
+      return outcome;
+    };
+    const effects = () => upstream.effects.filter(({ body }) => (body as { name?: string }).name === undefined).length;
+    return { clock, call, effects };
+  }
+
+  test.each([
+    ['create', 'create'],
+    ['state', 'update'],
+    ['repeatable', 'update'],
+  ] as const)(
+    'is replayed for the class %s, whatever the session did since, until a token comes',
+    async (kind, effect) => {
+      const { clock, call, effects } = failing('write_note', kind, effect);
+      const args = { to: 'ann', note: words };
+      const first = resultOf(await call('write_note', args));
+      await clock.advance(60_000);
+      expect(resultOf(await call('write_note', args)).replayed).toBe(true);
+      await call('remove_note', { to: 'bob' });
+      expect(resultOf(await call('write_note', args)).replayed).toBe(true);
+      expect(effects()).toBe(1);
+      expect(resultOf(await call('write_note', { ...args, repeat_token: first.repeatToken })).replayed).toBe(false);
+      expect(effects()).toBe(2);
+    },
+  );
+
+  test('is asked about when a repeatable call says the same in other words', async () => {
+    const { call, effects } = failing('append_row', 'repeatable', 'update');
+    await call('append_row', { to: 'ann', note: words });
+    expect(refusalOf(await call('append_row', { to: 'ann', note: reworded })).code).toBe('idempotency_conflict');
+    expect(effects()).toBe(1);
+  });
+});
