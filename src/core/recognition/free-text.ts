@@ -26,7 +26,7 @@ export interface SplitArguments {
 }
 
 /** A string that cannot be longer than this is a code or a name. */
-const SHORT_CHARS_MAX = 79;
+const SHORT_CHARS_MAX = 49;
 const DEPTH_MAX = 8;
 const NODES_MAX = 2_000;
 const FACETS_MAX = 200;
@@ -39,12 +39,13 @@ const TEXT_WORDS = setOf(
     'comment comments reason reasons message messages msg content contents summary detail details remark remarks caption ' +
     'captions reply instructions instruction purpose explanation justification feedback greeting abstract agenda footer ' +
     'annotation announcement motivation rationale statement bio about tldr overview tweet post markdown ' +
+    'task reminder review answer question response story todo sms html texto inhalt contenu messaggio conteudo ' +
     'betreff beschreibung nachricht notiz titel kommentar bemerkung grund verwendungszweck zusammenfassung ' +
     'mensaje asunto titulo descripcion nota comentario motivo resumen titre objet commentaire motif resume ' +
     'mensagem assunto descricao observacao',
 );
 /** Names of wording that may also be the content of a file. */
-const CONTENT_WORDS = setOf('content contents text texts body markdown post');
+const CONTENT_WORDS = setOf('content contents text texts body markdown post html inhalt contenu conteudo texto');
 /** Any of these words in a name says that the string is data. */
 const DATA_WORDS = setOf(
   'id ids uuid key sql query queries code script source json xml yaml csv css raw base64 binary encoded regex pattern url ' +
@@ -57,6 +58,21 @@ const FILE_WORDS = setOf('path file filename filepath pathname uri');
 /** Members that identify a thing, so that its `name` does not have to. */
 const IDENTITY_WORDS = setOf('id ids email phone path key url uri username handle slug login filename sku number');
 const TITLE_WORDS = setOf('title subject headline summary betreff asunto assunto titel titre titulo objet');
+
+/** Patterns that any text with a visible character matches. */
+const notBlankPatterns = new Set([
+  '\\S',
+  '.',
+  '.+',
+  '^.+$',
+  '^.*$',
+  '.*',
+  '\\S+',
+  '^(?!\\s*$).+',
+  '[^\\s]',
+  '^[\\s\\S]+$',
+  '[\\s\\S]+',
+]);
 
 const memory = new WeakMap<JsonSchema, { readonly plan: FreeTextPlan | undefined }>();
 
@@ -210,8 +226,13 @@ function isUnboundedText(facets: readonly Schema[]): boolean {
   return (allows || untyped) && !facets.some(limitsText);
 }
 
+/** Whether a pattern says more than that a text is not blank. */
+function isStrictPattern(pattern: unknown): boolean {
+  return pattern !== undefined && !notBlankPatterns.has(String(pattern));
+}
+
 function limitsText(facet: Schema): boolean {
-  if (facet.enum !== undefined || Object.hasOwn(facet, 'const') || facet.pattern !== undefined) return true;
+  if (facet.enum !== undefined || Object.hasOwn(facet, 'const') || isStrictPattern(facet.pattern)) return true;
   if (facet.contentEncoding !== undefined || facet.contentMediaType !== undefined) return true;
   if (typeof facet.format === 'string' && !/^(text|markdown|html|multiline|textarea|string)$/i.test(facet.format))
     return true;

@@ -11,6 +11,13 @@ const pointersOf = (schema: Record<string, unknown>) => freeTextPlanOf(schema)?.
 
 describe('freeTextPlanOf', () => {
   it.each([
+    ['a pattern against blank text', { pattern: '\\S' }],
+    ['the limit of a line of e-mail (RFC 5322, 2.1.1)', { maxLength: 78 }],
+  ])('finds a text with %s', (_what, limit) => {
+    expect(pointersOf(object({ subject: { ...text, ...limit }, id: text }))).toEqual(['/subject']);
+  });
+
+  it.each([
     'memo',
     'note',
     'issue_body',
@@ -22,6 +29,9 @@ describe('freeTextPlanOf', () => {
     'html_body',
     'Beschreibung',
     'descripción',
+    'task',
+    'reminder',
+    'contenu',
   ])('finds the text %s by its name', (name) => {
     expect(pointersOf(object({ [name]: text, id: text }))).toEqual([`/${name}`]);
   });
