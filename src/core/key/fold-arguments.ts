@@ -5,12 +5,17 @@ import { canonicalize, sameJson } from './canonical-json.ts';
 import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
 import { foldText, KIND, kindOfName, wordsOf } from './fold-text.ts';
 import {
-  identifiesSomething,
-  isObjectOfTool,
+  type Beside,
+  hasContent,
+  isNumberOfThing,
+  isOfTry,
   isPerTryValue,
-  mayBeObjectOfTool,
+  type PerTryField,
   type PerTryKind,
   perTryKindOf,
+  readPerTryField,
+  type ToolHabits,
+  toolHabitsOf,
 } from './per-try-fields.ts';
 import { JSON_TYPE, type PlaceFacts, typeBitOf } from './place-facts.ts';
 
@@ -21,19 +26,25 @@ export interface FoldedArguments {
   readonly isChanged: boolean;
   /** JSON pointers of the arguments that were left out, because a caller makes them up for each try. */
   readonly leftOut: readonly string[];
+  /** Names and values among them that may name a thing, such as `REQ-12`; undefined where there are none. */
+  readonly leftOutThings: readonly (readonly [string, string | number])[] | undefined;
 }
 
 type Path = (string | number)[];
 
 /** The state of one fold. */
 interface Fold {
-  readonly root: ArgumentPlace;
-  readonly tool: string | undefined;
-  readonly keepsSpace: boolean;
-  readonly keepsOrder: boolean;
+  readonly habits: Habits;
   readonly path: Path;
   readonly leftOut: string[];
+  leftOutThings: (readonly [string, string | number])[] | undefined;
   isChanged: boolean;
+}
+
+/** What the name of a tool says about its arguments. */
+interface Habits extends ToolHabits {
+  readonly keepsSpace: boolean;
+  readonly keepsOrder: boolean;
 }
 
 /** What is known about a member before its value is seen. */
@@ -42,8 +53,8 @@ interface MemberFold {
   /** The kinds that its name stands for, whatever its format. */
   readonly nameKind: number;
   readonly perTry: PerTryKind | undefined;
-  /** The name of a required field that may be what the tool works on. */
-  readonly requiredKey?: string | undefined;
+  /** What the schema says about a declared member whose value may be new for each try. */
+  readonly field?: PerTryField | undefined;
   readonly default?: FoldedDefault | undefined;
 }
 
@@ -70,20 +81,27 @@ export function foldArguments(
   place: ArgumentPlace,
   tool?: string | undefined,
 ): FoldedArguments {
-  const { keepsSpace, keepsOrder } = habitsOf(tool ?? '');
-  const fold: Fold = { root: place, tool, keepsSpace, keepsOrder, path: [], leftOut: [], isChanged: false };
-  return { value: foldObject(value, place, fold), isChanged: fold.isChanged, leftOut: fold.leftOut };
+  const fold: Fold = {
+    habits: habitsOf(tool ?? ''),
+    path: [],
+    leftOut: [],
+    leftOutThings: undefined,
+    isChanged: false,
+  };
+  const folded = foldObject(value, place, fold);
+  return { value: folded, isChanged: fold.isChanged, leftOut: fold.leftOut, leftOutThings: fold.leftOutThings };
 }
 
 const TOOLS_MAX = 10_000;
-const habits = new BoundedMap<string, Pick<Fold, 'keepsSpace' | 'keepsOrder'>>(TOOLS_MAX);
+const habits = new BoundedMap<string, Habits>(TOOLS_MAX);
 
-/** Returns what the name of a tool says about its texts and lists. */
-function habitsOf(tool: string): Pick<Fold, 'keepsSpace' | 'keepsOrder'> {
+/** Returns what the name of a tool says about its arguments. */
+function habitsOf(tool: string): Habits {
   let known = habits.get(tool);
   if (known === undefined) {
     const words = wordsOf(tool);
     known = {
+      ...toolHabitsOf(words),
       keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
       keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
     };
@@ -97,14 +115,16 @@ function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold:
   const { path } = fold;
   let isEmpty = true;
   const guessed: string[] = [];
+  let beside: Beside | undefined;
   for (const name of Object.keys(object)) {
     const member = object[name];
     if (member === undefined) continue;
     const rule = place.property(name);
-    const known = memberFold(rule, name, place, fold);
-    if (known.perTry !== undefined && isLeftOut(member, known, rule, fold)) {
+    const known = memberFold(rule, name, place);
+    if (known.perTry !== undefined && mayBeLeftOut(member, known, rule, fold)) beside ??= besideIn(object, place, fold);
+    if (beside !== undefined && isLeftOut(name, member, known, rule, place, beside, fold)) {
       path.push(name);
-      leaveOut(fold);
+      leaveOut(member, known, fold);
       path.pop();
       if (!rule.isNamed && path.length === 0) guessed.push(name);
       continue;
@@ -134,22 +154,73 @@ function restore(
   const pointers = new Set(names.map((name) => pointerOf([name])));
   const others = fold.leftOut.filter((pointer) => !pointers.has(pointer));
   fold.leftOut.splice(0, fold.leftOut.length, ...others);
+  fold.leftOutThings = fold.leftOutThings?.filter(([pointer]) => !pointers.has(pointer));
   return kept;
 }
 
-function leaveOut(fold: Fold): void {
+function leaveOut(member: unknown, { perTry, field }: MemberFold, fold: Fold): void {
   fold.isChanged = true;
-  if (fold.leftOut.length < REPORTED_MAX) fold.leftOut.push(pointerOf(fold.path));
+  if (fold.leftOut.length >= REPORTED_MAX) return;
+  const pointer = pointerOf(fold.path);
+  fold.leftOut.push(pointer);
+  if (perTry !== 'reference' || field?.said === 'try' || !isNumberOfThing(member)) return;
+  fold.leftOutThings ??= [];
+  fold.leftOutThings.push([pointer, typeof member === 'number' ? member : String(member).trim()]);
 }
 
 /** A member that equals its default is left out of every hash anyway, so it is not reported. */
-function isLeftOut(member: unknown, known: MemberFold, rule: PropertyRule, fold: Fold): boolean {
-  const { perTry, requiredKey, default: standard } = known;
+function mayBeLeftOut(member: unknown, known: MemberFold, rule: PropertyRule, fold: Fold): boolean {
+  const { perTry, default: standard } = known;
   if (perTry === undefined || !isPerTryValue(perTry, member)) return false;
-  if (requiredKey !== undefined && fold.tool !== undefined && isObjectOfTool(requiredKey, fold.tool)) return false;
   // A time in a list tells its items apart.
-  if (perTry !== 'key' && fold.path.some((step) => typeof step === 'number')) return false;
+  const isInList = fold.path.some((step) => typeof step === 'number');
+  if (isInList && (perTry === 'timestamp' || perTry === 'signature')) return false;
   return standard === undefined || !isDefault(member, standard, rule.place, fold);
+}
+
+function isLeftOut(
+  name: string,
+  member: unknown,
+  known: MemberFold,
+  rule: PropertyRule,
+  parent: ArgumentPlace,
+  beside: Beside,
+  fold: Fold,
+): boolean {
+  const { perTry: kind, field } = known;
+  if (kind === undefined || !mayBeLeftOut(member, known, rule, fold)) return false;
+  const around = fold.path.at(-1);
+  const objectName = typeof around === 'string' ? around : undefined;
+  const isListed = !rule.isNamed && parent.facts.listsProperties;
+  return isOfTry({ kind, name, value: member, field, objectName, isListed, tool: fold.habits, beside });
+}
+
+/** Looks at what stands beside the members of an object that may be new for each try. */
+function besideIn(object: Record<string, unknown>, place: ArgumentPlace, fold: Fold): Beside {
+  const has = (kind: PerTryKind): boolean =>
+    Object.keys(object).some((name) => perTryKindOf(name) === kind && isPerTryValue(kind, object[name]));
+  const hasTryReference = (): boolean =>
+    Object.keys(object).some((name) => {
+      if (perTryKindOf(name) !== 'reference') return false;
+      const rule = place.property(name);
+      return isLeftOut(name, object[name], memberFold(rule, name, place), rule, place, beside, fold);
+    });
+  const beside: Beside = {
+    hasKey: once(() => has('key')),
+    hasSignature: once(() => has('signature')),
+    hasTimestamp: once(() => has('timestamp')),
+    hasTryReference: once(hasTryReference),
+    hasContent: once(() => hasContent(object)),
+  };
+  return beside;
+}
+
+function once(test: () => boolean): () => boolean {
+  let known: boolean | undefined;
+  return () => {
+    known ??= test();
+    return known;
+  };
 }
 
 function isEmptied(folded: unknown, member: unknown): boolean {
@@ -209,7 +280,7 @@ function foldString(
 
 /** Tests whether the only change is in white space that has a meaning: what a tool types, or the content of a file. */
 function isExact(known: MemberFold, fold: Fold, parent: Record<string, unknown> | undefined): boolean {
-  if (fold.keepsSpace) return known.kind === 0;
+  if (fold.habits.keepsSpace) return known.kind === 0;
   if ((known.nameKind & KIND.content) === 0 || parent === undefined) return false;
   return Object.keys(parent).some((name) => (kindOfName(name) & KIND.file) !== 0);
 }
@@ -282,7 +353,7 @@ function isSet(
   fold: Fold,
   parent: Record<string, unknown> | undefined,
 ): boolean {
-  if (items.length < 2 || fold.keepsOrder || (nameKind & KIND.ordered) !== 0) return false;
+  if (items.length < 2 || fold.habits.keepsOrder || (nameKind & KIND.ordered) !== 0) return false;
   const { facts } = place;
   const isNamedSet = (nameKind & KIND.set) !== 0 && items.every((item) => typeof item === 'string');
   if (!facts.isUnique && !isNamedSet) return false;
@@ -319,35 +390,36 @@ function sorted(items: unknown[], place: ArgumentPlace, fold: Fold): unknown[] {
 
 const members = new WeakMap<PropertyRule, MemberFold>();
 
-function memberFold(rule: PropertyRule, name: string, parent: ArgumentPlace, fold: Fold): MemberFold {
+function memberFold(rule: PropertyRule, name: string, parent: ArgumentPlace): MemberFold {
   if (!rule.isNamed) {
     const nameKind = kindOfName(name);
     return { kind: kindAt(rule.place, nameKind), nameKind, perTry: perTryKindOf(name) };
   }
   const known = members.get(rule);
   if (known !== undefined) return known;
-  const made = makeMemberFold(rule, name, parent === fold.root ? parent.required : undefined);
+  const made = makeMemberFold(rule, name, parent.required);
   members.set(rule, made);
   return made;
 }
 
 /** Depends on the schema alone, so that every process folds alike. */
-function makeMemberFold(rule: PropertyRule, name: string, required: readonly string[] | undefined): MemberFold {
+function makeMemberFold(rule: PropertyRule, name: string, required: readonly string[]): MemberFold {
   const { facts } = rule.place;
   const nameKind = kindOfName(name);
   const perTry = perTryKindOf(name);
-  const { description, isEnumerated } = facts;
-  const field = { name, description, isEnumerated, required };
+  const { description, isEnumerated, types } = facts;
+  const isNumber = (types & JSON_TYPE.number) !== 0 && (types & ~(JSON_TYPE.number | JSON_TYPE.null)) === 0;
+  const field = { name, description, isEnumerated, isNumber, required };
   const made: MemberFold = {
     kind: kindAt(rule.place, nameKind),
     nameKind,
-    perTry: perTry !== undefined && !identifiesSomething(perTry, field) ? perTry : undefined,
-    requiredKey: perTry === 'key' && mayBeObjectOfTool(field) ? name : undefined,
+    perTry,
+    field: perTry && readPerTryField(perTry, field),
   };
   if (rule.defaultValue === undefined) return made;
   const inner: Fold = {
-    ...{ root: rule.place, tool: undefined, keepsSpace: false, keepsOrder: false },
-    ...{ path: [0], leftOut: [], isChanged: false },
+    ...{ habits: habitsOf(''), path: [0] },
+    ...{ leftOut: [], leftOutThings: undefined, isChanged: false },
   };
   const unfolded = rule.defaultValue.value;
   return { ...made, default: { value: foldMember(unfolded, rule.place, made, inner, undefined), unfolded } };
@@ -361,7 +433,7 @@ function kindAt({ facts }: ArgumentPlace, nameKind: number): number {
 
 function isDefault(member: unknown, standard: FoldedDefault, place: ArgumentPlace, fold: Fold): boolean {
   if (equals(member, standard.value, place)) return true;
-  return (fold.keepsSpace || fold.keepsOrder) && equals(member, standard.unfolded, place);
+  return (fold.habits.keepsSpace || fold.habits.keepsOrder) && equals(member, standard.unfolded, place);
 }
 
 function equals(member: unknown, value: unknown, place: ArgumentPlace): boolean {

@@ -7,15 +7,19 @@ export const isAboutRepeats = /idempoten|at most once|exactly once|only once|dup
 
 /** Names, without separators and in lower case, of values that a caller makes up for each try. */
 const keyNames =
-  /^x?(?:idempoten(?:cy|t|ce)?(?:key|id|token)?|dedup(?:e|lication)?(?:key|id|token)|(?:client)?request(?:id|key|uuid|token)|uniquerequestid|client(?:token|mutationid)|nonce|correlation(?:id|key)|trace(?:id|parent)|spanid)$/;
+  /^x?(?:idempoten(?:cy|t|ce)?(?:key|id|token)?|dedup(?:e|lication)?(?:key|id|token)|client(?:request(?:id|key|uuid|token)|token|mutationid)|uniquerequestid|nonce|traceparent)$/;
+/** Names of ids that a caller makes up for a try, or that name a thing: a request of a service desk, a trace to score. */
+const referenceNames = /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid)$/;
 const timestampNames = /^x?(?:request)?timestamp$/;
 const signatureNames = /^x?(?:request|hmac)?signature$/;
+/** Names such as `request_timestamp` and `X-Signature` say that the value belongs to a request. */
+const isOfRequest = /^(?:x[-_ ]|x(?=[A-Z])|request|hmac)/i;
 
 const NAME_CHARS_MAX = 64;
 const DESCRIPTION_CHARS_MAX = 2_000;
 
-/** The kinds of fields whose value is new for each try. */
-export type PerTryKind = 'key' | 'timestamp' | 'signature';
+/** The kinds of fields whose value may be new for each try. */
+export type PerTryKind = 'key' | 'reference' | 'timestamp' | 'signature';
 
 /** What is known about a declared field besides its name. */
 interface DeclaredField {
@@ -23,14 +27,16 @@ interface DeclaredField {
   readonly description: string | undefined;
   /** Whether the schema lists the values, as it does for a choice. */
   readonly isEnumerated: boolean;
-  /** The properties that the arguments need; undefined for a field inside of an argument. */
-  readonly required: readonly string[] | undefined;
+  /** Whether only numbers are valid. */
+  readonly isNumber: boolean;
+  /** The properties that the object of the field needs. */
+  readonly required: readonly string[];
 }
 
 const NAMES_MAX = 5_000;
 const kinds = new Map<string, PerTryKind | undefined>();
 
-/** Returns which kind of value a name stands for that a caller makes up for each try, in any spelling. */
+/** Returns which kind of value a name stands for that a caller may make up for each try, in any spelling. */
 export function perTryKindOf(name: string): PerTryKind | undefined {
   if (name.length > NAME_CHARS_MAX) return undefined;
   let kind = kinds.get(name);
@@ -45,6 +51,7 @@ export function perTryKindOf(name: string): PerTryKind | undefined {
 function readKind(name: string): PerTryKind | undefined {
   const bare = name.replace(/[-_. ]/g, '').toLowerCase();
   if (keyNames.test(bare)) return 'key';
+  if (referenceNames.test(bare)) return 'reference';
   if (timestampNames.test(bare)) return 'timestamp';
   return signatureNames.test(bare) ? 'signature' : undefined;
 }
@@ -56,56 +63,89 @@ const signatureText = /^[A-Za-z0-9+/=_.:,-]{16,4096}$/;
 /** Tests whether a value has the form of its kind: `timestamp: 30` is a place in a video. */
 export function isPerTryValue(kind: PerTryKind, value: unknown): boolean {
   if (typeof value === 'object') return false;
-  if (kind === 'key') return typeof value !== 'boolean';
+  if (kind === 'key' || kind === 'reference') return typeof value !== 'boolean';
   if (kind === 'signature') return typeof value === 'string' && signatureText.test(value);
   if (typeof value === 'number') return value >= epochSeconds.min && value < epochSeconds.max * 1e9;
   return typeof value === 'string' && timestampText.test(value);
 }
 
+/** Tests for a number, or a number with a prefix such as `REQ-12` and `INC0012345`, by which people call a thing. */
+export function isNumberOfThing(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && value < epochSeconds.min;
+  return typeof value === 'string' && /^\s*#?(?:[A-Z]{1,8}[-_ #]?)?\d{1,9}\s*$/.test(value);
+}
+
 const verbs =
-  '(?:abort|approv|acknowledg|cancel|captur|chang|check|clos|complet|confirm|delet|edit|fetch|find|finish|get|inspect|join|list|look|modify|pay|poll|query|react|reject|releas|remov|reopen|reply|resend|respond|resum|retriev|revers|revok|show|stop|track|undo|updat|view|void|refund)';
+  '(?:abort|approv|acknowledg|analy[sz]|annotat|assign|cancel|captur|chang|check|clos|complet|confirm|delet|edit|escalat|fetch|find|finish|get|inspect|join|list|look|modify|pay|poll|query|rate|react|reject|releas|remind|remov|reopen|reply|resend|respond|resum|retriev|revers|revok|score|show|stop|track|undo|updat|view|void|refund)';
 /** "the payment to cancel", "the message that should be updated", "which order to look up" */
 const isObjectOfVerb = new RegExp(
   String.raw`\b(?:the|a|an|which|this|that)\s+(?:[\w'-]+\s+){1,5}?(?:to|being|that should|that will|you want to)\s+(?:be\s+)?${verbs}`,
   'i',
 );
-const isFromElsewhere = /\b(?:existing|previous(?:ly)?|earlier|original|(?:returned|received|obtained) (?:by|from))\b/i;
+/** "returned by generate_media", "Request ID from list_requests", "from the inbound message" */
+const isFromElsewhere =
+  /\b(?:existing|previous(?:ly)?|earlier|original|(?:returned|received|obtained) (?:by|from)|from (?:the |an? )?(?:\w+ )?[\w.]*(?:list|search|inbound|message|response|result|get_|find_|create_|start_))\b|\bfrom (?:list|search|get|find|create|start)_/i;
 /** "ID of the invoice", where the noun is not a word for the call itself. */
 const isOfAnotherThing =
   /\b(?:id|identifier|key|token|number|reference)\s+(?:of|for)\s+(?:the|a|an)\s+(?!(?:http|api|client|caller|current|request|call|operation|trace|span|invocation|tool|session|unique)\b)\w+/i;
 const isAboutTry =
-  /idempoten|at most once|exactly once|only once|duplicat|retr(?:y|ies|ied)|\btrac(?:e|ing)\b|correlat|nonce|replay|unique|uuid|random|client[- ]generated/i;
+  /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|side)/i;
+/** Words for an id that somebody makes up, and for any other id. */
+const mayBeAboutTry = /unique|uuid|guid/i;
 const isTimeOfThing =
-  /\b(?:events?|messages?|readings?|measure\w*|entry|log|occurr\w*|samples?|data ?points?|threads?|videos?|frames?|commits?|position|observ\w*|happen\w*|transactions?|comments?|posts?)\b/i;
+  /\b(?:events?|messages?|readings?|measure\w*|entry|log|occurr\w*|samples?|data ?points?|threads?|videos?|frames?|commits?|position|observ\w*|happen\w*|transactions?|comments?|posts?|usage|backup|clock\w*|bookings?|appointments?|visits?|meals?|shifts?|schedul\w*)\b/i;
+const isTimeOfTry =
+  /\b(?:request time(?:stamp)?|(?:of|when) (?:the|this|your) (?:request|call)|current|now|sign\w*|replay\w*|nonce|idempoten\w*|hmac)\b/i;
+/** "defaults to now" is said of any time. */
+const nowAsDefault = /\bdefault\w*:?\s+(?:is |to |= ?)?(?:the )?(?:now|current)\b/gi;
 const isAuthorsSignature = /e-?mail|sign-?off|footer|block|person|hand-?written|image|greeting|function|method/i;
+const isRequestSignature = /hmac|\brequest\b|webhook|replay|authenticat|payload/i;
 
-/** Words of tools that make a request, and do not work on an existing one. */
-const makes = new Set('create make new add send submit post put http open start raise file request'.split(' '));
+/** What the schema says about a field: it names a `thing`, belongs to a `try`, may do so, or nothing. */
+type Said = 'thing' | 'try' | 'maybe try' | 'nothing';
 
-/** Tests whether a declared field identifies something besides this try, so that two values mean two operations. */
-export function identifiesSomething(kind: PerTryKind, field: DeclaredField): boolean {
-  if (field.isEnumerated) return true;
-  const description = descriptionOf(field);
-  if (kind === 'timestamp' && isTimeOfThing.test(description)) return true;
-  if (kind === 'signature' && isAuthorsSignature.test(description)) return true;
-  if (isObjectOfVerb.test(description) || isFromElsewhere.test(description)) return true;
-  if (isAboutTry.test(description)) return false;
-  if (kind === 'key' && isOfAnotherThing.test(description)) return true;
-  return isRequired(field) && isOnlyIdentifier(field.name, field.required ?? []);
+/** A declared field whose value may be new for each try. It depends on the schema alone. */
+export interface PerTryField {
+  readonly said: Said;
+  readonly isNumber: boolean;
+  readonly isRequired: boolean;
+  /** Whether everything else that is required only says something about a thing. */
+  readonly isOnlyIdentifier: boolean;
+  /** Whether another required field names a thing. */
+  readonly hasOtherId: boolean;
 }
 
-/** Tests whether the name of the tool may say that it works on what the field names. */
-export function mayBeObjectOfTool(field: DeclaredField): boolean {
-  return isRequired(field) && !isAboutTry.test(descriptionOf(field));
+/** Reads what the schema says about a field. */
+export function readPerTryField(kind: PerTryKind, field: DeclaredField): PerTryField {
+  const { name, required, isNumber } = field;
+  const isRequired = required.includes(name);
+  return {
+    said: saidOf(kind, field),
+    isNumber,
+    isRequired,
+    isOnlyIdentifier: isRequired && isOnlyIdentifier(name, required),
+    hasOtherId: required.some((other) => other !== name && isIdName.test(other) && perTryKindOf(other) === undefined),
+  };
 }
 
-function isRequired({ name, required }: DeclaredField): boolean {
-  return required?.includes(name) === true;
+function saidOf(kind: PerTryKind, field: DeclaredField): Said {
+  if (field.isEnumerated) return 'thing';
+  const [noun = ''] = wordsOf(field.name);
+  // "Correlation key" says nothing new about a field of this name.
+  const description = (field.description ?? '')
+    .slice(0, DESCRIPTION_CHARS_MAX)
+    .replace(new RegExp(String.raw`\b${noun.replace(/\W/g, '')}[ _-]?(?:id|key|identifier|uuid)s?\b`, 'gi'), 'id');
+  if (kind === 'timestamp' && isTimeOfThing.test(description)) return 'thing';
+  if (kind === 'signature' && isAuthorsSignature.test(description)) return 'thing';
+  if (isObjectOfVerb.test(description) || isFromElsewhere.test(description)) return 'thing';
+  if (kind === 'timestamp') return isTimeOfTry.test(description.replace(nowAsDefault, '')) ? 'try' : 'nothing';
+  if (kind === 'signature') return isRequestSignature.test(description) ? 'try' : 'nothing';
+  if (isAboutTry.test(description)) return 'try';
+  if (isOfAnotherThing.test(description)) return 'thing';
+  return mayBeAboutTry.test(description) ? 'maybe try' : 'nothing';
 }
 
-function descriptionOf({ description = '' }: DeclaredField): string {
-  return description.slice(0, DESCRIPTION_CHARS_MAX);
-}
+const isIdName = /(?:^|[_-])(?:id|key|number|slug|sku|code)$|[a-z](?:Id|Key|Number)$/;
 
 /** Names of arguments that say something about a thing, but never which thing. */
 const isRemark =
@@ -115,12 +155,181 @@ function isOnlyIdentifier(name: string, required: readonly string[]): boolean {
   return required.every((other) => other === name || isRemark.test(other) || perTryKindOf(other) !== undefined);
 }
 
+/** Words of tools that make a request, and do not work on an existing one. */
+const makes = new Set('create make new add send submit post put http open start raise file request'.split(' '));
+/** Words of tools that work on what exists. */
+const works = new Set(
+  'approve reject decline deny assign reassign unassign close resolve reopen escalate complete finish remind reminder annotate score rate comment reply respond answer update edit modify cancel revoke undo resume abort stop poll get fetch check acknowledge review fulfil fulfill archive delete remove note worklog'.split(
+    ' ',
+  ),
+);
+/** Words of tools that move money, where a second execution is the worse error. */
+const movesMoney = new Set(
+  'charge charges pay payment payments payout payouts transfer transfers refund refunds purchase purchases buy sell swap trade withdraw withdrawal deposit checkout invoice invoices bill billing order orders'.split(
+    ' ',
+  ),
+);
+/** Words of tools whose times are content. */
+const records = new Set(
+  'record records log logs track measure measurement measurements reading readings sample samples book booking bookings reserve reservation schedule scheduled clock punch attendance timesheet entry entries checkin observation observations metric metrics telemetry ingest symptom meal weight snooze alarm appointment slot history annotate annotation marker usage event events'.split(
+    ' ',
+  ),
+);
+
+/** What the name of a tool says about ids and times among its arguments. */
+export interface ToolHabits {
+  readonly words: readonly string[];
+  readonly works: boolean;
+  readonly movesMoney: boolean;
+  readonly records: boolean;
+  readonly signs: boolean;
+}
+
+/** Reads the habits of a tool from the words of its name. */
+export function toolHabitsOf(words: readonly string[]): ToolHabits {
+  const has = (set: ReadonlySet<string>): boolean => words.some((word) => set.has(word));
+  return {
+    words,
+    works: has(works),
+    movesMoney: has(movesMoney),
+    records: has(records),
+    signs: words.some((word) => word === 'sign' || word === 'signature'),
+  };
+}
+
 /** Tests for a tool such as `approve_request` with the argument `request_id`. */
-export function isObjectOfTool(name: string, tool: string): boolean {
+function isObjectOfTool(name: string, { words }: ToolHabits): boolean {
   const [noun = ''] = wordsOf(name);
-  const words = wordsOf(tool);
   return (
     words.some((word) => word === noun || word === `${noun}s`) &&
     !words.some((word) => makes.has(word) && word !== noun)
   );
+}
+
+/** Tests for a tool such as `create_request` with the argument `request_id`. */
+function makesObject(name: string, { words }: ToolHabits): boolean {
+  const [noun = ''] = wordsOf(name);
+  return words.at(-1) === noun && words.some((word) => makes.has(word) && word !== noun);
+}
+
+/** Names of objects that hold what belongs to a try. */
+const isTryObject =
+  /^_?(?:meta|metadata|headers?|context|ctx|(?:request|trace)_?context|options|idempotency|trace|tracing|client|envelope|auth|request_?(?:meta|info))$/i;
+/** Names of objects that hold nothing else. */
+const isTransportObject = /^_?(?:meta|headers?|idempotency|tracing|request_?(?:meta|info))$/i;
+
+/** A member of the arguments whose value may be new for each try. */
+export interface PerTryMember {
+  readonly kind: PerTryKind;
+  readonly name: string;
+  readonly value: unknown;
+  /** Undefined for a member that the schema does not declare. */
+  readonly field: PerTryField | undefined;
+  /** The name of the object around it; undefined for an argument and for an item of a list. */
+  readonly objectName: string | undefined;
+  /** Whether the schema lists the properties of the object, so that the tool does not know an undeclared one. */
+  readonly isListed: boolean;
+  readonly tool: ToolHabits;
+  readonly beside: Beside;
+}
+
+/** What stands beside a member. Each is found out at the first use. */
+export interface Beside {
+  /** Whether a key or nonce stands there. */
+  hasKey(): boolean;
+  hasSignature(): boolean;
+  hasTimestamp(): boolean;
+  /** Whether an id stands there that is left out. */
+  hasTryReference(): boolean;
+  /** Whether something there tells two calls apart. */
+  hasContent(): boolean;
+}
+
+/** Decides whether a member with the form of its kind is new for each try, so that it is left out of the hash. */
+export function isOfTry(member: PerTryMember): boolean {
+  const { kind, field, name, tool, objectName } = member;
+  if (field?.said === 'thing') return false;
+  switch (kind) {
+    case 'key':
+      return field === undefined || field.said === 'try' || !field.isOnlyIdentifier;
+    case 'reference':
+      return field === undefined ? isUndeclaredReferenceOfTry(member) : isReferenceOfTry(member, field);
+    case 'timestamp':
+      return isTimeOfTryHere(member);
+    case 'signature':
+      if (tool.signs) return false;
+      if (field?.said === 'try' || isOfRequest.test(name) || isInTryObject(objectName)) return true;
+      if (member.beside.hasKey() || member.beside.hasTimestamp()) return true;
+      return field === undefined && (member.isListed || member.beside.hasContent());
+  }
+}
+
+function isInTryObject(objectName: string | undefined): boolean {
+  return objectName !== undefined && isTryObject.test(objectName);
+}
+
+function isReferenceOfTry({ name, value, objectName, tool, beside }: PerTryMember, field: PerTryField): boolean {
+  if (field.said === 'try') return !isObjectOfTool(name, tool) || !field.isOnlyIdentifier;
+  if (isInTryObject(objectName)) return true;
+  const { isRequired } = field;
+  if (isObjectOfTool(name, tool) || (tool.works && !field.hasOtherId)) return false;
+  if (field.said === 'maybe try') return true;
+  if (field.isNumber || field.isOnlyIdentifier) return false;
+  if (tool.movesMoney || makesObject(name, tool)) return true;
+  if (isRequired) return beside.hasKey();
+  return !isNumberOfThing(value);
+}
+
+function isUndeclaredReferenceOfTry({ name, value, objectName, isListed, tool, beside }: PerTryMember): boolean {
+  if (isObjectOfTool(name, tool)) return false;
+  if (isListed || beside.hasKey()) return true;
+  if (objectName !== undefined && isTransportObject.test(objectName)) return true;
+  if (isNumberOfThing(value)) return false;
+  return isInTryObject(objectName) || beside.hasSignature() || beside.hasContent();
+}
+
+function isTimeOfTryHere({ field, name, objectName, isListed, tool, beside }: PerTryMember): boolean {
+  if (field?.said === 'try' || isOfRequest.test(name) || isInTryObject(objectName)) return true;
+  if (field === undefined && isListed) return true;
+  if (tool.records) return false;
+  if (beside.hasKey() || beside.hasSignature()) return true;
+  if (tool.movesMoney && field !== undefined) return true;
+  return field?.isRequired !== true && beside.hasTryReference();
+}
+
+const isPersonName =
+  /^(?:by|user|username|author|actor|approver|assignee|agent|requester|technician|owner|reviewer|signer|sender|employee|person|who)$/;
+const isTextName = /^(?:text|message|body|content|title|subject|description|memo|prompt|query)$/;
+/** A short word such as `approved`. */
+const statusText = /^\s*[\p{L}_-]{0,24}\s*$/u;
+const CONTENT_DEPTH_MAX = 4;
+const CONTENT_NAMES_MAX = 1_000;
+
+/**
+ * Tests whether an object has a member that tells two calls apart: a number, a text, a list. Booleans, states, remarks and
+ * names of persons do not.
+ */
+export function hasContent(object: Readonly<Record<string, unknown>>, depth = 0): boolean {
+  let count = 0;
+  for (const name in object) {
+    count += 1;
+    if (count > CONTENT_NAMES_MAX) return true;
+    if (perTryKindOf(name) === undefined && isContent(name, object[name], depth)) return true;
+  }
+  return false;
+}
+
+function isContent(name: string, value: unknown, depth: number): boolean {
+  if (name.length > NAME_CHARS_MAX) return true;
+  if (isRemark.test(name)) return false;
+  if (typeof value === 'number') return true;
+  const last = wordsOf(name).at(-1) ?? '';
+  if (typeof value === 'string') {
+    if (isTextName.test(last)) return value !== '';
+    return !isPersonName.test(last) && !statusText.test(value) && !value.includes('@');
+  }
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  if (isTryObject.test(name)) return false;
+  return depth >= CONTENT_DEPTH_MAX || hasContent(value as Readonly<Record<string, unknown>>, depth + 1);
 }

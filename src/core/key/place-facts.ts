@@ -30,6 +30,8 @@ export interface PlaceFacts {
   readonly isEnumerated: boolean;
   /** True if the items of a list must differ. */
   readonly isUnique: boolean;
+  /** True if the schema lists the properties of an object, and says nothing about others. */
+  readonly listsProperties: boolean;
   readonly description: string | undefined;
 }
 
@@ -40,6 +42,7 @@ export const NO_FACTS: PlaceFacts = Object.freeze({
   hasFormat: true,
   isEnumerated: false,
   isUnique: false,
+  listsProperties: false,
   description: undefined,
 });
 
@@ -55,8 +58,18 @@ export function readFacts(place: Branching): PlaceFacts {
     hasFormat: isExact || formats.length > 0,
     isEnumerated: facets.some((facet) => Array.isArray(facet.enum) || Object.hasOwn(facet, 'const')),
     isUnique: facets.some((facet) => facet.uniqueItems === true),
+    listsProperties: facets.some(hasProperties) && !facets.some(takesOthers),
     description: descriptions.length > 0 ? descriptions.slice(0, DESCRIPTIONS_MAX).join('\n') : undefined,
   };
+}
+
+function hasProperties({ properties }: Schema): boolean {
+  return typeof properties === 'object' && properties !== null && Object.keys(properties).length > 0;
+}
+
+function takesOthers(facet: Schema): boolean {
+  const keywords = [facet.additionalProperties, facet.patternProperties, facet.unevaluatedProperties];
+  return facet === OPAQUE || keywords.some((keyword) => keyword !== undefined && keyword !== false);
 }
 
 /** Returns the bit of a JSON value's type. */
