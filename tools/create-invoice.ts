@@ -37,7 +37,7 @@ export const createInvoice = defineTool({
    * model rewrites them when it retries. They are in the fingerprint, so that a difference is a conflict.
    */
   identity: ({ customer, currency, lines, due_days }) => ({
-    customer: customer.email ?? customer.id,
+    customer: customer.id ?? customer.email,
     currency,
     total: totalOf(lines),
     due_days,

@@ -1,7 +1,8 @@
 import { defineTool, z } from 'mcp-once';
 import { stripe } from './clients/stripe.ts';
-import { invoiceThing, toDeleted } from './parts/answers.ts';
+import { invoiceThing, toDeleted, toInvoice } from './parts/answers.ts';
 import { invoiceId } from './parts/fields.ts';
+import { notADraft } from './parts/not-a-draft.ts';
 
 export const deleteDraftInvoice = defineTool({
   name: 'delete_draft_invoice',
@@ -19,5 +20,18 @@ export const deleteDraftInvoice = defineTool({
   // Stripe takes no idempotency keys for deletes.
   recovery: 'natural',
   gone: ({ invoice }) => ({ id: invoice, deleted: true as const }),
-  run: async ({ invoice }, { client }) => toDeleted(await client.invoices.del(invoice)),
+  async run({ invoice }, { client }) {
+    try {
+      return toDeleted(await client.invoices.del(invoice));
+    } catch (error) {
+      // Stripe's own refusal does not name the next step.
+      if (!isRefused(error)) throw error;
+      const { status } = toInvoice(await client.invoices.retrieve(invoice));
+      throw status === 'draft' ? error : notADraft(status);
+    }
+  },
 });
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 400;
+}

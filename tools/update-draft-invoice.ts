@@ -3,6 +3,7 @@ import { stripe } from './clients/stripe.ts';
 import { invoiceOutput, toDraft, toId, toInvoice } from './parts/answers.ts';
 import { dueDays, given, invoiceId, memo } from './parts/fields.ts';
 import { addLines, invoiceLines } from './parts/invoice-lines.ts';
+import { notADraft } from './parts/not-a-draft.ts';
 
 export const updateDraftInvoice = defineTool({
   name: 'update_draft_invoice',
@@ -26,7 +27,7 @@ export const updateDraftInvoice = defineTool({
   async run({ invoice: id, memo, due_days, lines }, ctx) {
     const { client, read, step } = ctx;
     const draft = await read('draft', async () => toDraft(await client.invoices.retrieve(id)));
-    if (draft.status !== 'draft') throw new NotExecuted(`the invoice is not a draft: its status is ${draft.status}`);
+    if (draft.status !== 'draft') throw notADraft(draft.status);
     const old = await read('old lines', async () =>
       lines ? idsOf(await client.invoices.listLineItems(id, { limit: 100 })) : [],
     );

@@ -118,6 +118,95 @@ describe('create_invoice', () => {
   });
 });
 
+describe('the advice of a conflict', () => {
+  const draft = { ...invoice, action: 'draft' };
+
+  test.each([
+    ['while it is a draft', undefined],
+    ['after it was finalized', 'finalize_invoice'],
+  ])('names a step that is possible %s', async (_, step) => {
+    const { id } = resultOf(await call('create_invoice', draft)).result as { id: string };
+    if (step !== undefined) resultOf(await call(step, { invoice: id }));
+    const { message } = refusalOf(await call('create_invoice', { ...draft, memo: 'PO 7' }));
+    expect(message).toMatch(/While the invoice is a draft, update_draft_invoice.*finalized.*void_invoice/);
+    if (step === undefined) resultOf(await call('update_draft_invoice', { invoice: id, memo: 'PO 7' }));
+    else resultOf(await call('void_invoice', { invoice: id }));
+    expect(
+      resultOf(await call('create_invoice', step === undefined ? draft : { ...draft, memo: 'PO 7' })),
+    ).toMatchObject({
+      replayed: step === undefined,
+    });
+  });
+
+  test.each([
+    ['update_draft_invoice', { memo: 'PO 7' }],
+    ['delete_draft_invoice', {}],
+  ])('of a finalized invoice that %s refuses is void_invoice', async (tool, change) => {
+    const { id } = resultOf(await call('create_invoice', invoice)).result as { id: string };
+    const { message } = refusalOf(await call(tool, { invoice: id, ...change }));
+    expect(message).toMatch(/its status is open\. To replace it, call void_invoice.*It had no effect/);
+    expect(message).not.toContain('safe to call again');
+    resultOf(await call('void_invoice', { invoice: id }));
+    expect(refusalOf(await call(tool, { invoice: id, ...change })).message).toContain('call create_invoice');
+  });
+
+  test('names the other customer and no step with the first invoice, where the customer differs', async () => {
+    const first = resultOf(await call('create_invoice', draft)).result as { customer: string };
+    const other = { ...draft, customer: { ...ada, name: 'Bob' }, action: 'send' };
+    const { message, fields } = refusalOf(await call('create_invoice', other));
+    expect(fields).toEqual(['customer.name', 'action']);
+    expect(message).toContain(`The first invoice is for "Ada Lovelace", ${first.customer}`);
+    expect(message).not.toMatch(/call send_invoice|finalize_invoice|update_draft_invoice/);
+    // As the advice says.
+    const bob = await world.stripe.customers.create({ name: 'Bob', email: ada.email });
+    const sent = resultOf(await call('create_invoice', { ...other, customer: { id: bob.id } }));
+    expect(sent.result).toMatchObject({ customer: bob.id, status: 'open' });
+    expect(await world.count('invoice.sent')).toBe(1);
+  });
+
+  test('has the fields that differ in the canonical form', async () => {
+    const { id } = await world.stripe.customers.create(ada);
+    resultOf(await call('create_invoice', { ...draft, customer: { id } }));
+    const changed = { ...draft, lines: [...lines].reverse(), customer: { ...ada, name: 'Ada' } };
+    const refused = refusalOf(await call('create_invoice', changed));
+    expect(refused.fields).toEqual(['customer.name']);
+    expect(refused.message).not.toContain('. .');
+  });
+});
+
+describe('two customers with one address', () => {
+  test('are billed each once, by name and by id', async () => {
+    const ann = await world.stripe.customers.create({ name: 'Ann', email: 'shared@example.com' });
+    const bob = await world.stripe.customers.create({ name: 'Bob', email: 'shared@example.com' });
+    for (const { id, name } of [bob, ann]) {
+      const named = { ...invoice, customer: { name, email: 'Shared@example.com' } };
+      const first = resultOf(await call('create_invoice', named));
+      expect([first.replayed, first.result]).toEqual([false, expect.objectContaining({ customer: id })]);
+      for (const customer of [{ id }, { name: String(name).toUpperCase(), email: 'shared@example.com' }]) {
+        const again = resultOf(await call('create_invoice', { ...invoice, customer }));
+        expect([again.replayed, again.result]).toEqual([true, first.result]);
+      }
+    }
+    expect(await world.count('invoice.created')).toBe(2);
+  });
+
+  test('keep their invoices when the second one is added later', async () => {
+    const first = resultOf(await call('create_invoice', invoice));
+    const { customer } = first.result as { customer: string };
+    const bob = await world.stripe.customers.create({ name: 'Bob', email: ada.email });
+    for (const again of [ada, { id: customer }]) {
+      expect(resultOf(await call('create_invoice', { ...invoice, customer: again })).result).toEqual(first.result);
+    }
+    const other = { ...invoice, customer: { name: 'Bob', email: ada.email } };
+    expect(resultOf(await call('create_invoice', other)).result).toMatchObject({ customer: bob.id });
+    // The first customer leaves the address, and the second one is still the same.
+    await world.stripe.customers.update(customer, { email: 'ada2@example.com' });
+    expect(resultOf(await call('create_invoice', other)).replayed).toBe(true);
+    expect(resultOf(await call('create_invoice', invoice)).replayed).toBe(true);
+    expect(await world.count('invoice.created')).toBe(2);
+  });
+});
+
 describe('the customer of an invoice', () => {
   test('is found by e-mail by every later invoice, and created once', async () => {
     await call('create_invoice', invoice);

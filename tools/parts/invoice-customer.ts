@@ -1,7 +1,7 @@
 import { type CanonicalContext, NotExecuted, type RunContext, z } from 'mcp-once';
 import type Stripe from 'stripe';
-import { toCustomer, toId } from './answers.ts';
-import { address, customerId, textOf } from './fields.ts';
+import { type CustomerOutput, toCustomer, toId } from './answers.ts';
+import { address, customerId, given, textOf } from './fields.ts';
 import { marked } from './marker.ts';
 
 /** Step names, shared with the lookup that returns their results. */
@@ -38,27 +38,60 @@ export type InvoiceCustomer = z.infer<typeof invoiceCustomer>;
 
 /**
  * Names a customer by name and e-mail address, however the call does, so that the id and the address mean the same
- * invoice. A customer without an address keeps its id, and so does one of several with the same address. The id of a
- * customer who is created by the invoice would not do: the first call does not know it yet.
+ * invoice. The id of a customer who is created by the invoice would not do: the first call does not know it yet. Of
+ * several customers with one address, the oldest is named like the only one, so that a customer who is added later
+ * changes nothing. The others keep their ids, and so does a customer without an address.
  */
 export async function canonicalCustomer(
   { id, name, email }: InvoiceCustomer,
   read: CanonicalContext<Stripe>['read'],
 ): Promise<InvoiceCustomer> {
-  if (id === undefined) return { name: name?.toLowerCase(), email: email?.toLowerCase() };
-  const found = await read(`customer ${id}`, async (client) => {
-    const { name, email } = toCustomer(await client.customers.retrieve(id));
-    const others = email === null ? [] : (await client.customers.list({ email, limit: 2 })).data;
-    return { name, email, isOnly: others.length === 1 };
-  });
-  if (found.email === null) return { id };
-  const byAddress = { name: found.name?.toLowerCase(), email: found.email.trim().toLowerCase() };
-  return found.isOnly ? byAddress : { ...byAddress, id };
+  if (id !== undefined) {
+    return read(`customer to bill: ${id}`, async (client) =>
+      formOf(client, toCustomer(await client.customers.retrieve(id))),
+    );
+  }
+  const written = { name: name?.toLowerCase() ?? '', email: email?.toLowerCase() ?? '' };
+  try {
+    return await read(`customer to bill: ${JSON.stringify(written)}`, async (client) => {
+      const named = (await customersAt(client, email ?? '')).filter(hasName(written.name));
+      const [only] = named;
+      if (only === undefined || named.length > 1) throw new NobodyYet();
+      return formOf(client, only);
+    });
+  } catch (error) {
+    if (error instanceof NobodyYet) return written;
+    throw error;
+  }
+}
+
+/** Thrown so that the ledger keeps no answer: a customer of this name may be created before the next call. */
+class NobodyYet extends Error {}
+
+async function formOf(client: Stripe, { id, name, email }: CustomerOutput): Promise<InvoiceCustomer> {
+  if (email === null) return { id };
+  const form = { ...given({ name: name?.toLowerCase() }), email: email.trim().toLowerCase() };
+  const { data } = await client.customers.list({ email, limit: namesakesMax });
+  // Stripe lists the latest first. Where there are more, the oldest is not known, and the address stands for all.
+  const isOldest = data.length === namesakesMax || data.length === 0 || data.at(-1)?.id === id;
+  return isOldest ? form : { ...form, id };
+}
+
+function hasName(wanted: string) {
+  return ({ name }: { readonly name?: string | null }): boolean => name?.toLowerCase() === wanted;
+}
+
+/** Returns the customers with an e-mail address, as written and in lower case: Stripe compares addresses exactly. */
+async function customersAt(client: Stripe, email: string): Promise<readonly CustomerOutput[]> {
+  const spellings = [...new Set([email, email.toLowerCase()])];
+  const lists = await Promise.all(
+    spellings.map((spelling) => client.customers.list({ email: spelling, limit: namesakesMax })),
+  );
+  return lists.flatMap((list) => list.data.map(toCustomer));
 }
 
 /** Returns the id of the customer to bill: as given, found by e-mail address, or created. */
-export async function resolveCustomer(given: InvoiceCustomer, ctx: RunContext<Stripe>): Promise<string> {
-  const { id, name, email } = given;
+export async function resolveCustomer({ id, name, email }: InvoiceCustomer, ctx: RunContext<Stripe>): Promise<string> {
   if (id !== undefined) return id;
   if (name === undefined || email === undefined) throw new NotExecuted('the customer is not named');
   const found = await ctx.read(customerSteps.find, () => findCustomer(ctx.client, name, email));
@@ -75,18 +108,12 @@ function newCustomer(name: string, email: string, marker: string) {
 
 /** Finds a customer by e-mail address. Among several, the name decides; if it is ambiguous, nobody is billed. */
 async function findCustomer(client: Stripe, name: string, email: string): Promise<{ id: string } | null> {
-  // Stripe compares addresses exactly.
-  const spellings = [...new Set([email, email.toLowerCase()])];
-  const lists = await Promise.all(
-    spellings.map((spelling) => client.customers.list({ email: spelling, limit: namesakesMax })),
-  );
-  const data = lists.flatMap((list) => list.data);
-  const hasMore = lists.some((list) => list.has_more);
+  const data = await customersAt(client, email);
+  const hasMore = data.length >= namesakesMax;
   const [only] = data;
   if (only === undefined) return null;
   if (data.length === 1) return toId(only);
-  const wanted = name.toLowerCase();
-  const [named, ...others] = data.filter((customer) => customer.name?.toLowerCase() === wanted);
+  const [named, ...others] = data.filter(hasName(name.toLowerCase()));
   if (named !== undefined && others.length === 0 && !hasMore) return toId(named);
   const ids = data.slice(0, 5).map((customer) => customer.id);
   throw new NotExecuted(

@@ -178,16 +178,17 @@ async function conflictWith(
 ): Promise<RefusalOutcome> {
   const { status, tool } = record;
   const token = await repeatTokenFor(engine, call, record);
+  const fields = fieldsThatDiffer(call, record);
   const firstTool = tool === call.tool.name ? { firstTool: call.tool } : {};
   const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result, ...firstTool } : {};
   const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   return refusal(
     tool,
-    { type: 'conflict', sharedBy, first: stageOf(record), ...adviceFor(call, record) },
+    { type: 'conflict', sharedBy, first: stageOf(record), ...adviceFor(call, record, fields) },
     {
       operation: operationInfo(record),
-      fields: fieldsThatDiffer(call, record),
+      fields,
       ...firstResult,
       ...steps,
       ...retry,
@@ -196,20 +197,37 @@ async function conflictWith(
   );
 }
 
-/** Names the arguments in which a call differs from an earlier one, beyond their spelling. */
+/** Names the arguments in which a call differs from an earlier one, beyond their spelling and their canonical form. */
 function fieldsThatDiffer({ tool, request }: GuardedCall, record: OperationRecord): readonly string[] {
   if (record.tool !== tool.name) return differingFields(record.arguments, request.arguments);
-  return differingFields(comparable(record.arguments, tool.input), comparable(request.arguments, tool.input));
+  const given = differingFields(comparable(record.arguments, tool.input), comparable(request.arguments, tool.input));
+  if (record.form === undefined || request.form === undefined) return given;
+  const inForm = differingFields(record.form, request.form);
+  if (inForm.length === 0) return given;
+  return [...new Set(inForm.map(argumentOf))].flatMap((argument) => {
+    const isOfArgument = (field: string): boolean => argumentOf(field) === argument;
+    const [named, spelt] = [inForm.filter(isOfArgument), given.filter(isOfArgument)];
+    // The canonical form may sort a list, so its places are not those of the call.
+    return spelt.length > 0 && named.some((field) => field.includes('[')) ? spelt : named;
+  });
+}
+
+function argumentOf(field: string): string {
+  return /^[^.[]+/.exec(field)?.[0] ?? field;
 }
 
 /** A tool whose advice fails gives none. */
-function adviceFor({ tool, request }: GuardedCall, record: OperationRecord): { advice?: string } {
+function adviceFor(
+  { tool, request }: GuardedCall,
+  record: OperationRecord,
+  fields: readonly string[],
+): { advice?: string } {
   const { status } = record;
   if (!tool.conflictAdvice || tool.name !== record.tool || status.state !== 'succeeded' || status.stub) return {};
   try {
-    const first = structuredClone({ input: record.arguments, result: status.result });
+    const first = structuredClone({ input: record.arguments, result: status.result, fields });
     const advice = tool.conflictAdvice(structuredClone(request.arguments), first);
-    return typeof advice === 'string' ? { advice } : {};
+    return typeof advice === 'string' && /\S/.test(advice) ? { advice: advice.trim() } : {};
   } catch {
     return {};
   }

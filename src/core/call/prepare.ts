@@ -255,6 +255,7 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     source: derived.source,
     fingerprint: derived.fingerprint,
     arguments: of.input.arguments,
+    ...(tool.canonical ? { form: of.input.forHash as Record<string, unknown> } : {}),
     occurrence: later?.occurrence ?? parts.occurrence ?? 1,
     windowMs,
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowMs + dayMs, memoryMs + dayMs),

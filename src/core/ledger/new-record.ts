@@ -11,6 +11,8 @@ export interface ClaimRequest {
   readonly source: KeySource;
   readonly fingerprint: string;
   readonly arguments: Record<string, unknown>;
+  /** The folded canonical form of the arguments, for a tool with `canonical`. */
+  readonly form?: Record<string, unknown>;
   readonly occurrence: number;
   readonly windowMs: number;
   readonly retentionMs: number;

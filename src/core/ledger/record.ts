@@ -91,6 +91,8 @@ const operation = z.object({
   fingerprint: z.string(),
   /** The validated arguments of the first call. Every request of this attempt uses them. */
   arguments: z.record(z.string(), z.unknown()),
+  /** The folded canonical form of the arguments, for a tool with `canonical`. */
+  form: z.record(z.string(), z.unknown()).optional(),
   generation: count,
   attempt: count,
   /** The key of the latch that identical calls shared in versions that recognised some tools by call ids. */
@@ -238,6 +240,7 @@ function storedOperation(record: OperationRecord): object {
     source: record.source,
     fingerprint: record.fingerprint,
     arguments: record.arguments,
+    form: record.form,
     generation: record.generation,
     attempt: record.attempt,
     latchKey: record.latchKey,

@@ -207,6 +207,8 @@ export interface CanonicalContext<Opened = unknown> {
 export interface FirstCall<Input, Output> {
   readonly input: Input;
   readonly result: Output;
+  /** The arguments that differ, by names such as `customer.name`. Another way to write the same does not count. */
+  readonly fields: readonly string[];
 }
 
 /** The second argument of `lookup`. */
@@ -401,7 +403,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   readonly undoes?: (input: z.infer<Input>, result: z.infer<Output>) => unknown;
   /**
    * Says how to get from the result of an earlier operation to what a call with the same identity and other arguments
-   * wants. Write a sentence without values. The conflict contains it, before the repeat token.
+   * wants. The conflict contains the sentence, before the repeat token. An empty text is no advice.
    * @example () => 'To change the text of the ticket, call update_ticket.'
    */
   readonly conflictAdvice?: (
