@@ -76,10 +76,21 @@ describe('a refusal of a wrapped server', () => {
   });
 });
 
+test("a refusal's structured content holds what its text says about another call", async () => {
+  const structuredContent = { error: 'rate_limit' };
+  const { call } = await scripted(isError('Rate limit exceeded, retry after 20 s', { structuredContent }));
+  const { structuredContent: shown, content } = (await call()).result;
+  expect(shown).toEqual({ error: 'rate_limit', mcp_once: { replayed: false, note: content.at(-1).text } });
+  expect(shown.mcp_once.note).toMatch(/It had no effect\. This is temporary: call again in 20 s/);
+});
+
 describe('an error that leaves doubt', () => {
   test.each<[string, object]>([
     ['a generic text', isError('An error occurred')],
     ['a time-out after an effect', isError('timeout after the note was saved')],
+    ['an effect in other words', isError('Payment made (tx 55). Receipt failed: invalid e-mail address.')],
+    ['an effect of some rows', isError('Appended 3 of 4 rows. Row 4: invalid date.')],
+    ['an id beside a refusal', isError('Ticket opened as #881, but the assignee "zoe" was not found.')],
     ['a refusal after an effect', isError('Note created, but the label was not found')],
     ['a result beside the error', isError('{"id":"n1","error":"rate limited"}')],
     ['a status of 500', isError('HTTP 500 Internal Server Error')],

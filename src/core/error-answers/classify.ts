@@ -1,15 +1,15 @@
+import { isOnlyRefusal, tellsEffect } from './clauses.ts';
 import { isDoubtCode, meaningOfRpcCode, meaningOfStatus } from './codes.ts';
 import {
-  absenceWords,
   beforeRunPhrases,
   brokenPhrases,
   doubtPhrases,
-  effectWords,
   type FailureKind,
-  negations,
+  matches,
+  normalised,
   nothingPhrases,
-  possibilities,
   refusalPhrases,
+  temporaryDeclines,
 } from './phrases.ts';
 
 /** The facts in an error that an upstream or a wrapped server answered with. */
@@ -37,8 +37,6 @@ export type AnswerMeaning =
 const doubt: AnswerMeaning = Object.freeze({ type: 'doubt' });
 /** Longer texts are cut, before any pattern reads them. */
 const textCharsMax = 4_096;
-/** How many words before a participle may negate it. */
-const reachWords = 7;
 /** The longest wait that an error may ask for, in ms. */
 const retryAfterMsMax = 30 * 24 * 3_600_000;
 
@@ -51,26 +49,29 @@ export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
   const text = facts.texts.join('\n').slice(0, textCharsMax);
   const codes = (facts.codes ?? []).map((code) => normalised(code.slice(0, textCharsMax)));
   const plain = withoutCertainTimeouts(normalised(text));
+  const rpcCode = facts.rpcCode ?? rpcCodeIn(text);
   const all = [plain, ...codes].join('\n');
-  const retry = retryAfterOf(facts, text);
   const refused = (kind: FailureKind | undefined): AnswerMeaning => ({
     type: 'refused',
     ...(kind === undefined ? {} : { kind }),
-    ...retry,
+    ...waitOf(kind, facts, text),
   });
   const kind = kindOf(facts, all, codes);
   if (matches(beforeRunPhrases, plain))
     return refused(/\bunknown tool\b|\bnot found\b/.test(plain) ? 'not_found' : 'invalid');
-  if (facts.hasMore || tellsEffect(text, kind === 'not_found')) return doubt;
+  const isCoded = facts.status !== undefined || phraseIn(codes.join('\n')) !== undefined || rpcCode !== undefined;
+  const certain = withoutCertainStates(text);
+  if (facts.hasMore || tellsEffect(certain, kind === 'not_found')) return doubt;
+  if (!isCoded && !isOnlyRefusal(certain, kind === 'not_found')) return doubt;
   if (matches(nothingPhrases, plain)) return refused(kind);
   if (matches(doubtPhrases, all) || codes.some(isDoubtCode)) return doubt;
   const statuses = facts.status === undefined ? statusesIn(text) : [facts.status];
   if (statuses.some((status) => status >= 400 && meaningOfStatus(status) === 'doubt')) return doubt;
-  if (facts.rpcCode !== undefined && isAboutRequest(facts.rpcCode, plain)) return refused(kind);
+  if (rpcCode !== undefined && isAboutRequest(rpcCode, plain)) return refused(kind);
   if (statuses.some((status) => status >= 400)) return refused(kind);
   const row = phraseIn(all);
   if (row === undefined) return doubt;
-  const isBroken = matches(brokenPhrases, all) || facts.rpcCode === -32603;
+  const isBroken = matches(brokenPhrases, all) || rpcCode === -32603;
   return isBroken && !row.isStrong ? doubt : refused(kind);
 }
 
@@ -79,20 +80,35 @@ export function failureOf(facts: ErrorFacts): { readonly kind?: FailureKind; rea
   const codes = (facts.codes ?? []).map(normalised);
   const text = facts.texts.join('\n').slice(0, textCharsMax);
   const kind = kindOf(facts, [normalised(text), ...codes].join('\n'), codes);
-  return { ...(kind === undefined ? {} : { kind }), ...retryAfterOf(facts, text) };
+  return { ...(kind === undefined ? {} : { kind }), ...waitOf(kind, facts, text) };
+}
+
+/** Waiting does not help after a lasting refusal: "try again with at most 100 characters". */
+function waitOf(kind: FailureKind | undefined, facts: ErrorFacts, text: string): { readonly retryAfterMs?: number } {
+  const mayPass =
+    kind === undefined || kind === 'limited' || kind === 'unavailable' || facts.retryAfterMs !== undefined;
+  return mayPass ? retryAfterOf(facts, text) : {};
 }
 
 /** Whether a text says that nothing happened, and tells no effect. */
 export function saysNothingHappened(text: string): boolean {
   const cut = text.slice(0, textCharsMax);
-  return !tellsEffect(cut, false) && matches(nothingPhrases, normalised(cut));
+  return isOnlyRefusal(withoutCertainStates(cut), false) && matches(nothingPhrases, normalised(cut));
+}
+
+/** Some declines are temporary. */
+function kindOf(facts: ErrorFacts, all: string, codes: readonly string[]): FailureKind | undefined {
+  const kind = lastingKindOf(facts, all, codes);
+  return kind === 'declined' && matches(temporaryDeclines, all) ? 'unavailable' : kind;
 }
 
 /** A strong phrase says more than a status, which says more than a weak phrase. */
-function kindOf(facts: ErrorFacts, all: string, codes: readonly string[]): FailureKind | undefined {
+function lastingKindOf(facts: ErrorFacts, all: string, codes: readonly string[]): FailureKind | undefined {
   const ofCode = phraseIn(codes.join('\n'))?.kind;
   if (ofCode !== undefined) return ofCode;
-  const row = phraseIn(all);
+  // A quoted word is an argument: `Unknown field "rate_limit"`.
+  const row =
+    phraseIn(all.replace(/"[^"\n]{1,60}"|(?<!\w)'[^'\n]{1,60}'(?!\w)|`[^`\n]{1,60}`/g, ' x ')) ?? phraseIn(all);
   if (row?.isStrong) return row.kind;
   const [status] =
     facts.status === undefined ? statusesIn(facts.texts.join('\n').slice(0, textCharsMax)) : [facts.status];
@@ -111,17 +127,11 @@ function phraseIn(text: string): (typeof refusalPhrases)[number] | undefined {
   return refusalPhrases.find(({ patterns }) => matches(patterns, text));
 }
 
-function matches(patterns: readonly RegExp[], text: string): boolean {
-  return patterns.some((pattern) => pattern.test(text));
-}
-
-function normalised(text: string): string {
+/** Participles that say why the state of a thing does not allow a request (GitHub, Kubernetes). */
+function withoutCertainStates(text: string): string {
   return text
-    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .replace(/[’]/g, "'")
-    .toLowerCase()
-    .replace(/[_-]+/g, ' ')
-    .replace(/[^\S\n]+/g, ' ');
+    .replace(/\b(?:was|has been) archived so (?:it )?is read-only\b/gi, 'is read-only')
+    .replace(/\bthe object has been modified(?=[;,.] please apply)/gi, 'conflict');
 }
 
 /** A connection that could not be made in time carried no request, and a lock that did not come rolls back. */
@@ -131,46 +141,43 @@ function withoutCertainTimeouts(text: string): string {
     .replace(/\block wait time ?out exceeded\b/g, 'deadlock detected');
 }
 
-/** Words after which a negation before them no longer counts: "not found after the payment was sent". */
-const breaks: ReadonlySet<string> = new Set(['after', 'once', 'since', 'because', 'and', 'while']);
-
-/** Whether a text tells that something took effect: a participle that is neither negated nor only possible. */
-function tellsEffect(text: string, isAbsent: boolean): boolean {
-  const clauses = text
-    .replace(/[’]/g, "'")
-    .toLowerCase()
-    .split(/[\n;:!?,()[\]]+|\.(?:\s|$)|\b(?:but|however|although|though)\b/);
-  return clauses.some((clause) => {
-    const words = clause.match(/[\p{L}\p{N}_'-]+/gu) ?? [];
-    return words.some((word, at) => {
-      if (!effectWords.has(word) || (isAbsent && absenceWords.has(word))) return false;
-      const near = words.slice(Math.max(0, at - reachWords), at);
-      const before = near.slice(near.findLastIndex((each) => breaks.has(each)) + 1);
-      return !before.some((each) => negations.has(each)) && !isOnlyPossible(before.slice(-4));
-    });
-  });
-}
-
-/** "Must be sent" tells no effect, and "is already sent" tells an earlier one. "Was already sent" may tell its own. */
-function isOnlyPossible(before: readonly string[]): boolean {
-  if (before.some((each) => possibilities.has(each))) return true;
-  if (before.some((each, at) => each === 'to' && before[at + 1] === 'be')) return true;
-  return before.includes('already') && before.some((each) => states.has(each));
-}
-
-const states: ReadonlySet<string> = new Set(['is', 'are', 'has', 'have']);
-
-const statusWords =
-  'bad request|unauthorized|payment required|forbidden|not found|method not allowed|request timeout|conflict|gone|precondition failed|unprocessable|too many requests|internal server error|not implemented|bad gateway|service unavailable|gateway time';
+/** The words of each status. Without them, "issue 429 not found" would be a limit. */
+const reasons: Readonly<Record<string, string>> = {
+  400: 'bad request',
+  401: 'unauthori[sz]ed',
+  402: 'payment required',
+  403: 'forbidden',
+  404: 'not found',
+  405: 'method not allowed',
+  408: 'request timeout',
+  409: 'conflict',
+  410: 'gone',
+  412: 'precondition failed',
+  422: 'unprocessable',
+  429: 'too many requests',
+  500: 'internal server error',
+  501: 'not implemented',
+  502: 'bad gateway',
+  503: 'service unavailable',
+  504: 'gateway time',
+};
+const reasonTexts = Object.entries(reasons).map(([status, reason]) => `${status}\\b[\\s:,-]*${reason}`);
 const statusPatterns: readonly RegExp[] = [
+  /\b(?:get|post|put|patch|delete) https?:\S+: ([45]\d\d)\b/gi,
   /\b(?:status(?: code)?|http(?:\/\d(?:\.\d)?)?(?: error)?|error(?: code)?|code|answered|returned|responded with)\s*[:=]?\s*\(?([45]\d\d)\b/gi,
-  new RegExp(`\\b([45]\\d\\d)\\b[\\s:,-]*(?:${statusWords})`, 'gi'),
-  /^\W*([45]\d\d)\b/g,
+  new RegExp(`(?<![#\\w])(?=([45]\\d\\d))(?:${reasonTexts.join('|')})`, 'gi'),
+  /^[^\w#]*([45]\d\d)(?=\W*$|\s*[:{-]|\s+[A-Z])/g,
 ];
 
 /** Returns the HTTP statuses that a text names. */
 function statusesIn(text: string): readonly number[] {
   return statusPatterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([, status]) => Number(status)));
+}
+
+/** The code of a JSON-RPC error that a server put at the beginning of a text, as the SDKs do. */
+function rpcCodeIn(text: string): number | undefined {
+  const [, code] = /^\W*(?:error: )?mcp error (-32\d{3})\b/i.exec(text) ?? [];
+  return code === undefined ? undefined : Number(code);
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, milli: 1, s: 1_000, m: 60_000, h: 3_600_000 };

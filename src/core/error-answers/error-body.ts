@@ -12,7 +12,7 @@ const textNames: ReadonlySet<string> = new Set(
 );
 /** Members whose value is a code. */
 const codeNames: ReadonlySet<string> = new Set(
-  'code errorcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode'.split(
+  'code errorcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode declinecode'.split(
     ' ',
   ),
 );

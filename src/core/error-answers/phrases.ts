@@ -29,21 +29,36 @@ interface PhraseRow {
   readonly source: string;
 }
 
+/** Declines that a later try may not meet: Stripe processing_error, issuer_not_available, try_again_later. */
+export const temporaryDeclines: readonly RegExp[] = [
+  /\bprocessing error\b|\bissuer not available\b|\breenter transaction\b/,
+  /\btry (?:it )?again (?:later|in a (?:little )?(?:bit|while|moment|few \w+)|in \d)/,
+];
+
 /** The first row that matches decides, so that "quota exceeded: permission denied" is a limit. */
 export const refusalPhrases: readonly PhraseRow[] = [
+  {
+    kind: 'invalid',
+    isStrong: true,
+    patterns: [
+      /\b(?:size|length|characters?|chars?|words?|depth|width|height|duration|payload|body|context) limits?\b/,
+      /\b(?:maximum|max) (?:\w+ ){0,2}(?:length|size|characters)\b/,
+    ],
+    source: 'Limits of what a request may hold, which waiting does not change: GitHub, Slack msg_too_long, Stripe',
+  },
   {
     kind: 'limited',
     isStrong: true,
     patterns: [
-      /\brate ?limit(?:s|ed|ing)?\b/,
+      /\brate ?limit(?:s|ed|ing)?\b|\brate exceeded\b/,
       /\btoo many (?:requests|calls|attempts|connections|messages)\b/,
       /\bthrottl(?:e|ed|ing)\b/,
       /\bslow ?down\b/,
-      /\bquotas?\b/,
+      /\bquotas? (?:has been |have been |was |is |for \w+ )?(?:exceeded|exhausted|reached|used up|limit|violation)\b/,
+      /\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reached|insufficient|not enough) (?:\w+ ){0,4}quotas?\b/,
       /\bresource exhausted\b/,
       /\blimit (?:has been |was |is |for \w+ )?(?:exceeded|reached|hit)\b/,
       /\b(?:exceeded|reached|hit) (?:the |your |its |a )?(?:\w+ ){0,3}limits?\b/,
-      /\b429\b/,
     ],
     source:
       'RFC 6585 (429); gRPC RESOURCE_EXHAUSTED; AWS ThrottlingException and SlowDown; Slack ratelimited; Google rateLimitExceeded, quotaExceeded',
@@ -58,7 +73,8 @@ export const refusalPhrases: readonly PhraseRow[] = [
       /\bout of memory\b/,
       /\bdatabase (?:is |table is )?locked\b|\bsqlite busy\b/,
       /\bdeadlock (?:found|detected)\b|\bcould not serialize access\b|\bserialization failure\b|\block wait time ?out\b/,
-      /\b(?:under|in|for|down for) maintenance\b|\bmaintenance mode\b/,
+      /\b(?:under|in|for|undergoing) (?:scheduled |planned )?maintenance(?= ?(?:[.,;:!)\n]|$|until|now|right|at|and|please|try))/,
+      /\bmaintenance mode\b/,
     ],
     source:
       'connect(2), getaddrinfo(3) and Node syscall errors; Redis OOM; SQLITE_BUSY; PostgreSQL 40001 and 40P01; MySQL 1205 and 1213 (both roll back)',
@@ -74,6 +90,7 @@ export const refusalPhrases: readonly PhraseRow[] = [
       /\bexpired card\b|\bcard (?:has |is )?expired\b/,
       /\bpayment required\b/,
       /\bcredit balance is too low\b/,
+      /\ban error occurred while processing (?:your|the) card\b/,
     ],
     source: 'RFC 9110 (402); Stripe card_declined and insufficient_funds; ISO 8583 "do not honor"',
   },
@@ -90,7 +107,7 @@ export const refusalPhrases: readonly PhraseRow[] = [
       /\binsufficient (?:permissions?|scopes?|privileges?|rights|access)\b/,
       /\b(?:missing|requires?|lacks?|needs?|no) (?:the |required )?(?:scopes?|permissions?|roles?|privileges?)\b/,
       /\bauthenti?cation (?:failed|required|error)\b|\blogin required\b/,
-      /\beacces\b|\beperm\b/,
+      /\beacces\b|\beperm\b|\bnot accessible by\b|\bnot in (?:the |this )?(?:channel|conversation|group)\b/,
       /\baccount (?:is |has been |was )?(?:inactive|suspended|disabled|locked)\b/,
     ],
     source:
@@ -107,6 +124,9 @@ export const refusalPhrases: readonly PhraseRow[] = [
       /\bprecondition failed\b|\bfailed precondition\b/,
       /\b(?:changed|modified) since\b|\bversion mismatch\b|\bstale (?:version|revision|object)\b/,
       /\bis (?:closed|archived|read ?only|not active)\b/,
+      /\b(?:is|are) (?:not|no longer) (?:an? |in (?:an? |the )?)?(?:draft|open|pending|active|editable|paid|unpaid|mergeable|cancell?able|\w+ (?:state|status))\b/,
+      /\b(?:its|whose) (?:status|state) (?:is|was|does not allow)\b|\bin its current (?:state|status)\b/,
+      /\bbecause (?:\w+ ){0,4}(?:status|state) (?:is|was)\b/,
       /\bconflict\b/,
     ],
     source:
@@ -119,7 +139,7 @@ export const refusalPhrases: readonly PhraseRow[] = [
       /\bnot (?:be )?found\b/,
       /\bdo(?:es)?(?: not|n't) exist\b/,
       /\bno such\b/,
-      /\bunknown (?!error|outcome|state|status|reason|exception|failure|whether|if|result|response|cause|issue|problem)\w/,
+      /\bunknown (?!fields?\b|arguments?\b|param|propert|options?\b|keyword|attribute|error|outcome|state|status|reason|exception|failure|whether|if|result|response|cause|issue|problem)\w/,
       /\bno (?:\w+ ){1,3}(?:was |were )?found\b/,
       /\b(?:could not|couldn't|cannot|can't|unable to) find\b/,
       /\bresource missing\b|\bnon ?existent\b|\benoent\b/,
@@ -133,10 +153,13 @@ export const refusalPhrases: readonly PhraseRow[] = [
     patterns: [
       /\binvalid\b/,
       /\bvalidation (?:error|failed|failure|exception)s?\b|\bfailed validation\b/,
-      /\bis (?:a )?required\b|\b(?:missing|required) (?:\w+ ){0,2}(?:argument|parameter|field|property|value|input)s?\b/,
+      /\bis (?:a )?required\b|\b(?:missing|required) (?:\w+ ){0,2}(?:argument|parameter|param|field|property|value|input)s?\b/,
       /\bmust (?:be|not|have|contain|match|start|end)\b/,
       /\bbad (?:request|user input)\b|\bunprocessable\b|\bmalformed\b|\bill ?formed\b/,
       /\bsyntax error\b/,
+      /\bunknown (?:fields?|arguments?|param\w*|propert\w+|options?|keywords?|attributes?)\b/,
+      /\bnot both\b|\b(?:can|may) only be (?:used|set)\b|\bnot of type\b/,
+      /\bis not an? (?:valid |known |supported )?(?:property|field|argument|option|number|string)\b/,
       /\bnot supported\b|\bunsupported\b|\bunimplemented\b|\bunrecogni[sz]ed\b/,
       /\bunexpected (?:keyword )?(?:argument|parameter|field|property)\b/,
       /\bout of range\b|\btoo (?:long|large|short|small|big|many characters)\b/,
@@ -207,24 +230,17 @@ export const nothingPhrases: readonly RegExp[] = [
   /\bnot (?:been )?(?:executed|attempted|performed|carried out)\b/,
 ];
 
-/** Participles that say that something took effect, unless they are negated or only possible. */
-export const effectWords: ReadonlySet<string> = new Set(
-  'created sent saved stored written wrote inserted updated posted published charged paid transferred refunded captured debited credited booked ordered placed submitted delivered committed executed completed processed succeeded applied uploaded added merged pushed queued scheduled issued deployed installed provisioned registered subscribed invited granted dispatched emailed notified changed modified renamed deleted removed archived moved cancelled canceled'.split(
-    ' ',
-  ),
-);
+/** Whether any of the patterns is in a text. */
+export function matches(patterns: readonly RegExp[], text: string): boolean {
+  return patterns.some((pattern) => pattern.test(text));
+}
 
-/** Effect words that also say why something is not there: "not found, or it was deleted". */
-export const absenceWords: ReadonlySet<string> = new Set(
-  'deleted removed archived moved renamed cancelled canceled'.split(' '),
-);
-
-/** Words that negate a participle which follows them in the same clause. */
-export const negations: ReadonlySet<string> = new Set(
-  "not no none nothing nobody never neither nor without cannot can't couldn't wasn't weren't isn't aren't hasn't haven't hadn't didn't doesn't don't won't wouldn't unable failed fails 0 zero before until".split(
-    ' ',
-  ),
-);
-
-/** Words after which a participle is only possible, or wanted: "must be created first". */
-export const possibilities: ReadonlySet<string> = new Set('must should can need needs if unless only being'.split(' '));
+/** Brings a text or a code into the form that the patterns are written for. */
+export function normalised(text: string): string {
+  return text
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/[’]/g, "'")
+    .toLowerCase()
+    .replace(/[_-]+/g, ' ')
+    .replace(/[^\S\n]+/g, ' ');
+}

@@ -6,11 +6,12 @@ import type { ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
-import { arrayOf, defined, isObject, objectOf } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
 import { SessionMemory } from '../../core/recognition/session.ts';
 import { Deliveries } from '../../server/deliveries.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
+import { takesNotice, withNotice } from '../../server/notice.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
 import { factsOfRpcError, refusalIn, toMcpResult } from '../policy/result.ts';
 import type { ForwardedCall } from '../policy/types.ts';
@@ -36,7 +37,12 @@ interface CallContext {
   /** The caller's params except name and arguments: `_meta` and unknown fields. */
   readonly params: RpcParams;
   /** The server's response when it executed nothing. The client gets it unchanged. */
-  refusal?: Pick<RpcResponse, 'result' | 'error'>;
+  refusal?: OwnRefusal;
+}
+
+/** A server's own response that it executed nothing, and the output schema of its tool. */
+interface OwnRefusal extends Pick<RpcResponse, 'result' | 'error'> {
+  readonly outputSchema?: JsonSchema | undefined;
 }
 
 /** Carries the context of the current call through the engine. */
@@ -63,13 +69,14 @@ export async function sendToServer(
   const params = { ...context?.params, name, arguments: call.arguments };
   const askedBefore = connection.requestsReceived;
   const answer = await connection.request('tools/call', params, call.maySend);
-  const { result, error } = withoutForgedResult(withoutOwnMeta(answer), tools.outputSchemaOf(name));
+  const outputSchema = tools.outputSchemaOf(name);
+  const { result, error } = withoutForgedResult(withoutOwnMeta(answer), outputSchema);
   if (result) {
     const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
     if (undone === undefined) {
       const refused = purpose === 'operation' && call.errors === 'judge' ? refusalIn(toMcpResult(result)) : undefined;
       if (refused === undefined) return result;
-      if (context) context.refusal = { result: { ...result, isError: true } };
+      if (context) context.refusal = { result: { ...result, isError: true }, outputSchema };
       throw new ServerFault('not_executed', `${connection.name} answered: ${refused.excerpt}`, refused);
     }
     if (undone.effect === 'not_executed' && context) context.refusal = { result };
@@ -259,13 +266,20 @@ export class GuardedCalls {
   }
 }
 
-/** Adds the outcome to the server's own refusal, for programs and for the model. A request for more input is not an outcome. */
-function withOutcome({ result, error }: Pick<RpcResponse, 'result' | 'error'>, answer: RefusalOutcome) {
+/**
+ * Adds the outcome to the server's own refusal, for programs and for the model. Some clients show the model only structured
+ * content, so the note stands there, too. A request for more input is not an outcome.
+ */
+function withOutcome({ result, error, outputSchema }: OwnRefusal, answer: RefusalOutcome) {
   if (result === undefined || result.resultType === 'input_required') return defined({ result, error });
-  const isGuards = isObject(objectOf(result._meta)[OUTCOME_META]);
-  const notes = isGuards ? [] : [{ type: 'text', text: failureNote(answer) }];
-  const content = [...arrayOf(result.content), ...notes];
-  return { result: { ...result, content, _meta: { ...objectOf(result._meta), ...render(answer)._meta } } };
+  const _meta = { ...objectOf(result._meta), ...render(answer)._meta };
+  if (isObject(objectOf(result._meta)[OUTCOME_META])) return { result: { ...result, _meta } };
+  const note = failureNote(answer);
+  const content = [...arrayOf(result.content), { type: 'text', text: note }];
+  const { structuredContent } = result;
+  const takesIt = isObject(structuredContent) && takesNotice(outputSchema);
+  const structured = takesIt ? { structuredContent: withNotice(structuredContent, { replayed: false, note }) } : {};
+  return { result: { ...result, content, ...structured, _meta } };
 }
 
 /** Renders an outcome. A result that came without content (a task, for example) is returned without it. */
