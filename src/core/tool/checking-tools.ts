@@ -1,5 +1,5 @@
 import { wordsOf } from '../key/fold-text.ts';
-import { guessByVerb } from './class-words.ts';
+import { isWriteVerb } from './class-words.ts';
 
 /** How many tools an answer names. */
 const toolsMax = 3;
@@ -37,8 +37,7 @@ export function checkingTools(tool: string, readers: readonly string[]): readonl
 function resourceWords(name: string): readonly string[] {
   const words = wordsOf(name);
   const [first = '', ...rest] = words;
-  const isVerb = (word: string): boolean => guessByVerb(word).type !== 'other';
-  const nouns = isVerb(first) && !rest.every(isVerb) ? rest : words;
+  const nouns = isWriteVerb(first) && !rest.every(isWriteVerb) ? rest : words;
   return nouns.filter((word) => !otherWords.has(word)).map(singular);
 }
 

@@ -1,55 +1,390 @@
 import { wordsOf } from '../key/fold-text.ts';
 
 /**
- * Guesses the class of a tool by the words in its name and description. English verbs of public MCP servers and APIs;
- * the words of a name come from `wordsOf`.
+ * Guesses what a tool does by its whole name, and by its description and schema where the name is unclear. English words
+ * of public MCP servers and APIs; the words of a name come from `wordsOf`.
  */
 
-/** Verbs that make, send, book or pay something: the same call is a repeat. */
-const createVerbs = new Set(
-  'create add insert post send reply forward publish submit upload import duplicate clone copy pay charge refund transfer buy sell order book schedule reserve register invite grant issue generate make build notify email mail message sms dispatch checkout purchase subscribe donate tip deposit withdraw payout invoice bill ship dispense redeem mint fork commit comment spawn launch provision request open'.split(
-    ' ',
-  ),
-);
+/** What a tool does: it reads, or it is guarded with this class. A delete has the class `state`. */
+export type ToolAct = 'read' | 'create' | 'state' | 'repeatable' | 'delete';
+type WriteAct = Exclude<ToolAct, 'read'>;
 
-/** Verbs whose identical repeats are often meant: a second click, a second line in a log. */
-const repeatableVerbs = new Set(
-  'append log increment decrement click press type scroll drag hover navigate goto go back next previous step wait sleep poll roll random sample run execute exec test speak play take screenshot snapshot think sequentialthinking undo redo retry advance turn spin draw pop consume echo evaluate push enqueue key tap swipe'.split(
-    ' ',
-  ),
-);
-
-/** Verbs that delete or cancel something. */
-const deleteVerbs = new Set(
-  'delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe discard trash expunge prune'.split(
-    ' ',
-  ),
-);
-
-/** Words that say that money moves. */
-const moneyWords = new Set(
-  'pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice invoices bill billing checkout purchase purchases buy sell order orders trade trades withdraw withdrawal deposit deposits wire remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet'.split(
-    ' ',
-  ),
-);
-
-/** A guess by the verb in a tool's name. */
-export type VerbGuess =
-  | { readonly type: 'create' | 'repeatable' | 'delete'; readonly verb: string }
-  | { readonly type: 'other' };
-
-/** Guesses by the first verb in a tool's name that says something. A name without one changes something. */
-export function guessByVerb(name: string): VerbGuess {
-  for (const verb of wordsOf(name)) {
-    if (deleteVerbs.has(verb)) return { type: 'delete', verb };
-    if (repeatableVerbs.has(verb)) return { type: 'repeatable', verb };
-    if (createVerbs.has(verb)) return { type: 'create', verb };
-  }
-  return { type: 'other' };
+function setOf(words: string): ReadonlySet<string> {
+  return new Set(words.trim().split(/\s+/));
 }
 
-/** Whether a tool probably moves money, by its name and the first sentence of its description. */
+/** Verbs that read, and are hardly ever nouns. */
+const strongReads =
+  setOf(`get search read find describe fetch lookup look inspect retrieve whoami compare explain peek tail
+  head stat cat ls grep glob scrape calculate compute estimate validate lint analyze analyse summarize await wait sleep ping
+  is has exists can geocode
+  hget hgetall hmget mget smembers sismember zrange zscore lrange llen`);
+
+/** Verbs that read, and are nouns as well: a list can be updated, and a view counted. */
+const weakReads = setOf('list view show count diff preview');
+
+/** Verbs that read in one tool and write in another. They are guarded. */
+const unclearVerbs =
+  setOf(`check query convert crawl aggregate track monitor watch verify test browse download export map
+  quote process handle manage resolve simulate use perform do control configure sync`);
+
+/** Those that a description can make a read. */
+const describedVerbs = setOf('check track monitor watch verify test convert map quote simulate');
+
+/** Verbs that are not nouns, by what they do. */
+const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
+  create: setOf(`create add insert send reply submit duplicate clone pay buy sell register notify  
+    subscribe donate withdraw dispense redeem mint spawn provision make reserve`),
+  state:
+    setOf(`write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
+    assign unassign enable disable start stop restart pause resume apply lock unlock mark toggle ack acknowledge
+    rotate reset rebase restore unarchive transition switch turn mute unmute pin unpin login logout connect disconnect
+    attach bind activate deactivate suspend confirm finalize complete finish launch change swap fix adjust
+    rewrite overwrite migrate commence dismiss follow star react publish unpublish fill select  
+    refresh prepare take reorder assume accept decline snooze translate  
+    promote demote join leave sign hide unhide resize `),
+  repeatable: setOf(`append increment decrement click press scroll navigate goto execute exec speak say play think
+    sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
+    invoke generate `),
+  delete:
+    setOf(`delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
+    discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del`),
+};
+
+/** Verbs that are nouns as well, by what they do where they act as verbs. */
+const nounVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
+  create:
+    setOf(`order message mail email sms issue invoice report schedule booking payment comment request refund charge transfer
+    book post forward copy build dispatch purchase tip payout bill ship fork checkout deposit invite trade`),
+  state:
+    setOf(`patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
+    rate vote link focus sort load capture settle cherry`),
+  repeatable: setOf(
+    'log call commit step sample draw run trigger type key echo roll tap drag poll incr decr lpush rpush wheel hover',
+  ),
+  delete: setOf('trash'),
+};
+
+/** Nouns that rarely act as verbs in a name that ends with another verb or noun: `order_list`, `invoice_status`. */
+const mostlyNouns =
+  setOf(`order message mail email issue invoice report schedule booking payment comment request refund charge
+  transfer build release commit branch tag label draft purchase payout step call claim record`);
+
+/** Jobs of which a tool may tell the status. */
+const jobs = setOf('run deploy import upload install backup dispatch release');
+
+/** Nouns that no verb has as its object, except a transmitter: `order_status`. */
+const aboutNouns = setOf('status history stats statistics count info details detail progress');
+
+/** Verbs that may have a status or a list as their object: `report_status`, `email_list`. */
+const transmitters = setOf('post report log share mail email send publish forward copy ship record');
+
+/** Reading verbs after which a writing verb is part of a noun: `get_update_status`. */
+const getters = setOf('get retrieve describe explain');
+
+/** Verbs that are adjectives, or the beginning of a noun, between a reading verb and a noun: `list_open_issues`. */
+const adjectives = setOf('open duplicate merge');
+
+/** Nouns that name what a tool returns. */
+const readNouns =
+  setOf(`status history stats statistics logs log count total info details detail tree weather forecast time date
+  screenshot snapshot summary overview metrics progress me balance version health schema metadata diff`);
+
+/** What `check` reads. */
+const checkedNouns =
+  setOf(`availability eligibility permissions permission price prices quota connection existence exists syntax
+  limits limit access compatibility if whether uptime`);
+
+/** Things that `open`, `launch`, `start` and `generate` make. Of other things they change the state, or are repeated. */
+const madeThings =
+  setOf(`issue ticket account position pull request dispute case incident instance instances vm campaign trial
+  subscription invoice bill key token license voucher coupon certificate link loan`);
+
+/** What can be issued. An issue of anything else is a ticket. */
+const issuedThings =
+  setOf(`refund refunds invoice invoices credit card token certificate ticket payment voucher receipt license
+  warning shares bond coupon`);
+
+/** Parts of an order, a message and the like: `order_items` may list them. */
+const parts = setOf(
+  'items lines events notes comments attachments files fields members types tags labels replies reviews',
+);
+
+/** What a screen shows: `show_message` is an act, `show_order` reads. */
+const screenThings = setOf('message notification alert dialog popup toast window menu banner modal prompt');
+
+/** Words for a database or its language. A query of one may write. */
+const databaseWords = setOf(
+  'sql db database databases mysql postgres postgresql pg sqlite graphql cypher mongo mongodb raw run',
+);
+
+const conversions = setOf('time timezone currency currencies unit units temperature');
+const siteWords = setOf('site sitemap website url domain');
+const joiners = setOf('or and then');
+
+/** Arguments whose text may be a statement that writes, and arguments that name a request or an act. */
+const statementArguments = setOf('sql statement cypher mutation');
+const actArguments = setOf('action operation method body command');
+
+/** Words that say that money moves. */
+const moneyWords =
+  setOf(`pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice
+  invoices bill billing checkout purchase purchases buy sell order orders trade trades withdraw withdrawal deposit deposits wire
+  remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet`);
+
+/** Money words that mean something else beside one of these words. */
+const otherSenses: readonly (readonly [words: ReadonlySet<string>, beside: ReadonlySet<string>])[] = [
+  [
+    setOf('transfer transfers'),
+    setOf('issue issues ownership owner repository repo file files call domain project data'),
+  ],
+  [setOf('order orders'), setOf('sort sorting display column columns tab tabs reorder')],
+  [
+    setOf('subscribe subscription subscriptions'),
+    setOf('notification notifications topic channel webhook event events newsletter resource thread repository feed'),
+  ],
+  [setOf('checkout'), setOf('git branch commit')],
+];
+
+/** A guess by a tool's name. */
+export interface NameGuess {
+  readonly act: ToolAct;
+  /** The word that decides; empty where no word says anything. */
+  readonly word: string;
+  /** The reading word of a name that may mean both. Such a tool is guarded. */
+  readonly mayRead?: string;
+  /** True where a description can say that the tool only reads. */
+  readonly isUnclear?: boolean;
+}
+
+/** A tool as far as its act can be guessed. */
+export interface NamedTool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly inputSchema?: { readonly [key: string]: unknown };
+}
+
+/**
+ * Guesses what a tool does by its whole name. The leading verb decides, also after the name of a service
+ * (`jira_transition_issue`), or the last one after a noun (`issue_update`). A name that may mean both reading and writing
+ * is guarded, and so is one without a known word, as `state`.
+ */
+export function guessByName(name: string): NameGuess {
+  const words = wordsOf(name);
+  const [lead = ''] = words;
+  if (writeOf(lead, pureVerbs) !== undefined) return guessByWrite(words, 0);
+  if (isRead(lead)) return guessByRead(words, 0);
+  if (unclearVerbs.has(lead)) return guessByUnclear(words, 0);
+  return writeOf(lead, nounVerbs) === undefined ? guessByNoun(words) : guessByNounVerb(words);
+}
+
+/** Guesses what a tool does by its name, and by its description and schema where they say more. */
+export function guessAct(tool: NamedTool): NameGuess {
+  const guess = guessByName(tool.name);
+  const properties = propertiesOf(tool);
+  const words = firstWordsOf(tool.description);
+  if (guess.act === 'read') {
+    const argument = properties.find((name) => statementArguments.has(name) || actArguments.has(name));
+    if (argument !== undefined) return { act: 'state', word: argument, mayRead: guess.word };
+    const [verb = ''] = words;
+    const said = /^(?:create|update|delete|remove|insert|modify)$/.test(verb) ? writeOf(verb, pureVerbs) : undefined;
+    return said === undefined ? guess : { act: said, word: verb, mayRead: guess.word };
+  }
+  if (guess.isUnclear !== true) return guess;
+  const [verb = ''] = words;
+  const isStated = verb === 'return' || verb === 'list' || verb === 'show' || strongReads.has(verb);
+  const mayWrite = words.some((word) => writeOf(word, pureVerbs) !== undefined || unclearVerbs.has(word));
+  const takesAct = properties.some((name) => statementArguments.has(name) || actArguments.has(name));
+  if (isStated && !mayWrite && !takesAct) return { act: 'read', word: verb };
+  const said = guess.word === '' ? writeOf(verb, pureVerbs) : undefined;
+  return said === undefined ? guess : { act: said, word: verb };
+}
+
+/** Whether a single word of a name may be a verb that writes. */
+export function isWriteVerb(word: string): boolean {
+  return writeOf(word, pureVerbs) !== undefined || writeOf(word, nounVerbs) !== undefined;
+}
+
+/** Whether a tool probably moves money, by its name and the first sentence of its description. A read moves none. */
 export function soundsLikeMoney(name: string, description = ''): boolean {
+  if (guessByName(name).act === 'read') return false;
   const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
-  return [...wordsOf(name), ...wordsOf(sentence)].some((word) => moneyWords.has(word));
+  return saysMoney(wordsOf(name)) || saysMoney(wordsOf(sentence.replaceAll(/\bin order\b/gi, '')));
+}
+
+function saysMoney(words: readonly string[]): boolean {
+  return words.some((word) => {
+    if (!moneyWords.has(word)) return false;
+    return !otherSenses.some(([senses, beside]) => senses.has(word) && words.some((each) => beside.has(each)));
+  });
+}
+
+function guessByWrite(words: readonly string[], index: number): NameGuess {
+  const word = words[index] ?? '';
+  const rest = words.slice(index + 1);
+  const act = writeOf(word, pureVerbs) ?? writeOf(word, nounVerbs) ?? 'state';
+  if ((word === 'take' || word === 'capture') && rest.some((each) => each === 'screenshot' || each === 'snapshot')) {
+    return { act: 'read', word: 'screenshot' };
+  }
+  return { act: actOnObject(act, word, words, rest), word };
+}
+
+/** Corrects the act of a verb by its object. */
+function actOnObject(act: WriteAct, word: string, words: readonly string[], rest: readonly string[]): WriteAct {
+  const makes = rest.some((each) => madeThings.has(each));
+  switch (word) {
+    case 'open':
+    case 'launch':
+    case 'start':
+    case 'generate':
+    case 'capture':
+      return makes || rest.includes('payment') ? 'create' : act;
+    case 'upload':
+    case 'import':
+      return 'create';
+    case 'transfer':
+      return rest.length > 0 && !saysMoney(words) ? 'state' : act;
+    case 'log':
+      return rest[0] === 'in' || rest[0] === 'out' ? 'state' : act;
+    case 'add':
+    case 'checkout':
+      return words[0] === 'git' ? 'state' : joinedAct(rest, act);
+    default:
+      return joinedAct(rest, act);
+  }
+}
+
+/** `create_or_update` sets a state. */
+function joinedAct(rest: readonly string[], act: WriteAct): WriteAct {
+  const joined = rest.find((_, index) => joiners.has(rest[index - 1] ?? ''));
+  return act === 'create' && joined !== undefined && writeOf(joined, pureVerbs) === 'state' ? 'state' : act;
+}
+
+function guessByRead(words: readonly string[], index: number): NameGuess {
+  const word = words[index] ?? '';
+  const rest = words.slice(index + 1);
+  const last = rest.at(-1) ?? '';
+  const joined = rest.find(
+    (each, at) => joiners.has(rest[at - 1] ?? '') && (isWriteVerb(each) || unclearVerbs.has(each)),
+  );
+  if (joined !== undefined) return mixed(joined, word);
+  const write = rest.find((each, at) => {
+    const isNoun = adjectives.has(each) ? at < rest.length - 1 : writeOf(each, pureVerbs) === undefined;
+    return !isNoun && (each === last || !getters.has(word));
+  });
+  if (write !== undefined) return mixed(write, word);
+  const isWeak = weakReads.has(word);
+  if (isWeak && isWriteVerb(last) && !mostlyNouns.has(last)) return mixed(last, word);
+  const isOnScreen = word === 'show' && rest.some((each) => screenThings.has(each));
+  const isInBrowser = words[0] === 'browser' && (word === 'search' || word === 'show');
+  const isOffer = word === 'list' && rest.some((each) => each === 'sale' || each === 'auction' || each === 'rent');
+  if (isOnScreen || isInBrowser || isOffer) return { act: isOffer ? 'create' : 'state', word, mayRead: word };
+  return { act: 'read', word };
+}
+
+function guessByUnclear(words: readonly string[], index: number): NameGuess {
+  const word = words[index] ?? '';
+  const rest = words.slice(index + 1);
+  const last = rest.at(-1) ?? '';
+  const write = rest.find((each) => writeOf(each, pureVerbs) !== undefined);
+  if (write !== undefined) return mixed(write, word);
+  if (isWriteVerb(last) && !mostlyNouns.has(last)) return mixed(last, word);
+  const reads =
+    (word === 'check' && (readNouns.has(last) || rest.some((each) => checkedNouns.has(each)))) ||
+    (word === 'query' && rest.length > 0 && !words.some((each) => databaseWords.has(each))) ||
+    (word === 'convert' && rest.some((each) => conversions.has(each))) ||
+    (word === 'map' && rest.some((each) => siteWords.has(each)));
+  if (reads) return { act: 'read', word };
+  return { act: 'state', word, isUnclear: describedVerbs.has(word) };
+}
+
+/** A name that begins with a noun or the name of a service. */
+function guessByNoun(words: readonly string[]): NameGuess {
+  const verb = firstVerb(words);
+  const last = words.at(-1) ?? '';
+  const noun = words.findIndex((word) => writeOf(word, nounVerbs) !== undefined);
+  if (verb !== -1) {
+    if (!isRead(words[verb] ?? '')) return guessByWrite(words, verb);
+    const sends = words.slice(0, verb).find((word) => isWriteVerb(word) && !mostlyNouns.has(word));
+    return sends === undefined ? guessByRead(words, verb) : mixed(sends, words[verb] ?? '');
+  }
+  const unclear = words.findIndex((word) => unclearVerbs.has(word) && !mostlyNouns.has(word));
+  if (unclear !== -1) return guessByUnclear(words, unclear);
+  if (readNouns.has(last) && !(noun !== -1 && words[noun] !== last)) return { act: 'read', word: last };
+  if (isAbout(words.slice(Math.max(noun, 0)))) return { act: 'read', word: last };
+  if (noun === -1) return { act: 'state', word: '', isUnclear: true };
+  if (words.includes('http') || last === 'request') return { act: 'state', word: last };
+  const word = words[noun] ?? '';
+  const isVerb = !mostlyNouns.has(word) || words[0] === 'git' || (moneyWords.has(word) && words.length === 2);
+  if (isVerb && (noun === 1 || noun === words.length - 1)) return guessByWrite(words, noun);
+  return { act: 'state', word, isUnclear: true };
+}
+
+/** Whether words such as `order_status` name what is known about something. */
+function isAbout(words: readonly string[]): boolean {
+  const [noun = ''] = words;
+  const last = words.at(-1) ?? '';
+  if (words.length < 2 || transmitters.has(noun) || !aboutNouns.has(last)) return false;
+  if (mostlyNouns.has(noun)) return noun !== 'request' || !/^(?:info|details?)$/.test(last);
+  return jobs.has(noun) && (last === 'status' || last === 'progress');
+}
+
+/** A name that begins with a noun that is a verb as well: `order_pizza`, `order_cancel`, `order_status`. */
+function guessByNounVerb(words: readonly string[]): NameGuess {
+  const [lead = '', second = ''] = words;
+  const last = words.at(-1) ?? '';
+  const act = writeOf(lead, nounVerbs) ?? 'state';
+  if (words.length === 1) return { act: lead === 'request' ? 'state' : act, word: lead };
+  const verb = firstVerb(words);
+  const word = words[verb] ?? '';
+  if (verb !== -1 && !isRead(word)) return guessByWrite(words, verb);
+  const isNoun = mostlyNouns.has(lead);
+  if (verb !== -1) {
+    const isList = weakReads.has(word) && word !== 'count' && transmitters.has(lead);
+    const write = words.slice(verb).find((each) => writeOf(each, pureVerbs) !== undefined);
+    if (write !== undefined) return mixed(write, word);
+    const isVerb = isNoun && !isList && (word === last || (verb === 1 && strongReads.has(word)));
+    return isVerb ? guessByRead(words, verb) : { act: 'state', word: lead, mayRead: word };
+  }
+  if (readNouns.has(last)) {
+    if (isAbout(words)) return { act: 'read', word: last };
+    return { act: 'state', word: lead, mayRead: last };
+  }
+  if (lead === 'issue' && !issuedThings.has(second)) return { act: 'state', word: lead, isUnclear: true };
+  if (isNoun && parts.has(last)) return { act: 'state', word: lead, isUnclear: true };
+  if (unclearVerbs.has(last) && last !== 'request') return { act: 'state', word: lead, mayRead: last };
+  return guessByWrite(words, 0);
+}
+
+/** Finds the first verb after the beginning that is no noun, or a read. */
+function firstVerb(words: readonly string[]): number {
+  return words.findIndex((word, index) => index > 0 && (isRead(word) || writeOf(word, pureVerbs) !== undefined));
+}
+
+function mixed(write: string, mayRead: string): NameGuess {
+  return { act: writeOf(write, pureVerbs) ?? writeOf(write, nounVerbs) ?? 'state', word: write, mayRead };
+}
+
+function isRead(word: string): boolean {
+  return strongReads.has(word) || weakReads.has(word);
+}
+
+function writeOf(word: string, table: Readonly<Record<WriteAct, ReadonlySet<string>>>): WriteAct | undefined {
+  for (const act of ['delete', 'repeatable', 'create', 'state'] as const) if (table[act].has(word)) return act;
+  return undefined;
+}
+
+/** Returns the words of a description's first sentence in their base form: `Creates an issue` has `create`. */
+function firstWordsOf(description = ''): readonly string[] {
+  const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
+  return wordsOf(sentence).map((word) => {
+    const short = word.replace(/s$/, '');
+    const shorter = word.replace(/es$/, '');
+    return [short, shorter].find((each) => strongReads.has(each) || isWriteVerb(each)) ?? short;
+  });
+}
+
+function propertiesOf({ inputSchema }: NamedTool): readonly string[] {
+  const properties = inputSchema?.properties;
+  return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }

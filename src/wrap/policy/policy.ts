@@ -1,11 +1,10 @@
 import { defined } from '../../core/json.ts';
-import { guessByVerb, soundsLikeMoney, type VerbGuess } from '../../core/tool/class-words.ts';
+import { guessAct, guessByName, type NameGuess, soundsLikeMoney, type ToolAct } from '../../core/tool/class-words.ts';
 import { defaultWindowMs, recoveryList } from '../../core/tool/define-tool.ts';
 import { matchesGlob } from '../../core/tool/glob.ts';
 import type { Recovery } from '../../core/tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
-import { guessByName, type NameGuess } from './tool-names.ts';
 import type {
   ArgumentPath,
   DecidedLookup,
@@ -34,21 +33,21 @@ const lookupLagMs = minute;
 export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
   const { rule, isSpecific } = ruleFor(tool.name, rules);
   if (rule.class === 'off') return passDecision('configuration', 'class: off', []);
-  const guess = guessByName(tool.name);
+  const guess = guessAct(tool);
   const key = findKeyField(tool);
   if (isSpecific)
     return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
   if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
-    return passDecision('annotation', 'readOnlyHint', hintWarnings(guess));
+    return passDecision('annotation', 'readOnlyHint', hintWarnings(guessByName(tool.name)));
   }
   if (key)
     return guardDecision(tool, rule, { because: 'key-field', why: `it takes an idempotency key (${key.name})`, key });
   if (idempotentHint === true && rules.trustAnnotations === 'all') {
     return guardDecision(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
   }
-  if (guess.type === 'read' && readOnlyHint !== false && destructiveHint !== true) {
-    return passDecision('name', `"${guess.verb}" usually reads`, readWarnings(tool, guess));
+  if (guess.act === 'read' && readOnlyHint !== false && destructiveHint !== true) {
+    return passDecision('name', `"${guess.word}" usually reads`, []);
   }
   return guardDecision(tool, rule, {
     because: 'default',
@@ -80,8 +79,8 @@ interface Guess {
 function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecision {
   const { because, why, key, isIdempotent = false } = guess;
   const warnings = [...(guess.warnings ?? [])];
-  const verb = guessByVerb(tool.name);
-  const toolClass = classOf(rule, guess, verb);
+  const { act } = guessAct(tool);
+  const toolClass = classOf(rule, guess, act);
   const identity = pathsOf(tool, rule.identity ?? [], warnings);
   const lookup = lookupOf(tool, rule, warnings);
   const windowMs = rule.windowMs ?? (toolClass === 'create' ? guessedWindowMs : defaultWindowMs(toolClass, false));
@@ -91,7 +90,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     because,
     why,
     warnings,
-    effect: toolClass === 'create' ? 'create' : verb.type === 'delete' ? 'delete' : 'update',
+    effect: toolClass === 'create' ? 'create' : act === 'delete' ? 'delete' : 'update',
     class: toolClass,
     movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description),
     windowMs,
@@ -109,12 +108,12 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
   });
 }
 
-/** Chooses the class: by rule, key field, annotation, then by the verb in the name. An unknown tool is `state`. */
-function classOf({ class: given }: WrapRule, { key, isIdempotent }: Guess, verb: VerbGuess): GuardDecision['class'] {
+/** Chooses the class: by rule, key field, annotation, then by what the tool seems to do. */
+function classOf({ class: given }: WrapRule, { key, isIdempotent }: Guess, act: ToolAct): GuardDecision['class'] {
   if (given !== undefined && given !== 'off') return given;
   if (key) return 'create';
   if (isIdempotent) return 'state';
-  return verb.type === 'create' || verb.type === 'repeatable' ? verb.type : 'state';
+  return act === 'create' || act === 'repeatable' ? act : 'state';
 }
 
 /**
@@ -194,26 +193,16 @@ function lookupOf(tool: McpTool, { lookup }: WrapRule, warnings: string[]): Deci
   });
 }
 
-function hintWarnings(guess: NameGuess): readonly string[] {
-  if (guess.type !== 'read-or-write') return [];
-  return [
-    `its server calls it read-only, but by its name it may ${guess.writes}: if it writes, add a rule to guard it`,
-  ];
+function hintWarnings({ act, word, mayRead }: NameGuess): readonly string[] {
+  if (act === 'read' || mayRead === undefined) return [];
+  return [`its server calls it read-only, but by its name it may ${word}: if it writes, add a rule to guard it`];
 }
 
-function readWarnings(tool: McpTool, guess: Extract<NameGuess, { type: 'read' }>): readonly string[] {
-  const doubts = guess.doubt === undefined ? [] : [guess.doubt];
-  const statement = ['sql', 'query', 'statement', 'cypher', 'mutation', 'script'].find((name) => declares(tool, name));
-  if (guess.verb === 'query' && statement !== undefined) doubts.push(`its ${statement} may write`);
-  if (declares(tool, 'method') || declares(tool, 'body')) doubts.push('it may send a request that writes');
-  return doubts.map((doubt) => `not guarded because of its name, but ${doubt}: if it writes, add a rule to guard it`);
-}
-
-function writeWarnings(tool: McpTool, guess: NameGuess): Pick<Guess, 'warnings'> {
-  if (guess.type === 'read-or-write') {
-    return { warnings: [`its name begins like a read, but it may ${guess.writes}: if it only reads, set class: off`] };
+function writeWarnings(tool: McpTool, { act, word, mayRead }: NameGuess): Pick<Guess, 'warnings'> {
+  if (mayRead !== undefined) {
+    return { warnings: [`"${mayRead}" may read and "${word}" may write: if it only reads, set class: off`] };
   }
-  if (guess.type !== 'read') return {};
+  if (act !== 'read') return {};
   const hint = tool.annotations?.readOnlyHint === false ? 'readOnlyHint: false' : 'destructiveHint';
   return { warnings: [`its name suggests a read, but its server says ${hint}: if it only reads, set class: off`] };
 }

@@ -2,13 +2,13 @@ import { type Clock, within } from '../../core/clock.ts';
 import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
 import { isObject, type JsonSchema } from '../../core/json.ts';
+import { guessAct } from '../../core/tool/class-words.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
 import { withVisibleTexts } from '../../core/visible-text.ts';
 import { withNoticeSchema } from '../../server/notice.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
-import { guessByName } from '../policy/tool-names.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -77,7 +77,7 @@ export class KnownTools {
   readers(): readonly string[] {
     return [...this.#known.values()].flatMap(({ listed, tool, shown }) => {
       if (tool !== undefined || listed === undefined) return [];
-      const isRead = listed.annotations?.readOnlyHint === true || guessByName(listed.name).type === 'read';
+      const isRead = listed.annotations?.readOnlyHint === true || guessAct(listed).act === 'read';
       return isRead ? [shown.name] : [];
     });
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { wordsOf } from '../../../src/core/key/fold-text.ts';
+import { guessByName, soundsLikeMoney } from '../../../src/core/tool/class-words.ts';
 import { decideGuard } from '../../../src/wrap/policy/policy.ts';
-import { guessByName } from '../../../src/wrap/policy/tool-names.ts';
 import type { GuardDecision, McpTool, TrustAnnotations, WrapRule } from '../../../src/wrap/policy/types.ts';
 
 const text = { type: 'string' };
@@ -56,6 +56,10 @@ describe('the class by name', () => {
     ['browser_click', 'repeatable', 'update'],
     ['append_row', 'repeatable', 'update'],
     ['frobnicate', 'state', 'update'],
+    ['update_issue', 'state', 'update'],
+    ['jira_transition_issue', 'state', 'update'],
+    ['mark_message_read', 'state', 'update'],
+    ['order_cancel', 'state', 'delete'],
   ] as const)('%s is %s, with the effect %s', (name, toolClass, effect) => {
     expect(guardOf(listed(name))).toMatchObject({ class: toolClass, effect });
   });
@@ -64,7 +68,14 @@ describe('the class by name', () => {
     ['pay_invoice', true],
     ['refund', true],
     ['create_issue', false],
+    ['transfer_funds', true],
+    ['invoice_finalize', true],
+    ['order_status', false],
+    ['manage_notification_subscription', false],
+    ['set_sort_order', false],
   ])('%s moves money: %s', (name, movesMoney) => {
+    expect(soundsLikeMoney(name)).toBe(movesMoney);
+    if (name === 'order_status') return;
     expect(guardOf(listed(name))).toMatchObject({ movesMoney });
     expect(guardOf(listed(name), { '*': { movesMoney: !movesMoney } })).toMatchObject({ movesMoney: !movesMoney });
   });
@@ -140,17 +151,16 @@ describe('names', () => {
 
   test('an uncertain guess has a warning', () => {
     const warning = (name: string, properties = {}) => decided(listed(name, { properties })).warnings.join();
-    expect(warning('query', { sql: text })).toMatch(/its sql may write/);
-    expect(warning('get_update_status')).toMatch(/also holds "update"/);
-    expect(warning('github_list_issues')).toMatch(/stands second/);
-    expect(warning('fetch', { url: text, method: text })).toMatch(/request that writes/);
-    expect(warning('get_or_create', { a: text })).toMatch(/may create: if it only reads, set class: off/);
+    expect(warning('query_users', { sql: text })).toMatch(/"query" may read and "sql" may write/);
+    expect(warning('get_update_status')).toBe('');
+    expect(warning('fetch', { url: text, method: text })).toMatch(/"fetch" may read and "method" may write/);
+    expect(warning('get_or_create', { a: text })).toMatch(/"create" may write: if it only reads, set class: off/);
     expect(warning('get_issue', { id: text })).toBe('');
   });
 
   test('wordsOf splits snake, kebab, camel and dotted names', () => {
     expect(wordsOf('getHTTPStatus_of-it.now2Go')).toEqual(['get', 'http', 'status', 'of', 'it', 'now2', 'go']);
-    expect(guessByName('')).toEqual({ type: 'none' });
+    expect(guessByName('')).toMatchObject({ act: 'state', word: '' });
   });
 });
 
