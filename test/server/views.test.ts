@@ -190,6 +190,61 @@ test.each(['text', 'structured'] as const)('a conflict encloses the first result
   expect(upstream.effects).toHaveLength(2);
 });
 
+describe.each(['text', 'structured'] as const)('an argument that was not compared, in the %s view', (view) => {
+  const charging = async () => {
+    let count = 0;
+    const once = await guard({ store: 'memory:', drain: 0, logLevel: 'silent', name: 'views' });
+    onTestFinished(() => once.close());
+    const server = new McpServer({ name: 'shop', version: '1.0.0' });
+    once.protect(server);
+    const shape = { inputSchema: { amount: z.number(), request_id: z.string() }, outputSchema: { id: z.string() } };
+    const effects: string[] = [];
+    server.registerTool('charge', shape, async ({ request_id }) => {
+      count += 1;
+      effects.push(request_id);
+      const made = { id: `ch_${count}` };
+      return { content: [{ type: 'text', text: JSON.stringify(made) }], structuredContent: made };
+    });
+    const client = await clientOf(server);
+    const call = async (request_id: string, more: object = {}) => {
+      const result = await client.callTool({ name: 'charge', arguments: { amount: 5, request_id, ...more } });
+      return views(result as CallToolResult)[view];
+    };
+    return { call, effects };
+  };
+
+  test('is named by a replay when it differs, and only then', async () => {
+    const { call, effects } = await charging();
+    await call('0d0d3f0a-6b0e-4c6f');
+    const other = await call('5b1c2a77-90f3-4a0c');
+    expect(other).toMatch(/Replayed from .*not executed now.* Not compared: request_id\. If meant, add repeat_token/);
+    expect(await call('0d0d3f0a-6b0e-4c6f')).not.toContain('Not compared');
+    expect(effects).toHaveLength(1);
+  });
+
+  test('leads each number of a thing to an operation of its own by one token', async () => {
+    const { call, effects } = await charging();
+    await call('REQ-1');
+    const repeat_token = tokenIn(await call('REQ-2'));
+    for (const id of ['REQ-2', 'REQ-3', 'REQ-4']) await call(id, { repeat_token });
+    expect(effects).toEqual(['REQ-1', 'REQ-2', 'REQ-3', 'REQ-4']);
+    for (const id of ['REQ-3', 'REQ-2']) expect(await call(id, { repeat_token })).toMatch(/Replayed from/);
+    expect(effects).toHaveLength(4);
+  });
+
+  test('does not make two operations of one token when it is new for each try', async () => {
+    const { call, effects } = await charging();
+    await call('0d0d3f0a-6b0e-4c6f');
+    const repeat_token = tokenIn(await call('5b1c2a77-90f3-4a0c'));
+    await call('c0ffee77-90f3-4a0c', { repeat_token });
+    const retried = await call('deadbeef-90f3-4a0c', { repeat_token });
+    expect(retried).toMatch(/Not compared: request_id\./);
+    expect(effects).toHaveLength(2);
+    await call('deadbeef-90f3-4a0c', { repeat_token: tokenIn(retried) });
+    expect(effects).toHaveLength(3);
+  });
+});
+
 test.each(['text', 'structured'] as const)('an argument that was not sent is named in the %s view', async (view) => {
   const upstream = new Upstream();
   const tools = [createThing(upstream, 'refuse')];

@@ -30,7 +30,7 @@ export function refusalMessage(refusal: RefusalOutcome): string {
   const opening = cause.startsWith(tool) || refusal.reason.type === 'unknown_tool' ? cause : `${tool}: ${cause}`;
   const purpose = refusal.reason.type === 'outcome_unknown' ? 'that' : 'a second operation';
   const token = repeatToken === undefined ? '' : ` The repeat_token for ${purpose} is "${repeatToken}".`;
-  return `${sentence(opening)} ${executed} ${next}${token}`;
+  return `${sentence(opening)} ${executed} ${next}${notComparedNote(refusal, noteCharsMax)}${token}`;
 }
 
 function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
@@ -349,17 +349,37 @@ function unknownNext(
  * longest repeat token included, because models read it often. Programs find the same facts in `_meta`.
  */
 export function resultNote(outcome: ResultOutcome): string {
-  const { result, replayed, operation, repeatToken, declined } = outcome;
+  const { result, replayed, operation, repeatToken, declined, notCompared = [] } = outcome;
   const add = repeatToken === undefined ? undefined : `add repeat_token "${repeatToken}".`;
   // An error may hide an effect.
   const isError = isErrorResult(result);
   if (!replayed && isError && add !== undefined) return errorNote(outcome, add);
   if (!replayed) return `Executed now, as an operation of its own.${add === undefined ? '' : ` For one more, ${add}`}`;
   const when = operation ? `${operation.firstExecutedAt.slice(0, '2026-01-02T03:04'.length)}Z` : 'an earlier call';
-  const note = `Replayed from ${when}, not executed now: as it was then; it may have changed since.`;
+  if (notCompared.length > 0 && !declined && !isError) return noteOfUncompared(outcome, when, add);
+  const note = `Replayed from ${when}, not executed now: as it was then; it may have changed since.${notComparedNote(outcome, noteCharsMax)}`;
   if (declined) return `${note} A person did not accept a second one. Do not try it another way.`;
   if (add === undefined) return note;
   return isError ? `${note} Check first, then ${add}` : `${note} For a second one, ${add}`;
+}
+
+/** A call whose other arguments are equal may mean another operation by those that were not compared. */
+function noteOfUncompared(outcome: ResultOutcome, when: string, add: string | undefined): string {
+  const start = `Replayed from ${when}, not executed now; may have changed since.`;
+  const end = add === undefined ? '' : ` If meant, ${add}`;
+  return `${start}${notComparedNote(outcome, noteCharsMax - start.length - end.length)}${end}`;
+}
+
+/** Names arguments that were not compared, at least one of them, as far as the note stays short. */
+function notComparedNote({ notCompared = [] }: Pick<ResultOutcome, 'notCompared'>, charsMax: number): string {
+  let note = '';
+  for (let count = Math.min(notCompared.length, droppedNamedMax); count > 0; count -= 1) {
+    const names = notCompared.slice(0, count).map((name) => name.slice(0, nameCharsMax));
+    const more = notCompared.length > count ? ` and ${notCompared.length - count} more` : '';
+    note = ` Not compared: ${names.join(', ')}${more}.`;
+    if (note.length <= charsMax) return note;
+  }
+  return note;
 }
 
 /** How many arguments a note names. */

@@ -1,4 +1,4 @@
-import { comparable, differingFields } from '../key/arguments.ts';
+import { comparable, differingFields, differingPointers } from '../key/arguments.ts';
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
@@ -89,7 +89,7 @@ export async function outcomeOfEnded(
       if (stub && how.unkept === undefined) {
         const executed = how.replayed ? 'before' : 'now';
         const reason = { type: 'result_not_kept', executed, detail: stub.message } as const;
-        return refusal(record.tool, reason, { operation, stub, ...token });
+        return refusal(record.tool, reason, { operation, stub, ...notCompared(call, record), ...token });
       }
       const recovered = how.recovered === undefined ? {} : { recovered: how.recovered };
       return {
@@ -99,6 +99,7 @@ export async function outcomeOfEnded(
         replayed: how.replayed,
         ...recovered,
         ...(how.declined ? { declined: true } : {}),
+        ...(how.replayed ? notCompared(call, record) : {}),
         ...(isError ? { checkWith: readersBeside(engine, call) } : {}),
         operation,
         ...token,
@@ -189,6 +190,7 @@ async function conflictWith(
     {
       operation: operationInfo(record),
       fields,
+      ...notCompared(call, record),
       ...firstResult,
       ...steps,
       ...retry,
@@ -214,6 +216,16 @@ function fieldsThatDiffer({ tool, request }: GuardedCall, record: OperationRecor
 
 function argumentOf(field: string): string {
   return /^[^.[]+/.exec(field)?.[0] ?? field;
+}
+
+/** Names the arguments of a call that do not count, and that differ from those of the first call. */
+function notCompared(
+  { leftOut, request }: GuardedCall,
+  record: OperationRecord,
+): { readonly notCompared?: readonly string[] } {
+  if (leftOut === undefined) return {};
+  const names = differingPointers(leftOut, record.arguments, request.arguments);
+  return names.length === 0 ? {} : { notCompared: names };
 }
 
 /** A tool whose advice fails gives none. */
@@ -273,7 +285,8 @@ export async function refusalOfUnknown(
     ...(isOther ? { isOther } : {}),
     ...(checkWith.length > 0 ? { checkWith } : {}),
   };
-  return refusal(record.tool, reason, { operation: operationInfo(record), ...fields, ...token });
+  const unseen = notCompared(call, record);
+  return refusal(record.tool, reason, { operation: operationInfo(record), ...fields, ...unseen, ...token });
 }
 
 /** Returns the names of the tools with which the caller of a tool can check whether it took effect. */

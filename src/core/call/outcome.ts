@@ -69,6 +69,8 @@ export interface ResultOutcome {
   readonly declined?: boolean;
   /** JSON pointers of arguments that the tool does not declare and that were not sent. */
   readonly dropped?: readonly string[];
+  /** Arguments that were not compared with those of the first call, and that differ from them. */
+  readonly notCompared?: readonly string[];
   /** Tools of the same upstream that read, with which the caller can check whether an error hides an effect. */
   readonly checkWith?: readonly string[];
 }
@@ -118,6 +120,8 @@ export interface RefusalDetails {
   readonly repeatToken?: string;
   /** The arguments that differ from the first operation's, of a conflict. */
   readonly fields?: readonly string[];
+  /** Arguments that were not compared with those of the first call, and that differ from them. */
+  readonly notCompared?: readonly string[];
   /** The steps that took effect. */
   readonly steps?: readonly string[];
   readonly stub?: Stub;

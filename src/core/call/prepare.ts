@@ -234,8 +234,9 @@ interface Deriving {
   readonly asksBeforeRepeat: boolean;
 }
 
-function derivedAs({ parts, wording }: Deriving, later: LaterOccurrence): DerivedKey {
-  return deriveKey({ ...parts, family: wording?.family(), later });
+/** One token leads each value that may name a thing to an operation of its own, and a retry to that operation. */
+function derivedAs({ parts, wording, input }: Deriving, later: LaterOccurrence): DerivedKey {
+  return deriveKey({ ...parts, family: wording?.family(), later: { ...later, among: input.leftOutThings } });
 }
 
 function guarded(of: Deriving, later?: LaterOccurrence): Prepared {
@@ -274,6 +275,7 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     request,
     call,
     dropped: of.input.dropped,
+    leftOut: of.input.leftOut,
     asksBeforeRepeat: asksBeforeRepeat && !later,
     keyAfter: ({ key, generation, occurrence }) =>
       derivedAs(of, { after: key, generation, occurrence: occurrence + 1 }).key,

@@ -131,6 +131,8 @@ export interface GuardedCall {
   readonly call: ToolCall;
   /** JSON pointers of undeclared arguments that are not sent. */
   readonly dropped?: readonly string[] | undefined;
+  /** JSON pointers of arguments that do not count for the hash, because a caller makes them up for each try. */
+  readonly leftOut?: readonly string[] | undefined;
   /** The question that the call answers, when its operation waits for input. */
   readonly answers?: { readonly question: InputQuestion; readonly responses: unknown };
   /** True when a person decides whether a repeat means another operation. */

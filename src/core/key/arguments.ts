@@ -13,7 +13,7 @@ import { convertArguments, type UndeclaredRule, undeclaredPointers, withUndeclar
 import { type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
 import { withoutPointers } from './pointers.ts';
 
-export { differingFields } from './differing-fields.ts';
+export { differingFields, differingPointers } from './differing-fields.ts';
 
 /** The argument with which a caller asks for a second, identical operation. It never reaches the tool. */
 export const REPEAT_TOKEN_FIELD = 'repeat_token';
@@ -62,6 +62,8 @@ export interface ValidArguments {
   readonly unfolded?: () => Record<string, unknown> | undefined;
   /** JSON pointers of arguments that callers make up for each try, and that do not count for the hash. */
   readonly leftOut?: readonly string[];
+  /** The pointers and values among them that may name a thing, such as `REQ-12`, as JSON text. */
+  readonly leftOutThings?: string;
   /** JSON pointers of arguments that were converted, since the schema refused them as they came. */
   readonly converted?: readonly string[];
   /** JSON pointers of undeclared arguments that are not sent. The answer names them. */
@@ -116,9 +118,14 @@ export function prepareArguments(
     ...prepared,
     ...(folded.isChanged && { unfolded: () => unfoldedOf(prepared, place) }),
     ...(folded.leftOut.length > 0 && { leftOut: folded.leftOut }),
+    ...(folded.leftOutThings !== undefined && { leftOutThings: thingsText(folded.leftOutThings) }),
     ...accepted.notes,
     ...(taken.token !== undefined && { repeatToken: taken.token }),
   });
+}
+
+function thingsText(things: NonNullable<FoldedArguments['leftOutThings']>): string {
+  return JSON.stringify(things.map(([pointer, value]) => JSON.stringify([pointer, value])).sort());
 }
 
 const noOptions: ArgumentOptions = Object.freeze({});

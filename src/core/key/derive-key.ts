@@ -33,6 +33,11 @@ export interface LaterOccurrence {
   readonly after: string;
   /** The generation of the occurrence before this one. */
   readonly generation: number;
+  /**
+   * Tells apart the later operations of one token: the values of a call that may name a thing, although they do not count
+   * for the hash. Absent where there are none.
+   */
+  readonly among?: string | undefined;
 }
 
 export interface KeyParts {
@@ -125,7 +130,8 @@ export function callIdKeyOf(
 /** Returns the key of an operation: a UUIDv8 of format, scope, upstream, tool, identity and occurrence. */
 export function keyOf(parts: KeyParts): string {
   const { scope, upstream, tool, identity, later } = parts;
-  const which = later === undefined ? null : [later.occurrence, later.after, later.generation];
+  const among = later?.among === undefined ? [] : [later.among];
+  const which = later === undefined ? null : [later.occurrence, later.after, later.generation, ...among];
   return uuidOf('key', [...whoseAndWhere(scope, upstream), tool ?? null, identity, which]);
 }
 

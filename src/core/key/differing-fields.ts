@@ -26,6 +26,34 @@ export function differingFields(
   return comparison.fields;
 }
 
+/**
+ * Lists those of some JSON pointers whose values differ between two argument objects, by readable names. The values are no
+ * lists or objects. Where an object was sent as JSON text, the texts are compared.
+ */
+export function differingPointers(
+  pointers: readonly string[],
+  a: Record<string, unknown>,
+  b: Record<string, unknown>,
+): string[] {
+  const paths = pointers.map((pointer) => pointer.slice(1).split('/').map(unescaped));
+  return paths
+    .filter((path) => valueAt(a, path) !== valueAt(b, path))
+    .map((path) => nameOf(path.map((step) => (/^\d{1,9}$/.test(step) ? Number(step) : step))));
+}
+
+function unescaped(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  let found = value;
+  for (const step of path) {
+    if (typeof found !== 'object' || found === null) return found;
+    found = memberOf(found as Record<string, unknown>, step);
+  }
+  return found;
+}
+
 function compare(a: unknown, b: unknown, comparison: Comparison): void {
   const { fields, path } = comparison;
   if (fields.length >= FIELDS_MAX || a === b) return;

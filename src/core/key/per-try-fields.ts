@@ -76,10 +76,10 @@ export function isNumberOfThing(value: unknown): boolean {
 }
 
 const verbs =
-  '(?:abort|approv|acknowledg|analy[sz]|annotat|assign|cancel|captur|chang|check|clos|complet|confirm|delet|edit|escalat|fetch|find|finish|get|inspect|join|list|look|modify|pay|poll|query|rate|react|reject|releas|remind|remov|reopen|reply|resend|respond|resum|retriev|revers|revok|score|show|stop|track|undo|updat|view|void|refund)';
+  '(?:abort|approv|acknowledg|analy[sz]|annotat|assign|cancel|captur|chang|check|clos|complet|confirm|delet|edit|escalat|fetch|find|finish|get|inspect|join|list|look|modify|pay|poll|query|rate|react|read|reject|releas|remind|remov|reopen|reply|resend|respond|resum|retriev|revers|revok|score|show|stop|track|undo|updat|view|void|refund)';
 /** "the payment to cancel", "the message that should be updated", "which order to look up" */
 const isObjectOfVerb = new RegExp(
-  String.raw`\b(?:the|a|an|which|this|that)\s+(?:[\w'-]+\s+){1,5}?(?:to|being|that should|that will|you want to)\s+(?:be\s+)?${verbs}`,
+  String.raw`\b(?:(?:the|a|an|which|this|that)\s+(?:[\w'-]+\s+){1,5}?|id\s+(?!to (?:track|find|check|look)))(?:to|being|that should|that will|you want to)\s+(?:be\s+)?${verbs}`,
   'i',
 );
 /** "returned by generate_media", "Request ID from list_requests", "from the inbound message" */
@@ -89,7 +89,7 @@ const isFromElsewhere =
 const isOfAnotherThing =
   /\b(?:id|identifier|key|token|number|reference)\s+(?:of|for)\s+(?:the|a|an)\s+(?!(?:http|api|client|caller|current|request|call|operation|trace|span|invocation|tool|session|unique)\b)\w+/i;
 const isAboutTry =
-  /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|side)/i;
+  /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|\bfor (?:tracking|logging|debugging|monitoring)\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|side)/i;
 /** Words for an id that somebody makes up, and for any other id. */
 const mayBeAboutTry = /unique|uuid|guid/i;
 const isTimeOfThing =

@@ -148,6 +148,43 @@ const things: [string, Case][] = [
     timestamp: time(n),
   })),
   make('post_reading', { 'meter!': '', 'kwh!': '', timestamp: '' }, (n) => ({ meter: 7, kwh: 12, timestamp: time(n) })),
+  make('respond_permission', { 'peer!': '', 'request_id!': 'request_id from the perm-request message.' }, (n) => ({
+    peer: 'p',
+    request_id: uuid(n),
+  })),
+  make('extend_video', { 'request_id!': 'Request ID of the original video generation.', prompt: '' }, (n) => ({
+    request_id: uuid(n),
+    prompt: 'More of it',
+  })),
+  make('retry_route', { 'request_id!': 'Failed route request ID' }, (n) => ({ request_id: uuid(n) })),
+  make('evaluate', { action: '', code: '', request_id: 'Request id to read (action=result).' }, (n) => ({
+    action: 'result',
+    request_id: uuid(n),
+  })),
+  make(
+    'append_log',
+    { 'correlationId!': 'Correlation id to thread this line onto: the taskId', 'message!': '' },
+    (n) => ({
+      correlationId: `task-${n}`,
+      message: 'step done',
+    }),
+  ),
+  make('report_incident', { 'incident_type!': '', 'timestamp!': 'ISO timestamp of incident' }, (n) => ({
+    incident_type: 'fire',
+    timestamp: time(n),
+  })),
+  make(
+    'add_campaign_response',
+    { 'contactId!': '', 'type!': '', timestamp: 'Response timestamp (ISO format).' },
+    (n) => ({
+      contactId: 'c1',
+      type: 'opened',
+      timestamp: time(n),
+    }),
+  ),
+  make('read_logs', { 'correlationId!': 'Correlation ID to look up log lines for.' }, (n) => ({
+    correlationId: uuid(n),
+  })),
   // Untyped objects.
   make('send_untyped', untyped, (n) => ({ trace_id: `T-${n}`, text: 'x' })),
   make('publish_event', event, (n) => ({ topic: 'approved', payload: { request_id: ticket(n), by: 'dana' } })),
@@ -252,6 +289,42 @@ const tries: [string, Case][] = [
   make('remember', { 'text!': '', idempotencyKey: 'Client-generated key so retries never double-write' }, (n) => ({
     text: 'likes tea',
     idempotencyKey: uuid(n),
+  })),
+  make('work_submit', { 'repo_id!': '', 'request_id!': 'Stable idempotency key for runtime operations.' }, (n) => ({
+    repo_id: 'r1',
+    request_id: uuid(n),
+  })),
+  make(
+    'spawn_agent',
+    { 'prompt!': '', request_id: 'Optional caller idempotency key, at most 200 characters' },
+    (n) => ({
+      prompt: 'a b',
+      request_id: `spawn-${n}`,
+    }),
+  ),
+  make('advance', { 'intent!': '', client_request_id: 'Accepted for RFC compatibility' }, (n) => ({
+    intent: 'advance',
+    client_request_id: uuid(n),
+  })),
+  make('relay_prompt', { 'prompt!': '', 'correlationId!': 'Correlation ID for tracking', 'url!': '' }, (n) => ({
+    prompt: 'a b',
+    correlationId: uuid(n),
+    url: 'https://x/y',
+  })),
+  make('queue_publish', { 'topic!': '', 'payload!': {}, correlationId: 'For request-reply correlation' }, (n) => ({
+    topic: 'a',
+    payload: { b: 1 },
+    correlationId: uuid(n),
+  })),
+  make('emit', { 'type!': '', 'payload!': {}, correlationId: 'Correlation ID for tracing related events.' }, (n) => ({
+    type: 'a',
+    payload: { b: 1 },
+    correlationId: uuid(n),
+  })),
+  make('audit', { 'actor_id!': '', trace_id: 'Distributed trace ID', request_id: 'Originating request ID' }, (n) => ({
+    actor_id: 'a',
+    trace_id: uuid(n),
+    request_id: uuid(n),
   })),
   // Optional, and nothing is said.
   make('create_task', { 'title!': '', request_id: '' }, (n) => ({ title: 'Call Bob', request_id: uuid(n) })),
