@@ -98,6 +98,13 @@ const signs: readonly RegExp[] = [
   /\bnew (?:\w+ ){1,2}#?\w*\d/,
   /\b(?:rows?|records?|entr(?:y|ies)|recipients?|batch|step|part|chunk) #?\d/,
   /\b(?:is|are) (?:now |currently )?(?:running|processing|live|under ?way|on its way|complete)\b/,
+  /\b\d+\/\d+\b/,
+  // It went on in spite of the refusal.
+  /\bwarnings?\b|\b(?:continuing|proceeding|skipping|ignoring|leaving|falling back|defaulting|keeping)\b|^\W*using\b/,
+  /\b(?:freshly|newly|just|recently) \w+ed\b|\b(?:should|will) (?:now |soon )?(?:receive|arrive|get|see)\b/,
+  // It stopped on the way.
+  /\bafter (?:the )?(?:\d+|first|some|several|a few) (?!m?s\b|sec|min|h\b|hour|day|attempt|retr|tr|fail)/,
+  /\b(?:on|at|in|from|for) (?:message|item|file|e ?mail|page|request|call) #?\d/,
   // A later step of an operation whose first step took effect.
   /\b(?:receipt|confirmation|follow up|clean ?up)\b|\bnotify(?:ing)?\b|\bnotification (?:failed|e ?mail|could|was not)/,
 ];
@@ -161,6 +168,9 @@ function isLabel(words: readonly string[]): boolean {
   );
 }
 
+/** Hints that may point to a new thing: "Check order 55". */
+const pointers: ReadonlySet<string> = new Set(['check', 'see', 'refer', 'review', 'confirm', 'use']);
+
 /** A next step or a rule, unless it names what may be a new thing: "See ticket #881". */
 function isHint(words: readonly string[], plain: string): boolean {
   if (/#\d|\b[a-z]{2,6}_\w*\d/.test(words.join(' '))) return false;
@@ -175,7 +185,12 @@ function isHint(words: readonly string[], plain: string): boolean {
   )
     return true;
   const [first = '', second = ''] = words.filter((word) => !['then', 'also', 'or'].includes(word));
+  if (pointers.has(first) && /\d/.test(plain)) return false;
   if (hintStarts.has(first)) return true;
+  if (first === 'if')
+    return /^\W*(?:or )?if (?:you (?:believe|think|need|want|are|have)|this|it|the (?:problem|issue|error))\b/.test(
+      plain,
+    );
   return words[0] === 'or' || (first === 'you' && (second === 'can' || second === 'may' || second === 'need'));
 }
 
@@ -183,7 +198,7 @@ function isHint(words: readonly string[], plain: string): boolean {
 function isPrefix(clauses: readonly Clause[], at: number): boolean {
   const { words, after, plain } = clauses[at] as Clause;
   if (sentenceEnd.test(after) || /(?:^|\s)(?:#|\d)|\b[a-z]{2,6}_\w*\d/.test(words.join(' '))) return false;
-  const isError = /\b(?:error|exception|failure|fault|problem|warning|reason|details?|executing|calling)\b/.test(plain);
+  const isError = /\b(?:error|exception|failure|fault|problem|reason|details?|executing|calling)\b/.test(plain);
   if (words.some((word) => adjectives.has(word) || (isAnyPast(word) && !(isError && harmlessPasts.has(word)))))
     return false;
   if (words.length > (isError ? 6 : 2)) return false;

@@ -22,7 +22,7 @@ export const possibilities = words('must should can need needs if unless only be
 
 /** Past forms without "ed". */
 export const irregularPasts = words(
-  'made wrote paid sold bought ran began took gave built spent kept brought drew withdrew withdrawn sent held went drove flew forgave hid met rose shot spoke stood threw undid redid overwrote rebuilt resent repaid rang sprang sank froze chose dealt lent rented bound won',
+  'left made wrote paid sold bought ran began took gave built spent kept brought drew withdrew withdrawn sent held went drove flew forgave hid met rose shot spoke stood threw undid redid overwrote rebuilt resent repaid rang sprang sank froze chose dealt lent rented bound won',
 );
 
 /** Words that say that a part went well. */
@@ -47,10 +47,10 @@ export const adjectives = words(
 
 /** Words that stand alone before or after a reason. */
 export const labels = words(
-  'error errors err mcp code status statuscode http detail details reason message msg hint cause request id trace requestid sqlstate errno line column position char character index get post put patch delete head url x fatal warning at api type failing sql exception traceback null none false documentation_url documentation docs path field param parameter name rpc',
+  'error errors err mcp code status statuscode http detail details reason message msg hint cause request id trace requestid sqlstate errno line column position char character index get post put patch delete head url x fatal at api type failing sql exception traceback null none false documentation_url documentation docs path field param parameter name rpc',
 );
 
 /** The first words of next steps and rules. */
 export const hintStarts = words(
-  'please try retry check use see make ensure verify provide specify contact visit enable grant ask request upgrade wait consider refer include choose select pick call reduce shorten correct fix review confirm pass double did available allowed valid supported accepted permitted possible expected must should only if note hint for learn got received perhaps maybe increase configure log sign re-authenticate reconnect install',
+  'please try retry check use see make ensure verify provide specify contact visit enable grant ask request upgrade wait consider refer include choose select pick call reduce shorten correct fix review confirm pass double did available allowed valid supported accepted permitted possible expected must should only hint for learn got received perhaps maybe increase configure log sign re-authenticate reconnect install',
 );

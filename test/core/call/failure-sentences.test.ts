@@ -29,6 +29,17 @@ test('an own tool that is declined does not advise the same call', async () => {
   expect(message).not.toMatch(/safe to call again/);
 });
 
+test.each(['the invoice is not a draft: its status is open', 'the payment is already refunded'])(
+  'an own tool refused by a lasting state ("%s") does not advise the same call',
+  async (why) => {
+    const message = await failing(() => {
+      throw new NotExecuted(why);
+    });
+    expect(message).toMatch(/Read the current state, then decide: the same call fails until that changes\.$/);
+    expect(message).not.toMatch(/safe to call again/);
+  },
+);
+
 test('an own tool that cannot read an answer says so without the JSON of zod', async () => {
   const message = await failing(() => z.object({ id: z.string() }).parse({}) as never);
   expect(message).toMatch(/a value that the tool received is not valid: id /);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { classifyErrorAnswer } from '../../../src/core/error-answers/classify.ts';
+import { classifyErrorAnswer, failureOf } from '../../../src/core/error-answers/classify.ts';
 
 const meaning = (text: string) => classifyErrorAnswer({ texts: [text] }).type;
 
@@ -139,6 +139,30 @@ const unseenEffects = [
   'The transfer took place. Permission denied for statement.',
 ];
 
+/** Errors that tell an effect, as an attacker worded them against the rule: at first it called 12 of 63 refusals. */
+const attackingEffects = [
+  'Warning: label not found for ticket 881',
+  'Label not found, using default label',
+  'Label not found; continuing without it',
+  'Assignee zoe not found, left blank',
+  '1/3 rows invalid',
+  'Could not add label to the freshly opened ticket: label not found',
+  'You should receive it tomorrow. Gift note too long.',
+  'Check order 55: coupon not found',
+  'If you look at the page the comment is there, mention not found',
+  'Rate limit exceeded after 3 messages',
+  'Rate limit exceeded on message 4',
+  'Set status to done, label not found',
+  'Put 3 files; c.txt: permission denied',
+  'Here is your ticket: SUP-9. Assignee not found.',
+  'SUP-9\nassignee not found',
+  'Only 3 rows were valid; row 4 has an invalid date',
+  'Assignee not found, so the ticket stays with the default queue',
+  'Thank you for your order! Invalid gift code.',
+  'Invalid gift code (order 55 still went ahead)',
+  'Quota exceeded: 50 of 80 e-mails out',
+];
+
 /** How many texts of a list have a meaning, and those that have not. */
 function judged(texts: readonly string[], expected: 'refused' | 'doubt') {
   const wrong = texts.filter((text) => meaning(text) !== expected);
@@ -153,11 +177,48 @@ describe('a table of errors', () => {
     expect(judged(texts, 'doubt')).toEqual({ right: 30, wrong: [] });
   });
 
+  test('calls none of the texts of an attacker a refusal', () => {
+    expect(judged(attackingEffects, 'doubt').wrong).toEqual([]);
+  });
+
   test('calls the known refusals refusals', () => {
     expect(judged(knownRefusals, 'refused')).toEqual({ right: 30, wrong: [] });
   });
 
   test('calls most of the unseen refusals refusals', () => {
     expect(judged(unseenRefusals, 'refused').right).toBeGreaterThanOrEqual(27);
+  });
+});
+
+test.each<[string, string]>([
+  ['Issue #429 not found', 'not_found'],
+  ['Issue 403 not found', 'not_found'],
+  ['429 rows not found', 'not_found'],
+  ['Invalid title: exceeded the character limit of 80', 'invalid'],
+  ['File size limit exceeded', 'invalid'],
+  ['Title too long. Please try again with at most 100 characters.', 'invalid'],
+  ['Unknown field "quota"', 'invalid'],
+  ['Invalid value for "status": "declined"', 'invalid'],
+  ['under maintenance contract: invalid asset type', 'invalid'],
+  ['The API is down for maintenance.', 'unavailable'],
+  ['Quota exceeded for quota metric "writes"', 'limited'],
+  ['An error occurred while processing your card. Try again in a little bit.', 'unavailable'],
+  ['Your card was declined. Try again later.', 'unavailable'],
+  ['Your card was declined.', 'declined'],
+  ['the invoice is not a draft: its status is open', 'conflict'],
+  ['the payment is already refunded', 'conflict'],
+  ['cannot void the invoice because its status is paid', 'conflict'],
+  ['the order cannot be changed in its current state', 'conflict'],
+])('says of "%s" that it is %s', (text, kind) => {
+  const { retryAfterMs, ...failure } = failureOf({ texts: [text] });
+  expect(failure).toEqual({ kind });
+  expect(retryAfterMs).toBeUndefined();
+});
+
+test("calls a card network's temporary decline temporary", () => {
+  const texts = ['An error occurred while processing your card.'];
+  expect(classifyErrorAnswer({ texts, codes: ['card_error', 'processing_error'], status: 402 })).toEqual({
+    type: 'refused',
+    kind: 'unavailable',
   });
 });
