@@ -99,6 +99,7 @@ const signs: readonly RegExp[] = [
   /\b(?:rows?|records?|entr(?:y|ies)|recipients?|batch|step|part|chunk) #?\d/,
   /\b(?:is|are) (?:now |currently )?(?:running|processing|live|under ?way|on its way|complete)\b/,
   /\b\d+\/\d+\b/,
+  /\bhttp 2\d\d\b|\bon hold\b/,
   // It went on in spite of the refusal.
   /\bwarnings?\b|\b(?:continuing|proceeding|skipping|ignoring|leaving|falling back|defaulting|keeping)\b|^\W*using\b/,
   /\b(?:freshly|newly|just|recently) \w+ed\b|\b(?:should|will) (?:now |soon )?(?:receive|arrive|get|see)\b/,
@@ -197,13 +198,14 @@ function isHint(words: readonly string[], plain: string): boolean {
 /** What stands before a refusal in its sentence: "GitHub API error: ...", "title and body are required". */
 function isPrefix(clauses: readonly Clause[], at: number): boolean {
   const { words, after, plain } = clauses[at] as Clause;
-  if (sentenceEnd.test(after) || /(?:^|\s)(?:#|\d)|\b[a-z]{2,6}_\w*\d/.test(words.join(' '))) return false;
+  if (sentenceEnd.test(after) || /\d/.test(words.join(' '))) return false;
   const isError = /\b(?:error|exception|failure|fault|problem|reason|details?|executing|calling)\b/.test(plain);
   if (words.some((word) => adjectives.has(word) || (isAnyPast(word) && !(isError && harmlessPasts.has(word)))))
     return false;
   if (words.length > (isError ? 6 : 2)) return false;
   for (let next = at + 1; next < clauses.length; next += 1) {
     const clause = clauses[next] as Clause;
+    if (sentenceEnd.test(clause.before)) return false;
     if (refuses(clause)) return true;
     if (sentenceEnd.test(clause.after)) return false;
   }

@@ -47,7 +47,7 @@ export const adjectives = words(
 
 /** Words that stand alone before or after a reason. */
 export const labels = words(
-  'error errors err mcp code status statuscode http detail details reason message msg hint cause request id trace requestid sqlstate errno line column position char character index get post put patch delete head url x fatal at api type failing sql exception traceback null none false documentation_url documentation docs path field param parameter name rpc',
+  'error errors err mcp code status statuscode http detail details reason message msg hint cause request id trace requestid sqlstate errno line column position char character index get post put patch delete head x fatal at api type failing sql exception traceback null none false documentation_url documentation docs path field param parameter name rpc',
 );
 
 /** The first words of next steps and rules. */

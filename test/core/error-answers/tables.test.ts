@@ -161,6 +161,10 @@ const attackingEffects = [
   'Thank you for your order! Invalid gift code.',
   'Invalid gift code (order 55 still went ahead)',
   'Quota exceeded: 50 of 80 e-mails out',
+  'Invoice INV-7 (draft). Customer e-mail invalid.',
+  'Delivery address invalid, order on hold',
+  'HTTP 200, but label not found',
+  'Label not found. https://github.com/o/r/issues/5',
 ];
 
 /** How many texts of a list have a meaning, and those that have not. */
