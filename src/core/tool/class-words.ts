@@ -16,7 +16,7 @@ function setOf(words: string): ReadonlySet<string> {
 /** Verbs that read, and are hardly ever nouns. */
 const strongReads =
   setOf(`get search read find describe fetch lookup look inspect retrieve whoami compare explain peek tail
-  head stat cat ls grep glob scrape calculate compute estimate validate lint analyze analyse summarize await wait sleep ping
+  head stat cat ls grep glob scrape calculate compute estimate validate lint analyze analyse summarize await wait sleep recall ping
   is has exists can geocode
   hget hgetall hmget mget smembers sismember zrange zscore lrange llen`);
 
@@ -35,8 +35,9 @@ const describedVerbs = setOf('check track monitor watch verify test convert map 
 const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
   create: setOf(`create add insert send reply submit duplicate clone pay buy sell register notify  
     subscribe donate withdraw dispense redeem mint spawn provision make reserve`),
-  state:
-    setOf(`write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
+  state: setOf(`clean rebuild reindex bump repair tidy trim vacuum optimize compress encrypt decrypt
+    sanitize allow deny renew extend shutdown reboot rollback revert remember memorize ingest inject seed populate backfill
+    authorize write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
     assign unassign enable disable start stop restart pause resume apply lock unlock mark toggle ack acknowledge
     rotate reset rebase restore unarchive transition switch turn mute unmute pin unpin login logout connect disconnect
     attach bind activate deactivate suspend confirm finalize complete finish launch change swap fix adjust
@@ -47,7 +48,7 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
     invoke generate `),
   delete:
-    setOf(`delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
+    setOf(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
     discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del`),
 };
 
@@ -57,7 +58,7 @@ const nounVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     setOf(`order message mail email sms issue invoice report schedule booking payment comment request refund charge transfer
     book post forward copy build dispatch purchase tip payout bill ship fork checkout deposit invite trade`),
   state:
-    setOf(`patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
+    setOf(`block ban boost patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
     rate vote link focus sort load capture settle cherry`),
   repeatable: setOf(
     'log call commit step sample draw run trigger type key echo roll tap drag poll incr decr lpush rpush wheel hover',
@@ -75,6 +76,9 @@ const jobs = setOf('run deploy import upload install backup dispatch release');
 
 /** Nouns that no verb has as its object, except a transmitter: `order_status`. */
 const aboutNouns = setOf('status history stats statistics count info details detail progress');
+
+/** Verbs that make something, and never a status: a `pay_status` is asked for again and again. */
+const statusless = setOf('pay buy sell reserve checkout withdraw deposit provision spawn mint clone register invite');
 
 /** Verbs that may have a status or a list as their object: `report_status`, `email_list`. */
 const transmitters = setOf('post report log share mail email send publish forward copy ship record');
@@ -113,6 +117,15 @@ const parts = setOf(
 /** What a screen shows: `show_message` is an act, `show_order` reads. */
 const screenThings = setOf('message notification alert dialog popup toast window menu banner modal prompt');
 
+/** Reading verbs whose result goes somewhere: `summarize_thread_to_slack`. */
+const copyingReads = setOf('summarize fetch scrape read describe analyze analyse');
+
+/** Verbs that ask, whatever follows: `can_cancel`. */
+const askingVerbs = setOf('is has can');
+
+/** What answers a ping. A ping of a person is a message. */
+const pinged = setOf('host server ip url api database db service device endpoint website site address');
+
 /** Words for a database or its language. A query of one may write. */
 const databaseWords = setOf(
   'sql db database databases mysql postgres postgresql pg sqlite graphql cypher mongo mongodb raw run',
@@ -120,6 +133,9 @@ const databaseWords = setOf(
 
 const conversions = setOf('time timezone currency currencies unit units temperature');
 const siteWords = setOf('site sitemap website url domain');
+/** Words that look like a verb with `re`. */
+const nounsLikeVerbs = setOf('return recall remark regrade recover');
+
 const joiners = setOf('or and then');
 
 /** Arguments whose text may be a statement that writes, and arguments that name a request or an act. */
@@ -207,7 +223,8 @@ export function isWriteVerb(word: string): boolean {
 
 /** Whether a tool probably moves money, by its name and the first sentence of its description. A read moves none. */
 export function soundsLikeMoney(name: string, description = ''): boolean {
-  if (guessByName(name).act === 'read') return false;
+  const { act, word } = guessByName(name);
+  if (act === 'read' || describedVerbs.has(word) || word === 'download' || word === 'export') return false;
   const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
   return saysMoney(wordsOf(name)) || saysMoney(wordsOf(sentence.replaceAll(/\bin order\b/gi, '')));
 }
@@ -231,6 +248,7 @@ function guessByWrite(words: readonly string[], index: number): NameGuess {
 
 /** Corrects the act of a verb by its object. */
 function actOnObject(act: WriteAct, word: string, words: readonly string[], rest: readonly string[]): WriteAct {
+  if (act === 'create' && statusless.has(word) && aboutNouns.has(rest[0] ?? '')) return 'state';
   const makes = rest.some((each) => madeThings.has(each));
   switch (word) {
     case 'open':
@@ -264,8 +282,10 @@ function guessByRead(words: readonly string[], index: number): NameGuess {
   const word = words[index] ?? '';
   const rest = words.slice(index + 1);
   const last = rest.at(-1) ?? '';
+  if (askingVerbs.has(word) && !rest.some((each) => joiners.has(each))) return { act: 'read', word };
   const joined = rest.find(
-    (each, at) => joiners.has(rest[at - 1] ?? '') && (isWriteVerb(each) || unclearVerbs.has(each)),
+    (each, at) =>
+      joiners.has(rest[at - 1] ?? '') && (at === 1 ? !isRead(each) : isWriteVerb(each) || unclearVerbs.has(each)),
   );
   if (joined !== undefined) return mixed(joined, word);
   const write = rest.find((each, at) => {
@@ -275,6 +295,10 @@ function guessByRead(words: readonly string[], index: number): NameGuess {
   if (write !== undefined) return mixed(write, word);
   const isWeak = weakReads.has(word);
   if (isWeak && isWriteVerb(last) && !mostlyNouns.has(last)) return mixed(last, word);
+  const isSent = copyingReads.has(word) && rest.some((each) => each === 'to' || each === 'into');
+  const isPing = word === 'ping' && rest.length > 0 && !pinged.has(last);
+  if (isSent || isPing) return { act: 'state', word, mayRead: word };
+  if (word === 'count' && (rest[0] === 'up' || rest[0] === 'down')) return { act: 'repeatable', word, mayRead: word };
   const isOnScreen = word === 'show' && rest.some((each) => screenThings.has(each));
   const isInBrowser = words[0] === 'browser' && (word === 'search' || word === 'show');
   const isOffer = word === 'list' && rest.some((each) => each === 'sale' || each === 'auction' || each === 'rent');
@@ -371,7 +395,15 @@ function isRead(word: string): boolean {
 
 function writeOf(word: string, table: Readonly<Record<WriteAct, ReadonlySet<string>>>): WriteAct | undefined {
   for (const act of ['delete', 'repeatable', 'create', 'state'] as const) if (table[act].has(word)) return act;
-  return undefined;
+  if (table !== pureVerbs || nounsLikeVerbs.has(word) || writeOf(word, nounVerbs) !== undefined) return undefined;
+  // `resend` and `redeploy` repeat a verb; `unassign` and `untag` end what it did.
+  const [, prefix, stem = ''] = /^(re|un)(.{3,})$/.exec(word) ?? [];
+  const act = writeOf(stem, nounVerbs) ?? (prefix === undefined ? undefined : plainAct(stem));
+  return prefix === 'un' && act !== undefined ? 'state' : act;
+}
+
+function plainAct(stem: string): WriteAct | undefined {
+  return (['repeatable', 'create', 'state'] as const).find((act) => pureVerbs[act].has(stem));
 }
 
 /** Returns the words of a description's first sentence in their base form: `Creates an issue` has `create`. */

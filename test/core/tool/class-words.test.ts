@@ -59,7 +59,8 @@ describe('the guess by description and schema', () => {
 
 test('soundsLikeMoney ignores words in another sense, and reads', () => {
   const names = 'pay charge_card refund payout transfer_money invoice_finalize submit_order createTransfer'.split(' ');
-  const others = 'order_status transfer_issue git_checkout list_payments set_sort_order update_issue'.split(' ');
+  const others =
+    'order_status transfer_issue git_checkout list_payments set_sort_order update_issue check_invoice'.split(' ');
   expect(names.filter((name) => !soundsLikeMoney(name))).toEqual([]);
   expect(others.filter((name) => soundsLikeMoney(name))).toEqual([]);
   expect(soundsLikeMoney('update_issue', 'Sets a flag in order to close it')).toBe(false);

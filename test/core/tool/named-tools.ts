@@ -54,6 +54,7 @@ export const namedTools: Readonly<Record<'before' | 'after', Half>> = {
   after: {
     // Atlassian, Playwright, Supabase, Stripe, Notion, Linear, databases and the reference servers; then made-up names.
     read: `
+      can_cancel is_locked recall_memory ping_server
       jira_search jira_get_issue jira_get_transitions jira_search_fields jira_get_worklog jira_get_create_fields
       jira_batch_get_changelogs jira_get_sprint_issues confluence_get_page_children confluence_search_user
       confluence_get_page_history confluence_list_page_templates confluence_check_content_permissions
@@ -73,6 +74,7 @@ export const namedTools: Readonly<Record<'before' | 'after', Half>> = {
       view_cart has_permission list_open_issues find_duplicate_files list_merge_requests get_open_orders is_online exists count_open_orders compare_plans wait_for_payment summarize_thread diff_versions
       list_releases_by_author retrieve_invoice preview_report search_and_list_flights sales_summary cpu_metrics`,
     create: `
+      resend_message list_payments_and_refund status_post repay_loan
       list_product_for_sale check_out_book confluence_create_page confluence_add_comment confluence_reply_to_comment confluence_upload_attachment
       confluence_copy_page jira_batch_create_issues jira_add_comment jira_add_worklog
       jira_create_issue_link jira_create_sprint create_customer_request create_project create_customer create_invoice
@@ -85,6 +87,8 @@ export const namedTools: Readonly<Record<'before' | 'after', Half>> = {
       open_pull_request launch_instance generate_invoice register_webhook checkout submit_order subscribe_plan
       import_contacts uploadFile`,
     state: `
+      list_clean search_index_rebuild search_reindex stat_bump inspect_repair ping_user describe_and_file
+      summarize_thread_to_slack pay_status find_and_unassign redeploy_service block_user
       jira_update_issue jira_assign_issue jira_move_issue jira_edit_comment jira_link_to_epic jira_update_sprint
       jira_move_issues_to_backlog update_proforma_form_answers confluence_update_page confluence_move_page
       confluence_set_page_restrictions browser_close browser_resize browser_cookie_set browser_select_option
@@ -103,11 +107,13 @@ export const namedTools: Readonly<Record<'before' | 'after', Half>> = {
       list_and_tag show_notification fetch_and_store describe_and_fix get_set 
       message_me email_list share_list request_info change_status charge_total patch_status order_items`,
     repeatable: `
+      count_up count_down rerun_job peek_and_pop
       db_execute_or_query browser_drag browser_evaluate browser_navigate browser_navigate_back browser_type browser_hover browser_run_code_unsafe
       browser_mouse_wheel browser_mouse_click_xy puppeteer_click puppeteer_evaluate puppeteer_navigate appendText
       redis_push run_workflow execute_command terminal_run queue_pop sequentialthinking lpush incr roll_dice press_button
       trigger_build generate_image speak`,
     delete: `
+      truncate_table find_and_kill order_history_clear
       confluence_delete_page confluence_delete_attachment jira_remove_watcher jira_remove_issue_link browser_cookie_delete
       browser_localstorage_clear cancel_subscription API-delete-a-block deleteUser user.delete unsubscribe_thread
       remove_label retrieve_and_delete kill_process wipe_disk drop_table trash_message`,
