@@ -48,6 +48,11 @@ describe('a refusal of a wrapped server', () => {
     ['JSON in its text', isError('{"error":{"code":429,"message":"slow down"}}'), /temporary/],
     ['ok: false without isError', says({ ok: false, error: 'name_taken: already exists' }), /Read the current state/],
     ['success: false without isError', says({ success: false, message: 'quota exceeded' }), /temporary/],
+    [
+      'an argument repeated in details',
+      isError('{"error":{"message":"not found","details":{"note_id":"a"}}}'),
+      /exists/,
+    ],
     ['a plain statement', isError('Something went wrong. Nothing was written'), /safe to call again with the same/],
   ])('by %s runs again when it is called again', async (_name, line, next) => {
     const { call, effects } = await scripted(line);
@@ -94,6 +99,10 @@ describe('an error that leaves doubt', () => {
     ['a refusal after an effect', isError('Note created, but the label was not found')],
     ['a result beside the error', isError('{"id":"n1","error":"rate limited"}')],
     ['a status of 500', isError('HTTP 500 Internal Server Error')],
+    ['a state of success in JSON', isError('{"success":false,"status":"created","message":"label not found"}')],
+    ['a code of an effect', isError('{"ok":false,"error":"message_sent_but_thread_not_found"}')],
+    ['a reference in its details', isError('{"error":{"message":"label not found","details":{"issue_id":12}}}')],
+    ['a count of a part', isError('2 of 5 recipients were not found')],
   ])('by %s is kept, with a token in the first answer', async (_name, answer) => {
     const { call, effects } = await scripted({ effect: true, ...answer });
     const first = await call();
@@ -109,6 +118,20 @@ describe('an error that leaves doubt', () => {
       replayed: false,
     });
     expect(effects()).toEqual(['create_note', 'create_note']);
+  });
+
+  test.each<[string, object]>([
+    ['a state of success', says({ success: false, status: 'created', message: 'label not found' })],
+    ['the result of a run', says({ status: 'failed', message: 'test run 12 finished: element not found' })],
+    [
+      'a JSON-RPC error with an id',
+      { error: { code: -32602, message: 'label not found', data: { issue: { id: 12 } } } },
+    ],
+  ])('by %s runs once', async (_name, answer) => {
+    const { call, effects } = await scripted({ effect: true, ...answer });
+    await call();
+    await call();
+    expect(effects()).toEqual(['create_note']);
   });
 
   test.each(['create_note', 'pay_invoice'])('as a JSON-RPC error can be ended by the caller of %s', async (tool) => {

@@ -1,5 +1,7 @@
 import { isOnlyRefusal, tellsEffect } from './clauses.ts';
 import { isDoubtCode, meaningOfRpcCode, meaningOfStatus } from './codes.ts';
+import { tellsForeignEffect } from './foreign-texts.ts';
+import { tellsPart } from './parts-done.ts';
 import {
   beforeRunPhrases,
   brokenPhrases,
@@ -61,7 +63,8 @@ export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
     return refused(/\bunknown tool\b|\bnot found\b/.test(plain) ? 'not_found' : 'invalid');
   const isCoded = facts.status !== undefined || phraseIn(codes.join('\n')) !== undefined || rpcCode !== undefined;
   const certain = withoutCertainStates(text);
-  if (facts.hasMore || tellsEffect(certain, kind === 'not_found')) return doubt;
+  if (facts.hasMore || tellsPart(text) || tellsForeignEffect(text)) return doubt;
+  if (tellsEffect(certain, kind === 'not_found')) return doubt;
   if (!isCoded && !isOnlyRefusal(certain, kind === 'not_found')) return doubt;
   if (matches(nothingPhrases, plain)) return refused(kind);
   if (matches(doubtPhrases, all) || codes.some(isDoubtCode)) return doubt;
@@ -93,7 +96,7 @@ function waitOf(kind: FailureKind | undefined, facts: ErrorFacts, text: string):
 /** Whether a text says that nothing happened, and tells no effect. */
 export function saysNothingHappened(text: string): boolean {
   const cut = text.slice(0, textCharsMax);
-  return isOnlyRefusal(withoutCertainStates(cut), false) && matches(nothingPhrases, normalised(cut));
+  return !tellsPart(cut) && isOnlyRefusal(withoutCertainStates(cut), false) && matches(nothingPhrases, normalised(cut));
 }
 
 /** Some declines are temporary. */

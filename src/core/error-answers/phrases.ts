@@ -222,12 +222,17 @@ export const brokenPhrases: readonly RegExp[] = [
   /\bsomething went wrong\b|\btraceback\b|\bpanic(?:ked)?\b|\bcrash(?:ed)?\b|\bassertion\b/,
 ];
 
-/** Phrases that say that nothing at all happened. */
+/**
+ * Phrases that say that the whole request did nothing. They count more than a time-out and a status of 500, so a phrase
+ * about a part does not belong here: "no data was received", "the last step was not executed".
+ */
 export const nothingPhrases: readonly RegExp[] = [
-  /\b(?:nothing|none of (?:it|them)|no (?:changes?|effects?|side effects?|actions?|operations?|modifications?|writes?|transactions?|data|rows?|records?|requests?|payments?|charges?|money|emails?|messages?)) (?:at all )?(?:was|were|has been|have been|is|are|got|will be|has|had|moved|changed|happened)\b/,
-  /\bnothing (?:changed|happened|moved|to roll ?back)\b|\bno (?:changes|effect|side effects?)\b/,
-  /\b(?:was|were|has been|have been|been|is|are) (?:automatically |fully |completely )?rolled ?back\b|\btransaction rolled ?back\b|\ball changes (?:were |have been )?(?:reverted|rolled ?back)\b/,
-  /\bnot (?:been )?(?:executed|attempted|performed|carried out)\b/,
+  /\b(?:nothing|none of (?:it|them)) (?:at all )?(?:was|were|has been|have been|got|will be) (?:written|sent|changed|created|saved|stored|charged|posted|published|updated|deleted|removed|inserted|executed|applied|done|made|booked|submitted|transferred|refunded|paid|moved|modified|processed|persisted|committed)\b/,
+  /\bno (?:changes?|effects?|side effects?|modifications?|writes?|transactions?|charges?|payments?|transfers?|orders?) (?:was|were|has been|have been) (?:made|written|applied|saved|performed|persisted|committed|created|executed|placed)\b/,
+  /\bno (?:money|funds) (?:was|were|has been|have been|has|have) (?:moved|charged|transferred|taken)\b/,
+  /\bnothing (?:changed|happened)\b|\bno (?:changes|effect|side effects?)(?= ?(?:$|[.,;:)\n]))/,
+  /\b(?:the|this|your|whole|entire) transaction (?:was|has been|is) (?:automatically |fully |completely )?rolled ?back\b|^\W*transaction rolled ?back\b|\ball changes (?:were |have been )?(?:reverted|rolled ?back)\b/,
+  /\b(?:the|this|your) (?:request|call|operation|command|query|statement|tool) (?:was|has been|were) (?:not|never) (?:been )?(?:executed|processed|performed|carried out|attempted|run|applied)\b/,
 ];
 
 /** Whether any of the patterns is in a text. */

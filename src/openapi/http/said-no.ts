@@ -3,8 +3,9 @@ import { factsOfBody, type SaidNo, saidNo } from '../../core/error-answers/error
 import { objectOf } from '../../core/json.ts';
 import type { ProviderErrors } from '../policy/profiles.ts';
 import { jsonBody } from './api-failure.ts';
+import { echoOfRequest } from './effect-in-error.ts';
 import { essenceOf, isJsonType } from './encode.ts';
-import type { HttpResponse } from './types.ts';
+import type { HttpRequest, HttpResponse } from './types.ts';
 
 /** How the body of a 2xx response is judged. */
 export interface SuccessRules {
@@ -26,6 +27,7 @@ interface RefusedSuccess {
 /** Returns what an error says whose response has a 2xx status; undefined for a success. */
 export function judgeSuccess(
   response: HttpResponse,
+  request: HttpRequest,
   { errors, isDocumentedError }: SuccessRules,
 ): RefusedSuccess | undefined {
   const type = response.headers['content-type'];
@@ -34,7 +36,7 @@ export function judgeSuccess(
   if (typeof body !== 'object' || body === null) return undefined;
   const own = ownRefusal(body, errors);
   if (own !== undefined) return own;
-  const said = saidNo(body) ?? documentedNo(body, isDocumentedError);
+  const said = saidNo(body, echoOfRequest(request)) ?? documentedNo(body, isDocumentedError);
   if (said === undefined) return undefined;
   const { facts, isOnlyError, isBeforeExecution } = said;
   const meaning = isBeforeExecution ? 'refused' : classifyErrorAnswer(facts).type;

@@ -6,6 +6,7 @@ import type { Classification, ToolLog } from '../../core/tool/types.ts';
 import { ApiFailure, errorExcerpt, factsOfResponse } from './api-failure.ts';
 import type { Authenticator, CredentialSet } from './authenticator.ts';
 import { type ClassifiedResult, classifyResult, isSafeMethod } from './classify-result.ts';
+import { tellsEffectInError } from './effect-in-error.ts';
 import { createRedactor, redactResponse } from './redact.ts';
 import { type RedirectChain, sendWithRedirects } from './redirects.ts';
 import { createTransport, type HttpTransport, type ReceivedResponse } from './transport.ts';
@@ -206,7 +207,11 @@ class Sending {
   #finish(classified: ClassifiedResult, response: HttpResponse | undefined): HttpResponse {
     if (this.#success) return { ...this.#success, sends: this.#sends };
     const excerpt = response ? errorExcerpt(response, this.#redact) : '';
-    const own = effectOf(classified, excerpt);
+    const own = effectOf(
+      classified,
+      excerpt,
+      this.#hasEffect && response ? this.#tellsEffect(response, excerpt) : false,
+    );
     const classification = this.#mayHaveTakenEffect ? 'unknown' : own;
     const quote = excerpt === '' ? '' : ` (${excerpt})`;
     const after = this.#sends > 1 ? `, after ${this.#sends} sends` : '';
@@ -214,6 +219,10 @@ class Sending {
     const facts = response && factsOfResponse(response, excerpt, this.#now());
     const answer = response && facts ? { status: response.status, response, facts, answered: !this.#isLost } : {};
     throw new ApiFailure(message, { classification, ...answer });
+  }
+
+  #tellsEffect(response: HttpResponse, excerpt: string): boolean {
+    return response.status >= 400 && response.status < 500 && tellsEffectInError(response, excerpt, this.#request);
   }
 
   #toHttpResponse(received: ReceivedResponse, url: string): HttpResponse {
@@ -225,9 +234,16 @@ class Sending {
   }
 }
 
-/** A server that failed may still say that nothing happened. A key that is in use says nothing of the kind. */
-function effectOf({ classification, isAboutKey }: ClassifiedResult, excerpt: string): Classification {
-  if (classification === 'succeeded') return 'unknown';
+/**
+ * A server that failed may still say that nothing happened, and one that refuses may tell an effect. A key that is in use
+ * says neither.
+ */
+function effectOf(
+  { classification, isAboutKey }: ClassifiedResult,
+  excerpt: string,
+  tellsEffect: boolean,
+): Classification {
+  if (classification === 'succeeded' || tellsEffect) return 'unknown';
   return classification === 'unknown' && !isAboutKey && saysNothingHappened(excerpt) ? 'not_executed' : classification;
 }
 

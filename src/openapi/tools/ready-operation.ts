@@ -44,7 +44,7 @@ export interface ReadyOperation {
   /** Converts a response to the tool's result. */
   content(response: HttpResponse, uri: string): ContentResult;
   /** Returns what an error says whose response has a status of success. */
-  judge(response: HttpResponse): ReturnType<typeof judgeSuccess>;
+  judge(response: HttpResponse, request: HttpRequest): ReturnType<typeof judgeSuccess>;
   /** Returns the longest text that an argument takes, in characters. Returns Infinity without a limit. */
   charsMax(argument: string): number;
 }
@@ -127,7 +127,7 @@ function createJudge(
     matchesError ??= createErrorMatcher(compiler, operation);
     return matchesError(body) && !matchesSuccess(body);
   };
-  return (response) => judgeSuccess(response, { errors, isDocumentedError });
+  return (response, request) => judgeSuccess(response, request, { errors, isDocumentedError });
 }
 
 function createErrorMatcher(compiler: SchemaCompiler, operation: ApiOperation): (value: unknown) => boolean {

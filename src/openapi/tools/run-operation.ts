@@ -17,7 +17,7 @@ type Context = RunContext<ApiConnection>;
 export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
   const request = ready.request(args);
   const response = await send(ready, request, context, { retryable: true, hasEffect: false });
-  const no = ready.judge(response);
+  const no = ready.judge(response, request);
   // A read may well return a resource that says `success: false` of something else.
   if (no?.isOnlyError) throw failureOfSuccess(response, no.facts);
   return ready.content(response, request.url);
@@ -54,7 +54,7 @@ export async function runWrite(
     const response = await send(ready, request, context, { retryable, hasEffect: true }).catch((error: unknown) => {
       throw classifyRefusal(ready, error);
     });
-    const no = ready.judge(response);
+    const no = ready.judge(response, request);
     // A second send without a key may be refused because of the first.
     const isDefinite = no?.meaning === 'refused' && (response.sends === 1 || policy.key !== undefined);
     if (no && isDefinite) throw classifyRefusal(ready, failureOfSuccess(response, no.facts));

@@ -1,5 +1,6 @@
 import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
-import { factsOfBody, type SaidNo, saidNo } from '../../core/error-answers/error-body.ts';
+import { echoOf, type IsEcho } from '../../core/error-answers/effect-members.ts';
+import { factsOfBody, factsOfDetails, type SaidNo, saidNo } from '../../core/error-answers/error-body.ts';
 import { NotExecuted } from '../../core/errors.ts';
 import { isObject, objectOf } from '../../core/json.ts';
 import type { McpResult } from './types.ts';
@@ -32,27 +33,25 @@ interface RefusedResult {
 /**
  * Returns what a result says if it is a definite refusal: one with `isError` that says why nothing took effect, or one
  * whose JSON says no (`ok: false`, for example). Returns undefined for a success, and for an error that leaves doubt.
+ * @param args the arguments of the call, which an error may repeat
  */
-export function refusalIn(result: McpResult): RefusedResult | undefined {
-  const facts = result.isError === true ? factsOfErrorResult(result) : factsOfNo(result);
+export function refusalIn(result: McpResult, args: unknown = undefined): RefusedResult | undefined {
+  const isEcho = echoOf(args);
+  const facts = result.isError === true ? factsOfErrorResult(result, isEcho) : factsOfNo(result, isEcho);
   if (facts === undefined || classifyErrorAnswer(facts).type === 'doubt') return undefined;
   return { excerpt: excerptOf(result), facts };
 }
 
 /** Reads the facts of a JSON-RPC error. Its `data` may say more than its message. */
-export function factsOfRpcError({
-  code,
-  message,
-  data,
-}: {
-  code?: unknown;
-  message?: unknown;
-  data?: unknown;
-}): ErrorFacts {
-  const { texts, codes, status, retryAfterMs } = factsOfBody(data);
+export function factsOfRpcError(
+  { code, message, data }: { code?: unknown; message?: unknown; data?: unknown },
+  args: unknown = undefined,
+): ErrorFacts {
+  const { texts, codes, status, retryAfterMs, hasMore = false } = factsOfDetails(data, echoOf(args));
   return {
     texts: [String(message ?? ''), ...texts],
     codes: codes ?? [],
+    hasMore,
     ...(typeof code === 'number' ? { rpcCode: code } : {}),
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -60,11 +59,13 @@ export function factsOfRpcError({
 }
 
 /** Joins the facts of the texts and of the structured content. Other content than text may be an effect. */
-function factsOfErrorResult({ content, structuredContent }: McpResult): ErrorFacts {
+function factsOfErrorResult({ content, structuredContent }: McpResult, isEcho: IsEcho): ErrorFacts {
   const bodies = [...textsOf(content).map((text) => jsonIn(text) ?? text), structuredContent];
   const all = bodies.flatMap((body) => {
     if (body === undefined) return [];
-    return typeof body === 'string' ? [{ texts: [body] } as ErrorFacts] : [saidNo(body)?.facts ?? factsOfBody(body)];
+    return typeof body === 'string'
+      ? [{ texts: [body] } as ErrorFacts]
+      : [saidNo(body, isEcho)?.facts ?? factsOfBody(body, isEcho)];
   });
   const status = all.find((each) => each.status !== undefined)?.status;
   const retryAfterMs = all.find((each) => each.retryAfterMs !== undefined)?.retryAfterMs;
@@ -78,10 +79,10 @@ function factsOfErrorResult({ content, structuredContent }: McpResult): ErrorFac
 }
 
 /** A result without `isError` says no only by JSON that is an error and nothing else. */
-function factsOfNo({ content, structuredContent }: McpResult): ErrorFacts | undefined {
+function factsOfNo({ content, structuredContent }: McpResult, isEcho: IsEcho): ErrorFacts | undefined {
   const [text, ...others] = textsOf(content);
   if (others.length > 0 || content.length > 1) return undefined;
-  const said: SaidNo | undefined = saidNo(structuredContent ?? (text === undefined ? undefined : jsonIn(text)));
+  const said: SaidNo | undefined = saidNo(structuredContent ?? (text === undefined ? undefined : jsonIn(text)), isEcho);
   return said?.isOnlyError ? said.facts : undefined;
 }
 

@@ -74,7 +74,8 @@ export async function sendToServer(
   if (result) {
     const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
     if (undone === undefined) {
-      const refused = purpose === 'operation' && call.errors === 'judge' ? refusalIn(toMcpResult(result)) : undefined;
+      const isJudged = purpose === 'operation' && call.errors === 'judge';
+      const refused = isJudged ? refusalIn(toMcpResult(result), call.arguments) : undefined;
       if (refused === undefined) return result;
       if (context) context.refusal = { result: { ...result, isError: true }, outputSchema };
       throw new ServerFault('not_executed', `${connection.name} answered: ${refused.excerpt}`, refused);
@@ -83,7 +84,7 @@ export async function sendToServer(
     throw undone;
   }
   const response: RpcError = error ?? { code: internalError, message: 'the response has neither result nor error' };
-  const facts = factsOfRpcError(response);
+  const facts = factsOfRpcError(response, call.arguments);
   const hasAsked = connection.requestsReceived !== askedBefore;
   const isDefinite = await isDefiniteRefusal(response, facts, { tools, name, hasAsked });
   if (isDefinite && context) context.refusal = { error: response };

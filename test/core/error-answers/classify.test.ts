@@ -54,6 +54,9 @@ describe('a text is a refusal', () => {
     ['The request timed out before it was executed: no changes were made', 'nothing'],
     ['Something went wrong. The transaction was rolled back.', 'nothing'],
     ['Nothing was written', 'nothing'],
+    ['HTTP 500: the request was not processed', 'nothing'],
+    ['Request timed out: your request was never executed', 'nothing'],
+    ['Invalid date 11/30/2026', 'invalid'],
   ])('%s: %s', (text, expected) => {
     expect(meaning({ texts: [text] })).toBe(expected);
   });
@@ -97,6 +100,24 @@ describe('a text leaves doubt', () => {
     'unknown error',
     'Nothing was refunded, but the card was charged',
     'レート制限を超えました',
+    '499 of 500 rows imported',
+    '2 of 5 recipients were not found',
+    '3 of 10 rows failed: invalid date',
+    'Rate limit exceeded at recipient 31 of 50',
+    'Rate limit hit, stopped at message 31/50',
+    'Imported 450 of 500 rows. 50 rows failed validation: invalid email address',
+    '429 of 500 e-mails went out',
+    'Request timed out: no data was received from the server',
+    'Gateway timeout: nothing was received from the payment processor',
+    'Endpoint request timed out: no data was received from the backend',
+    'Request timed out; a retry was not attempted',
+    'Payment step timed out. The reservation has not been rolled back',
+    'Connection lost, no response data is available',
+    'Internal error: no rows were returned by INSERT',
+    'Request failed with status code 500: no data was returned',
+    'HTTP 500: the confirmation step was not executed',
+    'La facture a été créée, mais le client est introuvable: 404 Not Found',
+    'Nachricht gesendet, aber der Anhang fehlt (HTTP 404)',
   ])('%s', (text) => {
     expect(meaning({ texts: [text] })).toBe('doubt');
   });

@@ -39,8 +39,13 @@ export class OrdersApi {
   drop = 0;
   /** How many of the next writes are lost before they take effect. */
   lose = 0;
-  /** The responses to the next writes that are neither dropped nor lost, in order. */
-  readonly refusals: { readonly status: number; readonly message?: string; readonly body?: unknown }[] = [];
+  /** The responses to the next writes that are neither dropped nor lost, in order. `executed`: it takes effect first. */
+  readonly refusals: {
+    readonly status: number;
+    readonly message?: string;
+    readonly body?: unknown;
+    readonly executed?: boolean;
+  }[] = [];
   /** The page size of the list. */
   page = 1_000;
   readonly #saved = new Map<string, { status: number; body: unknown }>();
@@ -70,6 +75,7 @@ export class OrdersApi {
       return;
     }
     const refusal = isWrite && this.drop === 0 && this.lose === 0 ? this.refusals.shift() : undefined;
+    if (refusal?.executed) this.effects += 1;
     const { status, body } = refusal
       ? { status: refusal.status, body: 'body' in refusal ? refusal.body : { message: refusal.message } }
       : this.#once(arrived, url);

@@ -164,3 +164,57 @@ describe('an error status', () => {
     expect(api.effects).toBe(1);
   });
 });
+
+describe('an answer that tells an effect runs once', () => {
+  test.each<[number, unknown]>([
+    [200, { errors: [{ message: 'http exception: response timeout', extensions: { code: 'unexpected', path: '$' } }] }],
+    [200, { errors: [{ message: 'not a valid json response', extensions: { code: 'unexpected', path: '$' } }] }],
+    [200, { success: false, status: 'created', message: 'label not found' }],
+    [200, { success: false, errors: [{ row: 3, message: 'invalid email' }], message: '499 of 500 rows imported' }],
+    [200, { error: { message: 'label not found', details: { order_id: 12, url: 'https://x.test/12' } } }],
+    [200, { status: 'failed', message: 'test run 12 finished: element not found' }],
+    [400, { error: 'Order 12 was created, but the e-mail could not be sent: invalid address', order_id: 12 }],
+    [404, { error: 'Payment was captured, but the customer was not found', payment_id: 'p1' }],
+    [404, { error: 'Die Zahlung wurde eingezogen, der Kunde wurde nicht gefunden' }],
+    [422, { message: 'Order 12 created; invoice failed', order: { id: 12 } }],
+    [422, { message: 'invoice failed', order: { id: 12 } }],
+    [429, { sent: 30, error: 'rate limited' }],
+    [429, { error: 'Rate limit exceeded at recipient 31 of 50' }],
+    [500, { error: 'Order stored, but the invoice failed; the stored order has not been rolled back' }],
+    [500, { error: 'The confirmation step was not executed' }],
+    [502, 'Nothing was received from the upstream server'],
+    [504, { message: 'Endpoint request timed out: no data was received from the backend' }],
+  ])('%i %j', async (status, body) => {
+    const api = await startOrders();
+    api.refusals.push({ ...answer(status, body), executed: true });
+    const { call } = await serve(api);
+    await call('create_order', tea);
+    expect(api.effects).toBe(1);
+    await call('create_order', tea);
+    expect(api.effects).toBe(1);
+  });
+});
+
+describe('an error status is a refusal', () => {
+  test.each<[number, unknown]>([
+    [400, { message: 'The order was cancelled', item: 'tea' }],
+    [400, { error: { message: 'Item tea is not available', item_id: 'tea', request_id: 'req_12' } }],
+    [402, { error: { code: 'card_declined', message: 'Your card was declined.', payment_intent: { id: 'pi_1' } } }],
+    [404, { message: 'Kunde nicht gefunden' }],
+    [409, { message: 'The item was changed by another user', existing_id: 'o12' }],
+    [409, { message: 'A customer with this e-mail is already registered' }],
+    [
+      422,
+      {
+        type: 'https://x.test/errors/12',
+        title: 'Invalid',
+        errors: { id: ['must be a number'], sent: ['is invalid'] },
+      },
+    ],
+    [422, { detail: [{ type: 'missing', loc: ['body', 'id'], msg: 'Field required', input: { id: 12 } }] }],
+    [429, { message: 'Rate limit exceeded: 0 of 100 calls left', limit: 100 }],
+    [503, { message: 'The request was not processed' }],
+  ])('%i %j', async (status, body) => {
+    await refusedThenDone(await startOrders(), answer(status, body));
+  });
+});
