@@ -43,7 +43,7 @@ export const identityPointers = z
 export const undeclaredRule = z
   .enum(['refuse', 'drop', 'pass'])
   .describe(
-    'Arguments that a strict schema does not declare: refuse the call, drop them and say so, or pass them on. refuse still drops an idempotency key, time or signature that a model made up.',
+    'Arguments that a strict schema does not declare: refuse the call, drop them and say so, or pass them on. refuse still drops an idempotency key, time or signature that a model made up. Default: pass for wrapped servers, else refuse.',
   );
 
 /** The arguments of a lookup, and how it recognises the effect. */

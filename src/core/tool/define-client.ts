@@ -29,8 +29,8 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
   /** Returns where effects happen. Processes that use the same account must return the same values. */
   readonly upstream: (env: z.infer<Environment>) => Upstream;
   /**
-   * Returns a line that stands in the description of each tool of the client and in each result: something that a model
-   * must not miss, such as that nothing real happens.
+   * Returns one line that each tool description and each result of this client shows. Use it for what a model must not miss,
+   * such as that nothing real happens.
    * @defaultValue no line
    * @example ({ TRACKER_URL }) => (isLocal(TRACKER_URL) ? 'SANDBOX: the tickets are not real.' : undefined)
    */

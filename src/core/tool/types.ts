@@ -190,7 +190,7 @@ export interface RunContext<Opened = unknown> {
   readonly log: ToolLog;
 }
 
-/** The second argument of `canonical`. */
+/** Gives `canonical` access to the upstream. */
 export interface CanonicalContext<Opened = unknown> {
   /**
    * Returns the answer to the first `ask` under this name. The ledger keeps it as long as the operations of the tool, so
@@ -203,7 +203,7 @@ export interface CanonicalContext<Opened = unknown> {
   read<T>(name: string, ask: (client: Opened) => Promise<T>): Promise<T>;
 }
 
-/** An earlier operation of the same identity, with the arguments and the result of its call. */
+/** What `conflictAdvice` gets about the earlier operation: the arguments and the result of its call. */
 export interface FirstCall<Input, Output> {
   readonly input: Input;
   readonly result: Output;
@@ -371,7 +371,8 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
   readonly onDuplicate?: OnDuplicate;
   /**
    * Returns the input in its canonical form. Two inputs with equal forms are the same call, and `identity` gets this form.
-   * It may ask the upstream, for example which customer an id names, but must not change anything.
+   * It may ask the upstream, for example which customer an id names, but must not change anything. If it throws, the call
+   * is refused and nothing is executed.
    * @defaultValue the input as it came
    * @example (input) => ({ ...input, tags: [...input.tags].sort() })
    */
@@ -391,19 +392,22 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodT
    */
   readonly resource?: (input: z.infer<Input>) => unknown;
   /**
-   * Returns the thing that the operation has made, as `undoes` of other tools of the upstream names it.
+   * Names the thing that the operation has made. `undoes` of another tool of the upstream returns an equal value.
+   * @defaultValue nothing
    * @example ({ id }) => `ticket:${id}`
    */
   readonly makes?: (result: z.infer<Output>) => unknown;
   /**
-   * Returns the thing that the operation has undone, or undefined. This ends the window of the operation that made the
-   * thing, so that the same create executes again.
+   * Names the thing that the operation has undone, with the value that `makes` returned for it. This ends the window of the
+   * operation that made the thing, so that the same create executes again.
+   * @defaultValue nothing
    * @example ({ ticket }) => `ticket:${ticket}`
    */
   readonly undoes?: (input: z.infer<Input>, result: z.infer<Output>) => unknown;
   /**
-   * Says how to get from the result of an earlier operation to what a call with the same identity and other arguments
-   * wants. The conflict contains the sentence, before the repeat token. An empty text is no advice.
+   * Says in one sentence which tool turns the result of an earlier operation into what a conflicting call asks for.
+   * `first.result` is as it was stored, so it may be out of date. The conflict contains the sentence, before the repeat token.
+   * @defaultValue no advice, as for an empty text
    * @example () => 'To change the text of the ticket, call update_ticket.'
    */
   readonly conflictAdvice?: (
