@@ -17,6 +17,10 @@ export interface Lexicon {
   /** Two words with a meaning of their own: `log in`. The key joins them by `_`. */
   readonly phrases: ReadonlyMap<string, Concept>;
   readonly phraseStarts: ReadonlySet<string>;
+  /** The side that a small word takes, such as `in`, by the word. */
+  readonly smallSides: ReadonlyMap<string, string>;
+  /** Content words that may be added to a short text without making it another one. */
+  readonly generic: ReadonlySet<string>;
   readonly negations: ReadonlySet<string>;
   readonly notNegated: ReadonlySet<string>;
   readonly numbers: ReadonlyMap<string, number>;
@@ -57,6 +61,8 @@ function prepare(): Lexicon {
     conceptsByStem,
     phrases,
     phraseStarts: new Set([...phrases.keys()].map((phrase) => phrase.split('_')[0] ?? '')),
+    smallSides: readSmallSides(),
+    generic: setOf(tables.GENERIC_WORDS),
     negations: setOf(tables.NEGATIONS),
     notNegated: setOf(tables.NOT_NEGATED),
     numbers,
@@ -98,6 +104,17 @@ function readConcepts(phrases: Map<string, Concept>): Map<string, Concept> {
     }
   }
   return concepts;
+}
+
+/** A word may take part in several oppositions. The first one counts. */
+function readSmallSides(): Map<string, string> {
+  const sides = new Map<string, string>();
+  for (const [line, text] of tables.SMALL_OPPOSITES.trim().split('\n').entries()) {
+    for (const [side, words] of text.split(' | ').entries()) {
+      for (const word of words.trim().split(' ')) if (!sides.has(word)) sides.set(word, `~${line}.${side}`);
+    }
+  }
+  return sides;
 }
 
 function readNumbers(): Map<string, number> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { isFileLike, withoutTags } from './file-like.ts';
 import type { FreeText } from './free-text.ts';
-import { isCountToken, isWordToken, wordsOfText } from './text-words.ts';
+import { isCountToken, isWordToken, startOf, wordsOfText } from './text-words.ts';
 
 /** How the wording of one call relates to that of another with the same skeleton. */
 export type TextRelation = 'same' | 'reworded' | 'other';
@@ -27,6 +27,9 @@ interface FieldSketch {
   /** The number of facts, if there are too many to keep; `facts` is then a hash of all. */
   readonly factCount?: number;
   readonly names?: string;
+  /** Two characters for each. */
+  readonly specific?: string;
+  readonly marks?: string;
   readonly addressed?: string;
   readonly sides?: string;
   readonly negated?: true;
@@ -42,6 +45,7 @@ const FIELDS_MAX = 6;
 const TOKENS_MAX = 132;
 const FACTS_MAX = 32;
 const NAMES_MAX = 16;
+const MARKS_MAX = 12;
 /** How much of a long text is read, at its start and at its end. */
 const START_CHARS_MAX = 6_000;
 const END_CHARS_MAX = 2_000;
@@ -50,6 +54,11 @@ const FOLDED_CHARS_MAX = 20_000;
 
 /** A text with this many content words can carry a decision about a shorter one of the same call. */
 const LONG_TOKENS = 12;
+
+/** Longer texts have no marks and no specific words: single words do not decide about them. */
+const SHORT_TOKENS_MAX = 24;
+/** A text with at most this many content words means another thing with one more. */
+const BRIEF_TOKENS_MAX = 6;
 
 /** Summarises the free texts of a call. Runs in bounded time for texts of any length, except for one hash. */
 export function sketchOf(texts: readonly FreeText[]): TextSketch {
@@ -162,9 +171,17 @@ function hasNameBeyond(a: FieldSketch, b: FieldSketch): boolean {
 function contradicts([a, b]: FieldPair): boolean {
   if (a.negated !== b.negated) return true;
   if (sidesDiffer(a.sides, b.sides) || deniesWord(a, b) || deniesWord(b, a)) return true;
+  if (marksDiffer(split(a.marks), split(b.marks))) return true;
   const [toA, toB] = [split(a.addressed), split(b.addressed)];
   if (toA.length > 0 && toB.length > 0 && !toA.some((name) => toB.includes(name))) return true;
   return swapsFacts(a, b);
+}
+
+/** Each text has a mark that the other lacks: flat a and flat b. An added one, such as an emoji, does not count. */
+function marksDiffer(a: readonly string[], b: readonly string[]): boolean {
+  const [onlyA, onlyB] = [a.filter((mark) => !b.includes(mark)), b.filter((mark) => !a.includes(mark))];
+  // Two letters that are also words may be articles.
+  return onlyA.length > 0 && onlyB.length > 0 && [...onlyA, ...onlyB].some(isWordToken);
 }
 
 /** Tests for two sides of one opposition, of which neither text takes both. */
@@ -225,9 +242,10 @@ function agreementOf([a, b]: FieldPair): Agreement {
   const size = Math.min(tokensA.length, tokensB.length);
   const similarity = (countA + countB) / Math.max(1, tokensA.length + tokensB.length);
   const isContained = size > 0 && (isWithin(tokensA, tokensB) || isWithin(tokensB, tokensA));
+  const addsThing = size <= BRIEF_TOKENS_MAX && (hasThingBeyond(a, b) || hasThingBeyond(b, a));
   const isTemplate = !isContained && hasEqualGaps(tokensA, commonA, tokensB, commonB);
   const isOneWord = tokensA.length - countA === 1 && tokensB.length - countB === 1 && size < LONG_TOKENS;
-  const isClose = isContained || (!isTemplate && !isOneWord && similarity >= similarityMin(size));
+  const isClose = isContained ? !addsThing : !isTemplate && !isOneWord && similarity >= similarityMin(size);
   return { isClose, similarity, isTemplate, size };
 }
 
@@ -236,6 +254,22 @@ function similarityMin(size: number): number {
   if (size <= 3) return 1;
   if (size <= 6) return 0.7;
   return size <= 14 ? 0.6 : 0.5;
+}
+
+/**
+ * Tests for a specific word that the other text does not have: "on android" in one of two tasks. A name in the opening of
+ * the other text counts, and so does a part of a compound word.
+ */
+function hasThingBeyond(field: FieldSketch, other: FieldSketch): boolean {
+  const { specific = '' } = field;
+  if (specific === '') return false;
+  const [tokens, others] = [tokensOf(field), tokensOf(other)];
+  const starts = new Set([...others, ...split(other.addressed)].map(startOf));
+  let things = 0;
+  for (let at = 0; at < specific.length; at += 2) if (!starts.has(specific.slice(at, at + 2))) things += 1;
+  const ownStarts = new Set(tokens.map(startOf));
+  const compounds = others.filter((token) => !tokens.includes(token) && ownStarts.has(startOf(token)));
+  return things > compounds.length;
 }
 
 /** Tests whether each token of one text is also in the other, however often. */
@@ -294,14 +328,18 @@ function sketchOfField({ pointer, text }: FreeText, share: number): FieldSketch 
   const words = wordsOfText(wording);
   const tokens = bounded(words.tokens, Math.floor(TOKENS_MAX / share));
   const names = words.names.slice(0, Math.floor(NAMES_MAX / share) + 1);
+  const isShort = words.tokens.length <= SHORT_TOKENS_MAX / share;
+  const sides = isShort ? words.sides : words.sides.filter((side) => !side.startsWith('~'));
   return {
     pointer,
     hash: digest,
     ...(tokens.length > 0 && { tokens: tokens.join('') }),
     ...factsOf(words.facts, Math.floor(FACTS_MAX / share) + 1),
     ...(names.length > 0 && { names: names.join('') }),
+    ...(isShort && words.specific.length > 0 && { specific: words.specific.join('') }),
+    ...(isShort && words.marks.length > 0 && { marks: words.marks.slice(0, MARKS_MAX).join('') }),
     ...(words.addressed.length > 0 && { addressed: words.addressed.slice(0, 4).join('') }),
-    ...(words.sides.length > 0 && { sides: words.sides.slice(0, 16).join(' ') }),
+    ...(sides.length > 0 && { sides: sides.slice(0, 16).join(' ') }),
     ...(words.isNegated && { negated: true }),
     ...(words.hasOne && { one: true }),
     ...(words.isDirected && { directed: true }),
@@ -350,6 +388,7 @@ function merged(fields: readonly FieldSketch[]): FieldSketch {
     facts: counted.length === 0 ? texts((field) => field.facts) : fields.map((field) => field.facts ?? '').join(' '),
     ...(counted.length > 0 && { factCount: counted.reduce((sum, field) => sum + (field.factCount ?? 0), 0) }),
     names: texts((field) => field.names),
+    specific: texts((field) => field.specific),
     addressed: texts((field) => field.addressed),
     ...(fields.some((field) => field.exact) && { exact: true }),
     ...(fields.some((field) => field.one) && { one: true }),
@@ -364,9 +403,4 @@ function split(tokens: string | undefined): string[] {
   const parts: string[] = [];
   for (let at = 0; at < (tokens?.length ?? 0); at += TOKEN_CHARS) parts.push(tokens?.slice(at, at + TOKEN_CHARS) ?? '');
   return parts;
-}
-
-/** The part of a token that words with the same first letters share. Facts have to be equal as a whole. */
-function startOf(token: string): string {
-  return isWordToken(token) ? token.slice(0, 2) : token;
 }

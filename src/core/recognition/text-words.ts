@@ -14,6 +14,10 @@ export interface TextWords {
   readonly facts: readonly string[];
   /** Names: words with a capital letter within a sentence, and words in quotes. */
   readonly names: readonly string[];
+  /** The beginnings of content words that are not of a known group: such a word beside equal ones makes another thing. */
+  readonly specific: readonly string[];
+  /** Single letters, Roman numerals, sizes, short codes in capitals and symbols. Letters that are also words are facts. */
+  readonly marks: readonly string[];
   /** Names in the opening of a letter. */
   readonly addressed: readonly string[];
   /** Sides of opposites that the text takes: the number of the opposition and the side, or `!` and the token of a word. */
@@ -29,6 +33,8 @@ export interface TextWords {
 const WORD_CHARS_MAX = 64;
 /** Words of at least this many letters are also compared by their beginning. */
 const PREFIX_CHARS = 6;
+/** How many characters of a token stand for the beginning of its word. */
+const START_CHARS = 2;
 const GREETING_CHARS_MAX = 60;
 const SIGNATURE_LINES_MAX = 6;
 
@@ -71,6 +77,11 @@ export function isWordToken(token: string): boolean {
   return (code >= 65 && code <= 90) || (code >= 97 && code <= 102);
 }
 
+/** The part of a token that words with the same first letters share. Facts have to be equal as a whole. */
+export function startOf(token: string): string {
+  return isWordToken(token) ? token.slice(0, START_CHARS) : token;
+}
+
 /** Tests whether a token stands for a time, or for a number that is not a year. */
 export function isCountToken(token: string): boolean {
   const first = ALPHABET.indexOf(token.charAt(0));
@@ -94,6 +105,12 @@ const OPPOSITE = /^(?:un|dis|non|in|im|ir)(\p{L}{4,})$/u;
 const EDGE = /[\p{L}\p{N}]/u;
 /** The first Hangul syllable. Korean joins particles to dates. */
 const HANGUL = 0xac00;
+const MARK_CHARS_MAX = 5;
+const SIZE_OR_ROMAN = /^(?:x{1,2}[sl]|(?=[ivx]{2})x{0,3}(?:ix|iv|v?i{0,3}))$/;
+/** Letters that are also articles, pronouns or conjunctions in some language. */
+const LETTER_WORDS: ReadonlySet<string> = new Set('aeiouywz');
+/** Emoji and other signs, a row of equal ones as one. Signs of a mark, a number or a list do not count. */
+const SYMBOLS = /(?![©®™°№•▪■●‣])((?:\p{Extended_Pictographic}|\p{So}|[↑↓])\ufe0f?)\1*/gu;
 const QUOTES = '"“”«»„‟「」『』`';
 
 class TextReader {
@@ -101,6 +118,8 @@ class TextReader {
   readonly #tokens: string[] = [];
   /** Words without content, which count if there is nothing else. */
   readonly #fillers: string[] = [];
+  readonly #specific = new Set<string>();
+  readonly #marks = new Set<string>();
   readonly #facts = new Set<string>();
   readonly #names = new Set<string>();
   readonly #addressed = new Set<string>();
@@ -129,6 +148,8 @@ class TextReader {
       tokens: this.#tokens.length > 0 ? this.#tokens : this.#fillers,
       facts: [...this.#facts].sort(),
       names: [...this.#names].sort(),
+      specific: [...this.#specific].sort(),
+      marks: [...this.#marks].sort(),
       addressed: [...this.#addressed].sort(),
       sides: [...this.#sides].sort(),
       isNegated: this.#isNegated,
@@ -227,13 +248,16 @@ class TextReader {
       return;
     }
     if (PLAIN_WORD.test(chunk)) {
+      this.#mark(chunk, '');
       this.#word(chunk);
       this.#isSentenceStart = false;
       return;
     }
     if (QUOTES.includes(chunk.charAt(0)) || (chunk.startsWith("'") && chunk.length > 2)) this.#inQuote = 8;
     const core = trimEdges(chunk);
+    this.#markSymbols(chunk);
     if (core !== '') {
+      if (PLAIN_WORD.test(core)) this.#mark(core, chunk.slice(chunk.indexOf(core) + core.length));
       if (core.length > WORD_CHARS_MAX || core.includes('://') || core.startsWith('www.'))
         this.#fact(`i:${address(core)}`);
       else if (core.includes('@')) this.#fact(`i:${core.toLowerCase()}`);
@@ -246,6 +270,29 @@ class TextReader {
       const end = chunk.replace(/[.,;:!?)]+$/, '').at(-1) ?? '';
       this.#inQuote = chunk.length > 1 && (QUOTES.includes(end) || end === "'") ? 0 : this.#inQuote - 1;
     }
+  }
+
+  /** Notes a word that is too short to be content, but tells two texts apart: flat a, chapter iv, size s, the IT team. */
+  #mark(core: string, after: string): void {
+    if (core.length > MARK_CHARS_MAX || this.#number !== undefined) return;
+    const word = core.toLowerCase();
+    const sign = /^[+#*-]+/.exec(after)?.[0] ?? '';
+    if (core.length === 1)
+      this.#marks.add(LETTER_WORDS.has(word) && sign === '' ? factToken(`~${word}`) : wordToken(`~${word}${sign}`));
+    else if (SIZE_OR_ROMAN.test(word)) this.#marks.add(wordToken(`~${word}`));
+    else if (
+      core.length === 2 &&
+      this.#marksNames &&
+      this.#lexicon.stop.has(word) &&
+      /^[A-Z]+$/.test(core) &&
+      word !== 'ok'
+    ) {
+      this.#marks.add(wordToken(`~${word}`));
+    }
+  }
+
+  #markSymbols(chunk: string): void {
+    for (const [symbols] of chunk.matchAll(SYMBOLS)) this.#marks.add(wordToken(`~${symbols.replaceAll('\ufe0f', '')}`));
   }
 
   /** A chunk without letters and digits: a list mark, a dash, a sign of a currency, an arrow. */
@@ -353,7 +400,10 @@ class TextReader {
     for (const { segment, isWordLike } of segmenter.segment(chunk)) {
       if (isWordLike !== true) {
         if (QUOTES.includes(segment)) this.#inQuote = this.#inQuote > 0 ? 0 : 8;
-        else this.#symbols(segment);
+        else {
+          this.#markSymbols(segment);
+          this.#symbols(segment);
+        }
       } else if (!UNSPACED.test(segment)) this.#chunk(segment);
       else if (!this.#datePart(segment)) this.#counted(segment);
     }
@@ -421,7 +471,9 @@ class TextReader {
     const number = this.#number;
     if (this.#phrase(word) || this.#dateOrNumber(word, raw)) return;
     this.#number = undefined;
-    const { negations, concepts, stop, currencies, units, directions } = this.#lexicon;
+    const { negations, concepts, stop, currencies, units, directions, smallSides, generic } = this.#lexicon;
+    const smallSide = smallSides.get(word);
+    if (smallSide !== undefined) this.#sides.add(smallSide);
     if (directions.has(word)) this.#isDirected = true;
     if (negations.has(word) && !(word === 'no' && this.#isPortuguese)) {
       this.#maybeNegate();
@@ -463,10 +515,16 @@ class TextReader {
     }
     const token = wordToken(stem);
     this.#tokens.push(token);
+    if (!generic.has(word) && !this.#isOfFillers(word)) this.#specific.add(startOf(token));
     this.#opposite(word);
     const isName = this.#marksNames && !this.#isSentenceStart && UPPER_START.test(raw);
     if (isName || this.#inQuote > 0) this.#names.add(token);
     this.#endWord(word, 1);
+  }
+
+  /** A segment of a script without spaces may join two words without content: 请在. */
+  #isOfFillers(word: string): boolean {
+    return UNSPACED.test(word) && [...word].every((character) => this.#lexicon.stop.has(character));
   }
 
   /** Remembers the word of which this one is the opposite by its prefix: `supported` for `unsupported`. */
@@ -490,7 +548,10 @@ class TextReader {
     if (this.#previous === '' || !phraseStarts.has(this.#previous)) return false;
     const concept = phrases.get(`${this.#previous}_${word}`);
     if (concept === undefined) return false;
-    for (let count = this.#previousTokens; count > 0; count -= 1) this.#tokens.pop();
+    for (let count = this.#previousTokens; count > 0; count -= 1) {
+      const start = startOf(this.#tokens.pop() ?? '');
+      if (!this.#tokens.some((token) => startOf(token) === start)) this.#specific.delete(start);
+    }
     this.#concept(concept, word);
     this.#number = undefined;
     return true;

@@ -480,6 +480,31 @@ reembolso reembolsar estorno
 전에 이전 | 후에 이후
 `;
 
+/** Opposites among small words, which are not content otherwise. They count in short texts. */
+export const SMALL_OPPOSITES = `
+in | out
+more additional | fewer less
+this current | next upcoming coming | last previous past
+most | least
+over | under
+for | against
+to | from
+mehr | weniger
+ein an | aus
+diese dieser dieses diesen diesem | nachste nachster nachstes nachsten nachstem kommende kommenden | letzte letzter letztes letzten letztem vorige vorigen
+plus | moins
+ce cet cette | prochain prochaine | dernier derniere
+mas | menos
+este esta | proximo proxima | pasado pasada
+`;
+
+/** Content words that say little: a rewording adds them. The words of the groups above count too. */
+export const GENERIC_WORDS =
+  'code case cases together jointly between anyone anybody someone somebody everyone everybody month heads note behaviour behavior running run work works working part kind type sort thing things stuff ' +
+  'matter topic subject file files version list data value values name named text message entry record go going take taken give given keep say says said tell told see seen look looks put set turn come ' +
+  'yet ever properly correctly fully soon possible necessary needed required available new own certain specific following respective section ' +
+  'neu neue neuen neuer neues nouveau nouvelle nuevo nueva novo nova nuovo nuova nowy nowa nowe nowego nowej pois jetzt nun finden anhang anbei erhalten ausmachen zusammen gemeinsam monat thema sache teil ensemble mois maintenant juntos juntas mes fue fueron ahora foi foram agora insieme mese har tillsammans samen вместе месяц 去 来 现在 一起 一同 共同 一緒 一緒に 함께 같이 दिया दी दिए';
+
 /** Words that turn a text into its opposite. */
 export const NEGATIONS =
   'not no never without cannot cant none nothing nobody neither nor unable off nicht kein keine keinen keinem keiner niemals nie ohne nein ' +
