@@ -102,6 +102,9 @@ describe('an error that leaves doubt', () => {
     ['a state of success in JSON', isError('{"success":false,"status":"created","message":"label not found"}')],
     ['a code of an effect', isError('{"ok":false,"error":"message_sent_but_thread_not_found"}')],
     ['a reference in its details', isError('{"error":{"message":"label not found","details":{"issue_id":12}}}')],
+    ['a failure of its own code', isError('Error executing tool create_note: list index out of range')],
+    ['a limit on its answer', isError('Response size limit exceeded')],
+    ['another language', isError('Notiz nicht gefunden: 404 Not Found')],
     ['a count of a part', isError('2 of 5 recipients were not found')],
   ])('by %s is kept, with a token in the first answer', async (_name, answer) => {
     const { call, effects } = await scripted({ effect: true, ...answer });

@@ -1,6 +1,6 @@
 import { isOnlyRefusal, tellsEffect } from './clauses.ts';
 import { isDoubtCode, meaningOfRpcCode, meaningOfStatus } from './codes.ts';
-import { tellsForeignEffect } from './foreign-texts.ts';
+import { isForeign, tellsForeignEffect } from './foreign-texts.ts';
 import { tellsPart } from './parts-done.ts';
 import {
   beforeRunPhrases,
@@ -59,13 +59,12 @@ export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
     ...waitOf(kind, facts, text),
   });
   const kind = kindOf(facts, all, codes);
-  if (matches(beforeRunPhrases, plain))
-    return refused(/\bunknown tool\b|\bnot found\b/.test(plain) ? 'not_found' : 'invalid');
+  if (isBeforeRun(plain)) return refused(/\bunknown tool\b|\bnot found\b/.test(plain) ? 'not_found' : 'invalid');
   const isCoded = facts.status !== undefined || phraseIn(codes.join('\n')) !== undefined || rpcCode !== undefined;
-  const certain = withoutCertainStates(text);
+  const certain = withoutCertainStates(withWords(text));
   if (facts.hasMore || tellsPart(text) || tellsForeignEffect(text)) return doubt;
   if (tellsEffect(certain, kind === 'not_found')) return doubt;
-  if (!isCoded && !isOnlyRefusal(certain, kind === 'not_found')) return doubt;
+  if (!isCoded && (isForeign(text) || !isOnlyRefusal(certain, kind === 'not_found'))) return doubt;
   if (matches(nothingPhrases, plain)) return refused(kind);
   if (matches(doubtPhrases, all) || codes.some(isDoubtCode)) return doubt;
   const statuses = facts.status === undefined ? statusesIn(text) : [facts.status];
@@ -128,6 +127,17 @@ function isAboutRequest(rpcCode: number, text: string): boolean {
 
 function phraseIn(text: string): (typeof refusalPhrases)[number] | undefined {
   return refusalPhrases.find(({ patterns }) => matches(patterns, text));
+}
+
+/** Whether a server refused before it ran the tool. A text about an effect before that is about an earlier step. */
+function isBeforeRun(plain: string): boolean {
+  const starts = beforeRunPhrases.flatMap((pattern) => pattern.exec(plain)?.index ?? []);
+  return starts.length > 0 && !tellsEffect(plain.slice(0, Math.min(...starts)), false);
+}
+
+/** Splits a code that tells two things: `message_sent_but_thread_not_found`. */
+function withWords(text: string): string {
+  return text.replace(/\b[a-z\d_]{1,100}_but_[a-z\d_]{1,100}\b/gi, (code) => code.replaceAll('_', ' '));
 }
 
 /** Participles that say why the state of a thing does not allow a request (GitHub, Kubernetes). */

@@ -24,3 +24,17 @@ export function tellsForeignEffect(text: string): boolean {
     return hasContrast || !words.some((word) => modals.test(word));
   });
 }
+
+const foreignWords =
+  /(?<!\p{L})(?:nicht|wurden?|konnten?|kein(?:e|en|er)?|ungültig\w*|fehlgeschlagen|n'est|n'existe|n'a|introuvable|été|invalide|échoué|encontrad[oa]s?|inválid[oa]s?|existe|fue|não|foi|trovat[oaie]|stat[oa]|valido|impossibile|niet|gevonden|ongeldige?)(?!\p{L})/iu;
+const otherLetters =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Cyrillic}\p{Script=Arabic}]/u;
+
+/** Whether a text is in another language than English, apart from quoted arguments. */
+export function isForeign(text: string): boolean {
+  const plain = text
+    .slice(0, 4_096)
+    .replace(/’/g, "'")
+    .replace(/"[^"\n]{1,200}"|`[^`\n]{1,200}`|(?<!\p{L})'[^'\n]{1,200}'(?!\p{L})/gu, ' ');
+  return foreignWords.test(plain) || otherLetters.test(plain);
+}

@@ -179,6 +179,8 @@ export const beforeRunPhrases: readonly RegExp[] = [
   /\binvalid arguments for (?:tool|prompt)\b/,
   // FastMCP: pydantic names the model of a tool's arguments after the tool.
   /\bvalidation errors? for (?:\w+ )*arguments\b/,
+  // Python: the function of the tool itself does not take these arguments.
+  /\bexecuting tool ([\w ]{1,128}): \1\(\) (?:got an unexpected keyword argument|missing \d+ required)/,
   /\bunknown tool\b/,
   /^(?:mcp error )?\W*(?:32602\W+)?tool [\w./:" '-]{1,128} (?:was )?(?:not found|disabled|is disabled)\b/,
 ];
@@ -214,6 +216,17 @@ export const doubtPhrases: readonly RegExp[] = [
   // Pydantic names a model other than the arguments, or zod lists its issues: both check answers, too.
   /\b\d+ validation errors? for\b|^\W*\{\s*"(?:code|expected)":/,
   /\b(?:pars(?:e|ing)|decod(?:e|ing)|unmarshal\w*|deseriali[sz]\w*|read(?:ing)?) (?:the |its |a )?(?:server |api |http |json )?(?:response|result|output|reply|answer|body)\b/,
+  // A server's own code failed, perhaps on the answer to what it had executed (messages of Python and of V8).
+  /\bindex out of (?:range|bounds)\b|\bunsupported operand\b|\binvalid isoformat\b|\binvalid literal for\b|\binvalid (?:start|continuation) byte\b|\binvalid control character\b/,
+  /\binvalid (?:time value|array length|date)\W*$|\binvalid url\W*$|\btype ?error\b/,
+  /\bunexpected keyword argument '|\bmissing \d+ required (?:positional|keyword only) arguments?\b/,
+  // A limit on the run, or on its answer.
+  /\b(?:time|cpu|memory|output|response|result|reply|answer) (?:time |size |token |length )?limits?\b|\b(?:output|response|result|reply|answer) (?:\w+ )?exceed/,
+  /\bin (?:the |its |an? )?(?:output|response|result|reply|answer)\b/,
+  // An earlier step took effect.
+  /\b(?:newly |just )?created (?:\w+ ){1,3}#?\w*\d/,
+  /\balready (?:been )?(?:\w+ed|sent|paid|made|done)\b[^.\n]{0,200}\b(?:but|however|although)\b/,
+  /\bnot only\b|\bnot (?:been )?rolled ?back\b/,
 ];
 
 /** Phrases that say only that something broke: a weak phrase of refusal beside them proves nothing. */
