@@ -243,7 +243,7 @@ export const nothingPhrases: readonly RegExp[] = [
   /\b(?:nothing|none of (?:it|them)) (?:at all )?(?:was|were|has been|have been|got|will be) (?:written|sent|changed|created|saved|stored|charged|posted|published|updated|deleted|removed|inserted|executed|applied|done|made|booked|submitted|transferred|refunded|paid|moved|modified|processed|persisted|committed)\b/,
   /\bno (?:changes?|effects?|side effects?|modifications?|writes?|transactions?|charges?|payments?|transfers?|orders?) (?:was|were|has been|have been) (?:made|written|applied|saved|performed|persisted|committed|created|executed|placed)\b/,
   /\bno (?:money|funds) (?:was|were|has been|have been|has|have) (?:moved|charged|transferred|taken)\b/,
-  /\bnothing (?:changed|happened)\b|\bno (?:changes|effect|side effects?)(?= ?(?:$|[.,;:)\n]))/,
+  /\bnothing (?:changed|happened)\b|\bno (?:changes|side effects?)(?= ?(?:$|[.,;:)\n]))|\b(?:request|call|operation|transaction|it) had no effect\b/,
   /\b(?:the|this|your|whole|entire) transaction (?:was|has been|is) (?:automatically |fully |completely )?rolled ?back\b|^\W*transaction rolled ?back\b|\ball changes (?:were |have been )?(?:reverted|rolled ?back)\b/,
   /\b(?:the|this|your) (?:request|call|operation|command|query|statement|tool) (?:was|has been|were) (?:not|never) (?:been )?(?:executed|processed|performed|carried out|attempted|run|applied)\b/,
 ];

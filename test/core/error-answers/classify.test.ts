@@ -115,6 +115,7 @@ describe('a text leaves doubt', () => {
     'RangeError: Invalid array length',
     'TypeError: Invalid URL',
     'Time limit exceeded',
+    'Timeout waiting for response; cancelling had no effect',
     'Worker exceeded CPU time limit.',
     'Output exceeded the limit of 25000 tokens',
     'Response size limit exceeded',
