@@ -24,6 +24,7 @@ const notExecutable: Readonly<Record<string, string>> = {
 const notRun = [
   'README.md: git clone https://github.com/mcp-once/mcp-once && cd mcp-once',
   'README.md: npm install -g mcp-once',
+  'README.md: npm install mcp-once',
   'docs/guides/ask-a-person.md: npm install mcp-once',
   'docs/guides/clients.md: claude mcp add mcp-once -- mcp-once serve',
   'docs/guides/clients.md: npm install -g mcp-once',
