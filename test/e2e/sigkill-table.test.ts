@@ -13,7 +13,7 @@ import { FixtureUpstream } from './support/upstream.ts';
 const stage = useStage({
   args: ['--tools', fixtureTools],
   config: {
-    lease: '1s',
+    lease: '2s',
     wait: '20s',
     // `reconcile` waits this long before it concludes that nothing can arrive any more.
     maxRun: '3s',
