@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { refusalMessage } from '../../../src/core/call/messages.ts';
-import { type RefusalDetails, type RefusalReason, refusal } from '../../../src/core/call/outcome.ts';
+import { droppedNote, refusalMessage, resultNote } from '../../../src/core/call/messages.ts';
+import {
+  type RefusalDetails,
+  type RefusalReason,
+  type ResultOutcome,
+  refusal,
+} from '../../../src/core/call/outcome.ts';
+import type { Tool } from '../../../src/core/tool/types.ts';
 
 const detail = 'the API answered 500';
 const requests = ['account'];
@@ -75,6 +81,60 @@ describe('a message', () => {
     expect(refusalMessage(refusal('pay', reason, { ledgerDetail: 'connect ECONNREFUSED' }))).toContain('ECONNREFUSED');
     expect(refusalMessage(refusal('pay', reason))).toBe(
       'pay: the ledger is not available. Nothing was executed. It is safe to call again later.',
+    );
+  });
+});
+
+describe('a note about a result', () => {
+  const operation = { key: 'k', tool: 'pay', generation: 1, attempt: 1, firstExecutedAt: '2026-01-02T03:04:05.000Z' };
+  const token = 'r1.1.1.abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuv';
+  const kept = { content: [{ type: 'text', text: 'Request timed out' }], isError: true };
+  const note = (given: Partial<ResultOutcome>): string =>
+    resultNote({ type: 'result', tool: {} as Tool, result: {}, replayed: true, operation, ...given });
+
+  test.each<[string, Partial<ResultOutcome>, RegExp]>([
+    ['says when the operation was executed', {}, /^Replayed from 2026-01-02T03:04Z, not executed now/],
+    ['says how to mean another operation', { repeatToken: token }, /For a second one, add repeat_token "r1\.1/],
+    [
+      'says that a person did not accept',
+      { declined: true, repeatToken: token },
+      /A person did not accept .*another way\.$/,
+    ],
+    ['of a kept error asks to check first', { result: kept, repeatToken: token }, /Check first, then add repeat_token/],
+    [
+      'names what was not compared',
+      { notCompared: ['request_id', 'timestamp'], repeatToken: token },
+      /Not compared: request_id, timestamp\. If meant, add repeat_token/,
+    ],
+    [
+      'of a first call with a token leads on',
+      { replayed: false, repeatToken: token },
+      /^Executed now.* For one more, add/,
+    ],
+    [
+      'of an error of this call names tools that check',
+      { replayed: false, result: kept, repeatToken: token, checkWith: ['get_payment', 'list_payments'] },
+      /^It may have taken effect\. Check first \(get_payment, list_payments\)\. If it did not, add/,
+    ],
+    [
+      'leaves out names that would make it long',
+      { replayed: false, result: kept, repeatToken: token, checkWith: ['get_payment', 'x'.repeat(150)] },
+      /Check first \(get_payment\)\./,
+    ],
+    [
+      'of an error of this call has a way on without such tools',
+      { replayed: false, result: kept, repeatToken: token },
+      /^It may have taken effect\. Check first\. If it did not, to execute it again add/,
+    ],
+  ])('%s', (_what, given, expected) => {
+    expect(note(given)).toMatch(expected);
+    expect(note(given).length).toBeLessThanOrEqual(200);
+  });
+
+  test('names at most five arguments that were not sent', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    expect(droppedNote(names.map((name) => `/${name}`))).toBe(
+      'Not sent, because the tool has no such argument: a, b, c, d, e and 1 more.',
     );
   });
 });
