@@ -19,7 +19,7 @@ export async function startKilled({ guarded }: HostOptions): Promise<Host> {
   const file = join(folder.path, 'config.json');
   const config = apiConfig(folder.path, office.url, `sqlite:${join(folder.path, 'ledger.sqlite')}`, guarded);
   // A short lease: the next process takes over once it has run out.
-  writeFileSync(file, JSON.stringify({ ...config, lease: '1s', wait: '5s' }));
+  writeFileSync(file, JSON.stringify({ ...config, lease: '4s', wait: '15s' }));
   let child: ChildProcess | undefined;
   const kill = async (): Promise<void> => {
     const { exitCode, signalCode } = child ?? {};
