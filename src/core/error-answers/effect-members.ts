@@ -1,34 +1,27 @@
 import { isObject, type JsonObject } from '../json.ts';
+import { wordSet } from '../word-set.ts';
 
 /** Members that tell an effect where they hold a thing: `sent: 30`, `created: [{ "id": 1 }]`, `paid_at`. */
-const effectNames: ReadonlySet<string> = new Set(
-  'created sent saved stored written inserted updated posted published charged paid transferred refunded captured debited credited booked placed submitted delivered committed executed completed processed succeeded successes applied uploaded imported added merged pushed queued scheduled issued deployed installed provisioned invited dispatched emailed modified renamed deleted removed archived moved cancelled canceled done affected opened accepted'.split(
-    ' ',
-  ),
+const effectNames: ReadonlySet<string> = wordSet(
+  'created sent saved stored written inserted updated posted published charged paid transferred refunded captured debited credited booked placed submitted delivered committed executed completed processed succeeded successes applied uploaded imported added merged pushed queued scheduled issued deployed installed provisioned invited dispatched emailed modified renamed deleted removed archived moved cancelled canceled done affected opened accepted',
 );
 /** Words of a name after which `created` and the like tell no effect: `not_created`, `failed_ids`. */
-const negatedNames: ReadonlySet<string> = new Set(
-  'not un non never failed failure failures skipped rejected invalid missing required allowed max maximum min limit remaining existing conflicting duplicate'.split(
-    ' ',
-  ),
+const negatedNames: ReadonlySet<string> = wordSet(
+  'not un non never failed failure failures skipped rejected invalid missing required allowed max maximum min limit remaining existing conflicting duplicate',
 );
 /** Members whose text is the state of something. */
-const stateNames: ReadonlySet<string> = new Set('status state result outcome phase stage'.split(' '));
+const stateNames: ReadonlySet<string> = wordSet('status state result outcome phase stage');
 const states: ReadonlySet<string> = new Set([
   ...effectNames,
   ...'partial success successful ok complete pending running processing active live finished'.split(' '),
 ]);
 /** References to the error, to the request or to a document, which are no effect. */
-const ownReferences: ReadonlySet<string> = new Set(
-  'requestid requestids traceid spanid correlationid errorid logid debugid eventid incidentid activityid clientrequestid sessionid fbtraceid rayid invocationid quotaid instanceid clientid tenantid ruleid schemaid requestlogurl docurl docsurl documentationurl helpurl supporturl moreinfourl infourl errorurl typeurl statusurl loginurl authurl'.split(
-    ' ',
-  ),
+const ownReferences: ReadonlySet<string> = wordSet(
+  'requestid requestids traceid spanid correlationid errorid logid debugid eventid incidentid activityid clientrequestid sessionid fbtraceid rayid invocationid quotaid instanceid clientid tenantid ruleid schemaid requestlogurl docurl docsurl documentationurl helpurl supporturl moreinfourl infourl errorurl typeurl statusurl loginurl authurl',
 );
 /** Members that repeat the arguments, or say where the fault is. */
-const contextNames: ReadonlySet<string> = new Set(
-  'input given received got actual value rejectedvalue params parameters arguments args request body payload query ctx context loc location locations path pointer source instancepath schemapath constraints expected allowed options keys links link stack trace stacktrace help docs fields field timestamp extensionsversion version'.split(
-    ' ',
-  ),
+const contextNames: ReadonlySet<string> = wordSet(
+  'input given received got actual value rejectedvalue params parameters arguments args request body payload query ctx context loc location locations path pointer source instancepath schemapath constraints expected allowed options keys links link stack trace stacktrace help docs fields field timestamp extensionsversion version',
 );
 const depthMax = 8;
 
@@ -86,8 +79,8 @@ export function noteCode(signs: EffectSigns, code: string): void {
 
 const contrasts: ReadonlySet<string> = new Set(['but', 'and', 'yet', 'however', 'after', 'without', 'while']);
 /** Participles that also say what kind of thing or state is refused: `user_is_deleted`, `not_in_paid_team`. */
-const adjectives: ReadonlySet<string> = new Set(
-  'deleted removed archived moved renamed cancelled canceled paid accepted installed completed'.split(' '),
+const adjectives: ReadonlySet<string> = wordSet(
+  'deleted removed archived moved renamed cancelled canceled paid accepted installed completed',
 );
 
 function isNegation(word: string): boolean {

@@ -1,4 +1,5 @@
 import { arrayOf, isObject, type JsonObject } from '../json.ts';
+import { wordSet } from '../word-set.ts';
 import type { ErrorFacts } from './classify.ts';
 import { type EffectSigns, type IsEcho, noteCode, noteMember, noteState } from './effect-members.ts';
 
@@ -6,22 +7,16 @@ const depthMax = 5;
 const textsMax = 40;
 
 /** Members whose texts say what is wrong. Names are compared in lower case, without `_` and `-`. */
-const textNames: ReadonlySet<string> = new Set(
-  'message messages msg error errors detail details description errordescription errormessage errormsg errordetail reason title hint faultstring cause failure failures usererrors'.split(
-    ' ',
-  ),
+const textNames: ReadonlySet<string> = wordSet(
+  'message messages msg error errors detail details description errordescription errormessage errormsg errordetail reason title hint faultstring cause failure failures usererrors',
 );
 /** Members whose value is a code. */
-const codeNames: ReadonlySet<string> = new Set(
-  'code errorcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode declinecode'.split(
-    ' ',
-  ),
+const codeNames: ReadonlySet<string> = wordSet(
+  'code errorcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode declinecode',
 );
 /** Members that come with an error and are no effect. */
-const besideNames: ReadonlySet<string> = new Set(
-  'ok success successful requestid traceid correlationid errorid timestamp time date path pointer source instance documentationurl docurl docs help helpurl moreinfo link links meta metadata extensions locations warnings version jsonrpc responsemetadata needed provided retryable temporary apiversion field fields param parameter'.split(
-    ' ',
-  ),
+const besideNames: ReadonlySet<string> = wordSet(
+  'ok success successful requestid traceid correlationid errorid timestamp time date path pointer source instance documentationurl docurl docs help helpurl moreinfo link links meta metadata extensions locations warnings version jsonrpc responsemetadata needed provided retryable temporary apiversion field fields param parameter',
 );
 /** Members beside an error at any depth. A `url` or an `id` there may well be an effect. */
 const plainBeside: ReadonlySet<string> = new Set([...besideNames].filter((name) => !/^meta/.test(name)));

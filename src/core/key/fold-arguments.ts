@@ -1,4 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
+import { wordSet } from '../word-set.ts';
 import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
 import { canonicalize, sameJson } from './canonical-json.ts';
@@ -66,9 +67,9 @@ interface FoldedDefault {
 
 const REPORTED_MAX = 100;
 /** Words of tools that type or insert text, so that white space has a meaning. */
-const TYPING_TOOL = new Set('type keys keyboard press terminal shell exec stdin append insert prepend'.split(' '));
+const TYPING_TOOL = wordSet('type keys keyboard press terminal shell exec stdin append insert prepend');
 /** Words of tools that set the order of things. */
-const ORDERING_TOOL = new Set('reorder sort arrange rank prioritize prioritise'.split(' '));
+const ORDERING_TOOL = wordSet('reorder sort arrange rank prioritize prioritise');
 
 /**
  * Folds valid arguments for the hash, so that arguments with the same meaning get the same hash. Leaves out members that

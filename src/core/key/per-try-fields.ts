@@ -1,3 +1,4 @@
+import { wordSet } from '../word-set.ts';
 import { wordsOf } from './fold-text.ts';
 
 /** Names that are used for idempotency keys only. */
@@ -156,24 +157,18 @@ function isOnlyIdentifier(name: string, required: readonly string[]): boolean {
 }
 
 /** Words of tools that make a request, and do not work on an existing one. */
-const makes = new Set('create make new add send submit post put http open start raise file request'.split(' '));
+const makes = wordSet('create make new add send submit post put http open start raise file request');
 /** Words of tools that work on what exists. */
-const works = new Set(
-  'approve reject decline deny assign reassign unassign close resolve reopen escalate complete finish remind reminder annotate score rate comment reply respond answer update edit modify cancel revoke undo resume abort stop poll get fetch check acknowledge review fulfil fulfill archive delete remove note worklog'.split(
-    ' ',
-  ),
+const works = wordSet(
+  'approve reject decline deny assign reassign unassign close resolve reopen escalate complete finish remind reminder annotate score rate comment reply respond answer update edit modify cancel revoke undo resume abort stop poll get fetch check acknowledge review fulfil fulfill archive delete remove note worklog',
 );
 /** Words of tools that move money, where a second execution is the worse error. */
-const movesMoney = new Set(
-  'charge charges pay payment payments payout payouts transfer transfers refund refunds purchase purchases buy sell swap trade withdraw withdrawal deposit checkout invoice invoices bill billing order orders'.split(
-    ' ',
-  ),
+const movesMoney = wordSet(
+  'charge charges pay payment payments payout payouts transfer transfers refund refunds purchase purchases buy sell swap trade withdraw withdrawal deposit checkout invoice invoices bill billing order orders',
 );
 /** Words of tools whose times are content. */
-const records = new Set(
-  'record records log logs track measure measurement measurements reading readings sample samples book booking bookings reserve reservation schedule scheduled clock punch attendance timesheet entry entries checkin observation observations metric metrics telemetry ingest symptom meal weight snooze alarm appointment slot history annotate annotation marker usage event events'.split(
-    ' ',
-  ),
+const records = wordSet(
+  'record records log logs track measure measurement measurements reading readings sample samples book booking bookings reserve reservation schedule scheduled clock punch attendance timesheet entry entries checkin observation observations metric metrics telemetry ingest symptom meal weight snooze alarm appointment slot history annotate annotation marker usage event events',
 );
 
 /** What the name of a tool says about ids and times among its arguments. */

@@ -1,3 +1,5 @@
+import { wordSet } from '../word-set.ts';
+
 const SAMPLE_CHARS_MAX = 4_000;
 const SAMPLE_LINES_MAX = 60;
 
@@ -11,8 +13,8 @@ const TEXT_CHARS_MIN = 40;
 
 const TAG = /<\/?([a-z][a-z0-9]*)\b[^<>]*>/gi;
 /** The tags of a formatted letter. */
-const LETTER_TAGS: ReadonlySet<string> = new Set(
-  'p br b i u strong em a ul ol li div span h1 h2 h3 h4 blockquote small hr html head body'.split(' '),
+const LETTER_TAGS: ReadonlySet<string> = wordSet(
+  'p br b i u strong em a ul ol li div span h1 h2 h3 h4 blockquote small hr html head body',
 );
 const ADDRESS_IN_TAG = /\bhref="([^"<>]*)"/i;
 

@@ -1,5 +1,6 @@
 import { appendToPointer, isObject, type JsonSchema } from '../json.ts';
 import { flatten, itemSchemas, propertiesOf, type Schema } from '../key/schema-keywords.ts';
+import { wordSet } from '../word-set.ts';
 
 /** Which strings of a tool's arguments are wording. Everything else belongs to the skeleton. */
 export interface FreeTextPlan {
@@ -31,10 +32,8 @@ const DEPTH_MAX = 8;
 const NODES_MAX = 2_000;
 const FACETS_MAX = 200;
 
-const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
-
 /** The last word of a name that stands for wording: `memo`, `issue_body`, `commitMessage`. */
-const TEXT_WORDS = setOf(
+const TEXT_WORDS = wordSet(
   'memo memos note notes text texts body title titles subject headline heading subtitle description descriptions desc ' +
     'comment comments reason reasons message messages msg content contents summary detail details remark remarks caption ' +
     'captions reply instructions instruction purpose explanation justification feedback greeting abstract agenda footer ' +
@@ -45,19 +44,19 @@ const TEXT_WORDS = setOf(
     'mensagem assunto descricao observacao',
 );
 /** Names of wording that may also be the content of a file. */
-const CONTENT_WORDS = setOf('content contents text texts body markdown post html inhalt contenu conteudo texto');
+const CONTENT_WORDS = wordSet('content contents text texts body markdown post html inhalt contenu conteudo texto');
 /** Any of these words in a name says that the string is data. */
-const DATA_WORDS = setOf(
+const DATA_WORDS = wordSet(
   'id ids uuid key sql query queries code script source json xml yaml csv css raw base64 binary encoded regex pattern url ' +
     'uri link path file filename command cmd hash sha token secret password schema template search email phone locale ' +
     'lang language type format mime encoding status state mode color colour',
 );
 /** Words before `text`, `content` or `body` of an edit: exact parts of a file. */
-const EDIT_WORDS = setOf('old new original updated replacement find replace before after request response');
-const FILE_WORDS = setOf('path file filename filepath pathname uri');
+const EDIT_WORDS = wordSet('old new original updated replacement find replace before after request response');
+const FILE_WORDS = wordSet('path file filename filepath pathname uri');
 /** Members that identify a thing, so that its `name` does not have to. */
-const IDENTITY_WORDS = setOf('id ids email phone path key url uri username handle slug login filename sku number');
-const TITLE_WORDS = setOf('title subject headline summary betreff asunto assunto titel titre titulo objet');
+const IDENTITY_WORDS = wordSet('id ids email phone path key url uri username handle slug login filename sku number');
+const TITLE_WORDS = wordSet('title subject headline summary betreff asunto assunto titel titre titulo objet');
 
 /** Patterns that any text with a visible character matches. */
 const notBlankPatterns = new Set([

@@ -1,3 +1,4 @@
+import { wordSet } from '../word-set.ts';
 import { stemOf } from './stem.ts';
 import * as tables from './word-tables.ts';
 
@@ -56,32 +57,28 @@ function prepare(): Lexicon {
   }
   const [numbers, months, days] = [readNumbers(), numbered(tables.MONTHS), numbered(tables.DAYS)];
   return {
-    stop: setOf(tables.STOP_WORDS),
+    stop: wordSet(tables.STOP_WORDS),
     concepts,
     conceptsByStem,
     phrases,
     phraseStarts: new Set([...phrases.keys()].map((phrase) => phrase.split('_')[0] ?? '')),
     smallSides: readSmallSides(),
-    generic: setOf(tables.GENERIC_WORDS),
-    negations: setOf(tables.NEGATIONS),
-    notNegated: setOf(tables.NOT_NEGATED),
+    generic: wordSet(tables.GENERIC_WORDS),
+    negations: wordSet(tables.NEGATIONS),
+    notNegated: wordSet(tables.NOT_NEGATED),
     numbers,
     months,
     days,
     calendar: new Set(['noon', 'midnight', ...numbers.keys(), ...months.keys(), ...days.keys()]),
-    capitalisedDates: setOf(tables.CAPITALISED_DATES),
+    capitalisedDates: wordSet(tables.CAPITALISED_DATES),
     units: named(tables.UNITS),
     currencies: named(tables.CURRENCIES),
-    greetings: setOf(tables.GREETINGS),
-    signOffs: setOf(tables.SIGN_OFFS),
-    directions: setOf(tables.DIRECTIONS),
-    germanMarks: setOf(tables.GERMAN_MARKS),
-    portugueseMarks: setOf(tables.PORTUGUESE_MARKS),
+    greetings: wordSet(tables.GREETINGS),
+    signOffs: wordSet(tables.SIGN_OFFS),
+    directions: wordSet(tables.DIRECTIONS),
+    germanMarks: wordSet(tables.GERMAN_MARKS),
+    portugueseMarks: wordSet(tables.PORTUGUESE_MARKS),
   };
-}
-
-function setOf(words: string): Set<string> {
-  return new Set(words.split(' '));
 }
 
 /** A word that two lines share joins their groups, so that a loan word connects the languages. */

@@ -1,4 +1,5 @@
 import { wordsOf } from '../key/fold-text.ts';
+import { wordSet } from '../word-set.ts';
 
 /**
  * Guesses what a tool does by its whole name, and by its description and schema where the name is unclear. English words
@@ -9,33 +10,29 @@ import { wordsOf } from '../key/fold-text.ts';
 export type ToolAct = 'read' | 'create' | 'state' | 'repeatable' | 'delete';
 type WriteAct = Exclude<ToolAct, 'read'>;
 
-function setOf(words: string): ReadonlySet<string> {
-  return new Set(words.trim().split(/\s+/));
-}
-
 /** Verbs that read, and are hardly ever nouns. */
 const strongReads =
-  setOf(`get search read find describe fetch lookup look inspect retrieve whoami compare explain peek tail
+  wordSet(`get search read find describe fetch lookup look inspect retrieve whoami compare explain peek tail
   head stat cat ls grep glob scrape calculate compute estimate validate lint analyze analyse summarize await wait sleep recall ping
   is has exists can geocode
   hget hgetall hmget mget smembers sismember zrange zscore lrange llen`);
 
 /** Verbs that read, and are nouns as well: a list can be updated, and a view counted. */
-const weakReads = setOf('list view show count diff preview');
+const weakReads = wordSet('list view show count diff preview');
 
 /** Verbs that read in one tool and write in another. They are guarded. */
 const unclearVerbs =
-  setOf(`check query convert crawl aggregate track monitor watch verify test browse download export map
+  wordSet(`check query convert crawl aggregate track monitor watch verify test browse download export map
   quote process handle manage resolve simulate use perform do control configure sync`);
 
 /** Those that a description can make a read. */
-const describedVerbs = setOf('check track monitor watch verify test convert map quote simulate');
+const describedVerbs = wordSet('check track monitor watch verify test convert map quote simulate');
 
 /** Verbs that are not nouns, by what they do. */
 const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
-  create: setOf(`create add insert send reply submit duplicate clone pay buy sell register notify  
+  create: wordSet(`create add insert send reply submit duplicate clone pay buy sell register notify  
     subscribe donate withdraw dispense redeem mint spawn provision make reserve`),
-  state: setOf(`clean rebuild reindex bump repair tidy trim vacuum optimize compress encrypt decrypt
+  state: wordSet(`clean rebuild reindex bump repair tidy trim vacuum optimize compress encrypt decrypt
     sanitize allow deny renew extend shutdown reboot rollback revert remember memorize ingest inject seed populate backfill
     authorize write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
     assign unassign enable disable start stop restart pause resume apply lock unlock mark toggle ack acknowledge
@@ -44,122 +41,122 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     rewrite overwrite migrate commence dismiss follow star react publish unpublish fill select  
     refresh prepare take reorder assume accept decline snooze translate  
     promote demote join leave sign hide unhide resize `),
-  repeatable: setOf(`append increment decrement click press scroll navigate goto execute exec speak say play think
+  repeatable: wordSet(`append increment decrement click press scroll navigate goto execute exec speak say play think
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
     invoke generate `),
   delete:
-    setOf(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
+    wordSet(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
     discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del`),
 };
 
 /** Verbs that are nouns as well, by what they do where they act as verbs. */
 const nounVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
   create:
-    setOf(`order message mail email sms issue invoice report schedule booking payment comment request refund charge transfer
+    wordSet(`order message mail email sms issue invoice report schedule booking payment comment request refund charge transfer
     book post forward copy build dispatch purchase tip payout bill ship fork checkout deposit invite trade`),
   state:
-    setOf(`block ban boost patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
+    wordSet(`block ban boost patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
     rate vote link focus sort load capture settle cherry`),
-  repeatable: setOf(
+  repeatable: wordSet(
     'log call commit step sample draw run trigger type key echo roll tap drag poll incr decr lpush rpush wheel hover',
   ),
-  delete: setOf('trash'),
+  delete: wordSet('trash'),
 };
 
 /** Nouns that rarely act as verbs in a name that ends with another verb or noun: `order_list`, `invoice_status`. */
 const mostlyNouns =
-  setOf(`order message mail email issue invoice report schedule booking payment comment request refund charge
+  wordSet(`order message mail email issue invoice report schedule booking payment comment request refund charge
   transfer build release commit branch tag label draft purchase payout step call claim record`);
 
 /** Jobs of which a tool may tell the status. */
-const jobs = setOf('run deploy import upload install backup dispatch release');
+const jobs = wordSet('run deploy import upload install backup dispatch release');
 
 /** Nouns that no verb has as its object, except a transmitter: `order_status`. */
-const aboutNouns = setOf('status history stats statistics count info details detail progress');
+const aboutNouns = wordSet('status history stats statistics count info details detail progress');
 
 /** Verbs that make something, and never a status: a `pay_status` is asked for again and again. */
-const statusless = setOf('pay buy sell reserve checkout withdraw deposit provision spawn mint clone register invite');
+const statusless = wordSet('pay buy sell reserve checkout withdraw deposit provision spawn mint clone register invite');
 
 /** Verbs that may have a status or a list as their object: `report_status`, `email_list`. */
-const transmitters = setOf('post report log share mail email send publish forward copy ship record');
+const transmitters = wordSet('post report log share mail email send publish forward copy ship record');
 
 /** Reading verbs after which a writing verb is part of a noun: `get_update_status`. */
-const getters = setOf('get retrieve describe explain');
+const getters = wordSet('get retrieve describe explain');
 
 /** Verbs that are adjectives, or the beginning of a noun, between a reading verb and a noun: `list_open_issues`. */
-const adjectives = setOf('open duplicate merge');
+const adjectives = wordSet('open duplicate merge');
 
 /** Nouns that name what a tool returns. */
 const readNouns =
-  setOf(`status history stats statistics logs log count total info details detail tree weather forecast time date
+  wordSet(`status history stats statistics logs log count total info details detail tree weather forecast time date
   screenshot snapshot summary overview metrics progress me balance version health schema metadata diff`);
 
 /** What `check` reads. */
 const checkedNouns =
-  setOf(`availability eligibility permissions permission price prices quota connection existence exists syntax
+  wordSet(`availability eligibility permissions permission price prices quota connection existence exists syntax
   limits limit access compatibility if whether uptime`);
 
 /** Things that `open`, `launch`, `start` and `generate` make. Of other things they change the state, or are repeated. */
 const madeThings =
-  setOf(`issue ticket account position pull request dispute case incident instance instances vm campaign trial
+  wordSet(`issue ticket account position pull request dispute case incident instance instances vm campaign trial
   subscription invoice bill key token license voucher coupon certificate link loan`);
 
 /** What can be issued. An issue of anything else is a ticket. */
 const issuedThings =
-  setOf(`refund refunds invoice invoices credit card token certificate ticket payment voucher receipt license
+  wordSet(`refund refunds invoice invoices credit card token certificate ticket payment voucher receipt license
   warning shares bond coupon`);
 
 /** Parts of an order, a message and the like: `order_items` may list them. */
-const parts = setOf(
+const parts = wordSet(
   'items lines events notes comments attachments files fields members types tags labels replies reviews',
 );
 
 /** What a screen shows: `show_message` is an act, `show_order` reads. */
-const screenThings = setOf('message notification alert dialog popup toast window menu banner modal prompt');
+const screenThings = wordSet('message notification alert dialog popup toast window menu banner modal prompt');
 
 /** Reading verbs whose result goes somewhere: `summarize_thread_to_slack`. */
-const copyingReads = setOf('summarize fetch scrape read describe analyze analyse');
+const copyingReads = wordSet('summarize fetch scrape read describe analyze analyse');
 
 /** Verbs that ask, whatever follows: `can_cancel`. */
-const askingVerbs = setOf('is has can');
+const askingVerbs = wordSet('is has can');
 
 /** What answers a ping. A ping of a person is a message. */
-const pinged = setOf('host server ip url api database db service device endpoint website site address');
+const pinged = wordSet('host server ip url api database db service device endpoint website site address');
 
 /** Words for a database or its language. A query of one may write. */
-const databaseWords = setOf(
+const databaseWords = wordSet(
   'sql db database databases mysql postgres postgresql pg sqlite graphql cypher mongo mongodb raw run',
 );
 
-const conversions = setOf('time timezone currency currencies unit units temperature');
-const siteWords = setOf('site sitemap website url domain');
+const conversions = wordSet('time timezone currency currencies unit units temperature');
+const siteWords = wordSet('site sitemap website url domain');
 /** Words that look like a verb with `re`. */
-const nounsLikeVerbs = setOf('return recall remark regrade recover');
+const nounsLikeVerbs = wordSet('return recall remark regrade recover');
 
-const joiners = setOf('or and then');
+const joiners = wordSet('or and then');
 
 /** Arguments whose text may be a statement that writes, and arguments that name a request or an act. */
-const statementArguments = setOf('sql statement cypher mutation');
-const actArguments = setOf('action operation method body command');
+const statementArguments = wordSet('sql statement cypher mutation');
+const actArguments = wordSet('action operation method body command');
 
 /** Words that say that money moves. */
 const moneyWords =
-  setOf(`pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice
+  wordSet(`pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice
   invoices bill billing checkout purchase purchases buy sell order orders trade trades withdraw withdrawal deposit deposits wire
   remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet`);
 
 /** Money words that mean something else beside one of these words. */
 const otherSenses: readonly (readonly [words: ReadonlySet<string>, beside: ReadonlySet<string>])[] = [
   [
-    setOf('transfer transfers'),
-    setOf('issue issues ownership owner repository repo file files call domain project data'),
+    wordSet('transfer transfers'),
+    wordSet('issue issues ownership owner repository repo file files call domain project data'),
   ],
-  [setOf('order orders'), setOf('sort sorting display column columns tab tabs reorder')],
+  [wordSet('order orders'), wordSet('sort sorting display column columns tab tabs reorder')],
   [
-    setOf('subscribe subscription subscriptions'),
-    setOf('notification notifications topic channel webhook event events newsletter resource thread repository feed'),
+    wordSet('subscribe subscription subscriptions'),
+    wordSet('notification notifications topic channel webhook event events newsletter resource thread repository feed'),
   ],
-  [setOf('checkout'), setOf('git branch commit')],
+  [wordSet('checkout'), wordSet('git branch commit')],
 ];
 
 /** A guess by a tool's name. */
