@@ -246,6 +246,8 @@ export function isOfTry(member: PerTryMember): boolean {
   if (field?.said === 'thing') return false;
   switch (kind) {
     case 'key':
+      // What `meta` requires says nothing about the thing of the call.
+      if (objectName !== undefined && isTryObject.test(objectName)) return true;
       return field === undefined || field.said === 'try' || !field.isOnlyIdentifier;
     case 'reference':
       return field === undefined ? isUndeclaredReferenceOfTry(member) : isReferenceOfTry(member, field);

@@ -206,12 +206,21 @@ const things: [string, Case][] = [
   })),
 ];
 
+const needsKey = {
+  type: 'object',
+  properties: { 'idempotency-key': { type: 'string' }, agent: { type: 'object' } },
+  required: ['idempotency-key'],
+};
 const order = { items: [{ id: 'sku_1', quantity: 2 }], buyer: { email: 'a@x.org' } };
 const tries: [string, Case][] = [
   // Payment protocols.
   make('create_checkout', { 'meta!': {}, 'checkout!': {} }, (n) => ({
     meta: { 'ucp-agent': { profile: 'https://x/p' }, 'idempotency-key': uuid(n) },
     checkout: order,
+  })),
+  make('complete_checkout', { 'meta!': needsKey, 'id!': '' }, (n) => ({
+    meta: { 'idempotency-key': uuid(n) },
+    id: 'c1',
   })),
   make('complete_checkout', untyped, (n) => ({ meta: { idempotency_key: uuid(n) }, id: 'c1', ...order })),
   make('create_checkout_session', untyped, (n) => ({
