@@ -108,7 +108,7 @@ export function detailsOf(record: OperationRecord, withValues: boolean): Record<
     windowMs: record.windowMs,
     leaseMs: record.leaseMs,
     takeOvers: record.recoveries,
-    marker: markerOf({ key, generation, createdAt }),
+    marker: markerOf(record),
     // The key of a tool without steps. If the process died before it noted its first step, `--step NAME` prints that key.
     ...(usesSteps ? {} : { upstreamKeyWithoutStep: upstreamKeyOf({ key, generation, attempt, createdAt }) }),
     pendingSteps,

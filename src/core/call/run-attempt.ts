@@ -1,11 +1,12 @@
 import { failureOf } from '../error-answers/classify.ts';
 import { factsOfError, isAnsweredError } from '../error-answers/error-facts.ts';
+import { keyTroubleOf } from '../error-answers/used-key.ts';
 import { McpOnceError, NotExecuted } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
-import { classifyNodeError } from '../tool/classify.ts';
+import { classifyError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { boundedRun } from './bounded-run.ts';
 import { clauseOf, describeFault } from './faults.ts';
@@ -138,7 +139,8 @@ function statusOfError(
   const mixed = steps.direct && steps.used;
   if (classification === 'unknown' || mixed || (steps.mayHaveTakenEffect && !authoritative)) {
     const isAnswered = classification === 'unknown' && !mixed && isAnsweredError(error);
-    return { state: 'unknown', settledAt, message, ...(isAnswered ? { answered: true } : {}) };
+    const keyUsed = keyTroubleOf(error) === 'used' ? ({ keyUsed: true } as const) : {};
+    return { state: 'unknown', settledAt, message, ...(isAnswered ? { answered: true } : {}), ...keyUsed };
   }
   const why = failureOf(factsOfError(error, engine.clock.wallMs));
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message, ...why };
@@ -177,7 +179,7 @@ function classify(tool: Tool, steps: Steps, error: unknown): Classification {
   // Thrown before a request was sent, so only a request beside the steps can have had an effect.
   const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');
   if (isFence || steps.cameFromRead(error)) return steps.direct ? 'unknown' : 'not_executed';
-  return tool.client ? tool.client.classify(error) : classifyNodeError(error);
+  return classifyError(tool, error);
 }
 
 function contextOf(
@@ -195,7 +197,7 @@ function contextOf(
       return upstreamKeyOf({ key, generation, attempt, createdAt });
     },
     get marker() {
-      return markerOf({ key, generation, createdAt });
+      return markerOf(claim.record);
     },
     attempt,
     step: (name, send) => steps.step(name, send),

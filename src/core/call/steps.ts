@@ -4,7 +4,7 @@ import { upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
-import { classifyNodeError } from '../tool/classify.ts';
+import { classifyError } from '../tool/classify.ts';
 import type { Classification, Tool } from '../tool/types.ts';
 import { InputNeeded } from './questions/run-questions.ts';
 
@@ -168,7 +168,7 @@ export class Steps {
       return result;
     } catch (error) {
       emit({ type: 'answer', ...about });
-      this.#refused(name, this.#tool.client?.classify(error) ?? classifyNodeError(error));
+      this.#refused(name, classifyError(this.#tool, error));
       throw error;
     } finally {
       this.#sending = undefined;

@@ -13,6 +13,7 @@ import {
   refusalPhrases,
   temporaryDeclines,
 } from './phrases.ts';
+import { keyTroubleIn } from './used-key.ts';
 
 /** The facts in an error that an upstream or a wrapped server answered with. */
 export interface ErrorFacts {
@@ -62,6 +63,7 @@ export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
   if (isBeforeRun(plain)) return refused(/\bunknown tool\b|\bnot found\b/.test(plain) ? 'not_found' : 'invalid');
   const isCoded = facts.status !== undefined || phraseIn(codes.join('\n')) !== undefined || rpcCode !== undefined;
   const certain = withoutCertainStates(withWords(text));
+  if ([text, ...(facts.codes ?? [])].some(keyTroubleIn)) return doubt;
   if (facts.hasMore || tellsPart(text) || tellsForeignEffect(text)) return doubt;
   if (tellsEffect(certain, kind === 'not_found')) return doubt;
   if (!isCoded && (isForeign(text) || !isOnlyRefusal(certain, kind === 'not_found'))) return doubt;

@@ -156,11 +156,28 @@ export function upstreamKeyOf(parts: {
 
 /**
  * Returns the marker that is stored upstream with the effect, so that `lookup` can find it. All attempts of a generation
- * have the same marker. It includes the time of the first claim (ms since the epoch), so that a forgotten and newly
- * created operation does not find the effect of the earlier one. It has 41 characters of `[a-z0-9_]`.
+ * have the same marker. It includes `markedAt`, so that a forgotten and newly created operation does not find the effect
+ * of the earlier one. It has 41 characters of `[a-z0-9_]`.
+ *
+ * @param parts `markedAt` is absent in records of earlier versions, whose markers include the time of the first claim
  */
-export function markerOf(parts: { key: string; generation: number; createdAt: number }): string {
-  return `mcp_once_${uuidOf('marker', [parts.key, parts.generation, parts.createdAt]).replaceAll('-', '')}`;
+export function markerOf(parts: {
+  key: string;
+  generation: number;
+  createdAt: number;
+  markedAt?: number | undefined;
+}): string {
+  const { key, generation, createdAt, markedAt = createdAt } = parts;
+  return `mcp_once_${uuidOf('marker', [key, generation, markedAt]).replaceAll('-', '')}`;
+}
+
+/**
+ * Returns the time that a new operation's marker includes: the beginning of the week of the upstream key. If a record is
+ * lost, the next call then sends the same body with the same key. A record that is kept for less than a week may end within
+ * it, so its marker includes the time of the claim.
+ */
+export function markedAtOf({ createdAt, retentionMs }: { createdAt: number; retentionMs: number }): number {
+  return retentionMs < weekMs ? createdAt : Math.floor(createdAt / weekMs) * weekMs;
 }
 
 export type HostKey =

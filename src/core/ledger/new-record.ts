@@ -1,4 +1,4 @@
-import type { KeySource, Scope } from '../key/derive-key.ts';
+import { type KeySource, markedAtOf, type Scope } from '../key/derive-key.ts';
 import { type EndedStatus, type KeptInput, type OperationRecord, recordFormat, type Status } from './record.ts';
 import type { AnsweredRound } from './state-table.ts';
 
@@ -46,6 +46,7 @@ export function firstRecord(request: ClaimRequest, owner: Owner, nowMs: number):
     renewals: 0,
     renewedAt: nowMs,
     createdAt: nowMs,
+    markedAt: markedAtOf({ createdAt: nowMs, retentionMs: request.retentionMs }),
     startedAt: nowMs,
     ranAt: nowMs,
     mayHaveTakenEffect: false,
@@ -83,6 +84,7 @@ export function nextAttempt(
     attempt: record.attempt + 1,
     renewals: record.renewals + 1,
     createdAt: record.createdAt,
+    markedAt: record.markedAt,
     ...previousOf(record),
   };
 }

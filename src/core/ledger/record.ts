@@ -110,6 +110,8 @@ const operation = z.object({
   renewedAt: timeMs,
   /** When this generation was first claimed. */
   createdAt: timeMs,
+  /** The time in the marker of this generation. Absent in records of earlier versions, whose markers include `createdAt`. */
+  markedAt: timeMs.optional(),
   /** When this attempt was claimed. None of its upstream keys is older. */
   startedAt: timeMs,
   /** When a request of this attempt was last sent, or may have been. */
@@ -135,6 +137,8 @@ const operation = z.object({
       message: z.string(),
       /** Set if the upstream answered, with an error that leaves doubt. Then a caller may end the outcome. */
       answered: z.literal(true).optional(),
+      /** Set if the upstream knows its key from a request with other parameters: an effect may exist without the marker. */
+      keyUsed: z.literal(true).optional(),
     }),
     waiting,
     ...ended.options,
@@ -252,6 +256,7 @@ function storedOperation(record: OperationRecord): object {
     renewals: record.renewals,
     renewedAt: record.renewedAt,
     createdAt: record.createdAt,
+    markedAt: record.markedAt,
     startedAt: record.startedAt,
     ranAt: record.ranAt,
     possible: record.mayHaveTakenEffect,

@@ -1,5 +1,6 @@
+import { keyTroubleOf } from '../error-answers/used-key.ts';
 import { isErrnoException, NotExecuted } from '../errors.ts';
-import type { Classification } from './types.ts';
+import type { Classification, Tool } from './types.ts';
 
 /** System calls that run before the first byte of a request is sent; see connect(2) and getaddrinfo(3). */
 const beforeSending = new Set(['connect', 'getaddrinfo']);
@@ -22,4 +23,13 @@ export function classifyNodeError(error: unknown): Classification {
     current = current instanceof Error ? current.cause : undefined;
   }
   return 'unknown';
+}
+
+/**
+ * Classifies an error of a tool by its client's rule. An upstream that knows the key from another request may have executed
+ * that request, whatever the rule says.
+ */
+export function classifyError({ client }: Pick<Tool, 'client'>, error: unknown): Classification {
+  if (keyTroubleOf(error) !== undefined) return 'unknown';
+  return client ? client.classify(error) : classifyNodeError(error);
 }

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { markerOf } from '../../../src/core/key/derive-key.ts';
+import { encodeEntry, type OperationRecord, type StoredRecord } from '../../../src/core/ledger/record.ts';
 import { openMemoryStore } from '../../../src/core/ledger/stores/memory.ts';
 import type { Store } from '../../../src/core/ledger/stores/store.ts';
 import { createCatalog, ReplaceableCatalog } from '../../../src/core/tool/catalog.ts';
@@ -7,7 +9,7 @@ import { type CallOptions, refusalOf, resultOf, testEngine } from '../../support
 import { faultyStore } from '../../support/faulty-store.ts';
 import { ManualClock, settleDown } from '../../support/manual-clock.ts';
 import { createOrder, createThing, setThing } from '../../support/tools.ts';
-import { type Fault, Upstream, upstreamClient } from '../../support/upstream.ts';
+import { type Fault, Upstream, type UpstreamEffect, upstreamClient } from '../../support/upstream.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -126,6 +128,24 @@ describe('after the executing process died', () => {
     expect(resultOf(await call('create_thing', { item: 'a' })).operation?.attempt).toBe(2);
     expect(upstream.effects).toHaveLength(1);
     expect(new Set(upstream.requests).size).toBe(2);
+  });
+
+  test('reconcile finds the effect of an earlier version by the marker of that version', async () => {
+    const upstream = new Upstream();
+    const store = openMemoryStore();
+    const tools = [createThing(upstream, 'reconcile')];
+    await dieIn(tools, upstream, store, 'hang_after', { item: 'a' });
+    const { clock, call, ledger, records } = survivor(tools, store);
+    const [{ markedAt: _, ...stored }] = (await records()) as [OperationRecord];
+    const record = { ...stored, createdAt: stored.createdAt - hour };
+    const held = (await ledger.read(record.key)) as StoredRecord;
+    await store.compareAndSet(record.key, held.bytes, encodeEntry(record), day);
+    const [effect] = upstream.effects as [UpstreamEffect];
+    upstream.effects[0] = { ...effect, marker: markerOf(record) };
+    expect(markerOf(record)).not.toBe(effect.marker);
+    const repeat = call('create_thing', { item: 'a' });
+    await clock.advance(11_000);
+    expect(resultOf(await repeat)).toMatchObject({ recovered: 'reconcile', result: { id: effect.id } });
   });
 
   test('a lookup without a clear answer refuses', async () => {

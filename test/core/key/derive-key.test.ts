@@ -7,6 +7,7 @@ import {
   KEY_FORMAT,
   type KeyParts,
   keyOf,
+  markedAtOf,
   markerOf,
   parseHostKey,
   resourceKeysOf,
@@ -252,6 +253,22 @@ describe('what is derived from a key', () => {
     expect(markerOf({ key, generation: 1, createdAt: 1_001 })).not.toBe(marker);
     expect(marker).not.toContain(key.replaceAll('-', ''));
     expect(marker).not.toContain(upstreamKeyOf({ key, generation: 1, attempt: 1, createdAt }).replaceAll('-', ''));
+  });
+});
+
+describe('the marker of a new operation', () => {
+  const dayMs = 86_400_000;
+  const weekStart = 7 * dayMs * 2_900;
+  const markerAt = (createdAt: number, retentionMs = 7 * dayMs) =>
+    markerOf({ key: 'k', generation: 1, createdAt, markedAt: markedAtOf({ createdAt, retentionMs }) });
+
+  it('is that of a lost record as long as its upstream key is', () => {
+    expect(markerAt(weekStart + 1)).toBe(markerAt(weekStart + 6 * dayMs));
+    expect(markerAt(weekStart + 7 * dayMs)).not.toBe(markerAt(weekStart));
+  });
+
+  it('is new for each claim where a record may end within the week', () => {
+    expect(markerAt(weekStart + 1, 6 * dayMs)).not.toBe(markerAt(weekStart + 6 * dayMs, 6 * dayMs));
   });
 });
 

@@ -5,7 +5,14 @@ import type { KeptStep } from '../../ledger/record.ts';
 import type { LookupAnswer } from '../../tool/types.ts';
 import { keepable } from '../result.ts';
 import type { RunResult } from '../run-attempt.ts';
-import { type Recovering, type RecoveryStep, runUnderRecovery, unknownResult, withReason } from './recovery-step.ts';
+import {
+  doubtIn,
+  type Recovering,
+  type RecoveryStep,
+  runUnderRecovery,
+  unknownResult,
+  withReason,
+} from './recovery-step.ts';
 
 /** How long one lookup may take, in ms. */
 const lookupMs = 30_000;
@@ -42,7 +49,12 @@ async function runWhatIsMissing(
   last: RunResult,
   found: Readonly<Record<string, unknown>>,
 ): Promise<RecoveryStep> {
-  const { claim } = recovering;
+  const { engine, claim } = recovering;
+  // The request that used the key may have taken effect, although nothing has the marker.
+  if (doubtIn(last.status).keyUsed) {
+    const reason = 'its key came with another request before, whose effect the lookup did not find';
+    return { type: 'next', result: unknownResult(engine, last.steps, withReason(last, reason), last.status) };
+  }
   const retryAfterMs = arrivesWithinMs(recovering);
   if (retryAfterMs > 0) return { type: 'wait', result: last, retryAfterMs };
   const steps = withFoundSteps(last.steps, found, claim.record.attempt);
@@ -53,14 +65,16 @@ async function runWhatIsMissing(
 }
 
 async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonly KeptStep[]): Promise<LookupAnswer> {
-  const { key, generation, createdAt } = claim.record;
+  const { createdAt, markedAt = createdAt } = claim.record;
+  // An operation whose record was lost has the same key and marker, for as long as the upstream remembers the key.
+  const lostMs = Math.min(tool.client?.memoryMs ?? 0, createdAt - markedAt);
   const abort = new AbortController();
   const unclear = (reason: string): LookupAnswer => ({ status: 'unclear', reason });
   if (!tool.lookup) return unclear('it cannot be looked up');
   const looking = tool.lookup(structuredClone(claim.record.arguments), {
     client,
-    marker: markerOf({ key, generation, createdAt }),
-    sinceMs: createdAt - lookupSlackMs,
+    marker: markerOf(claim.record),
+    sinceMs: createdAt - Math.max(lookupSlackMs, lostMs),
     steps: Object.fromEntries(kept.map(({ name, result }) => [name, result])),
     signal: abort.signal,
     log: engine.log,

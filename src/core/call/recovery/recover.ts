@@ -12,7 +12,7 @@ import { detached, type Executed, settle } from '../settle.ts';
 import { becomesAlias } from '../twins.ts';
 import type { EngineParts } from '../types.ts';
 import { arrivesWithinMs, reconcile } from './reconcile.ts';
-import { answeredIn, type Recovering, type RecoveryStep, unknownResult, withReason } from './recovery-step.ts';
+import { doubtIn, type Recovering, type RecoveryStep, unknownResult, withReason } from './recovery-step.ts';
 import { remembersKey, resend, runNaturally } from './resend.ts';
 
 /** After how many take-overs a lookup comes before sending again. */
@@ -74,7 +74,7 @@ async function leaveUnknown(
 ): Promise<Executed | undefined> {
   if (!(await ledger.markUnknown(held, why))) return undefined;
   const settledAt = engine.clock.wallMs();
-  const status = { state: 'unknown', settledAt, message: why, ...answeredIn(held.record.status) } as const;
+  const status = { state: 'unknown', settledAt, message: why, ...doubtIn(held.record.status) } as const;
   return { record: { ...held.record, status }, lost: false, ...retry };
 }
 
@@ -102,7 +102,8 @@ export async function recoverClaim(
     const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
     last = unknownResult(engine, last.steps, withReason(last, reason), last.status);
   }
-  return settle(engine, claim, last, mayBeFoundLater(engine, tool, claim) ? { retryAfterMs: askAgainMs } : {});
+  const isOpen = mayBeFoundLater(engine, tool, claim) && !doubtIn(last.status).keyUsed;
+  return settle(engine, claim, last, isOpen ? { retryAfterMs: askAgainMs } : {});
 }
 
 /** Whether a later recovery may find the outcome without a person: the upstream may have been away or busy. */

@@ -31,20 +31,35 @@ export function runUnderRecovery({ engine, tool, claim, client }: Recovering, na
   return runAttempt(engine, tool, claim, client, { natural, canAsk: true, onLate: settleLate(engine, claim) });
 }
 
-/** @param before the outcome so far: an answer that left doubt stays one while no request without an answer follows */
+/**
+ * @param before the outcome so far: an answer that left doubt stays one while no request without an answer follows, and a
+ *   key that another request has used stays used
+ */
 export function unknownResult(
   engine: EngineParts,
   steps: readonly KeptStep[],
   message: string,
   before?: Status,
 ): RunResult {
-  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message, ...answeredIn(before) } as const;
+  const status = { state: 'unknown', settledAt: engine.clock.wallMs(), message, ...doubtIn(before) } as const;
   return { status, steps, mayHaveTakenEffect: true, cutOff: false };
 }
 
-/** Returns the member `answered` of an unknown outcome. */
-export function answeredIn(status: Status | undefined): { readonly answered?: true } {
-  return status?.state === 'unknown' && status.answered ? { answered: true } : {};
+/** What is known about the doubt of an unknown outcome. */
+type Doubt = Pick<Extract<Status, { state: 'unknown' }>, 'answered' | 'keyUsed'>;
+
+/** Returns the members of an unknown outcome that say what the doubt is about. */
+export function doubtIn(status: Status | undefined): Doubt {
+  if (status?.state !== 'unknown') return {};
+  const { answered, keyUsed } = status;
+  return { ...(answered ? { answered } : {}), ...(keyUsed ? { keyUsed } : {}) };
+}
+
+/** Returns the doubt after one more request. One without an answer leaves more doubt than the answers of the others. */
+export function joinedDoubt(before: Status, after: Status): Doubt {
+  const [first, second] = [doubtIn(before), doubtIn(after)];
+  const answered = first.answered && second.answered ? ({ answered: true } as const) : {};
+  return { ...answered, ...(first.keyUsed || second.keyUsed ? { keyUsed: true } : {}) };
 }
 
 /** Adds a reason once: the message stays in the record, and the same recovery may be tried many times. */

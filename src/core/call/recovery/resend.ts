@@ -4,7 +4,7 @@ import type { Tool } from '../../tool/types.ts';
 import type { RunResult } from '../run-attempt.ts';
 import type { EngineParts } from '../types.ts';
 import { laterWriteExists } from './latest-write.ts';
-import { answeredIn, type Recovering, type RecoveryStep, runUnderRecovery } from './recovery-step.ts';
+import { joinedDoubt, type Recovering, type RecoveryStep, runUnderRecovery } from './recovery-step.ts';
 
 /** Pauses before each resend, in ms. */
 const resendPausesMs: readonly number[] = [0, 1_000];
@@ -43,8 +43,6 @@ async function runAgain(recovering: Recovering, last: RunResult, isNatural: bool
   if (!(await recovering.claim.noteRun(last.steps))) return { type: 'next', result: last };
   const result = await runUnderRecovery(recovering, isNatural);
   if (result.status.state !== 'unknown') return { type: 'ended', result };
-  // Each send counts: one without an answer leaves more doubt than the answers of the others.
-  const { answered, ...status } = result.status;
-  const isAnswered = answered === true && answeredIn(last.status).answered === true;
-  return { type: 'next', result: { ...result, status: isAnswered ? { ...status, answered } : status } };
+  const { answered: _, keyUsed: __, ...status } = result.status;
+  return { type: 'next', result: { ...result, status: { ...status, ...joinedDoubt(last.status, result.status) } } };
 }
