@@ -2,6 +2,7 @@ import { refusalMessage } from '../core/call/messages.ts';
 import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
+import { withoutUndefined } from '../core/key/canonical-json.ts';
 import { render } from '../server/render.ts';
 import type { GuardEngine, GuardOutcome } from './engine.ts';
 import { neverAborts, Operations, operationOf, signalOf } from './operations.ts';
@@ -112,9 +113,11 @@ async function run<Input extends object, Result>(
 ): Promise<RunOutcome<Result>> {
   const tool = toolOf(context, call.tool, 'value');
   const { repeatToken, idempotencyKey, signal = neverAborts } = call;
+  // JSON has no undefined: every writer of JSON leaves such a property out.
+  const given = withoutUndefined(call.arguments) as object;
   const answer = await context.engine.handle({
     tool: tool.name,
-    arguments: repeatToken === undefined ? call.arguments : { ...call.arguments, [REPEAT_TOKEN_FIELD]: repeatToken },
+    arguments: repeatToken === undefined ? given : { ...given, [REPEAT_TOKEN_FIELD]: repeatToken },
     scope: call.scope ? checkScope(call.scope) : scopeFor(context.rule, {}),
     meta: {},
     ...defined({ hostKey: idempotencyKey }),

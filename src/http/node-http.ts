@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { holdsMark, restoreNumbers } from '../core/exact-json.ts';
 
 /** How long a caller may leave written data unread, in ms. */
 const readMs = 60_000;
@@ -136,7 +137,7 @@ export async function writeResponse(response: ServerResponse, content: Response)
       const { done, value } = await reader.read();
       if (done) break;
       batch.begin();
-      if (!response.write(value)) await drained(response);
+      if (!response.write(withNumbers(value))) await drained(response);
     }
     response.end();
   } catch {
@@ -145,6 +146,12 @@ export async function writeResponse(response: ServerResponse, content: Response)
     batch.end();
     response.off('close', stop);
   }
+}
+
+/** The SDKs write marked numbers as strings. Each of their chunks holds whole messages. */
+function withNumbers(chunk: Uint8Array): Uint8Array | string {
+  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return holdsMark(bytes) ? restoreNumbers(bytes.toString()) : chunk;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { withoutMark } from '../core/exact-json.ts';
 import { isObject, objectOf } from '../core/json.ts';
 import type { Tool } from '../core/tool/types.ts';
 
@@ -27,7 +28,7 @@ const argumentsByTool = new WeakMap<Tool, readonly MirroredArgument[]>();
  */
 export function paramHeaderFault(tool: Tool, args: unknown, headers: Headers): string | undefined {
   for (const { path, header, isNumber } of mirroredArguments(tool)) {
-    const expected = textOf(argumentAt(args, path));
+    const expected = textOf(withoutMark(argumentAt(args, path)));
     if (expected === undefined) continue;
     const sent = headers.get(header);
     if (sent === null) return `the header ${header} is missing, but the arguments have a value for it`;

@@ -6,6 +6,7 @@ import {
   type RequestId,
   RequestIdSchema,
 } from '@modelcontextprotocol/sdk/types.js';
+import { parseJson } from '../core/exact-json.ts';
 import { objectOf } from '../core/json.ts';
 import { invalidRequest, parseError } from './jsonrpc-codes.ts';
 
@@ -40,7 +41,7 @@ export function jsonRpcError(id: RequestId | null, code: number, message: string
 export function parseObject(bytes: Uint8Array, container: 'line' | 'body'): ParsedObject {
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    value = parseJson(utf8.decode(bytes));
   } catch (error) {
     const format = error instanceof SyntaxError ? 'JSON' : 'UTF-8';
     return invalid(parseError, `The ${container} is not valid ${format}.`);

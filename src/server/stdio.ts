@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import { writeJson } from '../core/exact-json.ts';
 import { type ErrorResponse, jsonRpcError, readLine } from './incoming.ts';
 import { internalError, invalidRequest } from './jsonrpc-codes.ts';
 import { type Line, LineReader } from './lines.ts';
@@ -75,7 +76,7 @@ export class StdioTransport implements Transport {
   async send(message: JSONRPCMessage | ErrorResponse): Promise<void> {
     if (this.#closed) throw new Error('the connection is closed');
     // Serialised first: a message that cannot be serialised leaves its request in flight, and the SDK reports it.
-    const line = `${JSON.stringify(message)}\n`;
+    const line = `${writeJson(message)}\n`;
     if (!('method' in message) && message.id !== undefined && message.id !== null) this.#inFlight.delete(message.id);
     await this.#writeLine(line);
   }
@@ -182,7 +183,7 @@ export class StdioTransport implements Transport {
   #refuse(response: ErrorResponse): void {
     this.onerror?.(new Error(`refused: ${response.error.message}`));
     // `send` would free the id, which may belong to a request in flight.
-    this.#writeLine(`${JSON.stringify(response)}\n`).catch(this.#broken);
+    this.#writeLine(`${writeJson(response)}\n`).catch(this.#broken);
   }
 
   readonly #resume = (): void => {

@@ -49,6 +49,19 @@ describe('run', () => {
     expect(await invite({ ...first, start: '2026-12-01T10:00:00Z' })).toMatchObject({ replayed: false });
   });
 
+  it('takes an undefined property as absent, at each depth', async () => {
+    const once = await openGuard();
+    const executed: unknown[] = [];
+    const note = (args: Record<string, unknown>) =>
+      once.run({ tool: 'create_note', arguments: args }, async (input) => executed.push(input));
+    expect(await note({ title: 'x', due: undefined, tags: [{ name: 'a', color: undefined }] })).toMatchObject({
+      code: 'succeeded',
+      replayed: false,
+    });
+    expect(await note({ title: 'x', tags: [{ name: 'a' }] })).toMatchObject({ code: 'succeeded', replayed: true });
+    expect(executed).toStrictEqual([{ title: 'x', tags: [{ name: 'a' }] }]);
+  });
+
   it('refuses a pointer that is not valid', async () => {
     const refused = guard({ store: 'memory:', tools: { invite: { ignore: ['memo'] } } });
     await expect(refused).rejects.toThrow(/ignore.*begins with a slash/s);

@@ -5,6 +5,7 @@ import type { ConfigOptions, Program } from '../../command/program.ts';
 import { type Config, withoutPassword } from '../../config/config.ts';
 import { systemClock } from '../../core/clock.ts';
 import { LedgerUnavailable } from '../../core/errors.ts';
+import { restoreNumbers } from '../../core/exact-json.ts';
 import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
 import type { ListedEntry, Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
@@ -149,5 +150,5 @@ export function ageOf(ms: number, nowMs: number): string {
 
 /** Formats a value as indented JSON. */
 export function jsonOf(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+  return restoreNumbers(JSON.stringify(value, null, 2));
 }

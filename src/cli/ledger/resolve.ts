@@ -2,6 +2,7 @@ import { exitCodes, refuse, UsageError } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../core/errors.ts';
+import { parseJson } from '../../core/exact-json.ts';
 import { type FoundOutcome, resolveOperation, showOperation } from '../../core/ledger/operator.ts';
 import type { OperationRecord } from '../../core/ledger/record.ts';
 import { readText } from '../../core/read-text.ts';
@@ -84,7 +85,7 @@ async function readResult(file: string, bytesMax: number): Promise<unknown> {
   const read = await readText(file, bytesMax);
   if (!read.ok) refuse(`The result cannot be read from ${file}: ${read.why}.`);
   try {
-    return JSON.parse(read.text) as unknown;
+    return parseJson(read.text);
   } catch {
     return refuse(`The file ${file} is not valid JSON.`);
   }

@@ -1,3 +1,4 @@
+import { isMarkedNumber } from '../exact-json.ts';
 import type { ArgumentPlace } from './argument-place.ts';
 import { isPlainObject, pointerOf } from './check-json.ts';
 import { jsonIn } from './fold-arguments.ts';
@@ -140,6 +141,7 @@ function convertItems(items: readonly unknown[], place: ArgumentPlace, run: Conv
 }
 
 function convertText(text: string, place: ArgumentPlace, run: Converting): unknown {
+  if (isMarkedNumber(text)) return text;
   const { types, isEnumerated, hasFormat, kind } = place.facts;
   const mayBeText = (types & JSON_TYPE.string) !== 0;
   if (mayBeText && hasFormat && !isEnumerated && kind !== KIND.exact) {

@@ -1,4 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
+import { isMarkedNumber, parseJson } from '../exact-json.ts';
 import { wordSet } from '../word-set.ts';
 import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
@@ -263,6 +264,7 @@ function foldString(
   fold: Fold,
   parent: Record<string, unknown> | undefined,
 ): unknown {
+  if (isMarkedNumber(text)) return text;
   const { types } = place.facts;
   if ((types & JSON_TYPE.string) === 0) {
     const json = jsonIn(text, types, fold.path.length);
@@ -296,7 +298,8 @@ function takesList({ nameKind }: MemberFold, { types }: PlaceFacts): boolean {
  * `types`, or breaks a limit.
  */
 export function jsonIn(text: string, types: number, depth: number): unknown {
-  const found = parseJson(text, types);
+  const found = jsonValueIn(text, types);
+  if (isMarkedNumber(found)) return (types & JSON_TYPE.number) === 0 ? undefined : found;
   if (found === undefined || (typeBitOf(found) & types) === 0 || typeof found === 'string') return undefined;
   const depthMax = ARGUMENT_LIMITS.depthMax - depth - 1;
   return findJsonFault(found, { ...ARGUMENT_LIMITS, depthMax }) === undefined ? found : undefined;
@@ -305,13 +308,13 @@ export function jsonIn(text: string, types: number, depth: number): unknown {
 const JSON_SCALAR = /^\s*(?:-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4})?|true|false|null)\s*$/;
 const PYTHON_BOOLEAN = /^\s*(?:True|False)\s*$/;
 
-function parseJson(text: string, types: number): unknown {
+function jsonValueIn(text: string, types: number): unknown {
   const isContainer = (types & (JSON_TYPE.object | JSON_TYPE.array)) !== 0 && /^\s*[{[]/.test(text);
   if (!isContainer && !JSON_SCALAR.test(text)) {
     return (types & JSON_TYPE.boolean) !== 0 && PYTHON_BOOLEAN.test(text) ? text.trim() === 'True' : undefined;
   }
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

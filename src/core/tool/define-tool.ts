@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { nearestNumbers } from '../exact-json.ts';
 import { defined } from '../json.ts';
+import { findJsonFault } from '../key/check-json.ts';
 import { suggestion } from '../suggest.ts';
 import { checkDefinition, invalidTool, toolDuration } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
@@ -182,8 +184,12 @@ function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   return jsonSchema;
 }
 
+/** The code of a tool gets JavaScript numbers, so an integer that none of them carries is refused. */
 function parse(schema: z.ZodObject, jsonSchema: Readonly<Record<string, unknown>>, value: unknown): ParsedInput {
-  const parsed = schema.safeParse(value);
+  const given = nearestNumbers(value);
+  const fault = given === value ? undefined : findJsonFault(given);
+  if (fault) return { ok: false, issues: [{ path: fault.pointer, message: fault.reason }] };
+  const parsed = schema.safeParse(given);
   if (parsed.success) return { ok: true, value: parsed.data };
   return { ok: false, issues: inputIssues(parsed.error, jsonSchema) };
 }

@@ -1,4 +1,5 @@
 import { McpOnceError } from '../../core/errors.ts';
+import { writeJson } from '../../core/exact-json.ts';
 import { isObject, type JsonSchema } from '../../core/json.ts';
 import type { ApiBody } from '../document/types.ts';
 import {
@@ -40,7 +41,7 @@ export function encodeBody(
   if (given.length === 0 && !body.required && !key) return undefined;
   switch (media) {
     case 'json':
-      return { contentType, content: JSON.stringify(jsonObject(given, key)) };
+      return { contentType, content: writeJson(jsonObject(given, key)) };
     case 'form':
       return { contentType, content: encodeForm(given, body.encoding, key) };
     case 'multipart':
@@ -87,7 +88,7 @@ function encodeWholeBody(
     case 'json':
       return {
         contentType,
-        content: JSON.stringify(key ? { ...(whole.value as object), [key.name]: key.value } : whole.value),
+        content: writeJson(key ? { ...(whole.value as object), [key.name]: key.value } : whole.value),
       };
     case 'form':
     case 'multipart':

@@ -1,4 +1,5 @@
 import { McpOnceError } from '../../core/errors.ts';
+import { withoutMark, writeJson } from '../../core/exact-json.ts';
 
 /** Percent-encodes all but the unreserved characters of RFC 3986. @throws URIError for a lone surrogate */
 export function percentEncode(text: string): string {
@@ -26,7 +27,8 @@ export function cookieEncode(text: string): string {
 
 /** Returns a string unchanged, and any other value as JSON: `5`, `true`, `{"a":1}`. */
 export function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  const plain = withoutMark(value);
+  return typeof plain === 'string' ? plain : writeJson(plain);
 }
 
 /** Returns whether to leave out a value. `null` cannot be written outside of JSON (RFC 6570, 2.3: undefined). */

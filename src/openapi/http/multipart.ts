@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { writeJson } from '../../core/exact-json.ts';
 import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import type { ApiBody, BodyEncoding } from '../document/types.ts';
 import {
@@ -88,7 +89,7 @@ function singlePart(
   }
   if (isNested || (contentType !== undefined && isJsonType(essenceOf(contentType)))) {
     const json = contentType !== undefined && isJsonType(essenceOf(contentType)) ? contentType : 'application/json';
-    return { name, contentType: json, content: Buffer.from(JSON.stringify(value)) };
+    return { name, contentType: json, content: Buffer.from(writeJson(value)) };
   }
   return { ...textPart(name, valueText(value)), ...defined({ contentType }) };
 }

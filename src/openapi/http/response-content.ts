@@ -1,4 +1,5 @@
 import { isDeeperThan } from '../../core/depth.ts';
+import { nearestNumbers, parseJson, writeJson } from '../../core/exact-json.ts';
 import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import type { ContentItem, ContentResult } from '../../core/tool/types.ts';
 import type { Method } from '../document/types.ts';
@@ -90,13 +91,10 @@ function showJson(value: unknown, raw: string, options: ContentOptions): ShownBo
   const kept = fields === undefined ? value : selectFields(value, fields);
   const notes = kept === undefined ? ['The response contains none of the configured fields.'] : [];
   const result = kept === undefined ? {} : kept;
-  // The raw text keeps all digits of numbers beyond 2^53.
-  const text = fields === undefined ? withoutWhiteSpace(raw) : JSON.stringify(result);
+  // The raw text keeps the digits of each number as the API wrote them.
+  const text = fields === undefined ? withoutWhiteSpace(raw) : writeJson(result);
   if (text.length > charsMax) return showText(text, options, []);
-  if (/\d{16}/.test(raw) && holdsUnsafeInteger(result)) {
-    notes.push('Integers above 2^53 are rounded in the structured content, and in the text if fields are configured.');
-  }
-  const matchesSchema = schema === undefined || matches === undefined || matches(result);
+  const matchesSchema = schema === undefined || matches === undefined || matches(nearestNumbers(result));
   const structured = matchesSchema ? (isObject(result) ? result : { [RESULT]: result }) : { [UNDOCUMENTED]: result };
   return { item: textItem(text), structured, notes };
 }
@@ -155,7 +153,7 @@ function decode(body: Buffer, contentType: string, mayBeBinary: boolean): string
 
 function parse(text: string): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseJson(text) };
   } catch {
     return undefined;
   }
@@ -182,12 +180,6 @@ function endOfString(json: string, open: number): number {
     if (slashes % 2 === 0) return close + 1;
   }
   return json.length;
-}
-
-function holdsUnsafeInteger(value: unknown, depth = 0): boolean {
-  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
-  if (typeof value !== 'object' || value === null || depth > 64) return false;
-  return Object.values(value).some((member) => holdsUnsafeInteger(member, depth + 1));
 }
 
 /** Shortens text without splitting a surrogate pair. */

@@ -1,4 +1,5 @@
 import { McpOnceError } from '../../core/errors.ts';
+import { writeJson } from '../../core/exact-json.ts';
 import { isObject } from '../../core/json.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
@@ -145,7 +146,7 @@ function encodeUnlessTriple(piece: string): string {
 
 /** Returns the text of a parameter with `content`: JSON, or the string itself. */
 export function contentParameterText(contentType: string, value: unknown): string {
-  return isJsonType(contentType) ? JSON.stringify(value) : valueText(value);
+  return isJsonType(contentType) ? writeJson(value) : valueText(value);
 }
 
 function joinPair([name, value]: Pair): string {

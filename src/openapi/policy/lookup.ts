@@ -49,7 +49,7 @@ export function findItem(
   pageSizes: readonly number[],
 ): LookupResult {
   if (response.truncated) return unclear('the response of the lookup is too long to be read completely');
-  const body = parseJson(response.body);
+  const body = parsedBody(response.body);
   if (body === undefined) return unclear('the response of the lookup is not JSON');
   const at = valueAt(body, rule.items);
   if (typeof at !== 'object' || at === null) {
@@ -80,7 +80,7 @@ function valueAt(value: unknown, pointer: string): unknown {
 }
 
 /** Parses a body as JSON. Returns undefined if it is not JSON. */
-export function parseJson(body: Buffer): unknown {
+export function parsedBody(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {

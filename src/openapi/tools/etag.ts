@@ -5,7 +5,7 @@ import type { ApiParameter } from '../document/types.ts';
 import { UNDOCUMENTED } from '../http/response-schema.ts';
 import { classifyApiError } from '../http/send.ts';
 import type { HttpResponse } from '../http/types.ts';
-import { parseJson } from '../policy/lookup.ts';
+import { parsedBody } from '../policy/lookup.ts';
 import type { ApiConnection } from './client.ts';
 import { FETCH_ETAG } from './model-input.ts';
 import type { ReadyOperation } from './ready-operation.ts';
@@ -54,7 +54,7 @@ export async function lookUpByEtag(
     return unclear('the read was redirected to another server, which may not know the current state');
   if (withoutWeakPrefix(response.headers.etag) === withoutWeakPrefix(sent)) return { status: 'absent' };
   if (ready.policy.effect === 'delete') return unclear('somebody has changed the resource since');
-  if (containsAll(ready, args, parseJson(response.body))) {
+  if (containsAll(ready, args, parsedBody(response.body))) {
     return { status: 'found', result: ready.content(response, ready.request({ ...args, ...tagOf(etag, sent) }).url) };
   }
   return unclear('the entity tag has changed, and the resource does not contain what was sent');

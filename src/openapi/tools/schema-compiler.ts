@@ -1,6 +1,7 @@
 import { Ajv2020, type AnySchema, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describeError, McpOnceError } from '../../core/errors.ts';
+import { nearestNumbers } from '../../core/exact-json.ts';
 import { type JsonSchema, objectOf } from '../../core/json.ts';
 import { CheckBounds, type SlowPart, type TestedPattern, type Verdict } from '../../core/schema/check-bounds.ts';
 import { uniqueItemsKeyword } from '../../core/schema/unique-items.ts';
@@ -161,7 +162,8 @@ function parse({ check, fill, errors }: ParserParts, schema: JsonSchema, value: 
   // The value belongs to the caller.
   const copy: unknown = structuredClone(fillDependentRequired(schema, value));
   fill(copy);
-  if (usable(() => check(copy)) !== 'invalid') return { ok: true, value: copy as Record<string, unknown> };
+  if (usable(() => check(nearestNumbers(copy))) !== 'invalid')
+    return { ok: true, value: copy as Record<string, unknown> };
   const issues = errors().map((error) => issueOf(error, schema));
   const distinct = new Map(issues.map((issue) => [`${issue.path}\n${issue.message}`, issue]));
   return { ok: false, issues: [...distinct.values()].slice(0, issuesMax) };

@@ -1,3 +1,4 @@
+import { nearestNumbers } from '../../core/exact-json.ts';
 import { defined, isObject } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
@@ -126,7 +127,7 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };
-      const issues = validate(whole);
+      const issues = validate(nearestNumbers(whole));
       return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues };
     },
   };

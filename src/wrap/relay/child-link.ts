@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../core/errors.ts';
+import { parseJson, writeJson } from '../../core/exact-json.ts';
 import { type Line, LineReader } from '../../server/lines.ts';
 import { LineExcerpt, responseIdIn } from './line-excerpt.ts';
 import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
@@ -94,7 +95,7 @@ export class ChildLink implements Link {
       return Promise.reject(new ServerFault('not_executed', `${name} does not read its stdin`));
     }
     return new Promise((resolve, reject) => {
-      const line = `${JSON.stringify(message)}\n`;
+      const line = `${writeJson(message)}\n`;
       this.#unwrittenChars += line.length;
       this.#unwritten.push({ line, maySend, resolve, reject });
       this.#writeNext(stdin);
@@ -179,7 +180,7 @@ export class ChildLink implements Link {
     }
     let value: unknown;
     try {
-      value = JSON.parse(utf8.decode(line.bytes));
+      value = parseJson(utf8.decode(line.bytes));
     } catch {
       value = undefined;
     }

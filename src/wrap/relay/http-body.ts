@@ -1,3 +1,4 @@
+import { markNumbers } from '../../core/exact-json.ts';
 import { defined } from '../../core/json.ts';
 
 /** The limit of a response body, and a callback for its end. */
@@ -17,6 +18,7 @@ export interface BodyEnding {
   readonly isResumable: boolean;
 }
 
+const newline = 0x0a;
 const eventId = Buffer.from('\nid:');
 const blankLines = [Buffer.from('\n\n'), Buffer.from('\r\n\r\n')];
 
@@ -55,6 +57,35 @@ export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): R
       await reader.cancel(reason);
     },
   });
+}
+
+/**
+ * Marks long numbers in the messages of a body, line by line, because the SDK parses them: no number and no string of JSON
+ * text goes over a line.
+ */
+export function markedBody(body: ReadableStream<Uint8Array>, isEventStream: boolean): ReadableStream<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  const lines = (last: boolean): string => {
+    const bytes = Buffer.concat(pieces);
+    const end = last ? bytes.length : bytes.lastIndexOf(newline) + 1;
+    pieces = end === bytes.length ? [] : [bytes.subarray(end)];
+    return bytes.toString('utf8', 0, end);
+  };
+  const marked = (text: string): Uint8Array => {
+    const isData = (line: string): boolean => !isEventStream || line.startsWith('data:');
+    return Buffer.from(text.replace(/[^\r\n]+/g, (line) => (isData(line) ? markNumbers(line) : line)));
+  };
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        pieces.push(chunk);
+        if (chunk.includes(newline)) controller.enqueue(marked(lines(false)));
+      },
+      flush(controller) {
+        if (pieces.length > 0) controller.enqueue(marked(lines(true)));
+      },
+    }),
+  );
 }
 
 function isWithinLimit(chunk: Uint8Array, watch: BodyWatch, state: { bytes: number; isResumable: boolean }): boolean {

@@ -5,9 +5,11 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { describeError } from '../../core/errors.ts';
+import { restoreNumbers } from '../../core/exact-json.ts';
+import { defined } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { OAuthAccess } from '../login/access.ts';
-import { type BodyEnding, watchBody } from './http-body.ts';
+import { type BodyEnding, markedBody, watchBody } from './http-body.ts';
 import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
 import { isRequest, type RpcId, type RpcMessage } from './message.ts';
 
@@ -176,7 +178,7 @@ export class HttpLink implements Link {
     const isEventStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '');
     const { messageBytesMax = 64 * 1024 * 1024 } = this.#options;
     const ended = (how: BodyEnding): void => this.#bodyEnded(ids, how);
-    const body = watchBody(response.body, { messageBytesMax, isEventStream, ended });
+    const body = markedBody(watchBody(response.body, { messageBytesMax, isEventStream, ended }), isEventStream);
     const { status, statusText, headers } = response;
     return new Response(body, { status, statusText, headers });
   };
@@ -248,6 +250,9 @@ let sharedAgent: Agent | undefined;
  */
 async function fetchWithoutTimeout(url: string | URL, init?: RequestInit, agent?: Agent): Promise<Response> {
   sharedAgent ??= new Agent({ headersTimeout: 0, bodyTimeout: 0, connectTimeout: 10_000 });
-  const options = { ...init, dispatcher: agent ?? sharedAgent } as unknown as Parameters<typeof undiciFetch>[1];
+  const body = typeof init?.body === 'string' ? restoreNumbers(init.body) : init?.body;
+  const options = { ...init, ...defined({ body }), dispatcher: agent ?? sharedAgent } as unknown as Parameters<
+    typeof undiciFetch
+  >[1];
   return (await undiciFetch(url, options)) as unknown as Response;
 }

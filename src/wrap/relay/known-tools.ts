@@ -1,6 +1,7 @@
 import { type Clock, within } from '../../core/clock.ts';
 import { isDeeperThan, resultDepthMax } from '../../core/depth.ts';
 import { describeError } from '../../core/errors.ts';
+import { nearestNumbers } from '../../core/exact-json.ts';
 import { isObject, type JsonSchema } from '../../core/json.ts';
 import { guessAct } from '../../core/tool/class-words.ts';
 import type { Tool, ToolLog } from '../../core/tool/types.ts';
@@ -169,7 +170,9 @@ export class KnownTools {
     return !listed.has(name);
   }
 
-  #remember(listed: McpTool, isUnlisted = false): KnownTool {
+  #remember(given: McpTool, isUnlisted = false): KnownTool {
+    // A limit such as 2^63 is a number in a schema, whatever its digits.
+    const listed = nearestNumbers(given);
     const text = JSON.stringify(listed);
     const before = this.#known.get(listed.name);
     const wasGuarded = before?.tool !== undefined && before.listed !== undefined;

@@ -1,5 +1,6 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { describe, expect, test } from 'vitest';
+import { parseJson } from '../../../src/core/exact-json.ts';
 import type { ToolDefinition } from '../../../src/core/tool/types.ts';
 import { defineClient, defineTool, McpOnceError, z } from '../../../src/index.ts';
 
@@ -243,4 +244,12 @@ describe('an invalid argument', () => {
     expect(issues).toEqual([{ path, message }]);
     expect(JSON.stringify(issues)).not.toMatch(/private|received|Invalid/);
   });
+});
+
+test('an integer that no JavaScript number carries is refused, because the code of the tool would get another one', () => {
+  const tool = define({ input: z.strictObject({ id: z.number(), list: z.array(z.int()).optional() }) });
+  const parsed = tool.input.parse(parseJson('{"id":1234567890123456789}'));
+  expect(parsed).toMatchObject({ ok: false, issues: [{ path: '/id', message: expect.stringMatching(/as a string/) }] });
+  const rounded = tool.input.parse(parseJson('{"id":0.12345678901234567891}'));
+  expect(rounded).toStrictEqual({ ok: true, value: { id: 0.12345678901234568 } });
 });

@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { writeJson } from '../../../src/core/exact-json.ts';
 import type { JsonSchema } from '../../../src/core/json.ts';
 import {
   type ContentOptions,
@@ -41,8 +42,8 @@ describe('a JSON response', () => {
     const raw = '{ "id": 12345678901234567890,\n "s": "a  \\" b\\\\", "n": 1.0 }';
     const result = responseContent(answerOf(raw, 'application/vnd.api+json; charset=utf-8'), options());
     expect(texts(result)[0]).toBe('{"id":12345678901234567890,"s":"a  \\" b\\\\","n":1.0}');
-    expect(result.structuredContent).toEqual(JSON.parse(raw));
-    expect(texts(result)[1]).toMatch(/above 2\^53/);
+    expect(writeJson(result.structuredContent)).toBe('{"id":12345678901234567890,"s":"a  \\" b\\\\","n":1}');
+    expect(texts(result)).toHaveLength(1);
   });
 
   it('is wrapped if it is a list or a single value', () => {
