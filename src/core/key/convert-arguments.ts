@@ -3,7 +3,7 @@ import type { ArgumentPlace } from './argument-place.ts';
 import { isPlainObject, pointerOf } from './check-json.ts';
 import { jsonIn } from './fold-arguments.ts';
 import { KIND } from './fold-text.ts';
-import { isPerTryValue, perTryKindOf } from './per-try-fields.ts';
+import { isPerTryValue, type PerTryKind, perTryKindOf } from './per-try-fields.ts';
 import { JSON_TYPE } from './place-facts.ts';
 
 /**
@@ -115,8 +115,11 @@ function convertObject(
 function takesOut(rule: UndeclaredRule, name: string, value: unknown): boolean {
   if (rule !== 'refuse') return true;
   const kind = perTryKindOf(name);
-  return kind !== undefined && isPerTryValue(kind, value);
+  return kind !== undefined && !countsAlone.has(kind) && isPerTryValue(kind, value);
 }
+
+/** These may be content, unless something beside them says otherwise. */
+const countsAlone: ReadonlySet<PerTryKind> = new Set(['chosen', 'moment', 'seal']);
 
 function isRefusedNull(parent: ArgumentPlace, name: string, { facts }: ArgumentPlace): boolean {
   return (facts.types & JSON_TYPE.null) === 0 && !parent.required.includes(name);

@@ -9,12 +9,14 @@ import { foldText, KIND, kindOfName, wordsOf } from './fold-text.ts';
 import {
   type Beside,
   hasContent,
+  isNonceName,
   isNumberOfThing,
   isOfTry,
   isPerTryValue,
   type PerTryField,
   type PerTryKind,
   perTryKindOf,
+  perTryKindOfField,
   readPerTryField,
   type ToolHabits,
   toolHabitsOf,
@@ -45,6 +47,8 @@ interface Fold {
 
 /** What the name of a tool says about its arguments. */
 interface Habits extends ToolHabits {
+  /** Whether the tool makes something new, so that an empty list of labels says no more than none. */
+  readonly makes: boolean;
   readonly keepsSpace: boolean;
   readonly keepsOrder: boolean;
 }
@@ -69,6 +73,10 @@ interface FoldedDefault {
 const REPORTED_MAX = 100;
 /** Words of tools that type or insert text, so that white space has a meaning. */
 const TYPING_TOOL = wordSet('type keys keyboard press terminal shell exec stdin append insert prepend');
+/** Words of tools that make something new. */
+const MAKING_TOOL = wordSet('create add new send post make register book schedule submit pay open');
+/** Words of tools for which an empty value removes what was there. */
+const CHANGING_TOOL = wordSet('update set edit modify patch replace put upsert save change sync configure');
 /** Words of tools that set the order of things. */
 const ORDERING_TOOL = wordSet('reorder sort arrange rank prioritize prioritise');
 
@@ -104,6 +112,7 @@ function habitsOf(tool: string): Habits {
     const words = wordsOf(tool);
     known = {
       ...toolHabitsOf(words),
+      makes: MAKING_TOOL.has(words.find((word) => MAKING_TOOL.has(word) || CHANGING_TOOL.has(word)) ?? ''),
       keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
       keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
     };
@@ -123,6 +132,10 @@ function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold:
     if (member === undefined) continue;
     const rule = place.property(name);
     const known = memberFold(rule, name, place);
+    if (isEmptyList(member) && fold.habits.makes && rule.isNamed && isOptional(name, known, place)) {
+      fold.isChanged = true;
+      continue;
+    }
     if (known.perTry !== undefined && mayBeLeftOut(member, known, rule, fold)) beside ??= besideIn(object, place, fold);
     if (beside !== undefined && isLeftOut(name, member, known, rule, place, beside, fold)) {
       path.push(name);
@@ -144,6 +157,14 @@ function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold:
   // Nothing else tells two calls of an untyped tool apart.
   if (isEmpty && guessed.length > 0) return restore(guessed, object, kept, fold);
   return kept;
+}
+
+function isEmptyList(member: unknown): boolean {
+  return Array.isArray(member) && member.length === 0;
+}
+
+function isOptional(name: string, known: MemberFold, place: ArgumentPlace): boolean {
+  return known.default === undefined && !place.required.includes(name);
 }
 
 function restore(
@@ -176,7 +197,7 @@ function mayBeLeftOut(member: unknown, known: MemberFold, rule: PropertyRule, fo
   if (perTry === undefined || !isPerTryValue(perTry, member)) return false;
   // A time in a list tells its items apart.
   const isInList = fold.path.some((step) => typeof step === 'number');
-  if (isInList && (perTry === 'timestamp' || perTry === 'signature')) return false;
+  if (isInList && perTry !== 'key' && perTry !== 'reference') return false;
   return standard === undefined || !isDefault(member, standard, rule.place, fold);
 }
 
@@ -199,8 +220,11 @@ function isLeftOut(
 
 /** Looks at what stands beside the members of an object that may be new for each try. */
 function besideIn(object: Record<string, unknown>, place: ArgumentPlace, fold: Fold): Beside {
-  const has = (kind: PerTryKind): boolean =>
-    Object.keys(object).some((name) => perTryKindOf(name) === kind && isPerTryValue(kind, object[name]));
+  const has = (...kinds: readonly PerTryKind[]): boolean =>
+    Object.keys(object).some((name) => {
+      const kind = perTryKindOf(name);
+      return kind !== undefined && kinds.includes(kind) && isPerTryValue(kind, object[name]);
+    });
   const hasTryReference = (): boolean =>
     Object.keys(object).some((name) => {
       if (perTryKindOf(name) !== 'reference') return false;
@@ -209,12 +233,17 @@ function besideIn(object: Record<string, unknown>, place: ArgumentPlace, fold: F
     });
   const beside: Beside = {
     hasKey: once(() => has('key')),
-    hasSignature: once(() => has('signature')),
-    hasTimestamp: once(() => has('timestamp')),
+    hasNonce: once(() => Object.keys(object).some((name) => isNonceName.test(name) && isText(object[name]))),
+    hasSignature: once(() => has('signature', 'seal')),
+    hasTimestamp: once(() => has('timestamp', 'moment')),
     hasTryReference: once(hasTryReference),
     hasContent: once(() => hasContent(object)),
   };
   return beside;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }
 
 function once(test: () => boolean): () => boolean {
@@ -410,8 +439,8 @@ function memberFold(rule: PropertyRule, name: string, parent: ArgumentPlace): Me
 function makeMemberFold(rule: PropertyRule, name: string, required: readonly string[]): MemberFold {
   const { facts } = rule.place;
   const nameKind = kindOfName(name);
-  const perTry = perTryKindOf(name);
   const { description, isEnumerated, types } = facts;
+  const perTry = perTryKindOfField(name, description);
   const isNumber = (types & JSON_TYPE.number) !== 0 && (types & ~(JSON_TYPE.number | JSON_TYPE.null)) === 0;
   const field = { name, description, isEnumerated, isNumber, required };
   const made: MemberFold = {

@@ -1,3 +1,5 @@
+import { foldSigned } from './fold-signed.ts';
+
 /**
  * What a string means, as a set of bits. A bit says that the string may be of this kind: a fold changes only strings that
  * also have the form of the kind.
@@ -20,12 +22,18 @@ export const KIND = Object.freeze({
   file: 512,
   /** A text that is the content of a file when it stands next to the name of a file. */
   content: 1_024,
+  /** A day: midnight of it means the same. */
+  day: 2_048,
+  phone: 4_096,
 });
 
 const FORMATS: Readonly<Record<string, number>> = Object.freeze({
   'date-time': KIND.time,
-  date: KIND.time,
+  date: KIND.time | KIND.day,
   email: KIND.email,
+  phone: KIND.phone,
+  tel: KIND.phone,
+  e164: KIND.phone,
   'idn-email': KIND.email,
   uuid: KIND.uuid,
   uri: KIND.url,
@@ -69,6 +77,8 @@ addWords(exactWords, KIND.exact);
 addWords(orderedWords, KIND.ordered);
 addWords(fileWords, KIND.file);
 addWords(contentWords, KIND.content);
+addWords('phone telephone mobile cell cellphone fax whatsapp msisdn to from recipient recipients', KIND.phone);
+addWords('birthday birthdate dob', KIND.day | KIND.time);
 addWords('currency country nationality', KIND.code);
 addWords('id ids uuid guid', KIND.uuid);
 addWords('color colour sha sha1 sha256 sha512 md5 checksum digest hash address', KIND.hex);
@@ -112,6 +122,9 @@ function readName(name: string): number {
   let kind = LAST_WORDS.get(last) ?? 0;
   if (EXACT_NAME.test(joined)) kind |= KIND.exact;
   if (last === 'code' && /^(currency|country)$/.test(words.at(-2) ?? '')) kind = KIND.code;
+  if (last === 'number' && /^(?:phone|telephone|mobile|cell|fax|whatsapp)$/.test(words.at(-2) ?? ''))
+    kind |= KIND.phone;
+  if (last === 'date' && words.at(-2) === 'birth') kind |= KIND.day;
   if (SET_NAMES.has(joined) || namesIdsOfSet(words)) kind |= KIND.set;
   return kind;
 }
@@ -140,19 +153,30 @@ const ADDRESSES_MAX = 10_000;
 export function foldText(text: string, kind: number): string {
   if (text.length === 0) return text;
   const plain = (kind & KIND.exact) === 0 ? foldSpace(text) : text;
+  if (plain.startsWith('eyJ')) return foldSigned(plain);
   return kind === 0 ? plain : foldKind(plain, kind);
 }
 
-/** Removes outer white space, and writes line ends as LF. */
+/** No-break spaces, and characters that are not visible. Joiners count: they change how Persian and emoji are read. */
+const invisible = /[\u00a0\u202f\u00ad\u200b\u2060\ufeff]/;
+
+/** Removes outer white space and invisible characters, and writes line ends as LF. */
 function foldSpace(text: string): string {
-  const trimmed = text.trim();
+  const seen = invisible.test(text)
+    ? text.replace(/[\u00a0\u202f]/g, ' ').replace(/[\u00ad\u200b\u2060\ufeff]/g, '')
+    : text;
+  const trimmed = seen.trim();
   if (trimmed.length === 0) return text;
   return trimmed.includes('\r') ? trimmed.replace(/\r\n?/g, '\n') : trimmed;
 }
 
 function foldKind(text: string, kind: number): string {
   if (text.length <= SHORT_MAX) {
-    if (kind & KIND.time && text.length >= 8 && isDigit(text)) return foldTime(text);
+    if (kind & KIND.time && text.length >= 8) {
+      if (isDigit(text)) return kind & KIND.day ? dayOf(foldTime(text)) : foldTime(text);
+      if (LETTER_START.test(text)) return foldWrittenDay(text);
+    }
+    if (kind & KIND.phone && !text.includes('@')) return foldPhone(text, (kind & KIND.email) !== 0);
     if (kind & KIND.uuid && text.length === 36 && UUID.test(text)) return text.toLowerCase();
     if (kind & KIND.code && CODE.test(text)) return text.toLowerCase();
   }
@@ -177,6 +201,8 @@ function foldTime(text: string): string {
     const folded = `${day[1]}-${day[2]?.padStart(2, '0')}-${day[3]?.padStart(2, '0')}`;
     return isDay(folded) ? folded : text;
   }
+  const [, dayBefore, monthBefore, yearAfter] = DAY_FIRST.exec(text) ?? DOTTED_DAY.exec(text) ?? [];
+  if (yearAfter !== undefined) return writtenDay(yearAfter, monthBefore ?? '', dayBefore ?? '') ?? text;
   const [found, year, month, date, hour, minute, second = '00', fraction = '', zulu, sign, hours, minutes] =
     INSTANT.exec(text) ?? [];
   if (found === undefined || !isDay(`${year}-${month}-${date}`)) return text;
@@ -190,6 +216,49 @@ function foldTime(text: string): string {
   const instant = Date.parse(`${local}Z`) - (sign === '-' ? -offset : offset) * 60_000;
   const utc = new Date(instant).toISOString();
   return utc.length === 24 && offset < 1_440 && Number(minutes) < 60 ? `${utc.slice(0, 19)}${tail}Z` : text;
+}
+
+const MIDNIGHT = /^(\d{4}-\d{2}-\d{2})T00:00:00Z?$/;
+
+/** Midnight in UTC, or without a zone, stands for its day. */
+function dayOf(text: string): string {
+  return MIDNIGHT.exec(text)?.[1] ?? text;
+}
+
+const LETTER_START = /^[a-z]{3}/i;
+const monthNames = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const WRITTEN_MONTH =
+  '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?';
+const MONTH_FIRST = new RegExp(`^${WRITTEN_MONTH} (\\d{1,2})(?:st|nd|rd|th)?,? (\\d{4})$`, 'i');
+const DAY_FIRST = new RegExp(`^(\\d{1,2})(?:st|nd|rd|th)?\\.? ${WRITTEN_MONTH},? (\\d{4})$`, 'i');
+/** Dots stand between day, month and year, in this order, wherever people write them. */
+const DOTTED_DAY = /^(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})$/;
+
+/** Writes "December 1, 2026" as a day. Slashes stay: 1/12 is a day in December or in January. */
+function foldWrittenDay(text: string): string {
+  const [, month = '', day = '', year = ''] = MONTH_FIRST.exec(text) ?? [];
+  return year === '' ? text : (writtenDay(year, month, day) ?? text);
+}
+
+function writtenDay(year: string, month: string, day: string): string | undefined {
+  const number = /^\d/.test(month) ? Number(month) : monthNames.indexOf(month.slice(0, 3).toLowerCase()) + 1;
+  const folded = `${year}-${String(number).padStart(2, '0')}-${day.padStart(2, '0')}`;
+  return isDay(folded) ? folded : undefined;
+}
+
+/** Other signs than these, such as letters, make another text of a number: an extension, or a name. */
+const PHONE = /^(?:\+|00)?[\d\s()./\u2010-\u2015-]{6,32}$/;
+
+/**
+ * Writes a phone number without spaces and signs, and the prefix of a foreign number as `+`.
+ * @param needsPlus whether another text is no phone number, as in `to: "12345678"`
+ */
+function foldPhone(text: string, needsPlus: boolean): string {
+  const plain = text.normalize('NFKC').trim();
+  if (!PHONE.test(plain) || (needsPlus && !plain.startsWith('+'))) return text;
+  const bare = plain.replace(/\(0\)/, '').replace(/[^\d+]/g, '');
+  if (!/^\+?\d{6,16}$/.test(bare)) return text;
+  return bare.startsWith('00') ? `+${bare.slice(2)}` : bare;
 }
 
 function isDay(text: string): boolean {

@@ -8,19 +8,42 @@ export const isAboutRepeats = /idempoten|at most once|exactly once|only once|dup
 
 /** Names, without separators and in lower case, of values that a caller makes up for each try. */
 const keyNames =
-  /^x?(?:idempoten(?:cy|t|ce)?(?:key|id|token)?|dedup(?:e|lication)?(?:key|id|token)|client(?:request(?:id|key|uuid|token)|token|mutationid)|uniquerequestid|nonce|traceparent)$/;
+  /^(?:\w{0,32}(?:idempoten(?:cy|t|ce)?|dedup(?:e|lication)?)(?:key|id|token)|x?idempoten(?:cy|t|ce)?|client(?:request(?:id|key|uuid|token)|token|mutationid)|callerreference|uniquerequestid|x?nonce|traceparent)$/;
 /** Names of ids that a caller makes up for a try, or that name a thing: a request of a service desk, a trace to score. */
-const referenceNames = /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid)$/;
+const referenceNames =
+  /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid|jti|turnid|toolcallid|invocationid)$/;
+/** A header of a vendor, such as `PayPal-Request-Id`. A `pull_request_id` names a thing. */
+const headerReference = /^[A-Z]\w{0,24}(?:-[A-Z]\w{0,24}){0,2}-Request-ID$/i;
+/** Names of ids that the caller chooses for a thing: random ones are new for each try. */
+const chosenNames =
+  /^(?:client|customer|caller|merchant)(?:order|payment|transaction|transfer|txn|trade|message|operation|event|batch|payout|refund)(?:id|ref|reference|uuid|key)$/;
 const timestampNames = /^x?(?:request)?timestamp$/;
+/** Names of times that belong to a signed request, or to what it is about. */
+const momentNames =
+  /^(?:ts|(?:sent|issued|generated|requested|signed)at|(?:request|sent)time|iat|nbf|exp|valid(?:after|before|until))$/;
 const signatureNames = /^x?(?:request|hmac)?signature$/;
+/** Names of signatures of something else than the request, perhaps. */
+const sealNames = /^(?:\w{0,32}(?:signature|hmac)(?:sha)?(?:256|512)?|x?sig)$/;
 /** Names such as `request_timestamp` and `X-Signature` say that the value belongs to a request. */
 const isOfRequest = /^(?:x[-_ ]|x(?=[A-Z])|request|hmac)/i;
+/** Last words of a name that may hold a key which only the description tells. */
+const isNameOfKey = /(?:id|key|token|uuid|guid|reference|ref|identifier)$/i;
 
 const NAME_CHARS_MAX = 64;
 const DESCRIPTION_CHARS_MAX = 2_000;
 
 /** The kinds of fields whose value may be new for each try. */
-export type PerTryKind = 'key' | 'reference' | 'timestamp' | 'signature';
+export type PerTryKind =
+  | 'key'
+  | 'reference'
+  /** An id that the caller chooses: a random one is new for each try, and `order-7` names a thing. */
+  | 'chosen'
+  | 'timestamp'
+  /** A time that counts, unless it belongs to a signature or a nonce. */
+  | 'moment'
+  | 'signature'
+  /** A signature that counts, unless a nonce or a time stands beside it. */
+  | 'seal';
 
 /** What is known about a declared field besides its name. */
 interface DeclaredField {
@@ -52,22 +75,50 @@ export function perTryKindOf(name: string): PerTryKind | undefined {
 function readKind(name: string): PerTryKind | undefined {
   const bare = name.replace(/[-_. ]/g, '').toLowerCase();
   if (keyNames.test(bare)) return 'key';
-  if (referenceNames.test(bare)) return 'reference';
+  if (referenceNames.test(bare) || headerReference.test(name)) return 'reference';
+  if (chosenNames.test(bare)) return 'chosen';
   if (timestampNames.test(bare)) return 'timestamp';
-  return signatureNames.test(bare) ? 'signature' : undefined;
+  if (momentNames.test(bare)) return 'moment';
+  if (signatureNames.test(bare)) return 'signature';
+  return sealNames.test(bare) ? 'seal' : undefined;
+}
+
+/** Returns the kind of a declared field, whose description may say what its name does not. */
+export function perTryKindOfField(name: string, description: string | undefined): PerTryKind | undefined {
+  const kind = perTryKindOf(name);
+  if (kind !== undefined || description === undefined || !isNameOfKey.test(name)) return kind;
+  return isKeyOfTry.test(description.slice(0, DESCRIPTION_CHARS_MAX)) ? 'chosen' : undefined;
 }
 
 const epochSeconds = { min: 1e9, max: 1e11 };
 const timestampText = /^(?:\d{10}|\d{13}|\d{16}|\d{19}|\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}\S{0,40})$/;
+/** Forms of values that somebody made up at random or from the clock, and never of a name that a person gave. */
+const randomTexts: readonly RegExp[] = [
+  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i,
+  // ULID
+  /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i,
+  /(?:^|[^0-9a-z])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{16,64}$/i,
+  // Seconds or ms since 1970
+  /(?<!\d)1[5-9]\d{8}(?:\d{3})?(?!\d)/,
+  // Letters of both cases and digits, as nanoid and base64url have them
+  /^(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=(?:[A-Za-z_-]*\d){3})[\w-]{20,64}$/,
+];
+const RANDOM_CHARS_MAX = 128;
 const signatureText = /^[A-Za-z0-9+/=_.:,-]{16,4096}$/;
 
 /** Tests whether a value has the form of its kind: `timestamp: 30` is a place in a video. */
 export function isPerTryValue(kind: PerTryKind, value: unknown): boolean {
   if (typeof value === 'object') return false;
   if (kind === 'key' || kind === 'reference') return typeof value !== 'boolean';
-  if (kind === 'signature') return typeof value === 'string' && signatureText.test(value);
+  if (kind === 'chosen') return isRandomText(value);
+  if (kind === 'signature' || kind === 'seal') return typeof value === 'string' && signatureText.test(value);
   if (typeof value === 'number') return value >= epochSeconds.min && value < epochSeconds.max * 1e9;
   return typeof value === 'string' && timestampText.test(value);
+}
+
+function isRandomText(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > RANDOM_CHARS_MAX) return false;
+  return randomTexts.some((form) => form.test(value));
 }
 
 /** Tests for a number, or a number with a prefix such as `REQ-12` and `INC0012345`, by which people call a thing. */
@@ -88,15 +139,18 @@ const isFromElsewhere =
   /\b(?:existing|previous(?:ly)?|earlier|original|(?:returned|received|obtained) (?:by|from)|from (?:the |an? )?(?:\w+ )?[\w.]*(?:list|search|inbound|message|response|result|get_|find_|create_|start_))\b|\bfrom (?:list|search|get|find|create|start)_/i;
 /** "ID of the invoice", where the noun is not a word for the call itself. */
 const isOfAnotherThing =
-  /\b(?:id|identifier|key|token|number|reference)\s+(?:of|for)\s+(?:the|a|an)\s+(?!(?:http|api|client|caller|current|request|call|operation|trace|span|invocation|tool|session|unique)\b)\w+/i;
+  /\b(?:id|identifier|key|token|number|reference)\s+(?:of|for)\s+(?:the|a|an)\s+(?!(?:new|http|api|client|caller|current|request|call|operation|trace|span|invocation|tool|session|unique)\b)\w+/i;
 const isAboutTry =
   /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|\bfor (?:tracking|logging|debugging|monitoring)\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|side)/i;
+/** Says of an id of any name that a caller makes it up, so that a repeat of the request is recognised. */
+const isKeyOfTry =
+  /\bidempoten|dedup|\b(?:detect|prevent|avoid|reject|ignore|recogni[sz]e)\w* (?:\w+ ){0,3}duplicat|\bduplicate (?:submission|request|detection|payment|order|transaction|message)|\bretr(?:y|ied|ies)\b[^.]{0,60}\bwithout\b|\bsafe(?:ly)? (?:to )?(?:be )?retr|\b(?:client|caller)[- ]generated\b|\b(?:clients?|callers?|you) (?:should|must|can|may) (?:generate|choose|create|make up)\b|\bunique (?:\w+ )?(?:for|per|across|to|of) (?:each |every |all |the |this |a )?(?:requests?|calls?|attempts?|tries|try|invocations?|submissions?)\b/i;
 /** Words for an id that somebody makes up, and for any other id. */
 const mayBeAboutTry = /unique|uuid|guid/i;
 const isTimeOfThing =
   /\b(?:events?|messages?|readings?|measure\w*|entry|log|occurr\w*|samples?|data ?points?|threads?|videos?|frames?|commits?|position|observ\w*|happen\w*|transactions?|comments?|posts?|usage|backup|clock\w*|bookings?|appointments?|visits?|meals?|shifts?|schedul\w*)\b/i;
 const isTimeOfTry =
-  /\b(?:request time(?:stamp)?|(?:of|when) (?:the|this|your) (?:request|call)|current|now|sign\w*|replay\w*|nonce|idempoten\w*|hmac)\b/i;
+  /\b(?:request time(?:stamp)?|(?:of|when) (?:the|this|your) (?:request|call)|(?:request|call) (?:is|was) (?:sent|made|generated|signed|created)|(?:model|agent|client|caller) (?:generated|sent|made|created)|current|now|sign\w*|replay\w*|nonce|idempoten\w*|hmac)\b/i;
 /** "defaults to now" is said of any time. */
 const nowAsDefault = /\bdefault\w*:?\s+(?:is |to |= ?)?(?:the )?(?:now|current)\b/gi;
 const isAuthorsSignature = /e-?mail|sign-?off|footer|block|person|hand-?written|image|greeting|function|method/i;
@@ -136,12 +190,16 @@ function saidOf(kind: PerTryKind, field: DeclaredField): Said {
   const description = (field.description ?? '')
     .slice(0, DESCRIPTION_CHARS_MAX)
     .replace(new RegExp(String.raw`\b${noun.replace(/\W/g, '')}[ _-]?(?:id|key|identifier|uuid)s?\b`, 'gi'), 'id');
-  if (kind === 'timestamp' && isTimeOfThing.test(description)) return 'thing';
-  if (kind === 'signature' && isAuthorsSignature.test(description)) return 'thing';
+  const isTime = kind === 'timestamp' || kind === 'moment';
+  const isSignature = kind === 'signature' || kind === 'seal';
+  if (isTime && isTimeOfThing.test(description)) return 'thing';
+  if (isSignature && isAuthorsSignature.test(description)) return 'thing';
   if (isObjectOfVerb.test(description) || isFromElsewhere.test(description)) return 'thing';
-  if (kind === 'timestamp') return isTimeOfTry.test(description.replace(nowAsDefault, '')) ? 'try' : 'nothing';
-  if (kind === 'signature') return isRequestSignature.test(description) ? 'try' : 'nothing';
+  if (isTime) return isTimeOfTry.test(description.replace(nowAsDefault, '')) ? 'try' : 'nothing';
+  if (isSignature) return isRequestSignature.test(description) ? 'try' : 'nothing';
   if (isAboutTry.test(description)) return 'try';
+  // "Unique id of the order" is said of an id that the caller makes up for it, too.
+  if (kind === 'chosen') return 'maybe try';
   if (isOfAnotherThing.test(description)) return 'thing';
   return mayBeAboutTry.test(description) ? 'maybe try' : 'nothing';
 }
@@ -192,6 +250,9 @@ export function toolHabitsOf(words: readonly string[]): ToolHabits {
   };
 }
 
+/** Names of what is used once: a nonce, and the id of a signed token (RFC 7519). */
+export const isNonceName = /^(?:x[-_]?)?(?:nonce|jti)$/i;
+
 /** Tests for a tool such as `approve_request` with the argument `request_id`. */
 function isObjectOfTool(name: string, { words }: ToolHabits): boolean {
   const [noun = ''] = wordsOf(name);
@@ -232,6 +293,8 @@ export interface PerTryMember {
 export interface Beside {
   /** Whether a key or nonce stands there. */
   hasKey(): boolean;
+  /** Whether a number used once stands there. */
+  hasNonce(): boolean;
   hasSignature(): boolean;
   hasTimestamp(): boolean;
   /** Whether an id stands there that is left out. */
@@ -251,14 +314,26 @@ export function isOfTry(member: PerTryMember): boolean {
       return field === undefined || field.said === 'try' || !field.isOnlyIdentifier;
     case 'reference':
       return field === undefined ? isUndeclaredReferenceOfTry(member) : isReferenceOfTry(member, field);
+    case 'chosen':
+      return field === undefined || !field.isOnlyIdentifier;
     case 'timestamp':
       return isTimeOfTryHere(member);
+    case 'moment':
+      if (field?.said === 'try' || member.beside.hasSignature() || member.beside.hasNonce()) return true;
+      return isInTryObject(objectName) && member.beside.hasTryReference();
+    case 'seal':
+      if (tool.signs) return false;
+      return field?.said === 'try' || isOfRequest.test(name) || isDated(member.beside);
     case 'signature':
       if (tool.signs) return false;
       if (field?.said === 'try' || isOfRequest.test(name) || isInTryObject(objectName)) return true;
       if (member.beside.hasKey() || member.beside.hasTimestamp()) return true;
       return field === undefined && (member.isListed || member.beside.hasContent());
   }
+}
+
+function isDated(beside: Beside): boolean {
+  return beside.hasKey() || beside.hasNonce() || beside.hasTimestamp();
 }
 
 function isInTryObject(objectName: string | undefined): boolean {

@@ -63,6 +63,25 @@ describe('arguments with the same meaning', () => {
       { to: 'b@x.com,a@x.com' },
       { to: ['a@x.com', 'b@x.com'] },
     ],
+    ['a phone number', object({ phone: text }), { phone: '+49 (0) 30 / 123-4567' }, { phone: '+49301234567' }],
+    [
+      'a foreign phone number',
+      object({ mobile_number: text }),
+      at('mobile_number', '0049 30 1234567'),
+      at('mobile_number', '+49301234567'),
+    ],
+    ['a phone number as recipient', open, { to: '+1 555-010-9999' }, { to: '+15550109999' }],
+    ['digits of full width', object({ phone: text }), { phone: '＋４９ ３０ １２３４' }, { phone: '+49301234' }],
+    [
+      'a day and its midnight',
+      object({ x: { format: 'date' } }),
+      at('x', '2026-12-01'),
+      at('x', '2026-12-01T00:00:00Z'),
+    ],
+    ['a birthday and its midnight', open, { birth_date: '1990-02-01' }, { birth_date: '1990-02-01T00:00:00.000Z' }],
+    ['a day in words', object({ due_date: text }), at('due_date', 'December 1st, 2026'), at('due_date', '2026-12-01')],
+    ['a day before its month', object({ due_date: text }), at('due_date', '1 Dec 2026'), at('due_date', '01.12.2026')],
+    ['no-break and invisible spaces', object({ name: text }), { name: 'Ann\u00a0Lee\u200b' }, { name: 'Ann Lee' }],
     ['currency', object({ currency: text }), { currency: 'usd' }, { currency: 'USD' }],
     [
       'country',
@@ -247,9 +266,31 @@ describe('arguments with different meanings', () => {
     ['one item and a list of another name', object({ x: { anyOf: [text, texts] } }), at('x', 'a'), at('x', ['a'])],
     ['case of an id that is no UUID', object({ id: text }), { id: 'cus_A' }, { id: 'cus_a' }],
     ['a key to press', object({ key: text }), { key: 'A' }, { key: 'a' }],
+    ['an extension', object({ phone: text }), { phone: '+49301234567 x12' }, { phone: '+49301234567' }],
+    ['digits as recipient', open, { to: '12345 678' }, { to: '12345678' }],
+    ['a day with slashes', object({ due_date: text }), at('due_date', '1/12/2026'), at('due_date', '2026-12-01')],
+    [
+      'a written day that does not exist',
+      object({ due_date: text }),
+      at('due_date', '31.02.2026'),
+      at('due_date', '2026-03-03'),
+    ],
+    ['a joiner', object({ name: text }), { name: 'a\u200db' }, { name: 'ab' }],
     ['a display name', open, { to: 'Ada <a@x.com>' }, { to: 'Bob <a@x.com>' }],
   ])('has another hash: %s', (_what, jsonSchema, a, b) => {
     expect(hashOf(a, withAjv(jsonSchema))).not.toBe(hashOf(b, withAjv(jsonSchema)));
+  });
+
+  it('has the same hash without an optional empty list, where a tool makes something', () => {
+    const schema = withAjv(object({ name: text, tags: texts, lines: texts }, { required: ['lines'] }));
+    const hash = (tool: string, args: object) => hashOf(args, schema, { tool });
+    const [bare, empty] = [
+      { name: 'a', lines: ['x'] },
+      { name: 'a', lines: ['x'], tags: [] },
+    ];
+    expect(hash('create_contact', empty)).toBe(hash('create_contact', bare));
+    expect(hash('update_contact', empty)).not.toBe(hash('update_contact', bare));
+    expect(hash('create_contact', { lines: [] })).not.toBe(hash('create_contact', { lines: ['x'] }));
   });
 
   it('has another hash when a tool types or orders', () => {

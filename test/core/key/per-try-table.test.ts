@@ -375,6 +375,134 @@ const tries: [string, Case][] = [
   make('send_untyped', untyped, (n) => ({ amount: 5, signature: signature(n), timestamp: epoch(n) })),
 ];
 
+/** Forms of a signed payment (x402) and of a signed token, about a thing and new for each try. */
+const payment = (value: number, about = '1') => ({
+  x402Version: 1,
+  scheme: 'exact',
+  payload: {
+    signature: `0x${signature(value)}`,
+    authorization: {
+      ...{ from: '0xa', to: '0xb', value: about },
+      ...{ validAfter: String(epoch(value)), validBefore: String(epoch(value) + 60), nonce: `0x${signature(value)}` },
+    },
+  },
+});
+const base64 = (value: unknown, form: 'base64' | 'base64url' = 'base64') =>
+  Buffer.from(JSON.stringify(value)).toString(form);
+const token = (value: number, cart: string) =>
+  [{ alg: 'ES256' }, { cart, iat: epoch(value), jti: uuid(value) }, { s: value }]
+    .map((part) => base64(part, 'base64url'))
+    .join('.');
+
+const keyDescriptions = [
+  'Unique identifier assigned by customer. Used for idempotency check purposes.',
+  'Client-generated unique id',
+  'Detects duplicate submissions',
+  'Clients should generate an ID unique across requests with the same access token.',
+  'A unique identifier for this request. The server ignores the request if it has been completed.',
+  'Lets a failed request be retried without the risk of executing it twice',
+];
+
+/** Names and forms of protocols and APIs that were looked at after the rules. */
+const laterTries = [
+  ...keyDescriptions.map((description) =>
+    make('transfer_funds', { 'to!': '', 'amount!': '', 'customerTransactionId!': description }, (n) => ({
+      ...{ to: 'b', amount: 5 },
+      customerTransactionId: uuid(n),
+    })),
+  ),
+  make('create_zone', { 'name!': '', 'CallerReference!': 'Identifies the request' }, (n) => ({
+    name: 'x.org',
+    CallerReference: `ref-${epoch(n)}`,
+  })),
+  make('create_secret', { 'name!': '', ClientRequestToken: 'The identifier for the new version' }, (n) => ({
+    name: 'db',
+    ClientRequestToken: uuid(n),
+  })),
+  make('send_fifo', { 'body!': '', MessageDeduplicationId: '' }, (n) => ({
+    body: 'x',
+    MessageDeduplicationId: uuid(n),
+  })),
+  make('create_order', { 'intent!': '', 'PayPal-Request-Id': '' }, (n) => ({
+    intent: 'CAPTURE',
+    'PayPal-Request-Id': uuid(n),
+  })),
+  make('place_order', { 'symbol!': '', client_order_id: 'A unique identifier for the order' }, (n) => ({
+    symbol: 'A',
+    client_order_id: uuid(n),
+  })),
+  make('paid_request', { 'url!': '', payment: { type: 'object' } }, (n) => ({
+    url: 'https://x/y',
+    payment: payment(n),
+  })),
+  make('paid_request', { 'url!': '', 'x-payment': '' }, (n) => ({
+    url: 'https://x/y',
+    'x-payment': base64(payment(n)),
+  })),
+  make('complete_checkout', { 'id!': '', ap2: { type: 'object' } }, (n) => ({
+    id: 'c',
+    ap2: { checkout_mandate: token(n, 'c1') },
+  })),
+  make('create_cart', { 'cart!': '', merchant_signature: '', iat: '', exp: '', jti: '' }, (n) => ({
+    ...{ cart: { total: 5 }, merchant_signature: signature(n) },
+    ...{ iat: epoch(n), exp: epoch(n) + 300, jti: uuid(n) },
+  })),
+  make('charge', { 'amount!': '', ts: 'Current unix time', sig: 'HMAC of the body' }, (n) => ({
+    amount: 5,
+    ts: epoch(n),
+    sig: signature(n),
+  })),
+  make('log_message', { 'text!': '', sent_at: 'When this request was sent' }, (n) => ({ text: 'x', sent_at: time(n) })),
+  make('create_task', { 'name!': '', _metadata: { type: 'object' } }, (n) => ({
+    name: 'x',
+    _metadata: { trace_id: uuid(n), sent_at: time(n) },
+  })),
+  make('create_draft', { 'title!': '', turn_id: '' }, (n) => ({ title: 'x', turn_id: uuid(n) })),
+];
+
+const laterThings = [
+  make('place_order', { 'symbol!': '', client_order_id: '' }, (n) => ({
+    symbol: 'A',
+    client_order_id: `strategy-7-leg-${n}`,
+  })),
+  make('paid_request', { 'url!': '', payment: { type: 'object' } }, (n) => ({
+    url: 'https://x/y',
+    payment: payment(n, String(n)),
+  })),
+  make('paid_request', { 'url!': '', 'x-payment': '' }, (n) => ({
+    url: 'https://x/y',
+    'x-payment': base64(payment(n, String(n))),
+  })),
+  make('complete_checkout', { 'id!': '', ap2: { type: 'object' } }, (n) => ({
+    id: 'c',
+    ap2: { checkout_mandate: token(0, `c${n}`) },
+  })),
+  make('create_coupon', { 'name!': '', exp: 'When the coupon expires', valid_until: '' }, (n) => ({
+    ...{ name: 'x', exp: epoch(n) },
+    valid_until: time(n),
+  })),
+  make('log_letter', { 'to!': '', 'sent_at!': '' }, (n) => ({ to: 'a@x.org', sent_at: time(n) })),
+  make('create_letter', { 'to!': '', metadata: { type: 'object' } }, (n) => ({
+    to: 'a@x.org',
+    metadata: { sent_at: time(n) },
+  })),
+  make('slack_reply', { 'channel!': '', 'ts!': '', 'text!': '' }, (n) => ({
+    channel: 'C1',
+    ts: `179594364${n}.000200`,
+    text: 'ok',
+  })),
+  make('redis_set', { 'key!': 'Idempotency or cache key', 'value!': '' }, (n) => ({ key: `order:${n}`, value: 'v' })),
+  make('add_contract', { 'title!': '', customer_signature: '' }, (n) => ({
+    title: 'x',
+    customer_signature: signature(n),
+  })),
+  make('add_pull_request_label', { 'pull_request_id!': '', 'label!': '' }, (n) => ({
+    pull_request_id: uuid(n),
+    label: 'x',
+  })),
+  make('revoke_token', { 'jti!': 'The token to revoke' }, (n) => ({ jti: uuid(n) })),
+];
+
 const ambiguous = {
   /** They fold, and the answer says what was not compared. */
   folded: [
@@ -394,11 +522,15 @@ const ambiguous = {
 };
 
 describe('a value that names a thing', () => {
-  it.each([...things, ...ambiguous.kept])('counts: %s', (_name, each) => expect(isFolded(each)).toBe(false));
+  it.each([...things, ...laterThings, ...ambiguous.kept])('counts: %s', (_name, each) =>
+    expect(isFolded(each)).toBe(false),
+  );
 });
 
 describe('a value that is new for each try', () => {
-  it.each([...tries, ...ambiguous.folded])('does not count: %s', (_name, each) => expect(isFolded(each)).toBe(true));
+  it.each([...tries, ...laterTries, ...ambiguous.folded])('does not count: %s', (_name, each) =>
+    expect(isFolded(each)).toBe(true),
+  );
 });
 
 /** Whether the two calls of a case have one hash. */
