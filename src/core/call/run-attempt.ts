@@ -6,7 +6,6 @@ import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
-import { classifyError } from '../tool/classify.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { boundedRun } from './bounded-run.ts';
 import { clauseOf, describeFault } from './faults.ts';
@@ -87,7 +86,7 @@ async function runTool(
   const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
   const about = { operation: claim.record.key, tool: tool.name, step: 'run' };
   try {
-    const running = tool.run(input, contextOf(engine, claim, opened, parts));
+    const running = steps.watch(() => tool.run(input, contextOf(engine, claim, opened, parts)));
     if (!steps.used && !questions.open) emit({ type: 'dispatch', ...about });
     const result = await running;
     await steps.finish();
@@ -129,7 +128,7 @@ function statusOfError(
 ): Settled {
   const settledAt = engine.clock.wallMs();
   const message = clauseOf(describeFault(error, claim.record.key));
-  const classification = classify(tool, steps, error);
+  const classification = classify(steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
     const result = tool.gone(structuredClone(claim.record.arguments));
     return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
@@ -174,12 +173,12 @@ function statusOfQuestion(
   return { state: 'failed', settledAt, ...why, dispatched: true };
 }
 
-function classify(tool: Tool, steps: Steps, error: unknown): Classification {
+function classify(steps: Steps, error: unknown): Classification {
   if (error instanceof NotExecuted) return 'not_executed';
   // Thrown before a request was sent, so only a request beside the steps can have had an effect.
   const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');
   if (isFence || steps.cameFromRead(error)) return steps.direct ? 'unknown' : 'not_executed';
-  return classifyError(tool, error);
+  return steps.classify(error);
 }
 
 function contextOf(

@@ -1,12 +1,13 @@
 import { failureOf } from '../error-answers/classify.ts';
 import { factsOfError } from '../error-answers/error-facts.ts';
 import { describeError, NotExecuted } from '../errors.ts';
-import { classifyNodeError } from '../tool/classify.ts';
+import { classifyError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
 import { boundedRun, openClient } from './bounded-run.ts';
 import { clauseOf } from './faults.ts';
 import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
 import { keepable } from './result.ts';
+import { Sender, sendAs } from './sent-requests.ts';
 import { detached } from './settle.ts';
 import type { EngineParts } from './types.ts';
 
@@ -15,6 +16,8 @@ interface SentSteps {
   readonly done: string[];
   /** Steps that were sent and have no certain outcome yet. */
   readonly open: Set<string>;
+  /** What the run sends, beside its steps and in each of them. */
+  readonly sender: Sender;
 }
 
 /**
@@ -24,11 +27,12 @@ interface SentSteps {
 export function runUnguarded(engine: EngineParts, tool: Tool, args: Record<string, unknown>): Promise<Outcome> {
   return detached(engine, async () => {
     if (engine.closing.aborted) return refusal(tool.name, { type: 'shutting_down' });
-    const sent: SentSteps = { done: [], open: new Set() };
+    const sent: SentSteps = { done: [], open: new Set(), sender: new Sender({}, false) };
     const abort = new AbortController();
     const run = async (): Promise<unknown> => {
       const client = await openClient(engine, tool);
-      return tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+      const running = () => tool.run(args, contextOf(engine, tool, client, sent, abort.signal));
+      return tool.effect === 'read' ? running() : sendAs(sent.sender, running);
     };
     try {
       const ended = await boundedRun(engine, tool, run(), () => abort.abort(new Error('the run was cut off')));
@@ -51,12 +55,13 @@ function refusalOfCutOff(tool: Tool, detail: string, { done }: SentSteps): Refus
   return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
 }
 
-function refusalOfError(tool: Tool, error: unknown, { done, open }: SentSteps, now: () => number): RefusalOutcome {
+function refusalOfError(tool: Tool, error: unknown, sent: SentSteps, now: () => number): RefusalOutcome {
+  const { done, open } = sent;
   const detail = clauseOf(describeError(error));
   const { kind, retryAfterMs } = failureOf(factsOfError(error, now));
   const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail, kind }, retry);
-  if (open.size > 0 || isUnknown(tool, error, done.length > 0)) {
+  if (open.size > 0 || isUnknown(tool, error, sent)) {
     return refusal(tool.name, { type: 'unguarded_unknown', detail }, { steps: [...done] });
   }
   if (done.length > 0) return refusal(tool.name, { type: 'unguarded_incomplete', detail }, { steps: done });
@@ -64,9 +69,9 @@ function refusalOfError(tool: Tool, error: unknown, { done, open }: SentSteps, n
 }
 
 /** The steps of a run say what was sent. Without steps, only the error does. */
-function isUnknown(tool: Tool, error: unknown, hasSteps: boolean): boolean {
-  if (hasSteps || error instanceof NotExecuted) return false;
-  return (tool.client?.classify(error) ?? classifyNodeError(error)) === 'unknown';
+function isUnknown(tool: Tool, error: unknown, { done, sender }: SentSteps): boolean {
+  if (done.length > 0 || error instanceof NotExecuted) return false;
+  return classifyError(tool, error, sender.hasSent) === 'unknown';
 }
 
 function contextOf(engine: EngineParts, tool: Tool, client: unknown, sent: SentSteps, signal: AbortSignal): RunContext {
@@ -79,13 +84,14 @@ function contextOf(engine: EngineParts, tool: Tool, client: unknown, sent: SentS
   const step = async <T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> => {
     if (signal.aborted) throw new NotExecuted(`the run was cut off before step "${name}" was sent`);
     sent.open.add(name);
+    const sender = new Sender(sent, true);
     try {
-      const result = await send(engine.randomId());
+      const result = await sendAs(sender, () => send(engine.randomId()));
       sent.done.push(name);
       sent.open.delete(name);
       return result;
     } catch (error) {
-      if ((tool.client?.classify(error) ?? classifyNodeError(error)) !== 'unknown') sent.open.delete(name);
+      if (classifyError(tool, error, sender.hasSent || sent.sender.hasSent) !== 'unknown') sent.open.delete(name);
       throw error;
     }
   };

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { McpOnceError } from '../errors.ts';
 import { upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
@@ -7,21 +6,7 @@ import { emit } from '../observe/events.ts';
 import { classifyError } from '../tool/classify.ts';
 import type { Classification, Tool } from '../tool/types.ts';
 import { InputNeeded } from './questions/run-questions.ts';
-
-/** The run whose step the current code belongs to. One storage for all runs, because each one slows down every promise. */
-const stepUnderWay = new AsyncLocalStorage<Steps>();
-let stepsUnderWay = 0;
-
-/** Turns the storage off while no step is running, because it would slow down every replay. */
-async function sendAs<T>(steps: Steps, send: () => Promise<T>): Promise<T> {
-  stepsUnderWay += 1;
-  try {
-    return await stepUnderWay.run(steps, send);
-  } finally {
-    stepsUnderWay -= 1;
-    if (stepsUnderWay === 0) stepUnderWay.disable();
-  }
-}
+import { isInStepOf, Sender, sendAs, sendAsNobody } from './sent-requests.ts';
 
 /** How many steps one operation may have. */
 const stepsMax = 1_000;
@@ -47,6 +32,7 @@ export class Steps {
   #asking = false;
   #used = false;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #beside = new Sender(this, false);
 
   constructor(tool: Tool, claim: Claim) {
     this.#tool = tool;
@@ -92,6 +78,20 @@ export class Steps {
     return !this.#closed && !this.#asking && this.#claim.fresh;
   }
 
+  /** Runs the code of the tool, so that requests beside the steps are noticed. */
+  watch<T>(run: () => Promise<T>): Promise<T> {
+    return sendAs(this.#beside, run);
+  }
+
+  /** Classifies the error of the whole run. */
+  classify(error: unknown): Classification {
+    return this.#classifyIn(this.#beside, error);
+  }
+
+  #classifyIn(sender: Sender, error: unknown): Classification {
+    return classifyError(this.#tool, error, sender.hasSent || this.#beside.hasSent);
+  }
+
   /** Stops dispatching: the run has ended, and another process may already continue from it. */
   close(): void {
     this.#closed = true;
@@ -110,7 +110,7 @@ export class Steps {
 
   step<T>(name: string, send: (upstreamKey: string) => Promise<T>): Promise<T> {
     return this.#inTurn(name, async () => {
-      await this.#fence(name);
+      await sendAsNobody(() => this.#fence(name));
       const { key, generation, attempt, createdAt } = this.#claim.record;
       return this.#send(name, () => send(upstreamKeyOf({ key, generation, attempt, createdAt, step: name })));
     });
@@ -119,7 +119,7 @@ export class Steps {
   read<T>(name: string, ask: () => Promise<T>): Promise<T> {
     return this.#inTurn(name, async () => {
       try {
-        const result = toJson(await ask());
+        const result = toJson(await sendAsNobody(ask));
         this.#keepLater(name, result, false);
         return result;
       } catch (error) {
@@ -131,7 +131,7 @@ export class Steps {
 
   /** Waits its turn like a step, so that the outcome of everything sent before the question is known. */
   ask<T>(name: string, answer: () => T): Promise<T> {
-    if (stepUnderWay.getStore() === this)
+    if (isInStepOf(this))
       throw new McpOnceError('tool_invalid', `"${name}" is asked within a step: ask before the step`);
     // A question asked before the run ended counts, even when its turn comes later.
     const late = this.#closed;
@@ -158,8 +158,9 @@ export class Steps {
     const { key } = this.#claim.record;
     const about = { operation: key, tool: this.#tool.name, step: name };
     this.#sending = name;
+    const sender = new Sender(this, true);
     try {
-      const sending = sendAs(this, send);
+      const sending = sendAs(sender, send);
       emit({ type: 'dispatch', ...about });
       const result = toJson(await sending);
       emit({ type: 'answer', ...about });
@@ -168,7 +169,7 @@ export class Steps {
       return result;
     } catch (error) {
       emit({ type: 'answer', ...about });
-      this.#refused(name, classifyError(this.#tool, error));
+      this.#refused(name, this.#classifyIn(sender, error));
       throw error;
     } finally {
       this.#sending = undefined;
@@ -178,8 +179,7 @@ export class Steps {
   /** Runs one step after the other, and returns a kept result instead of sending a second request. */
   #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.#used = true;
-    if (stepUnderWay.getStore() === this)
-      throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
+    if (isInStepOf(this)) throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
     const turn = this.#last.then(() => {
       const kept = this.#done.find((step) => step.name === name);
       if (this.#names.has(name)) throw new McpOnceError('tool_invalid', `the step name "${name}" is used twice`);
