@@ -46,7 +46,11 @@ export interface InputSchema {
   readonly options?: ArgumentOptions | undefined;
   readonly jsonSchema: Record<string, unknown>;
   /** Validates a value and fills in defaults. The result must be JSON, and must be the same for the same value. */
-  parse(value: unknown): { ok: true; value: Record<string, unknown> } | { ok: false; issues: readonly ArgumentIssue[] };
+  parse(
+    value: unknown,
+  ):
+    | { ok: true; value: Record<string, unknown> }
+    | { ok: false; issues: readonly ArgumentIssue[]; judgedLater?: Record<string, unknown> };
 }
 
 export interface ValidArguments {
@@ -136,7 +140,10 @@ interface Accepted {
   readonly notes?: Pick<ValidArguments, 'converted' | 'dropped'>;
 }
 
-/** Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form. */
+/**
+ * Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form. If it
+ * refuses that form, too, an upstream that judges for itself gets them as they came.
+ */
 function accept(
   value: Record<string, unknown>,
   schema: InputSchema,
@@ -146,8 +153,11 @@ function accept(
   const first = schema.parse(value);
   if (first.ok) return { ok: true, arguments: first.value };
   const { value: other, converted, undeclared } = convertArguments(value, place, rule);
-  if (other === value || findJsonFault(other) !== undefined) return invalid(first.issues);
+  const { judgedLater } = first;
+  const asTheyCame = judgedLater && ({ ok: true, arguments: judgedLater } as const);
+  if (other === value || findJsonFault(other) !== undefined) return asTheyCame ?? invalid(first.issues);
   const second = schema.parse(other);
+  if (!second.ok && asTheyCame) return asTheyCame;
   if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);
   const isDropped = rule !== 'pass' && undeclared.length > 0;
   return {

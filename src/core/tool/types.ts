@@ -111,7 +111,12 @@ interface ToolInput {
 /** The parsed arguments of a tool, or the problems in them. */
 export type ParsedInput =
   | { readonly ok: true; readonly value: Record<string, unknown> }
-  | { readonly ok: false; readonly issues: readonly InputIssue[] };
+  | {
+      readonly ok: false;
+      readonly issues: readonly InputIssue[];
+      /** The arguments that are sent all the same, where the upstream judges them. Absent where a call is refused. */
+      readonly judgedLater?: Record<string, unknown>;
+    };
 
 /** One problem in a tool's arguments. Never contains a value. */
 export interface InputIssue {

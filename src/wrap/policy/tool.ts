@@ -46,7 +46,8 @@ export function clientFor(upstream: CallTarget): Client {
 
 /**
  * Makes a tool of the engine from a server's tool. The model sees the server's schema without the filled-in
- * arguments: idempotency key and marker. Arguments are validated by that schema and sent unchanged. Results are
+ * arguments: idempotency key and marker. Arguments that fit that schema only in another form are sent in that
+ * form, and all others unchanged: the server judges them. Results are
  * stored and returned unchanged, without validation.
  */
 export function makeGuardedTool(parts: GuardedToolParts): Tool {
@@ -128,7 +129,8 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };
       const issues = validate(nearestNumbers(whole));
-      return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues };
+      // Whether it can be called is for the server to say: its schema may forbid what it takes.
+      return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues, judgedLater: whole };
     },
   };
 }

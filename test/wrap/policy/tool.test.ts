@@ -138,13 +138,17 @@ describe('makeGuardedTool', () => {
 });
 
 describe('arguments', () => {
-  test('are validated by the schema of the server, and refused without a value in the message', async () => {
+  test('that no form fits the schema go to the server as they came, and its refusal runs again', async () => {
     const upstream = bank();
-    const { call } = serve(pay, upstream);
-    const refused = refusalOf(await call('pay', { to: 5, cents: 0 }));
-    expect(refused.code).toBe('invalid_input');
-    expect(refused.issues?.map(({ path }) => path)).toEqual(expect.arrayContaining(['to', 'cents']));
-    expect(upstream.calls).toHaveLength(0);
+    const { answer } = upstream;
+    const refused = { isError: true, content: [{ type: 'text', text: 'Invalid arguments: cents must be above 0' }] };
+    upstream.answer = () => refused;
+    const { call } = serve(pay, upstream, { errorsFail: true });
+    for (let count = 0; count < 2; count += 1) await call('pay', { to: ['a'], cents: 0 });
+    expect(upstream.calls).toHaveLength(2);
+    upstream.answer = answer;
+    for (let count = 0; count < 2; count += 1) await call('pay', { to: ['a'], cents: 0 });
+    expect(upstream.calls.map((each) => each.arguments)).toEqual(Array(3).fill({ to: ['a'], cents: 0 }));
   });
 
   test('are sent unchanged: with additional ones, without defaults and coercion', async () => {
@@ -201,10 +205,11 @@ describe('arguments', () => {
       { properties: { to: { prefixItems: [{ type: 'string' }], type: 'array' } } },
     ],
     [undefined, z.toJSONSchema(z.object({ to: z.string().regex(/^[\w-.]+$/) }))],
-  ])('are validated in the dialect %s', async ($schema, schema) => {
+  ])('are compared by a schema in the dialect %s', async ($schema, schema) => {
     const upstream = bank();
     const { call, warnings } = serve({ name: 'pay', inputSchema: { $schema, type: 'object', ...schema } }, upstream);
-    expect(refusalOf(await call('pay', { to: 5 })).code).toBe('invalid_input');
+    for (const to of [5, 5, 6]) resultOf(await call('pay', { to }));
+    expect(upstream.effects).toEqual([{ to: 5 }, { to: 6 }]);
     expect(warnings).toEqual([]);
   });
 
