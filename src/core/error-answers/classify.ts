@@ -49,7 +49,7 @@ const retryAfterMsMax = 30 * 24 * 3_600_000;
  * refusal yields to any sign of an effect.
  */
 export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
-  const text = facts.texts.join('\n').slice(0, textCharsMax);
+  const text = withoutFrames(facts.texts.join('\n').slice(0, textCharsMax));
   const codes = (facts.codes ?? []).map((code) => normalised(code.slice(0, textCharsMax)));
   const plain = withoutCertainTimeouts(normalised(text));
   const rpcCode = facts.rpcCode ?? rpcCodeIn(text);
@@ -142,6 +142,23 @@ function withWords(text: string): string {
   return text.replace(/\b[a-z\d_]{1,100}_but_[a-z\d_]{1,100}\b/gi, (code) => code.replaceAll('_', ' '));
 }
 
+/** Writes in fewer words what libraries put around a reason: undici, requests, httpx; editors and Playwright. */
+function withoutFrames(text: string): string {
+  return text
+    .replace(/\bTypeError: fetch failed\b/g, 'fetch failed')
+    .replace(
+      /\bHTTPS?ConnectionPool\([^()\n]{0,200}\): (?:Max retries exceeded with url: \S{1,500} \(Caused by )?/g,
+      'error: ',
+    )
+    .replace(/<[\w.]{1,100} object at 0x[\da-f]+>/gi, 'x')
+    .replace(/\bfor more (?:information|details),? (?:check|see|visit):? https?:\S{1,500}/gi, '')
+    .replace(
+      /\bfound \d+ (?:matches|occurrences|elements|results)\b[^.\n]{0,80}?\bbut expected (?:exactly )?\d+/gi,
+      'is ambiguous',
+    )
+    .replace(/\bstrict mode violation: [^\n]{1,200}? resolved to \d+ elements/gi, 'is ambiguous');
+}
+
 /** Participles that say why the state of a thing does not allow a request (GitHub, Kubernetes). */
 function withoutCertainStates(text: string): string {
   return text
@@ -149,11 +166,12 @@ function withoutCertainStates(text: string): string {
     .replace(/\bthe object has been modified(?=[;,.] please apply)/gi, 'conflict');
 }
 
-/** A connection that could not be made in time carried no request, and a lock that did not come rolls back. */
+/** A connection that could not be made, or not in time, carried no request, and a lock that did not come rolls back. */
 function withoutCertainTimeouts(text: string): string {
   return text
     .replace(/\bconnect etimedout\b|\bconnect time ?out\b|\btimed out (?:while )?connecting\b/g, 'connection refused')
-    .replace(/\block wait time ?out exceeded\b/g, 'deadlock detected');
+    .replace(/\bnew ?connection ?error\b|\bfailed to establish a new connection\b/g, 'connection refused')
+    .replace(/\block wait time ?out exceeded\b|\bcancell?ing statement due to lock time ?out\b/g, 'deadlock detected');
 }
 
 /** The words of each status. Without them, "issue 429 not found" would be a limit. */

@@ -62,7 +62,11 @@ function clausesOf(text: string): readonly Clause[] {
   for (let at = 0; at < parts.length; at += 2) {
     const part = parts[at] ?? '';
     const after = (parts[at + 1] ?? '').trim() || (at + 1 < parts.length ? '\n' : '');
-    const words = part.toLowerCase().match(/#?[\p{L}\p{N}_'/-]+/gu) ?? [];
+    const words =
+      part
+        .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+        .toLowerCase()
+        .match(/#?[\p{L}\p{N}_'/-]+/gu) ?? [];
     if (words.length > 0) {
       clauses.push({ words, plain: normalised(part), before, after });
       before = after;
@@ -81,6 +85,8 @@ function withoutEchoes(text: string): string {
     .replace(/[\w.+-]{1,64}@[\w.-]{1,255}/g, ' x ')
     .replace(/\bhttps?:\/\/[^\s"')\]]+[^\s"')\].,:;]/gi, ' url ')
     .replace(/(?<!\w|[:=] ?)(["'`])((?:(?!\1)[^\n]){1,60})\1(?!\w)/g, (all, _mark, quoted: string) => {
+      // httpx: Client error '404 Not Found' for url '...'
+      if (/^[45]\d\d [A-Z]/.test(quoted)) return all;
       const words = quoted.toLowerCase().split(/\W+/);
       return /\s/.test(quoted) && words.some((word) => effectWords.has(word)) ? all : ' x ';
     })
@@ -150,7 +156,7 @@ function isHarmless(clauses: readonly Clause[], at: number): boolean {
   const clause = clauses[at] as Clause;
   const { words, plain } = clause;
   if (refuses(clause) || matches(brokenPhrases, plain) || matches(doubtPhrases, plain)) return true;
-  if (isLabel(words) || isHint(words, plain)) return true;
+  if (isLabel(words) || isHint(words, plain) || isCode(clause)) return true;
   if (words.some((word) => finiteVerbs.has(word))) return false;
   return isPrefix(clauses, at) || isEcho(clauses, at);
 }
@@ -167,6 +173,11 @@ function isLabel(words: readonly string[]): boolean {
     words.every((word) => labels.has(word) || /^-?\d+$/.test(word) || /(?:error|exception|fault)$/.test(word)) &&
     words.some((word) => labels.has(word) || !/^-?\d+$/.test(word))
   );
+}
+
+/** A code in brackets, such as the SQLSTATE of "ERROR 1062 (23000): ...". */
+function isCode({ words, before, after }: Clause): boolean {
+  return words.length === 1 && /^\d[\dA-Z]{4}$/i.test(words[0] ?? '') && before === '(' && after === ')';
 }
 
 /** Hints that may point to a new thing: "Check order 55". */

@@ -25,6 +25,11 @@ const contextNames: ReadonlySet<string> = wordSet(
 );
 const depthMax = 8;
 
+/** Whether a member, by its name in lower case without signs, refers to the error or the request, and to no effect. */
+export function isOwnReference(plain: string): boolean {
+  return ownReferences.has(plain);
+}
+
 /** What the members of an error tell about an effect. */
 export interface EffectSigns {
   /** A name or a state tells an effect, as `sent: 30` and `status: "created"` do. */

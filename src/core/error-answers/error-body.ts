@@ -1,18 +1,18 @@
 import { arrayOf, isObject, type JsonObject } from '../json.ts';
 import { wordSet } from '../word-set.ts';
 import type { ErrorFacts } from './classify.ts';
-import { type EffectSigns, type IsEcho, noteCode, noteMember, noteState } from './effect-members.ts';
+import { type EffectSigns, type IsEcho, isOwnReference, noteCode, noteMember, noteState } from './effect-members.ts';
 
 const depthMax = 5;
 const textsMax = 40;
 
 /** Members whose texts say what is wrong. Names are compared in lower case, without `_` and `-`. */
 const textNames: ReadonlySet<string> = wordSet(
-  'message messages msg error errors detail details description errordescription errormessage errormsg errordetail reason title hint faultstring cause failure failures usererrors',
+  'message messages msg error errors errormessages detail details description errordescription errormessage errormsg errordetail reason title hint faultstring cause failure failures usererrors',
 );
 /** Members whose value is a code. */
 const codeNames: ReadonlySet<string> = wordSet(
-  'code errorcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode declinecode',
+  'code errorcode errcode type errortype kind category status statuscode httpstatus httpcode httpstatuscode name subcode declinecode',
 );
 /** Members that come with an error and are no effect. */
 const besideNames: ReadonlySet<string> = wordSet(
@@ -101,6 +101,7 @@ function collect(found: Collected, body: JsonObject, depth: number, isRpc: boole
     else if (textNames.has(plain)) collectText(found, value, depth);
     else if (codeNames.has(plain) && !isObject(value)) collectCode(found, plain, value);
     else if (plain === 'extensions' || (plain === 'data' && depth > 0)) collectText(found, value, depth);
+    else if (isWaitOnly(value)) collect(found, value, depth + 1, isRpc);
     else if (depth === 0) found.hasResult ||= saysMore(plain, value, isRpc);
     else if (!isOwnMember(plain, body)) noteMember(found.signs, name, value, found.isEcho);
   }
@@ -119,9 +120,21 @@ function isOwnMember(plain: string, body: JsonObject): boolean {
   return String(body['@type'] ?? '').startsWith('type.googleapis.com/google.rpc.') || plainBeside.has(plain);
 }
 
-function saysMore(name: string, value: unknown, isRpc: boolean): boolean {
-  return !(besideNames.has(name) || (name === 'id' && isRpc)) && holdsSomething(value);
+/** Whether an object only says how long to wait: Telegram's `parameters: { retry_after: 31 }`. */
+function isWaitOnly(value: unknown): value is JsonObject {
+  if (!isObject(value)) return false;
+  const names = Object.keys(value);
+  return names.length > 0 && names.every((name) => Object.hasOwn(retryNames, name.toLowerCase().replace(/[_-]/g, '')));
 }
+
+/** Counts of what failed, and Notion's `object: "error"`, are no effect. */
+function saysMore(name: string, value: unknown, isRpc: boolean): boolean {
+  if (besideNames.has(name) || isOwnReference(name) || (name === 'id' && isRpc)) return false;
+  if (value === 'error' || (typeof value === 'number' && failedCounts.test(name))) return false;
+  return holdsSomething(value);
+}
+
+const failedCounts = /^(?:total|num(?:ber)?of)?(?:failed|failures|rejected|skipped|invalid|errors?)(?:count|total)?$/;
 
 /** Whether a value is there: null, false, 0, empty texts, lists and objects, and objects of such values are not. */
 function holdsSomething(value: unknown, depth = 0): boolean {

@@ -48,5 +48,5 @@ export const labels = wordSet(
 
 /** The first words of next steps and rules. */
 export const hintStarts = wordSet(
-  'please try retry check use see make ensure verify provide specify contact visit enable grant ask request upgrade wait consider refer include choose select pick call reduce shorten correct fix review confirm pass double did available allowed valid supported accepted permitted possible expected must should only hint for learn got received perhaps maybe increase configure log sign re-authenticate reconnect install',
+  'please try retry check use see make ensure verify provide specify contact visit enable grant ask request upgrade wait consider refer include choose select pick call reduce shorten correct fix review confirm pass double did available allowed valid supported accepted permitted possible expected must should only hint for learn got received perhaps maybe increase configure log sign re-authenticate reconnect install take refresh reload navigate give supply simplify narrow capture',
 );

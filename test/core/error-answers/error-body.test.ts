@@ -13,6 +13,34 @@ function meaningOf(body: unknown, args: object = {}): string {
 const rows = (count: number) => Array.from({ length: count }, (_, row) => ({ row, message: `row ${row} is invalid` }));
 const graphql = (message: string, more: object) => ({ errors: [{ message, ...more }] });
 
+describe('the body of an error', () => {
+  test.each<[string, unknown, 'refused' | 'doubt']>([
+    [
+      "Notion's object",
+      { object: 'error', status: 400, code: 'validation_error', message: 'title is required' },
+      'refused',
+    ],
+    [
+      "PayPal's debug id",
+      { name: 'UNPROCESSABLE_ENTITY', debug_id: 'b1d1f06c7246c', message: 'Invalid amount' },
+      'refused',
+    ],
+    ["Matrix's code", { errcode: 'M_LIMIT_EXCEEDED', error: 'Too many requests', retry_after_ms: 2_000 }, 'refused'],
+    [
+      "Telegram's wait",
+      { ok: false, error_code: 429, description: 'Too Many', parameters: { retry_after: 31 } },
+      'refused',
+    ],
+    ["Jira's messages", { errorMessages: ['Issue does not exist'], errors: {} }, 'refused'],
+    ['a count of failures alone', { error: 'invalid rows', failed: 3, processed: 0 }, 'refused'],
+    ['counts of failures and effects', { error: 'invalid rows', failed: 3, processed: 2 }, 'doubt'],
+    ['another object', { object: 'charge', id: 'ch_1', message: 'title is required' }, 'doubt'],
+    ['other parameters', { ok: false, description: 'chat not found', parameters: { migrate_to: 12 } }, 'doubt'],
+  ])('says what it means: %s', (_what, body, expected) => {
+    expect(classifyErrorAnswer(factsOfBody(body)).type).toBe(expected);
+  });
+});
+
 describe('a body leaves doubt', () => {
   test.each<[string, unknown]>([
     ['a failed webhook of GraphQL', graphql('response timeout', { extensions: { code: 'unexpected', path: '$' } })],

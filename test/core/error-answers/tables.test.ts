@@ -71,6 +71,43 @@ const unseenRefusals = [
   'Received unknown parameter: colour',
 ];
 
+/** Refusals of a fresh set of 100 that left doubt at first, by what hid them: camel case, frames of libraries, new reasons. */
+const refusalsThatLeftDoubt = [
+  'rpc error: code = PermissionDenied desc = caller does not have permission',
+  'An error occurred (ConditionalCheckFailedException) when calling the PutItem operation: The conditional request failed',
+  'An error occurred (AccessDenied) when calling the PutObject operation: User: arn:aws:iam::1:user/x is not authorized to perform: s3:PutObject because no identity-based policy allows the s3:PutObject action',
+  "googleapi: Error 403: Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute per user', rateLimitExceeded",
+  "Error executing tool create_event: Client error '404 Not Found' for url 'https://x.test/v3/e'\nFor more information check: https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/404",
+  "Error executing tool publish: HTTPSConnectionPool(host='api.x.test', port=443): Max retries exceeded with url: /v1/p (Caused by NewConnectionError('<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: [Errno 111] Connection refused'))",
+  'TypeError: fetch failed: connect ECONNREFUSED ::1:3000',
+  "2 validation errors for call[create_task]\ntitle\n  Missing required argument [type=missing_argument, input_value={'name': 'x'}, input_type=dict]",
+  "ERROR 1062 (23000): Duplicate entry 'anna@x.test' for key 'users.email'",
+  'canceling statement due to lock timeout',
+  'InsufficientInstanceCapacity: We currently do not have sufficient t3.large capacity in the Availability Zone you requested (us-east-1a).',
+  'I cannot delete "main": this branch is protected.',
+  'Sorry, that username is taken.',
+  'Element not found: button#submit. Take a new snapshot and try again.',
+  'You must call browser_navigate before browser_click',
+  'Found 3 matches of old_string but expected 1. Provide more context.',
+  'Error: strict mode violation: locator("button") resolved to 3 elements',
+  'This workspace is on the free plan. Upgrade to create more than 3 boards.',
+  'Tool execution was denied by the user',
+  'Missing Access',
+];
+
+/** Errors like those, beside a sign of an effect. */
+const likeThemWithEffects = [
+  'OrderCreated, but AccessDenied for the receipt',
+  'Found 3 matches of the filter and archived them. Label not found',
+  'Room is booked. The projector is taken.',
+  "Client error '404 Not Found' for url 'https://x.test/labels' after the issue was created",
+  "HTTPSConnectionPool(host='api.x.test', port=443): Read timed out. (read timeout=30)",
+  'TypeError: fetch failed',
+  '2 validation errors for Order\nid\n  Field required',
+  'Posted the message. Missing access to pin it',
+  'Cancelled by the user',
+];
+
 /** Errors that tell an effect, or may. Written before the rule. */
 const knownEffects = [
   'Payment made (tx 55). Receipt failed: invalid e-mail address.',
@@ -187,6 +224,11 @@ describe('a table of errors', () => {
 
   test('calls the known refusals refusals', () => {
     expect(judged(knownRefusals, 'refused')).toEqual({ right: 30, wrong: [] });
+  });
+
+  test('calls refusals refusals that stand in camel case or in the frame of a library', () => {
+    expect(judged(refusalsThatLeftDoubt, 'refused').wrong).toEqual([]);
+    expect(judged(likeThemWithEffects, 'doubt').wrong).toEqual([]);
   });
 
   test('calls most of the unseen refusals refusals', () => {
