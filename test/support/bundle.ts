@@ -57,9 +57,12 @@ export async function setup(): Promise<void> {
     format: 'cjs',
     entryFileNames: ({ name }) => `${name.replaceAll('/', '-')}`,
     chunkFileNames: '[name]-[hash].js',
+    // Comments and blanks only: names are part of messages.
+    minify: { compress: false, mangle: false, codegen: true },
     plugins: [{ name: 'import', renderChunk: (code) => code.replace(/(?<![.\w])import\(/g, 'importModule(') }],
   });
   await bundle.close();
+  for (const { fileName } of output) escapeText(join(folder, chunkFolder, fileName));
   copyFileSync(loader, join(folder, 'start-bundled.mjs'));
   copyFileSync(join(dist, chunkFolder, 'load-hook.js'), join(folder, chunkFolder, 'load-hook.js'));
   for (const chunk of output) {
@@ -90,6 +93,13 @@ function writeEntry(folder: string, path: string, chunk: string, exported: reado
     ].join('\n'),
   );
 }
+/** Writes a chunk in ASCII: V8 then keeps its text with one byte per character, and reading it needs no decoding. */
+function escapeText(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  writeFileSync(file, text.replace(/[\u0080-\uffff]/g, escaped));
+}
+
 /** Returns whether no built file is newer than the bundle. */
 function isCurrent(): boolean {
   if (!existsSync(versionFile) || readFileSync(versionFile, 'utf8') !== process.version) return false;

@@ -30,9 +30,9 @@ function scriptOf(filename) {
   return new Script(text, { filename, cachedData: compiledCode(filename) });
 }
 
-/** Reads a chunk without the line that names its interpreter. */
+/** Reads a chunk, which is ASCII, without the line that names its interpreter. */
 function textOf(filename) {
-  return readFileSync(filename, 'utf8').replace(/^#!/, '//');
+  return readFileSync(filename, 'latin1').replace(/^#!/, '//');
 }
 
 function requireFrom(filename) {
