@@ -19,7 +19,7 @@ describe('an identical call that is meant twice', () => {
   test('executes once for each token of a replay, and replays a token that is used again', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
-    const [server, other] = [await stage.server(), await stage.server()];
+    const [server, other] = [await stage.shared(), await stage.shared({ name: 'other' })];
     const first = await pay(server, args);
     // Only a caller that has seen a replay knows a token.
     expect(first.outcome.repeatToken).toBeUndefined();
@@ -44,7 +44,7 @@ describe('an identical call that is meant twice', () => {
   test('executes once for one token in two processes at the same time', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
-    const [server, other] = [await stage.server(), await stage.server()];
+    const [server, other] = [await stage.shared(), await stage.shared({ name: 'other' })];
     await pay(server, args);
     const { repeatToken } = (await pay(server, args)).outcome;
     const told = await Promise.all(
@@ -57,7 +57,7 @@ describe('an identical call that is meant twice', () => {
   test('is refused without execution for a token that is invented, changed or from another operation', async () => {
     const [description, elsewhere] = [unique('meant'), unique('meant')];
     const [args, others] = [paymentOf(description), paymentOf(elsewhere)];
-    const server = await stage.server();
+    const server = await stage.shared();
     for (const each of [args, args, others, others]) await pay(server, each);
     const token = String((await pay(server, args)).outcome.repeatToken);
     const changed = token.at(-2) === 'A' ? 'B' : 'A';
@@ -81,7 +81,7 @@ describe('an identical call that is meant twice', () => {
   test('control: without the ledger, charges with each of four calls', async () => {
     const description = unique('meant');
     const args = paymentOf(description);
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     for (let calls = 0; calls < 4; calls += 1) expect((await pay(server, args)).words).toBe('executed');
     expect(await payments(description)).toHaveLength(4);
   });
@@ -94,7 +94,7 @@ describe("the host program's own key", () => {
   ])('names the operation by %s: one effect for one key, two for two keys', async (_, withKey) => {
     const description = unique('host key');
     const args = paymentOf(description);
-    const [server, other] = [await stage.server(), await stage.server()];
+    const [server, other] = [await stage.shared(), await stage.shared({ name: 'other' })];
     const [one, two] = [unique('key'), unique('key')];
     const told = [
       await pay(server, args, withKey(one)),
@@ -113,7 +113,7 @@ describe("the host program's own key", () => {
   test('has one meaning wherever it stands', async () => {
     const description = unique('host key');
     const args = paymentOf(description);
-    const server = await stage.server();
+    const server = await stage.shared();
     const key = unique('key');
     expect((await pay(server, args, inParams(key))).words).toBe('executed');
     expect((await pay(server, args, inMeta(key))).words).toBe('replayed');
@@ -123,7 +123,7 @@ describe("the host program's own key", () => {
   test('answers other arguments with a conflict that names them and encloses the first result', async () => {
     const [description, otherwise] = [unique('host key'), unique('host key')];
     const args = paymentOf(description);
-    const server = await stage.server();
+    const server = await stage.shared();
     const key = unique('key');
     const first = await pay(server, args, inMeta(key));
     const told = await pay(server, { ...args, amount: 5, description: otherwise }, inMeta(key));
@@ -143,7 +143,7 @@ describe("the host program's own key", () => {
   ])('is refused without execution: %s', async (_, key, why) => {
     const description = unique('bad key');
     const args = paymentOf(description);
-    const server = await stage.server();
+    const server = await stage.shared();
     for (const options of [inMeta(key), inParams(key)]) {
       const told = await pay(server, args, options);
       expect(told.words).toBe('invalid_input');
@@ -158,7 +158,7 @@ describe("the host program's own key", () => {
   test('control: without keys and ledger, charges twice for one key', async () => {
     const description = unique('host key');
     const args = paymentOf(description);
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     for (const options of [inMeta('one key'), inParams('one key')]) {
       expect((await pay(server, args, options)).words).toBe('executed');
     }

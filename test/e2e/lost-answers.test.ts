@@ -27,7 +27,7 @@ describe('an effect whose answer was lost', () => {
   test('is sent again under the same key: the caller gets the one invoice', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('lost'));
-    const server = await stage.server();
+    const server = await stage.shared();
     const since = await stage.sandbox.newest();
     await lose();
     expect(await heardTwice(server, 'create_invoice', args)).toEqual(['recovered (resend)', 'replayed']);
@@ -40,7 +40,7 @@ describe('an effect whose answer was lost', () => {
   test('control: without the ledger, leaves the caller uncertain, and another call makes a second invoice', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('lost'));
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     await stage.sandbox.fault({ fault: 'drop_answer', match: { method: 'POST', path: invoicePath } });
     expect(await heardTwice(server, 'create_invoice', args)).toEqual(['outcome_unknown', 'executed']);
     expect(await stage.sandbox.invoicesOf(customer)).toHaveLength(2);
@@ -52,7 +52,7 @@ describe('an effect that was answered with 500', () => {
 
   test('is looked up at the upstream, since the 500 is saved under the key', async () => {
     const description = unique('saved 500');
-    const server = await stage.server();
+    const server = await stage.shared();
     const since = await stage.sandbox.newest();
     await fail();
     const told = await server.call('create_payment', paymentOf(description));
@@ -69,7 +69,7 @@ describe('an effect that was answered with 500', () => {
 
   test('control: without the ledger, charges a second time when called again', async () => {
     const description = unique('saved 500');
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     await fail();
     expect(await heardTwice(server, 'create_payment', paymentOf(description))).toEqual(['outcome_unknown', 'executed']);
     expect(await payments(description)).toHaveLength(2);
@@ -102,7 +102,7 @@ describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer followed b
 
   test('is recovered at once by the shipped recoveries, which find the payment upstream', async () => {
     const description = unique(fault);
-    const server = await stage.server();
+    const server = await stage.shared();
     const since = await stage.sandbox.newest();
     await loseAndRefuse();
     expect(await heardTwice(server, 'create_payment', paymentOf(description))).toEqual([
@@ -115,7 +115,7 @@ describe.each(['unauthorized', 'rate_limit'] as const)('a lost answer followed b
 
   test('control: without the ledger, charges a second time when called again', async () => {
     const description = unique(fault);
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     await stage.sandbox.fault({ fault: 'drop_answer', match: { method: 'POST', path: paymentPath } });
     await stage.sandbox.fault({ fault, match: { method: 'POST', path: paymentPath, nth: 2 } });
     const args = paymentOf(description);
@@ -132,7 +132,7 @@ describe('a step that fails after others took effect', () => {
   test('is incomplete and names them: the same call continues from there, another call is a conflict', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('incomplete'));
-    const [server, other] = [await stage.server(), await stage.server()];
+    const [server, other] = [await stage.shared(), await stage.shared({ name: 'other' })];
     const since = await stage.sandbox.newest();
     await refuseLine();
     const first = await server.call('create_invoice', args);
@@ -157,7 +157,7 @@ describe('a step that fails after others took effect', () => {
   test('control: without the ledger, makes a second invoice when called again', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('incomplete'));
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     await refuseLine();
     expect(await heardTwice(server, 'create_invoice', args)).toEqual(['operation_incomplete', 'executed']);
     expect(await stage.sandbox.invoicesOf(customer)).toHaveLength(2);
@@ -189,7 +189,7 @@ describe('a reworded call after a crash', () => {
     const args = invoiceFor(customer, unique('first words'));
     const first = await stage.server({ guarded: false, strike: { at: 'mcp-once:answered' } });
     expect(await first.heard('create_invoice', args)).toBe('no answer');
-    const second = await stage.server({ guarded: false });
+    const second = await stage.shared({ guarded: false });
     expect(await second.heard('create_invoice', { ...args, memo: 'second words' })).toBe('executed');
     expect(await stage.sandbox.invoicesOf(customer)).toHaveLength(2);
   });

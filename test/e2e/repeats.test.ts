@@ -45,7 +45,7 @@ describe('a repeated call', () => {
   test('makes one invoice with reordered keys and added nulls, and its replay matches the schema', async () => {
     const memo = unique('again');
     const args = invoiceFor(customer, memo);
-    const server = await stage.server();
+    const server = await stage.shared();
     // After this the client checks each result against the tool's output schema.
     await server.client.listTools();
     const told = [await server.call('create_invoice', args), await server.call('create_invoice', rewritten(args))];
@@ -68,7 +68,7 @@ describe('a repeated call', () => {
   test('control: without the ledger, makes two invoices', async () => {
     const memo = unique('again');
     const args = invoiceFor(customer, memo);
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     const told = [await server.call('create_invoice', args), await server.call('create_invoice', rewritten(args))];
     expect(tally(told)).toEqual({ executed: 2 });
     expect(await invoices(memo)).toHaveLength(2);
@@ -78,7 +78,7 @@ describe('a repeated call', () => {
 describe('50 calls at once in one process', () => {
   const atOnce = async (guarded: boolean, memo: string): Promise<Told[]> => {
     const args = invoiceFor(customer, memo);
-    const server = await stage.server({ guarded });
+    const server = await stage.shared({ guarded });
     const call = (index: number) => server.call('create_invoice', index % 2 === 0 ? args : rewritten(args));
     return Promise.all(Array.from({ length: 50 }, (_, index) => call(index)));
   };

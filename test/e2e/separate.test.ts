@@ -57,7 +57,7 @@ describe('update_customer', () => {
   const setNames = async (guarded: boolean, names: readonly string[]) => {
     const customer = await stage.sandbox.customer(testKey);
     // Servers alternate, since the ledger and not a process must know the latest write.
-    const servers = await stage.servers(2, { guarded });
+    const servers = [await stage.shared({ guarded }), await stage.shared({ name: 'other', guarded })];
     const heard: (string | undefined)[] = [];
     for (const [index, name] of names.entries()) {
       heard.push(await servers[index % 2]?.heard('update_customer', { customer, name }));
@@ -112,7 +112,7 @@ describe('the end of a window', () => {
   test('control: without the ledger, is not needed for a second effect', async () => {
     const description = unique('window');
     const args = paymentOf(description);
-    const server = await stage.server({ guarded: false });
+    const server = await stage.shared({ guarded: false });
     expect(await server.heard('create_payment', args)).toBe('executed');
     expect(await server.heard('create_payment', args)).toBe('executed');
     expect(await payments(description)).toHaveLength(2);

@@ -30,7 +30,7 @@ describe('a draft', () => {
     ['send', 'send_invoice', 'invoice.sent'],
     ['finalize', 'finalize_invoice', 'invoice.finalized'],
   ])('that a later call wants to %s leads to %s, which does it once', async (action, tool, effect) => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('draft');
     const draft = await server.call('create_invoice', invoice);
     const conflict = await server.call('create_invoice', { ...invoice, action });
@@ -45,7 +45,7 @@ describe('a draft', () => {
   });
 
   test('that a later call wants with other lines and another memo leads to update_draft_invoice', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('draft');
     const draft = await server.call('create_invoice', invoice);
     const whole = [{ description: 'All of it', unit_amount: 29_200 }];
@@ -62,7 +62,7 @@ describe('a draft', () => {
   });
 
   test('is deleted once, and a finalized invoice is refused and stays', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = { invoice: idOf(await server.call('create_invoice', invoiceOf('draft'))) };
     expect((await server.call('void_invoice', invoice)).words).toBe('operation_failed');
     expect((await server.call('delete_draft_invoice', invoice)).result).toEqual({ id: invoice.invoice, deleted: true });
@@ -98,19 +98,19 @@ describe('one customer', () => {
     ],
     ['by id', (_: Arguments, id: string) => ({ id })],
   ])('gets one invoice, named by address and then %s', async (_, renamed) => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('customer');
     const first = await server.call('create_invoice', invoice);
     const customer = renamed(invoice.customer as Arguments, (first.result as { customer: string }).customer);
     // In another process: the session does not matter.
-    const again = await (await stage.server()).call('create_invoice', { ...invoice, customer });
+    const again = await (await stage.shared({ name: 'other' })).call('create_invoice', { ...invoice, customer });
     expect([again.words, again.result]).toEqual(['replayed', first.result]);
     expect(await count('invoice.created')).toBe(1);
     expect(await count('customer.created')).toBe(1);
   });
 
   test('keeps its operations when its address changes', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const id = idOf(await server.call('create_customer', { name: unique('Grace') }));
     const invoice = invoiceOf('customer', { customer: { id }, action: 'send' });
     expect((await server.call('create_invoice', invoice)).words).toBe('operation_incomplete');
@@ -122,7 +122,7 @@ describe('one customer', () => {
   });
 
   test('of two with one name and address is billed by each id, once', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const who = { name: 'Twin', email: `${unique('twin').replace(' ', '-')}@example.com` };
     const one = idOf(await server.call('create_customer', who));
     const { repeatToken } = (await server.call('create_customer', who)).outcome;
@@ -141,7 +141,7 @@ describe('the lines of an invoice', () => {
     ['the order', [lines[1], lines[0]]],
     ['splitting', [{ ...lines[0], quantity: 1 }, lines[1], { ...lines[0], description: 'consulting', quantity: 1 }]],
   ])('are the same whatever %s is', async (_, others) => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('lines');
     const first = await server.call('create_invoice', invoice);
     const again = await server.call('create_invoice', { ...invoice, lines: others });
@@ -166,7 +166,7 @@ describe('a refund', () => {
   }
 
   test('of the whole payment happens once, by payment, by charge, and with the amount', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const { id, charge } = await paid(server, 'refund');
     const first = await server.call('refund_payment', { payment: id });
     expect(first.result).toMatchObject({ amount: 5_000, fully_refunded: true });
@@ -178,7 +178,7 @@ describe('a refund', () => {
   });
 
   test('of a part happens once, by payment and by charge, and the rest is another refund', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const { id, charge } = await paid(server, 'refund');
     const first = await server.call('refund_payment', { payment: charge, amount: 2_000 });
     expect(first.result).toMatchObject({ fully_refunded: false });
@@ -196,13 +196,13 @@ describe('after an undo', () => {
     ['deleted', 'delete_draft_invoice', 'draft'],
     ['voided', 'void_invoice', 'finalize'],
   ])('of an invoice that was %s, the same call creates it once more, in any session', async (_, undo, action) => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('undone', { action });
     const other = invoiceOf('kept', { action });
     const first = await server.call('create_invoice', invoice);
     const kept = await server.call('create_invoice', other);
     await server.call(undo, { invoice: idOf(first) });
-    const [next, later] = [await stage.server(), await stage.server()];
+    const [next, later] = [await stage.shared({ name: 'other' }), await stage.shared({ name: 'third' })];
     const both = await Promise.all([next.call('create_invoice', invoice), later.call('create_invoice', invoice)]);
     expect(both.map(({ words }) => words).sort()).toEqual(['executed', 'replayed']);
     expect(both.map(idOf)).not.toContain(idOf(first));
@@ -212,7 +212,7 @@ describe('after an undo', () => {
   });
 
   test('of the whole payment the same call charges again, but not after the refund of a part', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const customer = await stage.sandbox.customer('sk_test_e2e');
     const payment = { amount: 7_000, currency: 'usd', payment_method: 'pm_card_visa', customer };
     const first = await server.call('create_payment', payment);
@@ -225,7 +225,7 @@ describe('after an undo', () => {
   });
 
   test('a repeat with the key of a host is still a repeat', async () => {
-    const [server, count] = [await stage.server(), await effects()];
+    const [server, count] = [await stage.shared(), await effects()];
     const invoice = invoiceOf('host');
     const meta = { 'mcp-once/idempotency-key': unique('key') };
     const first = await server.call('create_invoice', invoice, { meta });

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../support/temporary.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeTemporaryFolder } from '../support/temporary.ts';
 import { type Message, RawClient, wrapArgs } from './support/wrap.ts';
 
 const server = fileURLToPath(new URL('./support/refusing.mjs', import.meta.url));
@@ -12,21 +12,42 @@ const isError = (text: string, more: object = {}) => ({
 const says = (body: unknown) => ({ result: { content: [{ type: 'text', text: JSON.stringify(body) }] } });
 const rpc = (code: number, message: string) => ({ error: { code, message } });
 
-/** Wraps a server whose write tools answer with these lines, and then succeed. */
-async function scripted(...lines: readonly object[]) {
-  const folder = temporaryFolder();
+let shared: Awaited<ReturnType<typeof wrapScripted>>;
+beforeAll(async () => {
+  const folder = makeTemporaryFolder();
+  shared = await wrapScripted(folder.path);
+  return async () => {
+    shared.client.child.kill('SIGKILL');
+    await shared.client.exited;
+    folder.remove();
+  };
+});
+
+/** Wraps a server whose write tools answer with the lines of its script, and then succeed. */
+async function wrapScripted(folder: string) {
   const [script, effectsFile] = [join(folder, 'script'), join(folder, 'effects')];
-  writeFileSync(script, lines.map((line) => JSON.stringify(line)).join('\n'));
-  const client = new RawClient(wrapArgs(`sqlite:${join(folder, 'ledger.sqlite')}`, [server]), {
-    SCRIPT: script,
-    EFFECTS: effectsFile,
-  });
+  writeFileSync(script, '');
+  const args = wrapArgs(`sqlite:${join(folder, 'ledger.sqlite')}`, [server]);
+  const client = new RawClient(args, { SCRIPT: script, EFFECTS: effectsFile }, () => undefined);
   await client.initialize();
   await client.ask('tools/list');
   const effects = (): string[] =>
     existsSync(effectsFile) ? readFileSync(effectsFile, 'utf8').split('\n').filter(Boolean) : [];
-  const call = (args: object = { name: 'a' }, tool = 'create_note') => client.call(tool, { ...args });
-  return { client, call, effects };
+  return { client, script, effects };
+}
+
+let tests = 0;
+
+/** Lets the shared server's write tools answer with these lines. Its calls are about a note of the test's own. */
+function answering(...lines: readonly object[]) {
+  tests += 1;
+  const note = `note-${tests}`;
+  const { client, script, effects } = shared;
+  const sent = lines.map((line) => JSON.stringify(line).replaceAll('NOTE', note));
+  writeFileSync(script, sent.join('\n'));
+  const before = effects().length;
+  const call = (more: object = {}, tool = 'create_note') => client.call(tool, { name: note, ...more });
+  return { call, answers: sent.map((line) => JSON.parse(line)), effects: () => effects().slice(before) };
 }
 
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
@@ -50,16 +71,16 @@ describe('a refusal of a wrapped server', () => {
     ['success: false without isError', says({ success: false, message: 'quota exceeded' }), /temporary/],
     [
       'an argument repeated in details',
-      isError('{"error":{"message":"not found","details":{"note_id":"a"}}}'),
+      isError('{"error":{"message":"not found","details":{"note_id":"NOTE"}}}'),
       /exists/,
     ],
     ['a plain statement', isError('Something went wrong. Nothing was written'), /safe to call again with the same/],
   ])('by %s runs again when it is called again', async (_name, line, next) => {
-    const { call, effects } = await scripted(line);
+    const { call, effects, answers } = answering(line);
     const first = await call();
     expect(outcome(first)).toMatchObject({ code: 'operation_failed', replayed: false });
     expect(first.result.isError).toBe(true);
-    expect(first.result.content[0]).toEqual((line as { result: { content: unknown[] } }).result.content[0]);
+    expect(first.result.content[0]).toEqual(answers[0].result.content[0]);
     expect(allText(first)).toMatch(/It had no effect\./);
     expect(allText(first)).toMatch(next);
     expect(effects()).toEqual([]);
@@ -74,7 +95,7 @@ describe('a refusal of a wrapped server', () => {
     ['-32603 out of memory', rpc(-32603, 'out of memory: command not allowed')],
     ['-32000 rate limited', rpc(-32000, 'rate limited, nothing was written')],
   ])('by the JSON-RPC error %s is passed on, and runs again', async (_name, line) => {
-    const { call, effects } = await scripted(line);
+    const { call, effects } = answering(line);
     expect((await call()).error).toMatchObject(line.error);
     expect(outcome(await call())).toMatchObject({ code: 'succeeded', replayed: false });
     expect(effects()).toEqual(['create_note']);
@@ -83,7 +104,7 @@ describe('a refusal of a wrapped server', () => {
 
 test("a refusal's structured content holds what its text says about another call", async () => {
   const structuredContent = { error: 'rate_limit' };
-  const { call } = await scripted(isError('Rate limit exceeded, retry after 20 s', { structuredContent }));
+  const { call } = answering(isError('Rate limit exceeded, retry after 20 s', { structuredContent }));
   const { structuredContent: shown, content } = (await call()).result;
   expect(shown).toEqual({ error: 'rate_limit', mcp_once: { replayed: false, note: content.at(-1).text } });
   expect(shown.mcp_once.note).toMatch(/It had no effect\. This is temporary: call again in 20 s/);
@@ -107,7 +128,7 @@ describe('an error that leaves doubt', () => {
     ['another language', isError('Notiz nicht gefunden: 404 Not Found')],
     ['a count of a part', isError('2 of 5 recipients were not found')],
   ])('by %s is kept, with a token in the first answer', async (_name, answer) => {
-    const { call, effects } = await scripted({ effect: true, ...answer });
+    const { call, effects } = answering({ effect: true, ...answer });
     const first = await call();
     expect(outcome(first)).toMatchObject({ code: 'succeeded', replayed: false });
     const { repeatToken } = outcome(first);
@@ -116,7 +137,7 @@ describe('an error that leaves doubt', () => {
     const again = await call();
     expect(outcome(again)).toMatchObject({ replayed: true, repeatToken });
     expect(effects()).toEqual(['create_note']);
-    expect(outcome(await call({ name: 'a', repeat_token: repeatToken }))).toMatchObject({
+    expect(outcome(await call({ repeat_token: repeatToken }))).toMatchObject({
       code: 'succeeded',
       replayed: false,
     });
@@ -131,44 +152,44 @@ describe('an error that leaves doubt', () => {
       { error: { code: -32602, message: 'label not found', data: { issue: { id: 12 } } } },
     ],
   ])('by %s runs once', async (_name, answer) => {
-    const { call, effects } = await scripted({ effect: true, ...answer });
+    const { call, effects } = answering({ effect: true, ...answer });
     await call();
     await call();
     expect(effects()).toEqual(['create_note']);
   });
 
   test.each(['create_note', 'pay_invoice'])('as a JSON-RPC error can be ended by the caller of %s', async (tool) => {
-    const { call, effects } = await scripted({ effect: true, ...rpc(-32603, 'Internal error') });
-    const first = await call({ name: 'a' }, tool);
+    const { call, effects } = answering({ effect: true, ...rpc(-32603, 'Internal error') });
+    const first = await call({}, tool);
     expect(outcome(first)).toMatchObject({ code: 'outcome_unknown' });
     expect(allText(first)).not.toMatch(/operator/);
     const { repeatToken } = outcome(first);
-    expect(outcome(await call({ name: 'a' }, tool))).toMatchObject({ code: 'outcome_unknown', repeatToken });
+    expect(outcome(await call({}, tool))).toMatchObject({ code: 'outcome_unknown', repeatToken });
     expect(effects()).toEqual([tool]);
-    expect(outcome(await call({ name: 'a', repeat_token: repeatToken }, tool))).toMatchObject({ code: 'succeeded' });
+    expect(outcome(await call({ repeat_token: repeatToken }, tool))).toMatchObject({ code: 'succeeded' });
     expect(effects()).toEqual([tool, tool]);
   });
 });
 
 describe('a crash in the middle of a call', () => {
   test('can be ended by the caller, who learns with which tools to check', async () => {
-    const { call, effects } = await scripted({ effect: true, die: true });
+    const { call, effects } = answering({ effect: true, die: true });
     const first = await call();
     expect(outcome(first)).toMatchObject({ code: 'outcome_unknown' });
     expect(allText(first)).toMatch(/Check the upstream, for example with get_note or list_notes or search_notes\./);
     expect(effects()).toEqual(['create_note']);
     const { repeatToken } = outcome(first);
-    expect(outcome(await call({ name: 'a', repeat_token: repeatToken }))).toMatchObject({ code: 'succeeded' });
+    expect(outcome(await call({ repeat_token: repeatToken }))).toMatchObject({ code: 'succeeded' });
     expect(effects()).toEqual(['create_note', 'create_note']);
   });
 
   test('is for an operator where money moves, and names what reads the invoice', async () => {
-    const { call, effects } = await scripted({ effect: true, die: true });
-    const first = await call({ name: 'a' }, 'pay_invoice');
+    const { call, effects } = answering({ effect: true, die: true });
+    const first = await call({}, 'pay_invoice');
     expect(outcome(first)).toMatchObject({ code: 'outcome_unknown' });
     expect(outcome(first).repeatToken).toBeUndefined();
     expect(allText(first)).toMatch(/for example with get_invoice\. An operator ends it/);
-    await call({ name: 'a' }, 'pay_invoice');
+    await call({}, 'pay_invoice');
     expect(effects()).toEqual(['pay_invoice']);
   });
 });

@@ -35,6 +35,13 @@ export interface ServerOptions {
   readonly mayBecomeNobody?: boolean;
 }
 
+export interface SharedOptions {
+  /** Default `one`. Another name is another process. */
+  readonly name?: 'one' | 'other' | 'third';
+  /** Default true. */
+  readonly guarded?: boolean;
+}
+
 export interface StageOptions {
   /** The configuration file of each server. */
   readonly config?: Arguments;
@@ -46,6 +53,7 @@ export const testKey = 'sk_test_e2e';
 /** The stage of one test file: a folder, a sandbox process, and servers on one ledger. */
 export class Stage {
   readonly #options: StageOptions;
+  readonly #shared = new Map<string, Promise<ServerProcess>>();
   readonly #servers: { kill(): Promise<unknown> }[] = [];
   #folder: ReturnType<typeof makeTemporaryFolder> | undefined;
   #sandbox: SandboxProcess | undefined;
@@ -83,8 +91,23 @@ export class Stage {
 
   /** Starts one more server process on the ledger of this stage. */
   async server(options: ServerOptions = {}): Promise<ServerProcess> {
-    const server = await ServerProcess.start(await this.#commandLine(options), this.#serverEnvironment(options));
+    const server = await this.#start(options);
     this.#servers.push(server);
+    return server;
+  }
+
+  async #start(options: ServerOptions): Promise<ServerProcess> {
+    return ServerProcess.start(await this.#commandLine(options), this.#serverEnvironment(options));
+  }
+
+  /**
+   * Returns a server that lives until the end of the file: the same one for the same name and guard. It is for tests whose
+   * operations are their own, and which neither end the server nor need a new session.
+   */
+  shared({ name = 'one', guarded = true }: SharedOptions = {}): Promise<ServerProcess> {
+    const key = `${name} ${guarded}`;
+    const server = this.#shared.get(key) ?? this.#start({ guarded });
+    this.#shared.set(key, server);
     return server;
   }
 
@@ -134,6 +157,8 @@ export class Stage {
 
   async close(): Promise<void> {
     await Promise.all(this.#servers.splice(0).map((server) => server.kill()));
+    const shared = await Promise.allSettled(this.#shared.values());
+    await Promise.all(shared.map((start) => (start.status === 'fulfilled' ? start.value.kill() : undefined)));
     await this.#sandbox?.end();
     this.#folder?.remove();
   }

@@ -93,7 +93,8 @@ export class RawClient {
   #waiting: (() => void)[] = [];
   #nextId = 1;
 
-  constructor(args: readonly string[], env: Environment = {}) {
+  /** @param atEnd registers what ends the process: by default at the end of the test. */
+  constructor(args: readonly string[], env: Environment = {}, atEnd: (kill: () => void) => void = onTestFinished) {
     this.child = spawn(process.execPath, [...args], {
       env: { ...baseEnvironment, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -109,7 +110,7 @@ export class RawClient {
         for (const look of this.#waiting) look();
       });
     }
-    onTestFinished(() => void this.child.kill('SIGKILL'));
+    atEnd(() => void this.child.kill('SIGKILL'));
   }
 
   send(message: Record<string, unknown>): void {
