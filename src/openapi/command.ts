@@ -4,11 +4,15 @@ import type { ConfigOptions, Program } from '../command/program.ts';
 import { tableOf } from '../command/table.ts';
 import { problemsOf } from '../config/file.ts';
 import { McpOnceError } from '../core/errors.ts';
-import { defined } from '../core/json.ts';
+import { defined, isObject } from '../core/json.ts';
+import { readText } from '../core/read-text.ts';
+import { sentence } from '../core/suggest.ts';
 import { destinationLines } from '../core/tool/client-state.ts';
 import type { Tool } from '../core/tool/types.ts';
-import { type OpenApiChoice, type OpenApiConfig, openApiSchema } from './config.ts';
+import { type OpenApiConfig, openApiSchema } from './config.ts';
+import { parseText } from './document/parse-text.ts';
 import { absoluteDocument } from './section.ts';
+import { notesOf } from './tools/operation-notes.ts';
 
 /** The options of the command `openapi`. */
 export interface OpenApiOptions extends ConfigOptions {
@@ -24,12 +28,25 @@ export interface OpenApiOptions extends ConfigOptions {
   readonly allowPrivate?: boolean;
   readonly list?: boolean;
   readonly json?: boolean;
+  /** A file with the rules of `operations`. */
+  readonly operations?: string;
+  readonly account?: string;
+  readonly profile?: string;
+  /** Texts such as `x-tenant: T1`. */
+  readonly header: string[];
+  readonly refHost: string[];
+  readonly timeout?: string;
+  readonly answerChars?: number;
 }
+
+/** How many doubtful guesses are listed. */
+const doubtsMax = 25;
+const operationsBytesMax = 1024 * 1024;
 
 /** Serves the operations of an API over stdin and stdout, or prints how each is guarded. */
 export async function runOpenApi(program: Program, document: string, options: OpenApiOptions): Promise<number> {
   // Only this API is served, instead of the tools that the file configures.
-  const api = checkedApi(choiceOf(document, options), process.cwd());
+  const api = checkedApi(await choiceOf(document, options), process.cwd());
   const served = { ...options, bundledTools: false, sections: { openapi: [api] } };
   if (options.list) return list(program, served);
   if (options.json) throw new UsageError('--json goes with --list');
@@ -40,12 +57,47 @@ export async function runOpenApi(program: Program, document: string, options: Op
   return program.serve({ ...served }, ['openapi', absolute]);
 }
 
-function choiceOf(document: string, options: OpenApiOptions): OpenApiChoice {
+/** Converts the options to an entry of the configuration, which is checked next. */
+async function choiceOf(document: string, options: OpenApiOptions): Promise<Readonly<Record<string, unknown>>> {
   const { baseUrl, prefix, include, exclude, dynamic, allowPrivate, trustDocument: trust } = options;
+  const { account, profile, timeout, answerChars: answerCharsMax } = options;
   const credentials = credentialsOf(options.credential);
-  const { credentialOrigin: credentialOrigins } = options;
-  const more = defined({ baseUrl, prefix, dynamic, allowPrivate, trust });
-  return { document, include, exclude, credentials, credentialOrigins, ...more };
+  const { credentialOrigin: credentialOrigins, refHost: refHosts } = options;
+  const headers = headersOf(options.header);
+  const operations = options.operations === undefined ? undefined : await readOperations(options.operations);
+  const more = defined({ baseUrl, prefix, dynamic, allowPrivate, trust, account, profile, timeout, answerCharsMax });
+  const rules = defined({ operations });
+  return { document, include, exclude, credentials, credentialOrigins, refHosts, headers, ...more, ...rules };
+}
+
+/** Reads the rules of a file. @throws McpOnceError `configuration_invalid` */
+async function readOperations(file: string): Promise<unknown> {
+  const read = await readText(file, operationsBytesMax);
+  const refuse = (why: string, cause?: unknown): McpOnceError =>
+    new McpOnceError('configuration_invalid', sentence(`--operations ${file}: ${why}`), { cause });
+  if (!read.ok) throw refuse(read.why, read.cause);
+  let value: unknown;
+  try {
+    value = await parseText(read.text);
+  } catch (error) {
+    throw refuse('it is neither JSON nor YAML', error);
+  }
+  if (!isObject(value))
+    throw refuse('it must hold an object of rules, such as { "createOrder": { "class": "create" } }');
+  // A whole entry, or the member of one, works as well.
+  return isObject(value.operations) ? value.operations : value;
+}
+
+/** Converts `x-tenant: T1` to what the configuration file says. @throws UsageError */
+function headersOf(options: readonly string[]): OpenApiConfig['headers'] {
+  return Object.fromEntries(
+    options.map((option) => {
+      const [, name, value] = /^([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*:\s*(.*)$/.exec(option) ?? [];
+      if (name !== undefined && value !== undefined) return [name, value];
+      // The text may be a secret, so the message does not quote it.
+      throw new UsageError('--header needs a name and a value, such as "x-tenant: T1" or "x-key: $' + '{SHOP_KEY}"');
+    }),
+  );
 }
 
 /** Converts `login.username=SHOP_USER` to what the configuration file says. @throws UsageError */
@@ -75,13 +127,17 @@ function partsOf(given: string | Record<string, string> | undefined): Record<str
  * Checks an API of the command line, and adds the defaults. A path starts from `folder`.
  * @throws McpOnceError `configuration_invalid`
  */
-function checkedApi(choice: OpenApiChoice, folder: string): OpenApiConfig {
+function checkedApi(choice: Readonly<Record<string, unknown>>, folder: string): OpenApiConfig {
   const parsed = openApiSchema.safeParse(choice);
   if (parsed.success) return { ...parsed.data, document: absoluteDocument(parsed.data.document, folder) };
   const problems = problemsOf(parsed.error).map((problem) =>
     problem
       .replace(/^baseUrl:/, '--base-url:')
       .replace(/^prefix:/, '--prefix:')
+      .replace(/^operations/, '--operations: operations')
+      .replace(/^(account|profile|timeout):/, '--$1:')
+      .replace(/^answerCharsMax:/, '--answer-chars:')
+      .replace(/^headers/, '--header: headers')
       .replace(/^credentialOrigins\[\d+\]:/, '--credential-origin:')
       .replace(/^credentials\.?/, '--credential '),
   );
@@ -100,17 +156,44 @@ async function list(program: Program, options: OpenApiOptions): Promise<number> 
     for (const line of destinations) cli.tell(line);
   } else {
     const rows = operations.map((tool) => {
-      const { effect, class: toolClass, recovery } = detailsOf(tool);
-      return [tool.name, effect, toolClass ?? '', recovery?.join(', ') ?? '', plain(tool.title)];
+      const { method, path, effect, class: toolClass, recovery, why, problem } = detailsOf(tool);
+      const reason = problem === undefined ? why.join('; ') : `cannot be called: ${problem}`;
+      return [tool.name, method, path, effect, toolClass ?? '', recovery?.join(', ') ?? '', reason];
     });
-    cli.print(tableOf(['TOOL', 'EFFECT', 'CLASS', 'RECOVERY', 'WHAT'], rows));
+    cli.print(tableOf(['TOOL', 'METHOD', 'PATH', 'EFFECT', 'CLASS', 'RECOVERY', 'WHY'], rows));
+    const doubts = doubtLines(operations);
+    if (doubts.length > 0) cli.print(['', ...doubts].join('\n'));
     if (destinations.length > 0) cli.print(['', ...destinations].join('\n'));
   }
   return operations.length > 0 ? exitCodes.ok : exitCodes.failure;
 }
 
-function detailsOf({ name, title, description, effect, class: toolClass, windowMs, recovery }: Tool) {
+/** Lists the guesses that the document leaves in doubt, and the rules that state them, as a file for `--operations`. */
+function doubtLines(operations: readonly Tool[]): readonly string[] {
+  const doubtful = operations.flatMap((tool) => {
+    const notes = notesOf(tool);
+    return notes?.doubt === undefined ? [] : [{ notes, doubt: notes.doubt, name: tool.name }];
+  });
+  if (doubtful.length === 0) return [];
+  const shown = doubtful.slice(0, doubtsMax);
+  const more = doubtful.length - shown.length;
+  const rules = Object.fromEntries(shown.map(({ notes: { method, path, rule } }) => [`${method} ${path}`, rule]));
+  return [
+    `Check ${doubtful.length === 1 ? 'this guess' : `these ${doubtful.length} guesses`}:`,
+    ...shown.map(({ name, doubt }) => plain(`- ${name}: ${doubt}`)),
+    ...(more > 0 ? [`- and ${more} more: see --json`] : []),
+    'These rules state them. Correct and save them for --operations FILE, or paste them into "operations":',
+    ...JSON.stringify(rules, null, 2).split('\n').map(plain),
+  ];
+}
+
+function detailsOf(tool: Tool) {
+  const { name, title, description, effect, class: toolClass, windowMs, recovery } = tool;
+  const notes = notesOf(tool);
   const none = { class: null, windowMs: null, recovery: null };
   const guard = effect === 'read' ? none : { class: toolClass, windowMs, recovery };
-  return { tool: name, effect, ...guard, title, description };
+  const { method = '', path = '', doubt } = notes ?? {};
+  const more = defined({ doubt, rule: doubt === undefined ? undefined : notes?.rule, problem: notes?.problem() });
+  const why = notes?.why() ?? [];
+  return { tool: name, method, path, effect, ...guard, why, ...more, title, description } as const;
 }

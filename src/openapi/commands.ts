@@ -1,4 +1,4 @@
-import { collect, withConfig, withLog } from '../command/options.ts';
+import { collect, integer, withConfig, withLog } from '../command/options.ts';
 import type { AddCommands } from '../command/program.ts';
 
 /** Adds the command `openapi`. */
@@ -17,6 +17,13 @@ export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
       [],
     )
     .option('--credential-origin <url>', "another origin that also gets the API's credentials", collect, [])
+    .option('--operations <file>', 'rules for single operations, JSON or YAML, as --list prints them')
+    .option('--header <name: value>', 'sent with every request; $' + '{NAME} in the value is a variable', collect, [])
+    .option('--account <name>', 'tells two accounts of one API apart')
+    .option('--profile <name>', "how the provider takes idempotency keys, if the server's host does not tell")
+    .option('--ref-host <host>', 'a host that references of the document may point to', collect, [])
+    .option('--timeout <duration>', 'how long one request may take to be answered, such as 30s')
+    .option('--answer-chars <number>', 'the longest response that a model gets', integer(1_000, 1_000_000))
     .option('--trust-document', 'let x-mcp-once in a document from the network weaken the guard')
     .option('--dynamic', 'three tools (search, describe, call) instead of one for each operation')
     .option('--allow-private', 'let a document from the network name a server on a private address')

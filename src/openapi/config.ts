@@ -186,6 +186,3 @@ export type OpenApiConfig = z.infer<typeof openApiSchema>;
 
 /** The APIs whose operations become tools. */
 export const openApisSchema = z.array(openApiSchema).max(100);
-
-/** What the command line says about an API; the rest has its default. */
-export type OpenApiChoice = Partial<OpenApiConfig> & Pick<OpenApiConfig, 'document'>;

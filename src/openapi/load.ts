@@ -9,6 +9,7 @@ import { searchIndex } from './document/search-operations.ts';
 import type { ListedOperation } from './document/types.ts';
 import { documentOverride, mergeOverrides } from './policy/overrides.ts';
 import { chooseProfile } from './policy/profiles.ts';
+import { traitsOf } from './policy/traits.ts';
 import { restrictDocument } from './policy/untrusted-document.ts';
 import { selectOperations } from './select-operations.ts';
 import type { OpenApiSource } from './source.ts';
@@ -63,6 +64,7 @@ export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): 
   const shared = {
     client: apiClient(api, [...names.keys()], options.log),
     overrideOf: api.overrideOf,
+    traitsOf: (listed: ListedOperation) => traitsOf(document, listed),
     ready: createReadyCache(api),
     find: (name: string): ListedOperation | undefined => findOperation(document, name),
     warn,

@@ -157,7 +157,7 @@ function annotationsOf(tool: Tool): ToolAnnotations {
   return {
     title: tool.title,
     readOnlyHint: false,
-    destructiveHint: tool.effect !== 'create',
+    destructiveHint: tool.destructive ?? tool.effect !== 'create',
     idempotentHint: (isGuarded(tool) && tool.class !== 'repeatable') || tool.route !== undefined,
     openWorldHint,
   };

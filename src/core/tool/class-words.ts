@@ -14,7 +14,7 @@ type WriteAct = Exclude<ToolAct, 'read'>;
 const strongReads =
   wordSet(`get search read find describe fetch lookup look inspect retrieve whoami compare explain peek tail
   head stat cat ls grep glob scrape calculate compute estimate validate lint analyze analyse summarize await wait sleep recall ping
-  is has exists can geocode
+  is has exists can geocode parse introspect autocomplete
   hget hgetall hmget mget smembers sismember zrange zscore lrange llen`);
 
 /** Verbs that read, and are nouns as well: a list can be updated, and a view counted. */
@@ -31,7 +31,7 @@ const describedVerbs = wordSet('check track monitor watch verify test convert ma
 /** Verbs that are not nouns, by what they do. */
 const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
   create: wordSet(`create add insert send reply submit duplicate clone pay buy sell register notify  
-    subscribe donate withdraw dispense redeem mint spawn provision make reserve`),
+    subscribe donate withdraw dispense redeem mint spawn provision make reserve reauthorize adjudicate appeal`),
   state: wordSet(`clean rebuild reindex bump repair tidy trim vacuum optimize compress encrypt decrypt
     sanitize allow deny renew extend shutdown reboot rollback revert remember memorize ingest inject seed populate backfill
     authorize write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
@@ -40,13 +40,13 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     attach bind activate deactivate suspend confirm finalize complete finish launch change swap fix adjust
     rewrite overwrite migrate commence dismiss follow star react publish unpublish fill select  
     refresh prepare take reorder assume accept decline snooze translate  
-    promote demote join leave sign hide unhide resize `),
+    promote demote join leave sign hide unhide resize revise reactivate restrict freeze thaw`),
   repeatable: wordSet(`append increment decrement click press scroll navigate goto execute exec speak say play think
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
     invoke generate `),
   delete:
     wordSet(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
-    discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del`),
+    discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del expire invalidate hangup`),
 };
 
 /** Verbs that are nouns as well, by what they do where they act as verbs. */
@@ -56,7 +56,7 @@ const nounVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     book post forward copy build dispatch purchase tip payout bill ship fork checkout deposit invite trade`),
   state:
     wordSet(`block ban boost patch release archive store hold share claim backup record stash tag label draft upload import deploy install grant
-    rate vote link focus sort load capture settle cherry`),
+    rate vote link focus sort load capture settle cherry end`),
   repeatable: wordSet(
     'log call commit step sample draw run trigger type key echo roll tap drag poll incr decr lpush rpush wheel hover',
   ),
@@ -195,7 +195,7 @@ export function guessByName(name: string): NameGuess {
 export function guessAct(tool: NamedTool): NameGuess {
   const guess = guessByName(tool.name);
   const properties = propertiesOf(tool);
-  const words = firstWordsOf(tool.description);
+  const words = sentenceWords(tool.description);
   if (guess.act === 'read') {
     const argument = properties.find((name) => statementArguments.has(name) || actArguments.has(name));
     if (argument !== undefined) return { act: 'state', word: argument, mayRead: guess.word };
@@ -211,6 +211,16 @@ export function guessAct(tool: NamedTool): NameGuess {
   if (isStated && !mayWrite && !takesAct) return { act: 'read', word: verb };
   const said = guess.word === '' ? writeOf(verb, pureVerbs) : undefined;
   return said === undefined ? guess : { act: said, word: verb };
+}
+
+/** Returns what a single verb does, and whether it is a noun as well; undefined for a word that is no known verb. */
+export function actOfVerb(word: string): { readonly act: ToolAct | 'unclear'; readonly isNoun: boolean } | undefined {
+  if (isRead(word)) return { act: 'read', isNoun: false };
+  if (unclearVerbs.has(word)) return { act: 'unclear', isNoun: mostlyNouns.has(word) };
+  const pure = writeOf(word, pureVerbs);
+  if (pure !== undefined) return { act: pure, isNoun: false };
+  const act = writeOf(word, nounVerbs);
+  return act === undefined ? undefined : { act, isNoun: true };
 }
 
 /** Whether a single word of a name may be a verb that writes. */
@@ -404,7 +414,7 @@ function plainAct(stem: string): WriteAct | undefined {
 }
 
 /** Returns the words of a description's first sentence in their base form: `Creates an issue` has `create`. */
-function firstWordsOf(description = ''): readonly string[] {
+export function sentenceWords(description = ''): readonly string[] {
   const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
   return wordsOf(sentence).map((word) => {
     const short = word.replace(/s$/, '');

@@ -290,6 +290,11 @@ export interface Tool {
    * @defaultValue what its name and description suggest
    */
   readonly movesMoney?: boolean;
+  /**
+   * Whether the tool may remove or end something, for the hints to clients.
+   * @defaultValue true for every effect but `read` and `create`
+   */
+  readonly destructive?: boolean;
   /** How long identical arguments mean the same operation, in ms from its settling. */
   readonly windowMs: number;
   /**

@@ -8,6 +8,7 @@ import { DocumentFault } from './document-fault.ts';
 import { documentText } from './document-text.ts';
 import { type ExternalDocuments, loadExternalDocuments } from './external-documents.ts';
 import { readOperation } from './operation.ts';
+import { factsOf } from './operation-facts.ts';
 import { parseText, TextUnparsable } from './parse-text.ts';
 import {
   createFetchText,
@@ -101,6 +102,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
       if (raw) return readOperation(context, raw);
       throw new McpOnceError('tool_invalid', `${source.name} has no operation at ${listed.pointer}.`);
     },
+    factsOf: ({ pointer }: ListedOperation) => factsOf(references, byPointer.get(pointer)),
     securityOf: ({ pointer }: ListedOperation) =>
       securityOf([byPointer.get(pointer)?.operation.security, root.security], securitySchemes),
     serversOf: ({ pointer }: ListedOperation) => {

@@ -21,6 +21,10 @@ export interface ApiDocument {
   readonly extensions?: Readonly<Record<string, unknown>>;
   /** Resolves an operation. @throws McpOnceError `tool_invalid` with pointer and reason if it cannot be served. */
   resolve(listed: ListedOperation): ApiOperation;
+  /** Returns what decides the effect of an operation besides its texts, without resolving the operation. */
+  factsOf(listed: ListedOperation): OperationFacts;
+  /** Whether it is from the network and not trusted, so that its texts must not weaken the guard. */
+  readonly isRestricted?: boolean;
   /** Returns `ApiOperation.security` without resolving the rest of the operation. */
   securityOf(listed: ListedOperation): ApiOperation['security'];
   /** Returns `ApiOperation.servers` without resolving the rest of the operation. */
@@ -32,6 +36,16 @@ export interface ApiDocument {
  * refers to documents from the network.
  */
 type Provenance = 'local' | 'network' | 'mixed';
+
+/** Declarations that tell the effect of an operation. */
+export interface OperationFacts {
+  /** Whether a header, or a property of its body, has the name of an idempotency key. */
+  readonly declaresKey: boolean;
+  /** Whether it declares the response 201. */
+  readonly answersCreated: boolean;
+  /** Whether a parameter, or a property of its body, chooses a page of a list. */
+  readonly takesPage: boolean;
+}
 
 /** An operation as listed, before its references are resolved. */
 export interface ListedOperation {

@@ -8,6 +8,7 @@ import { allowsString, argumentSchema, itemSchema, propertyNames, propertySchema
 import { fieldPointer, type LookupRule } from './lookup.ts';
 import { documentOverride, type OperationOverride } from './overrides.ts';
 import { policyBasis } from './policy-basis.ts';
+import { traitsOf } from './traits.ts';
 
 /** An override and what it is checked against. */
 export interface OverrideContext {
@@ -104,7 +105,7 @@ function lookupSchemas(context: OverrideContext, { operation: name }: LookupRule
   let isRead: boolean;
   let schemas: ToolSchemas;
   try {
-    isRead = policyBasis(read, documentOverride(read)).effect === 'read';
+    isRead = policyBasis(read, documentOverride(read), traitsOf(document, read)).effect === 'read';
     schemas = toolSchemas(document.resolve(read));
   } catch (error) {
     throw overrideError(context, ['lookup'], `${what} cannot be called: ${describeError(error)}`);

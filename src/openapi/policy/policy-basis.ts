@@ -1,7 +1,10 @@
 import { defaultClass, defaultWindowMs } from '../../core/tool/define-tool.ts';
 import type { Effect, ToolClass } from '../../core/tool/types.ts';
-import type { ListedOperation, Method } from '../document/types.ts';
+import type { ListedOperation } from '../document/types.ts';
+import { type EffectGuess, guessEffect } from './guess-effect.ts';
 import type { OperationOverride } from './overrides.ts';
+import type { OperationTraits } from './traits.ts';
+import { namesResource } from './words.ts';
 
 /** The part of a policy that is known before the operation is resolved. */
 export interface PolicyBasis {
@@ -11,43 +14,44 @@ export interface PolicyBasis {
   /** Whether the path identifies one resource. */
   readonly byId: boolean;
   readonly why: readonly string[];
+  /** How a wrong guess would show, where the document leaves doubt and no rule decides. */
+  readonly doubt?: string;
+  /** Whether the operation may remove or end something. */
+  readonly isDestructive: boolean;
 }
 
-const byMethod: Readonly<Record<Method, Effect>> = {
-  GET: 'read',
-  HEAD: 'read',
-  OPTIONS: 'read',
-  TRACE: 'read',
-  // QUERY is safe and idempotent (draft-ietf-httpbis-safe-method-w-body).
-  QUERY: 'read',
-  PUT: 'replace',
-  DELETE: 'delete',
-  POST: 'create',
-  PATCH: 'update',
-};
+/** Settings that make sense for a write only. */
+const writeSettings = ['class', 'movesMoney', 'windowMs', 'identity', 'recovery', 'lookup', 'clientId'] as const;
 
-/** Matches `/orders/{id}` and `/files/{name}.json`, but neither `/orders/last` nor `/orders/{id}:cancel`. */
-const endsInParameter = /\{[^{}/]+\}(\.\w+)?\/?$/;
-
-/**
- * Decides effect and class of an operation by method and path (RFC 9110, section 9.2), unless they are overridden. A PUT
- * or DELETE whose path does not end in a parameter (`/items/last`) may affect another resource each time, so it counts as
- * an update.
- */
-export function policyBasis(listed: ListedOperation, override: OperationOverride): PolicyBasis {
-  const { method, path } = listed;
-  const named = endsInParameter.test(path);
-  const isLoose = !named && (method === 'PUT' || method === 'DELETE');
-  const byDefault = override.clientId === undefined ? (isLoose ? 'update' : byMethod[method]) : 'create';
+/** Decides effect and class of an operation by what its document tells, unless they are overridden. */
+export function policyBasis(
+  listed: ListedOperation,
+  override: OperationOverride,
+  traits: OperationTraits,
+): PolicyBasis {
+  const guess = checkedGuess(listed, override, guessEffect(listed, traits));
+  const named = namesResource(listed.path);
+  const byDefault = override.clientId === undefined ? guess.effect : 'create';
   const effect = override.effect ?? byDefault;
   // An override to `replace` or `delete` implies that the path identifies one resource.
-  const byId = override.clientId === undefined && (named || override.effect === 'replace' || effect === 'delete');
-  const toolClass = effect === 'read' ? 'off' : (override.class ?? defaultClass(effect));
+  const isNamed = named || override.effect === 'replace' || override.effect === 'delete';
+  const byId = override.clientId === undefined && isNamed;
+  const isGuessed = override.effect === undefined && override.clientId === undefined;
+  const toolClass = effect === 'read' ? 'off' : (override.class ?? (isGuessed ? guess.class : defaultClass(effect)));
   return {
     effect,
     class: toolClass,
     windowMs: override.windowMs ?? defaultWindowMs(toolClass, byId),
     byId,
-    why: [isLoose ? `${method} on a path that does not end in a parameter` : method],
+    why: guess.why,
+    ...(isGuessed && guess.doubt !== undefined ? { doubt: guess.doubt } : {}),
+    isDestructive: effect === 'create' ? isGuessed && guess.isDestructive : effect !== 'read',
   };
+}
+
+/** A rule that says how repeats are handled makes a POST a write, whatever its words say. */
+function checkedGuess({ method }: ListedOperation, override: OperationOverride, guess: EffectGuess): EffectGuess {
+  const isByWords = guess.effect === 'read' && method === 'POST';
+  if (!isByWords || !writeSettings.some((name) => override[name] !== undefined)) return guess;
+  return { ...guess, effect: 'create', class: 'create', why: [method] };
 }

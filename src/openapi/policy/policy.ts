@@ -10,6 +10,7 @@ import type { LookupRule } from './lookup.ts';
 import { documentOverride, fernHeaders, forbidsRetries, mergeOverrides, type OperationOverride } from './overrides.ts';
 import { type PolicyBasis, policyBasis } from './policy-basis.ts';
 import type { ProviderProfile } from './profiles.ts';
+import { traitsOf } from './traits.ts';
 
 /** How the engine treats an operation, by its method, document, provider and configuration. */
 export interface OperationPolicy {
@@ -50,7 +51,7 @@ export interface PolicyParts {
 export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: PolicyParts): OperationPolicy {
   const { profile, document } = parts;
   const override = mergeOverrides(documentOverride(operation), parts.override);
-  const basis = policyBasis(operation, override);
+  const basis = policyBasis(operation, override, traitsOf(document, operation));
   const base = { effect: basis.effect, class: basis.class, windowMs: basis.windowMs };
   if (basis.effect === 'read') {
     return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, basis) });
@@ -116,7 +117,9 @@ function recoveryOf(context: OverrideContext, { basis, key, etag }: RecoveryPart
     }
     return recoveryList(override.recovery);
   }
-  const isIdempotent = basis.byId && (basis.effect === 'replace' || basis.effect === 'delete');
+  // A POST that deletes promises nothing about a second request, unless a rule says that it replaces or deletes.
+  const isByMethod = operation.method === 'PUT' || operation.method === 'DELETE' || override.effect !== undefined;
+  const isIdempotent = isByMethod && basis.byId && (basis.effect === 'replace' || basis.effect === 'delete');
   const isNatural =
     (isIdempotent || override.clientId !== undefined) && !forbidsRetries(operation, document.extensions);
   return recoveryList([

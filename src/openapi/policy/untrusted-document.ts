@@ -4,6 +4,7 @@ import type { Effect } from '../../core/tool/types.ts';
 import type { ApiDocument, ListedOperation } from '../document/types.ts';
 import { documentOverride, type OperationOverride } from './overrides.ts';
 import { type PolicyBasis, policyBasis } from './policy-basis.ts';
+import { traitsOf } from './traits.ts';
 
 type Member = keyof OperationOverride;
 
@@ -50,12 +51,13 @@ const namedOperationsMax = 5;
  * Removes from each `x-mcp-once` what could weaken the guard. Everything that reads the document afterwards, such as the
  * policy and the search for lookups, gets the rest only.
  */
-export function restrictDocument(document: ApiDocument): RestrictedDocument {
+export function restrictDocument(read: ApiDocument): RestrictedDocument {
+  const document = Object.freeze({ ...read, isRestricted: true });
   const ignored: string[] = [];
   const listedOperations = document.listedOperations.map((listed) => {
-    const weak = weakMembersOf(listed);
+    const weak = weakMembersOf(document, listed);
     if (weak.length === 0) return listed;
-    const basis = policyBasis(listed, {});
+    const basis = policyBasis(listed, {}, traitsOf(document, listed));
     const given = documentOverride(listed);
     const isDefault = (member: Member): boolean =>
       (member === 'class' || member === 'windowMs') && given[member] === basis[member];
@@ -71,15 +73,19 @@ export function restrictDocument(document: ApiDocument): RestrictedDocument {
     extensions: listed.extensions,
   });
   return {
-    document: Object.freeze({ ...document, listedOperations: Object.freeze(listedOperations), resolve }),
+    document: Object.freeze({
+      ...document,
+      listedOperations: Object.freeze(listedOperations),
+      resolve,
+    }),
     warning: ignored.length === 0 ? undefined : warningOf(ignored),
   };
 }
 
 /** An invalid `x-mcp-once` is reported later, and its operation is not served. */
-function weakMembersOf(listed: ListedOperation): readonly Member[] {
+function weakMembersOf(document: ApiDocument, listed: ListedOperation): readonly Member[] {
   try {
-    return weakerMembers(documentOverride(listed), policyBasis(listed, {}));
+    return weakerMembers(documentOverride(listed), policyBasis(listed, {}, traitsOf(document, listed)));
   } catch {
     return [];
   }

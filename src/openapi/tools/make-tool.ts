@@ -3,15 +3,18 @@ import { defined } from '../../core/json.ts';
 import { pickPointers } from '../../core/key/pointers.ts';
 import { soundsLikeMoney } from '../../core/tool/class-words.ts';
 import { isContentResult } from '../../core/tool/content.ts';
+import { defaultClass } from '../../core/tool/define-tool.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
 import type { ArgumentTarget } from '../document/tool-schemas.ts';
 import type { ListedOperation } from '../document/types.ts';
 import { valueText } from '../http/encode.ts';
 import { documentOverride, mergeOverrides } from '../policy/overrides.ts';
 import { policyBasis } from '../policy/policy-basis.ts';
+import type { OperationTraits } from '../policy/traits.ts';
 import type { ApiConnection } from './client.ts';
 import { alreadyGoneResult, lookUpByEtag } from './etag.ts';
 import { findEffect } from './find-effect.ts';
+import { noteOperation } from './operation-notes.ts';
 import type { ReadyOperation } from './ready-operation.ts';
 import { runRead, runWrite, withoutFullStop } from './run-operation.ts';
 
@@ -21,6 +24,7 @@ export interface OperationToolParts {
   readonly client: Client<ApiConnection>;
   /** Returns the configuration of an operation. */
   readonly overrideOf: (listed: ListedOperation) => Parameters<typeof mergeOverrides>[1];
+  readonly traitsOf: (listed: ListedOperation) => OperationTraits;
   /** Resolves an operation once. @throws McpOnceError `tool_invalid` */
   readonly ready: (listed: ListedOperation) => ReadyOperation;
   /** Finds the operation that a lookup names. */
@@ -48,7 +52,8 @@ const descriptionCharsMax = 4_000;
  */
 export function makeOperationTool(listed: ListedOperation, parts: OperationToolParts): Tool {
   const override = mergeOverrides(documentOverride(listed), parts.overrideOf(listed));
-  const { effect, class: toolClass, windowMs, byId } = policyBasis(listed, override);
+  const basis = policyBasis(listed, override, parts.traitsOf(listed));
+  const { effect, class: toolClass, windowMs, byId } = basis;
   const movesMoney = override.movesMoney ?? soundsLikeMoney(`${parts.name} ${listed.path}`, listed.summary);
   const resolved = createResolver(listed, parts);
   const ready = (): ReadyOperation => {
@@ -56,13 +61,14 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     if (found.ok) return found.ready;
     throw new NotExecuted(found.message);
   };
-  return Object.freeze({
+  const tool = Object.freeze({
     name: parts.name,
     title: (listed.summary ?? parts.name).slice(0, titleCharsMax),
     description: describe(listed),
     effect,
     class: toolClass,
     movesMoney,
+    destructive: basis.isDestructive,
     windowMs,
     lookupLagMs,
     results: 'content' as const,
@@ -91,6 +97,21 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     >,
     run: createRun(effect, ready, parts) as Tool['run'],
   }) as Tool;
+  noteOperation(tool, {
+    method: listed.method,
+    path: listed.path,
+    rule: effect === 'read' || toolClass === defaultClass(effect) ? { effect } : { effect, class: toolClass },
+    why: () => {
+      const found = resolved();
+      return found.ok ? found.ready.policy.why : basis.why;
+    },
+    problem: () => {
+      const found = resolved();
+      return found.ok ? undefined : found.message;
+    },
+    ...defined({ doubt: basis.doubt }),
+  });
+  return tool;
 }
 
 /** `this` is an object that configuration derived from the tool, which may have another recovery. */

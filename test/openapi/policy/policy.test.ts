@@ -78,7 +78,7 @@ describe('the policy by method and path', () => {
     ['PATCH /a/{id}', 'update', 'state', ['refuse']],
     ['PATCH /a', 'update', 'state', ['refuse']],
     ['POST /a', 'create', 'create', ['refuse']],
-    ['POST /a/{id}', 'create', 'create', ['refuse']],
+    ['POST /a/{id}', 'update', 'state', ['refuse']],
   ])('gives %s the effect %s and the class %s', async (request, effect, toolClass, recovery) => {
     expect(await policy(request)).toMatchObject({ effect, class: toolClass, recovery });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { McpOnceError } from '../../../src/core/errors.ts';
 import type { ListedOperation } from '../../../src/openapi/document/types.ts';
+import type { OperationTraits } from '../../../src/openapi/policy/traits.ts';
 import { makeOperationTool, type OperationToolParts } from '../../../src/openapi/tools/make-tool.ts';
 import { createSchemaCompiler } from '../../../src/openapi/tools/schema-compiler.ts';
 import { read } from '../documents.ts';
@@ -14,6 +15,11 @@ const listed: ListedOperation = {
   extensions: {},
 };
 
+const traits: OperationTraits = {
+  ...{ declaresKey: false, answersCreated: false, takesPage: false, hasItems: false, isItem: false },
+  ...{ isOppositeByMethod: false, isRestricted: false },
+};
+
 function parts(ready: OperationToolParts['ready'], warn = vi.fn()): OperationToolParts {
   const client = {
     name: 'api',
@@ -24,7 +30,8 @@ function parts(ready: OperationToolParts['ready'], warn = vi.fn()): OperationToo
       throw new Error('not needed here');
     },
   };
-  return { name: 'delete_order', client, overrideOf: () => undefined, ready, find: () => undefined, warn };
+  const traitsOf = (): OperationTraits => traits;
+  return { name: 'delete_order', client, overrideOf: () => undefined, traitsOf, ready, find: () => undefined, warn };
 }
 
 describe('the tool of an operation', () => {

@@ -1,0 +1,245 @@
+import { wordsOf } from '../../core/key/fold-text.ts';
+import { soundsLikeMoney } from '../../core/tool/class-words.ts';
+import type { Effect, ToolClass } from '../../core/tool/types.ts';
+import { wordSet } from '../../core/word-set.ts';
+import type { ListedOperation } from '../document/types.ts';
+import type { OperationTraits } from './traits.ts';
+import { isUnclearAction, namesResource, pathAction, type Said, saidBy } from './words.ts';
+
+/** What an operation does, as far as its document tells. */
+export interface EffectGuess {
+  readonly effect: Effect;
+  readonly class: ToolClass;
+  /** What decided, for people: `path says cancel`. */
+  readonly why: readonly string[];
+  /** How a wrong guess would show, where the document leaves doubt. */
+  readonly doubt?: string;
+  /** Whether it may remove or end something. */
+  readonly isDestructive: boolean;
+}
+
+/** Words for one of several resources, which may be another one each time. */
+const volatile = wordSet('last next first latest oldest newest random current head tail top');
+
+/**
+ * Verbs that end a matter, or move it one way. A repeat means the same act, also an hour later: a payment is confirmed once.
+ */
+const oneWay = wordSet(`confirm verify approve accept reject decline adjudicate appeal authorize reauthorize complete
+  finalize finish capture settle commit redeem claim sign dispatch renew extend react process apply deny
+  acknowledge
+  increment decrement`);
+
+/** Verbs of a state that may be called with a key for other reasons. Their same arguments may be meant again. */
+const plainUpdates = wordSet(`update edit modify patch change set rename enable disable activate deactivate suspend
+  pause resume revise archive unarchive restore mark pin unpin mute unmute lock unlock assign unassign move`);
+
+/** Verbs that act on a screen or a list, and that a caller repeats. */
+const screenVerbs = wordSet('click press scroll type navigate goto swipe tap drag hover undo redo wheel key');
+
+/** Verbs that make somebody or something a member. With an opposite they set a state. */
+const membership = wordSet('add follow subscribe register react star like notify share');
+
+/** Verbs that remove, end or take back, besides those of the class `delete`. */
+const destructiveWords =
+  wordSet(`archive refund void suspend deactivate disable reverse reset terminate block ban revoke
+  close trash reject decline expire invalidate stop shutdown reboot leave logout end hangup dismiss lock rotate
+  overwrite replace merge detach disconnect unlink uninstall merge rollback revert restore transfer`);
+
+/** What an operation that "gets" it usually makes. */
+const grants = /(?:sessions?|token)$/i;
+
+const methodOnly: Readonly<Partial<Record<string, Effect>>> = {
+  GET: 'read',
+  HEAD: 'read',
+  OPTIONS: 'read',
+  TRACE: 'read',
+  // QUERY is safe and idempotent (draft-ietf-httpbis-safe-method-w-body).
+  QUERY: 'read',
+};
+
+/**
+ * Guesses what an operation does by method (RFC 9110, section 9.2), path, names, texts, declared responses and the other
+ * operations of the document. Texts that disagree make the stricter guess. In a restricted document only the path may
+ * weaken the guard, because a wrong name costs its author nothing.
+ */
+export function guessEffect(listed: ListedOperation, traits: OperationTraits): EffectGuess {
+  const said = saidBy(listed);
+  const safe = methodOnly[listed.method];
+  if (safe !== undefined)
+    return { effect: safe, class: 'off', why: [listed.method], isDestructive: false, ...safeDoubt(listed, said) };
+  switch (listed.method) {
+    case 'DELETE':
+      return guessDelete(listed);
+    case 'PUT':
+      return guessPut(listed, traits, said);
+    case 'PATCH':
+      return guessPatch(listed, said);
+    default:
+      return guessPost(listed, traits, said);
+  }
+}
+
+function safeDoubt({ method }: ListedOperation, said: readonly Said[]): Pick<EffectGuess, 'doubt'> {
+  const [first] = said;
+  const writes = first?.where === 'path' && first.act !== 'read';
+  return writes ? { doubt: `${method} counts as a read, but its path says "${first.word}": it may run twice` } : {};
+}
+
+function guessDelete({ method, path }: ListedOperation): EffectGuess {
+  if (namesResource(path)) return change('delete', [method]);
+  const action = pathAction(path);
+  const isLoose = action === undefined || /[:.]$/.test(action.before) || volatile.has(action.text.toLowerCase());
+  return isLoose
+    ? change('update', [`${method} on a path that does not end in a parameter`])
+    : change('delete', [method]);
+}
+
+function guessPut({ method, path }: ListedOperation, traits: OperationTraits, said: readonly Said[]): EffectGuess {
+  if (namesResource(path)) return change('replace', [method]);
+  const named = said.find(({ where }) => where !== 'summary') ?? said[0];
+  const makes = named?.act === 'create' && named.word !== 'add' && named.word !== 'subscribe';
+  const appends = named?.word === 'append' || named?.word === 'increment';
+  if (named && (makes || appends)) return create([method, because(named)], [named]);
+  const isUpdate = named !== undefined && (plainUpdates.has(named.word) || named.act === 'delete');
+  if (traits.declaresKey && !isUpdate) return create([method, 'declares an idempotency key'], said);
+  return change('update', [`${method} on a path that does not end in a parameter`]);
+}
+
+function guessPatch({ method }: ListedOperation, said: readonly Said[]): EffectGuess {
+  const named = said.find(({ word }) => word === 'append' || word === 'increment' || word === 'decrement');
+  return named ? create([method, because(named)], [named]) : change('update', [method]);
+}
+
+function guessPost(listed: ListedOperation, traits: OperationTraits, said: readonly Said[]): EffectGuess {
+  const { method, path } = listed;
+  const counted = traits.isRestricted ? said.filter(({ where, act }) => where === 'path' || act === 'create') : said;
+  const reads = counted.filter(({ act }) => act === 'read');
+  const writes = counted.filter(({ act }) => act !== 'read');
+  const [read] = reads;
+  const write = strongestWrite(writes);
+  if (read && !write && read.where !== 'path' && grants.test(pathAction(path)?.text ?? '')) {
+    const doubt = `its ${read.where} says "${read.word}", but what it gets may be new: if it only reads, a repeat gets an old answer`;
+    return { ...create([method, `${read.where} says ${read.word}`], said), doubt };
+  }
+  if (read && !write) {
+    if (!traits.answersCreated)
+      return { ...change('read', [method, because(read)]), class: 'off', isDestructive: false };
+    const doubt = `its ${read.where} says "${read.word}", but it answers 201: if it reads, a repeat gets an old answer`;
+    return { ...create([method, 'answers 201'], said), doubt };
+  }
+  if (!write && traits.takesPage && isUnclearAction(path) && !traits.answersCreated) {
+    return { ...change('read', [method, 'takes a page or a cursor']), class: 'off', isDestructive: false };
+  }
+  const guess = write ? guessWrite(listed, traits, write, writes) : guessByShape(listed, traits);
+  if (!read || !write) return guess;
+  const doubt = `its ${read.where} says "${read.word}" and its ${write.where} "${write.word}": if it reads, a repeat gets an old answer`;
+  return { ...guess, doubt, why: [...guess.why, `not a read for "${read.word}"`] };
+}
+
+/** Decides by the verb of the most trusted text. */
+function guessWrite(
+  listed: ListedOperation,
+  traits: OperationTraits,
+  write: Said,
+  writes: readonly Said[],
+): EffectGuess {
+  const { method, path } = listed;
+  const why = [method, because(write)];
+  const byId = namesResource(path);
+  const money = (): boolean => soundsLikeMoney(`${listed.operationId ?? ''} ${path}`, listed.summary);
+  if (byId && writes.some(isUpdate)) return change('update', [...why, 'path ends in a parameter']);
+  switch (write.act) {
+    case 'delete':
+      return change('delete', why);
+    case 'create':
+      if (isMembership(traits, write, writes) && traits.opposite !== undefined && !money()) {
+        return change('update', [...why, `undone by ${traits.opposite.method} ${traits.opposite.path}`]);
+      }
+      return create(why, writes);
+    case 'repeatable':
+      if (screenVerbs.has(write.word)) return { ...change('update', why), class: 'repeatable', isDestructive: true };
+      return create(why, writes);
+    default: {
+      const isUpsert = writes.some(isUpsertWord);
+      if (oneWay.has(write.word) || (!byId && mentionsUpsert(listed))) return create(why, writes);
+      const isNounPath = write.where !== 'path' && /s$/i.test(pathAction(path)?.text ?? '');
+      if (isNounPath && traits.answersCreated) return create([...why, 'answers 201'], writes);
+      if (write.where !== 'path' && (write.word === 'move' || !plainUpdates.has(write.word)) && money()) {
+        return create([...why, 'it sounds like money'], writes);
+      }
+      // "Assign a policy" at `/assignments` makes an assignment.
+      if (write.where !== 'path' && traits.hasItems && !(plainUpdates.has(write.word) && write.word !== 'assign')) {
+        return create([...why, 'path names a collection'], writes);
+      }
+      if (!byId && traits.declaresKey && (isUpsert || !plainUpdates.has(write.word))) {
+        return create([...why, 'declares an idempotency key'], writes);
+      }
+      return change('update', byId ? [...why, 'path ends in a parameter'] : why);
+    }
+  }
+}
+
+/** The path comes first, unless the name says "create": `/remove-token` of `createRemoveToken` makes a token. */
+function strongestWrite(writes: readonly Said[]): Said | undefined {
+  const [first] = writes;
+  const created = writes.find(({ where, word }) => where === 'operationId' && word === 'create');
+  return first?.where === 'path' && created !== undefined ? created : first;
+}
+
+/** Whether an operation adds a member that its opposite removes: a repeat sets the same state. */
+function isMembership(
+  { opposite, isOppositeByMethod }: OperationTraits,
+  write: Said,
+  writes: readonly Said[],
+): boolean {
+  if (opposite === undefined || !membership.has(write.word)) return false;
+  if (isOppositeByMethod && write.word === 'register') return false;
+  return !writes.some(({ word }) => word === 'create' || word === 'send');
+}
+
+/** Decides for an operation whose texts have no verb. */
+function guessByShape({ method, path }: ListedOperation, { answersCreated, isItem }: OperationTraits): EffectGuess {
+  if (!namesResource(path)) {
+    // A plural names a collection, to which a POST adds.
+    const isCollection = answersCreated || /s$/i.test(pathAction(path)?.text ?? '');
+    const doubt = 'nothing says what it does: if it reads or updates, a repeat gets an old answer';
+    const guess = create([method, ...(answersCreated ? ['answers 201'] : [])], []);
+    return isCollection ? guess : { ...guess, doubt, isDestructive: true };
+  }
+  if (answersCreated) return create([method, 'answers 201'], []);
+  // A thing that can be read or deleted at this path is there already.
+  if (isItem) return change('update', [method, 'path ends in a parameter']);
+  const doubt =
+    'its path ends in a parameter, so it counts as an update: if it makes something, a later repeat makes another';
+  return { ...change('update', [method, 'path ends in a parameter']), doubt };
+}
+
+function isUpdate({ act, word }: Said): boolean {
+  return act === 'state' && !oneWay.has(word);
+}
+
+function isUpsertWord({ word }: Said): boolean {
+  return word === 'upsert';
+}
+
+function mentionsUpsert({ operationId }: ListedOperation): boolean {
+  const words = wordsOf(operationId ?? '');
+  return words.includes('create') && words.some((word) => word === 'update' || word === 'replace');
+}
+
+function because({ where, word }: Said): string {
+  return `${where} says ${word}`;
+}
+
+function change(effect: Exclude<Effect, 'create'>, why: readonly string[]): EffectGuess {
+  return { effect, class: 'state', why, isDestructive: true };
+}
+
+function create(why: readonly string[], said: readonly Said[]): EffectGuess {
+  return {
+    effect: 'create',
+    class: 'create',
+    why,
+    isDestructive: said.some(({ act, word }) => act === 'delete' || destructiveWords.has(word)),
+  };
+}
