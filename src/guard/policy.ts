@@ -75,6 +75,7 @@ export function buildTool(source: ToolSource): UnboundTool {
       parse: copying(source.parse ?? acceptAny),
     },
     results,
+    readsErrorResults: true,
     acceptsOutput: () => true,
     client: clientOf(upstream, memoryMs, policy),
     class: toolClass,

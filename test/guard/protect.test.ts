@@ -182,6 +182,33 @@ describe.each(Object.keys(servers))('%s', (kind) => {
     expect(again.outcome.repeatToken).toBeTypeOf('string');
   });
 
+  it('executes again after an isError result that refuses, and keeps one that tells an effect', async () => {
+    const texts = ['Rate limited: nothing was written', 'Payment made (tx 55). Receipt failed: invalid e-mail address'];
+    const effects: string[] = [];
+    const { tool } = shop('create_invoice', {
+      run: async (input) => {
+        const customer = String(input.customer);
+        effects.push(customer);
+        if (effects.filter((each) => each === customer).length > 1)
+          return { content: [{ type: 'text', text: 'done' }] };
+        return { isError: true, content: [{ type: 'text', text: texts[Number(customer)] as string }] };
+      },
+    });
+    const client = await served(kind, await openGuard(), [tool]);
+    const refused = await callTool(client, 'create_invoice', { customer: '0' });
+    expect(refused.outcome).toMatchObject({ code: 'operation_failed', failure: 'limited' });
+    expect(refused.answer).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining(texts[0] as string) }],
+    });
+    const again = await callTool(client, 'create_invoice', { customer: '0' });
+    expect(again.outcome).toMatchObject({ code: 'succeeded', replayed: false, attempt: 2 });
+    const kept = await callTool(client, 'create_invoice', { customer: '1' });
+    expect(kept.outcome.repeatToken).toBeTypeOf('string');
+    expect((await callTool(client, 'create_invoice', { customer: '1' })).outcome.replayed).toBe(true);
+    expect(effects).toEqual(['0', '0', '1']);
+  });
+
   it('continues from the failed step and sends no step twice', async () => {
     const once = await openGuard();
     const sent: string[] = [];

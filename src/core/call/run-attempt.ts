@@ -1,11 +1,13 @@
 import { failureOf } from '../error-answers/classify.ts';
 import { factsOfError, isAnsweredError } from '../error-answers/error-facts.ts';
+import { refusalIn } from '../error-answers/error-result.ts';
 import { keyTroubleOf } from '../error-answers/used-key.ts';
 import { McpOnceError, NotExecuted } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep, Status } from '../ledger/record.ts';
 import { emit } from '../observe/events.ts';
+import { isContentResult } from '../tool/content.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { boundedRun } from './bounded-run.ts';
 import { clauseOf, describeFault } from './faults.ts';
@@ -90,6 +92,8 @@ async function runTool(
     if (!steps.used && !questions.open) emit({ type: 'dispatch', ...about });
     const result = await running;
     await steps.finish();
+    const refused = refusedResult(tool, result, input);
+    if (refused !== undefined) throw refused;
     if (!steps.used) emit({ type: 'answer', ...about });
     const { kept, ...rest } = keepable(tool, result, engine.settings);
     status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };
@@ -179,6 +183,15 @@ function classify(steps: Steps, error: unknown): Classification {
   const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');
   if (isFence || steps.cameFromRead(error)) return steps.direct ? 'unknown' : 'not_executed';
   return steps.classify(error);
+}
+
+/** Returns the failure that a result tells of; undefined for a success, and for an error that may hide an effect. */
+function refusedResult(tool: Tool, result: unknown, input: unknown): NotExecuted | undefined {
+  if (!tool.readsErrorResults || !isContentResult(result)) return undefined;
+  // A value may have a member `content` of its own.
+  if (tool.results !== 'content' && result.isError !== true) return undefined;
+  const refused = refusalIn(result, input);
+  return refused && Object.assign(new NotExecuted(refused.excerpt), { facts: refused.facts });
 }
 
 function contextOf(

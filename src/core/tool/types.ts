@@ -279,6 +279,12 @@ export interface Tool {
    * @defaultValue 'value'
    */
   readonly results?: 'value' | 'content';
+  /**
+   * Whether the engine reads results with `isError`: a definite refusal then is a failure without an effect, and any other
+   * error is kept. Tools that read their upstream's errors themselves leave it out.
+   * @defaultValue false
+   */
+  readonly readsErrorResults?: boolean;
   /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;

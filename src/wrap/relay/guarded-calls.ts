@@ -5,6 +5,7 @@ import type { Outcome, OutcomeCode, RefusalOutcome } from '../../core/call/outco
 import type { ToolCall } from '../../core/call/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
+import { refusalIn } from '../../core/error-answers/error-result.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
 import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
@@ -13,7 +14,7 @@ import { Deliveries } from '../../server/deliveries.ts';
 import { internalError, invalidParams, methodNotFound, urlElicitationRequired } from '../../server/jsonrpc-codes.ts';
 import { takesNotice, withNotice } from '../../server/notice.ts';
 import { OUTCOME_META, render } from '../../server/render.ts';
-import { factsOfRpcError, refusalIn, toMcpResult } from '../policy/result.ts';
+import { factsOfRpcError, toMcpResult } from '../policy/result.ts';
 import type { ForwardedCall } from '../policy/types.ts';
 import type { KnownTools } from './known-tools.ts';
 import { ServerFault } from './link.ts';
