@@ -46,6 +46,19 @@ const wrapRuleSchema = z.strictObject({
     .describe('The arguments that make two calls the same operation: JSON pointers (/a/b) or $.a.b. Default: all.'),
   ignore: ignoredPointers.optional(),
   undeclared: undeclaredRule.optional(),
+  reads: z
+    .record(
+      place,
+      z
+        .array(z.union([z.string(), z.number(), z.boolean()]))
+        .min(1)
+        .max(100),
+    )
+    .refine((given) => Object.keys(given).length > 0, 'must have a place')
+    .optional()
+    .describe(
+      'The arguments with which a call only reads, so that it passes: values by JSON pointer, all of which must fit. Default: by an SQL or GraphQL text, an HTTP method or an act in the arguments.',
+    ),
   recovery: recoveries.optional().describe('What is done about an unknown outcome; a list is tried in order.'),
   lookup: lookupSchema.optional().describe('How the effect is found, for the recovery reconcile.'),
   lookupLag: duration({ minMs: 0, maxMs: day })

@@ -93,13 +93,13 @@ function explain({ name, rules, environment }: ExplainedServer, listed: readonly
 function shownDecision(decision: Decision) {
   const { because, why, warnings } = decision;
   if (decision.type === 'pass') return { guarded: false, because, why, warnings };
-  const { class: toolClass, windowMs, recovery, identity, ignore, key } = decision;
+  const { class: toolClass, windowMs, recovery, identity, ignore, key, reads } = decision;
   return {
     guarded: true,
     class: toolClass,
     windowMs,
     recovery,
-    ...defined({ identity: identity?.map(toPointer), ignore, key: key?.name }),
+    ...defined({ identity: identity?.map(toPointer), ignore, key: key?.name, readsPass: reads?.why }),
     because,
     why,
     warnings,
@@ -114,7 +114,10 @@ function textOf({ server, tools, warnings, variables }: Explained, isNamed: bool
       guard ? 'guarded' : 'passes',
       guard ? `${guard.class}, ${guard.windowMs / 1_000} s` : '',
       guard ? guard.recovery.join(', ') : '',
-      `${each.because}: ${each.why}`,
+      [
+        `${each.because}: ${each.why}`,
+        ...(guard?.readsPass === undefined ? [] : [`reads pass: ${guard.readsPass}`]),
+      ].join('; '),
     ];
   });
   const toolWarnings = tools.flatMap((each) => each.warnings.map((warning) => `${each.tool}: ${warning}`));

@@ -324,6 +324,8 @@ export interface Tool {
    * its own name. Undefined calls this tool itself.
    */
   route?(input: unknown): RoutedCall | undefined;
+  /** Whether a call with these arguments only reads, for a tool of a wrapped server that does both. Such a call passes. */
+  reads?(args: Readonly<Record<string, unknown>>): boolean;
   /** Returns the names of tools that read the same upstream and are not in the catalog. */
   readers?(): readonly string[];
   /** Returns the tool for a caller that may use some tools only, for a tool that shows other tools or stands for them. */

@@ -5,6 +5,7 @@ import { matchesGlob } from '../../core/tool/glob.ts';
 import type { Recovery } from '../../core/tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
+import { readsByRule, readsBySchema } from './read-calls.ts';
 import type {
   ArgumentPath,
   DecidedLookup,
@@ -83,6 +84,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
   const toolClass = classOf(rule, guess, act);
   const identity = pathsOf(tool, rule.identity ?? [], warnings);
   const lookup = lookupOf(tool, rule, warnings);
+  const reads = rule.reads ? readsByRule(rule.reads) : key ? undefined : readsBySchema(tool);
   const windowMs = rule.windowMs ?? (toolClass === 'create' ? guessedWindowMs : defaultWindowMs(toolClass, false));
   if (toolClass === 'create' && because !== 'key-field') warnings.push(...repeatWarnings(tool, rule, windowMs));
   return Object.freeze({
@@ -101,6 +103,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
       ignore: rule.ignore,
       key,
       lookup,
+      reads,
     }),
     // Many servers accept what their schema does not declare.
     undeclared: rule.undeclared ?? 'pass',

@@ -73,6 +73,7 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
     lookupLagMs,
     ...(identity && !hasResource ? { identity: (input) => identityOf(decision, input) } : {}),
     ...(hasResource ? { resource: (input) => [listed.name, identityOf(decision, input) ?? input] } : {}),
+    ...(decision.reads ? { reads: decision.reads.test } : {}),
     ...(upstream.readers ? { readers: () => upstream.readers?.() ?? [] } : {}),
     ...(lookup ? { lookup: (input, context) => runLookup({ lookup, upstream, resultOf }, input, context) } : {}),
     run: (input, context) => run(parts, input as Record<string, unknown>, context),

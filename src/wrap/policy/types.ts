@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../core/json.ts';
+import type { JsonObject, JsonSchema } from '../../core/json.ts';
 import type { UndeclaredRule } from '../../core/key/convert-arguments.ts';
 import type { Classification, ContentResult, Effect, Recovery, ToolClass, Upstream } from '../../core/tool/types.ts';
 
@@ -44,6 +44,8 @@ export interface WrapRule {
   readonly ignore?: readonly string[] | undefined;
   /** @defaultValue 'pass': the server decides, since many servers accept what their schema does not declare */
   readonly undeclared?: UndeclaredRule | undefined;
+  /** The values by JSON pointer with which a call only reads, and passes: `{ "/method": ["GET"] }`. */
+  readonly reads?: ReadRules | undefined;
   readonly recovery?: readonly Recovery[] | undefined;
   readonly lookup?: WrapLookup | undefined;
   /** How long an effect may take to appear in `lookup`, in ms. */
@@ -55,6 +57,17 @@ export interface WrapRule {
    * @defaultValue decided by what the result says
    */
   readonly errorsFail?: boolean | undefined;
+}
+
+/** The values by JSON pointer with which a call only reads: `{ "/method": ["GET"] }`. */
+export type ReadRules = Readonly<Record<string, readonly (string | number | boolean)[]>>;
+
+/** Tells which calls of a guarded tool only read. */
+export interface ReadCalls {
+  /** The reason for people, such as `"action" says what it does`. */
+  readonly why: string;
+  /** Whether a call with these arguments certainly only reads. */
+  readonly test: (args: JsonObject) => boolean;
 }
 
 /** How another tool of the same server finds an effect. */
@@ -105,6 +118,8 @@ export interface GuardDecision extends Decided {
   /** JSON pointers of arguments that do not make two calls different operations. */
   readonly ignore?: readonly string[];
   readonly undeclared: UndeclaredRule;
+  /** Which calls only read, so that they pass. */
+  readonly reads?: ReadCalls;
   /** The field in which the server takes an idempotency key. */
   readonly key?: KeyField;
   readonly lookup?: DecidedLookup;

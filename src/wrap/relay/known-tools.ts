@@ -12,6 +12,7 @@ import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
+import type { RpcRequest } from './message.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /**
@@ -236,6 +237,11 @@ export class KnownTools {
       if (typeof cursor !== 'string') return;
     }
   }
+}
+
+/** Whether a call of a guarded tool only reads, so that it passes. */
+export function onlyReads(tool: Tool, { params }: RpcRequest): boolean {
+  return isObject(params?.arguments) && tool.reads?.(params.arguments) === true;
 }
 
 function isMcpTool(value: unknown): value is McpTool {

@@ -4,7 +4,7 @@ import { invalidParams, methodNotFound, resourceNotFound } from '../../server/js
 import { ClientCapabilities } from './client-capabilities.ts';
 import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
-import { KnownTools } from './known-tools.ts';
+import { KnownTools, onlyReads } from './known-tools.ts';
 import { classifyServerFault, ServerFault } from './link.ts';
 import { ListChanges } from './list-changes.ts';
 import { mergeInitializeResults } from './merged-initialize.ts';
@@ -244,7 +244,7 @@ class MultiServerRelay {
     const { server, name } = target;
     this.#noteProgressServer(server, request);
     const { tool } = server.tools.known(name) ?? (await server.tools.decide(name));
-    if (tool) return tool.name;
+    if (tool && !onlyReads(tool, request)) return tool.name;
     if (this.#calls.release(request.id)) this.#pass(server, { ...request, params: { ...request.params, name } });
     return undefined;
   }

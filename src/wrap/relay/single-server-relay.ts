@@ -1,7 +1,7 @@
 import { ClientCapabilities } from './client-capabilities.ts';
 import { ClientConnection } from './client-connection.ts';
 import { GuardedCalls, sendToServer } from './guarded-calls.ts';
-import { KnownTools } from './known-tools.ts';
+import { KnownTools, onlyReads } from './known-tools.ts';
 import { classifyServerFault, type ServerFault } from './link.ts';
 import { ListChanges } from './list-changes.ts';
 import {
@@ -141,7 +141,7 @@ class SingleServerRelay {
   /** Returns the guarded tool to call; undefined after passing on the call of another tool. */
   async #route(request: RpcRequest, name: string): Promise<string | undefined> {
     const { tool } = this.tools.known(name) ?? (await this.tools.decide(name));
-    if (tool) return tool.name;
+    if (tool && !onlyReads(tool, request)) return tool.name;
     if (this.#calls.release(request.id)) this.connection.forward(request);
     return undefined;
   }
