@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { type Event, type Reply, ServerProcess } from './fixtures/mcp-server-process.ts';
 
 const running: ServerProcess[] = [];
@@ -10,6 +10,15 @@ function start(environment: Record<string, string> = {}): ServerProcess {
 afterEach(() => {
   for (const { child } of running.splice(0)) child.kill('SIGKILL');
 });
+
+let shared: ServerProcess | undefined;
+/** Returns the server of all tests that neither end nor configure theirs. */
+async function sharedServer(): Promise<ServerProcess> {
+  shared ??= new ServerProcess();
+  await shared.forget();
+  return shared;
+}
+afterAll(() => void shared?.child.kill('SIGKILL'));
 
 const ping = (id: number): string => JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' });
 const toolCalls = (server: ServerProcess): Event[] => server.events.all.filter(({ event }) => event === 'call');
@@ -49,7 +58,7 @@ describe('an invalid line', () => {
   test.each(cases)(
     'gets an error, executes nothing and leaves the server running: %s',
     async (_, line, code, id, message) => {
-      const server = start();
+      const server = await sharedServer();
       server.write(line);
       const { error } = await server.reply(id ?? null);
       expect(error?.code).toBe(code);
@@ -61,7 +70,7 @@ describe('an invalid line', () => {
   );
 
   test('gets no response when it is empty, CRLF, or an invalid notification or response', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.write('\n\r\n\n');
     server.write('{"jsonrpc":"2.0","method":"notifications/x","params":[1]}\n');
     server.write('{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}\n');
@@ -103,7 +112,7 @@ describe('an invalid line', () => {
   });
 
   test('is not seen in a request that arrives byte by byte', async () => {
-    const server = start();
+    const server = await sharedServer();
     for (const byte of Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', id: 'ü', method: 'ping' })}\n`))
       server.write(Buffer.of(byte));
     expect(await server.reply('ü')).toMatchObject({ result: {} });
@@ -112,7 +121,7 @@ describe('an invalid line', () => {
 
 describe('tools/call', () => {
   test('passes arguments on as they were parsed, including an own __proto__', async () => {
-    const server = start();
+    const server = await sharedServer();
     const args = '{"b":1,"__proto__":{"admin":true},"a":[null,{"__proto__":1}]}';
     server.write(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}\n`);
     const { result } = await server.reply(1);
@@ -120,13 +129,13 @@ describe('tools/call', () => {
   });
 
   test.each([['[1]'], ['"x"'], ['null'], ['5']])('passes on arguments that are not an object: %s', async (args) => {
-    const server = start();
+    const server = await sharedServer();
     server.write(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}\n`);
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: args });
   });
 
   test('reads the host key from _meta, then from params.idempotencyKey, of any type', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'echo', {}, { idempotencyKey: 'from-params' });
     server.call(2, 'echo', {}, { idempotencyKey: 'from-params', _meta: { 'mcp-once/idempotency-key': 'from-meta' } });
     server.call(3, 'echo', {}, { idempotencyKey: 5 });
@@ -140,13 +149,13 @@ describe('tools/call', () => {
   });
 
   test('passes a call without arguments to the engine', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.send({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo' } });
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: 'undefined', ownProto: false });
   });
 
   test('refuses a call without a name with -32602', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.send({ jsonrpc: '2.0', id: 1, method: 'tools/call' });
     server.send({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 5 } });
     for (const id of [1, 2]) expect((await server.reply(id)).error?.code).toBe(-32602);
@@ -154,13 +163,13 @@ describe('tools/call', () => {
   });
 
   test('ignores task metadata, because tasks are not declared', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'echo', {}, { task: { ttl: 1_000 } });
     expect((await server.reply(1)).result?.structuredContent).toMatchObject({ json: '{}' });
   });
 
   test('says after a fault what the caller can rely on, and nothing of the fault', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'fault');
     const { error } = await server.reply(1);
     expect(error).toEqual({
@@ -175,7 +184,7 @@ describe('tools/call', () => {
   });
 
   test('sends increasing progress while it waits, to callers that requested it only', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'progress', {}, { _meta: { progressToken: 'p' } });
     expect((await server.reply(1)).result?.structuredContent).toEqual({ asked: true });
     const progress = server.replies.all.filter(({ method }) => method === 'notifications/progress');
@@ -191,7 +200,7 @@ describe('tools/call', () => {
   });
 
   test('aborts a cancelled call and sends no response', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'hold', { name: 'a' });
     await server.event('held');
     server.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, reason: 'enough' } });
@@ -203,7 +212,7 @@ describe('tools/call', () => {
   });
 
   test('refuses a second call under an id in flight, and responds to the first', async () => {
-    const server = start();
+    const server = await sharedServer();
     server.call(1, 'hold', { name: 'first' });
     await server.event('held');
     server.call(1, 'echo');

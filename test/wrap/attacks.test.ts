@@ -145,17 +145,17 @@ test('delivers progress to the next caller that uses the token of a cancelled ca
   expect(client.heard.some(({ id }) => id === 900)).toBe(false);
 });
 
-test.each(['idempotency_in_flight', 'ledger_unavailable'])(
-  'sends a repeat again after a guard in the server refused the call (%s)',
-  async (code) => {
-    const { client, effects } = await wrapped();
+test('sends a repeat again after a guard in the server refused the call', async () => {
+  const { client, effects } = await wrapped();
+  const codes = ['idempotency_in_flight', 'ledger_unavailable'];
+  for (const code of codes) {
     const args = { what: code, mode: 'guarded', code };
     // The code is mcp-once's own, because only mcp-once states outcomes.
-    expect(outcome(await client.call('effect', args))).toMatchObject({ code: 'operation_failed' });
+    expect(outcome(await client.call('effect', args)), code).toMatchObject({ code: 'operation_failed' });
     expect(firstText(await client.call('effect', args))).toBe(`done ${code}`);
-    expect(effects()).toEqual([code]);
-  },
-);
+  }
+  expect(effects()).toEqual(codes);
+});
 
 test('reports an unknown outcome when a guard in the server does not know it', async () => {
   const { client } = await wrapped();
@@ -308,12 +308,13 @@ const after: Record<string, (message: Message, response: ServerResponse, origin:
   'HTTP 302 to a missing page': (_, response) => response.writeHead(302, { location: '/login' }).end(),
 };
 
-test.each(Object.keys(after))(
-  'does not repeat a call that was executed over HTTP and then answered by %s',
-  async (how) => {
-    const { client, effects } = await wrappedHttp((...told) => after[how]?.(...told));
-    expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
-    expect(outcome(await client.call('effect', { what: how })).code).toBe('outcome_unknown');
-    expect(effects).toEqual([how]);
-  },
-);
+test('does not repeat a call that was executed over HTTP and then not answered with its result', async () => {
+  const { client, effects } = await wrappedHttp((message, ...more) =>
+    after[message.params.arguments.what]?.(message, ...more),
+  );
+  for (const how of Object.keys(after)) {
+    expect(outcome(await client.call('effect', { what: how })).code, how).toBe('outcome_unknown');
+    expect(outcome(await client.call('effect', { what: how })).code, how).toBe('outcome_unknown');
+  }
+  expect(effects).toEqual(Object.keys(after));
+});

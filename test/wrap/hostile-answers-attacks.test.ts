@@ -5,6 +5,8 @@ import type { Message } from './support/wrap.ts';
 const inputSchema = { type: 'object' };
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 const good = { tools: [{ name: 'get_note', inputSchema, annotations: { readOnlyHint: true } }] };
+/** Numbers of levels. */
+const deep = [600, 5_000, 100_000];
 const deepAnswer = '{"content":[{"type":"text","text":"done"}],"structuredContent":{"deep":"NESTED"}}';
 
 describe.each([
@@ -18,28 +20,34 @@ describe.each([
   const start = (server: CraftedServer) => craftedServers(isBeside ? { evil: server, good } : { evil: server });
   const own = (name: string): string => (isBeside ? `evil_${name}` : name);
 
-  test.each([600, 5_000, 100_000])('gives a guarded call its true outcome: %i levels', async (levels) => {
+  test('gives a guarded call its true outcome', async () => {
     const { client, effects } = await start({ tools, answers: { 'tools/call': deepAnswer } });
-    const first = await client.call(own('effect'), { levels });
-    expect(JSON.stringify(first)).toMatch(/nested deeper than|cannot be written as JSON/);
-    const again = await client.call(own('effect'), { levels });
-    expect(outcome(again)?.code).toBe(outcome(first)?.code);
-    expect(outcome(first)?.code).not.toBe('outcome_unknown');
-    expect(effects('evil')).toEqual(['effect']);
-    expect((await client.ask('ping')).result).toEqual({});
+    for (const levels of deep) {
+      const before = effects('evil').length;
+      const first = await client.call(own('effect'), { levels });
+      expect(JSON.stringify(first), `${levels}`).toMatch(/nested deeper than|cannot be written as JSON/);
+      const again = await client.call(own('effect'), { levels });
+      expect(outcome(again)?.code).toBe(outcome(first)?.code);
+      expect(outcome(first)?.code).not.toBe('outcome_unknown');
+      expect(effects('evil').slice(before), `${levels}`).toEqual(['effect']);
+      expect((await client.ask('ping')).result).toEqual({});
+    }
   });
 
-  test.each([600, 5_000, 100_000])('gives an unguarded call an error: %i levels', async (levels) => {
+  test('gives an unguarded call an error', async () => {
     const { client, effects } = await start({ tools, answers: { 'tools/call': deepAnswer } });
-    const answer = await client.call(own('get_thing'), { levels });
-    expect(answer.error.message).toMatch(/nested deeper than 500 levels.* The call was executed/);
-    expect(effects('evil')).toEqual(['get_thing']);
-    expect((await client.call(own('get_thing'), { levels: 400 })).result.content).toHaveLength(1);
+    for (const levels of deep) {
+      const before = effects('evil').length;
+      const answer = await client.call(own('get_thing'), { levels });
+      expect(answer.error.message, `${levels}`).toMatch(/nested deeper than 500 levels.* The call was executed/);
+      expect(effects('evil').slice(before), `${levels}`).toEqual(['get_thing']);
+      expect((await client.call(own('get_thing'), { levels: 400 })).result.content).toHaveLength(1);
+    }
   });
 
   test('leaves a tool out of the list, and the others in it', async () => {
-    const deep = `{"type":"object","default":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
-    const list = `{"tools":[{"name":"deep","inputSchema":${deep}},{"name":"effect","inputSchema":{"type":"object"}}]}`;
+    const schema = `{"type":"object","default":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+    const list = `{"tools":[{"name":"deep","inputSchema":${schema}},{"name":"effect","inputSchema":{"type":"object"}}]}`;
     const { client, effects } = await start({ answers: { 'tools/list': list } });
     const { tools: listed } = (await client.ask('tools/list', {})).result;
     expect(listed.map(({ name }: Message) => name).filter((name: string) => name !== 'good_get_note')).toEqual([

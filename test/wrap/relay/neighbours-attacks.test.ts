@@ -190,31 +190,37 @@ test('puts the name of its server before the logger of a log message', async () 
   expect(logs.map(({ params }) => params.logger)).toEqual(['evil/good', 'evil']);
 });
 
+/** Requests by what a client declares: none of them is within it. */
 const requests = [
-  ['sampling', 'sampling/createMessage', { messages: [], maxTokens: 1 }, {}],
-  ['sampling.tools', 'sampling/createMessage', { messages: [], maxTokens: 1, tools: [] }, { sampling: {} }],
-  ['elicitation', 'elicitation/create', { message: 'Password?', requestedSchema: {} }, {}],
   [
-    'elicitation.url',
-    'elicitation/create',
-    { mode: 'url', elicitationId: 'e', url: 'https://x/' },
-    { elicitation: {} },
+    {},
+    [
+      ['sampling', 'sampling/createMessage', { messages: [], maxTokens: 1 }],
+      ['elicitation', 'elicitation/create', { message: 'Password?', requestedSchema: {} }],
+      ['roots', 'roots/list', {}],
+    ],
   ],
-  ['elicitation.form', 'elicitation/create', { message: 'Password?' }, { elicitation: { url: {} } }],
-  ['roots', 'roots/list', {}, {}],
+  [{ sampling: {} }, [['sampling.tools', 'sampling/createMessage', { messages: [], maxTokens: 1, tools: [] }]]],
+  [
+    { elicitation: {} },
+    [['elicitation.url', 'elicitation/create', { mode: 'url', elicitationId: 'e', url: 'https://x/' }]],
+  ],
+  [{ elicitation: { url: {} } }, [['elicitation.form', 'elicitation/create', { message: 'Password?' }]]],
 ] as const;
 
 test.each(requests)(
-  'answers a request itself when the client has not declared %s (%s)',
-  async (capability, method, params, capabilities) => {
+  'answers what a client has not declared itself: it declared %j',
+  async (capabilities, undeclared) => {
     const several = await neighbours({ one: {}, other: {} }, capabilities);
     for (const [client, tool] of [
       [await alone(capabilities), 'get_asked'],
       [several.client, 'one_get_asked'],
     ] as const) {
-      const error = JSON.parse(textIn(await client.call(tool, { method, params })));
-      expect(error).toMatchObject({ code: -32601, message: expect.stringContaining(`capability ${capability},`) });
-      expect(client.heard.filter((message) => message.method === method)).toEqual([]);
+      for (const [capability, method, params] of undeclared) {
+        const error = JSON.parse(textIn(await client.call(tool, { method, params })));
+        expect(error).toMatchObject({ code: -32601, message: expect.stringContaining(`capability ${capability},`) });
+        expect(client.heard.filter((message) => message.method === method)).toEqual([]);
+      }
     }
   },
 );
