@@ -195,7 +195,7 @@ test.each(points)('a call takes effect at most once when its server is killed $n
 });
 
 async function playRow(point: Point, guarded: boolean): Promise<Record<RecoveryName, Played>> {
-  const survivor = stage.server({ guarded, env: mailAndDocuments() });
+  const survivor = stage.shared({ guarded, env: mailAndDocuments() });
   const played = recoveries.map(async (recovery) => {
     const cell = `${guarded ? 'guarded' : 'control'} ${point.name} ${recovery}`;
     return [recovery, await play(columns[recovery], point, guarded, cell, survivor)] as const;

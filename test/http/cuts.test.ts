@@ -74,7 +74,7 @@ const payments = (description: string) => stage.sandbox.described('payment_inten
 
 /** What a call heard that was sent again, with a new id, after the stream of the first one was cut. */
 async function cutAndSendAgain(era: Era, cut: Cut, guarded: boolean, description: string): Promise<string> {
-  const server = await stage.http({ guarded });
+  const server = await stage.sharedHttp(guarded);
   const args = paymentOf(description);
   const { url, isCut } = await between(server.url, cut);
   const session = era === '2025' ? await openSession(server.url) : {};

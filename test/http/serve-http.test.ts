@@ -17,7 +17,7 @@ const payments = (description: string) => stage.sandbox.described('payment_inten
 describe('clients of both revisions on one server', () => {
   /** What a client of each era heard that called the same at the same time. */
   const callAtOnce = async (guarded: boolean, description: string): Promise<string[]> => {
-    const server = await stage.http({ guarded });
+    const server = await stage.sharedHttp(guarded);
     const clients = await Promise.all(eras.map((era) => server.client(era)));
     const args = paymentOf(description);
     // Long enough that both are in flight at once.
@@ -32,7 +32,7 @@ describe('clients of both revisions on one server', () => {
   };
 
   test('see the same tools', async () => {
-    const server = await stage.http();
+    const server = await stage.sharedHttp();
     const clients = await Promise.all(eras.map((era) => server.client(era)));
     const [older, newer] = await Promise.all(clients.map((client) => client.tools()));
     expect(older).toContain('create_payment');
@@ -55,7 +55,7 @@ describe('clients of both revisions on one server', () => {
 describe.each(eras)('a call sent again with a new id after its stream was cut (%s)', (era) => {
   /** What the second call heard, when the first one's connection broke while the upstream had it. */
   const cutAndSendAgain = async (guarded: boolean, description: string): Promise<string> => {
-    const server = await stage.http({ guarded });
+    const server = await stage.sharedHttp(guarded);
     const args = paymentOf(description);
     await stage.sandbox.fault({
       fault: 'hang',

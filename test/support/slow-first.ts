@@ -6,23 +6,24 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const slowFiles = [
   'test/wrap/oauth.test.ts',
-  'test/wrap/attacks.test.ts',
   'test/e2e/sigkill-table.test.ts',
   'test/e2e/cancel-disconnect.test.ts',
-  'test/docs/commands.test.ts',
   'test/e2e/reload.test.ts',
   'test/cli/serve.test.ts',
-  'test/server/stdio-process.test.ts',
-  'test/http/serve-http.test.ts',
-  'test/wrap/faults.test.ts',
+  'test/docs/commands.test.ts',
   'test/e2e/bad-ledger.test.ts',
-  'test/wrap/relay/neighbours-attacks.test.ts',
-  'test/wrap/hostile-answers-attacks.test.ts',
-  'test/e2e/lost-answers.test.ts',
-  'test/sandbox/faults.test.ts',
+  'test/e2e/separate.test.ts',
+  'test/e2e/redis.test.ts',
+  'test/wrap/faults.test.ts',
+  'test/wrap/attacks.test.ts',
+  'test/http/serve-http.test.ts',
   'test/wrap/changing.test.ts',
+  'test/e2e/shipped-tools.test.ts',
+  'test/sandbox/faults.test.ts',
+  'test/wrap/relay/neighbours-attacks.test.ts',
   'test/core/ledger/stores/redis.test.ts',
   'test/docs/picture.test.ts',
+  'test/guard/processes.test.ts',
 ];
 
 /** Starts the slow files first, also where Vitest has no times of an earlier run. */

@@ -40,6 +40,7 @@ export interface SharedOptions {
   readonly name?: 'one' | 'other' | 'third';
   /** Default true. */
   readonly guarded?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface StageOptions {
@@ -54,6 +55,7 @@ export const testKey = 'sk_test_e2e';
 export class Stage {
   readonly #options: StageOptions;
   readonly #shared = new Map<string, Promise<ServerProcess>>();
+  readonly #sharedHttp = new Map<boolean, Promise<HttpProcess>>();
   readonly #servers: { kill(): Promise<unknown> }[] = [];
   #folder: ReturnType<typeof makeTemporaryFolder> | undefined;
   #sandbox: SandboxProcess | undefined;
@@ -101,22 +103,33 @@ export class Stage {
   }
 
   /**
-   * Returns a server that lives until the end of the file: the same one for the same name and guard. It is for tests whose
+   * Returns a server that lives until the end of the file: the same one for the same options. It is for tests whose
    * operations are their own, and which neither end the server nor need a new session.
    */
-  shared({ name = 'one', guarded = true }: SharedOptions = {}): Promise<ServerProcess> {
-    const key = `${name} ${guarded}`;
-    const server = this.#shared.get(key) ?? this.#start({ guarded });
+  shared({ name = 'one', guarded = true, env = {} }: SharedOptions = {}): Promise<ServerProcess> {
+    const key = JSON.stringify([name, guarded, env]);
+    const server = this.#shared.get(key) ?? this.#start({ guarded, env });
     this.#shared.set(key, server);
     return server;
   }
 
   /** The same over HTTP, on a free port. */
   async http(options: ServerOptions = {}): Promise<HttpProcess> {
-    const args = [...(await this.#commandLine(options)), '--http', '127.0.0.1:0'];
-    const server = await HttpProcess.start(args, this.#serverEnvironment(options));
+    const server = await this.#startHttp(options);
     this.#servers.push(server);
     return server;
+  }
+
+  /** The same over HTTP, for the tests of a file. */
+  sharedHttp(guarded = true): Promise<HttpProcess> {
+    const server = this.#sharedHttp.get(guarded) ?? this.#startHttp({ guarded });
+    this.#sharedHttp.set(guarded, server);
+    return server;
+  }
+
+  async #startHttp(options: ServerOptions): Promise<HttpProcess> {
+    const args = [...(await this.#commandLine(options)), '--http', '127.0.0.1:0'];
+    return HttpProcess.start(args, this.#serverEnvironment(options));
   }
 
   /** Returns the command line of a server over stdio, for a test's own client. */
@@ -157,7 +170,7 @@ export class Stage {
 
   async close(): Promise<void> {
     await Promise.all(this.#servers.splice(0).map((server) => server.kill()));
-    const shared = await Promise.allSettled(this.#shared.values());
+    const shared = await Promise.allSettled([...this.#shared.values(), ...this.#sharedHttp.values()]);
     await Promise.all(shared.map((start) => (start.status === 'fulfilled' ? start.value.kill() : undefined)));
     await this.#sandbox?.end();
     this.#folder?.remove();
