@@ -1,4 +1,4 @@
-import { isOnlyRefusal, tellsEffect } from './clauses.ts';
+import { isOnlyRefusal, tellsEffect, tellsEffectBeside } from './clauses.ts';
 import { isDoubtCode, meaningOfRpcCode, meaningOfStatus } from './codes.ts';
 import { isForeign, tellsForeignEffect } from './foreign-texts.ts';
 import { tellsPart } from './parts-done.ts';
@@ -66,7 +66,12 @@ export function classifyErrorAnswer(facts: ErrorFacts): AnswerMeaning {
   if ([text, ...(facts.codes ?? [])].some(keyTroubleIn)) return doubt;
   if (facts.hasMore || tellsPart(text) || tellsForeignEffect(text)) return doubt;
   if (tellsEffect(certain, kind === 'not_found')) return doubt;
-  if (!isCoded && (isForeign(text) || !isOnlyRefusal(certain, kind === 'not_found'))) return doubt;
+  if (
+    isCoded
+      ? tellsEffectBeside(certain, kind === 'not_found')
+      : isForeign(text) || !isOnlyRefusal(certain, kind === 'not_found')
+  )
+    return doubt;
   if (matches(nothingPhrases, plain)) return refused(kind);
   if (matches(doubtPhrases, all) || codes.some(isDoubtCode)) return doubt;
   const statuses = facts.status === undefined ? statusesIn(text) : [facts.status];

@@ -55,6 +55,26 @@ export function isOnlyRefusal(text: string, isAbsent: boolean): boolean {
   return clauses.every((clause, at) => !hasSign(clause, isAbsent) && isHarmless(clauses, at));
 }
 
+/**
+ * Whether a clause that is no part of a refusal has a sign of an effect, in whatever words: "30 went out, then rate limited".
+ * For a text whose code or status refuses, so that other words need no reason.
+ */
+export function tellsEffectBeside(text: string, isAbsent: boolean): boolean {
+  const clauses = clausesOf(text);
+  if (clauses.length > clausesMax) return true;
+  return clauses.some((clause) => {
+    const { words, plain } = clause;
+    return (
+      hasEffectWord(words, isAbsent, isPastOrSuccess) && !isRest(plain) && !refuses(clause) && !isHint(words, plain)
+    );
+  });
+}
+
+/** "0 of 100 calls left" says how much of a quota remains. */
+function isRest(plain: string): boolean {
+  return /\b(?:calls?|requests?|attempts?|tries|credits?|units?|seconds?|minutes?|hours?|days?) left\b/.test(plain);
+}
+
 function clausesOf(text: string): readonly Clause[] {
   const parts = withoutEchoes(text).split(marks);
   const clauses: Clause[] = [];

@@ -239,7 +239,7 @@ function hasRun({ status, error, errors, ok, success }: JsonObject): boolean {
 function isNo(body: JsonObject, isOnlyError: boolean): boolean {
   if (body.ok === false || body.success === false || body.successful === false) return true;
   if (body.jsonrpc !== undefined && isObject(body.error)) return true;
-  if (!isOnlyError) return false;
+  if (!isOnlyError) return hasErrorBeside(body);
   if (arrayOf(body.errors).length > 0 || refusesInGraphql(body.data)) return true;
   if (typeof body.error === 'string' ? body.error !== '' : holdsSomething(body.error)) return body.ok !== true;
   const { status, message } = body;
@@ -248,6 +248,23 @@ function isNo(body: JsonObject, isOnlyError: boolean): boolean {
     typeof status === 'string' &&
     /^(?:error|fail|failure|failed)$/i.test(status) &&
     (message ?? body.data) !== undefined
+  );
+}
+
+/** Whether a body has an error beside what may be a result: `{"error": "rate limited", "sent": 30}`. */
+function hasErrorBeside({ id, error, errors, data, ok, success }: JsonObject): boolean {
+  // A resource may well have failed after it was made: a job with its error.
+  if (id !== undefined || ok === true || success === true) return false;
+  if (data === undefined && arrayOf(errors).some((each) => isErrorText(each))) return true;
+  return isErrorText(error);
+}
+
+function isErrorText(value: unknown): boolean {
+  if (typeof value === 'string')
+    return /\p{L}{2}/u.test(value) && !/^(?:no|none|null|false|ok|success|no errors?)$/i.test(value);
+  return (
+    isObject(value) &&
+    [value.message, value.detail, value.code, value.type].some((each) => isErrorText(each) && typeof each === 'string')
   );
 }
 

@@ -1,4 +1,4 @@
-import { tellsEffect } from '../../core/error-answers/clauses.ts';
+import { tellsEffect, tellsEffectBeside } from '../../core/error-answers/clauses.ts';
 import { echoOf, type IsEcho } from '../../core/error-answers/effect-members.ts';
 import { effectSignsOf } from '../../core/error-answers/error-body.ts';
 import { tellsForeignEffect } from '../../core/error-answers/foreign-texts.ts';
@@ -49,6 +49,8 @@ function jsonOf(body: HttpRequest['body']): unknown {
 /** A clause that contrasts tells what happened. Without one, a participle may be the state that is the reason. */
 function tellsEffectDespite(text: string, status: number): boolean {
   if (tellsPart(text) || tellsForeignEffect(text)) return true;
+  // A limit may be met on the way: "30 went out, then rate limited".
+  if (status === 429 && tellsEffectBeside(text, false)) return true;
   const isAbsent = status === 404 || status === 410;
   if (/\b(?:but|however|although|though)\b|;/i.test(text)) return tellsEffect(text, isAbsent);
   if (stateStatuses.has(status) || /\b(?:already|since|another|previous(?:ly)?|earlier|because)\b/i.test(text))

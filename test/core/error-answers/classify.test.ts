@@ -175,6 +175,12 @@ describe('a code', () => {
     ['a status of 422', { texts: ['nope'], status: 422 }, 'invalid'],
     ['a status of 500 beside a refusal', { texts: ['not found'], status: 500 }, 'doubt'],
     ['a status of 500 that says nothing happened', { texts: ['No changes were made'], status: 500 }, 'nothing'],
+    [
+      'a limit that was met on the way',
+      { texts: ['30 went out, then rate limited'], codes: ['RATE_LIMITED'] },
+      'doubt',
+    ],
+    ['a limit with a reason', { texts: ['You have reached the limit, slow down'], codes: ['RATE_LIMITED'] }, 'limited'],
     ['a refusal beside an effect', { texts: ['rate limit'], hasMore: true }, 'doubt'],
   ])('%s', (_name, facts, expected) => {
     expect(meaning(facts)).toBe(expected);

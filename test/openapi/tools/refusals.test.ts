@@ -180,6 +180,7 @@ describe('an answer that tells an effect runs once', () => {
     [422, { message: 'invoice failed', order: { id: 12 } }],
     [429, { sent: 30, error: 'rate limited' }],
     [429, { error: 'Rate limit exceeded at recipient 31 of 50' }],
+    [429, { error: '30 went out, then the rate limit was hit' }],
     [500, { error: 'Order stored, but the invoice failed; the stored order has not been rolled back' }],
     [500, { error: 'The confirmation step was not executed' }],
     [502, 'Nothing was received from the upstream server'],
@@ -192,6 +193,35 @@ describe('an answer that tells an effect runs once', () => {
     expect(api.effects).toBe(1);
     await call('create_order', tea);
     expect(api.effects).toBe(1);
+  });
+});
+
+describe('an error beside a result', () => {
+  test.each<unknown>([
+    { error: 'rate limited', sent: 30 },
+    { error: { code: 'rate_limited', message: 'slow down' }, ids: ['m1'] },
+    { errors: ['row 31: rate limited'], sent: 30 },
+  ])('is kept and told: %j', async (body) => {
+    const api = await startOrders();
+    api.refusals.push({ ...answer(200, body), executed: true });
+    const { call } = await serve(api);
+    const first = resultOf(await call('create_order', tea));
+    expect(first.result).toMatchObject({ isError: true });
+    expect(first.repeatToken).toBeTypeOf('string');
+    expect(resultOf(await call('create_order', tea)).replayed).toBe(true);
+    expect(api.effects).toBe(1);
+  });
+
+  test.each<unknown>([
+    { sent: 30, error: null },
+    { sent: 30, error: '', errors: [] },
+    { rate: 0.5, error: 0.05 },
+    { success: true, sent: 30, error: 'none of the items was discounted' },
+  ])('is a plain success where it says no error: %j', async (body) => {
+    const api = await startOrders();
+    api.refusals.push({ ...answer(200, body), executed: true });
+    const { call } = await serve(api);
+    expect(resultOf(await call('create_order', tea)).result).not.toHaveProperty('isError', true);
   });
 });
 
