@@ -56,7 +56,7 @@ export function isOnlyRefusal(text: string, isAbsent: boolean): boolean {
 }
 
 /**
- * Whether a clause that is no part of a refusal has a sign of an effect, in whatever words: "30 went out, then rate limited".
+ * Tests whether a clause outside of the refusal has a sign of an effect, in whatever words: "30 went out, then rate limited".
  * For a text whose code or status refuses, so that other words need no reason.
  */
 export function tellsEffectBeside(text: string, isAbsent: boolean): boolean {
