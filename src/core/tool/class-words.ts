@@ -23,15 +23,18 @@ const weakReads = wordSet('list view show count diff preview');
 /** Verbs that read in one tool and write in another. They are guarded. */
 const unclearVerbs =
   wordSet(`check query convert crawl aggregate track monitor watch verify test browse download export map
-  quote process handle manage resolve simulate use perform do control configure sync`);
+  quote process handle manage resolve extract simulate use perform do control configure sync`);
 
 /** Those that a description can make a read. */
 const describedVerbs = wordSet('check track monitor watch verify test convert map quote simulate');
 
+/** Verbs by which only a description says that a tool reads. */
+const statedReads = wordSet('return list show discover identify detect determine');
+
 /** Verbs that are not nouns, by what they do. */
 const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
   create: wordSet(`create add insert send reply submit duplicate clone pay buy sell register notify  
-    subscribe donate withdraw dispense redeem mint spawn provision make reserve reauthorize adjudicate appeal`),
+    subscribe donate withdraw dispense redeem mint spawn provision make reserve reauthorize adjudicate appeal broadcast announce tweet retweet`),
   state: wordSet(`clean rebuild reindex bump repair tidy trim vacuum optimize compress encrypt decrypt
     sanitize allow deny renew extend shutdown reboot rollback revert remember memorize ingest inject seed populate backfill
     authorize write put set update upsert edit modify replace rename move save merge close open reopen approve reject accept
@@ -40,7 +43,7 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     attach bind activate deactivate suspend confirm finalize complete finish launch change swap fix adjust
     rewrite overwrite migrate commence dismiss follow star react publish unpublish fill select  
     refresh prepare take reorder assume accept decline snooze translate  
-    promote demote join leave sign hide unhide resize revise reactivate restrict freeze thaw`),
+    promote demote join leave sign hide unhide resize revise reactivate restrict freeze thaw reschedule`),
   repeatable: wordSet(`append increment decrement click press scroll navigate goto execute exec speak say play think
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
     invoke generate `),
@@ -90,6 +93,21 @@ const adjectives = wordSet('open duplicate merge');
 const readNouns =
   wordSet(`status history stats statistics logs log count total info details detail tree weather forecast time date
   screenshot snapshot summary overview metrics progress me balance version health schema metadata diff`);
+
+/** What `resolve` looks up. An issue is closed. */
+const resolvedNouns = wordSet('id ids name names library dns domain host hostname address url path handle username');
+
+/** Things that are settled where they are resolved. */
+const settledNouns = wordSet('issue ticket conflict incident dispute alert thread comment discussion error case');
+
+/** Methods of HTTP behind the name of an API: `API-post-search`. */
+const methods = wordSet('get post put patch delete');
+
+/** Things that are new where they are attached. */
+const attachedThings = wordSet('file files document documents image images photo photos media screenshot pdf');
+
+/** Things that each call publishes as new ones. */
+const publishedThings = wordSet('message messages event events notification notifications comment metric metrics');
 
 /** What `check` reads. */
 const checkedNouns =
@@ -183,7 +201,9 @@ export interface NamedTool {
  * is guarded, and so is one without a known word, as `state`.
  */
 export function guessByName(name: string): NameGuess {
-  const words = wordsOf(name);
+  const all = wordsOf(name);
+  // The method says less than the verb behind it.
+  const words = all[0] === 'api' && methods.has(all[1] ?? '') && isRead(all[2] ?? '') ? all.slice(2) : all;
   const [lead = ''] = words;
   if (writeOf(lead, pureVerbs) !== undefined) return guessByWrite(words, 0);
   if (isRead(lead)) return guessByRead(words, 0);
@@ -205,8 +225,10 @@ export function guessAct(tool: NamedTool): NameGuess {
   }
   if (guess.isUnclear !== true) return guess;
   const [verb = ''] = words;
-  const isStated = verb === 'return' || verb === 'list' || verb === 'show' || strongReads.has(verb);
-  const mayWrite = words.some((word) => writeOf(word, pureVerbs) !== undefined || unclearVerbs.has(word));
+  const isStated = statedReads.has(verb) || strongReads.has(verb);
+  const mayWrite = words.some(
+    (word) => writeOf(word, pureVerbs) !== undefined || (unclearVerbs.has(word) && !statedReads.has(word)),
+  );
   const takesAct = properties.some((name) => statementArguments.has(name) || actArguments.has(name));
   if (isStated && !mayWrite && !takesAct) return { act: 'read', word: verb };
   const said = guess.word === '' ? writeOf(verb, pureVerbs) : undefined;
@@ -267,6 +289,12 @@ function actOnObject(act: WriteAct, word: string, words: readonly string[], rest
     case 'upload':
     case 'import':
       return 'create';
+    case 'draft':
+      return words[0] === 'draft' && rest.length > 0 ? 'create' : act;
+    case 'attach':
+      return attachedThings.has(rest[0] ?? '') ? 'create' : act;
+    case 'publish':
+      return publishedThings.has(rest[0] ?? '') ? 'create' : act;
     case 'transfer':
       return rest.length > 0 && !saysMoney(words) ? 'state' : act;
     case 'log':
@@ -322,6 +350,7 @@ function guessByUnclear(words: readonly string[], index: number): NameGuess {
   if (isWriteVerb(last) && !mostlyNouns.has(last)) return mixed(last, word);
   const reads =
     (word === 'check' && (readNouns.has(last) || rest.some((each) => checkedNouns.has(each)))) ||
+    (word === 'resolve' && resolvedNouns.has(last) && !rest.some((each) => settledNouns.has(each))) ||
     (word === 'query' && rest.length > 0 && !words.some((each) => databaseWords.has(each))) ||
     (word === 'convert' && rest.some((each) => conversions.has(each))) ||
     (word === 'map' && rest.some((each) => siteWords.has(each)));
@@ -341,6 +370,8 @@ function guessByNoun(words: readonly string[]): NameGuess {
   }
   const unclear = words.findIndex((word) => unclearVerbs.has(word) && !mostlyNouns.has(word));
   if (unclear !== -1) return guessByUnclear(words, unclear);
+  const joined = words.find((word, at) => at > 1 && joiners.has(words[at - 1] ?? '') && isWriteVerb(word));
+  if (joined !== undefined) return mixed(joined, words[0] ?? '');
   if (readNouns.has(last) && !(noun !== -1 && words[noun] !== last)) return { act: 'read', word: last };
   if (isAbout(words.slice(Math.max(noun, 0)))) return { act: 'read', word: last };
   if (noun === -1) return { act: 'state', word: '', isUnclear: true };
@@ -369,6 +400,7 @@ function guessByNounVerb(words: readonly string[]): NameGuess {
   const verb = firstVerb(words);
   const word = words[verb] ?? '';
   if (verb !== -1 && !isRead(word)) return guessByWrite(words, verb);
+  if (lead === 'poll' && aboutNouns.has(last)) return { act: 'read', word: last };
   const isNoun = mostlyNouns.has(lead);
   if (verb !== -1) {
     const isList = weakReads.has(word) && word !== 'count' && transmitters.has(lead);

@@ -30,6 +30,31 @@ describe('the guess by name', () => {
   });
 });
 
+test('the guess by name takes the object of a verb into account', () => {
+  const names: Record<string, string> = {
+    'API-post-search': 'read',
+    'API-post-page': 'create',
+    'API-delete-a-block': 'delete',
+    'resolve-library-id': 'read',
+    resolve_issue: 'state',
+    resolve_conflict_path: 'state',
+    poll_job_status: 'read',
+    create_poll: 'create',
+    attach_file_to_card: 'create',
+    attach_policy: 'state',
+    draft_email: 'create',
+    mark_draft: 'state',
+    publish_message: 'create',
+    publish_page: 'state',
+    reschedule_meeting: 'state',
+    HassBroadcast: 'create',
+    transcribe_and_email: 'create',
+    extract_archive: 'state',
+  };
+  const guessed = Object.keys(names).map((name) => [name, guessByName(name).act]);
+  expect(Object.fromEntries(guessed)).toEqual(names);
+});
+
 describe('the guess by description and schema', () => {
   const tool = (name: string, description?: string, properties: object = {}) =>
     guessAct({ name, description, inputSchema: { type: 'object', properties } }).act;
@@ -40,6 +65,9 @@ describe('the guess by description and schema', () => {
     expect(tool('check_item', 'Returns an item and marks it as checked.')).toBe('state');
     expect(tool('inventory', 'Lists the items of a shop')).toBe('read');
     expect(tool('inventory', 'Lists the items of a shop', { action: {} })).toBe('state');
+    expect(tool('map_site', 'Discovers the pages of a site')).toBe('read');
+    expect(tool('extract_archive', 'Extracts the files of an archive')).toBe('state');
+    expect(tool('check_room', 'Checks out of a room')).toBe('state');
     expect(tool('http_request', 'Returns the answer of a server')).toBe('state');
   });
 
