@@ -126,7 +126,7 @@ const signs: readonly RegExp[] = [
   /\b(?:is|are) (?:now |currently )?(?:running|processing|live|under ?way|on its way|complete)\b/,
   /\b\d+\/\d+\b/,
   /\bhttp 2\d\d\b|\bon hold\b/,
-  // It went on in spite of the refusal.
+  // It continued in spite of the refusal.
   /\bwarnings?\b|\b(?:continuing|proceeding|skipping|ignoring|leaving|falling back|defaulting|keeping)\b|^\W*using\b/,
   /\b(?:freshly|newly|just|recently) \w+ed\b|\b(?:should|will) (?:now |soon )?(?:receive|arrive|get|see)\b/,
   // It stopped on the way.

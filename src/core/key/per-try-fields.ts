@@ -250,7 +250,7 @@ export function toolHabitsOf(words: readonly string[]): ToolHabits {
   };
 }
 
-/** Names of what is used once: a nonce, and the id of a signed token (RFC 7519). */
+/** Names of values that are used once: a nonce, and the id of a signed token (RFC 7519). */
 export const isNonceName = /^(?:x[-_]?)?(?:nonce|jti)$/i;
 
 /** Tests for a tool such as `approve_request` with the argument `request_id`. */

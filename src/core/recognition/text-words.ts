@@ -134,6 +134,8 @@ class TextReader {
   #inQuote = 0;
   /** A number whose unit may follow. */
   #number: number | undefined;
+  /** A time of day in digits, whose half may follow: 3:00 pm. */
+  #time: readonly [hours: number, minutes: number] | undefined;
   #maybeNegated = false;
   #previous = '';
   /** How many tokens the previous word gave. */
@@ -340,6 +342,8 @@ class TextReader {
     for (const fact of facts) this.#fact(fact);
     const [only] = facts;
     if (facts.length === 1 && only?.startsWith('n:')) this.#number = Number(only.slice(2));
+    const [, hours, minutes] = /^(\d{1,2}):(\d{2})$/.exec(lower) ?? [];
+    if (only?.startsWith('t:') && minutes !== undefined) this.#time = [Number(hours), Number(minutes)];
   }
 
   #setNumber(number: number): void {
@@ -436,7 +440,8 @@ class TextReader {
 
   /** Turns the number before into a time of day. */
   #toTime(half: string | undefined): boolean {
-    const fact = this.#number === undefined ? undefined : timeFact(this.#number, 0, half);
+    const [hours, minutes] = this.#time ?? [this.#number, 0];
+    const fact = hours === undefined ? undefined : timeFact(hours, minutes, half);
     if (fact === undefined) return false;
     this.#dropNumber();
     this.#fact(fact);
@@ -449,6 +454,7 @@ class TextReader {
     this.#tokens.push(token);
     this.#endWord('', 1);
     this.#number = undefined;
+    this.#time = undefined;
     this.#isSentenceStart = false;
   }
 
@@ -471,6 +477,7 @@ class TextReader {
     const number = this.#number;
     if (this.#phrase(word) || this.#dateOrNumber(word, raw)) return;
     this.#number = undefined;
+    this.#time = undefined;
     const { negations, concepts, stop, currencies, units, directions, smallSides, generic } = this.#lexicon;
     const smallSide = smallSides.get(word);
     if (smallSide !== undefined) this.#sides.add(smallSide);
@@ -554,11 +561,13 @@ class TextReader {
     }
     this.#concept(concept, word);
     this.#number = undefined;
+    this.#time = undefined;
     return true;
   }
 
   #dateOrNumber(word: string, raw: string): boolean {
     const { months, days, capitalisedDates, numbers, calendar } = this.#lexicon;
+    if (this.#time !== undefined && this.#clock(word)) return true;
     if (this.#number === undefined && !calendar.has(word) && word.charCodeAt(0) < HANGUL) return false;
     if (this.#number !== undefined && this.#clock(word)) return true;
     const isPlain = !capitalisedDates.has(word) || this.#number !== undefined || UPPER_START.test(raw);

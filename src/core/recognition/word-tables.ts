@@ -76,6 +76,7 @@ export const STOP_WORDS = [
  */
 export const WORD_GROUPS = `
 invoice bill billing | receipt
+timeout timeouts time_out times_out timed_out timing_out
 customer client clients buyer shopper
 buy bought purchase purchased purchasing get_buy pick_up grab procure acquire
 sell sold selling sale
