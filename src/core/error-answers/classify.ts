@@ -155,6 +155,10 @@ function withoutFrames(text: string): string {
       /\bHTTPS?ConnectionPool\([^()\n]{0,200}\): (?:Max retries exceeded with url: \S{1,500} \(Caused by )?/g,
       'error: ',
     )
+    .replace(/^(?:[a-z_]\w{0,40}\.){1,6}Undefined\w{1,40}: /gm, 'error: ')
+    .replace(/^(?:[a-z_][\w]{0,40}\.){1,6}([A-Z]\w{1,60}): /gm, '$1: ')
+    .replace(/\bSMTP 5\d\d(?: 5\.\d{1,3}\.\d{1,3})? (?:<[^<>\s]{1,300}>: )?/g, 'error: ')
+    .replace(/\nLINE \d{1,6}: [^\n]*(?:\n\s*\^)?/g, '')
     .replace(/<[\w.]{1,100} object at 0x[\da-f]+>/gi, 'x')
     .replace(/\bfor more (?:information|details),? (?:check|see|visit):? https?:\S{1,500}/gi, '')
     .replace(

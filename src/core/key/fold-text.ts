@@ -251,7 +251,7 @@ const PHONE = /^(?:\+|00)?[\d\s()./\u2010-\u2015-]{6,32}$/;
 
 /**
  * Writes a phone number without spaces and signs, and the prefix of a foreign number as `+`.
- * @param needsPlus whether another text is no phone number, as in `to: "12345678"`
+ * @param needsPlus whether a text without a plus stays, as in `to: "12345678"`
  */
 function foldPhone(text: string, needsPlus: boolean): string {
   const plain = text.normalize('NFKC').trim();

@@ -8,10 +8,10 @@ export const isAboutRepeats = /idempoten|at most once|exactly once|only once|dup
 
 /** Names, without separators and in lower case, of values that a caller makes up for each try. */
 const keyNames =
-  /^(?:\w{0,32}(?:idempoten(?:cy|t|ce)?|dedup(?:e|lication)?)(?:key|id|token)|x?idempoten(?:cy|t|ce)?|client(?:request(?:id|key|uuid|token)|token|mutationid)|callerreference|uniquerequestid|x?nonce|traceparent)$/;
+  /^(?:\w{0,32}(?:idempoten(?:cy|t|ce)?|dedup(?:e|lication)?)(?:key|id|token)|x?idempoten(?:cy|t|ce)?|client(?:request(?:id|key|uuid|token)|token|mutationid)|callerreference|uniquerequestid|x?(?:request|client)?nonce|traceparent)$/;
 /** Names of ids that a caller makes up for a try, or that name a thing: a request of a service desk, a trace to score. */
 const referenceNames =
-  /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid|jti|turnid|toolcallid|invocationid)$/;
+  /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid|progresstoken|jti|turnid|toolcallid|invocationid)$/;
 /** A header of a vendor, such as `PayPal-Request-Id`. A `pull_request_id` names a thing. */
 const headerReference = /^[A-Z]\w{0,24}(?:-[A-Z]\w{0,24}){0,2}-Request-ID$/i;
 /** Names of ids that the caller chooses for a thing: random ones are new for each try. */
@@ -45,7 +45,7 @@ export type PerTryKind =
   /** A signature that counts, unless a nonce or a time stands beside it. */
   | 'seal';
 
-/** What is known about a declared field besides its name. */
+/** The facts about a declared field, apart from its name. */
 interface DeclaredField {
   readonly name: string;
   readonly description: string | undefined;
@@ -141,7 +141,7 @@ const isFromElsewhere =
 const isOfAnotherThing =
   /\b(?:id|identifier|key|token|number|reference)\s+(?:of|for)\s+(?:the|a|an)\s+(?!(?:new|http|api|client|caller|current|request|call|operation|trace|span|invocation|tool|session|unique)\b)\w+/i;
 const isAboutTry =
-  /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|\bfor (?:tracking|logging|debugging|monitoring)\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|side)/i;
+  /idempoten|at most once|exactly once|only once|duplicat|dedup|retr(?:y|ies|ied)|\btracing\b|\bfor (?:tracking|logging|debugging|monitoring)\b|traceab|telemetry|observab|linkage|correlat|nonce|replay|random|(?:client|caller|host)[- ](?:generated|supplied|provided|chosen|assigned|set|side)/i;
 /** Says of an id of any name that a caller makes it up, so that a repeat of the request is recognised. */
 const isKeyOfTry =
   /\bidempoten|dedup|\b(?:detect|prevent|avoid|reject|ignore|recogni[sz]e)\w* (?:\w+ ){0,3}duplicat|\bduplicate (?:submission|request|detection|payment|order|transaction|message)|\bretr(?:y|ied|ies)\b[^.]{0,60}\bwithout\b|\bsafe(?:ly)? (?:to )?(?:be )?retr|\b(?:client|caller)[- ]generated\b|\b(?:clients?|callers?|you) (?:should|must|can|may) (?:generate|choose|create|make up)\b|\bunique (?:\w+ )?(?:for|per|across|to|of) (?:each |every |all |the |this |a )?(?:requests?|calls?|attempts?|tries|try|invocations?|submissions?)\b/i;
@@ -251,7 +251,7 @@ export function toolHabitsOf(words: readonly string[]): ToolHabits {
 }
 
 /** Names of values that are used once: a nonce, and the id of a signed token (RFC 7519). */
-export const isNonceName = /^(?:x[-_]?)?(?:nonce|jti)$/i;
+export const isNonceName = /^(?:(?:x|request|client)[-_]?)?(?:nonce|jti)$/i;
 
 /** Tests for a tool such as `approve_request` with the argument `request_id`. */
 function isObjectOfTool(name: string, { words }: ToolHabits): boolean {

@@ -43,7 +43,7 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     attach bind activate deactivate suspend confirm finalize complete finish launch change swap fix adjust
     rewrite overwrite migrate commence dismiss follow star react publish unpublish fill select  
     refresh prepare take reorder assume accept decline snooze translate  
-    promote demote join leave sign hide unhide resize revise reactivate restrict freeze thaw reschedule`),
+    promote demote join leave place sign hide unhide resize revise reactivate restrict freeze thaw reschedule`),
   repeatable: wordSet(`append increment decrement click press scroll navigate goto execute exec speak say play think
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
     invoke generate `),
@@ -100,6 +100,9 @@ const resolvedNouns = wordSet('id ids name names library dns domain host hostnam
 /** Things that are settled where they are resolved. */
 const settledNouns = wordSet('issue ticket conflict incident dispute alert thread comment discussion error case');
 
+/** Things that are new where they are placed. Other things change their place. */
+const placedThings = wordSet('order orders bid bids bet bets trade call');
+
 /** Methods of HTTP behind the name of an API: `API-post-search`. */
 const methods = wordSet('get post put patch delete');
 
@@ -114,7 +117,7 @@ const checkedNouns =
   wordSet(`availability eligibility permissions permission price prices quota connection existence exists syntax
   limits limit access compatibility if whether uptime`);
 
-/** Things that `open`, `launch`, `start` and `generate` make. Of other things they change the state, or are repeated. */
+/** Things that `open`, `launch`, `start` and `generate` make. They change the state of other things, or are repeated. */
 const madeThings =
   wordSet(`issue ticket account position pull request dispute case incident instance instances vm campaign trial
   subscription invoice bill key token license voucher coupon certificate link loan`);
@@ -235,7 +238,7 @@ export function guessAct(tool: NamedTool): NameGuess {
   return said === undefined ? guess : { act: said, word: verb };
 }
 
-/** Returns what a single verb does, and whether it is a noun as well; undefined for a word that is no known verb. */
+/** Returns what a single verb does, and whether it is a noun as well; undefined for any other word. */
 export function actOfVerb(word: string): { readonly act: ToolAct | 'unclear'; readonly isNoun: boolean } | undefined {
   if (isRead(word)) return { act: 'read', isNoun: false };
   if (unclearVerbs.has(word)) return { act: 'unclear', isNoun: mostlyNouns.has(word) };
@@ -289,6 +292,8 @@ function actOnObject(act: WriteAct, word: string, words: readonly string[], rest
     case 'upload':
     case 'import':
       return 'create';
+    case 'place':
+      return rest.some((each) => placedThings.has(each)) ? 'create' : act;
     case 'draft':
       return words[0] === 'draft' && rest.length > 0 ? 'create' : act;
     case 'attach':
@@ -419,7 +424,7 @@ function guessByNounVerb(words: readonly string[]): NameGuess {
   return guessByWrite(words, 0);
 }
 
-/** Finds the first verb after the beginning that is no noun, or a read. */
+/** Finds the first verb after the beginning that cannot be a noun, or a read. */
 function firstVerb(words: readonly string[]): number {
   return words.findIndex((word, index) => index > 0 && (isRead(word) || writeOf(word, pureVerbs) !== undefined));
 }

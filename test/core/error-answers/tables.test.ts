@@ -93,6 +93,11 @@ const refusalsThatLeftDoubt = [
   'This workspace is on the free plan. Upgrade to create more than 3 boards.',
   'Tool execution was denied by the user',
   'Missing Access',
+  "error: pathspec 'feature/x' did not match any file(s) known to git",
+  'fatal: not a git repository (or any of the parent directories): .git',
+  'SMTP 550 5.1.1 <zoe@x.test>: Recipient address rejected: User unknown in virtual mailbox table',
+  'psycopg2.errors.UndefinedTable: relation "ordrs" does not exist\nLINE 1: INSERT INTO ordrs VALUES (1)',
+  'An error occurred: restricted_action_thread_locked',
 ];
 
 /** Errors like those, beside a sign of an effect. */

@@ -460,6 +460,18 @@ const laterTries = [
   make('create_draft', { 'title!': '', turn_id: '' }, (n) => ({ title: 'x', turn_id: uuid(n) })),
 ];
 
+laterTries.push(
+  make('create_invoice', { 'customer!': '', request_nonce: '' }, (n) => ({ customer: 'a', request_nonce: uuid(n) })),
+  make('create_task', { 'title!': '', _meta: { type: 'object' } }, (n) => ({
+    title: 'x',
+    _meta: { progressToken: n, 'org.x/trace': { traceparent: signature(n) } },
+  })),
+  make('send_money', { 'request_id!': 'The client provided ID of the transaction', 'amount!': '' }, (n) => ({
+    request_id: uuid(n),
+    amount: 5,
+  })),
+);
+
 const laterThings = [
   make('place_order', { 'symbol!': '', client_order_id: '' }, (n) => ({
     symbol: 'A',

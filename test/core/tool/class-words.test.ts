@@ -48,6 +48,8 @@ test('the guess by name takes the object of a verb into account', () => {
     publish_page: 'state',
     reschedule_meeting: 'state',
     HassBroadcast: 'create',
+    alpaca_place_market_order: 'create',
+    place_pin: 'state',
     transcribe_and_email: 'create',
     extract_archive: 'state',
   };
