@@ -86,7 +86,7 @@ describe.each(ways)('a call in progress, $name', (way) => {
 
   test('is finished and settled, and its repeat through another server is a replay', async () => {
     const args = invoiceFor(customer, unique(way.name));
-    const [server, other] = [await stage.server({ env: debug }), await stage.server()];
+    const [server, other] = [await stage.server({ env: debug }), await stage.shared({ name: 'other' })];
     expect(await loseCaller(server, args, way)).toBe(way.heard);
     const told = await other.call('create_invoice', args);
     expect(told.words).toBe('replayed');
@@ -98,7 +98,7 @@ describe.each(ways)('a call in progress, $name', (way) => {
     const args = invoiceFor(customer, unique(way.name));
     const [server, other] = await Promise.all([
       stage.server({ guarded: false, env: debug }),
-      stage.server({ guarded: false }),
+      stage.shared({ name: 'other', guarded: false }),
     ]);
     await loseCaller(server, args, way);
     expect(await other.heard('create_invoice', args)).toBe('executed');

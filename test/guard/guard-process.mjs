@@ -5,27 +5,31 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { guard, z } from 'mcp-once';
 
-const { EFFECTS, GUARD, HANG, RECOVERY } = process.env;
-const server = new McpServer({ name: 'shop', version: '1.0.0' });
-let once;
-if (GUARD !== 'off') {
-  const reconcile = {
-    recovery: 'reconcile',
-    lookup: async (_input, { marker }) =>
-      readFileSync(EFFECTS, 'utf8').includes(marker) ? { status: 'found', result: 'found' } : { status: 'absent' },
-  };
-  once = await guard({
-    // A busy machine must be able to renew it: a claim that was not renewed within half of it sends nothing.
-    lease: '3s',
-    wait: '10s',
-    logLevel: 'silent',
-    tools: RECOVERY === 'reconcile' ? { create: reconcile } : {},
+// The bundle of the tests holds this file as CommonJS, which cannot wait at its top.
+async function serve() {
+  const { EFFECTS, GUARD, HANG, RECOVERY } = process.env;
+  const server = new McpServer({ name: 'shop', version: '1.0.0' });
+  let once;
+  if (GUARD !== 'off') {
+    const reconcile = {
+      recovery: 'reconcile',
+      lookup: async (_input, { marker }) =>
+        readFileSync(EFFECTS, 'utf8').includes(marker) ? { status: 'found', result: 'found' } : { status: 'absent' },
+    };
+    once = await guard({
+      // A busy machine must be able to renew it: a claim that was not renewed within half of it sends nothing.
+      lease: '3s',
+      wait: '10s',
+      logLevel: 'silent',
+      tools: RECOVERY === 'reconcile' ? { create: reconcile } : {},
+    });
+    once.protect(server);
+  }
+  server.registerTool('create', { inputSchema: { customer: z.string() } }, async ({ customer }, extra) => {
+    appendFileSync(EFFECTS, `${customer} ${once ? once.operation(extra).marker : ''}\n`);
+    if (HANG === '1') await new Promise(() => {});
+    return { content: [{ type: 'text', text: `created by ${process.pid}` }] };
   });
-  once.protect(server);
+  await server.connect(new StdioServerTransport());
 }
-server.registerTool('create', { inputSchema: { customer: z.string() } }, async ({ customer }, extra) => {
-  appendFileSync(EFFECTS, `${customer} ${once ? once.operation(extra).marker : ''}\n`);
-  if (HANG === '1') await new Promise(() => {});
-  return { content: [{ type: 'text', text: `created by ${process.pid}` }] };
-});
-await server.connect(new StdioServerTransport());
+void serve();

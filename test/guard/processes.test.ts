@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { bundledFile } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { callTool } from './servers.ts';
 
-const script = fileURLToPath(new URL('./guard-process.mjs', import.meta.url));
+const script = bundledFile('test/guard/guard-process.mjs');
 
 function stage() {
   const folder = temporaryFolder();

@@ -149,6 +149,7 @@ async function keepCompiledCode(folder: string): Promise<void> {
     run(main, 'config', 'check');
     run(main, 'ledger', 'list');
     run(testPrograms[0]);
+    run(testPrograms[2]);
     const server = spawn(process.execPath, [join(folder, main), 'serve', '--http', '127.0.0.1:0'], {
       cwd,
       env,

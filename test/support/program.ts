@@ -7,7 +7,11 @@ export const shippedProgram = fileURLToPath(new URL('../../dist/src/cli/main.js'
 export const bundleFolder = fileURLToPath(new URL('../../dist/bundle', import.meta.url));
 
 /** Programs of the tests that `bundle.ts` bundles with the built files that they import. */
-export const testPrograms = ['test/server/fixtures/mcp-stdio-server.mjs', 'test/support/store-child.mjs'] as const;
+export const testPrograms = [
+  'test/server/fixtures/mcp-stdio-server.mjs',
+  'test/support/store-child.mjs',
+  'test/guard/guard-process.mjs',
+] as const;
 
 /** Returns the path of a test's program in the bundle. */
 export function bundledFile(path: (typeof testPrograms)[number]): string {
