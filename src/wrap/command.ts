@@ -14,6 +14,8 @@ import type { Relay, RelayOptions, WrappedServer } from './relay/relay.ts';
 export interface WrapOptions extends ConfigOptions, ServerChoice {
   /** In seconds. */
   readonly initializeTimeout: number;
+  /** Passes every call and notes what a guard would have done. */
+  readonly observe?: boolean;
   readonly explain?: boolean;
   /** Logs in and serves nothing. */
   readonly login?: boolean;
@@ -63,7 +65,9 @@ async function serveWrapped(program: Program, target: readonly string[], options
   const config = await program.config(options);
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const faults = watchFaults(log, () => stop.now('a fault'));
-  const servers = serversOf(await wrappedServers(cli, config, target, options));
+  const { observe = false } = options;
+  const given = serversOf(await wrappedServers(cli, config, target, options));
+  const servers = observe ? observedServers(given) : given;
   for (const { name, environment } of servers) {
     const withheld = environment?.withheld ?? [];
     if (withheld.length > 0)
@@ -74,6 +78,7 @@ async function serveWrapped(program: Program, target: readonly string[], options
   const wrapped = await wireRelay(program, config, servers, {
     transport,
     log,
+    observe,
     initializeMs: options.initializeTimeout * 1_000,
     onFailed: (fault) => {
       failure = fault;
@@ -98,11 +103,11 @@ interface Wrapped {
   readonly app: App;
 }
 
-type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed'> & { readonly log: Log };
+type Wiring = Pick<RelayOptions, 'transport' | 'initializeMs' | 'onFailed' | 'observe'> & { readonly log: Log };
 
 /** Connects the relay and the engine, whose catalog grows with the tools that the relay sees. */
 async function wireRelay(program: Program, config: Config, servers: Servers, wiring: Wiring): Promise<Wrapped> {
-  const { log } = wiring;
+  const { log, observe = false } = wiring;
   let app: App | undefined;
   const engine = (): App => {
     if (!app) throw new Error('the engine is not ready');
@@ -110,7 +115,7 @@ async function wireRelay(program: Program, config: Config, servers: Servers, wir
   };
   const options: RelayOptions = {
     ...wiring,
-    guard: guardsFor(config, servers, (message) => log.warn(message)),
+    guard: guardsFor(config, servers, (message) => log.warn(message), observe),
     handle: (call: ToolCall) => engine().handle(call),
     scope: () => engine().scope,
     clock: systemClock,
@@ -121,6 +126,12 @@ async function wireRelay(program: Program, config: Config, servers: Servers, wir
       : (await import('./relay/multi-server-relay.ts')).createMultiServerRelay(servers, options, packageVersion());
   app = await program.app(config, { log, catalog: relay.catalog });
   return { relay, app };
+}
+
+/** Gives observed operations keys of their own, so that a guard does not begin with operations that it did not protect. */
+function observedServers([first, ...rest]: Servers): Servers {
+  const observed = (server: WrappedServer) => ({ ...server, identity: { ...server.identity, mode: 'observed' } });
+  return [observed(first), ...rest.map(observed)];
 }
 
 type Servers = readonly [WrappedServer, ...WrappedServer[]];

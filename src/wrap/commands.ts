@@ -24,6 +24,7 @@ export const addWrapCommands: AddCommands = (commandLine, program, end) => {
     .option('--initialize-timeout <seconds>', 'the time limit for the start of the server', integer(1, 3_600), 30)
     .option('--login', 'log in to a URL with the browser (OAuth), store the login, and exit')
     .option('--no-browser', 'with --login: print the page instead of opening it')
+    .option('--observe', 'hold nothing back: log what would have been replayed or refused, and pass every call')
     .option('--explain', 'print for each tool whether it is guarded and why, and exit')
     .option('--json', 'with --explain: print JSON')
     .addOption(

@@ -9,7 +9,7 @@ import { type McpServerConfig, wrapRulesOf } from './config.ts';
 import { serverEnvironment, withoutOwnVariables } from './environment.ts';
 import { decideGuard } from './policy/policy.ts';
 import { clientFor, makeGuardedTool } from './policy/tool.ts';
-import type { CallTarget } from './policy/types.ts';
+import type { CallTarget, GuardDecision } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
 import type { WrappedServer } from './relay/relay.ts';
 import { CircularWrap, commandServer, type UrlServer, urlServer } from './relay/servers.ts';
@@ -137,6 +137,7 @@ export function guardsFor(
   config: Config,
   servers: readonly WrappedServer[],
   warn: (message: string) => void,
+  observe = false,
 ): MakeGuardedTool {
   const [all, own] = [wrapSection.of(config), mcpServersSection.of(config)];
   const rulesOf = new Map(servers.map(({ name }) => [name, wrapRulesOf(all, own[name]?.mcpOnce)] as const));
@@ -149,8 +150,14 @@ export function guardsFor(
   return (listed, upstream, shownAs) => {
     const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(all));
     if (decision.type === 'pass') return undefined;
-    return makeGuardedTool({ listed, decision, upstream, client: clientOf(upstream), name: shownAs, warn });
+    const followed = observe ? observedDecision(decision) : decision;
+    return makeGuardedTool({ listed, decision: followed, upstream, client: clientOf(upstream), name: shownAs, warn });
   };
+}
+
+/** An observed call is never changed and never sent again. */
+function observedDecision({ key: _, lookup: __, ...decision }: GuardDecision): GuardDecision {
+  return { ...decision, recovery: ['refuse'] };
 }
 
 /** @throws UsageError without any header's or variable's value. */

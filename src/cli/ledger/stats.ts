@@ -19,6 +19,12 @@ export async function runLedgerStats(program: Program, options: LedgerCommandOpt
     ...Object.entries(stats.byState).map(([state, count]) => [`  ${state}`, String(count)]),
     ['unreadable', String(stats.unreadable)],
     ...Object.entries(stats.byTool).map(([tool, count]) => [`tool ${tool}`, String(count)]),
+    ...(stats.observed.replayed + stats.observed.refused === 0
+      ? []
+      : [
+          ['observed, would be replayed', String(stats.observed.replayed)],
+          ['observed, would be refused', String(stats.observed.refused)],
+        ]),
     ...(oldest === undefined ? [] : [['oldest unknown', oldest]]),
   ];
   cli.print(tableOf(['WHAT', 'COUNT'], rows));

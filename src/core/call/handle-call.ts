@@ -13,6 +13,7 @@ import { recognise } from '../recognition/table.ts';
 import { execute, giveUp } from './execute.ts';
 import { joinFamily, type Relative } from './family.ts';
 import { describeFault, refusalOfFault } from './faults.ts';
+import { noteObserved } from './observe.ts';
 import { type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import {
   mayEnd,
@@ -58,6 +59,7 @@ export async function handleCall(engine: EngineParts, call: ToolCall): Promise<O
   const answering = askingDirectly(engine, call, (each) => answerCall(engine, each));
   const outcome = await answering.catch((error: unknown) => refusalOfFault(error, call.tool));
   reportOutcome(call, outcome);
+  if (call.hasRun?.() === false) await noteObserved(engine, call.tool, outcome);
   return outcome;
 }
 

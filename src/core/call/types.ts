@@ -31,6 +31,11 @@ export interface ToolCall {
    * replayed.
    */
   readonly session?: SessionMemory | undefined;
+  /**
+   * Present in a call that is only observed: its server gets it whatever the engine decides. Tells whether the engine ran it;
+   * if not, the ledger notes what a guarded call would have got.
+   */
+  readonly hasRun?: () => boolean;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
   /** Receives every execution for the call. An execution continues when the caller leaves; the promise settles when it has ended. */

@@ -162,6 +162,18 @@ export class Ledger {
     return answer?.type === 'claimed' ? answer.claim : undefined;
   }
 
+  /** Counts a call that was only observed: it ran, and a guarded one would have got this instead. */
+  async noteObserved(key: string, what: 'replayed' | 'refused'): Promise<void> {
+    for (let tries = 0; tries < claimTriesMax; tries += 1) {
+      const held = await this.read(key);
+      if (held === undefined) return;
+      const { observed = { replayed: 0, refused: 0 } } = held.record;
+      const next = this.#heldOf({ ...held.record, observed: { ...observed, [what]: observed[what] + 1 } });
+      if (await this.store.compareAndSet(key, held.bytes, next.bytes, this.#ttl(next.record), { replicate: false }))
+        return;
+    }
+  }
+
   /** Reads the recent operations of a family, with the bytes to replace; undefined for a family without any. */
   async readFamily(familyKey: string): Promise<KnownFamily | undefined> {
     const bytes = await this.store.get(familyKey);

@@ -90,6 +90,8 @@ export interface LedgerStats {
   readonly unreadable: number;
   readonly byState: Readonly<Record<string, number>>;
   readonly byTool: Readonly<Record<string, number>>;
+  /** Calls that ran although they would have been replayed or refused, while their server was only observed. */
+  readonly observed: { readonly replayed: number; readonly refused: number };
   /** The first claim of the oldest operation with an unknown outcome, in ms since the epoch. */
   readonly oldestUnknownAt: number | undefined;
 }
@@ -101,19 +103,22 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
   const byTool: Record<string, number> = {};
   let unreadable = 0;
   let count = 0;
+  const observed = { replayed: 0, refused: 0 };
   let oldestUnknownAt: number | undefined;
   for await (const listed of operations(ledger)) {
     if (listed.type === 'unreadable') {
       unreadable += 1;
       continue;
     }
-    const { status, tool, createdAt } = listed.record;
+    const { status, tool, createdAt, observed: seen } = listed.record;
+    observed.replayed += seen?.replayed ?? 0;
+    observed.refused += seen?.refused ?? 0;
     count += 1;
     byState[status.state] = (byState[status.state] ?? 0) + 1;
     byTool[tool] = (byTool[tool] ?? 0) + 1;
     if (status.state === 'unknown') oldestUnknownAt = Math.min(createdAt, oldestUnknownAt ?? createdAt);
   }
-  return { operations: count, unreadable, byState, byTool, oldestUnknownAt };
+  return { operations: count, unreadable, byState, byTool, observed, oldestUnknownAt };
 }
 
 /**

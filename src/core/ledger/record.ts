@@ -124,6 +124,8 @@ const operation = z.object({
   inputs: z.array(input).optional(),
   /** The steps that were being sent when this was written, or whose outcome is unknown. */
   pending: z.array(z.string()).optional(),
+  /** How many calls of it ran although they would have been replayed or refused, while its server was only observed. */
+  observed: z.object({ replayed: z.int().min(0), refused: z.int().min(0) }).optional(),
   /** Set after an operator forgot the operation. The rest of the record prevents its upstream keys from being used again. */
   forgotten: z.literal(true).optional(),
   /** How the previous attempt or generation ended, for callers that still wait for it. */
@@ -264,6 +266,7 @@ function storedOperation(record: OperationRecord): object {
     steps: record.steps,
     inputs: record.inputs,
     pending: record.pending,
+    observed: record.observed,
     forgotten: record.forgotten,
     previous: record.previous,
     status: record.status,

@@ -13,6 +13,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
  * | `settled` | the outcome, or the question to a person (`waiting`), is in the ledger; the caller has no outcome yet |
  * | `answered` | the caller has the outcome of its call |
  * | `recover` | a recovery of an unknown outcome begins |
+ * | `observed` | a call ran that was only observed, and a guarded one would have been replayed or refused |
  * | `ledger_fault` | a write to the ledger failed; the engine tries again or gives up |
  */
 export type EngineEvent =
@@ -41,6 +42,13 @@ export type EngineEvent =
       readonly traceId?: string;
     }
   | { readonly type: 'recover'; readonly operation: string; readonly tool: string; readonly recovery: string }
+  | {
+      readonly type: 'observed';
+      readonly operation: string;
+      readonly tool: string;
+      /** What a guarded call would have got: `replayed`, or the code of its refusal. */
+      readonly would: string;
+    }
   | { readonly type: 'ledger_fault'; readonly operation: string; readonly message: string };
 
 type EventType = EngineEvent['type'];
@@ -53,6 +61,7 @@ const types: readonly EventType[] = [
   'settled',
   'answered',
   'recover',
+  'observed',
   'ledger_fault',
 ];
 

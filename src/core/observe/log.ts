@@ -105,6 +105,7 @@ function levelOf(event: EngineEvent): Level {
     case 'settled':
       return event.state === 'unknown' ? 'warn' : 'info';
     case 'recover':
+    case 'observed':
       return 'info';
     case 'ledger_fault':
       return 'warn';

@@ -70,6 +70,22 @@ export async function sendToServer(
   const params = { ...context?.params, name, arguments: call.arguments };
   const askedBefore = connection.requestsReceived;
   const answer = await connection.request('tools/call', params, call.maySend);
+  return judgeAnswer({ connection, tools, askedBefore, context }, call, answer);
+}
+
+/** What the judgement of a server's answer depends on. */
+interface Judging {
+  readonly connection: ServerConnection;
+  readonly tools: KnownTools;
+  /** How many requests the server had sent when the call was sent. */
+  readonly askedBefore: number;
+  readonly context: CallContext | undefined;
+}
+
+/** Returns the unchanged result in an answer. @throws ServerFault for an answer that is not an outcome */
+export async function judgeAnswer(judging: Judging, call: ForwardedCall, answer: RpcResponse): Promise<unknown> {
+  const { connection, tools, askedBefore, context } = judging;
+  const { name, purpose } = call;
   const outputSchema = tools.outputSchemaOf(name);
   const { result, error } = withoutForgedResult(withoutOwnMeta(answer), outputSchema);
   if (result) {

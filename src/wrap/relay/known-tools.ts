@@ -27,6 +27,8 @@ export interface KnownToolsOptions {
   /** Receives the guarded tools' calls. */
   readonly calls: CallTarget;
   readonly guard: MakeGuardedTool;
+  /** Whether clients see guarded tools as their server lists them. @defaultValue false */
+  readonly observe?: boolean;
   /**
    * Turns a tool's own name into its name for the client.
    *
@@ -190,7 +192,7 @@ export class KnownTools {
 
   /** A guarded tool stays guarded when its server calls it read-only later: a call may be in flight. */
   #guardOrPass(listed: McpTool, text: string, wasGuarded: boolean): Omit<KnownTool, 'listed'> {
-    const { guard, calls, prefix = (name) => name, log } = this.#options;
+    const { guard, calls, prefix = (name) => name, log, observe = false } = this.#options;
     const name = prefix(listed.name);
     const renamed = name === listed.name ? listed : { ...listed, name };
     let tool: Tool | undefined;
@@ -203,9 +205,9 @@ export class KnownTools {
     } catch (error) {
       log.warn(`${name}: the input schema cannot be used: ${describeError(error)}`);
       tool = guard({ ...listed, inputSchema: anyInput }, calls, name);
-      return { text, tool, shown: tool === undefined ? renamed : withWiderOutput(renamed) };
+      return { text, tool, shown: tool === undefined || observe ? renamed : withWiderOutput(renamed) };
     }
-    return { text, tool, shown: tool === undefined ? renamed : shownAsGuarded(renamed, tool) };
+    return { text, tool, shown: tool === undefined || observe ? renamed : shownAsGuarded(renamed, tool) };
   }
 
   #listAll(): Promise<void> {

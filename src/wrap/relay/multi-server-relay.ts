@@ -22,6 +22,7 @@ import {
   withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
+import { awaitObserved, ObservedCalls } from './observed-calls.ts';
 import { progressTokenOf } from './pending-requests.ts';
 import {
   listChangedNotifications,
@@ -73,6 +74,8 @@ class MultiServerRelay {
   readonly #version: string;
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
+  /** Present where guarded calls are only observed. */
+  readonly #observed: ObservedCalls | undefined;
   readonly #serverRequests = new ServerRequests<RelayedServer>();
   readonly #listChanges = new ListChanges();
   readonly #progressTokens = new ServerProgressTokens<RelayedServer>();
@@ -86,7 +89,7 @@ class MultiServerRelay {
   readonly #openRequests = new Map<RpcId, RelayedServer | undefined>();
 
   constructor(servers: readonly WrappedServer[], options: RelayOptions, version: string) {
-    const { transport, handle, scope, clock, log } = options;
+    const { transport, handle, scope, clock, log, observe = false } = options;
     this.#options = options;
     this.#version = version;
     this.lists = new MergedLists(() => this.servers, clock, log);
@@ -98,6 +101,7 @@ class MultiServerRelay {
       return target?.server.tools.isUnlisted(target.name) === true;
     };
     this.#calls = new GuardedCalls({ handle, scope, log, isUnlisted, send: this.#client.send, clock });
+    if (observe) this.#observed = new ObservedCalls({ handle, scope, log, clock });
     this.servers = servers.map((server) => this.#relayedServer(server));
   }
 
@@ -107,15 +111,19 @@ class MultiServerRelay {
   }
 
   #relayedServer({ name, identity, open, environment }: WrappedServer): RelayedServer {
-    const { guard, clock, log, initializeMs } = this.#options;
+    const { guard, clock, log, initializeMs, observe = false } = this.#options;
     const connection = new ServerConnection(
       { name, open, clock, log, initializeMs, startHint: environment?.startHint },
       {
         message: (message, request) => {
+          if (request?.method === 'tools/call' && !('method' in message)) this.#observed?.answered(message);
           const outputSchema = server.tools.outputSchemaOf(request?.params?.name);
           this.#fromServer(server, withoutForgedResult(withoutOwnMeta(message), outputSchema));
         },
-        lost: (request, fault) => this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault))),
+        lost: (request, fault) => {
+          this.#observed?.lost(request.id, fault);
+          this.#answer(rpcErrorResponse(request.id, lostRequestMessage(request, fault)));
+        },
         down: () => this.#handleDown(server),
         renewed: () => {
           server.tools.forget();
@@ -133,6 +141,7 @@ class MultiServerRelay {
         name,
         upstream: identity,
         send: async (call) => {
+          if (observe) return awaitObserved(tools, call);
           const result = await sendToServer(connection, tools, call);
           this.lists.resources.noteLinks(server, result);
           return result;
@@ -141,6 +150,7 @@ class MultiServerRelay {
         readers: () => tools.readers(),
       },
       guard,
+      observe,
       prefix: (own) => this.lists.toolNames.prefix(server, own),
       clock,
       log,
@@ -244,8 +254,11 @@ class MultiServerRelay {
     const { server, name } = target;
     this.#noteProgressServer(server, request);
     const { tool } = server.tools.known(name) ?? (await server.tools.decide(name));
-    if (tool && !onlyReads(tool, request)) return tool.name;
-    if (this.#calls.release(request.id)) this.#pass(server, { ...request, params: { ...request.params, name } });
+    const isGuarded = tool !== undefined && !onlyReads(tool, request);
+    if (isGuarded && this.#observed === undefined) return tool.name;
+    if (!this.#calls.release(request.id)) return undefined;
+    if (isGuarded) this.#observed?.begin(request, tool.name, server.connection);
+    this.#pass(server, { ...request, params: { ...request.params, name } });
     return undefined;
   }
 

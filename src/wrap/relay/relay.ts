@@ -50,6 +50,8 @@ export interface RelayOptions {
   readonly scope: () => ToolCall['scope'];
   readonly clock: Clock;
   readonly log: ToolLog;
+  /** Whether guarded calls pass as well, and the engine only notes what it would have done. */
+  readonly observe?: boolean;
   /** The time limit for a server's response to `initialize`, in ms. */
   readonly initializeMs: number;
   /** Called once when no server is left, after the client has got an error. */

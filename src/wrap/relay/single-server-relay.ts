@@ -16,6 +16,7 @@ import {
   withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
+import { awaitObserved, ObservedCalls } from './observed-calls.ts';
 import {
   listChangedNotifications,
   lostRequestMessage,
@@ -54,6 +55,8 @@ class SingleServerRelay {
   readonly #options: RelayOptions;
   readonly #client: ClientConnection;
   readonly #calls: GuardedCalls;
+  /** Present where guarded calls are only observed. */
+  readonly #observed: ObservedCalls | undefined;
   readonly #serverRequests = new ServerRequests<ServerConnection>();
   readonly #clientCapabilities = new ClientCapabilities();
   /** The client's open requests for lists, with their methods. */
@@ -66,13 +69,14 @@ class SingleServerRelay {
   #isRenewed = false;
 
   constructor(server: WrappedServer, options: RelayOptions) {
-    const { transport, guard, handle, clock, log, initializeMs } = options;
+    const { transport, guard, handle, scope, clock, log, initializeMs, observe = false } = options;
     this.#options = options;
     this.#client = new ClientConnection(transport, log, (isOn) => this.connection.setReading(isOn));
     this.connection = new ServerConnection(
       { name: server.name, open: server.open, clock, log, initializeMs, startHint: server.environment?.startHint },
       {
         message: (message, request) => {
+          if (request?.method === 'tools/call' && !('method' in message)) this.#observed?.answered(message);
           const outputSchema = this.tools.outputSchemaOf(request?.params?.name);
           this.#fromServer(withoutForgedResult(withoutOwnMeta(message), outputSchema));
         },
@@ -87,17 +91,19 @@ class SingleServerRelay {
       calls: {
         name: server.name,
         upstream: server.identity,
-        send: (call) => sendToServer(this.connection, this.tools, call),
+        send: (call) => (observe ? awaitObserved(this.tools, call) : sendToServer(this.connection, this.tools, call)),
         classify: classifyServerFault,
         readers: () => this.tools.readers(),
       },
       guard,
+      observe,
       clock,
       log,
     });
+    if (observe) this.#observed = new ObservedCalls({ handle, scope, log, clock });
     this.#calls = new GuardedCalls({
       handle,
-      scope: options.scope,
+      scope,
       log,
       isUnlisted: (name) => this.tools.isUnlisted(name),
       send: this.#client.send,
@@ -114,7 +120,10 @@ class SingleServerRelay {
     else if (isNotification(message)) {
       const cancelled = cancelledId(message);
       if (cancelled !== undefined && this.#calls.cancel(cancelled)) return;
-      if (cancelled !== undefined) this.#listRequests.delete(cancelled);
+      if (cancelled !== undefined) {
+        this.#listRequests.delete(cancelled);
+        this.#observed?.cancelled(cancelled);
+      }
       this.connection.forward(message);
     } else this.#forwardResponse(message);
   }
@@ -141,8 +150,11 @@ class SingleServerRelay {
   /** Returns the guarded tool to call; undefined after passing on the call of another tool. */
   async #route(request: RpcRequest, name: string): Promise<string | undefined> {
     const { tool } = this.tools.known(name) ?? (await this.tools.decide(name));
-    if (tool && !onlyReads(tool, request)) return tool.name;
-    if (this.#calls.release(request.id)) this.connection.forward(request);
+    const isGuarded = tool !== undefined && !onlyReads(tool, request);
+    if (isGuarded && this.#observed === undefined) return tool.name;
+    if (!this.#calls.release(request.id)) return undefined;
+    if (isGuarded) this.#observed?.begin(request, tool.name, this.connection);
+    this.connection.forward(request);
     return undefined;
   }
 
@@ -194,6 +206,7 @@ class SingleServerRelay {
   }
 
   #answerLost(request: RpcRequest, fault: ServerFault): void {
+    this.#observed?.lost(request.id, fault);
     this.#listRequests.delete(request.id);
     this.#client.send(rpcErrorResponse(request.id, lostRequestMessage(request, fault)));
   }
