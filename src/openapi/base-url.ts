@@ -3,6 +3,19 @@ import { sentence } from '../core/suggest.ts';
 import type { ApiDocument } from './document/types.ts';
 import type { OpenApiSource } from './source.ts';
 
+/**
+ * Adds the path of the document's server to a base URL that names a host only: the document's paths begin there. A base URL
+ * with a path, even with a mere slash, stays as it is.
+ */
+export function withServerPath(baseUrl: string, server: string | undefined): string {
+  const namesHost = /^https?:\/\/[^/?#]+$/i.test(baseUrl);
+  return namesHost && server !== undefined ? `${baseUrl}${new URL(server).pathname}`.replace(/\/+$/, '') : baseUrl;
+}
+
+function firstServer({ listedOperations: [first], serversOf }: ApiDocument): string | undefined {
+  return first === undefined ? undefined : serversOf(first)[0];
+}
+
 /** How many operations to search for a server. */
 const operationsSearchedMax = 50;
 
@@ -16,7 +29,8 @@ export function baseUrlOf(source: OpenApiSource, document: ApiDocument): string 
   };
   if (source.baseUrl !== undefined) {
     const isUrl = URL.canParse(source.baseUrl) && /^https?:$/.test(new URL(source.baseUrl).protocol);
-    return isUrl ? source.baseUrl : refuse('the base URL must be an absolute http or https URL');
+    if (!isUrl) return refuse('the base URL must be an absolute http or https URL');
+    return withServerPath(source.baseUrl, document.ownServers[0] ?? firstServer(document));
   }
   let hasReadable = false;
   let fault: string | undefined;

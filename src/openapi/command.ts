@@ -35,6 +35,8 @@ export interface OpenApiOptions extends ConfigOptions {
   /** Texts such as `x-tenant: T1`. */
   readonly header: string[];
   readonly refHost: string[];
+  /** Texts such as `tenant=acme`. */
+  readonly serverVariable: string[];
   readonly timeout?: string;
   readonly answerChars?: number;
 }
@@ -64,10 +66,22 @@ async function choiceOf(document: string, options: OpenApiOptions): Promise<Read
   const credentials = credentialsOf(options.credential);
   const { credentialOrigin: credentialOrigins, refHost: refHosts } = options;
   const headers = headersOf(options.header);
+  const serverVariables = variablesOf(options.serverVariable);
   const operations = options.operations === undefined ? undefined : await readOperations(options.operations);
   const more = defined({ baseUrl, prefix, dynamic, allowPrivate, trust, account, profile, timeout, answerCharsMax });
   const rules = defined({ operations });
-  return { document, include, exclude, credentials, credentialOrigins, refHosts, headers, ...more, ...rules };
+  return {
+    document,
+    include,
+    exclude,
+    credentials,
+    credentialOrigins,
+    refHosts,
+    headers,
+    serverVariables,
+    ...more,
+    ...rules,
+  };
 }
 
 /** Reads the rules of a file. @throws McpOnceError `configuration_invalid` */
@@ -86,6 +100,17 @@ async function readOperations(file: string): Promise<unknown> {
     throw refuse('it must hold an object of rules, such as { "createOrder": { "class": "create" } }');
   // A whole entry, or the member of one, works as well.
   return isObject(value.operations) ? value.operations : value;
+}
+
+/** Converts `tenant=acme` to what the configuration file says. @throws UsageError */
+function variablesOf(options: readonly string[]): OpenApiConfig['serverVariables'] {
+  return Object.fromEntries(
+    options.map((option) => {
+      const [, name, value] = /^([^=]+)=(.+)$/.exec(option) ?? [];
+      if (name !== undefined && value !== undefined) return [name, value];
+      throw new UsageError('--server-variable needs a name and a value, such as tenant=acme');
+    }),
+  );
 }
 
 /** Converts `x-tenant: T1` to what the configuration file says. @throws UsageError */

@@ -118,7 +118,13 @@ export const openApiSchema = z.strictObject({
   baseUrl: z
     .url({ protocol: /^https?$/, error: 'must be an absolute http or https URL, such as http://127.0.0.1:3000' })
     .optional()
-    .describe("The base URL of the API. Default: the document's server."),
+    .describe(
+      "The base URL of the API. A host alone keeps the path of the document's server. Default: the document's server.",
+    ),
+  serverVariables: z
+    .record(z.string().min(1).max(200), text)
+    .prefault({})
+    .describe('The values of the document\'s server variables, such as { "tenant": "acme" }. Default: their defaults.'),
   prefix: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_]{0,23}$/, 'must be 1 to 24 letters, digits and _, a letter first')
@@ -135,7 +141,9 @@ export const openApiSchema = z.strictObject({
     .array(z.string().min(1).max(253))
     .max(100)
     .prefault([])
-    .describe('Hosts that references of the document may point to; "file" allows files beside it.'),
+    .describe(
+      'Hosts that references of the document may point to. Files in and below the folder of a document that is a file are read anyway.',
+    ),
   allowPrivate: z
     .boolean()
     .prefault(false)

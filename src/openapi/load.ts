@@ -1,4 +1,5 @@
 import { describeError, McpOnceError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { sentence } from '../core/suggest.ts';
 import type { Tool, ToolLog } from '../core/tool/types.ts';
 import { baseUrlOf } from './base-url.ts';
@@ -47,14 +48,17 @@ export interface LoadedApi {
  */
 export async function loadOpenApi(source: OpenApiSource, options: LoadOptions): Promise<LoadedApi> {
   const { document: from, refHosts, allowPrivate } = source;
-  const read = await readDocument({ source: from, refHosts, allowPrivate });
+  const servers = defined({ baseUrl: source.baseUrl, serverVariables: source.serverVariables });
+  const read = await readDocument({ source: from, refHosts, allowPrivate, ...servers });
   const isTrusted = source.trust || read.provenance === 'local';
   const warn = (message: string): void => options.warn(`${read.source}: ${message}`);
   const { document, warning } = isTrusted ? { document: read, warning: undefined } : restrictDocument(read);
   if (warning !== undefined) warn(warning);
   const problems = document.problems.map(({ where, reason }) => `${where}: ${reason}`);
   const baseUrl = baseUrlOf(source, document);
-  const profile = chooseProfile(new URL(baseUrl).hostname, source.profile);
+  // Behind a gateway, the document's own server tells the provider.
+  const hosts = [baseUrl, ...document.ownServers].map((url) => new URL(url).hostname);
+  const profile = chooseProfile(hosts, source.profile);
   const { names, overrideOf, problems: selectionProblems } = selectOperations(source, document, warn);
   problems.push(...selectionProblems);
   const credentials = planCredentials({ source, document, baseUrl, served: [...names.keys()] });

@@ -16,6 +16,8 @@ export interface OpenApiSource {
    * @example 'https://api.example.com/v1'
    */
   readonly baseUrl?: string;
+  /** Values of the document's server variables. @defaultValue their defaults */
+  readonly serverVariables?: Readonly<Record<string, string>>;
   /** Distinguishes two accounts of one API, since keys contain no credentials. @defaultValue 'default' */
   readonly account: string;
   /** Comes before each tool's name, followed by an underscore. @example 'shop' */
@@ -30,7 +32,7 @@ export interface OpenApiSource {
   readonly exclude: readonly string[];
   /** Whether three tools (search, describe, call) replace one tool for each operation. @defaultValue false */
   readonly dynamic: boolean;
-  /** Hosts that external `$ref`s may point to. `file` allows files in the document's folder. @defaultValue none */
+  /** Hosts that external `$ref`s may point to. Files below a document's folder are always allowed. @defaultValue none */
   readonly refHosts: readonly string[];
   /** Whether a document from the network may name servers on private addresses. @defaultValue false */
   readonly allowPrivate: boolean;

@@ -271,7 +271,7 @@ function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, runni
   return running.then((executed) => {
     if (!hadEffect(executed.record.status)) return executed;
     // A tool that says what it undoes ends the window of that operation, and of no other.
-    const deletes = tool.effect === 'delete' && tool.undoes === undefined;
+    const deletes = tool.effect === 'delete' && (tool.undoes === undefined || tool.undoesMore?.() === true);
     memory.noteWrite({ key, upstream, deletes, place });
     if (source === 'latest') memory.noteResourceWrite({ key, generation, fingerprint });
     return executed;

@@ -33,5 +33,5 @@ export async function noteThings(
 /** Calls the tool with copies, so that a tool's code cannot change what is stored. */
 function thingsOf(tool: Tool, input: unknown, result: unknown): { made: unknown; undone: unknown } {
   const [ownInput, ownResult] = [structuredClone(input), structuredClone(result)];
-  return { made: tool.makes?.(ownResult), undone: tool.undoes?.(ownInput, ownResult) };
+  return { made: tool.makes?.(ownResult, ownInput), undone: tool.undoes?.(ownInput, ownResult) };
 }

@@ -314,8 +314,10 @@ export interface Tool {
   canonical?(input: unknown, context: CanonicalContext): unknown;
   identity?(input: unknown): unknown;
   resource?(input: unknown): unknown;
-  makes?(result: unknown): unknown;
+  makes?(result: unknown, input: unknown): unknown;
   undoes?(input: unknown, result: unknown): unknown;
+  /** Whether a delete may undo things that `undoes` cannot name. @defaultValue false with `undoes` */
+  undoesMore?(): boolean;
   conflictAdvice?(input: unknown, first: FirstCall<unknown, unknown>): string | undefined;
   lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
   gone?(input: unknown): unknown;

@@ -10,8 +10,12 @@ export interface RawOperation {
   readonly listed: ListedOperation;
   readonly operation: JsonObject;
   readonly pathItem: JsonObject;
-  /** The document that contains the path item. */
+  /** The document that contains the operation. */
   readonly resource: Resource;
+  /** The document that contains the path item. */
+  readonly pathResource: Resource;
+  /** Why the operation cannot be read, if it is a reference that leads nowhere. */
+  readonly fault?: string;
 }
 
 const methods: Readonly<Record<string, Method>> = {
@@ -47,7 +51,7 @@ export function collectOperations(references: References): OperationList {
     const pointer = appendToPointer('/paths', path);
     try {
       const { item, resource } = pathItemOf(path, value, references);
-      const found = operationsOf({ path, pointer, item, resource });
+      const found = operationsOf({ path, pointer, item, resource }, references);
       operations.push(...found.operations);
       problems.push(...found.problems);
     } catch (error) {
@@ -76,11 +80,11 @@ interface PathItem {
   readonly resource: Resource;
 }
 
-function operationsOf({ path, pointer, item, resource }: PathItem): OperationList {
+function operationsOf({ path, pointer, item, resource }: PathItem, references: References): OperationList {
   const operations: RawOperation[] = [];
   const problems: DocumentProblem[] = [];
   const shared = extensionsOf(item);
-  for (const [member, operation] of Object.entries(item)) {
+  for (const [member, given] of Object.entries(item)) {
     const method = Object.hasOwn(methods, member) ? methods[member] : undefined;
     const where = appendToPointer(pointer, member);
     if (method === undefined) {
@@ -89,6 +93,7 @@ function operationsOf({ path, pointer, item, resource }: PathItem): OperationLis
       }
       continue;
     }
+    const { operation, resource: own, fault } = followOperation(given, resource, references);
     const reason = malformation(item, operation);
     if (reason !== undefined || !isObject(operation)) {
       problems.push({ where, reason: reason ?? 'it is not an object' });
@@ -96,13 +101,35 @@ function operationsOf({ path, pointer, item, resource }: PathItem): OperationLis
     }
     const extensions = { ...shared, ...extensionsOf(operation) };
     const listed = headOf({ method, path, pointer: where, extensions }, operation);
-    operations.push({ listed, operation, pathItem: item, resource });
+    const more = defined({ fault });
+    operations.push({ listed, operation, pathItem: item, resource: own, pathResource: resource, ...more });
   }
   for (const name of Object.keys(objectOf(item.additionalOperations))) {
     const where = appendToPointer(appendToPointer(pointer, 'additionalOperations'), name);
     problems.push({ where, reason: 'its method is not supported' });
   }
   return { operations, problems };
+}
+
+interface FollowedOperation {
+  readonly operation: unknown;
+  readonly resource: Resource;
+  readonly fault?: string;
+}
+
+/** Follows an operation that is a reference. One that leads nowhere is listed without members, and refuses each call. */
+function followOperation(given: unknown, resource: Resource, references: References): FollowedOperation {
+  if (!isObject(given) || typeof given.$ref !== 'string') return { operation: given, resource };
+  const { $ref: reference, ...siblings } = given;
+  try {
+    const found = references.follow(reference, resource);
+    if (!isObject(found.value)) throw new DocumentFault('its $ref does not point to an operation');
+    if (typeof found.value.$ref === 'string') throw new DocumentFault('its $ref leads to another $ref with members');
+    return { operation: { ...found.value, ...siblings }, resource: found.resource };
+  } catch (error) {
+    if (!(error instanceof DocumentFault)) throw error;
+    return { operation: siblings, resource, fault: error.message };
+  }
 }
 
 function unknownMember(member: string): string {

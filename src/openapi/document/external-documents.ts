@@ -10,7 +10,7 @@ import type { DocumentProblem } from './types.ts';
 
 /** Limits on external references, and how to fetch them. */
 export interface ExternalReferenceRules {
-  /** Allowed hosts, with or without a port. `file` allows files in the folder of a document that is a file. */
+  /** Allowed hosts, with or without a port. Files in the folder of a document that is a file are always allowed. */
   readonly refHosts: readonly string[];
   readonly fetchText: FetchText;
   readonly bytesMax: number;
@@ -29,13 +29,14 @@ interface ExternalReference {
   readonly where: string;
   readonly reference: string;
   readonly url: string | undefined;
+  /** The document that contains it. */
+  readonly from: Resource;
 }
 
-const documentsMax = 100;
+const documentsMax = 10_000;
 
 /**
- * Loads the documents that references lead to, directly or through each other: at most 100, with `bytesMax` for all of
- * them. A reference that is not allowed or cannot be loaded becomes a problem.
+ * Loads the documents that references lead to, directly or through each other, with `bytesMax` for all of them. A reference that is not allowed or cannot be loaded becomes a problem.
  */
 export async function loadExternalDocuments(main: Resource, rules: ExternalReferenceRules): Promise<ExternalDocuments> {
   const loaded = new Map<string, Resource>();
@@ -47,7 +48,7 @@ export async function loadExternalDocuments(main: Resource, rules: ExternalRefer
     const { url, reference, where } = each;
     if (url !== undefined && (loaded.has(url) || url === main.url)) continue;
     const key = url ?? reference.split('#', 1)[0] ?? '';
-    let reason = refused.get(key) ?? (await refusalOf(url, main, rules.refHosts));
+    let reason = refused.get(key) ?? (await refusalOf(url, main, each.from, rules.refHosts));
     if (reason === undefined && loaded.size >= documentsMax)
       reason = `more than ${documentsMax} documents are referenced`;
     if (reason === undefined && url !== undefined) {
@@ -77,19 +78,20 @@ async function textAt(url: string, fetchText: FetchText, bytesMax: number): Prom
 async function refusalOf(
   url: string | undefined,
   main: Resource,
+  from: Resource,
   allowed: readonly string[],
 ): Promise<string | undefined> {
   if (url === undefined) return 'it is relative, and the document has no URL';
   const { protocol, host, hostname } = new URL(url);
-  if (protocol === 'file:') return refusalOfFile(url, main, allowed);
+  if (protocol === 'file:') return refusalOfFile(url, main, from);
   if (protocol !== 'http:' && protocol !== 'https:') return 'only http, https and file references are supported';
   if (allowed.includes(host) || allowed.includes(hostname)) return undefined;
   return `external references to ${host} are not allowed: add the host to refHosts`;
 }
 
-async function refusalOfFile(url: string, main: Resource, allowed: readonly string[]): Promise<string | undefined> {
-  if (!main.url?.startsWith('file:')) return 'only a document that is a file may refer to files';
-  if (!allowed.includes('file')) return 'external references to files are not allowed: add "file" to refHosts';
+async function refusalOfFile(url: string, main: Resource, from: Resource): Promise<string | undefined> {
+  const isOfFile = main.url?.startsWith('file:') && from.url?.startsWith('file:');
+  if (!isOfFile || main.url === undefined) return 'only a document that is a file may refer to files';
   const folder = await realpath(dirname(fileURLToPath(main.url)));
   const path = await realpath(fileURLToPath(url)).catch(() => undefined);
   if (path === undefined) return 'it does not exist';
@@ -111,7 +113,12 @@ function findExternalReferences(resource: Resource, prefix: string): ExternalRef
     for (const [name, value] of Object.entries(at.value)) {
       if (name === '$ref' && typeof value === 'string' && !value.startsWith('#')) {
         const url = absoluteUrl(value, resource.url);
-        found.push({ where: `${prefix}${prefix && '#'}${appendToPointer(at.pointer, name)}`, reference: value, url });
+        found.push({
+          where: `${prefix}${prefix && '#'}${appendToPointer(at.pointer, name)}`,
+          reference: value,
+          url,
+          from: resource,
+        });
       } else if (typeof value === 'object' && (at.isNames || !dataMembers.has(name))) {
         waiting.push({
           value,

@@ -15,11 +15,12 @@ const none: OperationFacts = { declaresKey: false, answersCreated: false, takesP
 /** Reads the declarations that tell an operation's effect. A fault in the document hides them, and costs nothing else. */
 export function factsOf(references: References, raw: RawOperation | undefined): OperationFacts {
   if (raw === undefined) return none;
-  const { operation, pathItem, resource } = raw;
+  const { operation, pathItem, resource, pathResource } = raw;
   const find = createFind(references);
-  const parameters = [...arrayOf(pathItem.parameters), ...arrayOf(operation.parameters)].map(
-    (each) => find(each, resource).value,
-  );
+  const parameters = [
+    ...arrayOf(pathItem.parameters).map((each) => find(each, pathResource).value),
+    ...arrayOf(operation.parameters).map((each) => find(each, resource).value),
+  ];
   const properties = bodyProperties(find, operation.requestBody, resource);
   const isNamed = (pattern: RegExp, places: readonly string[]): boolean => {
     const ofParameter = parameters.some(

@@ -10,13 +10,12 @@ import type { Resource } from './references.ts';
 import { readRequestBody } from './request-body.ts';
 import { schemaOf } from './schema-store.ts';
 import { securityOf } from './security.ts';
-import { serversOf } from './servers.ts';
+import { type ServerContext, serversOf } from './servers.ts';
 import type { ApiOperation, ApiResponse } from './types.ts';
 
 /** What the operations of one document share while they are resolved. */
 export interface OperationContext extends ParameterContext {
-  /** The document's URL; undefined if it did not come over HTTP. */
-  readonly documentUrl: string | undefined;
+  readonly serverContext: ServerContext;
 }
 
 /**
@@ -25,18 +24,29 @@ export interface OperationContext extends ParameterContext {
  * @throws McpOnceError `tool_invalid` with the operation's pointer and the fault.
  */
 export function readOperation(context: OperationContext, raw: RawOperation): ApiOperation {
-  const { listed, operation, pathItem, resource } = raw;
+  const { listed, operation, pathItem, resource, pathResource, fault } = raw;
   const root = context.references.main.root as JsonObject;
+  const warnings: string[] = [];
   try {
+    if (fault !== undefined) throw new DocumentFault(fault);
     const shared = separateBody(pathItem.parameters);
     const own = separateBody(operation.parameters);
     const body = readRequestBody(context.store, operation.requestBody ?? own.body ?? shared.body, resource);
+    const responses = readResponses(context, objectOf(operation.responses), resource, warnings);
     return {
       ...listed,
-      servers: serversOf([operation.servers, pathItem.servers, root.servers], context.documentUrl),
-      parameters: readParameters(context, [shared.parameters, own.parameters], resource, listed.path),
+      servers: serversOf([operation.servers, pathItem.servers, root.servers], context.serverContext),
+      parameters: readParameters(
+        context,
+        [
+          { list: shared.parameters, resource: pathResource },
+          { list: own.parameters, resource },
+        ],
+        listed.path,
+      ),
       ...defined({ body }),
-      responses: readResponses(context, objectOf(operation.responses), resource),
+      responses,
+      ...(warnings.length > 0 ? { warnings } : {}),
       errorSchema: () => readErrorSchema(context, objectOf(operation.responses), resource),
       security: securityOf([operation.security, root.security], context.securitySchemes),
     };
@@ -54,19 +64,34 @@ function separateBody(value: unknown): { parameters: readonly unknown[]; body: u
   return { parameters: list.filter((each) => !isBody(each)), body: list.find(isBody) };
 }
 
-function readResponses(context: OperationContext, declared: JsonObject, from: Resource): ApiOperation['responses'] {
+/** A fault in a response costs its schema: the response is then any value. */
+function readResponses(
+  context: OperationContext,
+  declared: JsonObject,
+  from: Resource,
+  warnings: string[],
+): ApiOperation['responses'] {
   const statuses = Object.keys(declared).filter((status) => /^([1-5](\d\d|XX)|default)$/.test(status));
   const found = statuses.map((status) => {
     const isSuccess = status.startsWith('2');
-    return { status, isSuccess, ...readResponse(context, declared[status], from, isSuccess) };
+    const warn = isSuccess
+      ? (reason: string) => warnings.push(`the response ${status} counts as any value: ${reason}`)
+      : undefined;
+    return { status, isSuccess, ...readResponse(context, declared[status], from, warn) };
   });
   const output = found.find(
     ({ isSuccess, schema, response }) => isSuccess && schema !== undefined && isJson(response.contentType ?? ''),
   );
   const responses = found.map((each) => {
     if (each !== output) return [each.status, each.response];
-    const schema = schemaOf(context.store.convert(each.schema, each.resource, 'received'));
-    return [each.status, { ...each.response, schema }];
+    try {
+      const schema = schemaOf(context.store.convert(each.schema, each.resource, 'received'));
+      return [each.status, { ...each.response, schema }];
+    } catch (error) {
+      if (!(error instanceof DocumentFault)) throw error;
+      warnings.push(`the response ${each.status} counts as any value: ${error.message}`);
+      return [each.status, each.response];
+    }
   });
   return Object.fromEntries(responses);
 }
@@ -76,7 +101,7 @@ function readErrorSchema(context: OperationContext, declared: JsonObject, from: 
   const statuses = Object.keys(declared).filter((status) => /^(?:default|[45](?:\d\d|XX))$/.test(status));
   for (const status of statuses) {
     try {
-      const { response, schema, resource } = readResponse(context, declared[status], from, false);
+      const { response, schema, resource } = readResponse(context, declared[status], from);
       if (schema === undefined || !isJson(response.contentType ?? '')) continue;
       return schemaOf(context.store.convert(schema, resource, 'received'));
     } catch (error) {
@@ -86,12 +111,12 @@ function readErrorSchema(context: OperationContext, declared: JsonObject, from: 
   return undefined;
 }
 
-/** Reads one response. A fault in it counts only if it `isNeeded`. */
+/** Reads one response. A fault in it makes an empty response, and a warning. */
 function readResponse(
   context: OperationContext,
   value: unknown,
   from: Resource,
-  isNeeded: boolean,
+  warn?: (reason: string) => void,
 ): { response: ApiResponse; schema: unknown; resource: Resource } {
   try {
     const found = context.store.find(value, from);
@@ -101,7 +126,8 @@ function readResponse(
     const read = defined({ description: documentText(response.description), contentType: chosen?.contentType });
     return { response: read, schema: chosen?.media.schema, resource: found.resource };
   } catch (error) {
-    if (isNeeded || !(error instanceof DocumentFault)) throw error;
+    if (!(error instanceof DocumentFault)) throw error;
+    warn?.(error.message);
     return { response: {}, schema: undefined, resource: from };
   }
 }

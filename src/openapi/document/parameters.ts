@@ -1,4 +1,4 @@
-import { arrayOf, defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
+import { defined, isObject, type JsonObject, nonBlankText, objectOf } from '../../core/json.ts';
 import { DocumentFault } from './document-fault.ts';
 import { documentText } from './document-text.ts';
 import { requestMedia } from './media-types.ts';
@@ -35,19 +35,20 @@ const ignoredHeaders = new Set(['accept', 'content-type', 'authorization']);
  */
 export function readParameters(
   context: ParameterContext,
-  lists: readonly unknown[],
-  resource: Resource,
+  lists: readonly { readonly list: readonly unknown[]; readonly resource: Resource }[],
   path: string,
 ): ApiParameter[] {
   const parameters = new Map<string, ApiParameter>();
-  for (const each of lists.flatMap(arrayOf)) {
-    const parameter = readParameter(context, each, resource);
-    parameters.set(`${parameter.in} ${keyOf(parameter)}`, parameter);
+  for (const { list, resource } of lists) {
+    for (const each of list) {
+      const parameter = readParameter(context, each, resource);
+      parameters.set(`${parameter.in} ${keyOf(parameter)}`, parameter);
+    }
   }
   const inTemplate = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '');
   for (const name of inTemplate) {
     if (!parameters.has(`path ${name}`))
-      parameters.set(`path ${name}`, undeclaredPathParameter(context.store, name, resource));
+      parameters.set(`path ${name}`, undeclaredPathParameter(context.store, name, context.references.main));
   }
   return [...parameters.values()].filter((each) => {
     if (each.in === 'path') return inTemplate.includes(each.name);

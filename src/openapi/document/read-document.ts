@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { McpOnceError } from '../../core/errors.ts';
-import { objectOf } from '../../core/json.ts';
+import { defined, objectOf } from '../../core/json.ts';
 import { sentence } from '../../core/suggest.ts';
 import { collectOperations, extensionsOf } from './collect-operations.ts';
 import { DocumentFault } from './document-fault.ts';
@@ -35,6 +35,10 @@ export interface ReadDocumentOptions {
   readonly source: string;
   /** Hosts that external references may point to. `file` allows files in the folder of a document that is a file. */
   readonly refHosts: readonly string[];
+  /** The URL of the API, against which relative servers of a document without a URL are resolved. */
+  readonly baseUrl?: string;
+  /** Values of server variables, by name. */
+  readonly serverVariables?: Readonly<Record<string, string>>;
   /** Whether a redirect may lead from the document's host to a private address. */
   readonly allowPrivate: boolean;
   /** Downloads from the network. @defaultValue `fetch` within 30 s and five redirects */
@@ -74,18 +78,19 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
   const references = createReferences(main, external.loaded, external.refused);
   const { schemes: securitySchemes, problems: schemeProblems } = readSecuritySchemes(references, documentUrl);
   const { operations, problems: operationProblems } = collectOperations(references);
+  const serverContext = { documentUrl, ...defined({ baseUrl: options.baseUrl, variables: options.serverVariables }) };
   const requirements = [root.security, ...operations.map(({ operation }) => operation.security)];
   const problems: DocumentProblem[] = [
     ...upgraded.problems,
     ...external.problems,
-    ...serverProblems(root, documentUrl),
+    ...serverProblems(root, serverContext),
     ...schemeProblems,
     ...operationProblems,
     ...undeclaredSchemes(requirements, securitySchemes),
   ];
   const byPointer = new Map(operations.map((operation) => [operation.listed.pointer, operation]));
   const store = new SchemaStore(references, upgraded.ignoresRefSiblings);
-  const context = { references, store, securitySchemes, documentUrl, parametersRead: new WeakMap() };
+  const context = { references, store, securitySchemes, serverContext, parametersRead: new WeakMap() };
   const info = objectOf(root.info);
   return Object.freeze({
     source: source.name,
@@ -94,7 +99,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
     version: String(info.version ?? ''),
     listedOperations: Object.freeze(operations.map(({ listed }) => listed)),
     problems: Object.freeze(problems),
-    ownServers: serversOf([root.servers], documentUrl),
+    ownServers: serversOf([root.servers], serverContext),
     securitySchemes,
     extensions: extensionsOf(root),
     resolve: (listed: ListedOperation) => {
@@ -107,7 +112,7 @@ export async function readDocument(options: ReadDocumentOptions): Promise<ApiDoc
       securityOf([byPointer.get(pointer)?.operation.security, root.security], securitySchemes),
     serversOf: ({ pointer }: ListedOperation) => {
       const raw = byPointer.get(pointer);
-      return serversOf([raw?.operation.servers, raw?.pathItem.servers, root.servers], documentUrl);
+      return serversOf([raw?.operation.servers, raw?.pathItem.servers, root.servers], serverContext);
     },
   });
 }

@@ -80,6 +80,8 @@ export interface ApiOperation extends ListedOperation {
   readonly responses: Readonly<Record<string, ApiResponse>>;
   /** Returns the schema of the documented errors, for errors whose response has a status of success. */
   readonly errorSchema?: () => JsonSchema | undefined;
+  /** What of the operation could not be read and is left out. */
+  readonly warnings?: readonly string[];
   /** Alternatives. Each names schemes that are all needed, with their scopes. Empty: no authentication. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }

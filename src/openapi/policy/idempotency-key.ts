@@ -3,6 +3,7 @@ import type { ArgumentTarget, ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
 import { allowsString, argumentSchema, propertyNames, propertySchemas } from './argument-schema.ts';
 import type { ProviderProfile } from './profiles.ts';
+import { saidBy } from './words.ts';
 
 /** Where a request carries its idempotency key. The model never sees it. */
 export interface KeyLocation {
@@ -47,13 +48,40 @@ export function findKeyCarrier(
   fernHeaders: readonly string[],
 ): KeyCarrier | undefined {
   const found = Object.entries(schemas.places).flatMap(([argument, place]) => {
+    if (isTarget(operation, schemas, argument)) return [];
     const schema = argumentSchema(schemas, argument);
     if (place.in === 'whole-body') return declaredWithin(operation, schema, schemas, profile);
     return declared(place, schema, profile, fernHeaders) ?? [];
   });
   const [best] = found.sort((a, b) => rank(a, profile) - rank(b, profile));
-  const key = best ?? undeclared(operation, profile, fernHeaders);
+  const isDeclared = Object.keys(schemas.places).some((argument) => isTarget(operation, schemas, argument));
+  // A provider's own place may hold the key of the target.
+  const key = best ?? (isDeclared ? undefined : undeclared(operation, profile, fernHeaders));
   return key && key.charsMax >= keyCharsMin ? key : undefined;
+}
+
+const keyNames = /idempoten/i;
+/** Says that a key belongs to something else: "the key of the payment to cancel". */
+const otherThing =
+  /\b(?:to (?:be )?|being |you want to |wish to )(?:cancel|void|refund|revers|retriev|fetch|get|look ?up|find|delet|remov|end|stop|updat|captur|complet|confirm|check)\w*|\b(?:original|earlier|previous|existing|other)\b[^.]{0,60}\b(?:request|payment|call|order|transfer|operation|transaction)|\bidentif(?:y|ies|ying) the (?!request|call|operation)\w+ (?:to|that|which|you)\b|\b(?:was|were|had been) (?:made|created|sent|used)\b/i;
+/** Says that a key belongs to this request. */
+const thisRequest =
+  /\b(?:this|each|every|per|new|your|the same) (?:`?\w+`? ){0,2}?(?:request|call|attempt|operation)|\bretr(?:y|ies|ied)|\bunique\b/i;
+
+/** Whether an argument that is named like a key identifies what the operation acts on. It is then an ordinary argument. */
+function isTarget(operation: ApiOperation, schemas: ToolSchemas, argument: string): boolean {
+  const place = schemas.places[argument];
+  if (place === undefined || place.in === 'whole-body') return false;
+  const name = place.in === 'body' ? place.property : place.parameter.name;
+  if (!keyNames.test(name)) return false;
+  if (place.in === 'parameter' && place.parameter.in === 'path') return true;
+  const own = place.in === 'parameter' ? place.parameter.description : undefined;
+  const description = own ?? nonBlankText(argumentSchema(schemas, argument).description) ?? '';
+  const texts = `${operation.path} ${operation.operationId ?? ''} ${operation.summary ?? ''}`;
+  const isByKey = /\b(?:by|with|from)[-_ ]?(?:an?[-_ ])?idempoten/i.test(texts.replace(/([a-z])([A-Z])/g, '$1 $2'));
+  const acts = saidBy(operation).some(({ act }) => act === 'delete' || act === 'read');
+  if (isByKey && acts && !thisRequest.test(description)) return true;
+  return otherThing.test(description) && (acts || !thisRequest.test(description));
 }
 
 /** Returns the argument for the key, which is hidden from the model; undefined if the document declares none. */

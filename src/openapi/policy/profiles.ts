@@ -165,13 +165,13 @@ const profiles: readonly ProviderProfile[] = [
 ];
 
 /**
- * Chooses a provider profile by name, or else by the host of the server, or else `generic`.
+ * Chooses a provider profile by name, or else by the first known host of the servers, or else `generic`.
  * @throws McpOnceError `configuration_invalid` for an unknown name.
  *
  * @example
  * chooseProfile('api.stripe.com').name // 'stripe'
  */
-export function chooseProfile(serverHost: string, name?: string): ProviderProfile {
+export function chooseProfile(serverHosts: string | readonly string[], name?: string): ProviderProfile {
   if (name !== undefined) {
     const named = [...profiles, generic].find((profile) => profile.name === name);
     if (named) return named;
@@ -182,8 +182,12 @@ export function chooseProfile(serverHost: string, name?: string): ProviderProfil
       sentence(`The provider profile ${JSON.stringify(name.slice(0, 64))} does not exist${known}`),
     );
   }
-  const host = serverHost.toLowerCase().replace(/:\d+$/, '');
-  return profiles.find(({ hosts }) => hosts.some((pattern) => isHost(host, pattern))) ?? generic;
+  for (const serverHost of [serverHosts].flat()) {
+    const host = serverHost.toLowerCase().replace(/:\d+$/, '');
+    const found = profiles.find(({ hosts }) => hosts.some((pattern) => isHost(host, pattern)));
+    if (found) return found;
+  }
+  return generic;
 }
 
 function isHost(host: string, pattern: string): boolean {

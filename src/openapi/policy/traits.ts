@@ -1,6 +1,6 @@
 import { wordsOf } from '../../core/key/fold-text.ts';
 import type { ApiDocument, ListedOperation, OperationFacts } from '../document/types.ts';
-import { pathAction } from './words.ts';
+import { namesResource, pathAction } from './words.ts';
 
 /** What the document and its other operations tell about an operation. */
 export interface OperationTraits extends OperationFacts {
@@ -10,6 +10,10 @@ export interface OperationTraits extends OperationFacts {
   readonly isItem: boolean;
   /** The operation that undoes it: `unarchive` of `archive`. */
   readonly opposite?: ListedOperation;
+  /** The path of the things that it makes, if they can be deleted: `/orders/{id}` of `POST /orders`. */
+  readonly item?: string;
+  /** The operation that makes what it deletes. */
+  readonly maker?: ListedOperation;
   /** Whether the opposite is DELETE of the same path. */
   readonly isOppositeByMethod: boolean;
   /** Whether the document is from the network and not trusted. */
@@ -92,9 +96,15 @@ export function traitsOf(document: ApiDocument, listed: ListedOperation): Operat
 function createTraits(document: ApiDocument): (listed: ListedOperation) => OperationTraits {
   const byAction = new Map<string, ListedOperation>();
   const collections = new Set<string>();
+  /** The first path of an item that can be deleted, by the shape of its collection. */
+  const items = new Map<string, string>();
   for (const each of document.listedOperations) {
     const [, collection] = /^(.+)\/\{[^{}/]+\}(?:\.\w+)?\/?$/.exec(each.path) ?? [];
-    if (collection !== undefined) collections.add(shapeOf(collection));
+    const shape = collection === undefined ? undefined : shapeOf(collection);
+    if (shape !== undefined) {
+      collections.add(shape);
+      if (each.method === 'DELETE' && !items.has(shape)) items.set(shape, each.path);
+    }
     for (const key of actionKeys(each)) if (!byAction.has(key.own)) byAction.set(key.own, each);
   }
   const ready = new Map<string, OperationTraits>();
@@ -108,11 +118,15 @@ function createTraits(document: ApiDocument): (listed: ListedOperation) => Opera
     const shape = shapeOf(listed.path);
     const hasItems = collections.has(shape);
     const isItem = byAction.has(`GET ${shape}`) || byAction.has(`DELETE ${shape}`);
+    const item = listed.method === 'POST' && !namesResource(listed.path) ? items.get(shape) : undefined;
+    const maker = makerOf(listed, byAction);
     const isOppositeByMethod = opposite?.path === listed.path;
     const traits = {
       ...facts,
       hasItems,
       isItem,
+      ...(item === undefined ? {} : { item }),
+      ...(maker === undefined ? {} : { maker }),
       isOppositeByMethod,
       isRestricted: document.isRestricted === true,
       ...(opposite ? { opposite } : {}),
@@ -120,6 +134,20 @@ function createTraits(document: ApiDocument): (listed: ListedOperation) => Opera
     ready.set(listed.pointer, traits);
     return traits;
   };
+}
+
+/** Finds the POST of the collection whose item an operation deletes or ends: of `DELETE /orders/{id}`, `/orders/{id}/cancel`. */
+function makerOf(
+  { method, path }: ListedOperation,
+  byAction: ReadonlyMap<string, ListedOperation>,
+): ListedOperation | undefined {
+  if (method !== 'DELETE' && method !== 'POST') return undefined;
+  const thing = namesResource(path) ? path : (pathAction(path)?.before ?? '').replace(/[/:.]+$/, '');
+  const [, collection] = /^(.+)\/\{[^{}/]+\}(?:\.\w+)?\/?$/.exec(thing) ?? [];
+  if (collection === undefined) return undefined;
+  const shape = shapeOf(collection);
+  // The create knows its things by the path at which they are deleted.
+  return byAction.has(`DELETE ${shape}/{}`) ? byAction.get(`POST ${shape}`) : undefined;
 }
 
 function shapeOf(path: string): string {

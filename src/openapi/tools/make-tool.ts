@@ -5,9 +5,7 @@ import { soundsLikeMoney } from '../../core/tool/class-words.ts';
 import { isContentResult } from '../../core/tool/content.ts';
 import { defaultClass } from '../../core/tool/define-tool.ts';
 import type { Client, ContentResult, LookupAnswer, LookupContext, RunContext, Tool } from '../../core/tool/types.ts';
-import type { ArgumentTarget } from '../document/tool-schemas.ts';
 import type { ListedOperation } from '../document/types.ts';
-import { valueText } from '../http/encode.ts';
 import { documentOverride, mergeOverrides } from '../policy/overrides.ts';
 import { policyBasis } from '../policy/policy-basis.ts';
 import type { OperationTraits } from '../policy/traits.ts';
@@ -15,6 +13,7 @@ import type { ApiConnection } from './client.ts';
 import { alreadyGoneResult, lookUpByEtag } from './etag.ts';
 import { findEffect } from './find-effect.ts';
 import { noteOperation } from './operation-notes.ts';
+import { filledUrl, madeAndUndone, oppositeState } from './opposites.ts';
 import type { ReadyOperation } from './ready-operation.ts';
 import { runRead, runWrite, withoutFullStop } from './run-operation.ts';
 
@@ -61,6 +60,7 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     if (found.ok) return found.ready;
     throw new NotExecuted(found.message);
   };
+  const opposites = { listed, basis, traits: parts.traitsOf(listed), ready, readyOf: parts.ready };
   const tool = Object.freeze({
     name: parts.name,
     title: (listed.summary ?? parts.name).slice(0, titleCharsMax),
@@ -89,7 +89,9 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     },
     acceptsOutput: isContentResult,
     identity: (input: unknown) => identityOf(ready(), input as Arguments),
-    resource: (input: unknown) => (byId ? resourceOf(ready(), input as Arguments) : undefined),
+    resource: (input: unknown) =>
+      byId ? filledUrl(ready(), listed.path, input as Arguments) : oppositeState(opposites, input as Arguments),
+    ...madeAndUndone(opposites),
     gone: () => alreadyGoneResult(ready()),
     lookup: ((input, context) =>
       lookUp(ready(), parts, input as Arguments, context as LookupContext<ApiConnection>)) as NonNullable<
@@ -170,7 +172,9 @@ function createResolver(listed: ListedOperation, parts: OperationToolParts): () 
 
 function resolve(listed: ListedOperation, { ready, warn, name }: OperationToolParts): Resolved {
   try {
-    return { ok: true, ready: ready(listed) };
+    const found = ready(listed);
+    for (const warning of found.operation?.warnings ?? []) warn(`${name}: ${warning}`);
+    return { ok: true, ready: found };
   } catch (error) {
     const reason = describeError(error);
     warn(`${name}: every call is refused: ${reason}`);
@@ -210,21 +214,6 @@ function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments):
   return Object.fromEntries(
     policy.identity.map((name) => [name, name.startsWith('/') ? pickPointers(filled, [name])[name] : filled[name]]),
   );
-}
-
-/**
- * Returns the URL of the written resource, without the method, so that PUT and DELETE of one URL affect one resource.
- */
-function resourceOf({ operation, modelInput: shown, baseUrl }: ReadyOperation, input: Arguments): string {
-  const places: readonly (readonly [string, ArgumentTarget])[] = Object.entries(shown.schemas.places);
-  const filled = operation.path.replace(/\{([^{}/]+)\}/g, (template, name: string) => {
-    const argument = places.find(([, place]) => {
-      return place.in === 'parameter' && place.parameter.in === 'path' && place.parameter.name === name;
-    })?.[0];
-    const value = argument === undefined ? undefined : input[argument];
-    return value === undefined ? template : encodeURIComponent(valueText(value));
-  });
-  return `${baseUrl}${filled}`.replace(/\/+$/, '');
 }
 
 /** Returns the description for the model: the document's texts, and the request's method and path. */

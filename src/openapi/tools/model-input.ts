@@ -27,9 +27,16 @@ export const FETCH_ETAG = 'fetch';
  * Removes the arguments that the model must not set (the idempotency key, the marker, an id that is derived from the
  * key), and describes the entity tag.
  */
-export function createModelInput(schemas: ToolSchemas, policy: OperationPolicy): ModelInput {
+export function createModelInput(
+  schemas: ToolSchemas,
+  policy: OperationPolicy,
+  configuredHeaders: readonly string[] = [],
+): ModelInput {
   const key = policy.key && keyArgument(schemas, policy.key);
-  const filledIn = new Set([key, policy.lookup?.marker.argument, policy.clientId].flatMap((name) => name ?? []));
+  const filledIn = new Set([
+    ...[key, policy.lookup?.marker.argument, policy.clientId].flatMap((name) => name ?? []),
+    ...headerArguments(schemas, configuredHeaders),
+  ]);
   const filledInProperty = key === undefined ? keyProperty(schemas, policy) : undefined;
   const etagArgument = policy.etag && etagName(schemas, policy.etag.argument);
   const renamed = (name: string): string => (name === policy.etag?.argument ? (etagArgument ?? name) : name);
@@ -47,6 +54,15 @@ export function createModelInput(schemas: ToolSchemas, policy: OperationPolicy):
     schemas: { ...schemas, places: Object.fromEntries(places) },
     filledIn,
     ...defined({ filledInProperty, etagArgument }),
+  });
+}
+
+/** The arguments whose header the configuration sets. A model cannot contradict it. */
+function headerArguments(schemas: ToolSchemas, headers: readonly string[]): readonly string[] {
+  const names = new Set(headers.map((name) => name.toLowerCase()));
+  return Object.entries(schemas.places).flatMap(([argument, place]) => {
+    const isSet = place.in === 'parameter' && place.parameter.in === 'header';
+    return isSet && names.has(place.parameter.name.toLowerCase()) ? [argument] : [];
   });
 }
 

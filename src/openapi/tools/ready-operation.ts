@@ -1,6 +1,7 @@
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
+import { withServerPath } from '../base-url.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
 import { errorSchemaOf, toolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation, ListedOperation } from '../document/types.ts';
@@ -61,10 +62,13 @@ export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyO
   const override = api.overrideOf(listed);
   const policy = policyOf(operation, schemas, { profile, override, document });
   const { fields } = mergeOverrides(documentOverride(listed), override);
-  const modelInput = createModelInput(schemas, policy);
-  const baseUrl = (source.baseUrl ?? operation.servers[0] ?? api.baseUrl).replace(/\/+$/, '');
+  const [server] = operation.servers;
+  const chosen = source.baseUrl === undefined ? (server ?? api.baseUrl) : withServerPath(source.baseUrl, server);
+  const baseUrl = chosen.replace(/\/+$/, '');
   // Headers without variables may be secrets too.
-  const headers = isForeignServer(api, baseUrl) ? {} : splitHeaders(source.headers).plain;
+  const isForeign = isForeignServer(api, baseUrl);
+  const headers = isForeign ? {} : splitHeaders(source.headers).plain;
+  const modelInput = createModelInput(schemas, policy, isForeign ? [] : Object.keys(source.headers));
   const request = (args: Arguments, derivedKey?: string): HttpRequest => {
     const { key } = policy;
     const sentKey =

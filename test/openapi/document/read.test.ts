@@ -214,7 +214,7 @@ describe('listed operations', () => {
   });
 });
 
-test('references to files are loaded only from the folder of the document and only if allowed', async () => {
+test('references to files are loaded from the folder of the document, and from nowhere else', async () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'api'));
   const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
@@ -230,7 +230,7 @@ test('references to files are loaded only from the folder of the document and on
   };
   write('api/api.json', { openapi: '3.1.0', info, paths });
 
-  const allowed = await readSource(join(folder, 'api/api.json'), ['file']);
+  const allowed = await readSource(join(folder, 'api/api.json'));
   expect(allowed.problems.map(({ where }) => where)).toEqual(['/paths/~1out/get/parameters/0/schema/$ref']);
   expect(allowed.problems[0]?.reason).toMatch(/outside the folder/);
   expect(operationOf(allowed, 'GET /in').parameters[0]?.schema).toEqual({ type: 'integer' });
@@ -238,9 +238,44 @@ test('references to files are loaded only from the folder of the document and on
   const name = Object.keys(tree.$defs as object)[0];
   expect(tree.$defs).toEqual({ [`${name}`]: { properties: { next: { $ref: `#/$defs/${name}` } } } });
   expect(() => operationOf(allowed, 'GET /out')).toThrow(/\/paths\/~1out\/get.*outside the folder/);
+  expect(operationOf(allowed, 'GET /ok').parameters).toEqual([]);
+});
 
-  const refused = await readSource(join(folder, 'api/api.json'));
-  expect(refused.problems).toHaveLength(3);
-  expect(() => operationOf(refused, 'GET /in')).toThrow(/add "file" to refHosts/);
-  expect(operationOf(refused, 'GET /ok').parameters).toEqual([]);
+test('an operation that is a reference is read from its file, with the parameters of its path item', async () => {
+  const folder = temporaryFolder();
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
+  mkdirSync(join(folder, 'parts'));
+  const size = { name: 'size', in: 'query', required: true, schema: { $ref: '#/Size' } };
+  write('parts/list.json', { operationId: 'list', parameters: [size], Size: { type: 'integer' } });
+  const id = { name: 'id', in: 'path', required: true, schema: { $ref: '#/components/schemas/Id' } };
+  const paths = {
+    '/a/{id}': { parameters: [id], get: { $ref: 'parts/list.json' }, post: { $ref: 'parts/none.json' } },
+    '/b': { $ref: 'parts/item.json' },
+  };
+  write('parts/item.json', { get: { $ref: 'list.json' } });
+  const components = { schemas: { Id: { type: 'string', maxLength: 5 } } };
+  write('api.json', { openapi: '3.1.0', info, paths, components });
+  const document = await readSource(join(folder, 'api.json'));
+  const parameters = operationOf(document, 'GET /a/{id}').parameters.map(({ name, schema }) => [name, schema]);
+  expect(parameters).toEqual([
+    ['id', { type: 'string', maxLength: 5 }],
+    ['size', { type: 'integer' }],
+  ]);
+  expect(operationOf(document, 'GET /b').operationId).toBe('list');
+  expect(() => operationOf(document, 'POST /a/{id}')).toThrow(/cannot be called: .*none\.json.*not loaded/);
+});
+
+test('more files than any document needs are read, as long as their bytes fit', async () => {
+  const folder = temporaryFolder();
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
+  const names = Array.from({ length: 150 }, (_, at) => `part${at}.json`);
+  for (const name of names) write(name, { operationId: name });
+  write('api.json', {
+    openapi: '3.1.0',
+    info,
+    paths: Object.fromEntries(names.map((name) => [`/${name}`, { get: { $ref: name } }])),
+  });
+  const document = await readSource(join(folder, 'api.json'));
+  expect(document.problems).toEqual([]);
+  expect(operationOf(document, 'GET /part149.json').operationId).toBe('part149.json');
 });

@@ -131,6 +131,26 @@ describe('an idempotency key', () => {
   });
 
   test.each([
+    ['POST /a/cancel', 'The key of the payment to cancel.'],
+    ['POST /a/cancel', 'The `idempotency_key` identifying the payment to be canceled.'],
+    ['POST /a/find', 'The idempotency key that was sent with the original request.'],
+    ['POST /a/cancel-by-idempotency-key', 'The key.'],
+  ])('is not the argument of %s that names something else: %s', async (request, description) => {
+    const found = await policy(request, { body: { idempotency_key: { type: 'string', description } } });
+    expect(found.key).toBeUndefined();
+  });
+
+  test.each([
+    ['POST /a/cancel', 'A unique key for this request.'],
+    ['POST /a', 'Unique for each payment that you make.'],
+    ['POST /a', 'Identifies this request, so that retries of the original request have no effect.'],
+    ['POST /a/cancel', ''],
+  ])('is the argument of %s that names the call: %s', async (request, description) => {
+    const found = await policy(request, { body: { idempotency_key: { type: 'string', description } } });
+    expect(found.key).toMatchObject({ in: 'body', name: 'idempotency_key' });
+  });
+
+  test.each([
     ['request_id', { description: 'The request to approve.' }],
     ['request_id', {}],
     ['client_token', { description: 'The token of the client app.' }],
