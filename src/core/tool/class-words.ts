@@ -49,7 +49,7 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     invoke generate `),
   delete:
     wordSet(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
-    discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del expire invalidate hangup`),
+    discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del hangup`),
 };
 
 /** Verbs that are nouns as well, by what they do where they act as verbs. */
