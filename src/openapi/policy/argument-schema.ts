@@ -59,6 +59,20 @@ export function withoutProperty(schema: JsonSchema, name: string, schemas: ToolS
   return remove(schema, []);
 }
 
+/** Removes the property at the end of a path of names. `*` stands for the items of a list and the members of a map. */
+export function withoutPath(schema: JsonSchema, path: readonly string[], schemas: ToolSchemas): JsonSchema {
+  const [name, ...rest] = path;
+  if (name === undefined) return schema;
+  if (rest.length === 0) return withoutProperty(schema, name, schemas);
+  const copy = { ...followed(schema, schemas) };
+  if (name === '*') {
+    const word = isObject(copy.items) ? 'items' : 'additionalProperties';
+    return { ...copy, [word]: withoutPath(objectOf(copy[word]), rest, schemas) };
+  }
+  const properties = objectOf(copy.properties);
+  return { ...copy, properties: { ...properties, [name]: withoutPath(objectOf(properties[name]), rest, schemas) } };
+}
+
 /** Returns a schema with all its alternatives, also through references, each once. */
 function familyOf(schema: JsonSchema, schemas: ToolSchemas): readonly JsonSchema[] {
   const family: JsonSchema[] = [];
@@ -77,7 +91,8 @@ function familyOf(schema: JsonSchema, schemas: ToolSchemas): readonly JsonSchema
   return family;
 }
 
-function followed(start: JsonSchema, schemas: ToolSchemas): JsonSchema {
+/** Returns a schema with the references at its root followed. */
+export function followed(start: JsonSchema, schemas: ToolSchemas): JsonSchema {
   let schema = start;
   for (let count = 0; count < referencesMax; count += 1) {
     const { $ref: reference, ...beside } = schema;

@@ -1,15 +1,17 @@
-import { type JsonSchema, nonBlankText } from '../../core/json.ts';
+import { isObject, type JsonSchema, nonBlankText, objectOf } from '../../core/json.ts';
 import type { ArgumentTarget, ToolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation } from '../document/types.ts';
-import { allowsString, argumentSchema, propertyNames, propertySchemas } from './argument-schema.ts';
+import { allowsString, argumentSchema, followed, propertyNames, propertySchemas } from './argument-schema.ts';
 import type { ProviderProfile } from './profiles.ts';
 import { saidBy } from './words.ts';
 
 /** Where a request carries its idempotency key. The model never sees it. */
 export interface KeyLocation {
-  readonly in: 'header' | 'body';
-  /** The header's name, or the property of the body. */
+  readonly in: 'header' | 'body' | 'argument';
+  /** The header's name, the property of the body, or the last name of the path. */
   readonly name: string;
+  /** For `argument`: the way to the key from the arguments. `*` stands for each item of a list or member of a map. */
+  readonly path?: readonly string[];
 }
 
 /** A place for the idempotency key, declared by the document or known from elsewhere. */
@@ -28,7 +30,7 @@ export type KeyPolicy = KeyLocation & Pick<ProviderProfile, 'quoting' | 'keyChar
 /** A shorter key could collide with that of another operation. 16 hexadecimal characters have 64 bits. */
 const keyCharsMin = 16;
 
-const keyHeader = /idempoten|^paypal-request-id$/i;
+const keyHeader = /idempoten|^paypal-request-id$|^repeatability-request-id$/i;
 const keyProperty = /^(x[-_]?)?idempoten(cy|t|ce)?[-_]?(key|id|token)$/i;
 /** Names with other uses, too. They count unless a description says something else. */
 const tokenName = /^(x[-_](amz[-_])?)?client[-_]?(request[-_]?)?token$/i;
@@ -51,12 +53,13 @@ export function findKeyCarrier(
     if (isTarget(operation, schemas, argument)) return [];
     const schema = argumentSchema(schemas, argument);
     if (place.in === 'whole-body') return declaredWithin(operation, schema, schemas, profile);
-    return declared(place, schema, profile, fernHeaders) ?? [];
+    return declared(argument, place, schema, profile, fernHeaders) ?? [];
   });
   const [best] = found.sort((a, b) => rank(a, profile) - rank(b, profile));
   const isDeclared = Object.keys(schemas.places).some((argument) => isTarget(operation, schemas, argument));
   // A provider's own place may hold the key of the target.
-  const key = best ?? (isDeclared ? undefined : undeclared(operation, profile, fernHeaders));
+  const key =
+    best ?? nested(schemas, profile) ?? (isDeclared ? undefined : undeclared(operation, profile, fernHeaders));
   return key && key.charsMax >= keyCharsMin ? key : undefined;
 }
 
@@ -87,6 +90,7 @@ function isTarget(operation: ApiOperation, schemas: ToolSchemas, argument: strin
 /** Returns the argument for the key, which is hidden from the model; undefined if the document declares none. */
 export function keyArgument(schemas: ToolSchemas, key: KeyLocation): string | undefined {
   const entries = Object.entries(schemas.places);
+  if (key.in === 'argument') return key.path?.length === 1 ? key.path[0] : undefined;
   return entries.find(([, place]) => {
     if (place.in === 'body') return key.in === 'body' && place.property === key.name;
     if (place.in !== 'parameter' || key.in !== 'header') return false;
@@ -95,6 +99,7 @@ export function keyArgument(schemas: ToolSchemas, key: KeyLocation): string | un
 }
 
 function declared(
+  argument: string,
   place: ArgumentTarget,
   schema: JsonSchema,
   profile: ProviderProfile,
@@ -107,7 +112,94 @@ function declared(
     if (!allowsString(schema) || (!isNamed && !isKey(name, keyHeader, text))) return undefined;
     return { in: 'header', name, ...limits(schema, profile), why: `its header ${name}` };
   }
+  if (place.in === 'parameter' && place.parameter.in === 'query') {
+    const { name, description } = place.parameter;
+    const text = description ?? nonBlankText(schema.description);
+    if (!allowsString(schema) || !isKey(name, keyProperty, text)) return undefined;
+    return { in: 'argument', name, path: [argument], ...limits(schema, profile), why: `its query parameter ${name}` };
+  }
   return place.in === 'body' ? declaredProperty(place.property, schema, profile) : undefined;
+}
+
+/** How deep a key is searched within the arguments. */
+const nestedDepthMax = 4;
+
+/**
+ * Finds a key within an object that each call must have, within each member of such a map, or within each item of such a
+ * list. An optional object cannot carry the key of a call.
+ */
+function nested(schemas: ToolSchemas, profile: ProviderProfile): KeyCarrier | undefined {
+  const isOwn = (name: string, schema: JsonSchema): boolean => {
+    const description = nonBlankText(schema.description);
+    if (!allowsString(schema) || (name !== profile.bodyField && !isKey(name, keyProperty, description))) return false;
+    return !otherThing.test(description ?? '') || thisRequest.test(description ?? '');
+  };
+  const search = (schema: JsonSchema, way: readonly string[]): KeyCarrier | undefined => {
+    const properties = Object.keys(objectOf(schema.properties));
+    const own = way.length < 2 ? undefined : properties.find((name) => isOwn(name, member(schema, name, schemas)));
+    if (own !== undefined) {
+      const why = `its ${[...way, own].join('/')}`;
+      return { in: 'argument', name: own, path: [...way, own], ...limits(member(schema, own, schemas), profile), why };
+    }
+    if (way.length >= nestedDepthMax) return undefined;
+    const each = itemsOf(schema, schemas);
+    if (each !== undefined) return search(each, [...way, '*']);
+    const required = Array.isArray(schema.required) ? schema.required : [];
+    for (const name of properties) {
+      const found = required.includes(name) ? search(member(schema, name, schemas), [...way, name]) : undefined;
+      if (found) return found;
+    }
+    return undefined;
+  };
+  const required = Array.isArray(schemas.input.required) ? schemas.input.required.map(String) : [];
+  for (const [argument, place] of Object.entries(schemas.places)) {
+    if (place.in === 'parameter' || !required.includes(argument)) continue;
+    const schema = argumentSchema(schemas, argument);
+    const items = itemsOf(schema, schemas);
+    const found = items === undefined ? searchNamed(schema, argument) : search(items, [argument, '*']);
+    if (found) return found;
+  }
+  return undefined;
+
+  function searchNamed(schema: JsonSchema, argument: string): KeyCarrier | undefined {
+    const properties = Object.keys(objectOf(schema.properties));
+    const own = properties.find((name) => isOwn(name, member(schema, name, schemas)));
+    // A body that is one argument is handled by its own properties.
+    if (own === undefined || schemas.places[argument]?.in === 'whole-body') return search(schema, [argument]);
+    const why = `its ${argument}/${own}`;
+    return { in: 'argument', name: own, path: [argument, own], ...limits(member(schema, own, schemas), profile), why };
+  }
+}
+
+/** The schema of each item of a list, or of each member of a map. */
+function itemsOf(schema: JsonSchema, schemas: ToolSchemas): JsonSchema | undefined {
+  if (isObject(schema.items)) return followed(schema.items, schemas);
+  const isMap = schema.properties === undefined && isObject(schema.additionalProperties);
+  return isMap ? followed(objectOf(schema.additionalProperties), schemas) : undefined;
+}
+
+function member(schema: JsonSchema, name: string, schemas: ToolSchemas): JsonSchema {
+  return followed(objectOf(objectOf(schema.properties)[name]), schemas);
+}
+
+/** Returns the arguments with the key at its path. Each member of a map or list gets a key of its own. */
+export function withKeyAt(
+  args: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+  keyOf: (members: readonly string[]) => string,
+): Readonly<Record<string, unknown>> {
+  const fill = (value: unknown, way: readonly string[], members: readonly string[]): unknown => {
+    const [name, ...rest] = way;
+    if (name === undefined) return keyOf(members);
+    if (name === '*') {
+      if (Array.isArray(value)) return value.map((each, at) => fill(each, rest, [...members, String(at)]));
+      const entries = Object.entries(objectOf(value));
+      return Object.fromEntries(entries.map(([each, inner]) => [each, fill(inner, rest, [...members, each])]));
+    }
+    if (!isObject(value)) return value;
+    return { ...value, [name]: fill(value[name], rest, members) };
+  };
+  return fill(args, path, []) as Readonly<Record<string, unknown>>;
 }
 
 /** Looks into a body that is one argument. The key can be added beside the model's properties only in JSON. */

@@ -52,11 +52,15 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
   const { profile, document } = parts;
   const override = mergeOverrides(documentOverride(operation), parts.override);
   const basis = policyBasis(operation, override, traitsOf(document, operation));
+  const fern = fernHeaders(operation, document.extensions);
   const base = { effect: basis.effect, class: basis.class, windowMs: basis.windowMs };
   if (basis.effect === 'read') {
-    return Object.freeze({ ...base, recovery: recoveryList(undefined), why: whyOf(operation, parts, basis) });
+    // A key that the document declares is no argument of a read either. A read gets a fresh one.
+    const isDeclared = traitsOf(document, operation).declaresKey;
+    const key = isDeclared ? findKeyCarrier(operation, schemas, profile, fern) : undefined;
+    const own = defined({ key: key && keyPolicy(key, profile) });
+    return Object.freeze({ ...base, ...own, recovery: recoveryList(undefined), why: whyOf(operation, parts, basis) });
   }
-  const fern = fernHeaders(operation, document.extensions);
   const key = findKeyCarrier(operation, schemas, profile, fern);
   const etag = etagOf(operation, schemas, document);
   const context: OverrideContext = {
@@ -87,10 +91,18 @@ export function policyOf(operation: ApiOperation, schemas: ToolSchemas, parts: P
 }
 
 function keyPolicy(carrier: KeyCarrier, profile: ProviderProfile): KeyPolicy {
-  const { in: place, name, charsMax, quoted } = carrier;
+  const { in: place, name, charsMax, quoted, path } = carrier;
   const { memoryMs, inUseStatuses } = profile;
-  const quoting = quoted && place === 'header' ? 'quoted' : place === 'body' ? 'bare' : profile.quoting;
-  return Object.freeze({ in: place, name, quoting, keyCharsMax: charsMax, memoryMs, inUseStatuses });
+  const quoting = quoted && place === 'header' ? 'quoted' : place === 'header' ? profile.quoting : 'bare';
+  return Object.freeze({
+    in: place,
+    name,
+    ...defined({ path }),
+    quoting,
+    keyCharsMax: charsMax,
+    memoryMs,
+    inUseStatuses,
+  });
 }
 
 interface RecoveryParts {

@@ -1,6 +1,6 @@
 import { defined, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
-import { withoutProperty } from '../policy/argument-schema.ts';
+import { withoutPath, withoutProperty } from '../policy/argument-schema.ts';
 import { keyArgument } from '../policy/idempotency-key.ts';
 import type { OperationPolicy } from '../policy/policy.ts';
 
@@ -16,6 +16,14 @@ export interface ModelInput {
   readonly filledInProperty?: { readonly argument: string; readonly property: string };
   /** The model's name for the argument with the entity tag. */
   readonly etagArgument?: string;
+}
+
+/** The header with the time of the first send, beside `Repeatability-Request-ID` (OASIS Repeatable Requests 1.0). */
+export const firstSentHeader = 'repeatability-first-sent';
+
+/** Whether a key goes with the time of the first send. */
+export function isRepeatability(key: OperationPolicy['key']): boolean {
+  return key?.name.toLowerCase() === 'repeatability-request-id';
 }
 
 /** The model's name for the `If-Match` header. */
@@ -36,6 +44,7 @@ export function createModelInput(
   const filledIn = new Set([
     ...[key, policy.lookup?.marker.argument, policy.clientId].flatMap((name) => name ?? []),
     ...headerArguments(schemas, configuredHeaders),
+    ...(isRepeatability(policy.key) ? headerArguments(schemas, [firstSentHeader]) : []),
   ]);
   const filledInProperty = key === undefined ? keyProperty(schemas, policy) : undefined;
   const etagArgument = policy.etag && etagName(schemas, policy.etag.argument);
@@ -46,6 +55,8 @@ export function createModelInput(
       if (name === filledInProperty?.argument) {
         return [name, withoutProperty(objectOf(schema), filledInProperty.property, schemas)];
       }
+      const [first, ...rest] = policy.key?.path ?? [];
+      if (name === first && rest.length > 0) return [name, withoutPath(objectOf(schema), rest, schemas)];
       return renamed(name) === etagArgument ? [etagArgument, etagSchema] : [name, schema];
     });
   const places = Object.entries(schemas.places).map(([name, place]) => [renamed(name), place] as const);

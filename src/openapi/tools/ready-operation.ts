@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describeError, McpOnceError } from '../../core/errors.ts';
 import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { ContentResult, InputIssue, ParsedInput } from '../../core/tool/types.ts';
@@ -12,12 +13,12 @@ import { responseOutputSchema } from '../http/response-schema.ts';
 import { judgeSuccess } from '../http/said-no.ts';
 import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { argumentSchema } from '../policy/argument-schema.ts';
-import { keyValue } from '../policy/idempotency-key.ts';
+import { type KeyPolicy, keyValue, withKeyAt } from '../policy/idempotency-key.ts';
 import { documentOverride, mergeOverrides } from '../policy/overrides.ts';
 import type { OperationPolicy } from '../policy/policy.ts';
 import { policyOf } from '../policy/policy.ts';
 import { type ApiContext, isForeignServer } from './api.ts';
-import { createModelInput, type ModelInput } from './model-input.ts';
+import { createModelInput, firstSentHeader, type ModelInput } from './model-input.ts';
 import type { SchemaCompiler } from './schema-compiler.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -39,9 +40,10 @@ export interface ReadyOperation {
   /**
    * Builds the request.
    * @param key the derived key, if the policy has a place for one
+   * @param firstSent the time of the first send, as an HTTP date, for keys that go with one
    * @throws McpOnceError `invalid_input` naming the argument that cannot be sent. Nothing was sent.
    */
-  request(args: Arguments, key?: string): HttpRequest;
+  request(args: Arguments, key?: string, firstSent?: string): HttpRequest;
   /** Converts a response to the tool's result. */
   content(response: HttpResponse, uri: string): ContentResult;
   /** Returns what an error says whose response has a status of success. */
@@ -69,11 +71,16 @@ export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyO
   const isForeign = isForeignServer(api, baseUrl);
   const headers = isForeign ? {} : splitHeaders(source.headers).plain;
   const modelInput = createModelInput(schemas, policy, isForeign ? [] : Object.keys(source.headers));
-  const request = (args: Arguments, derivedKey?: string): HttpRequest => {
+  const request = (given: Arguments, derivedKey?: string, firstSent?: string): HttpRequest => {
     const { key } = policy;
+    const more = firstSent === undefined ? headers : { ...headers, [firstSentHeader]: firstSent };
+    const path = key?.in === 'argument' && derivedKey !== undefined ? key.path : undefined;
+    const args = path && key ? withKeyAt(given, path, (members) => memberKey(key, derivedKey ?? '', members)) : given;
     const sentKey =
-      key && derivedKey !== undefined ? { in: key.in, name: key.name, value: keyValue(key, derivedKey) } : undefined;
-    return buildRequest(operation, modelInput.schemas, args, { baseUrl, headers, ...defined({ key: sentKey }) });
+      key && key.in !== 'argument' && derivedKey !== undefined
+        ? { in: key.in, name: key.name, value: keyValue(key, derivedKey) }
+        : undefined;
+    return buildRequest(operation, modelInput.schemas, args, { baseUrl, headers: more, ...defined({ key: sentKey }) });
   };
   let fill: ((value: unknown) => unknown) | undefined;
   return {
@@ -94,6 +101,18 @@ export function readyOperation(api: ApiContext, listed: ListedOperation): ReadyO
       return typeof maxLength === 'number' ? maxLength : Number.POSITIVE_INFINITY;
     },
   };
+}
+
+/** The key of a call, or that of one member of a bulk call. */
+function memberKey(key: KeyPolicy, derived: string, members: readonly string[]): string {
+  if (members.length === 0) return keyValue(key, derived);
+  const hex = createHash('sha256')
+    .update(JSON.stringify([derived, ...members]))
+    .digest('hex');
+  return keyValue(
+    key,
+    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`,
+  );
 }
 
 /** Creates the output schema and the conversion of responses. Selected fields have no schema. */

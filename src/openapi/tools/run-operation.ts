@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ErrorFacts } from '../../core/error-answers/classify.ts';
 import { McpOnceError, NotExecuted } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
@@ -7,7 +8,7 @@ import type { HttpRequest, HttpResponse, SendOptions } from '../http/types.ts';
 import { clientIdOf } from '../policy/idempotency-key.ts';
 import type { ApiConnection } from './client.ts';
 import { readEtag } from './etag.ts';
-import { FETCH_ETAG } from './model-input.ts';
+import { FETCH_ETAG, isRepeatability } from './model-input.ts';
 import type { ReadyOperation } from './ready-operation.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -15,7 +16,8 @@ type Context = RunContext<ApiConnection>;
 
 /** Sends a read. The sender may retry it, because it has no effect. */
 export async function runRead(ready: ReadyOperation, args: Arguments, context: Context): Promise<ContentResult> {
-  const request = ready.request(args);
+  // No answer of the API to an earlier read may come back.
+  const request = ready.request(args, ready.policy.key ? randomUUID() : undefined, firstSentOf(ready));
   const response = await send(ready, request, context, { retryable: true, hasEffect: false });
   const no = ready.judge(response, request);
   // A read may well return a resource that says `success: false` of something else.
@@ -48,9 +50,11 @@ export async function runWrite(
   if (etag !== undefined && filled[etag] === FETCH_ETAG) {
     Object.assign(filled, { [etag]: await context.read('etag', () => readEtag(ready, readyRead(), args, context)) });
   }
+  const now = firstSentOf(ready);
+  const firstSent = now === undefined ? undefined : await context.read('first_sent', () => Promise.resolve(now));
   const retryable = recovery.includes('natural') || (policy.key !== undefined && recovery.includes('resend'));
   return context.step('request', async (derived) => {
-    const request = ready.request(filled, derived);
+    const request = ready.request(filled, derived, typeof firstSent === 'string' ? firstSent : undefined);
     const response = await send(ready, request, context, { retryable, hasEffect: true }).catch((error: unknown) => {
       throw classifyRefusal(ready, error);
     });
@@ -61,6 +65,11 @@ export async function runWrite(
     const content = ready.content(response, request.url);
     return withClientId(ready, filled, no ? { ...content, isError: true } : content);
   });
+}
+
+/** The present time as an HTTP date, for a key that goes with the time of the first send. */
+function firstSentOf({ policy }: ReadyOperation): string | undefined {
+  return isRepeatability(policy.key) ? new Date().toUTCString() : undefined;
 }
 
 /** Makes the failure of a response that has a status of success, and says no. */

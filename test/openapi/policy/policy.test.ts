@@ -159,8 +159,9 @@ describe('an idempotency key', () => {
     expect((await policy('POST /a', { body: { [name]: { type: 'string', ...more } } })).key).toBeUndefined();
   });
 
-  test('is ignored for a read', async () => {
-    expect((await policy('GET /a', header('Idempotency-Key'))).key).toBeUndefined();
+  test('is known for a read, so that it can be hidden, and allows no recovery', async () => {
+    const found = await policy('GET /a', header('Idempotency-Key'));
+    expect(found).toMatchObject({ effect: 'read', recovery: ['refuse'], key: { name: 'Idempotency-Key' } });
   });
 
   test('precedes natural, and a header wins over the body unless the provider uses the body', async () => {
