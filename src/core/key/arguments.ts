@@ -8,7 +8,7 @@ import {
   placeOf,
 } from './argument-place.ts';
 import { type KeepString, sameJson } from './canonical-json.ts';
-import { findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
 import { convertArguments, type UndeclaredRule, undeclaredPointers, withUndeclared } from './convert-arguments.ts';
 import { type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
 import { withoutPointers } from './pointers.ts';
@@ -37,6 +37,8 @@ export interface ArgumentOptions {
   readonly undeclared?: UndeclaredRule | undefined;
   /** JSON pointers (RFC 6901) of arguments that do not count for the hash. `*` stands for each item of a list. */
   readonly ignore?: readonly string[] | undefined;
+  /** The largest arguments, in bytes of JSON. @defaultValue 1 MiB */
+  readonly bytesMax?: number | undefined;
   /** The name of the tool, which tells whether a field such as `request_id` names what the tool works on. */
   readonly tool?: string | undefined;
 }
@@ -101,7 +103,8 @@ export function prepareArguments(
 ): ValidArguments | InvalidArguments {
   const given = raw ?? {};
   if (!isPlainObject(given)) return invalid([{ path: '', message: `must be an object${requiredFields(schema)}` }]);
-  const fault = findJsonFault(given);
+  const { bytesMax = ARGUMENT_LIMITS.bytesMax } = options;
+  const fault = findJsonFault(given, { ...ARGUMENT_LIMITS, bytesMax });
   if (fault !== undefined) return invalid([{ path: fault.pointer, message: fault.reason }]);
 
   const taken = takeRepeatToken(given, schema.jsonSchema);
@@ -148,14 +151,15 @@ function accept(
   value: Record<string, unknown>,
   schema: InputSchema,
   place: ArgumentPlace,
-  { undeclared: rule = 'refuse' }: ArgumentOptions,
+  { undeclared: rule = 'refuse', bytesMax = ARGUMENT_LIMITS.bytesMax }: ArgumentOptions,
 ): Accepted | InvalidArguments {
   const first = schema.parse(value);
   if (first.ok) return { ok: true, arguments: first.value };
   const { value: other, converted, undeclared } = convertArguments(value, place, rule);
   const { judgedLater } = first;
   const asTheyCame = judgedLater && ({ ok: true, arguments: judgedLater } as const);
-  if (other === value || findJsonFault(other) !== undefined) return asTheyCame ?? invalid(first.issues);
+  if (other === value || findJsonFault(other, { ...ARGUMENT_LIMITS, bytesMax }) !== undefined)
+    return asTheyCame ?? invalid(first.issues);
   const second = schema.parse(other);
   if (!second.ok && asTheyCame) return asTheyCame;
   if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);

@@ -9,6 +9,8 @@ import { failureOfResult, isMcpResult, toMcpResult } from './result.ts';
 import type { CallTarget, GuardDecision, McpTool } from './types.ts';
 import { validatorOf } from './validate.ts';
 
+/** Arguments may hold a file. The record of the operation keeps them, in bytes. */
+const argumentBytesMax = 16 * 1024 * 1024;
 /** How long a server is assumed to remember an idempotency key, as Stripe and most APIs do, in ms. */
 const keyMemoryMs = 24 * 3_600_000;
 
@@ -125,7 +127,12 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
   });
   return {
     jsonSchema: schemaWithSamples(listed.inputSchema, sample),
-    options: { undeclared: decision.undeclared, tool: listed.name, ...defined({ ignore: decision.ignore }) },
+    options: {
+      undeclared: decision.undeclared,
+      tool: listed.name,
+      bytesMax: argumentBytesMax,
+      ...defined({ ignore: decision.ignore }),
+    },
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
       const whole = { ...(value as Record<string, unknown>), ...sample };

@@ -151,6 +151,14 @@ describe('arguments', () => {
     expect(upstream.calls.map((each) => each.arguments)).toEqual(Array(3).fill({ to: ['a'], cents: 0 }));
   });
 
+  test('may hold a file, and its repeat is recognised', async () => {
+    const upstream = bank();
+    const { call } = serve(pay, upstream);
+    const file = Buffer.alloc(3_000_000, 'a page of text, and ').toString();
+    for (const last of ['a', 'a', 'b']) resultOf(await call('pay', { to: 'a', cents: 5, file: file + last }));
+    expect(upstream.effects).toHaveLength(2);
+  });
+
   test('are sent unchanged: with additional ones, without defaults and coercion', async () => {
     const upstream = bank();
     const listed = {
