@@ -99,7 +99,7 @@ function shownDecision(decision: Decision) {
     class: toolClass,
     windowMs,
     recovery,
-    ...defined({ identity: identity?.map(toPointer), ignore, key: key?.name, readsPass: reads?.why }),
+    ...defined({ identity: identity?.map(toPointer), ignore, key: key?.path.join('.'), readsPass: reads?.why }),
     because,
     why,
     warnings,

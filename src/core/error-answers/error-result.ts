@@ -1,4 +1,4 @@
-import { isObject } from '../json.ts';
+import { isObject, type JsonObject } from '../json.ts';
 import type { ContentResult } from '../tool/types.ts';
 import { classifyErrorAnswer, type ErrorFacts } from './classify.ts';
 import { echoOf, type IsEcho } from './effect-members.ts';
@@ -34,7 +34,7 @@ function factsOfErrorResult({ content, structuredContent }: ContentResult, isEch
     if (body === undefined) return [];
     return typeof body === 'string'
       ? [{ texts: [body] } as ErrorFacts]
-      : [saidNo(body, isEcho)?.facts ?? factsOfBody(body, isEcho)];
+      : [paymentRequired(body) ?? saidNo(body, isEcho)?.facts ?? factsOfBody(body, isEcho)];
   });
   const status = all.find((each) => each.status !== undefined)?.status;
   const retryAfterMs = all.find((each) => each.retryAfterMs !== undefined)?.retryAfterMs;
@@ -45,6 +45,16 @@ function factsOfErrorResult({ content, structuredContent }: ContentResult, isEch
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+/**
+ * A tool that costs something answers with what x402 calls `PaymentRequired` (specs/transports-v2/mcp.md), and the same call
+ * comes again with the payment. A payment that could not be settled comes after the run.
+ */
+function paymentRequired({ x402Version, accepts, error }: JsonObject): ErrorFacts | undefined {
+  if (typeof x402Version !== 'number' || !Array.isArray(accepts)) return undefined;
+  const text = typeof error === 'string' ? error : 'Payment required';
+  return /settle/i.test(text) ? undefined : { texts: [text], status: 402 };
 }
 
 /** A result without `isError` says no only by JSON that is an error and nothing else. */

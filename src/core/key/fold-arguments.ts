@@ -5,6 +5,7 @@ import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
 import { canonicalize, sameJson } from './canonical-json.ts';
 import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { foldPayment } from './fold-signed.ts';
 import { foldText, KIND, kindOfName, wordsOf } from './fold-text.ts';
 import {
   type Beside,
@@ -268,7 +269,10 @@ function foldMember(
   if (typeof member === 'string') return foldString(member, place, known, fold, parent);
   if (typeof member !== 'object' || member === null) return member;
   if (Array.isArray(member)) return foldList(member, place, known, fold, parent);
-  return foldObject(asObject(member, fold), place, fold);
+  const object = asObject(member, fold);
+  const payment = foldPayment(object);
+  if (payment !== undefined) fold.isChanged = true;
+  return foldObject(payment ?? object, place, fold);
 }
 
 function asObject(value: object, fold: Fold): Record<string, unknown> {

@@ -8,7 +8,13 @@ const BASE64_OBJECT = /^eyJ[\w+/-]+={0,2}$/;
 /** Claims that are new in each token about the same thing (RFC 7519; OpenID Connect). */
 const claimsOfTry: ReadonlySet<string> = new Set(['iat', 'nbf', 'exp', 'jti', 'nonce']);
 /** Members of a signed payment of x402 that are new for each try. */
-const paymentOfTry: ReadonlySet<string> = new Set(['signature', 'nonce', 'validAfter', 'validBefore']);
+const paymentOfTry: ReadonlySet<string> = new Set([
+  'signature',
+  'nonce',
+  'validAfter',
+  'validBefore',
+  'payment-identifier',
+]);
 const DEPTH_MAX = 16;
 
 /**
@@ -23,6 +29,12 @@ export function foldSigned(text: string): string {
   const header = objectIn(text);
   if (header === undefined || !Object.hasOwn(header, 'x402Version')) return text;
   return written('x402', withoutMembers(header, paymentOfTry), text);
+}
+
+/** Returns what a payment of x402 among the arguments is about; undefined for another object. */
+export function foldPayment(object: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  if (!Object.hasOwn(object, 'x402Version')) return undefined;
+  return withoutMembers(object, paymentOfTry) as Record<string, unknown>;
 }
 
 function written(form: string, about: unknown, text: string): string {

@@ -8,7 +8,7 @@ export const isAboutRepeats = /idempoten|at most once|exactly once|only once|dup
 
 /** Names, without separators and in lower case, of values that a caller makes up for each try. */
 const keyNames =
-  /^(?:\w{0,32}(?:idempoten(?:cy|t|ce)?|dedup(?:e|lication)?)(?:key|id|token)|x?idempoten(?:cy|t|ce)?|client(?:request(?:id|key|uuid|token)|token|mutationid)|callerreference|uniquerequestid|x?(?:request|client)?nonce|traceparent)$/;
+  /^(?:\w{0,32}(?:idempoten(?:cy|t|ce)?|dedup(?:e|lication)?)(?:key|id|token)|x?idempoten(?:cy|t|ce)?|client(?:request(?:id|key|uuid|token)|token|mutationid)|callerreference|uniquerequestid|x?(?:request|client|checkout|payment)?nonce|traceparent)$/;
 /** Names of ids that a caller makes up for a try, or that name a thing: a request of a service desk, a trace to score. */
 const referenceNames =
   /^x?(?:request(?:id|key|uuid|token)|correlation(?:id|key)|traceid|spanid|progresstoken|jti|turnid|toolcallid|invocationid)$/;

@@ -1,19 +1,47 @@
-import { defined, type JsonSchema } from '../../core/json.ts';
+import { arrayOf, defined, isObject, type JsonObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { keyText, sampleKeyText } from './key-field.ts';
-import type { GuardDecision } from './types.ts';
+import { valueAt } from './path.ts';
+import { resolvedSchema } from './schema-places.ts';
+import type { ArgumentPath, GuardDecision } from './types.ts';
 
 /** Has the form of a marker (`markerOf`). */
 const sampleMarker = `mcp_once_${'0'.repeat(32)}`;
 
+/** An argument that is filled in when a call is sent, and what stands in its place before. */
+export interface FilledArgument {
+  readonly path: ArgumentPath;
+  readonly sample: string;
+}
+
 /**
- * Returns a sample for each argument that is filled in when a call is sent. The samples are stored with the call's own
- * arguments, so that the record shows which arguments were filled in.
+ * Returns each argument that is filled in when a call is sent. The samples are stored with the call's own arguments, so
+ * that the record shows which arguments were filled in.
  */
-export function filledSamples({ key, lookup }: GuardDecision): Readonly<Record<string, string>> {
-  const samples: Record<string, string> = {};
-  if (key) samples[key.name] = sampleKeyText(key);
-  if (lookup) samples[lookup.marker.argument] = sampleMarker;
-  return samples;
+export function filledArguments({ key, lookup }: GuardDecision): readonly FilledArgument[] {
+  return [
+    ...(key ? [{ path: key.path, sample: sampleKeyText(key) }] : []),
+    ...(lookup ? [{ path: [lookup.marker.argument], sample: sampleMarker }] : []),
+  ];
+}
+
+/**
+ * Returns the arguments with the samples, or the place of a value that is no object and cannot hold one. An object around
+ * a sample is made where it is missing.
+ */
+export function withSamples(
+  value: JsonObject,
+  filled: readonly FilledArgument[],
+): { readonly value: JsonObject } | { readonly blocked: ArgumentPath } {
+  let whole = value;
+  for (const { path, sample } of filled) {
+    const blocked = path.findIndex((_, index) => {
+      const around = valueAt(whole, path.slice(0, index));
+      return around !== undefined && around !== null && !isObject(around);
+    });
+    if (blocked !== -1) return { blocked: path.slice(0, blocked) };
+    whole = withValueAt(whole, path, sample);
+  }
+  return { value: whole };
 }
 
 /**
@@ -23,51 +51,99 @@ export function filledSamples({ key, lookup }: GuardDecision): Readonly<Record<s
  */
 export function fillArguments(
   decision: GuardDecision,
-  input: Readonly<Record<string, unknown>>,
+  input: JsonObject,
   { upstreamKey, marker }: { readonly upstreamKey: string; readonly marker: string },
-): Record<string, unknown> {
+): JsonObject {
   const { key, lookup } = decision;
-  const other = Object.entries(filledSamples(decision)).find(([name, sample]) => input[name] !== sample)?.[0];
+  const other = filledArguments(decision).find(({ path, sample }) => valueAt(input, path) !== sample)?.path;
   if (other !== undefined) {
-    throw new Error(
-      `the server has changed: the first attempt did not fill in ${JSON.stringify(other)} in the same way`,
-    );
+    const name = JSON.stringify(other.join('.'));
+    throw new Error(`the server has changed: the first attempt did not fill in ${name} in the same way`);
   }
-  const sent: Record<string, unknown> = { ...input };
-  if (key) sent[key.name] = keyText(key, upstreamKey);
-  if (lookup) sent[lookup.marker.argument] = marker;
+  let sent = input;
+  if (key) sent = withValueAt(sent, key.path, keyText(key, upstreamKey));
+  if (lookup) sent = withValueAt(sent, [lookup.marker.argument], marker);
   return sent;
+}
+
+/** Sets a member of objects within objects, without changing them. */
+function withValueAt(value: unknown, [name = '', ...rest]: ArgumentPath, set: string): JsonObject {
+  const object = objectOf(value);
+  const member = rest.length === 0 ? set : withValueAt(Object.hasOwn(object, name) ? object[name] : {}, rest, set);
+  return { ...object, [name]: member };
 }
 
 /**
  * Returns the server's schema with each filled-in argument as a constant default. So these arguments do not change a
  * call's fingerprint, whether the server takes them or not. A model sees `schemaForModel`.
  */
-export function schemaWithSamples(schema: JsonSchema, sample: Readonly<Record<string, string>>): JsonSchema {
-  const names = Object.keys(sample);
-  if (names.length === 0) return schema;
-  const constants = Object.fromEntries(Object.entries(sample).map(([name, text]) => [name, filledProperty(text)]));
-  const { properties, required } = schema;
+export function schemaWithSamples(schema: JsonSchema, filled: readonly FilledArgument[]): JsonSchema {
+  return filled.reduce((made, { path, sample }) => filledSchema(made, path, sample, made), schema);
+}
+
+function filledSchema(given: JsonSchema, path: ArgumentPath, sample: string, root: JsonSchema): JsonSchema {
+  const [name = '', ...rest] = path;
+  // A copy of what it refers to, which others may refer to as well.
+  const { allOf, ...schema } = resolvedSchema(given, root);
+  const parts = arrayOf(allOf).map((each) => (isObject(each) ? resolvedSchema(each, root) : each));
+  const properties: JsonObject = Object.assign(
+    {},
+    ...parts.map((each) => objectOf(objectOf(each).properties)),
+    objectOf(schema.properties),
+  );
+  const required = [schema, ...parts].flatMap((each) => arrayOf(objectOf(each).required));
+  const branches = parts.map(withoutProperties).filter((each) => !isObject(each) || Object.keys(each).length > 0);
+  const member =
+    rest.length === 0 ? filledProperty(sample) : filledSchema(objectOf(properties[name]), rest, sample, root);
   return {
     ...schema,
-    properties: { ...(properties as Record<string, unknown>), ...constants },
-    ...defined({ required: Array.isArray(required) ? required.filter((each) => !names.includes(each)) : undefined }),
+    ...(branches.length > 0 ? { allOf: branches } : {}),
+    properties: { ...properties, [name]: member },
+    ...(required.length > 0 || schema.required !== undefined
+      ? { required: rest.length === 0 ? without(required, name) : [...new Set(required)] }
+      : {}),
   };
 }
 
-/** Returns the schema without the arguments that are filled in. */
+/** A branch whose properties have moved to the schema around it. */
+function withoutProperties(branch: unknown): unknown {
+  if (!isObject(branch)) return branch;
+  const { type: _type, properties: _properties, required: _required, ...others } = branch;
+  return others;
+}
+
+function without(required: readonly unknown[], name: string): readonly unknown[] {
+  return [...new Set(required)].filter((each) => each !== name);
+}
+
+/** Returns the schema without the arguments that are filled in, and without objects that would hold nothing else. */
 export function schemaForModel(schema: JsonSchema): JsonSchema {
-  const properties = Object.entries((schema.properties ?? {}) as Record<string, unknown>);
-  const shown = properties.filter(([, property]) => !isFilled(property));
-  return shown.length === properties.length ? schema : { ...schema, properties: Object.fromEntries(shown) };
+  const shown = withoutFilled(schema);
+  if (shown === schema) return schema;
+  // Definitions that only the hidden arguments refer to would still name them.
+  const { $defs, definitions, ...others } = shown;
+  return ($defs ?? definitions) !== undefined && !JSON.stringify(others).includes('"$ref"') ? others : shown;
+}
+
+function withoutFilled(schema: JsonSchema): JsonSchema {
+  const properties = Object.entries(objectOf(schema.properties));
+  let { required } = schema;
+  const shown = properties.flatMap(([name, property]): [string, unknown][] => {
+    if (!isObject(property)) return [[name, property]];
+    if (filledMark in property) return [];
+    const inner = withoutFilled(property);
+    if (inner !== property && Object.keys(objectOf(inner.properties)).length === 0) {
+      required = without(arrayOf(required), name);
+      return [];
+    }
+    return [[name, inner]];
+  });
+  const isSame = shown.length === properties.length && shown.every(([, each], at) => each === properties[at]?.[1]);
+  return isSame ? schema : { ...schema, ...defined({ required }), properties: Object.fromEntries(shown) };
 }
 
 const filledMark = 'x-mcp-once-filled';
 
 function filledProperty(text: string): JsonSchema {
   return { type: 'string', default: text, [filledMark]: true };
-}
-
-function isFilled(property: unknown): boolean {
-  return typeof property === 'object' && property !== null && filledMark in property;
 }

@@ -1,12 +1,16 @@
 import type { JsonSchema } from '../../core/json.ts';
 import { idempotencyKeyName, isAboutRepeats } from '../../core/key/per-try-fields.ts';
 import { PatternTrials } from '../../core/schema/pattern-trials.ts';
+import { placesOf } from './schema-places.ts';
 import type { KeyField, McpTool } from './types.ts';
 
 /** Names with other uses as well. They count unless the field's description is about something else. */
 const tokenName = /^client[-_]?(request[-_]?)?token$/i;
 /** Names that are usually about tracing. They count only if a description is about idempotency. */
 const requestIdName = /^(x[-_])?(client[-_]?)?request[-_]?id$/i;
+
+/** The extension of x402 that holds the key of a payment, as `payment-identifier.info.id` (specs/extensions/payment_identifier.md). */
+const paymentIdentifier = 'payment-identifier';
 
 /** A derived key (a UUID), and the fewest of its digits that still distinguish operations: 64 bits. */
 const sampleKey = '3f2a9c0d-1e4b-8a6f-9b7c-5d0e2f4a6b8c';
@@ -17,17 +21,20 @@ const digitsMax = 32;
 const trials = new PatternTrials();
 
 /**
- * Finds the field in which a tool takes an idempotency key: a string at the top level of its input, with a fitting
- * name and enough room.
+ * Finds the field in which a tool takes an idempotency key: a string of its input, or of an object within it that each
+ * call can have, with a fitting name and enough room. The outermost one counts, and of those one with a name for keys only.
  */
 export function findKeyField(tool: McpTool): KeyField | undefined {
-  const properties = memberOf(tool.inputSchema, 'properties');
-  const found = Object.keys(properties).flatMap((name) => {
-    const schema = asText(memberOf(properties, name));
-    const chars = schema && isKey(name, textOf(schema.description), tool) ? charsOf(schema) : undefined;
-    return chars === undefined ? [] : [{ name, chars }];
-  });
-  return found.sort((a, b) => Number(idempotencyKeyName.test(b.name)) - Number(idempotencyKeyName.test(a.name)))[0];
+  const found: (KeyField & { readonly rank: number })[] = [];
+  for (const { path, schema: given, canBeMade } of placesOf(tool.inputSchema)) {
+    const schema = canBeMade ? asText(given) : undefined;
+    const chars = schema && isKey(path, textOf(schema.description), tool) ? charsOf(schema) : undefined;
+    if (chars === undefined) continue;
+    const isCertain = idempotencyKeyName.test(path.at(-1) ?? '');
+    found.push({ path, chars, rank: path.length - (isCertain ? 0.5 : 0) });
+  }
+  const [first] = found.sort((a, b) => a.rank - b.rank);
+  return first && { path: first.path, chars: first.chars };
 }
 
 /** Shortens an upstream key so that it fits the field. */
@@ -40,8 +47,10 @@ export function sampleKeyText(field: KeyField): string {
   return keyText(field, sampleKey);
 }
 
-function isKey(name: string, description: string | undefined, tool: McpTool): boolean {
-  if (idempotencyKeyName.test(name)) return true;
+function isKey(path: readonly string[], description: string | undefined, tool: McpTool): boolean {
+  const name = path.at(-1) ?? '';
+  if (idempotencyKeyName.test(name) || name === paymentIdentifier) return true;
+  if (path.length > 1 && name === 'id' && path.slice(-3, -1).includes(paymentIdentifier)) return true;
   if (tokenName.test(name)) return description === undefined || isAboutRepeats.test(description);
   if (!requestIdName.test(name)) return false;
   if (description !== undefined && isAboutRepeats.test(description)) return true;
@@ -64,7 +73,7 @@ function fits(chars: number, pattern: unknown, minLength: unknown): boolean {
   if (typeof minLength === 'number' && minLength > chars) return false;
   if (typeof pattern !== 'string') return true;
   try {
-    return trials.matches(pattern, sampleKeyText({ name: '', chars })) === true;
+    return trials.matches(pattern, sampleKeyText({ path: [], chars })) === true;
   } catch {
     return false;
   }
@@ -84,10 +93,4 @@ function asText(schema: JsonSchema): JsonSchema | undefined {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function memberOf(value: unknown, name: string): JsonSchema {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return {};
-  const member: unknown = (value as JsonSchema)[name];
-  return typeof member === 'object' && member !== null ? (member as JsonSchema) : {};
 }

@@ -43,7 +43,11 @@ export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
     return passDecision('annotation', 'readOnlyHint', hintWarnings(guessByName(tool.name)));
   }
   if (key)
-    return guardDecision(tool, rule, { because: 'key-field', why: `it takes an idempotency key (${key.name})`, key });
+    return guardDecision(tool, rule, {
+      because: 'key-field',
+      why: `it takes an idempotency key (${key.path.join('.')})`,
+      key,
+    });
   if (idempotentHint === true && rules.trustAnnotations === 'all') {
     return guardDecision(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
   }

@@ -2,7 +2,7 @@ import { nearestNumbers } from '../../core/exact-json.ts';
 import { defined, isObject } from '../../core/json.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
-import { fillArguments, filledSamples, schemaWithSamples } from './filled-arguments.ts';
+import { fillArguments, filledArguments, schemaWithSamples, withSamples } from './filled-arguments.ts';
 import { runLookup } from './lookup.ts';
 import { toPointer, valueAt } from './path.ts';
 import { failureOfResult, isMcpResult, toMcpResult } from './result.ts';
@@ -94,7 +94,16 @@ async function run(
   const keyed = key !== undefined;
   const maySend = (): boolean => context.maySend();
   const errors = errorsFail === undefined ? 'judge' : 'keep';
-  const call = { name: listed.name, arguments: sent, purpose: 'operation', keyed, errors, signal, maySend } as const;
+  const call = {
+    name: listed.name,
+    arguments: sent,
+    purpose: 'operation',
+    keyed,
+    upstreamKey: context.upstreamKey,
+    errors,
+    signal,
+    maySend,
+  } as const;
   const result = toMcpResult(await upstream.send(call));
   if (errorsFail && result.isError === true) throw failureOfResult(result);
   return result;
@@ -115,7 +124,7 @@ function foundResult({ outputSchema }: McpTool, item: unknown): unknown {
 }
 
 function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): Tool['input'] {
-  const sample = filledSamples(decision);
+  const filled = filledArguments(decision);
   const validate = validatorOf(listed.inputSchema, {
     invalid: (why) => {
       warn?.(`${name}: the input schema cannot be used (${why}). Only the server validates the arguments`);
@@ -126,7 +135,7 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
     },
   });
   return {
-    jsonSchema: schemaWithSamples(listed.inputSchema, sample),
+    jsonSchema: schemaWithSamples(listed.inputSchema, filled),
     options: {
       undeclared: decision.undeclared,
       tool: listed.name,
@@ -135,7 +144,15 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
     },
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
-      const whole = { ...(value as Record<string, unknown>), ...sample };
+      const made = withSamples(value as Record<string, unknown>, filled);
+      if ('blocked' in made) {
+        const path = made.blocked.join('.');
+        return {
+          ok: false,
+          issues: [{ path, message: 'must be an object: mcp-once puts the idempotency key into it' }],
+        };
+      }
+      const whole = made.value;
       const issues = validate(nearestNumbers(whole));
       // Whether it can be called is for the server to say: its schema may forbid what it takes.
       return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues, judgedLater: whole };

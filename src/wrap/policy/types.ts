@@ -131,9 +131,9 @@ export interface GuardDecision extends Decided {
 /** A path in JSON: the names and indices that lead to a value. */
 export type ArgumentPath = readonly string[];
 
-/** An argument that holds the derived key. The model does not see it. */
+/** An argument, or a member of an object in the arguments, that holds the derived key. The model does not see it. */
 export interface KeyField {
-  readonly name: string;
+  readonly path: ArgumentPath;
   /** The length of the key: 36 characters for the whole UUID, or fewer for its first hexadecimal digits. */
   readonly chars: number;
 }
@@ -154,6 +154,8 @@ export interface ForwardedCall {
   readonly purpose: 'operation' | 'lookup';
   /** Whether the arguments hold an idempotency key, which differs for each attempt. */
   readonly keyed: boolean;
+  /** The derived key of an operation. It also goes where a payment protocol wants it beside the arguments. */
+  readonly upstreamKey?: string;
   /** Whether an error result may be judged a refusal by what it says, or is kept as it is. */
   readonly errors: 'judge' | 'keep';
   /** Aborts when the run is cut off, never because a caller has cancelled. */

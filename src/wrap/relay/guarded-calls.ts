@@ -29,6 +29,7 @@ import {
   withoutForgedResult,
   withoutOwnMeta,
 } from './message.ts';
+import { withPaymentIdentifier } from './payment-identifier.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 const abandonedTokensMax = 10_000;
@@ -67,7 +68,9 @@ export async function sendToServer(
     );
   }
   const context = purpose === 'operation' ? contexts.getStore() : undefined;
-  const params = { ...context?.params, name, arguments: call.arguments };
+  const given = context?.params ?? {};
+  const kept = call.upstreamKey === undefined ? given : withPaymentIdentifier(given, call.upstreamKey);
+  const params = { ...kept, name, arguments: call.arguments };
   const askedBefore = connection.requestsReceived;
   const answer = await connection.request('tools/call', params, call.maySend);
   return judgeAnswer({ connection, tools, askedBefore, context }, call, answer);

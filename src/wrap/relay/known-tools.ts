@@ -10,6 +10,7 @@ import { withNoticeSchema } from '../../server/notice.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
+import { valueAt } from '../policy/path.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
 import type { RpcRequest } from './message.ts';
@@ -160,8 +161,8 @@ export class KnownTools {
     if (!this.#fresh.has(name)) await this.decide(name);
     // The list may change faster than it can be read. The last one that was read counts.
     const listed = this.#known.get(name)?.listed;
-    const field = listed && findKeyField(listed)?.name;
-    return field !== undefined && Object.hasOwn(sent, field);
+    const field = listed && findKeyField(listed);
+    return field !== undefined && valueAt(sent, field.path) !== undefined;
   }
 
   /** Reads the server's list, and returns true when it does not contain the name. */

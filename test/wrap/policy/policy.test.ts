@@ -174,7 +174,7 @@ describe('findKeyField', () => {
   test.each(['idempotency_key', 'idempotencyKey', 'Idempotency-Key', 'idempotency_token', 'dedupe_key'])(
     'accepts %s by its name',
     (name) => {
-      expect(keyOf(name, text)).toEqual({ name, chars: 36 });
+      expect(keyOf(name, text)).toEqual({ path: [name], chars: 36 });
     },
   );
 
@@ -192,8 +192,8 @@ describe('findKeyField', () => {
   });
 
   test('requires room for a key that distinguishes operations', () => {
-    expect(keyOf('idempotency_key', { ...text, maxLength: 32 })).toEqual({ name: 'idempotency_key', chars: 32 });
-    expect(keyOf('idempotency_key', { ...text, maxLength: 20 })).toEqual({ name: 'idempotency_key', chars: 20 });
+    expect(keyOf('idempotency_key', { ...text, maxLength: 32 })).toEqual({ path: ['idempotency_key'], chars: 32 });
+    expect(keyOf('idempotency_key', { ...text, maxLength: 20 })).toEqual({ path: ['idempotency_key'], chars: 20 });
     expect(keyOf('idempotency_key', { ...text, maxLength: 8 })).toBeUndefined();
     expect(keyOf('idempotency_key', { ...text, pattern: '^[0-9a-f]+$' })).toMatchObject({ chars: 32 });
     expect(keyOf('idempotency_key', { ...text, pattern: '^ORDER-' })).toBeUndefined();
