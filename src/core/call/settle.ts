@@ -59,9 +59,16 @@ async function settleWithRetry(engine: EngineParts, claim: Claim, result: RunRes
   const startedMs = clock.monotonicMs();
   // Before the outcome: a crash in between leads to a recovery, which comes here again.
   if (result.status.state === 'succeeded') await noteThings(engine, claim, result.status);
+  const lastsMs = lifeOf(engine, tool, result);
   for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
-      const settled = await claim.settle(result.status, result.steps, result.mayHaveTakenEffect, result.pending);
+      const settled = await claim.settle(
+        result.status,
+        result.steps,
+        result.mayHaveTakenEffect,
+        result.pending,
+        lastsMs,
+      );
       if (settled) emit({ type: 'settled', operation, tenant, subject, tool, state: result.status.state });
       return settled;
     } catch (error) {
@@ -71,6 +78,18 @@ async function settleWithRetry(engine: EngineParts, claim: Claim, result: RunRes
       if (clock.monotonicMs() - startedMs > settleTriesMs || engine.ending.aborted) return true;
       await pause(clock, delayMs, engine.ending);
     }
+  }
+}
+
+/** Returns how long the result of a success can be used. A fault in the tool's code counts as no end. */
+function lifeOf(engine: EngineParts, name: string, { status }: RunResult): number | undefined {
+  const tool = engine.catalog.find(name);
+  if (status.state !== 'succeeded' || status.stub !== undefined || tool?.usableMs === undefined) return undefined;
+  try {
+    return tool.usableMs(structuredClone(status.result), engine.clock.wallMs());
+  } catch (error) {
+    engine.log.warn(`${name}: the end of its result is not known: ${describeError(error)}`);
+    return undefined;
   }
 }
 

@@ -121,12 +121,13 @@ export class Claim {
     );
   }
 
-  /** Writes the outcome. @returns false when the claim is lost @throws LedgerUnavailable */
+  /** Writes the outcome. The window ends after `windowMsMax` at the latest. @returns false when the claim is lost @throws LedgerUnavailable */
   settle(
     status: Exclude<Status, { state: 'in_flight' }>,
     steps: readonly KeptStep[],
     mayHaveTakenEffect: boolean,
     pending: readonly string[] = [],
+    windowMsMax = Number.POSITIVE_INFINITY,
   ): Promise<boolean> {
     const left = pending.length > 0 ? { pending: [...pending] } : {};
     const done = status.state === 'succeeded' && !status.stub;
@@ -134,7 +135,9 @@ export class Claim {
       ({ pending: _, ...record }) => {
         const kept = done ? steps.map(withoutResult) : longest(record, steps);
         const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
-        return { ...record, status, steps: kept, mayHaveTakenEffect, ...inputs, ...left };
+        // A host's key always means one operation.
+        const windowMs = record.source === 'host' ? record.windowMs : Math.min(record.windowMs, windowMsMax);
+        return { ...record, status, steps: kept, mayHaveTakenEffect, windowMs, ...inputs, ...left };
       },
       { wake: true },
     );

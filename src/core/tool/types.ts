@@ -318,6 +318,8 @@ export interface Tool {
   undoes?(input: unknown, result: unknown): unknown;
   /** Whether a delete may undo things that `undoes` cannot name. @defaultValue false with `undoes` */
   undoesMore?(): boolean;
+  /** Returns how long a result can be used, in ms: the window ends then. Undefined for one without an end. */
+  usableMs?(result: unknown, nowMs: number): number | undefined;
   conflictAdvice?(input: unknown, first: FirstCall<unknown, unknown>): string | undefined;
   lookup?(input: unknown, context: LookupContext): Promise<LookupAnswer>;
   gone?(input: unknown): unknown;

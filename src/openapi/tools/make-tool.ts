@@ -11,6 +11,7 @@ import { policyBasis } from '../policy/policy-basis.ts';
 import type { OperationTraits } from '../policy/traits.ts';
 import type { ApiConnection } from './client.ts';
 import { alreadyGoneResult, lookUpByEtag } from './etag.ts';
+import { usableMs } from './expiry.ts';
 import { findEffect } from './find-effect.ts';
 import { noteOperation } from './operation-notes.ts';
 import { filledUrl, madeAndUndone, oppositeState } from './opposites.ts';
@@ -92,6 +93,7 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
     resource: (input: unknown) =>
       byId ? filledUrl(ready(), listed.path, input as Arguments) : oppositeState(opposites, input as Arguments),
     ...madeAndUndone(opposites),
+    usableMs: (result: unknown, nowMs: number) => usableMs(result as ContentResult, nowMs),
     gone: () => alreadyGoneResult(ready()),
     lookup: ((input, context) =>
       lookUp(ready(), parts, input as Arguments, context as LookupContext<ApiConnection>)) as NonNullable<

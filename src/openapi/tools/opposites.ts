@@ -7,6 +7,7 @@ import { propertyNames } from '../policy/argument-schema.ts';
 import type { PolicyBasis } from '../policy/policy-basis.ts';
 import type { OperationTraits } from '../policy/traits.ts';
 import { namesResource, pathAction } from '../policy/words.ts';
+import { jsonOfText } from './json-text.ts';
 import type { ReadyOperation } from './ready-operation.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -110,19 +111,10 @@ function parameterOf(item: string): string {
 
 /** Returns the URL of the thing that a create made, by the id in its answer. Undefined for an answer without one. */
 function madeUrl(own: ReadyOperation, item: string, result: ContentResult, input: Arguments): unknown {
-  const id = idIn(result.structuredContent ?? textOf(result), parameterOf(item));
+  const id = idIn(result.structuredContent ?? jsonOfText(result), parameterOf(item));
   if (id === undefined) return undefined;
   const path = item.replace(/\{[^{}/]+\}(?=[^{}/]*\/?$)/, encodeURIComponent(id));
   return { thing: filledUrl(own, path, input) };
-}
-
-function textOf({ content: [first] }: ContentResult): unknown {
-  if (typeof first?.text !== 'string') return undefined;
-  try {
-    return JSON.parse(first.text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Finds the id of a thing in an answer, also where the thing is the only object of the answer. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { loadOpenApi } from '../../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../../src/openapi/source.ts';
 import { testEngine } from '../../support/engine.ts';
@@ -45,14 +46,20 @@ export async function serveFile(file: string, settings: Partial<OpenApiSource> =
   const warnings: string[] = [];
   const loaded = await loadOpenApi(sourceOf(file, settings), { warn: (message) => warnings.push(message) });
   const tools = [...loaded.listed, ...loaded.hidden];
-  const engine = testEngine({ tools });
+  let aheadMs = 0;
+  const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+  const engine = testEngine({ tools, clock });
+  /** Advances the wall clock. */
+  const pass = (ms: number): void => {
+    aheadMs += ms;
+  };
   onTestFinished(() => engine.engine.clients.close());
   const toolOf = (name: string) => {
     const found = tools.find((tool) => tool.name === name);
     if (!found) throw new Error(`there is no tool ${name}: ${tools.map((tool) => tool.name).join(', ')}`);
     return found;
   };
-  return { ...engine, tools, toolOf, warnings };
+  return { ...engine, tools, toolOf, warnings, pass };
 }
 
 /** Serves a document with these members. */
