@@ -106,11 +106,16 @@ function wrap(context: GuardContext, described: string | GuardedTool, handle: Wr
   };
 }
 
+const needsFunction =
+  'once.run needs the function that executes the call: once.run({ tool, arguments }, (input) => ...). Nothing was executed.';
+
 async function run<Input extends object, Result>(
   context: GuardContext,
   call: RunCall<Input>,
-  execute: (input: Input, operation: Operation) => Promise<Result>,
+  execute: (input: Input, operation: Operation) => Result | Promise<Result>,
 ): Promise<RunOutcome<Result>> {
+  // Checked before the claim, because a claim whose run cannot begin would leave the outcome of the operation unknown.
+  if (typeof execute !== 'function') throw new McpOnceError('configuration_invalid', needsFunction);
   const tool = toolOf(context, call.tool, 'value');
   const { repeatToken, idempotencyKey, signal = neverAborts } = call;
   // JSON has no undefined: every writer of JSON leaves such a property out.
@@ -123,7 +128,7 @@ async function run<Input extends object, Result>(
     ...defined({ hostKey: idempotencyKey }),
     signal,
     find: (name) => (name === tool.name ? tool : undefined),
-    run: (_name, stored, runContext) => execute(stored as Input, operationOf(runContext)),
+    run: async (_name, stored, runContext) => execute(stored as Input, operationOf(runContext)),
   });
   return outcomeOf(answer);
 }

@@ -403,7 +403,7 @@ export interface Guard {
    */
   run<Input extends object, Result>(
     call: RunCall<Input>,
-    execute: (input: Input, operation: Operation) => Promise<Result>,
+    execute: (input: Input, operation: Operation) => Result | Promise<Result>,
   ): Promise<RunOutcome<Result>>;
   /**
    * Starts no further handler and waits up to `drain` for the running ones. Then stores the outcome of the rest as

@@ -77,6 +77,22 @@ describe('run', () => {
     expect(effects).toBe(0);
   });
 
+  it('refuses a call without a function before it claims the operation', async () => {
+    const once = await openGuard();
+    const missing = undefined as unknown as () => number;
+    await expect(once.run(call, missing)).rejects.toThrow(/needs the function.*Nothing was executed/);
+    expect(await once.run(call, async () => 1)).toMatchObject({ code: 'succeeded', replayed: false });
+  });
+
+  it('takes a function that is not asynchronous, also one that throws', async () => {
+    const once = await openGuard();
+    expect(await once.run(call, () => 7)).toMatchObject({ code: 'succeeded', result: 7 });
+    const refused = await once.run({ ...call, arguments: { customer: 'bo' } }, () => {
+      throw new NotExecuted('closed');
+    });
+    expect(refused).toMatchObject({ code: 'operation_failed' });
+  });
+
   it('executes again after NotExecuted, and not after another error', async () => {
     const once = await openGuard();
     let runs = 0;
