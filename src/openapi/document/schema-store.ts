@@ -164,6 +164,9 @@ export class SchemaStore {
       if (kept !== undefined) converted[target] = kept;
     }
     this.#setRequired(schema, converted, run);
+    // Some model APIs refuse a list without items.
+    const isList = [converted.type].flat().includes('array');
+    if (isList && converted.items === undefined && converted.prefixItems === undefined) converted.items = {};
     return schema.nullable === true || schema['x-nullable'] === true ? makeNullable(converted) : converted;
   }
 

@@ -64,7 +64,7 @@ export function makeOperationTool(listed: ListedOperation, parts: OperationToolP
   const opposites = { listed, basis, traits: parts.traitsOf(listed), ready, readyOf: parts.ready };
   const tool = Object.freeze({
     name: parts.name,
-    title: (listed.summary ?? parts.name).slice(0, titleCharsMax),
+    title: titleOf(listed, parts.name),
     description: describe(listed),
     effect,
     class: toolClass,
@@ -218,9 +218,22 @@ function identityOf({ policy, withDefaults }: ReadyOperation, input: Arguments):
   );
 }
 
+/**
+ * Returns a name for people: the summary, or else the first sentence of the description, or else the request. A summary
+ * that only repeats the operationId says nothing.
+ */
+function titleOf({ method, path, operationId = '', summary, description }: ListedOperation, name: string): string {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+  const known = [plain(operationId), plain(name)];
+  const [sentence = ''] = (description ?? '').split(/(?<=[.!?])\s|\n/, 1);
+  const texts = [summary ?? '', sentence.replace(/\.$/, '')].map((text) => text.trim());
+  const title = texts.find((text) => text !== '' && !known.includes(plain(text)));
+  return (title ?? `${method} ${path}`).slice(0, titleCharsMax);
+}
+
 /** Returns the description for the model: the document's texts, and the request's method and path. */
 function describe({ method, path, summary, description, deprecated }: ListedOperation): string {
-  const texts = [summary, description === summary ? undefined : description].filter((text) => text);
+  const texts = [description?.startsWith(summary ?? '\0') ? undefined : summary, description].filter((text) => text);
   const note = deprecated ? 'Deprecated: prefer another tool if there is one.' : undefined;
   const body = [...texts, note].filter((text) => text !== undefined).join('\n\n');
   const short = body.length > descriptionCharsMax ? `${body.slice(0, descriptionCharsMax)}…` : body;

@@ -6,6 +6,7 @@ import { withServerPath } from '../base-url.ts';
 import type { ToolSchemas } from '../document/tool-schemas.ts';
 import { errorSchemaOf, toolSchemas } from '../document/tool-schemas.ts';
 import type { ApiOperation, ListedOperation } from '../document/types.ts';
+import { compactSchema } from '../http/compact-schema.ts';
 import { splitHeaders } from '../http/credentials.ts';
 import { buildRequest } from '../http/request.ts';
 import { responseContent } from '../http/response-content.ts';
@@ -22,9 +23,6 @@ import { createModelInput, firstSentHeader, type ModelInput } from './model-inpu
 import type { SchemaCompiler } from './schema-compiler.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
-
-/** The longest output schema, in characters of JSON. */
-const outputSchemaCharsMax = 16_384;
 
 /** A resolved operation with its policy, ready to be called. */
 export interface ReadyOperation {
@@ -122,7 +120,7 @@ function createOutput(
   { answer }: ToolSchemas,
   fields: readonly string[] | undefined,
 ): Pick<ReadyOperation, 'outputSchema' | 'content'> {
-  const outputSchema = answer && fields === undefined ? shortOutputSchema(answer) : undefined;
+  const outputSchema = answer && fields === undefined ? compactSchema(responseOutputSchema(answer)) : undefined;
   const schema = outputSchema && answer;
   const matches = schema && createMatcher(compiler, schema);
   return {
@@ -160,12 +158,6 @@ function createErrorMatcher(compiler: SchemaCompiler, operation: ApiOperation): 
   const matches = createMatcher(compiler, schema);
   // Most bodies lack a member, which is cheaper to find than a whole match.
   return (value) => isObject(value) && required.every((name) => Object.hasOwn(value, name)) && matches(value);
-}
-
-/** Leaves out long output schemas, because clients compile the schema of every listed tool. */
-function shortOutputSchema(answer: JsonSchema): JsonSchema | undefined {
-  const schema = responseOutputSchema(answer);
-  return JSON.stringify(schema).length <= outputSchemaCharsMax ? schema : undefined;
 }
 
 /**

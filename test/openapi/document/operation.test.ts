@@ -187,7 +187,7 @@ test('only the first successful JSON response has a schema, and malformed error 
   const operation = await only({ paths: { '/a': { post: { responses } } } });
   expect(operation.responses).toEqual({
     '201': { description: 'made', contentType: 'text/plain' },
-    '202': { contentType: 'application/json', schema: { type: 'array' } },
+    '202': { contentType: 'application/json', schema: { type: 'array', items: {} } },
     '2XX': { contentType: 'application/json' },
     '404': {},
     default: { contentType: 'application/json' },

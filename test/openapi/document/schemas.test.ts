@@ -37,7 +37,7 @@ describe('the arguments of a tool', () => {
         dry: { type: 'boolean', default: false, description: 'Only try.' },
         'X-Rate': { type: 'integer', examples: [3] },
         note: string,
-        lines: { type: 'array' },
+        lines: { type: 'array', items: {} },
       },
       required: ['id', 'X-Rate', 'lines'],
       additionalProperties: false,
@@ -160,7 +160,7 @@ describe('a body', () => {
     [{ type: 'array', items: string }],
     [string],
     [{ type: 'object', additionalProperties: { type: 'integer' } }],
-    [{ type: ['object', 'array'], properties: { a: string } }],
+    [{ type: ['object', 'array'], properties: { a: string }, items: {} }],
     [true],
   ])('is one argument if it is not an object with properties: %j', async (schema) => {
     const { places, input } = await bodySchemas(schema);
