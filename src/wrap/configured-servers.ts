@@ -7,7 +7,9 @@ import { defaultStoreUrl } from '../core/ledger/stores/open.ts';
 import type { Client } from '../core/tool/types.ts';
 import { type McpServerConfig, wrapRulesOf } from './config.ts';
 import { serverEnvironment, withoutOwnVariables } from './environment.ts';
+import { serverPolicies } from './policies/index.ts';
 import { decideGuard } from './policy/policy.ts';
+import { findPolicy, type ListedServer } from './policy/server-policy.ts';
 import { clientFor, makeGuardedTool } from './policy/tool.ts';
 import type { CallTarget, GuardDecision } from './policy/types.ts';
 import type { MakeGuardedTool } from './relay/known-tools.ts';
@@ -147,12 +149,13 @@ export function guardsFor(
     clients.set(upstream, client);
     return client;
   };
-  return (listed, upstream, shownAs) => {
-    const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(all));
+  const guard: MakeGuardedTool = (listed, upstream, shownAs, policy) => {
+    const decision = decideGuard(listed, rulesOf.get(upstream.name) ?? wrapRulesOf(all), policy);
     if (decision.type === 'pass') return undefined;
     const followed = observe ? observedDecision(decision) : decision;
     return makeGuardedTool({ listed, decision: followed, upstream, client: clientOf(upstream), name: shownAs, warn });
   };
+  return Object.assign(guard, { policyOf: (server: ListedServer) => findPolicy(serverPolicies, server) });
 }
 
 /** An observed call is never changed and never sent again. */

@@ -5,10 +5,12 @@ import { describeError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { matchesGlob } from '../core/tool/glob.ts';
 import { wrapRulesOf } from './config.ts';
-import { listTools } from './list-tools.ts';
+import { listTools, type ServerListing } from './list-tools.ts';
+import { serverPolicies } from './policies/index.ts';
 import { toPointer } from './policy/path.ts';
 import { decideGuard } from './policy/policy.ts';
-import type { Decision, McpTool, WrapRules } from './policy/types.ts';
+import { findPolicy } from './policy/server-policy.ts';
+import type { Decision, WrapRules } from './policy/types.ts';
 import type { EnvironmentNotes, WrappedServer } from './relay/relay.ts';
 import { mcpServersSection, wrapSection } from './sections.ts';
 
@@ -41,7 +43,7 @@ export interface ExplainedServer {
   readonly name: string;
   readonly rules: WrapRules;
   /** Lists all its tools. */
-  list(): Promise<readonly McpTool[]>;
+  list(): Promise<ServerListing>;
   readonly environment?: EnvironmentNotes;
 }
 
@@ -58,12 +60,12 @@ export async function runWrapExplain(
   const asked = await Promise.all(
     servers.map((server) =>
       server.list().then(
-        (listed) => ({ server, listed }),
+        (listing) => ({ server, listing }),
         (error: unknown) => ({ server, failed: describeError(error) }),
       ),
     ),
   );
-  const explained = asked.flatMap((each) => ('listed' in each ? [explain(each.server, each.listed)] : []));
+  const explained = asked.flatMap((each) => ('listing' in each ? [explain(each.server, each.listing)] : []));
   if (json) cli.print(JSON.stringify(explained, null, 2));
   else for (const each of explained) cli.print(textOf(each, servers.length > 1));
   const failed = asked.flatMap((each) => ('failed' in each ? [each] : []));
@@ -77,14 +79,16 @@ export async function runWrapExplain(
 
 type Explained = ReturnType<typeof explain>;
 
-function explain({ name, rules, environment }: ExplainedServer, listed: readonly McpTool[]) {
+function explain({ name, rules, environment }: ExplainedServer, { serverName, tools: listed }: ServerListing) {
+  const policy = findPolicy(serverPolicies, { name: serverName, tools: new Set(listed.map((each) => each.name)) });
   const unmatched = Object.keys(rules.tools).filter(
     (pattern) => !listed.some((tool) => matchesGlob(pattern, tool.name)),
   );
   return {
     server: name,
     trustAnnotations: rules.trustAnnotations,
-    tools: listed.map((tool) => ({ tool: tool.name, ...shownDecision(decideGuard(tool, rules)) })),
+    ...defined({ policy: policy?.name }),
+    tools: listed.map((tool) => ({ tool: tool.name, ...shownDecision(decideGuard(tool, rules, policy)) })),
     warnings: unmatched.map((pattern) => `no tool matches the rule ${JSON.stringify(pattern)}`),
     ...defined({ variables: environment?.summary }),
   };
@@ -106,7 +110,7 @@ function shownDecision(decision: Decision) {
   };
 }
 
-function textOf({ server, tools, warnings, variables }: Explained, isNamed: boolean): string {
+function textOf({ server, policy, tools, warnings, variables }: Explained, isNamed: boolean): string {
   const rows = tools.map((each) => {
     const guard = each.guarded && 'class' in each ? each : undefined;
     return [
@@ -115,7 +119,7 @@ function textOf({ server, tools, warnings, variables }: Explained, isNamed: bool
       guard ? `${guard.class}, ${guard.windowMs / 1_000} s` : '',
       guard ? guard.recovery.join(', ') : '',
       [
-        `${each.because}: ${each.why}`,
+        each.because === 'policy' ? each.why : `${each.because}: ${each.why}`,
         ...(guard?.readsPass === undefined ? [] : [`reads pass: ${guard.readsPass}`]),
       ].join('; '),
     ];
@@ -126,6 +130,7 @@ function textOf({ server, tools, warnings, variables }: Explained, isNamed: bool
     ...(isNamed ? [plain(server)] : []),
     tableOf(['TOOL', 'CALLS', 'CLASS', 'RECOVERY', 'WHY'], rows),
     `${guarded} of ${tools.length} tools are guarded.`,
+    ...(policy === undefined ? [] : [`The policy ${policy} applies. Your own rules win over it.`]),
     ...(variables === undefined ? [] : [`Its variables: ${plain(variables)}.`]),
     ...[...warnings, ...toolWarnings].map((warning) => `warning: ${plain(warning)}`),
   ].join('\n');

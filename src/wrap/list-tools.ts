@@ -4,7 +4,14 @@ import { isObject } from '../core/json.ts';
 import { methodNotFound } from '../server/jsonrpc-codes.ts';
 import type { McpTool } from './policy/types.ts';
 import { type Link, type OpenLink, ServerFault } from './relay/link.ts';
-import { isNotification, isRequest, type RpcId, type RpcMessage, type RpcParams } from './relay/message.ts';
+import {
+  isNotification,
+  isRequest,
+  type RpcId,
+  type RpcMessage,
+  type RpcParams,
+  serverNameOf,
+} from './relay/message.ts';
 
 const protocolVersion = '2025-11-25';
 const pagesMax = 1_000;
@@ -16,23 +23,34 @@ export interface ListingOptions {
   readonly answerMs: number;
 }
 
+/** A server's tools, and the name that it gives itself. */
+export interface ServerListing {
+  readonly serverName?: string | undefined;
+  readonly tools: readonly McpTool[];
+}
+
 /**
  * Lists all tools of a server over a connection that is closed afterwards. Calls no tool.
  *
  * @throws ServerFault, or an Error that names the missing response.
  */
-export async function listTools({ open, answerMs }: ListingOptions): Promise<readonly McpTool[]> {
+export async function listTools({ open, answerMs }: ListingOptions): Promise<ServerListing> {
   const client = new ListingClient(open, answerMs);
   try {
     await client.start();
     const clientInfo = { name: 'mcp-once', version: packageVersion() };
-    const { protocolVersion: agreed, capabilities } = await client.request('initialize', {
+    const {
+      protocolVersion: agreed,
+      capabilities,
+      serverInfo,
+    } = await client.request('initialize', {
       protocolVersion,
       capabilities: {},
       clientInfo,
     });
     await client.confirm(agreed);
-    return isObject(capabilities) && capabilities.tools === undefined ? [] : await readPages(client);
+    const tools = isObject(capabilities) && capabilities.tools === undefined ? [] : await readPages(client);
+    return { serverName: serverNameOf(serverInfo), tools };
   } finally {
     await client.close();
   }

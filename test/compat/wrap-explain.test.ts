@@ -25,7 +25,7 @@ test.each([
         tell: () => {},
       };
       const rules: WrapRules = { trustAnnotations, tools: {} };
-      await runWrapExplain(cli, [{ name, rules, list: () => Promise.resolve(listed) }], { json: true });
+      await runWrapExplain(cli, [{ name, rules, list: () => Promise.resolve({ tools: listed }) }], { json: true });
       const [{ tools }] = JSON.parse(printed) as [{ tools: { tool: string; guarded: boolean }[] }];
       const guarded = tools.filter((each) => each.guarded).map((each) => each.tool);
       const passing = tools.filter((each) => !each.guarded).map((each) => each.tool);
@@ -36,9 +36,9 @@ test.each([
 );
 
 /** Lists the tools of a real server that runs as a process. */
-function toolsOf(name: string): Promise<readonly McpTool[]> {
+async function toolsOf(name: string): Promise<readonly McpTool[]> {
   const folder = temporaryFolder();
   const env = { PATH: process.env.PATH ?? '', HOME: folder };
   const { open } = commandServer({ command: process.execPath, args: [serverOf(name), folder], env, cwd: folder });
-  return listTools({ open, answerMs: 30_000 });
+  return (await listTools({ open, answerMs: 30_000 })).tools;
 }

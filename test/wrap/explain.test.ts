@@ -25,7 +25,7 @@ function terminal() {
 
 function server(name: string, tools: readonly string[], more: Partial<ExplainedServer> = {}): ExplainedServer {
   const listed = tools.map((tool) => ({ name: tool, inputSchema: { properties: { a: {} } } }));
-  return { name, rules, list: () => Promise.resolve(listed), ...more };
+  return { name, rules, list: () => Promise.resolve({ tools: listed }), ...more };
 }
 
 test('prints one line per tool with decision and reason, and warnings for guesses', async () => {
@@ -81,7 +81,7 @@ test('reads all pages, and answers requests of the server meanwhile', async () =
     if (method === 'tools/list' && !params.cursor) { send({ id: 'p', method: 'ping' }); send({ id: 'r', method: 'roots/list' }); globalThis.first = id; }
     if (error) send({ id: globalThis.first, result: { tools: [{ name: 'a', inputSchema: {} }, 'junk'], nextCursor: error.code + '' } });
     if (params?.cursor === '-32601') send({ id, result: { tools: [{ name: 'b', inputSchema: {} }] } });`);
-  expect((await listTools({ open, answerMs: 30_000 })).map(({ name }) => name)).toEqual(['a', 'b']);
+  expect((await listTools({ open, answerMs: 30_000 })).tools.map(({ name }) => name)).toEqual(['a', 'b']);
 });
 
 test.each([

@@ -46,7 +46,7 @@ const pureVerbs: Readonly<Record<WriteAct, ReadonlySet<string>>> = {
     promote demote join leave place sign hide unhide resize revise reactivate restrict freeze thaw reschedule`),
   repeatable: wordSet(`append increment decrement click press scroll navigate goto execute exec speak say play think
     sequentialthinking undo redo retry advance spin pop consume evaluate eval push enqueue dequeue swipe   
-    invoke generate `),
+    invoke generate xreadgroup xautoclaim lpop rpop spop`),
   delete:
     wordSet(`truncate abort forget kick delete remove destroy drop clear purge cancel void revoke uninstall terminate kill unregister erase wipe
     discard expunge prune unsubscribe unfollow unstar unlink unreact detach rm del hangup`),
@@ -175,7 +175,9 @@ const otherSenses: readonly (readonly [words: ReadonlySet<string>, beside: Reado
   [wordSet('order orders'), wordSet('sort sorting display column columns tab tabs reorder')],
   [
     wordSet('subscribe subscription subscriptions'),
-    wordSet('notification notifications topic channel webhook event events newsletter resource thread repository feed'),
+    wordSet(
+      'issue issues ticket discussion conversation notification notifications topic channel channels webhook event events newsletter resource thread repository feed',
+    ),
   ],
   [wordSet('checkout'), wordSet('git branch commit')],
 ];
@@ -258,13 +260,14 @@ export function soundsLikeMoney(name: string, description = ''): boolean {
   const { act, word } = guessByName(name);
   if (act === 'read' || describedVerbs.has(word) || word === 'download' || word === 'export') return false;
   const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
-  return saysMoney(wordsOf(name)) || saysMoney(wordsOf(sentence.replaceAll(/\bin order\b/gi, '')));
+  const [named, said] = [wordsOf(name), wordsOf(sentence.replaceAll(/\bin order\b/gi, ''))];
+  return saysMoney(named, [...named, ...said]) || saysMoney(said);
 }
 
-function saysMoney(words: readonly string[]): boolean {
+function saysMoney(words: readonly string[], around: readonly string[] = words): boolean {
   return words.some((word) => {
     if (!moneyWords.has(word)) return false;
-    return !otherSenses.some(([senses, beside]) => senses.has(word) && words.some((each) => beside.has(each)));
+    return !otherSenses.some(([senses, beside]) => senses.has(word) && around.some((each) => beside.has(each)));
   });
 }
 

@@ -6,6 +6,7 @@ import type { Recovery } from '../../core/tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
 import { readsByRule, readsBySchema } from './read-calls.ts';
+import { type PolicyRule, policyRuleFor, type ServerPolicy } from './server-policy.ts';
 import type {
   ArgumentPath,
   DecidedLookup,
@@ -24,20 +25,24 @@ const guessedWindowMs = 10 * minute;
 const lookupLagMs = minute;
 
 /**
- * Decides whether a tool is guarded: first by the configuration, then by its annotations as far as its server is
+ * Decides whether a tool is guarded: first by the configuration, then by the policy of its server, by its annotations as far as its server is
  * trusted, then by its schema and its name. A tool without hints is guarded. The function is pure and never throws: it
  * ignores a rule that cannot be followed, on the side of fewer executions, and adds a warning.
  *
  * A key field takes precedence over `idempotentHint`, because such a tool is idempotent only for an equal key, and a
  * model writes a new one each time. It takes precedence over the name as well, because reads take no key.
  */
-export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
-  const { rule, isSpecific } = ruleFor(tool.name, rules);
+export function decideGuard(tool: McpTool, rules: WrapRules, policy?: ServerPolicy): Decision {
+  const { rule: own, isSpecific } = ruleFor(tool.name, rules);
+  const shipped = policyRuleFor(policy, tool);
+  const rule = { ...withoutOff(shipped), ...own };
   if (rule.class === 'off') return passDecision('configuration', 'class: off', []);
   const guess = guessAct(tool);
   const key = findKeyField(tool);
   if (isSpecific)
-    return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key });
+    return guardDecision(tool, rule, { because: 'configuration', why: 'a rule of the configuration', key, shipped });
+  if (shipped?.class === 'off') return passDecision('policy', `policy ${policy?.name}`, []);
+  if (shipped) return guardDecision(tool, rule, { because: 'policy', why: `policy ${policy?.name}`, key, shipped });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
   if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
     return passDecision('annotation', 'readOnlyHint', hintWarnings(guessByName(tool.name)));
@@ -61,6 +66,12 @@ export function decideGuard(tool: McpTool, rules: WrapRules): Decision {
   });
 }
 
+/** A rule that a tool only reads says nothing about how to guard it. */
+function withoutOff(shipped: PolicyRule | undefined): WrapRule {
+  const { arguments: _judged, deletes: _deletes, ...rule } = shipped ?? {};
+  return rule.class === 'off' ? {} : rule;
+}
+
 function passDecision(because: PassDecision['because'], why: string, warnings: readonly string[]): PassDecision {
   return Object.freeze({ type: 'pass', because, why, warnings: Object.freeze([...warnings]) });
 }
@@ -72,6 +83,7 @@ interface Guess {
   readonly key?: KeyField | undefined;
   readonly isIdempotent?: boolean;
   readonly warnings?: readonly string[];
+  readonly shipped?: PolicyRule | undefined;
 }
 
 /**
@@ -85,6 +97,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
   const { because, why, key, isIdempotent = false } = guess;
   const warnings = [...(guess.warnings ?? [])];
   const { act } = guessAct(tool);
+  const deletes = guess.shipped?.deletes ?? act === 'delete';
   const toolClass = classOf(rule, guess, act);
   const identity = pathsOf(tool, rule.identity ?? [], warnings);
   const lookup = lookupOf(tool, rule, warnings);
@@ -96,7 +109,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     because,
     why,
     warnings,
-    effect: toolClass === 'create' ? 'create' : act === 'delete' ? 'delete' : 'update',
+    effect: toolClass === 'create' ? 'create' : deletes ? 'delete' : 'update',
     class: toolClass,
     movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description),
     windowMs,

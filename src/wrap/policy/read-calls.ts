@@ -1,6 +1,6 @@
 import { arrayOf, isObject, type JsonObject, objectOf } from '../../core/json.ts';
 import { wordsOf } from '../../core/key/fold-text.ts';
-import { guessAct, guessByName } from '../../core/tool/class-words.ts';
+import { actOfVerb, guessAct, guessByName } from '../../core/tool/class-words.ts';
 import { parsePath, valueAt } from './path.ts';
 import { isReadOnlyGraphql } from './read-only-graphql.ts';
 import { isReadOnlySql } from './read-only-sql.ts';
@@ -12,6 +12,8 @@ const sqlNames = /^(?:sql|statement|query|sql_?query|query_?text|sql_?statement)
 const actNames = /^(?:action|operation|op|mode|command|sub_?command|method|act|verb)$/i;
 const urlNames = /^(?:url|uri|endpoint|path|href|resource)$/i;
 const saysSql = /(?<![a-z])sql(?![a-z])|database|postgres|mysql|sqlite|bigquery|snowflake|clickhouse/i;
+/** Verbs that say nothing about what is done. */
+const generalVerbs = /^(?:manage|handle|process|control|use|perform|do|run|execute|exec|evaluate|eval|invoke)$/;
 const saysGraphql = /graph_?ql/i;
 
 /** Makes the test of a rule: each pointer must lead to one of its values. Texts are compared without case. */
@@ -33,7 +35,9 @@ export function readsBySchema(tool: McpTool): ReadCalls | undefined {
   const properties = objectOf(tool.inputSchema.properties);
   const names = Object.keys(properties);
   const about = `${tool.name} ${tool.description ?? ''}`.slice(0, 2_000);
-  const textName = names.find((name) => sqlNames.test(name) && isText(properties[name]));
+  // `apply_migration` records even a migration that only selects.
+  const texts = isNamedWrite(tool) ? [] : names;
+  const textName = texts.find((name) => sqlNames.test(name) && isText(properties[name]));
   if (textName !== undefined && saysGraphql.test(about)) {
     return byText(textName, 'a GraphQL document', isReadOnlyGraphql);
   }
@@ -74,13 +78,19 @@ function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObj
   return { why: `"${name}" says what it does`, test: (args) => reading.has(String(args[name])) };
 }
 
+/** A name with a verb that only writes, and that is no noun. */
+function isNamedWrite({ name }: McpTool): boolean {
+  const { word, mayRead } = guessByName(name);
+  const verb = actOfVerb(word);
+  if (verb === undefined || verb.isNoun || mayRead !== undefined) return false;
+  return verb.act !== 'read' && verb.act !== 'unclear' && !generalVerbs.test(word);
+}
+
 /** A name that begins with a verb that writes: `delete_page` with an `action` still deletes. */
 function isPlainWrite({ name }: McpTool): boolean {
   const { act, word, mayRead, isUnclear } = guessByName(name);
   const isMixed = mayRead !== undefined || isUnclear === true || word === '';
-  return (
-    act !== 'read' && !isMixed && !/^(?:manage|handle|process|control|use|perform|do|run|execute|exec)$/.test(word)
-  );
+  return act !== 'read' && !isMixed && !generalVerbs.test(word);
 }
 
 function isReadingAct(text: string): boolean {

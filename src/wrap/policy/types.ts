@@ -87,7 +87,7 @@ interface WrapLookup {
 }
 
 /** The source of a decision. */
-type DecisionSource = 'configuration' | 'annotation' | 'key-field' | 'name' | 'default';
+type DecisionSource = 'configuration' | 'policy' | 'annotation' | 'key-field' | 'name' | 'default';
 
 /** Whether a tool is guarded, and how. */
 export type Decision = PassDecision | GuardDecision;

@@ -11,6 +11,7 @@ import { inputSchemaOf } from '../../server/tool-list.ts';
 import { schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
 import { valueAt } from '../policy/path.ts';
+import type { ListedServer, ServerPolicy } from '../policy/server-policy.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
 import type { RpcRequest } from './message.ts';
@@ -21,7 +22,11 @@ import type { ServerConnection } from './server-connection.ts';
  *
  * @param prefixed the tool's name for the client.
  */
-export type MakeGuardedTool = (listed: McpTool, target: CallTarget, prefixed: string) => Tool | undefined;
+export interface MakeGuardedTool {
+  (listed: McpTool, target: CallTarget, prefixed: string, policy?: ServerPolicy): Tool | undefined;
+  /** Finds what is known about a public server. */
+  readonly policyOf?: (server: ListedServer) => ServerPolicy | undefined;
+}
 
 export interface KnownToolsOptions {
   readonly connection: ServerConnection;
@@ -46,6 +51,8 @@ interface KnownTool {
   readonly listed: McpTool | undefined;
   /** The listed tool as JSON. */
   readonly text: string;
+  /** The policy by which it was decided. */
+  readonly policy: ServerPolicy | undefined;
   readonly tool: Tool | undefined;
   /** The tool as the client sees it. */
   readonly shown: McpTool;
@@ -68,6 +75,7 @@ export class KnownTools {
   readonly #known = new Map<string, KnownTool>();
   #listing: Promise<void> | undefined;
   #changes = 0;
+  #policy: ServerPolicy | undefined;
 
   constructor(options: KnownToolsOptions) {
     this.#options = options;
@@ -101,6 +109,7 @@ export class KnownTools {
   /** Remembers a page of the server's list. @returns the page for the client; items that are not tools stay as they are. */
   remember(listed: readonly unknown[]): unknown[] {
     const { log, connection } = this.#options;
+    this.#updatePolicy(listed);
     return listed.flatMap((each) => {
       if (isDeeperThan(resultDepthMax, each)) {
         log.warn(`${connection.name}: a tool is left out of the list, because it is nested too deep`);
@@ -174,13 +183,26 @@ export class KnownTools {
     return !listed.has(name);
   }
 
+  /** A policy is found by all tools of the list. With a later page, those of the earlier ones are decided again. */
+  #updatePolicy(page: readonly unknown[]): void {
+    const names = page.flatMap((each) => (isMcpTool(each) ? [each.name] : []));
+    const server = { name: this.#options.connection.serverName, tools: new Set([...this.#fresh.keys(), ...names]) };
+    const policy = this.#options.guard.policyOf?.(server);
+    if (policy === this.#policy) return;
+    this.#policy = policy;
+    for (const { listed } of [...this.#fresh.values()]) if (listed !== undefined) this.#remember(listed);
+  }
+
   #remember(given: McpTool, isUnlisted = false): KnownTool {
     // A limit such as 2^63 is a number in a schema, whatever its digits.
     const listed = nearestNumbers(given);
     const text = JSON.stringify(listed);
     const before = this.#known.get(listed.name);
     const wasGuarded = before?.tool !== undefined && before.listed !== undefined;
-    const judged = before?.text === text ? before : this.#guardOrPass(listed, text, wasGuarded);
+    // A tool that is not listed has no arguments by which a policy could know it.
+    const policy = isUnlisted ? undefined : this.#policy;
+    const isSame = before?.text === text && before.policy === policy;
+    const judged = isSame ? before : this.#guardOrPass(listed, { text, policy }, wasGuarded);
     const remembered = { ...judged, listed: isUnlisted ? undefined : listed };
     if (this.#known.size < toolsMax || before) this.#known.set(listed.name, remembered);
     else
@@ -192,23 +214,27 @@ export class KnownTools {
   }
 
   /** A guarded tool stays guarded when its server calls it read-only later: a call may be in flight. */
-  #guardOrPass(listed: McpTool, text: string, wasGuarded: boolean): Omit<KnownTool, 'listed'> {
+  #guardOrPass(
+    listed: McpTool,
+    { text, policy }: Pick<KnownTool, 'text' | 'policy'>,
+    wasGuarded: boolean,
+  ): Omit<KnownTool, 'listed'> {
     const { guard, calls, prefix = (name) => name, log, observe = false } = this.#options;
     const name = prefix(listed.name);
     const renamed = name === listed.name ? listed : { ...listed, name };
     let tool: Tool | undefined;
     try {
-      tool = guard(listed, calls, name);
+      tool = guard(listed, calls, name, policy);
       if (wasGuarded && tool === undefined) {
-        tool = guard({ ...listed, annotations: undefined }, calls, name);
+        tool = guard({ ...listed, annotations: undefined }, calls, name, policy);
         if (tool) log.warn(`${name}: the server now calls this tool read-only. It stays guarded until the next start`);
       }
     } catch (error) {
       log.warn(`${name}: the input schema cannot be used: ${describeError(error)}`);
       tool = guard({ ...listed, inputSchema: anyInput }, calls, name);
-      return { text, tool, shown: tool === undefined || observe ? renamed : withWiderOutput(renamed) };
+      return { text, policy, tool, shown: tool === undefined || observe ? renamed : withWiderOutput(renamed) };
     }
-    return { text, tool, shown: tool === undefined || observe ? renamed : shownAsGuarded(renamed, tool) };
+    return { text, policy, tool, shown: tool === undefined || observe ? renamed : shownAsGuarded(renamed, tool) };
   }
 
   #listAll(): Promise<void> {

@@ -76,6 +76,11 @@ export function cancelledId({ method, params }: RpcNotification): RpcId | undefi
   return isId(id) ? id : undefined;
 }
 
+/** Returns the name that a server gives itself in its response to `initialize`. */
+export function serverNameOf(serverInfo: unknown): string | undefined {
+  return isObject(serverInfo) && typeof serverInfo.name === 'string' ? serverInfo.name : undefined;
+}
+
 /** Begins the members of `_meta` with which only mcp-once states the outcome of a call. */
 const ownMetaPrefix = 'mcp-once/';
 

@@ -10,6 +10,7 @@ import {
   type RpcParams,
   type RpcRequest,
   type RpcResponse,
+  serverNameOf,
 } from './message.ts';
 import { PendingRequests } from './pending-requests.ts';
 import { ReconnectingLink, type ReconnectingLinkOptions } from './reconnecting-link.ts';
@@ -44,6 +45,7 @@ export class ServerConnection {
   readonly #session = new SessionState();
   readonly #link: ReconnectingLink;
   #requestsReceived = 0;
+  #serverName: string | undefined;
 
   constructor(options: ReconnectingLinkOptions, events: ServerConnectionEvents) {
     this.name = options.name;
@@ -63,6 +65,11 @@ export class ServerConnection {
       renewed: () => events.renewed(),
       failed: (fault) => events.failed(fault),
     });
+  }
+
+  /** The name that the server gives itself; undefined before its response to `initialize`. */
+  get serverName(): string | undefined {
+    return this.#serverName;
   }
 
   /** How many requests the server has sent to the client. */
@@ -150,6 +157,7 @@ export class ServerConnection {
     }
     if (this.#session.isInitialize(message.id)) {
       this.#session.noteInitialized(message);
+      this.#serverName = serverNameOf(message.result?.serverInfo);
       useVersion(link, message);
     }
     const request = this.#pending.forwarded(message.id);

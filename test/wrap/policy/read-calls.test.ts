@@ -139,3 +139,11 @@ describe('a tool that does both', () => {
     expect(readsByRule({}).test({})).toBe(false);
   });
 });
+
+test.each([
+  ['apply_migration', { name: text, query: text }, 'Applies a SQL migration.'],
+  ['write_query', { query: text }, 'Runs SQL.'],
+  ['create_table', { query: text }, 'Creates a table in the SQLite database.'],
+])('%s writes, whatever its SQL does', (name, properties, description) => {
+  expect(readsBySchema(tool(name, properties, description))).toBeUndefined();
+});

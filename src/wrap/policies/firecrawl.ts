@@ -1,0 +1,33 @@
+import type { ServerPolicy } from '../policy/server-policy.ts';
+
+export const firecrawlPolicy: ServerPolicy = {
+  name: 'firecrawl',
+  source: 'npm firecrawl-mcp@3.22.2',
+  servers: ['firecrawl-fastmcp'],
+  tools: [
+    'firecrawl_scrape',
+    'firecrawl_search',
+    'firecrawl_feedback',
+    'firecrawl_check_crawl_status',
+    'firecrawl_agent',
+    'firecrawl_interact',
+    'firecrawl_parse',
+    'firecrawl_monitor_list',
+    'firecrawl_monitor_update',
+    'firecrawl_monitor_run',
+    'firecrawl_monitor_check',
+    'firecrawl_research_inspect_paper',
+    'firecrawl_research_read_paper',
+  ],
+  rules: {
+    firecrawl_crawl: {
+      class: 'create',
+    },
+    firecrawl_agent: {
+      class: 'create',
+    },
+    firecrawl_interact: {
+      class: 'repeatable',
+    },
+  },
+};
