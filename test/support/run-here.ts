@@ -17,6 +17,25 @@ export async function runWith(
   args: readonly string[],
 ): Promise<Ran> {
   const before = process.cwd();
+  process.chdir(folder);
+  try {
+    const running = startHere(environment, args);
+    return { code: await running.exited, stdout: running.stdout, stderr: running.stderr };
+  } finally {
+    process.chdir(before);
+  }
+}
+
+/** A command line that runs in this process. */
+export interface RunningHere {
+  /** What it has printed until now. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exited: Promise<number | null>;
+}
+
+/** Starts a command line in this process and folder, for a test that acts while it runs. */
+export function startHere(environment: Readonly<Record<string, string>>, args: readonly string[]): RunningHere {
   let stdout = '';
   let stderr = '';
   const tell = (text: string): void => {
@@ -25,15 +44,18 @@ export async function runWith(
   const print = (text: string): void => {
     stdout += `${text}\n`;
   };
-  process.chdir(folder);
-  try {
-    const cli = { environment, isTerminal: false, print, tell };
-    const code = await runCommandLine(cli, args).catch((error: unknown) => {
-      tell(errorLine(error));
-      return exitCodeOf(error);
-    });
-    return { code, stdout, stderr };
-  } finally {
-    process.chdir(before);
-  }
+  const cli = { environment, isTerminal: false, print, tell };
+  const exited = runCommandLine(cli, args).catch((error: unknown) => {
+    tell(errorLine(error));
+    return exitCodeOf(error);
+  });
+  return {
+    get stdout() {
+      return stdout;
+    },
+    get stderr() {
+      return stderr;
+    },
+    exited,
+  };
 }

@@ -3,20 +3,24 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openerOf } from '../../src/wrap/login/command.ts';
 import { browse, oauthStage } from '../support/oauth-server.ts';
+import { startHere } from '../support/run-here.ts';
 import { serving } from './support/http.ts';
-import { main, outcomeOf, RawClient, stage } from './support/wrap.ts';
+import { baseEnvironment, main, outcomeOf, RawClient, stage } from './support/wrap.ts';
 
 /** Sets up a server that requires a login, and a user without a stored login. */
 async function loggingIn() {
   const { folder, store } = stage();
   const server = await oauthStage();
-  const env = { HOME: folder, XDG_DATA_HOME: folder };
-  const login = (more: readonly string[] = []) =>
-    new RawClient([main, 'wrap', '--store', store, '--login', '--no-browser', ...more, server.url], env);
+  const env = { ...baseEnvironment, HOME: folder, XDG_DATA_HOME: folder };
+  const loginArgs = (more: readonly string[] = []) => {
+    return ['wrap', '--store', store, '--login', '--no-browser', ...more, server.url];
+  };
+  const login = (more?: readonly string[]) => startHere(env, loginArgs(more));
+  const loginProcess = () => new RawClient([main, ...loginArgs()], env);
   const wrapped = (more: readonly string[] = []) =>
     new RawClient([main, 'wrap', '--store', store, '--log-level', 'debug', ...more, server.url], env);
   const logins = join(folder, 'mcp-once', 'logins');
-  return { server, login, wrapped, logins };
+  return { server, login, loginProcess, wrapped, logins };
 }
 
 /** Sets up a server and a user who has logged in. */
@@ -60,13 +64,13 @@ test('renews the login once for calls that two processes had rejected together',
 });
 
 test('names the login command without a terminal, and uses a later login at once', async () => {
-  const { server, login, wrapped } = await loggingIn();
+  const { server, loginProcess, wrapped } = await loggingIn();
   const client = wrapped();
   const { error } = await client.initialize();
   expect(error.message).toContain(`mcp-once wrap --login ${server.url}`);
   expect(error.message).toMatch(/Nothing was executed/);
   expect(server.seen.registered).toBe(0);
-  const person = login();
+  const person = loginProcess();
   await browse(() => person.stderr);
   expect(await person.exited).toBe(0);
   expect((await client.initialize()).result.serverInfo.name).toBe('guarded');
@@ -167,11 +171,12 @@ test('does not open a login page without https', async () => {
 test('--login stores nothing for a server that requires no login', async () => {
   const { store, folder } = stage();
   const args = ['wrap', '--store', store, '--login', '--no-browser'];
-  const command = new RawClient([main, ...args, '--', process.execPath]);
+  const env = { ...baseEnvironment, XDG_DATA_HOME: folder };
+  const command = startHere(env, [...args, '--', process.execPath]);
   expect(await command.exited).toBe(1);
   expect(command.stderr).toMatch(/No server can use a login.*Nothing was done/);
   const { origin } = await serving((_, response) => void response.writeHead(404).end());
-  const open = new RawClient([main, ...args, origin], { XDG_DATA_HOME: folder });
+  const open = startHere(env, [...args, origin]);
   expect(await open.exited).toBe(0);
   expect(open.stderr).toMatch(/requires no login/);
 });
