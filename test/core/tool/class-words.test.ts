@@ -95,3 +95,11 @@ test('soundsLikeMoney ignores words in another sense, and reads', () => {
   expect(others.filter((name) => soundsLikeMoney(name))).toEqual([]);
   expect(soundsLikeMoney('update_issue', 'Sets a flag in order to close it')).toBe(false);
 });
+
+test.each([
+  ['subscribe', 'Subscribe to a Redis channel.', false],
+  ['linear_subscribeToIssue', 'Subscribe to issue updates', false],
+  ['subscribe', 'Subscribe a customer to a plan.', true],
+])('%s (%s) moves money: %s', (name, description, moves) => {
+  expect(soundsLikeMoney(name, description)).toBe(moves);
+});
