@@ -4,7 +4,16 @@ import type { Effect, ToolClass } from '../../core/tool/types.ts';
 import { wordSet } from '../../core/word-set.ts';
 import type { ListedOperation } from '../document/types.ts';
 import type { OperationTraits } from './traits.ts';
-import { isUnclearAction, namesResource, pathAction, type Said, saidBy } from './words.ts';
+import {
+  addsToStateList,
+  isUnclearAction,
+  namesResource,
+  onlyChecks,
+  pathAction,
+  type Said,
+  saidBy,
+  tellsAddress,
+} from './words.ts';
 
 /** What an operation does, as far as its document tells. */
 export interface EffectGuess {
@@ -39,6 +48,15 @@ const screenVerbs = wordSet('click press scroll type navigate goto swipe tap dra
 /** Verbs that make somebody or something a member. With an opposite they set a state. */
 const membership = wordSet('add follow subscribe register react star like notify share');
 
+/** Verbs for what a person thinks of somebody or something. A repeat sets the same state. */
+const opinions = wordSet('follow star like mute block favorite favourite bookmark');
+
+/** Collections of people who belong to something, such as `/groups/{id}/members`. */
+const people = /\}\/(?:\w+[-_])?(?:members|followers|watchers|collaborators|assignees)$/i;
+
+/** Things of which somebody has one. Another upload replaces it. */
+const onePicture = /\}\/(?:\w+[-_])?(?:avatar|picture|logo|icon)$/i;
+
 /** Verbs that remove, end or take back, besides those of the class `delete`. */
 const destructiveWords =
   wordSet(`archive refund void suspend deactivate disable reverse reset terminate block ban revoke
@@ -63,7 +81,7 @@ const methodOnly: Readonly<Partial<Record<string, Effect>>> = {
  * weaken the guard, because a wrong name costs its author nothing.
  */
 export function guessEffect(listed: ListedOperation, traits: OperationTraits): EffectGuess {
-  const said = saidBy(listed);
+  const said = saidBy(listed).filter((each) => each.where !== 'path' || !namesCollection(listed, traits));
   const safe = methodOnly[listed.method];
   if (safe !== undefined)
     return { effect: safe, class: 'off', why: [listed.method], isDestructive: false, ...safeDoubt(listed, said) };
@@ -77,6 +95,12 @@ export function guessEffect(listed: ListedOperation, traits: OperationTraits): E
     default:
       return guessPost(listed, traits, said);
   }
+}
+
+/** Whether a path such as `/merge_requests` is a collection, because its things have ids. */
+function namesCollection({ path }: ListedOperation, { hasItems }: OperationTraits): boolean {
+  const words = wordsOf(pathAction(path)?.text ?? '');
+  return hasItems && words.length > 1 && /[^s]s$/.test(words.at(-1) ?? '');
 }
 
 function safeDoubt({ method }: ListedOperation, said: readonly Said[]): Pick<EffectGuess, 'doubt'> {
@@ -121,8 +145,15 @@ function guessPost(listed: ListedOperation, traits: OperationTraits, said: reado
     const doubt = `its ${read.where} says "${read.word}", but what it gets may be new: if it only reads, a repeat gets an old answer`;
     return { ...create([method, `${read.where} says ${read.word}`], said), doubt };
   }
-  if (read && !write) {
-    if (!traits.answersCreated)
+  if (read && write?.word !== 'create' && !traits.isRestricted && tellsAddress(listed)) {
+    return { ...change('read', [method, 'tells an address']), class: 'off', isDestructive: false };
+  }
+  if (!write && !traits.isRestricted && onlyChecks(listed)) {
+    return { ...change('read', [method, 'only checks']), class: 'off', isDestructive: false };
+  }
+  const keepsNothing = read?.where === 'path' && (read.word === 'preview' || read.word === 'review');
+  if (read && (!write || (read.word === 'review' && keepsNothing))) {
+    if (!traits.answersCreated || keepsNothing)
       return { ...change('read', [method, because(read)]), class: 'off', isDestructive: false };
     const doubt = `its ${read.where} says "${read.word}", but it answers 201: if it reads, a repeat gets an old answer`;
     return { ...create([method, 'answers 201'], said), doubt };
@@ -145,8 +176,11 @@ function guessWrite(
 ): EffectGuess {
   const { method, path } = listed;
   const why = [method, because(write)];
-  const byId = namesResource(path);
+  // `/carriers/{name}` is a collection if its things have ids, and nothing reads or deletes the collection itself.
+  const isCollection = traits.hasItems && !traits.isItem && !writes.some(({ word }) => plainUpdates.has(word));
+  const byId = namesResource(path) && !isCollection;
   const money = (): boolean => soundsLikeMoney(`${listed.operationId ?? ''} ${path}`, listed.summary);
+  if (setsState(listed, traits, write, writes) && !money()) return change('update', [...why, 'sets one state']);
   if (byId && writes.some(isUpdate)) return change('update', [...why, 'path ends in a parameter']);
   switch (write.act) {
     case 'delete':
@@ -163,12 +197,19 @@ function guessWrite(
       const isUpsert = writes.some(isUpsertWord);
       if (oneWay.has(write.word) || (!byId && mentionsUpsert(listed))) return create(why, writes);
       const isNounPath = write.where !== 'path' && /s$/i.test(pathAction(path)?.text ?? '');
-      if (isNounPath && traits.answersCreated) return create([...why, 'answers 201'], writes);
+      const isAssigned = write.word === 'assign' && namesObject(listed);
+      if (isNounPath && traits.answersCreated && !isAssigned && write.word !== 'modify')
+        return create([...why, 'answers 201'], writes);
       if (write.where !== 'path' && (write.word === 'move' || !plainUpdates.has(write.word)) && money()) {
         return create([...why, 'it sounds like money'], writes);
       }
       // "Assign a policy" at `/assignments` makes an assignment.
-      if (write.where !== 'path' && traits.hasItems && !(plainUpdates.has(write.word) && write.word !== 'assign')) {
+      if (
+        write.where !== 'path' &&
+        traits.hasItems &&
+        !isAssigned &&
+        !(plainUpdates.has(write.word) && write.word !== 'assign')
+      ) {
         return create([...why, 'path names a collection'], writes);
       }
       if (!byId && traits.declaresKey && (isUpsert || !plainUpdates.has(write.word))) {
@@ -179,26 +220,55 @@ function guessWrite(
   }
 }
 
+/** Whether an operation sets something that is so or not: who belongs to a group, whom somebody follows, or a picture. */
+function setsState(
+  listed: ListedOperation,
+  { item, isChanged }: OperationTraits,
+  write: Said,
+  writes: readonly Said[],
+): boolean {
+  const { path } = listed;
+  if (write.word === 'add' && addsToStateList(listed)) return true;
+  if (write.word === 'upload' || write.word === 'set') return onePicture.test(path);
+  if (opinions.has(write.word)) return item !== undefined;
+  const adds = writes.some(({ word }) => word === 'add' || word === 'assign');
+  return adds && item !== undefined && !isChanged && people.test(path);
+}
+
+/** Whether the last word of the path is what the text names: "Assign trunks" at `/trunks`. */
+function namesObject({ path, summary, operationId }: ListedOperation): boolean {
+  const noun = wordsOf(pathAction(path)?.text ?? '').at(-1) ?? '';
+  return noun !== '' && noun !== 'assignments' && wordsOf(summary ?? operationId ?? '').includes(noun);
+}
+
 /** The path comes first, unless the name says "create": `/remove-token` of `createRemoveToken` makes a token. */
 function strongestWrite(writes: readonly Said[]): Said | undefined {
   const [first] = writes;
-  const created = writes.find(({ where, word }) => where === 'operationId' && word === 'create');
+  const isConverted = first?.word === 'convert';
+  const created = writes.find(
+    ({ where, word }) => where === 'operationId' && (word === 'create' || (isConverted && word === 'add')),
+  );
   return first?.where === 'path' && created !== undefined ? created : first;
 }
 
 /** Whether an operation adds a member that its opposite removes: a repeat sets the same state. */
 function isMembership(
-  { opposite, isOppositeByMethod }: OperationTraits,
+  { opposite, isOppositeByMethod, isChanged, answersCreated }: OperationTraits,
   write: Said,
   writes: readonly Said[],
 ): boolean {
   if (opposite === undefined || !membership.has(write.word)) return false;
   if (isOppositeByMethod && write.word === 'register') return false;
+  // What can be changed at the same path has contents of its own.
+  if (isOppositeByMethod && write.word === 'add' && isChanged && answersCreated) return false;
   return !writes.some(({ word }) => word === 'create' || word === 'send');
 }
 
 /** Decides for an operation whose texts have no verb. */
 function guessByShape({ method, path }: ListedOperation, { answersCreated, isItem }: OperationTraits): EffectGuess {
+  // A test is meant again after each change.
+  if (pathAction(path)?.text.toLowerCase() === 'test' && !answersCreated)
+    return change('update', [method, 'path says test']);
   if (!namesResource(path)) {
     // A plural names a collection, to which a POST adds.
     const isCollection = answersCreated || /s$/i.test(pathAction(path)?.text ?? '');

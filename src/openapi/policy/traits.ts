@@ -16,6 +16,8 @@ export interface OperationTraits extends OperationFacts {
   readonly maker?: ListedOperation;
   /** Whether the opposite is DELETE of the same path. */
   readonly isOppositeByMethod: boolean;
+  /** Whether the same path has a PUT or PATCH. */
+  readonly isChanged: boolean;
   /** Whether the document is from the network and not trusted. */
   readonly isRestricted: boolean;
 }
@@ -118,6 +120,7 @@ function createTraits(document: ApiDocument): (listed: ListedOperation) => Opera
     const shape = shapeOf(listed.path);
     const hasItems = collections.has(shape);
     const isItem = byAction.has(`GET ${shape}`) || byAction.has(`DELETE ${shape}`);
+    const isChanged = byAction.has(`PUT ${shape}`) || byAction.has(`PATCH ${shape}`);
     const item = listed.method === 'POST' && !namesResource(listed.path) ? items.get(shape) : undefined;
     const maker = makerOf(listed, byAction);
     const isOppositeByMethod = opposite?.path === listed.path;
@@ -128,6 +131,7 @@ function createTraits(document: ApiDocument): (listed: ListedOperation) => Opera
       ...(item === undefined ? {} : { item }),
       ...(maker === undefined ? {} : { maker }),
       isOppositeByMethod,
+      isChanged,
       isRestricted: document.isRestricted === true,
       ...(opposite ? { opposite } : {}),
     };

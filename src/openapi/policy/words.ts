@@ -18,10 +18,16 @@ const fileExtension = /\.(?:json|xml|csv)$/i;
 /** Words before a verb that do not change what it says. */
 const fillers = wordSet(
   `bulk batch async asynchronously multi multiple mass api this endpoint method operation call use allow let you your
-  the to it can will will be used for us user users please`,
+  the to it can will will be used for us user users please admin`,
 );
 /** Words after which a word such as `order` is a verb. */
 const determiners = wordSet('a an the this that these those your all one any multiple each several new existing');
+/** What "Returns ..." returns without doing anything else. Goods are returned as well. */
+const information = wordSet('url urls link links list history stats statistics information info details data status');
+/** Resources that the Kubernetes API only answers, and never keeps. */
+const virtualReviews = /(?:subject|subjectaccess|subjectrules|token)reviews$/i;
+/** Lists on which an entry is, or is not. */
+const stateLists = /\b(?:white|black|allow|deny|block)[ -]?lists?\b/i;
 /** What an operation generates from what is known, without keeping it. */
 const picture = wordSet('qr qrcode barcode preview thumbnail');
 /** Words for a query in a language that can write. */
@@ -48,7 +54,7 @@ export function pathAction(path: string): PathAction | undefined {
   const text = plain.slice(cut + 1);
   if (text === '') return undefined;
   const before = plain.slice(0, cut + 1);
-  return { before, text, isSeparate: /[.:}]$|\}\/$/.test(before) };
+  return { before, text, isSeparate: /[.:}]$|\}\/$|\/actions\/$/.test(before) };
 }
 
 /** Returns whether the last words of a path may read or write: `/events/sync`. */
@@ -59,15 +65,19 @@ export function isUnclearAction(path: string): boolean {
 
 /** Returns what the texts of an operation say, in the order in which they are trusted. */
 export function saidBy(listed: ListedOperation): readonly Said[] {
-  const said = [saidByPath(listed), saidById(listed), saidBySummary(listed)];
+  const said = [saidByPath(listed), saidById(listed), saidBySummary(listed) ?? saidToCompute(listed)];
   return said.filter((each) => each !== undefined);
 }
 
 function saidByPath({ path, summary, description }: ListedOperation): Said | undefined {
   const action = pathAction(path);
   if (action === undefined) return undefined;
-  const words = wordsOf(action.text).filter((word, index, all) => !fillers.has(word) || index === all.length - 1);
-  const [lead = ''] = words;
+  const all = wordsOf(action.text);
+  const words = all.filter((word, index) => !fillers.has(word) || index === all.length - 1);
+  const [lead = '', second = ''] = words;
+  if (virtualReviews.test(action.text)) return { act: 'read', word: 'review', where: 'path' };
+  const phrase = saidByPhrase(all, words, action.isSeparate);
+  if (phrase !== undefined) return { ...phrase, where: 'path' };
   if (words.length === 1 && lead === 'query') {
     return statementWords.test(`${path} ${summary ?? ''} ${description?.slice(0, 500) ?? ''}`)
       ? undefined
@@ -80,23 +90,56 @@ function saidByPath({ path, summary, description }: ListedOperation): Said | und
   // A noun such as `order` names a collection, unless it stands where only an action can.
   if (verb.isNoun && !action.isSeparate) return undefined;
   // `issue-fields` and `login_links` are things.
-  const isThing = words.length > 1 && (lead === 'login' || (verb.isNoun && /[^s]s$/.test(words.at(-1) ?? '')));
+  const isPluralThing = verb.isNoun && !determiners.has(second) && /[^s]s$/.test(words.at(-1) ?? '');
+  const isThing = words.length > 1 && (lead === 'login' || isPluralThing);
   if (isThing) return undefined;
   if (lead === 'import' || lead === 'upload') return { act: 'create', word: lead, where: 'path' };
   // `execute_read` reads.
-  const [, second = ''] = words;
   if (/^(?:execute|run|perform|do)$/.test(lead) && words.length === 2 && actOfVerb(second)?.act === 'read') {
     return { act: 'read', word: second, where: 'path' };
   }
   if (makesPicture(words)) return { act: 'read', word: lead, where: 'path' };
-  if (lead === 'convert' && words[1] === 'to' && action.isSeparate) return { act: 'state', word: lead, where: 'path' };
   if (lead === 'empty' && action.isSeparate) return { act: 'delete', word: lead, where: 'path' };
   const { act, word } = guessByName(words.join('_'));
   return { act, word: word === '' ? lead : word, where: 'path' };
 }
 
+/** Decides by words that say something else together than the first one alone. */
+function saidByPhrase(
+  all: readonly string[],
+  words: readonly string[],
+  isSeparate: boolean,
+): Omit<Said, 'where'> | undefined {
+  const [lead = '', second = ''] = words;
+  // A copy under another name, and a commit on another branch, are new.
+  if ((lead === 'save' && second === 'as') || (lead === 'cherry' && second === 'pick')) {
+    return { act: 'create', word: `${lead} ${second}` };
+  }
+  if (lead === 'convert' && all[1] === 'to' && isSeparate) return { act: 'state', word: lead };
+  if (words.length === 1 && isSeparate && /^(?:seen|unread|viewed|dismissed)$/.test(lead)) {
+    return { act: 'state', word: lead };
+  }
+  if (lead === 'power' && /^(?:on|off|cycle)$/.test(second)) return { act: 'state', word: `${lead} ${second}` };
+  const last = words.at(-1) ?? '';
+  const isSwitch = words.length === 2 && /^(?:enable|disable|activate|deactivate)$/.test(last);
+  if (isSwitch && actOfVerb(lead) === undefined) return { act: 'state', word: last };
+  // The set is what is got, as in `getStickerSet`.
+  const isGotten =
+    lead === 'get' && last === 'set' && words.length > 2 && !all.some((word) => /^(?:and|or)$/.test(word));
+  if (isGotten) return { act: 'read', word: lead };
+  return last === 'preview' && words.length > 1 && actOfVerb(lead) === undefined
+    ? { act: 'read', word: last }
+    : undefined;
+}
+
 function makesPicture(words: readonly string[]): boolean {
   return words[0] === 'generate' && words.some((word) => picture.has(word));
+}
+
+/** Whether a sentence begins like "Creates a preview of an invoice". */
+function makesPreview(words: readonly string[]): boolean {
+  const [lead = '', ...rest] = words.filter((word) => !determiners.has(word));
+  return lead === 'create' && rest[0] === 'preview' && (rest.length === 1 || rest[1] === 'of');
 }
 
 function saidById({ operationId, method, path, summary, description }: ListedOperation): Said | undefined {
@@ -108,6 +151,9 @@ function saidById({ operationId, method, path, summary, description }: ListedOpe
   if (own.every((word) => ofPath.has(word) || ofPath.has(word.replace(/s$/, '')))) return undefined;
   const [lead = ''] = own;
   const isByMethod = words[0] === method.toLowerCase() && words.length > 1;
+  // `Connect_PostConnectConfig` names a thing in front of the method.
+  const methodAt = words.indexOf(method.toLowerCase());
+  if (methodAt > 0 && words[methodAt + 1] === words[0]) return undefined;
   if (isByMethod && actOfVerb(lead)?.isNoun !== false) return undefined;
   const named = (isByMethod ? own : words).filter((word, index) => index > 0 || !fillers.has(word)).join('_');
   const guess = guessAct({ name: named, description: summary ?? description });
@@ -122,10 +168,16 @@ function saidBySummary({ summary, description }: ListedOperation): Said | undefi
   const start = words.findIndex((word) => !fillers.has(word));
   if (start === -1 || start > 5) return undefined;
   const lead = words[start] ?? '';
+  const sentence = words.slice(start);
+  if (returnsInformation(sentence)) return { act: 'read', word: lead, where: 'summary' };
+  if (lead === 'set' && sentence[1] === 'up' && sentence[2] !== 'or') {
+    return { act: 'create', word: 'set up', where: 'summary' };
+  }
   const verb = actOfVerb(lead);
   if (verb === undefined || verb.act === 'unclear') return undefined;
   if (verb.isNoun && !determiners.has(words[start + 1] ?? '')) return undefined;
-  if (makesPicture(words.slice(start, start + 5))) return { act: 'read', word: lead, where: 'summary' };
+  if (makesPicture(sentence.slice(0, 5)) || makesPreview(sentence.slice(0, 6)))
+    return { act: 'read', word: lead, where: 'summary' };
   if (verb.act !== 'read') {
     const { act } = guessByName(words.slice(start, start + 6).join('_'));
     return { act: act === 'read' ? verb.act : act, word: lead, where: 'summary' };
@@ -138,4 +190,34 @@ function saidBySummary({ summary, description }: ListedOperation): Said | undefi
   });
   const act = joined === undefined ? 'read' : (actOfVerb(joined)?.act as ToolAct);
   return { act, word: joined ?? lead, where: 'summary' };
+}
+
+function returnsInformation([lead = '', ...rest]: readonly string[]): boolean {
+  const object = rest.filter((word) => !determiners.has(word)).slice(0, 3);
+  return lead === 'return' && object.some((word) => information.has(word));
+}
+
+/** Whether all that it does is to tell an address, which may be good for one use: "Gets a URL for editing". */
+export function tellsAddress({ summary, description }: ListedOperation): boolean {
+  return /^(?:gets?|returns?|retrieves?) (?:a|an|the) (?:\w+ )?(?:url|link)\b/i.test(summary ?? description ?? '');
+}
+
+/** Whether path and text say `check`, as in `/domains/check`, or that a signature is verified. Nobody checks in or out. */
+export function onlyChecks({ path, summary, description }: ListedOperation): boolean {
+  const [lead = '', second = ''] = wordsOf(pathAction(path)?.text ?? '');
+  const text = (summary ?? description ?? '').replace(/^(?:\s*<[^<>]{1,100}>)+/, '');
+  if (lead === 'verify') return /^verif(?:y|ies) (?:an? |the )?(?:digital |webhook )?signature\b/i.test(text);
+  return lead === 'check' && !/^(?:in|out)$/.test(second) && /^checks? (?!in\b|out\b)/i.test(text);
+}
+
+/** Whether the text says that something is put on a list of what is allowed or denied. */
+export function addsToStateList({ summary, description }: ListedOperation): boolean {
+  return stateLists.test((summary ?? description ?? '').slice(0, 100));
+}
+
+/** A summary that is a title leaves the verb to the description: "Compute the value at risk". */
+function saidToCompute({ description }: ListedOperation): Said | undefined {
+  const [lead = '', next = ''] = sentenceWords(description);
+  const computes = /^(?:compute|calculate|estimate|simulate)$/.test(lead) && determiners.has(next);
+  return computes ? { act: 'read', word: lead, where: 'summary' } : undefined;
 }

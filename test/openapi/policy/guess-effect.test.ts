@@ -174,3 +174,43 @@ test('the texts of a document from the network do not weaken the guard, and its 
   const effects = document.listedOperations.map((each) => policyBasis(each, {}, traitsOf(document, each)).effect);
   expect(effects).toEqual(['create', 'read']);
 });
+
+describe('guessEffect on kinds of public documents', () => {
+  test.each<[request: string, given: Given, others: readonly string[], kind: string]>([
+    ['POST /projects/{id}/saveAsTemplate', {}, [], 'create'],
+    ['POST /commits/{sha}/cherry_pick', {}, [], 'create'],
+    ['POST /projects/{id}/merge_requests', {}, ['GET /projects/{id}/merge_requests/{m}'], 'create'],
+    [
+      'POST /documents/{id}/tabs',
+      { summary: 'Adds tabs', ...created },
+      ['PUT /documents/{id}/tabs', 'DELETE /documents/{id}/tabs'],
+      'create',
+    ],
+    ['POST /carriers/{name}', { summary: 'Connect an account' }, ['DELETE /carriers/{name}/{id}'], 'create'],
+    ['POST /lists/{id}/archiveAllCards', { operationId: 'addListsArchiveAllCardsByIdList' }, [], 'update'],
+    ['POST /machines/{id}/powerOff', {}, [], 'update'],
+    ['POST /sets/{id}/convertToSingleGroup', {}, [], 'update'],
+    ['POST /flows/{id}/actions/archive', {}, [], 'update'],
+    ['POST /events/{id}/seen', {}, [], 'update'],
+    ['POST /profile/tfa-enable', {}, [], 'update'],
+    ['POST /hooks/event/test', {}, [], 'update'],
+    ['POST /groups/{id}/members', { summary: 'Add group members' }, ['DELETE /groups/{id}/members/{m}'], 'update'],
+    ['POST /whitelists/add', { summary: 'Adds an email to your whitelist' }, [], 'update'],
+    ['POST /users/{id}/picture', { summary: 'Upload a picture', ...created }, [], 'update'],
+    ['POST /views/edit', { summary: 'Gets a URL for an edit view.', ...created }, [], 'read'],
+    ['POST /templates/{id}/html_preview', { summary: 'Creates a preview of the template.', ...created }, [], 'read'],
+    ['POST /urls/check-domain', { summary: 'Checks the settings of a domain' }, [], 'read'],
+    ['POST /getStickerSet', {}, [], 'read'],
+    ['POST /Service.AdminListGroups', {}, [], 'read'],
+    ['POST /Keys.Verify', { description: '<p>Verifies a digital signature.</p>' }, [], 'read'],
+    ['POST /apis/tokenreviews', { operationId: 'createTokenReview', ...created }, [], 'read'],
+    [
+      'POST /analysis/value-at-risk',
+      { summary: 'Value at risk', description: 'Compute the value at risk.' },
+      [],
+      'read',
+    ],
+  ])('decides %s', async (request, given, others, kind) => {
+    expect((await decide(request, given, others)).effect).toBe(kind);
+  });
+});

@@ -17,7 +17,7 @@ const listed: ListedOperation = {
 
 const traits: OperationTraits = {
   ...{ declaresKey: false, answersCreated: false, takesPage: false, hasItems: false, isItem: false },
-  ...{ isOppositeByMethod: false, isRestricted: false },
+  ...{ isOppositeByMethod: false, isChanged: false, isRestricted: false },
 };
 
 function parts(ready: OperationToolParts['ready'], warn = vi.fn()): OperationToolParts {
