@@ -44,6 +44,7 @@ const notRun = [
   'docs/guides/test-a-tool.md: npm install mcp-once @modelcontextprotocol/sdk',
   'docs/guides/wrap.md: mcp-once wrap -- npx -y @modelcontextprotocol/server-filesystem ~/notes   # a command (stdio)',
   'docs/guides/wrap.md: mcp-once wrap --login https://example.com/mcp',
+  'docs/guides/wrap.md: mcp-once wrap --observe --log-level info -- npx -y bank-mcp',
   'docs/guides/write-a-tool.md: npm install mcp-once',
   'docs/operations/containers.md: docker build -t mcp-once .',
   'docs/operations/containers.md: docker compose up --build',
