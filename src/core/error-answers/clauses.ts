@@ -46,8 +46,8 @@ export function tellsEffect(text: string, isAbsent: boolean): boolean {
 }
 
 /**
- * Whether everything in a text belongs to a refusal: reasons, negations, hints, labels and echoes of arguments. A text
- * beside a refusal that is none of these may tell an effect: no list can hold every word for one.
+ * Whether everything in a text belongs to a refusal: reasons, negations, hints, labels and echoes of arguments. Any other
+ * text beside a refusal may tell an effect: a list cannot hold every word for one.
  */
 export function isOnlyRefusal(text: string, isAbsent: boolean): boolean {
   const clauses = clausesOf(text);

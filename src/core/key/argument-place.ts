@@ -126,7 +126,7 @@ class SchemaPlaces {
   readonly #schema: Schema;
   readonly #places = new Map<string, SchemaPlace>();
   readonly #ids = new Map<Schema | SchemaPlace, number>();
-  /** A place of which nothing is known. */
+  /** A place with an unknown schema. */
   readonly opaque: SchemaPlace;
   /** The parts read since the last rule began. */
   visits = 0;

@@ -7,7 +7,7 @@ const replySchema = z.object({
 });
 
 /**
- * Reads the reply to one request. Returns `missing` when there is none, so that the question is put again (MCP
+ * Reads the reply to one request. Returns `missing` without a reply, so that the question is put again (MCP
  * 2026-07-28, multi round-trip requests, error handling), and `invalid` when the response is not a reply.
  */
 export function replyTo(responses: unknown, name: string): Reply | 'missing' | 'invalid' {

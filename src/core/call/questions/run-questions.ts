@@ -27,14 +27,14 @@ export class RunQuestions {
     }
   }
 
-  /** The requests without a valid reply; undefined when there are none. */
+  /** The requests without a valid reply; undefined if all have one. */
   get open(): Readonly<Record<string, InputRequest>> | undefined {
     return this.#open.size === 0 ? undefined : Object.fromEntries(this.#open);
   }
 
   /**
    * Returns the reply to a request.
-   * @throws InputNeeded when there is no valid reply
+   * @throws InputNeeded without a valid reply
    * @throws NotExecuted when the request cannot be put to a person
    */
   answer<Content extends z.ZodObject>(name: string, request: AskRequest<Content>): AskReply<z.infer<Content>> {
