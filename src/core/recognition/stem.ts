@@ -28,8 +28,14 @@ const KOREAN_ENDINGS = endingsOf(
 const ARABIC_ENDINGS = endingsOf('ات ون ين ها هم ه ي');
 const ARABIC_STARTS = ['وال', 'بال', 'فال', 'كال', 'ال', 'لل'];
 
+/** A German participle of a verb with a separable prefix: `abgeholt`, of `abholen`. */
+const SPLIT_PARTICIPLE =
+  /^(ab|an|auf|aus|bei|ein|her|hin|los|mit|nach|vor|weg|zu|zuruck|zusammen)ge([a-z]{3,}(?:t|en))$/;
+const PARTICIPLE_ENDING = /(?:t|en)$/;
+
 function latinStem(word: string): string {
-  let stem = word;
+  const participle = SPLIT_PARTICIPLE.exec(word);
+  let stem = participle ? `${participle[1]}${participle[2]?.replace(PARTICIPLE_ENDING, '')}en` : word;
   if (stem.endsWith('ies') || stem.endsWith('ied')) stem = stem.length > 4 ? `${stem.slice(0, -3)}y` : stem;
   else if (stem.endsWith('s') && !stem.endsWith('ss') && stem.length > STEM_CHARS_MIN) stem = stem.slice(0, -1);
   stem = withoutEnding(stem, LATIN_ENDINGS, STEM_CHARS_MIN);

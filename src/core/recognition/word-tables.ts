@@ -103,6 +103,9 @@ ok okay alright
 thanks thank thx
 hi hello hey
 congratulations congrats
+someone somebody
+anyone anybody
+everyone everybody
 inbound incoming | outbound outgoing
 login log_in sign_in signin log-in sign-in logging_in signing_in logs_in | logout log_out sign_out signout log-out sign-out | signup sign_up register registration sign-up signing_up signed_up signs_up
 lock locked | unlock unlocked
@@ -113,7 +116,7 @@ connect connected attach_to | disconnect disconnected detach
 install installed | uninstall uninstalled
 import imported | export exported
 upload uploaded | download downloaded
-allow permit grant allowed permitted | forbid prohibit ban revoke
+allow permit grant allowed permitted give gave | forbid prohibit ban revoke
 show display visible reveal unhide | hide hidden conceal
 public | private
 internal | external
@@ -162,7 +165,7 @@ investigate look_into analyze analyse research analysis explore diagnose dig_int
 discuss discussion talk speak chat conversation talk_about
 update change modify edit revise adjust amend alter updated changes modification
 improve enhance optimize optimise better improvement refine enhancement
-prepare ready get_ready preparation
+prepare ready get_ready preparation fertig
 help assist support aid assistance
 ask request inquire enquire question requested query
 answer reply respond response reply_to get_back replied responded
@@ -502,7 +505,7 @@ este esta | proximo proxima | pasado pasada
 /** Content words that say little: a rewording adds them. The words of the groups above count too. */
 export const GENERIC_WORDS =
   'code case cases together jointly between anyone anybody someone somebody everyone everybody month heads note behaviour behavior running run work works working part kind type sort thing things stuff ' +
-  'matter topic subject file files version list data value values name named text message entry record go going take taken give given keep say says said tell told see seen look looks put set turn come ' +
+  'matter topic subject file files version list data value values name named text message entry record go going take taken give given keep say says said tell told see seen look looks put set turn come kommen venir venez ' +
   'yet ever properly correctly fully soon possible necessary needed required available new own certain specific following respective section ' +
   'neu neue neuen neuer neues nouveau nouvelle nuevo nueva novo nova nuovo nuova nowy nowa nowe nowego nowej pois jetzt nun finden anhang anbei erhalten ausmachen zusammen gemeinsam monat thema sache teil ensemble mois maintenant juntos juntas mes fue fueron ahora foi foram agora insieme mese har tillsammans samen вместе месяц 去 来 现在 一起 一同 共同 一緒 一緒に 함께 같이 दिया दी दिए';
 

@@ -44,6 +44,26 @@ it.each([
   expect(relation(a, b)).toBe(expected);
 });
 
+it.each([
+  [
+    'The lamp in hall 3 is broken. Please send somebody to fix it.',
+    'The lamp in hall 3 is broken. Please send someone to fix it.',
+  ],
+  ['Please give Sara access to the design folder.', 'Please grant Sara access to the design folder.'],
+  ['Ihr Fahrrad ist repariert und kann abgeholt werden.', 'Ihr Fahrrad ist fertig repariert. Sie können es abholen.'],
+  ['Votre commande est prête. Vous pouvez la retirer.', 'Votre commande est prête : vous pouvez venir la retirer.'],
+])('compares a person in general, "give", a participle and a helping verb: %s | %s', (a, b) => {
+  expect(relation(a, b)).toBe('reworded');
+});
+
+it.each([
+  ['Das Paket kann abgeholt werden.', 'Das Paket kann abgegeben werden.'],
+  ['Give Sara access to the folder.', 'Revoke access of Sara to the folder.'],
+  ['Die Rechnung wird angenommen.', 'Die Rechnung wird abgenommen.'],
+])('tells another participle or side apart: %s | %s', (a, b) => {
+  expect(relation(a, b)).toBe('other');
+});
+
 describe('the labelled pairs', () => {
   it('are at least 400, a third of them held out', () => {
     const dev = [...handWritten('dev'), ...generated('dev')];
