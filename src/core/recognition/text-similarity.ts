@@ -242,9 +242,12 @@ function agreementOf([a, b]: FieldPair): Agreement {
   const size = Math.min(tokensA.length, tokensB.length);
   const similarity = (countA + countB) / Math.max(1, tokensA.length + tokensB.length);
   const isContained = size > 0 && (isWithin(tokensA, tokensB) || isWithin(tokensB, tokensA));
-  const addsThing = size <= BRIEF_TOKENS_MAX && (hasThingBeyond(a, b) || hasThingBeyond(b, a));
+  const hasOtherThing = hasThingBeyond(a, b) || hasThingBeyond(b, a);
+  const addsThing = size <= BRIEF_TOKENS_MAX && hasOtherThing;
   const isTemplate = !isContained && hasEqualGaps(tokensA, commonA, tokensB, commonB);
-  const isOneWord = tokensA.length - countA === 1 && tokensB.length - countB === 1 && size < LONG_TOKENS;
+  const isOneEach = tokensA.length - countA === 1 && tokensB.length - countB === 1;
+  // In another order of words, one that says little may stand for another: "going to", "tell me".
+  const isOneWord = isOneEach && size < LONG_TOKENS && hasOtherThing;
   const isClose = isContained ? !addsThing : !isTemplate && !isOneWord && similarity >= similarityMin(size);
   return { isClose, similarity, isTemplate, size };
 }

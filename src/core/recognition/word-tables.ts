@@ -102,7 +102,7 @@ yes yep yeah | nope nah
 ok okay alright
 thanks thank thx
 hi hello hey
-congratulations congrats
+congratulations congrats well_done great_job good_job great_work good_work
 someone somebody
 anyone anybody
 everyone everybody
