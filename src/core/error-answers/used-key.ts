@@ -40,7 +40,9 @@ export function keyTroubleOf(error: unknown): KeyTrouble | undefined {
   let current = error;
   for (let depth = 0; depth < causesMax && isObject(current); depth += 1) {
     const { message, code, facts, cause } = current as UpstreamError;
-    for (const text of [message, code, ...(facts?.texts ?? []), ...(facts?.codes ?? [])]) {
+    // The message of an error with facts is ours: only the facts are what the upstream said.
+    const texts = 'facts' in current ? [...(facts?.texts ?? []), ...(facts?.codes ?? [])] : [message, code];
+    for (const text of texts) {
       const trouble = typeof text === 'string' ? keyTroubleIn(text) : undefined;
       if (trouble !== undefined) return trouble;
     }
