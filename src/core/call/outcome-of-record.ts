@@ -2,6 +2,7 @@ import { comparable, differingFields, differingPointers } from '../key/arguments
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
 import type { EndedStatus, OperationRecord } from '../ledger/record.ts';
+import type { Occurrence } from '../recognition/session.ts';
 import { checkingTools } from '../tool/checking-tools.ts';
 import { isErrorResult } from '../tool/content.ts';
 import type { Tool } from '../tool/types.ts';
@@ -48,14 +49,31 @@ function tokenKindFor({ tool }: GuardedCall, record: OperationRecord): TokenKind
 async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: OperationRecord) {
   const kind = tokenKindFor(call, record);
   if (kind === undefined) return {};
-  const { key, generation, occurrence } = record;
   const { tool, ownKey } = call;
   const secret = await engine.repeatSecret();
+  const last = kind === 'repeat' ? lastOf(call, record) : record;
+  const { key, generation, occurrence } = last;
+  if (last !== record) return { repeatToken: makeRepeatToken({ secret, baseKey: call.baseKey(), ...last, kind }) };
   const known = tokens.get(record);
   if (known?.ownKey === ownKey && known.tool === tool && known.secret === secret) return { repeatToken: known.token };
   const token = makeRepeatToken({ secret, baseKey: call.baseKey(), key, generation, occurrence, kind });
   tokens.set(record, { tool, ownKey, secret, token });
   return { repeatToken: token };
+}
+
+/**
+ * Returns the operation after which one more is meant. For a call without a token it is the last one that tokens led this
+ * session to, so that one more call reaches the next.
+ */
+function lastOf({ memory, follows }: GuardedCall, record: OperationRecord): OperationRecord | Occurrence {
+  if (memory === undefined) return record;
+  const { key, generation, occurrence } = record;
+  if (follows !== undefined) {
+    memory.noteFollower(follows, { key, generation, occurrence });
+    return record;
+  }
+  const last = memory.lastDelivered({ key, generation, occurrence });
+  return last.key === key ? record : last;
 }
 
 export interface HowKnown {

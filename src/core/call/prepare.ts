@@ -112,7 +112,10 @@ async function withToken(of: Deriving, repeatToken: string | undefined): Promise
   const opened = openRepeatToken({ secret, baseKey: tokenKeyOf(of), token: repeatToken });
   if (!opened.ok) return refused(tool.name, { type: 'invalid_repeat_token', problem: opened.reason });
   const { kind, later } = opened;
-  if (kind === 'repeat' && tool.class !== 'state') return guarded(of, later);
+  if (kind === 'repeat' && tool.class !== 'state') {
+    const follows = Object.freeze({ key: later.after, generation: later.generation });
+    return { type: 'guarded', guarded: Object.freeze({ ...guardedCall(of, later), follows }) };
+  }
   // The operation itself runs once more, as its next generation.
   const first = guardedCall(of);
   const request = Object.freeze({ ...first.request, key: later.after, occurrence: later.occurrence - 1 });

@@ -7,7 +7,7 @@ import type { ClaimRequest } from '../ledger/new-record.ts';
 import type { OperationRecord } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
 import type { CallLog } from '../observe/log.ts';
-import type { ConversationMemory, SessionMemory } from '../recognition/session.ts';
+import type { ConversationMemory, OperationVersion, SessionMemory } from '../recognition/session.ts';
 import type { TextSketch } from '../recognition/text-similarity.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
@@ -126,6 +126,8 @@ export interface GuardedCall {
   readonly family?: CallFamily | undefined;
   /** The version of the operation that the caller has seen and wants to execute once more, by a repeat token. */
   readonly again?: { readonly generation: number; readonly kind: TokenKind } | undefined;
+  /** The operation whose repeat token the caller sent, for a tool whose repeats are operations of their own. */
+  readonly follows?: OperationVersion | undefined;
   /** Whether the caller named one occurrence, by a number or a token. Then an equal call is always a repeat. */
   readonly isNumbered: boolean;
   /** The key of the same call without a token. */

@@ -17,6 +17,11 @@ export interface OperationVersion {
   readonly generation: number;
 }
 
+/** One of several identical operations. */
+export interface Occurrence extends OperationVersion {
+  readonly occurrence: number;
+}
+
 /** An answer that reached the session. */
 interface DeliveredAnswer {
   readonly generation: number;
@@ -66,6 +71,8 @@ export class ConversationMemory {
   readonly #deletes = new BoundedMap<string, LatestWrites>(upstreamsMax);
   readonly #callIds = new BoundedMap<string, string>(callIdsMax);
   readonly #unanswered = new BoundedMap<string, readonly ResourceWrite[]>(answersMax);
+  /** The operation that a repeat token of another one led to, by the version of that one. */
+  readonly #followers = new BoundedMap<string, Occurrence>(answersMax);
   #place = 0;
 
   constructor(clock: Clock) {
@@ -112,6 +119,24 @@ export class ConversationMemory {
   /** Forgets that an answer has reached the client, which cancelled its call at about the same time. */
   forgetDelivered({ key, generation }: OperationVersion): void {
     if (this.#answers.get(key)?.generation === generation) this.#answers.delete(key);
+  }
+
+  /** Notes which operation the repeat token of another one led to. */
+  noteFollower(followed: OperationVersion, follower: Occurrence): void {
+    this.#followers.set(versionName(followed), follower);
+  }
+
+  /**
+   * Returns the last operation of a chain of repeat tokens whose answer reached the client: whoever means one more means the
+   * one after it. An operation without a delivered follower is its own last one.
+   */
+  lastDelivered(first: Occurrence): Occurrence {
+    let last = first;
+    for (let next = this.#followers.get(versionName(last)); next; next = this.#followers.get(versionName(last))) {
+      if (next.occurrence <= last.occurrence || this.#answers.get(next.key)?.generation !== next.generation) break;
+      last = next;
+    }
+    return last;
   }
 
   /** Notes which operation a call stands for, so that a host that sends the call again gets its outcome. */
@@ -167,6 +192,10 @@ function latest(before: LatestWrites | undefined, key: string, place: number): L
   // Executions may end in another order than they began.
   if (place > last.place) return { last: { key, place }, other: last };
   return { last, other: other && other.place > place ? other : { key, place } };
+}
+
+function versionName({ key, generation }: OperationVersion): string {
+  return `${key}.${generation}`;
 }
 
 function nameOf({ origin, mode, account }: Upstream): string {

@@ -430,3 +430,42 @@ describe('an error that is kept because it may hide an effect', () => {
     expect(effects()).toBe(1);
   });
 });
+
+describe('several equal calls that are meant, each started without a token', () => {
+  const args = { to: 'ada', note: words };
+  const tokenIn = (outcome: Outcome): string => {
+    const token = outcome.type === 'input_required' ? undefined : outcome.repeatToken;
+    if (token === undefined) throw new Error('the answer has no token');
+    return token;
+  };
+
+  test('each take effect with one more call', async () => {
+    const { call, upstream } = session();
+    await call('send_note', args);
+    for (let meant = 2; meant <= 5; meant += 1) {
+      const replay = await call('send_note', args);
+      expect(replay).toMatchObject({ replayed: true });
+      expect(await call('send_note', { ...args, repeat_token: tokenIn(replay) })).toMatchObject({ replayed: false });
+      expect(upstream.effects).toHaveLength(meant);
+    }
+  });
+
+  test('a token leads to the operation whose answer was lost, not to one more', async () => {
+    const { call, upstream } = session();
+    await call('send_note', args);
+    const first = tokenIn(await call('send_note', args));
+    await call('send_note', { ...args, repeat_token: first }, { lost: true });
+    const again = tokenIn(await call('send_note', args));
+    expect(await call('send_note', { ...args, repeat_token: again })).toMatchObject({ replayed: true });
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('another session gets the token of the first one', async () => {
+    const { call, other, upstream } = session();
+    await call('send_note', args);
+    const first = tokenIn(await call('send_note', args));
+    await call('send_note', { ...args, repeat_token: first });
+    expect(tokenIn(await other('send_note', args))).toBe(first);
+    expect(upstream.effects).toHaveLength(2);
+  });
+});
