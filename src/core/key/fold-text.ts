@@ -105,6 +105,18 @@ export function kindOfName(name: string): number {
 
 /** Splits a name in snake, kebab, camel or dotted case into words in lower case. */
 export function wordsOf(name: string): readonly string[] {
+  let words = splitNames.get(name);
+  if (words === undefined) {
+    words = split(name);
+    if (splitNames.size >= NAMES_MAX) splitNames.clear();
+    if (name.length <= NAME_CHARS_MAX) splitNames.set(name, words);
+  }
+  return words;
+}
+
+const splitNames = new Map<string, readonly string[]>();
+
+function split(name: string): readonly string[] {
   return name
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')

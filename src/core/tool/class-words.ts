@@ -440,7 +440,20 @@ function isRead(word: string): boolean {
   return strongReads.has(word) || weakReads.has(word);
 }
 
+const knownMax = 5_000;
+/** What `readWrite` returned. A large document asks about the same words again and again. */
+const knownWrites = new Map([pureVerbs, nounVerbs].map((table) => [table, new Map<string, WriteAct | undefined>()]));
+
 function writeOf(word: string, table: Readonly<Record<WriteAct, ReadonlySet<string>>>): WriteAct | undefined {
+  const known = knownWrites.get(table);
+  if (known?.has(word)) return known.get(word);
+  const act = readWrite(word, table);
+  if (known && known.size >= knownMax) known.clear();
+  known?.set(word, act);
+  return act;
+}
+
+function readWrite(word: string, table: Readonly<Record<WriteAct, ReadonlySet<string>>>): WriteAct | undefined {
   for (const act of ['delete', 'repeatable', 'create', 'state'] as const) if (table[act].has(word)) return act;
   if (table !== pureVerbs || nounsLikeVerbs.has(word) || writeOf(word, nounVerbs) !== undefined) return undefined;
   // `resend` and `redeploy` repeat a verb; `unassign` and `untag` end what it did.

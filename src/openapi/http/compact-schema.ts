@@ -27,15 +27,29 @@ class TooManyParts extends Error {}
  * accepts whatever the schema accepts. Undefined if even the outermost parts are too long.
  */
 export function compactSchema(schema: JsonSchema): JsonSchema | undefined {
-  const { length } = JSON.stringify(schema);
+  const longest = outputSchemaCharsMax * textsShareMax;
+  // Most schemas that are too long are many times too long: their text is not made.
+  const length = charsAtLeast(schema, longest) > longest ? longest + 1 : JSON.stringify(schema).length;
   if (length <= outputSchemaCharsMax) return schema;
-  const plain = length <= outputSchemaCharsMax * textsShareMax ? (withoutTexts(schema) as JsonSchema) : undefined;
+  const plain = length <= longest ? (withoutTexts(schema) as JsonSchema) : undefined;
   if (plain !== undefined && fits(plain)) return plain;
   for (const depth of depths) {
     const cut = cutAt(schema, depth);
     if (cut !== undefined && fits(cut)) return cut;
   }
   return undefined;
+}
+
+/** Counts the characters of the names and texts in a value, and stops beyond the limit. Its JSON text is longer. */
+function charsAtLeast(value: unknown, limit: number): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 1;
+  let chars = 2;
+  for (const [name, member] of Object.entries(value)) {
+    chars += (Array.isArray(value) ? 1 : name.length + 4) + charsAtLeast(member, limit - chars);
+    if (chars > limit) break;
+  }
+  return chars;
 }
 
 function fits(schema: JsonSchema): boolean {
