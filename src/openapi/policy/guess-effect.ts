@@ -46,7 +46,7 @@ const plainUpdates = wordSet(`update edit modify patch change set rename enable 
 const screenVerbs = wordSet('click press scroll type navigate goto swipe tap drag hover undo redo wheel key');
 
 /** Verbs that make somebody or something a member. With an opposite they set a state. */
-const membership = wordSet('add follow subscribe register react star like notify share');
+const membership = wordSet('add follow subscribe react star like notify share');
 
 /** Verbs for what a person thinks of somebody or something. A repeat sets the same state. */
 const opinions = wordSet('follow star like mute block favorite favourite bookmark');
@@ -81,7 +81,8 @@ const methodOnly: Readonly<Partial<Record<string, Effect>>> = {
  * weaken the guard, because a wrong name costs its author nothing.
  */
 export function guessEffect(listed: ListedOperation, traits: OperationTraits): EffectGuess {
-  const said = saidBy(listed).filter((each) => each.where !== 'path' || !namesCollection(listed, traits));
+  const all = saidBy(listed).filter((each) => each.where !== 'path' || !namesCollection(listed, traits));
+  const said = traits.isRestricted ? all.filter(({ where, act }) => where === 'path' || act === 'create') : all;
   const safe = methodOnly[listed.method];
   if (safe !== undefined)
     return { effect: safe, class: 'off', why: [listed.method], isDestructive: false, ...safeDoubt(listed, said) };
@@ -89,12 +90,17 @@ export function guessEffect(listed: ListedOperation, traits: OperationTraits): E
     case 'DELETE':
       return guessDelete(listed);
     case 'PUT':
-      return guessPut(listed, traits, said);
+      return guessPut(listed, traits, traits.isRestricted ? all.filter(isStrict) : all);
     case 'PATCH':
-      return guessPatch(listed, said);
+      return guessPatch(listed, all);
     default:
       return guessPost(listed, traits, said);
   }
+}
+
+/** Whether a word of an untrusted document can only make the guard of a PUT stricter. */
+function isStrict({ where, act, word }: Said): boolean {
+  return where === 'path' || act === 'create' || word === 'append' || word === 'increment';
 }
 
 /** Whether a path such as `/merge_requests` is a collection, because its things have ids. */
@@ -123,7 +129,8 @@ function guessPut({ method, path }: ListedOperation, traits: OperationTraits, sa
   const named = said.find(({ where }) => where !== 'summary') ?? said[0];
   const makes = named?.act === 'create' && named.word !== 'add' && named.word !== 'subscribe';
   const appends = named?.word === 'append' || named?.word === 'increment';
-  if (named && (makes || appends)) return create([method, because(named)], [named]);
+  const isSet = named?.where === 'path' && said.some((each) => each !== named && plainUpdates.has(each.word));
+  if (named && (makes || appends) && !isSet) return create([method, because(named)], [named]);
   const isUpdate = named !== undefined && (plainUpdates.has(named.word) || named.act === 'delete');
   if (traits.declaresKey && !isUpdate) return create([method, 'declares an idempotency key'], said);
   return change('update', [`${method} on a path that does not end in a parameter`]);
@@ -136,9 +143,8 @@ function guessPatch({ method }: ListedOperation, said: readonly Said[]): EffectG
 
 function guessPost(listed: ListedOperation, traits: OperationTraits, said: readonly Said[]): EffectGuess {
   const { method, path } = listed;
-  const counted = traits.isRestricted ? said.filter(({ where, act }) => where === 'path' || act === 'create') : said;
-  const reads = counted.filter(({ act }) => act === 'read');
-  const writes = counted.filter(({ act }) => act !== 'read');
+  const reads = said.filter(({ act }) => act === 'read');
+  const writes = said.filter(({ act }) => act !== 'read');
   const [read] = reads;
   const write = strongestWrite(writes);
   if (read && !write && read.where !== 'path' && grants.test(pathAction(path)?.text ?? '')) {
@@ -148,17 +154,19 @@ function guessPost(listed: ListedOperation, traits: OperationTraits, said: reado
   if (read && write?.word !== 'create' && !traits.isRestricted && tellsAddress(listed)) {
     return { ...change('read', [method, 'tells an address']), class: 'off', isDestructive: false };
   }
-  if (!write && !traits.isRestricted && onlyChecks(listed)) {
+  const isCheck = !write || /^(?:sanitize|eval|evaluate)$/.test(write.word);
+  if (isCheck && !traits.isRestricted && !traits.answersCreated && onlyChecks(listed)) {
     return { ...change('read', [method, 'only checks']), class: 'off', isDestructive: false };
   }
   const keepsNothing = read?.where === 'path' && (read.word === 'preview' || read.word === 'review');
-  if (read && (!write || (read.word === 'review' && keepsNothing))) {
+  const isNextNumber = read?.word === 'generate next' && write?.word === 'generate';
+  if (read && (!write || (read.word === 'review' && keepsNothing) || isNextNumber)) {
     if (!traits.answersCreated || keepsNothing)
       return { ...change('read', [method, because(read)]), class: 'off', isDestructive: false };
     const doubt = `its ${read.where} says "${read.word}", but it answers 201: if it reads, a repeat gets an old answer`;
     return { ...create([method, 'answers 201'], said), doubt };
   }
-  if (!write && traits.takesPage && isUnclearAction(path) && !traits.answersCreated) {
+  if (!write && traits.takesPage && isUnclearAction(path) && !traits.answersCreated && !traits.isRestricted) {
     return { ...change('read', [method, 'takes a page or a cursor']), class: 'off', isDestructive: false };
   }
   const guess = write ? guessWrite(listed, traits, write, writes) : guessByShape(listed, traits);
@@ -180,13 +188,18 @@ function guessWrite(
   const isCollection = traits.hasItems && !traits.isItem && !writes.some(({ word }) => plainUpdates.has(word));
   const byId = namesResource(path) && !isCollection;
   const money = (): boolean => soundsLikeMoney(`${listed.operationId ?? ''} ${path}`, listed.summary);
-  if (setsState(listed, traits, write, writes) && !money()) return change('update', [...why, 'sets one state']);
+  const isTrusted = !traits.isRestricted || write.where === 'path';
+  if (isTrusted && setsState(listed, traits, write, writes) && !money())
+    return change('update', [...why, 'sets one state']);
+  // "Store an avatar" that answers 201 makes one for what the path names.
+  const isStored = write.where !== 'path' && traits.answersCreated && /^(?:store|save|load)$/.test(write.word);
+  if (byId && isStored) return create([...why, 'answers 201'], writes);
   if (byId && writes.some(isUpdate)) return change('update', [...why, 'path ends in a parameter']);
   switch (write.act) {
     case 'delete':
       return change('delete', why);
     case 'create':
-      if (isMembership(traits, write, writes) && traits.opposite !== undefined && !money()) {
+      if (isTrusted && isMembership(traits, write, writes) && traits.opposite !== undefined && !money()) {
         return change('update', [...why, `undone by ${traits.opposite.method} ${traits.opposite.path}`]);
       }
       return create(why, writes);
@@ -194,7 +207,13 @@ function guessWrite(
       if (screenVerbs.has(write.word)) return { ...change('update', why), class: 'repeatable', isDestructive: true };
       return create(why, writes);
     default: {
+      if (runs(listed, traits, write)) return create([...why, 'starts a run'], writes);
+      if (/^(?:up|down)grade$/.test(write.word) && money()) return create([...why, 'it sounds like money'], writes);
+      // Who invalidates a token may get another one.
+      if (write.word === 'invalidate' && /tokens?\b/i.test(path)) return create(why, writes);
       const isUpsert = writes.some(isUpsertWord);
+      if (marksAs(listed, traits) && !traits.declaresKey && !money())
+        return change('update', [...why, 'sets one state']);
       if (oneWay.has(write.word) || (!byId && mentionsUpsert(listed))) return create(why, writes);
       const isNounPath = write.where !== 'path' && /s$/i.test(pathAction(path)?.text ?? '');
       const isAssigned = write.word === 'assign' && namesObject(listed);
@@ -212,7 +231,7 @@ function guessWrite(
       ) {
         return create([...why, 'path names a collection'], writes);
       }
-      if (!byId && traits.declaresKey && (isUpsert || !plainUpdates.has(write.word))) {
+      if (!byId && traits.declaresKey && (isUpsert || write.word === 'change' || !plainUpdates.has(write.word))) {
         return create([...why, 'declares an idempotency key'], writes);
       }
       return change('update', byId ? [...why, 'path ends in a parameter'] : why);
@@ -223,16 +242,30 @@ function guessWrite(
 /** Whether an operation sets something that is so or not: who belongs to a group, whom somebody follows, or a picture. */
 function setsState(
   listed: ListedOperation,
-  { item, isChanged }: OperationTraits,
+  { item, isChanged, isRestricted }: OperationTraits,
   write: Said,
   writes: readonly Said[],
 ): boolean {
   const { path } = listed;
-  if (write.word === 'add' && addsToStateList(listed)) return true;
+  if (write.word === 'add' && addsToStateList(listed, isRestricted)) return true;
   if (write.word === 'upload' || write.word === 'set') return onePicture.test(path);
   if (opinions.has(write.word)) return item !== undefined;
   const adds = writes.some(({ word }) => word === 'add' || word === 'assign');
   return adds && item !== undefined && !isChanged && people.test(path);
+}
+
+/** Whether each start makes a run of its own, which nothing stops: `/workflows/{id}/start`. */
+function runs({ path }: ListedOperation, { opposite }: OperationTraits, write: Said): boolean {
+  return write.word === 'start' && opposite === undefined && /\/(?:work)?flows?\/\{[^{}/]+\}\/start$/i.test(path);
+}
+
+/** Whether the text says "Marks a reminder as complete": doing it twice changes nothing. */
+function marksAs(
+  { summary, description }: ListedOperation,
+  { isRestricted, answersCreated }: OperationTraits,
+): boolean {
+  const text = (summary ?? description ?? '').slice(0, 100);
+  return !isRestricted && !answersCreated && /^marks? (?:an?|the|this) [\w ]{1,40} as \w+/i.test(text);
 }
 
 /** Whether the last word of the path is what the text names: "Assign trunks" at `/trunks`. */
@@ -258,7 +291,6 @@ function isMembership(
   writes: readonly Said[],
 ): boolean {
   if (opposite === undefined || !membership.has(write.word)) return false;
-  if (isOppositeByMethod && write.word === 'register') return false;
   // What can be changed at the same path has contents of its own.
   if (isOppositeByMethod && write.word === 'add' && isChanged && answersCreated) return false;
   return !writes.some(({ word }) => word === 'create' || word === 'send');

@@ -27,9 +27,18 @@ const information = wordSet('url urls link links list history stats statistics i
 /** Resources that the Kubernetes API only answers, and never keeps. */
 const virtualReviews = /(?:subject|subjectaccess|subjectrules|token)reviews$/i;
 /** Lists on which an entry is, or is not. */
-const stateLists = /\b(?:white|black|allow|deny|block)[ -]?lists?\b/i;
+const stateLists = /\b(?:white|black|allow|deny|block)[ _-]?lists?\b/i;
+/** What an operation checks without a change, as in "Check whether a name is free". */
+const checksWhether = /^checks? (?:whether|if)\b/i;
+/** What a check may do besides. */
+const changes =
+  /\b(?:creat|add|send|charg|updat|start|delet|remov|regist|reserv|book|order|mak|set|issu|submit|sav|stor|then|otherwise)/i;
+const sanitizesText =
+  /^saniti[sz]es? (?:(?:one or more|an?|the) )?(?:\w+ )?(?:query|queries|expressions?|text|html|markup|markdown|strings?|input)\b/i;
 /** What an operation generates from what is known, without keeping it. */
 const picture = wordSet('qr qrcode barcode preview thumbnail');
+/** What somebody did with a thing, as in `/events/{id}/seen`. */
+const participle = /^(?:seen|unread|viewed|dismissed)$/;
 /** Words for a query in a language that can write. */
 const statementWords = /\b(?:sql|graphql|cypher|gremlin|sparql|mutation)\b/i;
 
@@ -77,6 +86,9 @@ function saidByPath({ path, summary, description }: ListedOperation): Said | und
   const [lead = '', second = ''] = words;
   if (virtualReviews.test(action.text)) return { act: 'read', word: 'review', where: 'path' };
   const phrase = saidByPhrase(all, words, action.isSeparate);
+  // `/documents.viewed` lists what was viewed.
+  const isListed = phrase?.act === 'state' && participle.test(lead) && /^lists? /i.test(summary ?? description ?? '');
+  if (isListed) return undefined;
   if (phrase !== undefined) return { ...phrase, where: 'path' };
   if (words.length === 1 && lead === 'query') {
     return statementWords.test(`${path} ${summary ?? ''} ${description?.slice(0, 500) ?? ''}`)
@@ -85,6 +97,7 @@ function saidByPath({ path, summary, description }: ListedOperation): Said | und
   }
   if (words.length === 1 && lead === 'download') return { act: 'read', word: lead, where: 'path' };
   if (words.length === 1 && lead === 'info' && action.isSeparate) return { act: 'read', word: lead, where: 'path' };
+  if (lead === 'empty' && action.isSeparate) return { act: 'delete', word: lead, where: 'path' };
   const verb = actOfVerb(lead);
   if (verb === undefined || verb.act === 'unclear') return undefined;
   // A noun such as `order` names a collection, unless it stands where only an action can.
@@ -99,7 +112,6 @@ function saidByPath({ path, summary, description }: ListedOperation): Said | und
     return { act: 'read', word: second, where: 'path' };
   }
   if (makesPicture(words)) return { act: 'read', word: lead, where: 'path' };
-  if (lead === 'empty' && action.isSeparate) return { act: 'delete', word: lead, where: 'path' };
   const { act, word } = guessByName(words.join('_'));
   return { act, word: word === '' ? lead : word, where: 'path' };
 }
@@ -116,9 +128,13 @@ function saidByPhrase(
     return { act: 'create', word: `${lead} ${second}` };
   }
   if (lead === 'convert' && all[1] === 'to' && isSeparate) return { act: 'state', word: lead };
-  if (words.length === 1 && isSeparate && /^(?:seen|unread|viewed|dismissed)$/.test(lead)) {
-    return { act: 'state', word: lead };
-  }
+  // What was bought, lent or paid goes back once.
+  if (words.length === 1 && isSeparate && lead === 'return') return { act: 'create', word: lead };
+  // The next free number is only told.
+  const isNextNumber = lead === 'generate' && second === 'next' && /^(?:number|id|name)$/.test(words.at(-1) ?? '');
+  if (isNextNumber) return { act: 'read', word: `${lead} ${second}` };
+  const isState = participle.test(lead) || /^(?:upgrade|downgrade|invalidate)$/.test(lead);
+  if (words.length === 1 && isSeparate && isState) return { act: 'state', word: lead };
   if (lead === 'power' && /^(?:on|off|cycle)$/.test(second)) return { act: 'state', word: `${lead} ${second}` };
   const last = words.at(-1) ?? '';
   const isSwitch = words.length === 2 && /^(?:enable|disable|activate|deactivate)$/.test(last);
@@ -157,13 +173,25 @@ function saidById({ operationId, method, path, summary, description }: ListedOpe
   if (isByMethod && actOfVerb(lead)?.isNoun !== false) return undefined;
   const named = (isByMethod ? own : words).filter((word, index) => index > 0 || !fillers.has(word)).join('_');
   const guess = guessAct({ name: named, description: summary ?? description });
+  // `getContextsForProjectsAndIssueTypes` names two things, and issues nothing.
+  const isThing = guess.act !== 'read' && words.indexOf(guess.word) > 1 && actOfVerb(guess.word)?.isNoun === true;
+  const isRead = isThing && actOfVerb(lead)?.act === 'read' && startsWithRead(summary ?? description);
+  if (isRead) return { act: 'read', word: lead, where: 'operationId' };
   if (guess.word === '' || (guess.isUnclear === true && guess.act !== 'read')) return undefined;
   return { act: guess.act, word: guess.word, where: 'operationId' };
+}
+
+function startsWithRead(text: string | undefined): boolean {
+  const [lead = ''] = sentenceWords(text ?? '');
+  return lead === 'return' || actOfVerb(lead)?.act === 'read';
 }
 
 function saidBySummary({ summary, description }: ListedOperation): Said | undefined {
   const text = summary ?? description;
   if (text === undefined) return undefined;
+  // "To connect to a reader, the app needs a token" tells a purpose.
+  if (/^to (?!\w+[^.]*(?:,? (?:send|make|use|call|submit|issue) (?:an?|this|the)\b|, you\b))/i.test(text))
+    return undefined;
   const words = sentenceWords(text);
   const start = words.findIndex((word) => !fillers.has(word));
   if (start === -1 || start > 5) return undefined;
@@ -172,6 +200,13 @@ function saidBySummary({ summary, description }: ListedOperation): Said | undefi
   if (returnsInformation(sentence)) return { act: 'read', word: lead, where: 'summary' };
   if (lead === 'set' && sentence[1] === 'up' && sentence[2] !== 'or') {
     return { act: 'create', word: 'set up', where: 'summary' };
+  }
+  if (lead === 'share' && sentence.slice(1, 5).some((word) => /^(?:message|post|comment)$/.test(word))) {
+    return { act: 'create', word: lead, where: 'summary' };
+  }
+  // "Create or refresh a token" makes one each time.
+  if (lead === 'create' && sentence[1] === 'or' && /^(?:refresh|renew|reissue)$/.test(sentence[2] ?? '')) {
+    return { act: 'create', word: lead, where: 'summary' };
   }
   const verb = actOfVerb(lead);
   if (verb === undefined || verb.act === 'unclear') return undefined;
@@ -206,13 +241,18 @@ export function tellsAddress({ summary, description }: ListedOperation): boolean
 export function onlyChecks({ path, summary, description }: ListedOperation): boolean {
   const [lead = '', second = ''] = wordsOf(pathAction(path)?.text ?? '');
   const text = (summary ?? description ?? '').replace(/^(?:\s*<[^<>]{1,100}>)+/, '');
+  const [sentence = ''] = text.slice(0, 300).split(/[.\n]/);
+  if (checksWhether.test(sentence) && !changes.test(sentence)) return true;
+  if (lead === 'eval' || lead === 'evaluate') return /^evaluates? (?:an? |the )?(?:\w+ )?expressions?\b/i.test(text);
+  if (lead === 'match') return /^checks? (?!in\b|out\b)/i.test(text);
+  if (lead === 'sanitize') return sanitizesText.test(text);
   if (lead === 'verify') return /^verif(?:y|ies) (?:an? |the )?(?:digital |webhook )?signature\b/i.test(text);
   return lead === 'check' && !/^(?:in|out)$/.test(second) && /^checks? (?!in\b|out\b)/i.test(text);
 }
 
-/** Whether the text says that something is put on a list of what is allowed or denied. */
-export function addsToStateList({ summary, description }: ListedOperation): boolean {
-  return stateLists.test((summary ?? description ?? '').slice(0, 100));
+/** Whether the text, or else the path, says that something is put on a list of what is allowed or denied. */
+export function addsToStateList({ path, summary, description }: ListedOperation, byPathOnly: boolean): boolean {
+  return stateLists.test(byPathOnly ? path : (summary ?? description ?? '').slice(0, 100));
 }
 
 /** A summary that is a title leaves the verb to the description: "Compute the value at risk". */

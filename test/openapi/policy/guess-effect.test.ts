@@ -175,9 +175,65 @@ test('the texts of a document from the network do not weaken the guard, and its 
   expect(effects).toEqual(['create', 'read']);
 });
 
+test.each<[request: string, given: Given, others: readonly string[]]>([
+  ['POST /entries', { operationId: 'addEntry', summary: 'Adds an email to your allow list' }, []],
+  ['POST /groups/{id}/members', { operationId: 'addMember' }, ['DELETE /groups/{id}/members/{m}']],
+  ['POST /users/{id}/picture', { summary: 'Upload a picture' }, []],
+  ['POST /tickets', { summary: 'Add a ticket' }, ['DELETE /tickets']],
+  ['POST /tickets/complete', { summary: 'Marks a ticket as complete' }, []],
+  ['POST /events/sync', paged, []],
+  ['POST /name_checks', { summary: 'Check whether a name is free' }, []],
+  ['PUT /tickets', { ...keyed, operationId: 'updateTickets' }, []],
+  ['PUT /tickets', { operationId: 'appendTickets' }, []],
+  ['PATCH /counters/{id}', { summary: 'Increment a counter' }, []],
+])('guessEffect keeps the strict guess for %s %j of an untrusted document', async (request, given, others) => {
+  const { document } = restrictDocument(await read({ paths: pathsOf(request, given, others) }));
+  const [listed] = document.listedOperations;
+  if (!listed) throw new Error('no operation');
+  expect(policyBasis(listed, {}, traitsOf(document, listed)).effect).toBe('create');
+});
+
+test('guessEffect believes the path of an untrusted document', async () => {
+  const paths = pathsOf('POST /whitelists/add', {}, ['POST /pins.add', 'POST /pins.remove']);
+  const { document } = restrictDocument(await read({ paths }));
+  const effects = document.listedOperations.map((each) => policyBasis(each, {}, traitsOf(document, each)).effect);
+  expect(effects.slice(0, 2)).toEqual(['update', 'update']);
+});
+
 describe('guessEffect on kinds of public documents', () => {
   test.each<[request: string, given: Given, others: readonly string[], kind: string]>([
     ['POST /projects/{id}/saveAsTemplate', {}, [], 'create'],
+    ['POST /jql/sanitize', { summary: 'Sanitize JQL queries' }, [], 'read'],
+    ['POST /databases/{id}/sanitize', { summary: 'Sanitize a database' }, [], 'update'],
+    ['POST /jql/match', { summary: 'Check issues against JQL' }, [], 'read'],
+    ['POST /expression/eval', { summary: 'Evaluate an expression' }, [], 'read'],
+    ['POST /provenance_checks', { summary: 'Check whether an image contains known signals' }, [], 'read'],
+    ['POST /name_checks', { summary: 'Check whether a name is free and reserve it' }, [], 'create'],
+    ['POST /invoices/generate-next-number', { summary: 'Generate an invoice number' }, [], 'read'],
+    ['POST /labels/{id}/return', { summary: 'Marks a transfer as returned' }, [], 'create'],
+    ['POST /reminders.complete', { summary: 'Marks a reminder as complete.' }, [], 'update'],
+    ['POST /inventory/batch-change', keyed, [], 'create'],
+    ['POST /connection_tokens', { description: 'To connect to a reader the SDK needs a token.' }, [], 'create'],
+    ['POST /keys', { description: 'To update a key, send a POST request.' }, [], 'update'],
+    ['POST /keys', { description: 'To update a key use this endpoint.' }, [], 'update'],
+    ['POST /documents.viewed', { summary: 'List all recently viewed documents' }, [], 'read'],
+    ['POST /documents.empty_trash', { ...paged, summary: 'Empty trash' }, [], 'delete'],
+    ['POST /chat.meMessage', { description: 'Share a me message into a channel.' }, [], 'create'],
+    ['POST /oauth/token', { summary: 'Create or refresh an access token' }, [], 'create'],
+    ['POST /loans/register', {}, ['POST /loans/unregister'], 'create'],
+    ['POST /sessions.invalidate', {}, [], 'update'],
+    ['POST /access_tokens/{id}/invalidate', {}, [], 'create'],
+    ['POST /clusters/{id}/upgrade', {}, [], 'update'],
+    ['POST /workflows/{id}/start', {}, [], 'create'],
+    ['POST /workflows/{id}/start', {}, ['POST /workflows/{id}/stop'], 'update'],
+    ['POST /avatar/owner/{id}', { operationId: 'storeAvatar', ...created }, [], 'create'],
+    [
+      'POST /context/mapping',
+      { operationId: 'getContextsForProjectsAndIssueTypes', summary: 'Get contexts for projects' },
+      [],
+      'read',
+    ],
+    ['PUT /project/{id}/email', { operationId: 'updateProjectEmail' }, [], 'update'],
     ['POST /commits/{sha}/cherry_pick', {}, [], 'create'],
     ['POST /projects/{id}/merge_requests', {}, ['GET /projects/{id}/merge_requests/{m}'], 'create'],
     [
