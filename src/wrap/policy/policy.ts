@@ -25,9 +25,9 @@ const guessedWindowMs = 10 * minute;
 const lookupLagMs = minute;
 
 /**
- * Decides whether a tool is guarded: first by the configuration, then by the policy of its server, by its annotations as far as its server is
- * trusted, then by its schema and its name. A tool without hints is guarded. The function is pure and never throws: it
- * ignores a rule that cannot be followed, on the side of fewer executions, and adds a warning.
+ * Decides whether a tool is guarded: first by the configuration, then by the policy of its server, by its annotations as
+ * far as its server is trusted, by its schema and by its name. A tool without hints is guarded. The function is pure and
+ * never throws: it ignores a rule that cannot be followed, on the side of fewer executions, and adds a warning.
  *
  * A key field takes precedence over `idempotentHint`, because such a tool is idempotent only for an equal key, and a
  * model writes a new one each time. It takes precedence over the name as well, because reads take no key.
