@@ -46,12 +46,15 @@ const readingPragmas = wordSet(
   'table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list database_list function_list collation_list compile_options',
 );
 
+/** Stands for any text or name in quotes. */
+const quoted = "''";
 /** Longer statements are guarded. */
 const charsMax = 100_000;
 
 /**
  * Tests whether SQL text certainly only reads, in any common dialect: one statement, with nothing that a dialect might read
- * in another way, and with no function but known ones, because a function may write.
+ * in another way, and with no function but known ones, because a function may write. A function without brackets (Oracle, the
+ * attribute notation of PostgreSQL) looks like a column, so such a call passes.
  */
 export function isReadOnlySql(sql: string): boolean {
   const tokens = sql.length > charsMax ? undefined : tokensOf(sql.replaceAll('\r\n', '\n'));
@@ -62,9 +65,15 @@ export function isReadOnlySql(sql: string): boolean {
   if (first === 'pragma') return isReadingPragma(tokens);
   if (first === 'show' && second === 'create') tokens.splice(1, 1);
   return tokens.every((token, index) => {
-    if (tokens[index + 1] === '(') return !isWord(token) || readingCalls.has(token);
+    if (tokens[index + 1] === '(') return callsNothingUnknown(token, tokens[index - 1]);
     return !writingWords.has(token);
   });
+}
+
+/** Tests the token before a bracket. An unknown function may have a quoted name, or the name of a known one in a schema. */
+function callsNothingUnknown(token: string, before: string | undefined): boolean {
+  if (token === quoted) return false;
+  return !isWord(token) || (readingCalls.has(token) && before !== '.');
 }
 
 /** `PRAGMA user_version = 5` writes, and `PRAGMA main.table_info(orders)` reads. */
@@ -95,7 +104,7 @@ function tokensOf(sql: string): string[] | undefined {
     if (found === undefined) return undefined;
     at += found.length;
     if (/^(?:\s|--|\/\*)/.test(found)) continue;
-    tokens.push(/^['"`[]/.test(found) ? "''" : found.toLowerCase());
+    tokens.push(/^['"`[]/.test(found) ? quoted : found.toLowerCase());
   }
   return tokens;
 }
