@@ -263,18 +263,19 @@ interface KeptSecret {
  * @throws LedgerUnavailable
  */
 async function keptSecret({ store, codec }: Ledger, clock: Clock): Promise<KeptSecret> {
-  const { recordFormat } = await import('./ledger/record.ts');
+  const { recordFormat, keysForm } = await import('./ledger/record.ts');
   const secret = randomUUID() + randomUUID();
-  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret, keysSince: 0 });
+  const mine = codec.encode(secretKey, { v: recordFormat, kind: 'secret', secret, keysSince: 0, keysForm });
   const found = (await store.get(secretKey)) ?? (await store.putIfAbsent(secretKey, mine, Infinity)) ?? mine;
   const entry = codec.decode(secretKey, found);
   if (entry.kind !== 'secret') {
     throw new McpOnceError('record_unreadable', 'the key of the repeat secret holds something else');
   }
-  const keysSince = entry.keysSince ?? clock.wallMs();
+  const isOfForm = entry.keysSince !== undefined && (entry.keysForm ?? 1) >= keysForm;
+  const keysSince = entry.keysSince === undefined || !isOfForm ? clock.wallMs() : entry.keysSince;
   // Nothing else writes this entry again. Without this, the old encryption key could never be removed.
-  if (!codec.isCurrent(found) || entry.keysSince === undefined) {
-    await store.compareAndSet(secretKey, found, codec.encode(secretKey, { ...entry, keysSince }), Infinity);
+  if (!codec.isCurrent(found) || !isOfForm) {
+    await store.compareAndSet(secretKey, found, codec.encode(secretKey, { ...entry, keysSince, keysForm }), Infinity);
   }
   return { secret: entry.secret, keysSince };
 }

@@ -3,10 +3,11 @@ import { McpOnceError } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { REPEAT_TOKEN_FIELD } from '../core/key/arguments.ts';
 import { withoutUndefined } from '../core/key/canonical-json.ts';
+import type { Upstream } from '../core/tool/types.ts';
 import { render } from '../server/render.ts';
 import type { GuardEngine, GuardOutcome } from './engine.ts';
 import { neverAborts, Operations, operationOf, signalOf } from './operations.ts';
-import { checkProtectOptions, checkScope, type GuardSettings } from './options.ts';
+import { checkProtectOptions, checkScope, commonProgram, type GuardSettings } from './options.ts';
 import { buildTool, policiesFor, splitTool, toContent, type UnboundTool } from './policy.ts';
 import { protectServer } from './protect.ts';
 import { type ScopeRule, scopeFor, scopeOrRefusal } from './scope.ts';
@@ -46,12 +47,14 @@ function protect(context: GuardContext, server: object, options: ProtectOptions)
   const { tools, name, scope } = checkProtectOptions(options);
   const shape = readServerShape(server);
   markProtected(shape);
-  const account = name ?? settings.name ?? shape.name ?? programNameOf(settings);
+  const upstreamOf = (account: string): Upstream => ({ origin: 'mcp', mode: 'local', account });
+  const { account, earlier } = serverAccount(settings, name ?? settings.name, shape.name);
   protectServer({
     engine,
     operations,
     server: shape,
-    upstream: { origin: 'mcp', mode: 'local', account },
+    upstream: upstreamOf(account),
+    earlierUpstream: earlier === undefined ? undefined : upstreamOf(earlier),
     policies: [settings.tools, tools],
     rule: { ...rule, scope: scope ?? settings.scope },
   });
@@ -65,16 +68,54 @@ function toolOf(
   const { policy, ...tool } = splitTool(described);
   // A function returns a value and a handler returns content. Neither may replay the other's result.
   const origin = results === 'content' ? 'mcp' : 'function';
-  const upstream = { origin, mode: 'local', account: programNameOf(settings) };
-  return buildTool({ ...tool, policies: [...policiesFor(tool.name, settings.tools), policy], upstream, results });
+  const upstreamOf = (account: string): Upstream => ({ origin, mode: 'local', account });
+  const { account, earlier } = functionAccount(settings);
+  return buildTool({
+    ...tool,
+    policies: [...policiesFor(tool.name, settings.tools), policy],
+    upstream: upstreamOf(account),
+    earlierUpstream: earlier === undefined ? undefined : upstreamOf(earlier),
+    results,
+  });
+}
+
+/** The name of a program in its keys, and the name that earlier versions gave to it. */
+interface Account {
+  readonly account: string;
+  readonly earlier?: string | undefined;
+}
+
+/**
+ * Names a server without an explicit name. Two programs may have servers of one name, so the package is a part of it.
+ * @throws McpOnceError `configuration_invalid`
+ */
+function serverAccount(settings: GuardSettings, explicit: string | undefined, server: string | undefined): Account {
+  if (explicit !== undefined) return { account: explicit };
+  const own = server ?? programNameOf(settings);
+  const { packageName, script, storeIsShared } = settings;
+  if (packageName === undefined && storeIsShared) throw needsName();
+  return { account: `${packageName ?? script}:${own}`, earlier: own };
+}
+
+/** Names the program of functions and wrapped handlers. @throws McpOnceError `configuration_invalid` */
+function functionAccount(settings: GuardSettings): Account {
+  const own = programNameOf(settings);
+  const { name, packageName } = settings;
+  // A script's path names its program already.
+  const isNamed = name !== undefined || own !== commonProgram || packageName === undefined;
+  return isNamed ? { account: own } : { account: `${packageName}:${own}`, earlier: own };
 }
 
 /** @throws McpOnceError `configuration_invalid` */
 function programNameOf({ programName }: GuardSettings): string {
   if (programName !== undefined) return programName;
-  throw new McpOnceError(
+  throw needsName();
+}
+
+function needsName(): McpOnceError {
+  return new McpOnceError(
     'configuration_invalid',
-    'MCP_ONCE_STORE names a shared store, so these tools need the name of their program. Nothing was executed. Pass guard({ name }), the same name on all machines.',
+    'The store is shared, so these tools need the name of their program. Nothing was executed. Pass guard({ name }), the same name on all machines.',
   );
 }
 

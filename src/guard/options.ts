@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Keyv } from 'keyv';
 import { z } from 'zod';
@@ -14,6 +13,7 @@ import { defaultStoreUrl, isSharedStore } from '../core/ledger/stores/open.ts';
 import { issueText } from '../core/schema/issue-text.ts';
 import { suggestion } from '../core/suggest.ts';
 import { classOfMatch } from '../core/tool/check-definition.ts';
+import { packageOf, realPath } from './program-package.ts';
 import type { GuardOptions, GuardScope, ProtectOptions } from './types.ts';
 
 const second = 1_000;
@@ -73,6 +73,9 @@ const guardSchema = z.strictObject({
   logLevel: z.enum(logLevels).prefault('warn'),
 });
 
+/** The name of functions and wrapped handlers where the code sets the store. */
+export const commonProgram = 'local';
+
 /** The checked options of a guard, with the environment's values. Durations in ms. */
 export interface GuardSettings {
   readonly store: string | Keyv;
@@ -82,6 +85,12 @@ export interface GuardSettings {
   readonly name: string | undefined;
   /** Names the program of tools that have no MCP server. Undefined when the author has to set `name`. */
   readonly programName: string | undefined;
+  /** The package of the program, which tells apart programs whose servers have one name. */
+  readonly packageName: string | undefined;
+  /** The path of the program's script. */
+  readonly script: string;
+  /** Whether other machines may use the store, where paths say nothing. */
+  readonly storeIsShared: boolean;
   readonly scope: GuardOptions['scope'];
   /** The scope that the environment names, for calls without a token. */
   readonly fallbackScope: GuardScope | undefined;
@@ -122,6 +131,9 @@ export function guardSettings(options: GuardOptions, environment: Environment): 
     singleProcess: checked.singleProcess ?? false,
     name: checked.name,
     programName: checked.name ?? programName(options.store, named),
+    packageName: packageOf(process.argv[1], process.cwd()),
+    script: scriptPath(),
+    storeIsShared: typeof named === 'string' && isSharedStore(named),
     scope: options.scope,
     fallbackScope: scopeOfEnvironment(environment),
     tools: options.tools ?? {},
@@ -189,23 +201,20 @@ function scopeOfEnvironment({
 }
 
 /**
- * Returns the name of a program whose tools have no MCP server. Programs that set one store in their code share their tools.
+ * Returns the name of a program whose tools have no MCP server. Programs of one package that set one store in their code share their
+ * tools.
  * A store that the environment names belongs to other programs, too: then the script's path is the name. A shared store has
  * no default, because a path names the script on one machine only.
  */
 function programName(inCode: GuardOptions['store'], named: GuardOptions['store']): string | undefined {
-  if (inCode !== undefined) return 'local';
+  if (inCode !== undefined) return commonProgram;
   return typeof named === 'string' && isSharedStore(named) ? undefined : scriptPath();
 }
 
 function scriptPath(): string {
   const script = process.argv[1];
   if (script === undefined) return `folder:${process.cwd()}`.slice(0, 1_000);
-  try {
-    return `script:${realpathSync(script)}`;
-  } catch {
-    return `script:${resolve(script)}`;
-  }
+  return `script:${realPath(script)}`;
 }
 
 function absolute(store: string): string {

@@ -18,6 +18,8 @@ export interface ToolSource {
   readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
   readonly policies: readonly GuardPolicy[];
   readonly upstream: Upstream;
+  /** Where an earlier version said that the effects happen. */
+  readonly earlierUpstream?: Upstream | undefined;
   /** `content`: the tool returns whole MCP results. */
   readonly results: 'value' | 'content';
   parse?(value: unknown): ParsedInput;
@@ -84,6 +86,7 @@ export function buildTool(source: ToolSource): UnboundTool {
     recovery,
     lookupLagMs: checked.lookupLag ?? lookupLagDefaultMs,
     ...(isObject(source.outputSchema) ? { outputSchema: source.outputSchema } : {}),
+    ...defined({ earlierUpstream: source.earlierUpstream }),
     ...functionsOf(policy, results),
   };
   refuseContradictions(tool, { isNatural, memoryMs });

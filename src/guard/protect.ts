@@ -27,6 +27,8 @@ export interface Protection {
   readonly operations: Operations;
   readonly server: ServerShape;
   readonly upstream: Upstream;
+  /** See `ToolSource`. */
+  readonly earlierUpstream: Upstream | undefined;
   readonly policies: readonly (GuardPolicies | undefined)[];
   readonly rule: ScopeRule;
 }
@@ -40,6 +42,7 @@ export function protectServer(protection: Protection): void {
     ...listed,
     policies: policiesFor(listed.name, ...protection.policies),
     upstream: protection.upstream,
+    earlierUpstream: protection.earlierUpstream,
     results: 'content',
     ...registrations?.parserOf(listed),
   });

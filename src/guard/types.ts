@@ -157,10 +157,10 @@ export interface GuardOptions {
    * Names the program that the tools belong to, in 1 to 200 characters. Equal calls of two programs on one store are two
    * operations. Use the same name on all machines.
    *
-   * For functions and wrapped handlers the default is one common name where the code sets `store`, else the path of the
-   * script. The option is required for them where `MCP_ONCE_STORE` names a shared store.
+   * For functions and wrapped handlers the default is the package where the code sets `store`, else the path of the script.
+   * The option is required for them where `MCP_ONCE_STORE` names a shared store, and for a program without a package.
    *
-   * @defaultValue the name of the MCP server
+   * @defaultValue the package of the program (the nearest `package.json` with a name) and the name of the MCP server
    */
   readonly name?: string;
   /**
@@ -231,7 +231,7 @@ export interface ProtectOptions {
   readonly tools?: GuardPolicies;
   /** The scope of this server's calls. @defaultValue the guard's `scope` */
   readonly scope?: GuardOptions['scope'];
-  /** Names the server, in 1 to 200 characters. @defaultValue the guard's `name`, else the server's own name */
+  /** Names the server, in 1 to 200 characters. @defaultValue the guard's `name`, else package and name of the server */
   readonly name?: string;
 }
 

@@ -271,7 +271,8 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     baseKey: lazy(() => tokenKeyOf(of)),
     memory: call.session?.of(conversationIdOf(call.meta)),
     family: later ? meant(familyOf(of)) : familyOf(of),
-    earlierKeys: mayHaveEarlierKeys(of) ? () => earlierKeysOf(of) : undefined,
+    // A token means another operation than the one that an earlier version may have kept.
+    earlierKeys: later === undefined && mayHaveEarlierKeys(of) ? () => earlierKeysOf(of) : undefined,
     // A token names one occurrence, as a number does.
     isNumbered: of.isNumbered || later !== undefined,
     ownKey: base.key,
@@ -305,6 +306,7 @@ function meant(family: GuardedCall['family']): GuardedCall['family'] {
 }
 
 function mayHaveEarlierKeys({ tool, call, parts, declared, base, input }: Deriving): boolean {
+  if (tool.earlierUpstream !== undefined) return true;
   if (base.source === 'host') return false;
   if (input.unfolded !== undefined || !isAsDeclared(parts, declared)) return true;
   return base.source === 'identical' && tool.class !== 'create' && callIdOf(call.meta) !== undefined;
@@ -316,7 +318,16 @@ function isAsDeclared(parts: DeriveKeyInput, { identity, resource }: DeclaredIde
 }
 
 /** Returns the keys that earlier versions gave to this call. */
-function earlierKeysOf({ tool, call, parts, declared, base, input }: Deriving): readonly EarlierKey[] {
+function earlierKeysOf(of: Deriving): readonly EarlierKey[] {
+  const { parts, tool } = of;
+  const { earlierUpstream: upstream } = tool;
+  if (upstream === undefined) return keysWithoutFolding(of);
+  const before = { ...parts, upstream };
+  return [deriveKey(before), ...keysWithoutFolding({ ...of, parts: before })];
+}
+
+function keysWithoutFolding({ tool, call, parts, declared, base, input }: Deriving): readonly EarlierKey[] {
+  if (base.source === 'host') return [];
   const unfolded = input.unfolded?.();
   const fingerprint = unfolded === undefined ? parts.fingerprint : fingerprintOf(unfolded, input);
   const before = { ...parts, ...declared, fingerprint, occurrence: undefined };

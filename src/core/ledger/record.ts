@@ -6,6 +6,9 @@ import { decodeEnvelope, encodeEnvelope } from './stores/envelope.ts';
 /** The version of the record's format. Records of a newer version are refused. */
 export const recordFormat = 1;
 
+/** Counts the forms that keys have had: 2 adds the package to the name of a guarded program. */
+export const keysForm = 2;
+
 /** The kind of an entry whose content is encrypted (see codec.ts). */
 export const sealedKind = 'sealed';
 
@@ -191,6 +194,8 @@ const secret = z.object({
   secret: z.string().min(32),
   /** When the first process with the present keys opened the ledger. Until one window later, earlier keys are read too. */
   keysSince: timeMs.optional(),
+  /** The form of those keys. A later form begins another window. */
+  keysForm: count.optional(),
 });
 
 /** How many records a subject or tenant has created on one day (see record-quota.ts). */

@@ -288,6 +288,8 @@ export interface Tool {
   /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
   readonly client?: Client;
+  /** Where an earlier version said that the effects happen. Its keys are read for one window after the upgrade. */
+  readonly earlierUpstream?: Upstream | undefined;
   /** The banner of the client, where it has one in this environment. */
   readonly banner?: string | undefined;
   readonly class: ToolClass;
