@@ -68,7 +68,7 @@ export async function prepare(engine: EngineParts, received: ToolCall): Promise<
   const scope = scopeOf(engine, call);
   const canonical = tool.canonical
     ? await canonicalFormOf(engine, tool, call, scope, valid)
-    : { form: valid.arguments, input: valid };
+    : { form: valid.form, input: valid };
   if ('refused' in canonical) return { type: 'refused', outcome: canonical.refused };
   const { input } = canonical;
   const declared = declaredIdentityOf(tool, canonical.form);

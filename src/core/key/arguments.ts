@@ -9,8 +9,14 @@ import {
 } from './argument-place.ts';
 import { type KeepString, sameJson } from './canonical-json.ts';
 import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
-import { convertArguments, type UndeclaredRule, undeclaredPointers, withUndeclared } from './convert-arguments.ts';
-import { type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
+import {
+  convertArguments,
+  nullsIn,
+  type UndeclaredRule,
+  undeclaredPointers,
+  withUndeclared,
+} from './convert-arguments.ts';
+import { changesThings, type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
 import { withoutPointers } from './pointers.ts';
 
 export { differingFields, differingPointers } from './differing-fields.ts';
@@ -53,12 +59,21 @@ export interface InputSchema {
   ):
     | { ok: true; value: Record<string, unknown> }
     | { ok: false; issues: readonly ArgumentIssue[]; judgedLater?: Record<string, unknown> };
+  /**
+   * Returns the arguments to send and to store, for an upstream that judges what came. The hash is made of `form`: the
+   * arguments that `parse` accepted.
+   *
+   * @defaultValue `form`
+   */
+  sent?(given: Record<string, unknown>, form: Record<string, unknown>): Record<string, unknown>;
 }
 
 export interface ValidArguments {
   readonly ok: true;
-  /** The arguments to send and to store: as the caller wrote them, validated, with defaults filled in. */
+  /** The arguments to send and to store. */
   readonly arguments: Record<string, unknown>;
+  /** The arguments that the schema accepts, with defaults filled in. Hash and identity are made of them. */
+  readonly form: Record<string, unknown>;
   /** The folded arguments without members that equal their default. Used only for the hash. */
   readonly forHash: Record<string, unknown>;
   /**
@@ -92,7 +107,8 @@ export interface InvalidArguments {
  *
  * Arguments are sent as they came. Only if the tool's schema refuses them, values are converted that no branch of the
  * schema accepts, such as the JSON text of a list. A null is removed only from a property that the schema names and
- * declares as optional and not nullable.
+ * declares as optional and not nullable. A schema with `sent` decides itself what is sent: conversion then counts for the
+ * hash only.
  *
  * @throws McpOnceError `tool_invalid` if `parse` returns something that is not JSON
  */
@@ -111,12 +127,15 @@ export function prepareArguments(
   if (taken.issue !== undefined) return invalid([taken.issue]);
 
   const place = placeOf(schema.jsonSchema);
-  const accepted = accept(withoutNulls(taken.rest, place) as Record<string, unknown>, schema, place, options);
+  const accepted = acceptedForm(taken.rest, schema, place, options);
   if (!accepted.ok) return accepted;
-  const folded = foldedOf(accepted.arguments, place, options);
+  const { form } = accepted;
+  const folded = foldedOf(form, place, options);
   const prepared: ValidArguments = {
     ok: true,
-    arguments: accepted.arguments,
+    // A rule that drops arguments changes what is sent.
+    arguments: accepted.notes?.dropped === undefined ? (schema.sent?.(taken.rest, form) ?? form) : form,
+    form,
     forHash: folded.value,
     keepString: keepStringOf(schema.jsonSchema),
   };
@@ -139,13 +158,29 @@ const noOptions: ArgumentOptions = Object.freeze({});
 
 interface Accepted {
   readonly ok: true;
-  readonly arguments: Record<string, unknown>;
+  readonly form: Record<string, unknown>;
   readonly notes?: Pick<ValidArguments, 'converted' | 'dropped'>;
 }
 
 /**
+ * Returns the form of the arguments that hash and identity are made of. A null that reaches a tool which changes things may
+ * clear a value there, whatever the schema says. So it counts.
+ */
+function acceptedForm(
+  given: Record<string, unknown>,
+  schema: InputSchema,
+  place: ArgumentPlace,
+  options: ArgumentOptions,
+): Accepted | InvalidArguments {
+  const accepted = accept(withoutNulls(given, place) as Record<string, unknown>, schema, place, options);
+  if (!accepted.ok || schema.sent === undefined || !changesThings(options.tool ?? '')) return accepted;
+  const nulls = nullsIn(given, place);
+  return nulls.length === 0 ? accepted : { ...accepted, form: withUndeclared(accepted.form, nulls) };
+}
+
+/**
  * Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form. If it
- * refuses that form, too, an upstream that judges for itself gets them as they came.
+ * refuses that form, too, an upstream that judges for itself decides, unless the rule refuses undeclared properties.
  */
 function accept(
   value: Record<string, unknown>,
@@ -154,19 +189,21 @@ function accept(
   { undeclared: rule = 'refuse', bytesMax = ARGUMENT_LIMITS.bytesMax }: ArgumentOptions,
 ): Accepted | InvalidArguments {
   const first = schema.parse(value);
-  if (first.ok) return { ok: true, arguments: first.value };
+  if (first.ok) return { ok: true, form: first.value };
   const { value: other, converted, undeclared } = convertArguments(value, place, rule);
-  const { judgedLater } = first;
-  const asTheyCame = judgedLater && ({ ok: true, arguments: judgedLater } as const);
+  const isRefused = rule === 'refuse' && convertArguments(other, place, 'drop').undeclared.length > 0;
+  const judgedLater = isRefused ? undefined : first.judgedLater;
+  const asTheyCame = judgedLater && ({ ok: true, form: judgedLater } as const);
   if (other === value || findJsonFault(other, { ...ARGUMENT_LIMITS, bytesMax }) !== undefined)
     return asTheyCame ?? invalid(first.issues);
   const second = schema.parse(other);
   if (!second.ok && asTheyCame) return asTheyCame;
+  if (!second.ok && second.judgedLater && !isRefused) return { ok: true, form: second.judgedLater };
   if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);
   const isDropped = rule !== 'pass' && undeclared.length > 0;
   return {
     ok: true,
-    arguments: rule === 'pass' ? withUndeclared(second.value, undeclared) : second.value,
+    form: rule === 'pass' ? withUndeclared(second.value, undeclared) : second.value,
     notes: {
       ...(converted.length > 0 && { converted }),
       ...(isDropped && { dropped: undeclaredPointers(undeclared) }),
@@ -178,11 +215,15 @@ function accept(
  * Returns the arguments of an earlier call in the form that is compared with those of a new one: folded, and without what
  * does not count.
  */
-export function comparable(
-  args: Record<string, unknown>,
-  { jsonSchema, options }: InputSchema,
-): Record<string, unknown> {
-  return foldedOf(args, placeOf(jsonSchema), options ?? noOptions).value;
+export function comparable(args: Record<string, unknown>, schema: InputSchema): Record<string, unknown> {
+  return foldedOf(formOf(args, schema), placeOf(schema.jsonSchema), schema.options ?? noOptions).value;
+}
+
+/** Returns the form of the arguments of an earlier call, which hash and identity were made of. */
+export function formOf(args: Record<string, unknown>, schema: InputSchema): Record<string, unknown> {
+  if (schema.sent === undefined) return args;
+  const accepted = acceptedForm(args, schema, placeOf(schema.jsonSchema), schema.options ?? noOptions);
+  return accepted.ok ? accepted.form : args;
 }
 
 function foldedOf(
@@ -200,7 +241,7 @@ function foldedOf(
   }
 }
 
-function unfoldedOf({ arguments: value, forHash }: ValidArguments, place: ArgumentPlace) {
+function unfoldedOf({ form: value, forHash }: ValidArguments, place: ArgumentPlace) {
   const unfolded = withoutDefaults(value, place, []) as Record<string, unknown>;
   return sameJson(unfolded, forHash, { unicode: 'verbatim' }) ? undefined : unfolded;
 }

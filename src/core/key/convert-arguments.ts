@@ -21,7 +21,7 @@ export interface Conversion {
   readonly undeclared: readonly Undeclared[];
 }
 
-/** A property that was taken out, since the schema does not declare it. */
+/** A property that was taken out, since the schema does not declare it, or takes its null for absent. */
 interface Undeclared {
   readonly path: readonly (string | number)[];
   readonly name: string;
@@ -52,7 +52,26 @@ export function convertArguments(
   return { value: converted, converted: run.converted, undeclared: run.undeclared };
 }
 
-/** Puts undeclared properties back to where they were. Copies what it changes. */
+/** Lists the nulls that a schema takes for absent properties, as places to put them back to. */
+export function nullsIn(value: Record<string, unknown>, place: ArgumentPlace): readonly Undeclared[] {
+  const found: Undeclared[] = [];
+  collectNulls(value, place, [], found);
+  return found;
+}
+
+function collectNulls(value: unknown, place: ArgumentPlace, path: readonly (string | number)[], found: Undeclared[]) {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) collectNulls(item, place.item(index), [...path, index], found);
+  } else if (isPlainObject(value)) {
+    for (const [name, member] of Object.entries(value)) {
+      const rule = place.property(name);
+      if (member !== null) collectNulls(member, rule.place, [...path, name], found);
+      else if (rule.isNamed && rule.defaultValue === undefined) found.push({ path, name, value: null });
+    }
+  }
+}
+
+/** Puts properties back to where they were. Copies what it changes. */
 export function withUndeclared(
   value: Record<string, unknown>,
   undeclared: readonly Undeclared[],

@@ -50,6 +50,8 @@ interface Fold {
 interface Habits extends ToolHabits {
   /** Whether the tool makes something new, so that an empty list of labels says no more than none. */
   readonly makes: boolean;
+  /** Whether the tool changes what exists, so that an empty value may remove what was there. */
+  readonly changes: boolean;
   readonly keepsSpace: boolean;
   readonly keepsOrder: boolean;
 }
@@ -111,15 +113,22 @@ function habitsOf(tool: string): Habits {
   let known = habits.get(tool);
   if (known === undefined) {
     const words = wordsOf(tool);
+    const verb = words.find((word) => MAKING_TOOL.has(word) || CHANGING_TOOL.has(word)) ?? '';
     known = {
       ...toolHabitsOf(words),
-      makes: MAKING_TOOL.has(words.find((word) => MAKING_TOOL.has(word) || CHANGING_TOOL.has(word)) ?? ''),
+      makes: MAKING_TOOL.has(verb),
+      changes: CHANGING_TOOL.has(verb),
       keepsSpace: words.some((word) => TYPING_TOOL.has(word)),
       keepsOrder: words.some((word) => ORDERING_TOOL.has(word)),
     };
     habits.set(tool, known);
   }
   return known;
+}
+
+/** Whether a tool, by its name, changes what exists. */
+export function changesThings(tool: string): boolean {
+  return habitsOf(tool).changes;
 }
 
 function foldObject(object: Record<string, unknown>, place: ArgumentPlace, fold: Fold): Record<string, unknown> {

@@ -106,6 +106,8 @@ interface ToolInput {
   /** How arguments are prepared before they are validated and hashed. */
   readonly options?: ArgumentOptions | undefined;
   parse(value: unknown): ParsedInput;
+  /** Returns the arguments to send and to store, for an upstream that judges what came. */
+  sent?(given: Record<string, unknown>, form: Record<string, unknown>): Record<string, unknown>;
 }
 
 /** The parsed arguments of a tool, or the problems in them. */

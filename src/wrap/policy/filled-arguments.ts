@@ -45,6 +45,21 @@ export function withSamples(
 }
 
 /**
+ * Returns the arguments as they came, with the samples. A text that stands for the object around a sample cannot hold one: the
+ * object of `form` replaces it.
+ */
+export function sampledAsCame(given: JsonObject, form: JsonObject, filled: readonly FilledArgument[]): JsonObject {
+  let whole = given;
+  for (const _ of filled) {
+    const made = withSamples(whole, filled);
+    if ('value' in made) return made.value;
+    whole = withValueAt(whole, made.blocked, valueAt(form, made.blocked));
+  }
+  const made = withSamples(whole, filled);
+  return 'value' in made ? made.value : form;
+}
+
+/**
  * Returns the arguments to send.
  *
  * @throws when the first attempt filled in other arguments: the server would take this one for another call.
@@ -67,7 +82,7 @@ export function fillArguments(
 }
 
 /** Sets a member of objects within objects, without changing them. */
-function withValueAt(value: unknown, [name = '', ...rest]: ArgumentPath, set: string): JsonObject {
+function withValueAt(value: unknown, [name = '', ...rest]: ArgumentPath, set: unknown): JsonObject {
   const object = objectOf(value);
   const member = rest.length === 0 ? set : withValueAt(Object.hasOwn(object, name) ? object[name] : {}, rest, set);
   return { ...object, [name]: member };

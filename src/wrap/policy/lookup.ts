@@ -11,17 +11,46 @@ export interface LookupParts {
   readonly resultOf: (item: unknown) => unknown;
 }
 
-/** Calls another tool of the server to find the effect that carries the marker. */
-export async function runLookup(parts: LookupParts, input: unknown, context: LookupContext): Promise<LookupAnswer> {
-  const { lookup, upstream, resultOf } = parts;
-  const { marker, signal } = context;
-  const args = Object.entries(lookup.arguments).flatMap(([name, text]) => {
+/**
+ * Calls another tool of the server to find the effect that carries the marker. The server may have kept an argument as it came
+ * or in the form of its schema, so an effect is absent only if no form of the arguments finds it.
+ *
+ * @param inputs the arguments of the call, in each form
+ */
+export async function runLookup(
+  parts: LookupParts,
+  inputs: readonly unknown[],
+  context: LookupContext,
+): Promise<LookupAnswer> {
+  const asked = new Map<string, Readonly<Record<string, unknown>>>();
+  for (const input of inputs) {
+    const args = argumentsOf(parts.lookup, context.marker, input);
+    asked.set(JSON.stringify(args), args);
+  }
+  let answer: LookupAnswer = { status: 'absent' };
+  for (const args of asked.values()) {
+    answer = await lookUp(parts, args, context);
+    if (answer.status !== 'absent') return answer;
+  }
+  return answer;
+}
+
+function argumentsOf({ arguments: wanted }: DecidedLookup, marker: string, input: unknown) {
+  const args = Object.entries(wanted).flatMap(([name, text]) => {
     const value = argumentOf(text, marker, input);
     return value === undefined ? [] : [[name, value] as const];
   });
+  return Object.fromEntries(args);
+}
+
+async function lookUp(
+  { lookup, upstream, resultOf }: LookupParts,
+  args: Readonly<Record<string, unknown>>,
+  { marker, signal }: LookupContext,
+): Promise<LookupAnswer> {
   const call = {
     name: lookup.tool,
-    arguments: Object.fromEntries(args),
+    arguments: args,
     purpose: 'lookup',
     keyed: false,
     errors: 'keep',

@@ -1,8 +1,9 @@
 import { nearestNumbers } from '../../core/exact-json.ts';
 import { defined, isObject } from '../../core/json.ts';
+import { formOf } from '../../core/key/arguments.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
-import { fillArguments, filledArguments, schemaWithSamples, withSamples } from './filled-arguments.ts';
+import { fillArguments, filledArguments, sampledAsCame, schemaWithSamples, withSamples } from './filled-arguments.ts';
 import { runLookup } from './lookup.ts';
 import { toPointer, valueAt } from './path.ts';
 import { failureOfResult, isMcpResult, toMcpResult } from './result.ts';
@@ -48,9 +49,9 @@ export function clientFor(upstream: CallTarget): Client {
 
 /**
  * Makes a tool of the engine from a server's tool. The model sees the server's schema without the filled-in
- * arguments: idempotency key and marker. Arguments that fit that schema only in another form are sent in that
- * form, and all others unchanged: the server judges them. Results are
- * stored and returned unchanged, without validation.
+ * arguments: idempotency key and marker. Arguments are sent as they came: the server judges them. They count in
+ * the form that fits the schema, so that a repeat in another form is recognised. Results are stored and returned unchanged,
+ * without validation.
  */
 export function makeGuardedTool(parts: GuardedToolParts): Tool {
   const { listed, decision, upstream, client } = parts;
@@ -58,12 +59,13 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
   const name = parts.name ?? listed.name;
   const hasResource = recovery.includes('natural') || (toolClass === 'state' && identity !== undefined);
   const resultOf = (item: unknown): unknown => foundResult(listed, item);
+  const input = inputOf(parts, name);
   const tool: Tool = {
     name,
     title: listed.title ?? listed.annotations?.title ?? listed.name,
     description: listed.description ?? '',
     effect,
-    input: inputOf(parts, name),
+    input,
     ...(isObject(listed.outputSchema) ? { outputSchema: listed.outputSchema } : {}),
     results: 'content',
     acceptsOutput: isMcpResult,
@@ -73,12 +75,17 @@ export function makeGuardedTool(parts: GuardedToolParts): Tool {
     windowMs,
     recovery,
     lookupLagMs,
-    ...(identity && !hasResource ? { identity: (input) => identityOf(decision, input) } : {}),
-    ...(hasResource ? { resource: (input) => [listed.name, identityOf(decision, input) ?? input] } : {}),
+    ...(identity && !hasResource ? { identity: (form) => identityOf(decision, form) } : {}),
+    ...(hasResource ? { resource: (form) => [listed.name, identityOf(decision, form) ?? form] } : {}),
     ...(decision.reads ? { reads: decision.reads.test } : {}),
     ...(upstream.readers ? { readers: () => upstream.readers?.() ?? [] } : {}),
-    ...(lookup ? { lookup: (input, context) => runLookup({ lookup, upstream, resultOf }, input, context) } : {}),
-    run: (input, context) => run(parts, input as Record<string, unknown>, context),
+    ...(lookup && {
+      lookup: (given, context) => {
+        const inputs = [given, formOf(given as Record<string, unknown>, input)];
+        return runLookup({ lookup, upstream, resultOf }, inputs, context);
+      },
+    }),
+    run: (given, context) => run(parts, given as Record<string, unknown>, context),
   };
   return Object.freeze(tool);
 }
@@ -157,5 +164,6 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
       // Whether it can be called is for the server to say: its schema may forbid what it takes.
       return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues, judgedLater: whole };
     },
+    sent: (given, form) => sampledAsCame(given, form, filled),
   };
 }

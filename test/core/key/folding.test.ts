@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
   type ArgumentOptions,
+  comparable,
+  formOf,
   type InputSchema,
   prepareArguments,
   type ValidArguments,
@@ -364,6 +366,7 @@ describe('folding', () => {
     expect(valid({ labels: ['a', 'b'], currency: 'usd' }, schema)).toEqual({
       ok: true,
       arguments: { labels: ['a', 'b'], currency: 'usd' },
+      form: { labels: ['a', 'b'], currency: 'usd' },
       forHash: { labels: ['a', 'b'] },
       keepString: undefined,
     });
@@ -418,6 +421,49 @@ describe('converted arguments', () => {
     const type = z.strictObject({ lines: z.array(z.strictObject({ amount: z.int(), tax: z.boolean().optional() })) });
     const prepared = valid({ lines: '[{"amount":"5","tax":null}]' }, withZod(type));
     expect(prepared.arguments).toEqual({ lines: [{ amount: 5 }] });
+  });
+});
+
+describe('arguments of an upstream that judges what came', () => {
+  const line = object({ n: { type: 'integer' }, note: text });
+  const jsonSchema = object({
+    n: { type: 'integer' },
+    lines: { type: 'array', items: line },
+    on: { type: 'boolean', default: true },
+  });
+  const judging = (tool: string): InputSchema => ({
+    ...withAjv(jsonSchema, { tool, undeclared: 'pass' }),
+    sent: (given) => given,
+  });
+  const raw = { n: '5', lines: '[{"n":"1"}]', on: null, extra: { deep: [null] } };
+
+  it('are sent unchanged, and count in the form that the schema takes', () => {
+    const schema = judging('pay');
+    const prepared = valid(raw, schema);
+    expect(prepared.arguments).toEqual(raw);
+    expect(prepared.form).toEqual({ n: 5, lines: [{ n: 1 }], extra: { deep: [null] } });
+    expect(hashOf(raw, schema)).toBe(hashOf(prepared.form, schema));
+    expect(comparable(raw, schema)).toEqual(prepared.forHash);
+    expect(formOf(raw, schema)).toEqual(prepared.form);
+  });
+
+  it('count with their nulls, where the tool changes something and a null may clear it', () => {
+    const schema = judging('update_order');
+    const kept = { n: 5, lines: [{ n: 1 }] };
+    for (const cleared of [
+      { ...kept, n: null },
+      { n: 5, lines: [{ n: 1, note: null }] },
+      { n: 5, lines: null },
+    ]) {
+      expect(valid(cleared, schema).arguments).toEqual(cleared);
+      const without = JSON.parse(JSON.stringify(cleared, (_, value) => value ?? undefined));
+      expect(hashOf(cleared, schema)).not.toBe(hashOf(without, schema));
+      // Control: a tool that makes something takes null for absent.
+      expect(hashOf(cleared, judging('create_order'))).toBe(hashOf(without, judging('create_order')));
+    }
+    // A default stands for its null.
+    expect(hashOf({ ...kept, on: null }, schema)).toBe(hashOf(kept, schema));
+    expect(hashOf({ ...kept, n: '5' }, schema)).toBe(hashOf(kept, schema));
   });
 });
 

@@ -173,13 +173,13 @@ describe('arguments', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
-  test('are sent when they are undeclared, converted from JSON text, and replayed in another form', async () => {
+  test('are sent as they came, also undeclared, and replayed in another form', async () => {
     const closed = { ...pay, inputSchema: { ...pay.inputSchema, additionalProperties: false } };
     const upstream = bank();
     const { call } = serve(closed, upstream, { ignore: ['/note'] });
     await call('pay', { to: 'Ada@X.com', cents: '5', note: 'a', urgent: true, request_id: 'r-1' });
     await call('pay', { to: 'ada@x.com ', cents: 5, note: 'b', urgent: true, request_id: 'r-2' });
-    expect(upstream.effects).toEqual([{ to: 'Ada@X.com', cents: 5, note: 'a', urgent: true, request_id: 'r-1' }]);
+    expect(upstream.effects).toEqual([{ to: 'Ada@X.com', cents: '5', note: 'a', urgent: true, request_id: 'r-1' }]);
     await call('pay', { to: 'ada@x.com', cents: 5, urgent: false });
     expect(upstream.effects).toHaveLength(2);
   });
@@ -245,6 +245,136 @@ describe('arguments', () => {
     resultOf(await one.call('pay', { to: 'a' }));
     resultOf(await other.call('pay', { to: 1 }));
     expect([one.warnings, other.warnings]).toEqual([[], []]);
+  });
+});
+
+describe('arguments in another form than the schema has', () => {
+  const properties = {
+    id: { type: 'string' },
+    cents: { type: 'integer' },
+    tags: { type: 'array', items: { type: 'string' } },
+    priority: { enum: ['low', 'high'] },
+    options: { type: 'object', properties: { urgent: { type: 'boolean' }, idempotency_key: { type: 'string' } } },
+  };
+  const listedAs = (name: string): McpTool => ({ name, inputSchema: { type: 'object', properties } });
+  const { idempotency_key: _key, ...keyless } = properties.options.properties;
+  const plain = (name: string): McpTool => ({
+    name,
+    inputSchema: { type: 'object', properties: { ...properties, options: { type: 'object', properties: keyless } } },
+  });
+  const raw = { id: 'a', cents: '5', tags: '["x"]', priority: 'HIGH', options: '{"urgent":"true"}' };
+  const form = { id: 'a', cents: 5, tags: ['x'], priority: 'high', options: { urgent: true } };
+
+  test('reach the server unchanged and are one operation with the other form, also at once', async () => {
+    const upstream = bank();
+    const { call } = serve(plain('pay'), upstream);
+    const answers = await Promise.all([call('pay', raw), call('pay', form), call('pay', { ...raw, cents: 5 })]);
+    expect(answers.filter((each) => !resultOf(each).replayed)).toHaveLength(1);
+    expect(upstream.effects).toEqual([raw]);
+  });
+
+  test('are corrected after a refusal: the other form then runs', async () => {
+    const upstream = bank();
+    const { answer } = upstream;
+    upstream.answer = () => ({
+      isError: true,
+      content: [{ type: 'text', text: 'Invalid arguments: cents: expected number' }],
+    });
+    const { call } = serve(plain('pay'), upstream, { errorsFail: true });
+    expect(refusalOf(await call('pay', raw)).code).toBe('operation_failed');
+    upstream.answer = answer;
+    expect(resultOf(await call('pay', form)).replayed).toBe(false);
+    expect(upstream.calls.map((each) => each.arguments)).toEqual([raw, form]);
+  });
+
+  test('are not sent again in the other form after an error that leaves doubt, unless a token says so', async () => {
+    const upstream = bank();
+    upstream.answer = () => ({ isError: true, content: [{ type: 'text', text: 'args.tags.map is not a function' }] });
+    const { call } = serve(plain('pay'), upstream);
+    await call('pay', raw);
+    const { repeatToken, replayed } = resultOf(await call('pay', form));
+    expect(replayed).toBe(true);
+    expect(upstream.effects).toEqual([raw]);
+    await call('pay', { ...form, repeat_token: repeatToken });
+    expect(upstream.effects).toEqual([raw, form]);
+  });
+
+  test('name the same resource and the same identity', async () => {
+    for (const [name, annotations] of [
+      ['pay', {}],
+      ['set_price', {}],
+    ] as const) {
+      const upstream = bank();
+      const { call } = serve({ ...plain(name), annotations }, upstream, { identity: ['/cents'] });
+      await call(name, { id: 'a', cents: '5' });
+      expect(resultOf(await call(name, { id: 'a', cents: 5 })).replayed).toBe(true);
+      expect(upstream.effects).toHaveLength(1);
+    }
+  });
+
+  test('clear a value with null, which is another write than leaving it out', async () => {
+    const upstream = bank();
+    const { call } = serve(plain('update_issue'), upstream);
+    await call('update_issue', { id: 'a', cents: 5 });
+    await call('update_issue', { id: 'a', cents: 5, priority: null });
+    await call('update_issue', { id: 'a', cents: 5, priority: null });
+    expect(upstream.effects).toEqual([
+      { id: 'a', cents: 5 },
+      { id: 'a', cents: 5, priority: null },
+    ]);
+    // Control: for a tool that makes something, null says nothing, and the server gets it.
+    const shop = bank();
+    const made = serve(plain('create_issue'), shop);
+    await made.call('create_issue', { id: 'a', priority: null, options: { urgent: null } });
+    await made.call('create_issue', { id: 'a', options: {} });
+    expect(shop.effects).toEqual([{ id: 'a', priority: null, options: { urgent: null } }]);
+  });
+
+  test('get the key: an object that came as text is sent as an object, and the rest as it came', async () => {
+    const upstream = bank();
+    const { call } = serve(listedAs('pay'), upstream);
+    const sent = resultOf(await call('pay', { ...raw, priority: 'LOW', cents: [5] }));
+    expect(sent.replayed).toBe(false);
+    const { options, ...others } = upstream.calls[0]?.arguments ?? {};
+    expect(others).toEqual({ id: 'a', cents: [5], tags: '["x"]', priority: 'LOW' });
+    expect(options).toEqual({ urgent: true, idempotency_key: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    await call('pay', { ...raw, options: null });
+    expect(upstream.calls[1]?.arguments).toEqual({
+      ...raw,
+      options: { idempotency_key: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    });
+  });
+
+  test('are sent again unchanged and with the same key after a lost answer, whichever form asks', async () => {
+    const upstream = bank();
+    upstream.lose = 2;
+    const flat = {
+      ...plain('pay'),
+      inputSchema: { type: 'object', properties: { ...properties, options: {}, idempotency_key: { type: 'string' } } },
+    };
+    const { call } = serve(flat as McpTool, upstream);
+    await call('pay', { cents: '5', id: null });
+    const answer = await call('pay', { cents: 5 });
+    expect(answer.type).toBe('result');
+    const [first, ...others] = upstream.calls.map((each) => each.arguments);
+    expect(first).toEqual({ cents: '5', id: null, idempotency_key: expect.any(String) });
+    expect(others.length).toBeGreaterThan(0);
+    for (const each of others) expect(each).toEqual(first);
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test.each([
+    ['refuse', 0],
+    ['drop', 1],
+    ['pass', 1],
+  ] as const)('with the rule "%s" for undeclared ones', async (undeclared, count) => {
+    const upstream = bank();
+    const closed = { ...pay, inputSchema: { ...pay.inputSchema, additionalProperties: false } };
+    const { call } = serve(closed, upstream, { undeclared });
+    const answer = await call('pay', { to: 'a', cents: '5', x: 1 });
+    expect(upstream.effects).toHaveLength(count);
+    if (undeclared === 'refuse') expect(refusalOf(answer).code).toBe('invalid_input');
+    else expect(Object.hasOwn(upstream.effects[0] ?? {}, 'x')).toBe(undeclared === 'pass');
   });
 });
 
@@ -343,6 +473,22 @@ describe('a lookup', () => {
     expect(upstream.calls[1]).toMatchObject({ name: 'list_payments', arguments: { to: 'a', state: 'any' } });
     expect(resultOf(answer)).toMatchObject({ recovered: 'reconcile' });
     expect(JSON.stringify(resultOf(answer).result)).toContain('mcp_once_');
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test.each([
+    ['text', (cents: unknown) => cents],
+    ['numbers', Number],
+  ])('finds the effect at a server that keeps %s and compares exactly', async (_what, keep) => {
+    const upstream = bank();
+    upstream.lose = 1;
+    upstream.answer = ({ arguments: { cents } }) => {
+      const items = upstream.effects.filter((each) => keep(each.cents) === cents);
+      return { content: [{ type: 'text', text: JSON.stringify({ items }) }] };
+    };
+    const byCents = { ...lookup, arguments: { cents: '$cents' } };
+    const { call } = serve(listed, upstream, { lookup: byCents });
+    expect(resultOf(await call('pay', { to: 'a', cents: '5' })).recovered).toBe('reconcile');
     expect(upstream.effects).toHaveLength(1);
   });
 

@@ -1,3 +1,4 @@
+import { formOf } from '../../key/arguments.ts';
 import { resourceKeysOf } from '../../key/derive-key.ts';
 import { foldIdentity } from '../../key/fold-identity.ts';
 import type { Claim } from '../../ledger/claim.ts';
@@ -10,7 +11,7 @@ import type { Tool } from '../../tool/types.ts';
  * have another key (a host's key or a call id).
  */
 function keysOf(tool: Tool, record: OperationRecord) {
-  const resource = tool.resource?.(structuredClone(record.arguments));
+  const resource = tool.resource?.(structuredClone(formOf(record.arguments, tool.input)));
   const { scope, upstream } = record;
   return resource === undefined ? undefined : resourceKeysOf({ scope, upstream, resource: foldIdentity(resource) });
 }

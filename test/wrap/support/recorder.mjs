@@ -1,0 +1,73 @@
+// node recorder.mjs FILE [json | stream]: an MCP server that writes down the text of each call's arguments as it came, one line
+// each: `NAME TEXT`. Over stdio, or over HTTP where PORT is set. A call that holds "hang" is not answered the first time.
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+
+const [, , file, way] = process.argv;
+const integer = { type: 'integer' };
+const inner = { type: 'object', properties: { note: { type: 'string' }, id: integer } };
+const properties = { cents: integer, list: { type: 'array', items: integer }, note: { type: 'string' }, in: inner };
+const closed = { type: 'object', properties, additionalProperties: false };
+const keyed = { type: 'object', properties: { ...properties, idempotency_key: { type: 'string' } } };
+const tools = [
+  { name: 'send_money', inputSchema: closed },
+  { name: 'send_keyed_money', inputSchema: keyed },
+  { name: 'get_money', inputSchema: closed },
+];
+const initialized = {
+  protocolVersion: '2025-11-25',
+  capabilities: { tools: {} },
+  serverInfo: { name: 'recorder', version: '1' },
+};
+
+/** Returns the text of an object that begins at a place, by its braces outside of strings. */
+function objectAt(text, start) {
+  let depth = 0;
+  for (let at = start; at < text.length; at += 1) {
+    if (text[at] === '"') {
+      for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
+    } else if (text[at] === '{') depth += 1;
+    else if (text[at] === '}') {
+      depth -= 1;
+      if (depth === 0) return text.slice(start, at + 1);
+    }
+  }
+  return '';
+}
+
+function answerTo(text) {
+  const { id, method, params } = JSON.parse(text);
+  if (id === undefined) return undefined;
+  const results = { initialize: initialized, 'tools/list': { tools } };
+  let result = results[method] ?? {};
+  if (method === 'tools/call') {
+    const came = objectAt(text, text.indexOf('{', text.indexOf('"arguments":')));
+    appendFileSync(file, `${params.name} ${came}\n`);
+    if (came.includes('hang') && !existsSync(`${file}.hung`)) {
+      writeFileSync(`${file}.hung`, '');
+      return undefined;
+    }
+    result = { content: [{ type: 'text', text: `done ${params.name}` }] };
+  }
+  return JSON.stringify({ jsonrpc: '2.0', id, result });
+}
+
+if (process.env.PORT) {
+  createServer(async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    if (request.method !== 'POST') return response.writeHead(405).end();
+    const { id } = JSON.parse(text);
+    const answer = answerTo(text);
+    if (answer === undefined) return id === undefined ? response.writeHead(202).end() : undefined;
+    const isStream = way === 'stream';
+    response.writeHead(200, { 'content-type': isStream ? 'text/event-stream' : 'application/json' });
+    response.end(isStream ? `event: message\ndata: ${answer}\n\n` : answer);
+  }).listen(Number(process.env.PORT), '127.0.0.1');
+} else {
+  createInterface({ input: process.stdin }).on('line', (text) => {
+    const answer = answerTo(text);
+    if (answer !== undefined) process.stdout.write(`${answer}\n`);
+  });
+}
