@@ -1,3 +1,17 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { uptime } from 'node:os';
+
+/**
+ * A reading of the clock that all processes of a machine share from its start on. It counts the time in which the machine
+ * sleeps, and nobody can set it.
+ */
+export interface MachineTime {
+  /** Identifies the machine and its start; '' where the system does not tell. */
+  readonly boot: string;
+  readonly ms: number;
+}
+
 /**
  * The source of time. It is passed in so that tests control it. Wall-clock time is only compared and shown. Leases and
  * fencing, on which safety depends, use the monotonic clock.
@@ -7,6 +21,8 @@ export interface Clock {
   wallMs(): number;
   /** Returns the ms since an arbitrary start. Never goes back. */
   monotonicMs(): number;
+  /** Returns the time of this machine. Absent in a clock that belongs to one process. */
+  machine?(): MachineTime;
   /** Calls `run` once after `delayMs`. The timer does not keep the process alive. @returns a function that cancels it */
   after(delayMs: number, run: () => void): () => void;
 }
@@ -14,12 +30,39 @@ export interface Clock {
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  machine: () => ({ boot: bootOfMachine(), ms: Math.round(uptime() * 1000) }),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);
     timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** Returns a clock whose wall clock is set ahead. */
+export function aheadBy(clock: Clock, offsetMs: () => number): Clock {
+  return {
+    wallMs: () => clock.wallMs() + offsetMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    after: (delayMs, run) => clock.after(delayMs, run),
+  };
+}
+
+let boot: string | undefined;
+
+/** Containers of a machine may have clocks of their own, which their namespace tells. */
+function bootOfMachine(): string {
+  boot ??= identityOfBoot();
+  return boot;
+}
+
+function identityOfBoot(): string {
+  try {
+    const parts = [readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), readlinkSync('/proc/self/ns/time')];
+    return createHash('sha256').update(parts.join(' ')).digest('base64url').slice(0, 12);
+  } catch {
+    return '';
+  }
+}
 
 /** Resolves after `delayMs`, or at once when `signal` aborts. Never rejects. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Outcome } from './call/outcome.ts';
 import type { EngineParts, EngineSettings, ToolCall } from './call/types.ts';
-import { type Clock, pause, systemClock } from './clock.ts';
+import { aheadBy, type Clock, pause, systemClock } from './clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';
 import type { Ledger, LedgerSettings } from './ledger/ledger.ts';
@@ -104,7 +104,9 @@ export function createEngine(options: EngineOptions): Engine {
     const { handleCall } = await import('./call/handle-call.ts');
     quota = await openQuota(options, ledger, clock);
     const state = { ledger, repeatSecret, keysSince, quota, running, closing: closing.signal, ending: ending.signal };
-    const engine: EngineParts = { catalog, clients, clock, settings, log, randomId: randomUUID, ...state };
+    // Times in records are those of the store's clock, where it has one.
+    const storeClock = aheadBy(clock, kept.offsetMs);
+    const engine: EngineParts = { catalog, clients, clock: storeClock, settings, log, randomId: randomUUID, ...state };
     answer = (call, tools) => handleCall(tools ? { ...engine, ...tools } : engine, call);
     return answer;
   });
@@ -210,8 +212,11 @@ function keptLedger({ ledger: source, secret, clock = systemClock }: EngineOptio
   let isClosed = false;
   const opened = shared(async () => {
     if (isClosed) throw new LedgerUnavailable('the engine is closed');
-    return typeof source === 'function' ? source() : source;
+    const ledger = typeof source === 'function' ? await source() : source;
+    store = ledger.store;
+    return ledger;
   });
+  let store: Store | undefined;
   const kept = shared(async () => keptSecret(await opened.get(), clock));
   let isLogged = false;
   const keptOrUnavailable = async (): Promise<KeptSecret> => {
@@ -231,6 +236,7 @@ function keptLedger({ ledger: source, secret, clock = systemClock }: EngineOptio
   };
   return {
     ledger,
+    offsetMs: (): number => store?.offsetMs?.() ?? 0,
     isReadable: (): Promise<boolean> => {
       return ledger()
         .then(({ store }) => store.get(secretKey))

@@ -1,4 +1,8 @@
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
+
 const { now: wallMs } = Date;
+const machineSeconds = os.uptime;
 const monotonicMs = performance.now.bind(performance);
 let aheadMs = 0;
 
@@ -9,9 +13,11 @@ let aheadMs = 0;
 export function installTimeTravel(): void {
   Date.now = () => wallMs() + aheadMs;
   performance.now = () => monotonicMs() + aheadMs;
+  os.uptime = () => machineSeconds() + aheadMs / 1_000;
+  syncBuiltinESMExports();
 }
 
-/** Sets both clocks of this process forward. */
+/** Sets all clocks of this process forward. */
 export function travel(ms: number): void {
   aheadMs += ms;
 }

@@ -1,4 +1,5 @@
-import type { Clock } from '../../src/core/clock.ts';
+import { randomUUID } from 'node:crypto';
+import type { Clock, MachineTime } from '../../src/core/clock.ts';
 
 interface Timer {
   readonly atMs: number;
@@ -10,6 +11,7 @@ export class ManualClock implements Clock {
   #wallMs: number;
   #monotonicMs = 1_000;
   #timers = new Set<Timer>();
+  readonly #boot = randomUUID();
 
   constructor(wallMs = Date.UTC(2026, 0, 1)) {
     this.#wallMs = wallMs;
@@ -21,6 +23,11 @@ export class ManualClock implements Clock {
 
   monotonicMs(): number {
     return this.#monotonicMs;
+  }
+
+  /** Each clock is that of a machine of its own. */
+  machine(): MachineTime {
+    return { boot: this.#boot, ms: this.#monotonicMs };
   }
 
   after(delayMs: number, run: () => void): () => void {

@@ -68,7 +68,7 @@ async function findRelative(
     const relation = relationOfTexts(sketch, member.sketch as TextSketch);
     if (relation === 'other') continue;
     const held = await ledger.read(member.key);
-    if (held === undefined || !mayBeRepeated(engine, guarded, held)) continue;
+    if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
     if (relation === 'same') return { type: 'same', held };
     const decided = recogniseReworded(engine, guarded, held);
     if (decided === 'wait' || decided === 'ask') return { type: decided, held };
@@ -86,14 +86,19 @@ function recogniseReworded(engine: EngineParts, guarded: GuardedCall, { record }
 }
 
 /** An operation that had no effect, and one that ended long ago, is not repeated by a reworded call. */
-function mayBeRepeated({ clock, settings }: EngineParts, { request }: GuardedCall, { record }: StoredRecord): boolean {
+function mayBeRepeated(
+  { settings }: EngineParts,
+  { time }: Ledger,
+  { request }: GuardedCall,
+  { record }: StoredRecord,
+): boolean {
   const { status } = record;
   if (status.state === 'failed') return false;
   if (status.state === 'in_flight' || status.state === 'unknown' || status.state === 'waiting') return true;
   return !windowOver(
     status.settledAt,
     Math.min(settings.rewordedMs, request.windowMs, record.windowMs),
-    clock.wallMs(),
+    time.nowFor(record),
   );
 }
 

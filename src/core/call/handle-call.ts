@@ -128,7 +128,7 @@ async function outcomeOfReplacedWrite(
   const previous = record?.previous;
   if (!record || previous?.generation !== written) return undefined;
   const { generation, attempt, ended } = previous;
-  if (ended.state !== 'succeeded' || windowOver(ended.settledAt, record.windowMs, engine.clock.wallMs()))
+  if (ended.state !== 'succeeded' || windowOver(ended.settledAt, record.windowMs, ledger.time.nowFor(record)))
     return undefined;
   return outcomeOfEnded(engine, guarded, { ...record, generation, attempt, status: ended }, ended, { replayed: true });
 }
@@ -192,7 +192,7 @@ async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Rou
     return executeAgain(claiming, request, claimed.held);
   }
   const asks = claimed.type === 'replay' && guarded.asksBeforeRepeat;
-  const found = asks ? await decideRepeat(engine, ledger, guarded, claimed.held) : claimed;
+  const found = asks ? await decideRepeat(ledger, guarded, claimed.held) : claimed;
   switch (found.type) {
     case 'claimed':
       return executeClaim(claiming, request, found.claim, family);

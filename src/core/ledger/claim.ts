@@ -10,6 +10,7 @@ import {
   type Status,
   type StoredRecord,
 } from './record.ts';
+import type { RecordTime } from './record-time.ts';
 import type { Store } from './stores/store.ts';
 
 /** How often one write is tried while the record keeps changing. */
@@ -24,6 +25,7 @@ export interface ClaimContext {
   readonly store: Store;
   readonly codec: EntryCodec;
   readonly clock: Clock;
+  readonly time: RecordTime;
   readonly settings: ClaimSettings;
 }
 
@@ -42,6 +44,7 @@ export class Claim {
   readonly #store: Store;
   readonly #codec: EntryCodec;
   readonly #clock: Clock;
+  readonly #time: RecordTime;
   readonly #settings: ClaimSettings;
   readonly #token: string;
   #held: StoredRecord;
@@ -50,10 +53,11 @@ export class Claim {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param claimedMs the monotonic time before the write that won the claim was sent */
-  constructor({ store, codec, clock, settings }: ClaimContext, held: StoredRecord, claimedMs: number) {
+  constructor({ store, codec, clock, time, settings }: ClaimContext, held: StoredRecord, claimedMs: number) {
     this.#store = store;
     this.#codec = codec;
     this.#clock = clock;
+    this.#time = time;
     this.#settings = settings;
     this.#held = held;
     this.#token = held.record.token;
@@ -102,6 +106,7 @@ export class Claim {
       (record) => ({
         ...record,
         attempt: record.attempt + 1,
+        machine: this.#time.marks('started'),
         startedAt: nowMs,
         ranAt: nowMs,
         mayHaveTakenEffect: false,
@@ -116,7 +121,13 @@ export class Claim {
   noteRun(steps: readonly KeptStep[]): Promise<boolean> {
     const nowMs = this.#clock.wallMs();
     return this.#write(
-      (record) => ({ ...record, ranAt: nowMs, mayHaveTakenEffect: true, steps: longest(record, steps) }),
+      (record) => ({
+        ...record,
+        machine: this.#time.marks('ran', record.machine),
+        ranAt: nowMs,
+        mayHaveTakenEffect: true,
+        steps: longest(record, steps),
+      }),
       {},
     );
   }
@@ -174,6 +185,7 @@ export class Claim {
       status: current.status.state === 'unknown' ? { state: 'in_flight' } : current.status,
       renewals: current.renewals + 1,
       renewedAt: this.#clock.wallMs(),
+      machine: this.#time.marks('written', current.machine),
     });
     return { record, bytes: this.#codec.encode(record.key, record) };
   }

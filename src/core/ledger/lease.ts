@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts';
 import { describeError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import type { Claim } from './claim.ts';
-import type { StoredRecord } from './record.ts';
+import type { OperationRecord, StoredRecord } from './record.ts';
+import type { RecordTime } from './record-time.ts';
 
 /**
  * Renews a claim's lease at each third of it, while something runs. A failed renewal is tried again at the next third.
@@ -52,17 +53,19 @@ interface Watch {
 
 /**
  * Decides whether a lease has lapsed without trusting that the clocks of machines agree. A lease lapses when this
- * process has watched its record stay unrenewed for one full lease, on its own monotonic clock. When the wall clock
- * says that the lease ended over one lease ago, half a lease of watching is enough. A watch outlives the call that
+ * process has watched its record stay unrenewed for one full lease, on its own monotonic clock. When the lease
+ * certainly ended over one lease ago (`RecordTime`), half a lease of watching is enough. A watch outlives the call that
  * began it.
  */
 export class LeaseWatch {
   readonly #clock: Clock;
+  readonly #time: RecordTime;
   readonly #watches = new BoundedMap<string, Watch>(watchesMax);
   readonly #seen = new BoundedMap<string, number>(watchesMax);
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, time: RecordTime) {
     this.#clock = clock;
+    this.#time = time;
   }
 
   /** Returns the ms until the lease counts as lapsed if these bytes stay in the store; 0 when it has lapsed. */
@@ -71,14 +74,14 @@ export class LeaseWatch {
     const known = this.#watches.get(record.key);
     if (known?.bytes !== bytes) this.#watches.set(record.key, { bytes, sinceMs: nowMs });
     const watchedMs = known?.bytes === bytes ? nowMs - known.sinceMs : 0;
-    const longPast = this.#clock.wallMs() - record.renewedAt > 2 * record.leaseMs;
+    const longPast = this.#time.renewedForMs(record) > 2 * record.leaseMs;
     const neededMs = longPast ? record.leaseMs / 2 : record.leaseMs;
     return Math.max(0, neededMs - watchedMs);
   }
 
-  /** Returns the ms since this process first saw `mark` on a record, by its monotonic clock. */
-  seenForMs(key: string, mark: number): number {
-    const name = `${key} ${mark}`;
+  /** Returns the ms since this process first saw the present `ranAt` of a record, by its monotonic clock. */
+  seenForMs({ key, ranAt, attempt, generation }: OperationRecord): number {
+    const name = `${key} ${generation} ${attempt} ${ranAt}`;
     const nowMs = this.#clock.monotonicMs();
     const sinceMs = this.#seen.get(name) ?? nowMs;
     this.#seen.set(name, sinceMs);

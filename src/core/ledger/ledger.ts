@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { aheadBy, type Clock } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated, ReplyLost } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, type ClaimContext, retentionOf } from './claim.ts';
@@ -21,6 +21,7 @@ import {
   recordFormat,
   type StoredRecord,
 } from './record.ts';
+import { RecordTime } from './record-time.ts';
 import { abandoned, type ClaimDecision, decide } from './state-table.ts';
 import type { Store } from './stores/store.ts';
 
@@ -69,7 +70,10 @@ export class Ledger {
   readonly store: Store;
   readonly codec: EntryCodec;
   readonly leases: LeaseWatch;
-  readonly #clock: Clock;
+  /** How much time has passed since something in a record. */
+  readonly time: RecordTime;
+  /** The clock whose times stand in records: the store's, where it has one. */
+  readonly clock: Clock;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
   readonly #decoded: DecodedEntries;
@@ -77,13 +81,15 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
-    this.leases = new LeaseWatch(options.clock);
-    this.#clock = options.clock;
+    const { store, clock } = options;
+    this.clock = store.offsetMs ? aheadBy(clock, () => store.offsetMs?.() ?? 0) : clock;
+    this.time = new RecordTime(this.clock, store);
+    this.leases = new LeaseWatch(this.clock, this.time);
     this.#randomId = options.randomId;
     this.#settings = options.settings;
     this.codec = options.codec ?? plainCodec;
     this.#decoded = new DecodedEntries(this.codec);
-    this.#context = { ...options, codec: this.codec };
+    this.#context = { ...options, clock: this.clock, codec: this.codec, time: this.time };
   }
 
   /**
@@ -103,11 +109,11 @@ export class Ledger {
       }
       let fresh: StoredRecord | undefined;
       const first = (): StoredRecord => {
-        fresh ??= this.#heldOf(firstRecord(request, this.#owner(), this.#clock.wallMs()));
+        fresh ??= this.#heldOf(firstRecord(request, this.#owner(), this.clock.wallMs()));
         return fresh;
       };
       const ttlMs = retentionOf({ ...request, status: inFlight }, this.#settings);
-      const startedMs = this.#clock.monotonicMs();
+      const startedMs = this.clock.monotonicMs();
       const found = await this.#own(
         () => fresh,
         () => this.store.putIfAbsent(request.key, () => first().bytes, ttlMs),
@@ -133,8 +139,9 @@ export class Ledger {
     const { record } = held;
     const { tool, fingerprint, supersedes, replies: continues } = request;
     const lapsed = record.status.state === 'in_flight' && this.leases.leftMs(held) === 0;
-    const nowMs = this.#clock.wallMs();
-    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs, lapsed, replies: continues });
+    const recordNowMs = this.time.nowFor(record);
+    const verdict = decide({ record, tool, fingerprint, supersedes, nowMs: recordNowMs, lapsed, replies: continues });
+    const nowMs = this.clock.wallMs();
     switch (verdict.type) {
       case 'next_generation':
         return this.#swapIn(held, nextGeneration(record, request, this.#owner(), nowMs));
@@ -157,7 +164,7 @@ export class Ledger {
    * @returns undefined if the record changed meanwhile
    */
   async claimAgain(held: StoredRecord, request: ClaimRequest): Promise<Claim | undefined> {
-    const next = nextGeneration(held.record, request, this.#owner(), this.#clock.wallMs());
+    const next = nextGeneration(held.record, request, this.#owner(), this.clock.wallMs());
     const answer = await this.#swapIn(held, next);
     return answer?.type === 'claimed' ? answer.claim : undefined;
   }
@@ -265,7 +272,8 @@ export class Ledger {
     const answer = await this.#swapIn(held, {
       ...held.record,
       ...this.#owner(),
-      renewedAt: this.#clock.wallMs(),
+      machine: this.time.marks('written', held.record.machine),
+      renewedAt: this.clock.wallMs(),
       status: { state: 'in_flight' },
       renewals: held.record.renewals + 1,
       mayHaveTakenEffect: true,
@@ -277,7 +285,7 @@ export class Ledger {
   /** Records that the outcome is unknown. Keeps the token, so the owner may still settle the true outcome. */
   async markUnknown(held: StoredRecord, message: string): Promise<boolean> {
     if (held.record.status.state === 'unknown') return true;
-    const nowMs = this.#clock.wallMs();
+    const nowMs = this.clock.wallMs();
     const record: OperationRecord = {
       ...held.record,
       mayHaveTakenEffect: true,
@@ -350,7 +358,7 @@ export class Ledger {
 
   async #swapIn(held: StoredRecord, record: OperationRecord): Promise<ClaimResult | undefined> {
     const next = this.#heldOf(record);
-    const startedMs = this.#clock.monotonicMs();
+    const startedMs = this.clock.monotonicMs();
     const won = await this.#own(
       () => next,
       () => this.store.compareAndSet(record.key, held.bytes, next.bytes, this.#ttl(record), { replicate: true }),
@@ -394,8 +402,8 @@ export class Ledger {
 
   async #giveBack(claimed: StoredRecord, why: string): Promise<void> {
     const { record } = claimed;
-    const claim = new Claim(this.#context, claimed, this.#clock.monotonicMs());
-    const status = abandoned(record, why, this.#clock.wallMs());
+    const claim = new Claim(this.#context, claimed, this.clock.monotonicMs());
+    const status = abandoned(record, why, this.clock.wallMs());
     for (let delayMs = 50; delayMs <= record.leaseMs; delayMs *= 2) {
       try {
         await claim.settle(status, record.steps, record.mayHaveTakenEffect);
@@ -403,12 +411,12 @@ export class Ledger {
       } catch (error) {
         emit({ type: 'ledger_fault', operation: record.key, message: describeError(error) });
       }
-      await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
+      await new Promise<void>((resolve) => this.clock.after(delayMs, resolve));
     }
   }
 
   #owner(): Owner {
-    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs };
+    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs, machine: this.time.marks('started') };
   }
 
   #ttl(record: OperationRecord): number {

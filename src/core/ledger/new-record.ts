@@ -28,8 +28,8 @@ export type QuestionReplies = AnsweredRound & {
   readonly responses: NonNullable<KeptInput['responses']>;
 };
 
-/** The members of a record that identify its owner. */
-export type Owner = Pick<OperationRecord, 'token' | 'leaseMs'>;
+/** The members of a record that identify its owner, and when it began. */
+export type Owner = Pick<OperationRecord, 'token' | 'leaseMs' | 'machine'>;
 
 export const inFlight = { state: 'in_flight' } as const;
 

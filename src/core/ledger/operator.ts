@@ -155,7 +155,7 @@ export type FoundOutcome =
  * @throws LedgerUnavailable
  */
 export async function resolveOperation(operator: Operator, key: string, found: FoundOutcome): Promise<OperationRecord> {
-  const { ledger, clock } = operator;
+  const { ledger } = operator;
   const held = await withoutOwner(operator, await showOperation(ledger, key));
   const { record } = held;
   const { state } = record.status;
@@ -165,7 +165,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
       `Operation ${key} (${record.tool}) has ${state}: there is nothing to resolve.`,
     );
   }
-  const nowMs = clock.wallMs();
+  const nowMs = ledger.clock.wallMs();
   const status = statusOf(found, record, nowMs);
   if (status.state === 'incomplete' && state === 'incomplete') {
     throw new McpOnceError(
@@ -178,6 +178,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
     token: operator.randomId(),
     renewals: record.renewals + 1,
     renewedAt: nowMs,
+    machine: ledger.time.marks('written', record.machine),
     mayHaveTakenEffect: false,
     status,
   };
@@ -230,9 +231,9 @@ export async function forgetOperation(
 }
 
 /** Returns a record without values whose window is over. The next call begins a new generation with new upstream keys. */
-function forgottenRecord({ clock, randomId }: Operator, record: OperationRecord): OperationRecord {
+function forgottenRecord({ ledger, randomId }: Operator, record: OperationRecord): OperationRecord {
   const { previous: _, inputs: __, ...kept } = record;
-  const settledAt = clock.wallMs();
+  const settledAt = ledger.clock.wallMs();
   return {
     ...kept,
     forgotten: true,

@@ -119,6 +119,11 @@ const operation = z.object({
   startedAt: timeMs,
   /** When a request of this attempt was last sent, or may have been. */
   ranAt: timeMs,
+  /**
+   * The machine's clock (`MachineTime`) at `startedAt`, at `ranAt`, and at `renewedAt`. In stores of one machine only, whose
+   * processes share it: there it orders times that the wall clocks of the processes disagree about.
+   */
+  machine: z.object({ boot: z.string(), startedMs: timeMs, ranMs: timeMs, atMs: timeMs }).optional(),
   /** True once a request of this attempt may have taken effect with an unknown outcome. */
   mayHaveTakenEffect: z.boolean(),
   recoveries: z.int().min(0),
@@ -266,6 +271,7 @@ function storedOperation(record: OperationRecord): object {
     markedAt: record.markedAt,
     startedAt: record.startedAt,
     ranAt: record.ranAt,
+    machine: record.machine,
     possible: record.mayHaveTakenEffect,
     recoveries: record.recoveries,
     steps: record.steps,

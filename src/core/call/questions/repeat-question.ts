@@ -28,12 +28,7 @@ export type RepeatDecision =
  * Finds the last of the identical operations that took effect within the window. The question is about that one, so that
  * each acceptance makes one more operation, and the same question accepted twice makes only one.
  */
-export async function decideRepeat(
-  engine: EngineParts,
-  ledger: Ledger,
-  guarded: GuardedCall,
-  first: StoredRecord,
-): Promise<RepeatDecision> {
+export async function decideRepeat(ledger: Ledger, guarded: GuardedCall, first: StoredRecord): Promise<RepeatDecision> {
   let last = first.record;
   for (let count = 1; count < occurrencesMax; count += 1) {
     const held = await ledger.read(guarded.keyAfter(last));
@@ -42,8 +37,9 @@ export async function decideRepeat(
     const { status, windowMs } = held.record;
     if (status.state === 'unknown') return { type: 'recover', held };
     if (status.state === 'in_flight') return { type: ledger.leases.leftMs(held) === 0 ? 'recover' : 'in_flight', held };
-    if (status.state === 'waiting' && engine.clock.wallMs() < status.expiresAt) return { type: 'waiting', held };
-    if (status.state !== 'succeeded' || windowOver(status.settledAt, windowMs, engine.clock.wallMs())) break;
+    if (status.state === 'waiting' && ledger.time.nowFor(held.record) < status.expiresAt)
+      return { type: 'waiting', held };
+    if (status.state !== 'succeeded' || windowOver(status.settledAt, windowMs, ledger.time.nowFor(held.record))) break;
     last = held.record;
   }
   return { type: 'ask', last };

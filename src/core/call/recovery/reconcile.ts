@@ -90,15 +90,13 @@ async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonl
 }
 
 /**
- * Returns how long a request of a dead owner may still arrive unseen, in ms from now. Clocks of other machines that share
- * the store may differ, so there this process has to have watched the record for the whole time itself.
+ * Returns how long a request of a dead owner may still arrive unseen, in ms from now. The wall clock of a process may be
+ * ahead, so only time counts that this process has watched itself, or that the clock of the machine has measured.
  */
 export function arrivesWithinMs({ engine, ledger, tool, claim }: Recovering): number {
-  const { key, ranAt } = claim.record;
   const neededMs = engine.settings.maxRunMs + tool.lookupLagMs;
-  const passedMs = engine.clock.wallMs() - ranAt;
-  const seenMs = ledger.store.shared ? ledger.leases.seenForMs(key, ranAt) : neededMs;
-  return Math.max(0, neededMs - Math.min(passedMs, seenMs));
+  const passedMs = Math.max(ledger.leases.seenForMs(claim.record), ledger.time.ranForMs(claim.record));
+  return Math.max(0, neededMs - passedMs);
 }
 
 function withFoundSteps(

@@ -102,14 +102,14 @@ export async function recoverClaim(
     const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
     last = unknownResult(engine, last.steps, withReason(last, reason), last.status);
   }
-  const isOpen = mayBeFoundLater(engine, tool, claim) && !doubtIn(last.status).keyUsed;
+  const isOpen = mayBeFoundLater(ledger, tool, claim) && !doubtIn(last.status).keyUsed;
   return settle(engine, claim, last, isOpen ? { retryAfterMs: askAgainMs } : {});
 }
 
 /** Whether a later recovery may find the outcome without a person: the upstream may have been away or busy. */
-function mayBeFoundLater(engine: EngineParts, tool: Tool, claim: Claim): boolean {
+function mayBeFoundLater(ledger: Ledger, tool: Tool, claim: Claim): boolean {
   return tool.recovery.some((recovery) =>
-    recovery === 'resend' ? remembersKey(engine, tool, claim) : recovery !== 'refuse',
+    recovery === 'resend' ? remembersKey(ledger, tool, claim) : recovery !== 'refuse',
   );
 }
 

@@ -1,8 +1,8 @@
 import { pause } from '../../clock.ts';
 import type { Claim } from '../../ledger/claim.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 import type { Tool } from '../../tool/types.ts';
 import type { RunResult } from '../run-attempt.ts';
-import type { EngineParts } from '../types.ts';
 import { laterWriteExists } from './latest-write.ts';
 import { joinedDoubt, type Recovering, type RecoveryStep, runUnderRecovery } from './recovery-step.ts';
 
@@ -13,10 +13,10 @@ const clockSlackMs = 3_600_000;
 
 /** Sends again with the same upstream key and the stored arguments, while the provider remembers the key. */
 export async function resend(recovering: Recovering, last: RunResult): Promise<RecoveryStep> {
-  const { engine, tool, claim } = recovering;
+  const { engine, ledger, tool, claim } = recovering;
   let result = last;
   for (const pauseMs of resendPausesMs) {
-    if (!remembersKey(engine, tool, claim)) break;
+    if (!remembersKey(ledger, tool, claim)) break;
     if (pauseMs > 0) await pause(engine.clock, pauseMs, engine.ending);
     const step = await runAgain(recovering, result, false);
     if (step.type === 'ended' || step.result.cutOff || claim.lost) return step;
@@ -26,10 +26,10 @@ export async function resend(recovering: Recovering, last: RunResult): Promise<R
 }
 
 /** Whether the provider still remembers the upstream key, with a tenth of its memory (an hour at most) to spare. */
-export function remembersKey(engine: EngineParts, tool: Tool, claim: Claim): boolean {
+export function remembersKey(ledger: Ledger, tool: Tool, claim: Claim): boolean {
   const memoryMs = tool.client?.memoryMs ?? 0;
   const spareMs = Math.min(memoryMs / 10, clockSlackMs);
-  return engine.clock.wallMs() - claim.record.startedAt < memoryMs - spareMs;
+  return ledger.time.startedForMs(claim.record) < memoryMs - spareMs;
 }
 
 /** Runs a naturally idempotent operation again, unless a later write to the same resource may exist. */

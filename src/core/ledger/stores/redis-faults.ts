@@ -26,7 +26,7 @@ const ofReply: Readonly<Record<string, string>> = {
   WRONGPASS: "refuses the user or the password: correct them in the store's URL",
   NOAUTH: "asks for a password: put it into the store's URL",
   NOPERM:
-    'does not allow this user what a ledger needs: grant it SET, GET, MGET, DEL, SCAN, EVAL, EVALSHA, WAIT, PUBLISH and SUBSCRIBE on its keys and channels',
+    'does not allow this user what a ledger needs: grant it SET, GET, MGET, DEL, SCAN, EVAL, EVALSHA, WAIT, PUBLISH, SUBSCRIBE and TIME on its keys and channels',
   READONLY: "is a read-only replica: put the primary's address into the store's URL",
   OOM: 'is out of memory: raise maxmemory (and keep maxmemory-policy noeviction)',
   LOADING: 'is still loading its data: try again shortly',

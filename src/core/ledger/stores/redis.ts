@@ -14,6 +14,7 @@ import {
 } from './redis-connection.ts';
 import { isReply, redisFault } from './redis-faults.ts';
 import { compareAndSetScript, deleteScript, putIfAbsentScript, type RedisScript, readScript } from './redis-scripts.ts';
+import { RedisTime } from './redis-time.ts';
 import { parseRedisUrl, redisEndpoint } from './redis-url.ts';
 import { RedisWatch } from './redis-watch.ts';
 import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
@@ -102,6 +103,7 @@ class RedisStore implements Store {
   readonly #connection: RedisConnection;
   readonly #replication: Replication;
   readonly #timeouts: RedisTimeouts;
+  readonly #time = new RedisTime();
   readonly #cachedScripts = new Set<RedisScript>();
   #watch: RedisWatch | undefined;
   #confirmation: { readonly epoch: number; readonly replicas: Promise<number> } | undefined;
@@ -121,6 +123,10 @@ class RedisStore implements Store {
     this.#connection = connection;
     this.#replication = replication;
     this.#timeouts = timeouts;
+  }
+
+  offsetMs(): number {
+    return this.#time.offsetMs;
   }
 
   async putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
@@ -250,10 +256,14 @@ class RedisStore implements Store {
     this.#commandCount += 1;
     const number = String(this.#commandCount);
     command.push(number);
+    const sentMs = performance.now();
     return this.#connection.send(command, (reply) => {
-      if (!Array.isArray(reply) || reply.length !== 2 || reply[0] !== number) return wrongReply;
-      const result: unknown = reply[1];
-      return isResult(result) ? result : wrongReply;
+      if (!Array.isArray(reply) || reply.length !== 4 || reply[0] !== number) return wrongReply;
+      const [, result, seconds, microseconds]: unknown[] = reply;
+      if (!isResult(result)) return wrongReply;
+      const timeMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      if (timeMs > 0) this.#time.note(timeMs, sentMs);
+      return result;
     });
   }
 

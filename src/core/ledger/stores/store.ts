@@ -16,6 +16,12 @@ export interface Store {
   readonly keyv: Keyv;
 
   /**
+   * Returns how far the clock of the store is ahead of this process's wall clock, in ms. Absent in a store whose processes
+   * share the clock of one machine.
+   */
+  offsetMs?(): number;
+
+  /**
    * Stores `value` atomically if the key is absent or expired. A store that reads first calls a function only if it has to
    * write, so a replay encodes nothing.
    * @param ttlMs how long the entry lives, in ms; `Infinity` for no expiry (also below)
