@@ -7,6 +7,7 @@ import { OCCURRENCE_FIELD, OCCURRENCE_MAX, takesOccurrence } from '../core/recog
 import type { Catalog, CatalogChange } from '../core/tool/catalog.ts';
 import type { Tool } from '../core/tool/types.ts';
 import { withNoticeSchema } from './notice.ts';
+import { publishedSchema } from './published-schema.ts';
 
 const repeatTokenSchema = Object.freeze({
   type: 'string',
@@ -93,7 +94,7 @@ function listTool(tool: Tool): ListedTool {
     name: tool.name,
     title: tool.title,
     description: tool.banner === undefined ? tool.description : `${tool.banner} ${tool.description}`,
-    inputSchema: inputSchemaOf(tool),
+    inputSchema: publishedSchema(inputSchemaOf(tool)) as ListedTool['inputSchema'],
     ...defined({ outputSchema }),
     annotations: annotationsOf(tool),
   });
