@@ -12,6 +12,8 @@ const deliveredMax = 1_000;
 
 interface Delivery {
   readonly operation: OperationVersion;
+  /** False for an answer that tells about an operation without being its own, such as a conflict. */
+  readonly isShown: boolean;
   readonly conversation: string | undefined;
   readonly turn: string | undefined;
 }
@@ -28,9 +30,11 @@ export class Deliveries {
 
   /** Notes the operation that the answer to a request is about, before the answer is sent. */
   expect(id: RequestId, outcome: Outcome, meta: unknown): void {
-    const operation = operationShown(outcome);
+    const { operation } = outcome;
     if (operation === undefined) return;
-    this.#onTheirWay.set(id, { operation, conversation: conversationIdOf(meta), turn: turnIdOf(meta) });
+    const isShown = isResultShown(outcome);
+    if (!isShown && !(outcome.type === 'refusal' && outcome.code === 'idempotency_conflict')) return;
+    this.#onTheirWay.set(id, { operation, isShown, conversation: conversationIdOf(meta), turn: turnIdOf(meta) });
   }
 
   /** Notes that the answer to a request has been written and that its caller has not left. */
@@ -39,25 +43,29 @@ export class Deliveries {
     if (id === undefined || delivery === undefined) return;
     this.#onTheirWay.delete(id);
     this.#delivered.set(id, delivery);
-    this.session.of(delivery.conversation).noteDelivered(delivery.operation, delivery.turn);
+    const memory = this.session.of(delivery.conversation);
+    if (delivery.isShown) memory.noteDelivered(delivery.operation, delivery.turn);
+    else memory.noteKnown(delivery.operation);
   }
 
   /** Notes that a caller has left or cancelled, perhaps after its answer was written: it does not read the answer. */
   forget(id: RequestId | undefined): void {
     if (id === undefined) return;
-    this.#onTheirWay.delete(id);
-    const delivery = this.#delivered.get(id);
+    const delivered = this.#delivered.get(id);
+    const delivery = delivered ?? this.#onTheirWay.get(id);
     if (delivery === undefined) return;
+    this.#onTheirWay.delete(id);
     this.#delivered.delete(id);
-    this.session.of(delivery.conversation).forgetDelivered(delivery.operation);
+    const memory = this.session.of(delivery.conversation);
+    if (delivered?.isShown) memory.forgetDelivered(delivery.operation);
+    else memory.noteLost(delivery.operation);
   }
 }
 
 /**
- * Returns the operation whose result an outcome shows. An answer without the result does not count as its delivery, and
- * neither does a conflict: it asks whether the call is meant, and the same call again would answer that by itself.
+ * Tests whether an outcome shows the result of its operation. An answer without the result does not count as its delivery,
+ * and neither does a conflict: it asks whether the call is meant, and the same call again would answer that by itself.
  */
-function operationShown(outcome: Outcome): OperationVersion | undefined {
-  const isShown = outcome.type === 'result' || (outcome.type === 'refusal' && outcome.code === 'result_not_kept');
-  return isShown ? outcome.operation : undefined;
+function isResultShown(outcome: Outcome): boolean {
+  return outcome.type === 'result' || (outcome.type === 'refusal' && outcome.code === 'result_not_kept');
 }

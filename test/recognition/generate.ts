@@ -1,7 +1,7 @@
 import type { ToolClass } from '../../src/core/tool/types.ts';
 import { type Args, type CorpusTool, corpusTools, textFor } from './corpus-tools.ts';
 import { Random } from './random.ts';
-import { batches } from './texts.ts';
+import { batches, otherTexts, quiteOtherWords, type TextPair } from './texts.ts';
 import type { CallFault, Meaning, OriginName, Trace, TraceCall, TraceStep } from './trace.ts';
 
 const fresh: Meaning = { type: 'new' };
@@ -41,6 +41,7 @@ const reconnect: TraceStep = { type: 'reconnect' };
 const served: readonly OriginName[] = ['shipped', 'own', 'openapi', 'wrapped stdio', 'wrapped HTTP', 'library'];
 /** Origins whose calls belong to a session that learns which answers arrived. */
 const faulty: readonly OriginName[] = ['own', 'openapi', 'library'];
+const withText: readonly OriginName[] = ['own', 'openapi', 'wrapped stdio', 'wrapped HTTP', 'library'];
 const isGuarded = ({ class: toolClass }: CorpusTool): boolean => toolClass !== 'off';
 const isClass =
   (...classes: ToolClass[]) =>
@@ -69,6 +70,16 @@ function reworded(making: Making, args: Args): { readonly args: Args; readonly f
     args: { ...args, [field]: wording.reworded },
     lang: wording.lang,
   };
+}
+
+/** A call whose caller left, and then one with the other text of a pair. */
+function afterLostAnswer({ tool, random, serial }: Making, pairs: readonly TextPair[], isRepeat: boolean): Plan {
+  const [field] = tool.text ?? [''];
+  const args = tool.make(random, serial);
+  const { a, b, lang } = random.pick(pairs);
+  const lost = call(tool, { ...args, [field]: a }, fresh, { fault: 'lose_answer' });
+  const next = call(tool, { ...args, [field]: b }, isRepeat ? repeatOf(0) : fresh);
+  return { steps: [lost, wait(random.int(1, 300)), next], effects: isRepeat ? 1 : 2, lang };
 }
 
 const callId = (random: Random): Args => ({ 'claudecode/toolUseId': `toolu_${random.hex(16)}` });
@@ -121,6 +132,20 @@ const classes: readonly TraceClass[] = [
       const before = random.chance(0.6) ? lostCall(making, first) : [call(tool, first, fresh)];
       return { steps: [...before, wait(random.int(1, 480)), call(tool, args, repeatOf(0))], effects: 1, lang };
     },
+  },
+  {
+    name: 'quite other words, answer lost',
+    origins: withText,
+    weight: 3,
+    takes: (tool) => tool.text !== undefined && isClass('create', 'repeatable')(tool) && !tool.isShipped,
+    make: (making) => afterLostAnswer(making, quiteOtherWords(), true),
+  },
+  {
+    name: 'another text, answer lost',
+    origins: withText,
+    weight: 1,
+    takes: (tool) => tool.text !== undefined && isClass('create', 'repeatable')(tool) && !tool.isShipped,
+    make: (making) => afterLostAnswer(making, otherTexts(), false),
   },
   {
     name: 'reworded append, answer lost',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 /** What a model says twice in other words. Written for this corpus: the rules are tuned with other pairs. */
 export interface Wording {
   readonly lang: string;
@@ -175,3 +176,37 @@ export const batches: readonly BatchTemplate[] = [
   batch('ja', 'task', '{}に見積もりを依頼する', '東京支社 | 大阪支社 | 札幌支社 | 福岡支社'),
   batch('zh', 'task', '给{}打电话确认时间', '张伟 | 王芳 | 李娜 | 刘洋'),
 ];
+
+/** Two texts: the same in other words, or two that are both meant. */
+export interface TextPair {
+  readonly lang: string;
+  readonly relation: 'reworded' | 'other';
+  readonly a: string;
+  readonly b: string;
+}
+
+const pairsFile = new URL(
+  import.meta.url.endsWith('.ts')
+    ? '../core/recognition/pairs/unseen.jsonl'
+    : '../../../test/core/recognition/pairs/unseen.jsonl',
+  import.meta.url,
+);
+let unseen: readonly TextPair[] | undefined;
+
+function unseenPairs(): readonly TextPair[] {
+  unseen ??= readFileSync(pairsFile, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as TextPair);
+  return unseen;
+}
+
+/** Returns texts of which the second says the same, mostly with few of the words. They were written without a look at the rules. */
+export function quiteOtherWords(): readonly TextPair[] {
+  return unseenPairs().filter(({ relation }) => relation === 'reworded');
+}
+
+/** Returns texts of which the second has another content. */
+export function otherTexts(): readonly TextPair[] {
+  return unseenPairs().filter(({ relation }) => relation === 'other');
+}

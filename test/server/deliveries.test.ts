@@ -14,7 +14,8 @@ function deliveries() {
   const seen = new Deliveries(session);
   const earlier = (conversation?: string) =>
     session.of(conversation).factsOf({ key: 'k', generation: 1, upstream, twinMs: 1 }).earlier;
-  return { seen, earlier };
+  const hasLost = () => session.of(undefined).hasLost('k');
+  return { seen, earlier, hasLost };
 }
 
 describe('an answer', () => {
@@ -39,6 +40,25 @@ describe('an answer', () => {
     expect(earlier()).toBe('delivered');
     seen.forget(2);
     expect(earlier()).toBe('not_delivered');
+  });
+
+  test('is lost when its caller left or cancelled, until an answer about the operation arrives', () => {
+    const { seen, hasLost } = deliveries();
+    expect(hasLost()).toBeUndefined();
+    seen.expect(1, result, {});
+    seen.forget(1);
+    expect(hasLost()).toBe(true);
+    seen.expect(2, refusal('t', conflict, { operation }), {});
+    expect(hasLost()).toBe(true);
+    seen.written(2);
+    expect(hasLost()).toBe(false);
+    seen.forget(2);
+    expect(hasLost()).toBe(true);
+    seen.expect(3, result, {});
+    seen.written(3);
+    expect(hasLost()).toBe(false);
+    seen.forget(2);
+    expect(hasLost()).toBe(false);
   });
 
   test.each<[string, Outcome, string]>([

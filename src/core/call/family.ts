@@ -3,7 +3,7 @@ import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { FamilyMember, StoredRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import { type Recognition, recognise } from '../recognition/table.ts';
-import { relationOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
+import { relationOfTexts, similarityOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
 import { earlierOf } from './session-facts.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
@@ -13,12 +13,19 @@ const membersMax = 64;
 const spareMs = 3_600_000;
 /** How often one call tries to join its family while others do. */
 const joinTriesMax = 32;
+/** How many operations whose answer may be lost are read for one call. */
+const lostMembersMax = 4;
 
 /** An earlier operation of the family that has to be answered first. */
 export type Relative =
   /** The same text under another key: a later occurrence. */
   | { readonly type: 'same'; readonly held: StoredRecord }
-  | { readonly type: Extract<Recognition, 'wait' | 'ask'>; readonly held: StoredRecord };
+  | {
+      readonly type: Extract<Recognition, 'wait' | 'ask'>;
+      readonly held: StoredRecord;
+      /** The texts have few words in common, but the answer to the earlier operation was lost. */
+      readonly isUnclear: boolean;
+    };
 
 /**
  * Adds a claim to its family before anything is dispatched, so that of two reworded calls at most one is unaware of the
@@ -56,7 +63,10 @@ export async function joinFamily(
   throw new FamilyContended();
 }
 
-/** Finds the newest operation that the call may repeat. */
+/**
+ * Finds the newest operation that the call may repeat. Only where there is none, an operation whose answer was lost counts
+ * whose text is quite another one: the one with the most similar text.
+ */
 async function findRelative(
   engine: EngineParts,
   ledger: Ledger,
@@ -64,16 +74,42 @@ async function findRelative(
   sketch: TextSketch,
   members: readonly FamilyMember[],
 ): Promise<Relative | undefined> {
+  const lost: FamilyMember[] = [];
   for (const member of members.toReversed()) {
     const relation = relationOfTexts(sketch, member.sketch as TextSketch);
-    if (relation === 'other') continue;
+    if (relation === 'unclear' && guarded.memory && guarded.memory.hasLost(member.key) !== false) lost.push(member);
+    if (relation === 'other' || relation === 'unclear') continue;
     const held = await ledger.read(member.key);
     if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
     if (relation === 'same') return { type: 'same', held };
     const decided = recogniseReworded(engine, guarded, held);
-    if (decided === 'wait' || decided === 'ask') return { type: decided, held };
+    if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: false };
+  }
+  const similarity = ({ sketch: other }: FamilyMember): number => similarityOfTexts(sketch, other as TextSketch);
+  const mostSimilar = lost.sort((a, b) => similarity(b) - similarity(a)).slice(0, lostMembersMax);
+  for (const member of mostSimilar) {
+    const held = await ledger.read(member.key);
+    if (held === undefined || !mayBeRepeated(engine, guarded, held) || !isAnswerLost(ledger, guarded, held)) continue;
+    const decided = recogniseReworded(engine, guarded, held);
+    if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: true };
   }
   return undefined;
+}
+
+/**
+ * Whether the caller of an earlier operation never learned its outcome, so that the next call may well be its retry. Of an
+ * operation that another session began, the record tells whether its process ended in between.
+ */
+function isAnswerLost({ leases }: Ledger, { memory }: GuardedCall, held: StoredRecord): boolean {
+  const { record } = held;
+  const { state } = record.status;
+  // A call with another text must not be held up until somebody ends the earlier one.
+  if (state === 'unknown' || state === 'waiting') return false;
+  const known = memory?.hasLost(record.key);
+  if (known !== undefined) return known;
+  const isInterrupted = state === 'in_flight' ? leases.leftMs(held) <= 0 : record.attempt > 1;
+  if (!isInterrupted && state !== 'in_flight') memory?.noteKnown(record);
+  return isInterrupted;
 }
 
 function recogniseReworded(engine: EngineParts, guarded: GuardedCall, { record }: StoredRecord): Recognition {

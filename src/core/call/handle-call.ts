@@ -254,7 +254,9 @@ async function executeClaim(
   const relative = await registerClaim(claiming, claim, family);
   if (relative !== undefined) return answerRelative(claiming, request, claim, relative);
   const running = notedExecution(guarded, claim, execute(engine, ledger, tool, claim, call));
-  return roundOfExecuted(claiming, request, await untilLeft(call, running));
+  const executed = await untilLeft(call, running);
+  if (executed === 'aborted') guarded.memory?.noteLost(claim.record);
+  return roundOfExecuted(claiming, request, executed);
 }
 
 /** Whether an execution counts as a write. An error result counts as none, so that a repeat of an earlier call is replayed. */
@@ -267,6 +269,7 @@ function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, runni
   if (memory === undefined) return running;
   const { key, upstream, source, generation, fingerprint } = claim.record;
   const place = memory.begin();
+  memory.noteKnown(claim.record);
   memory.noteCall(callIdOf(call.meta), key);
   return running.then((executed) => {
     if (!hadEffect(executed.record.status)) return executed;
@@ -322,20 +325,30 @@ async function answerRelative(
       return { type: 'again', request: { ...request, key, fingerprint }, hasSent: false };
     }
     case 'ask':
-      return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record) };
+      return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record, relative.isUnclear) };
     case 'wait':
       if (held.record.status.state === 'waiting') {
-        return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record) };
+        return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record, relative.isUnclear) };
       }
-      return held.record.status.state === 'in_flight' && claiming.ledger.leases.leftMs(held) > 0
-        ? waitForOther(claiming, request, held, 'reworded')
-        : recoverHeld(claiming, request, held);
+      if (held.record.status.state === 'in_flight' && claiming.ledger.leases.leftMs(held) > 0) {
+        return waitForOther(claiming, request, held, relative.isUnclear ? 'lost_answer' : 'reworded');
+      }
+      return relative.isUnclear ? recoverUnclear(claiming, request, held) : recoverHeld(claiming, request, held);
   }
+}
+
+/** Recovers an operation that the call may repeat. If its outcome stays unknown, the call is not held up by it. */
+async function recoverUnclear(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
+  const { engine, ledger, guarded } = claiming;
+  const recovered = await untilLeft(guarded.call, recover(engine, ledger, held));
+  if (recovered === 'aborted') return { type: 'outcome', outcome: callerLeft(guarded.call) };
+  return { type: 'again', request, hasSent: false };
 }
 
 async function recoverHeld(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
   const { engine, ledger, guarded } = claiming;
   const recovered = await untilLeft(guarded.call, recover(engine, ledger, held));
+  if (recovered === 'aborted') guarded.memory?.noteLost(held.record);
   if (recovered === undefined) return { type: 'again', request, hasSent: false };
   return roundOfExecuted(claiming, request, recovered);
 }
@@ -401,6 +414,7 @@ async function waitForOther(
   const waited = await waitForOutcome(engine, ledger, held, call, deadlineMs);
   switch (waited.type) {
     case 'left':
+      if (isSame) guarded.memory?.noteLost(held.record);
       return { type: 'outcome', outcome: callerLeft(call) };
     case 'timeout':
       return { type: 'outcome', outcome: refusalOfInFlight(waited.record, waited.record.leaseMs / 2, what) };

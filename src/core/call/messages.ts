@@ -261,6 +261,7 @@ const inFlightCauses: Readonly<Record<Extract<RefusalReason, { type: 'in_flight'
   other_write: 'another write to the same resource',
   other_arguments: 'the same operation, called with other arguments,',
   reworded: 'a call that says the same in other words',
+  lost_answer: 'a call whose answer was lost, and which this call may repeat,',
 };
 
 function unknownTool(asked: string, known: readonly string[]): Message {
@@ -302,12 +303,13 @@ function conflict(
   { sharedBy, first, advice }: Extract<RefusalReason, { type: 'conflict' }>,
 ): Message {
   const { steps = [], repeatToken } = refusal;
-  const shared = sharedBy === 'host_key' ? 'the same idempotency key' : 'the same operation';
   const named = namedFields(refusal);
-  const cause =
-    sharedBy === 'wording'
-      ? `the same operation was called before with a text that says the same in other words${named}`
-      : `${shared} was called with other arguments before${named}`;
+  const cause = {
+    wording: `the same operation was called before with a text that says the same in other words${named}`,
+    lost_answer: `the answer to an earlier call was lost, and this call may repeat it in other words${named}`,
+    host_key: `the same idempotency key was called with other arguments before${named}`,
+    operation: `the same operation was called with other arguments before${named}`,
+  }[sharedBy];
   const advised = advice === undefined ? '' : ` ${sentence(advice)}`;
   return { cause, executed: nothingByThisCall, next: nextOfFirst() };
 

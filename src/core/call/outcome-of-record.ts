@@ -185,8 +185,9 @@ export function refusalOfReworded(
   engine: EngineParts,
   call: GuardedCall,
   record: OperationRecord,
+  isUnclear: boolean,
 ): Promise<RefusalOutcome> {
-  return conflictWith(engine, call, record, 'wording');
+  return conflictWith(engine, call, record, isUnclear ? 'lost_answer' : 'wording');
 }
 
 async function conflictWith(

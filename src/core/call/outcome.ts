@@ -165,12 +165,13 @@ export type RefusalReason =
         /** A call with the same key and other arguments. */
         | 'other_arguments'
         /** A call that says the same in other words. */
-        | 'reworded';
+        | 'reworded'
+        | 'lost_answer';
     }
   | {
       readonly type: 'conflict';
       /** `wording`: all arguments but the free text are equal, and the text says the same in other words. */
-      readonly sharedBy: 'host_key' | 'operation' | 'wording';
+      readonly sharedBy: 'host_key' | 'operation' | 'wording' | 'lost_answer';
       readonly first: 'under_way' | 'incomplete' | 'ended';
       /** How to get from the first result to what this call wants, in a sentence of the tool. */
       readonly advice?: string | undefined;

@@ -8,6 +8,7 @@ const answersMax = 2_000;
 const upstreamsMax = 256;
 const conversationsMax = 64;
 const callIdsMax = 2_000;
+const lostMax = 2_000;
 /** How many writes of one resource a session remembers whose answers have not arrived. */
 const unansweredMax = 8;
 
@@ -73,6 +74,8 @@ export class ConversationMemory {
   readonly #unanswered = new BoundedMap<string, readonly ResourceWrite[]>(answersMax);
   /** The operation that a repeat token of another one led to, by the version of that one. */
   readonly #followers = new BoundedMap<string, Occurrence>(answersMax);
+  /** The generation whose caller left before it had the answer, by key. 0 if the answer is not lost. */
+  readonly #lost = new BoundedMap<string, number>(lostMax);
   #place = 0;
 
   constructor(clock: Clock) {
@@ -113,12 +116,33 @@ export class ConversationMemory {
       else this.#unanswered.delete(key);
     }
     if ((this.#answers.get(key)?.generation ?? 0) >= generation) return;
+    this.noteKnown({ key, generation });
     this.#answers.set(key, { generation, deliveredMs: this.#clock.monotonicMs(), place: this.#place, turn });
   }
 
   /** Forgets that an answer has reached the client, which cancelled its call at about the same time. */
   forgetDelivered({ key, generation }: OperationVersion): void {
     if (this.#answers.get(key)?.generation === generation) this.#answers.delete(key);
+    this.noteLost({ key, generation });
+  }
+
+  /** Notes that the caller of an operation left before it had the answer. */
+  noteLost({ key, generation }: OperationVersion): void {
+    if (this.#answers.get(key)?.generation !== generation) this.#lost.set(key, generation);
+  }
+
+  /** Notes that the session began an operation, or knows its outcome: its answer is not lost. */
+  noteKnown({ key, generation }: OperationVersion): void {
+    if ((this.#lost.get(key) ?? 0) <= generation) this.#lost.set(key, 0);
+  }
+
+  /**
+   * Tells whether the answer to an operation was lost: its caller left. The next call then probably is its retry. Undefined
+   * if the session knows nothing of the operation.
+   */
+  hasLost(key: string): boolean | undefined {
+    const lost = this.#lost.get(key);
+    return lost === undefined ? undefined : lost > 0;
   }
 
   /** Notes which operation the repeat token of another one led to. */

@@ -4,7 +4,7 @@ import type { FreeText } from './free-text.ts';
 import { isCountToken, isWordToken, startOf, wordsOfText } from './text-words.ts';
 
 /** How the wording of one call relates to that of another with the same skeleton. */
-export type TextRelation = 'same' | 'reworded' | 'other';
+export type TextRelation = 'same' | 'reworded' | 'unclear' | 'other';
 
 /**
  * A summary of the free texts of a call: JSON, about 1 KB at most. It contains hashes, no text. Sketches of two releases
@@ -59,6 +59,10 @@ const LONG_TOKENS = 12;
 const SHORT_TOKENS_MAX = 24;
 /** A text with at most this many content words means another thing with one more. */
 const BRIEF_TOKENS_MAX = 6;
+/** The order of words says something about texts of at least this many content words. */
+const REORDERED_TOKENS_MIN = 3;
+/** A negation may be worded as its opposite in a text with this many content words: "cannot log in", "lost access". */
+const NEGATED_TOKENS_MIN = 8;
 
 /** Summarises the free texts of a call. Runs in bounded time for texts of any length, except for one hash. */
 export function sketchOf(texts: readonly FreeText[]): TextSketch {
@@ -73,9 +77,20 @@ export function sketchOf(texts: readonly FreeText[]): TextSketch {
  *
  * - `same`: all texts are equal.
  * - `reworded`: no number, name, date or other fact differs, and most words agree, or one call left a text out.
+ * - `unclear`: few words agree, or facts differ in a text of another form: the same in quite other words, or another text.
  * - `other`: the content differs, as between two items of a batch.
  */
 export function relationOfTexts(a: TextSketch, b: TextSketch): TextRelation {
+  const relation = relationOfWords(a, b);
+  return relation === 'other' && mayAgree(a, b) ? 'unclear' : relation;
+}
+
+/** Returns how much of the wording two calls share, from 0 to 1. */
+export function similarityOfTexts(a: TextSketch, b: TextSketch): number {
+  return agreementOf([merged(a.fields), merged(b.fields)]).similarity;
+}
+
+function relationOfWords(a: TextSketch, b: TextSketch): Exclude<TextRelation, 'unclear'> {
   const pairs = pairsOf(a, b);
   const isSame = a.fields.length === b.fields.length && pairs.length === a.fields.length;
   if (isSame && pairs.every(([one, two]) => one.hash === two.hash)) return 'same';
@@ -97,14 +112,29 @@ function pairsOf(a: TextSketch, b: TextSketch): FieldPair[] {
   });
 }
 
+/** Tests that the texts are not of one form, each with a fact, name or side of its own: two items of a list. */
+function mayAgree(a: TextSketch, b: TextSketch): boolean {
+  if (a.format !== b.format) return false;
+  const pairs = pairsOf(a, b);
+  if (pairs.some(([one, two]) => (one.exact || two.exact) && one.hash !== two.hash)) return false;
+  const all: FieldPair = [merged(a.fields), merged(b.fields)];
+  const { isTemplate, similarity } = agreementOf(all);
+  if (!isTemplate || similarity < 0.5) return true;
+  const [one, two] = all;
+  const [ofOne, ofTwo] = [new Set(split(one.facts)), new Set(split(two.facts))];
+  const hasOtherFact = hasFactBeyond(ofOne, ofTwo, two.one) && hasFactBeyond(ofTwo, ofOne, one.one);
+  const hasOtherName = hasNameBeyond(one, two) && hasNameBeyond(two, one);
+  return !hasOtherFact && !hasOtherName && !pairs.some(opposes);
+}
+
 /** A fact may move from one text to another: from the title to the body that only one call has. */
-function movedFacts(a: TextSketch, b: TextSketch, pairs: readonly FieldPair[]): TextRelation {
+function movedFacts(a: TextSketch, b: TextSketch, pairs: readonly FieldPair[]): 'reworded' | 'other' {
   const all: FieldPair = [merged(a.fields), merged(b.fields)];
   if (factsDiffer(all) || namesDiffer(all)) return 'other';
   return pairs.every((pair) => !contradicts(pair)) && agreementOf(all).isClose ? 'reworded' : 'other';
 }
 
-function relationOfPairs(pairs: readonly FieldPair[]): TextRelation {
+function relationOfPairs(pairs: readonly FieldPair[]): 'reworded' | 'other' {
   if (pairs.some(([a, b]) => (a.exact || b.exact) && a.hash !== b.hash)) return 'other';
   const changed = pairs.filter(([a, b]) => a.hash !== b.hash);
   const everything: FieldPair = [merged(pairs.map(([a]) => a)), merged(pairs.map(([, b]) => b))];
@@ -169,7 +199,16 @@ function hasNameBeyond(a: FieldSketch, b: FieldSketch): boolean {
 
 /** One text negates or takes the opposite side, or addresses somebody else, or swaps two facts. */
 function contradicts([a, b]: FieldPair): boolean {
-  if (a.negated !== b.negated) return true;
+  return opposes([a, b]) || (a.negated !== b.negated && !isNegatedElsewise([a, b]));
+}
+
+function isNegatedElsewise(pair: FieldPair): boolean {
+  const { isMoved, isClose, size } = agreementOf(pair);
+  return isMoved && isClose && size >= NEGATED_TOKENS_MIN;
+}
+
+/** One text takes the opposite side, or addresses somebody else, or swaps two facts. */
+function opposes([a, b]: FieldPair): boolean {
   if (sidesDiffer(a.sides, b.sides) || deniesWord(a, b) || deniesWord(b, a)) return true;
   if (marksDiffer(split(a.marks), split(b.marks))) return true;
   const [toA, toB] = [split(a.addressed), split(b.addressed)];
@@ -231,6 +270,8 @@ interface Agreement {
   readonly similarity: number;
   /** The common words stand in the same order, and each gap is filled in both: two items of a batch from one form. */
   readonly isTemplate: boolean;
+  /** Common words stand in another order: two items of a batch rarely differ so. */
+  readonly isMoved: boolean;
   /** The tokens of the shorter text. */
   readonly size: number;
 }
@@ -248,8 +289,16 @@ function agreementOf([a, b]: FieldPair): Agreement {
   const isOneEach = tokensA.length - countA === 1 && tokensB.length - countB === 1;
   // In another order of words, one that says little may stand for another: "going to", "tell me".
   const isOneWord = isOneEach && size < LONG_TOKENS && hasOtherThing;
+  const isMoved =
+    !isTemplate && !isOneWord && size >= REORDERED_TOKENS_MIN && isReordered(tokensA, commonA, tokensB, commonB);
   const isClose = isContained ? !addsThing : !isTemplate && !isOneWord && similarity >= similarityMin(size);
-  return { isClose, similarity, isTemplate, size };
+  return {
+    isClose: isClose || (isMoved && similarity >= movedSimilarityMin(size)),
+    isMoved,
+    similarity,
+    isTemplate,
+    size,
+  };
 }
 
 /** A short text changes its meaning with one word. */
@@ -257,6 +306,12 @@ function similarityMin(size: number): number {
   if (size <= 3) return 1;
   if (size <= 6) return 0.7;
   return size <= 14 ? 0.6 : 0.5;
+}
+
+/** Two items of a batch that share words have them in the same order. */
+function movedSimilarityMin(size: number): number {
+  if (size < 5) return 0.75;
+  return size < 7 ? 0.5 : 0.33;
 }
 
 /**
@@ -294,6 +349,27 @@ function commonTokens(tokens: readonly string[], others: readonly string[]): boo
     if (count > 0) left.set(start, count - 1);
     return count > 0;
   });
+}
+
+/** Tests whether the common tokens stand in another order. A token that is there more than once does not count. */
+function isReordered(
+  a: readonly string[],
+  commonA: readonly boolean[],
+  b: readonly string[],
+  commonB: readonly boolean[],
+): boolean {
+  const placesB = new Map<string, number>();
+  for (const [at, token] of b.entries()) {
+    if (commonB[at]) placesB.set(startOf(token), placesB.has(startOf(token)) ? -1 : at);
+  }
+  let last = -1;
+  for (const [at, token] of a.entries()) {
+    const place = commonA[at] ? (placesB.get(startOf(token)) ?? -1) : -1;
+    if (place < 0) continue;
+    if (place < last) return true;
+    last = place;
+  }
+  return false;
 }
 
 function countOf(marks: readonly boolean[]): number {
