@@ -48,6 +48,7 @@ const controlClasses: ReadonlySet<string> = new Set([
   're-issue after a lost answer',
   'framework retry',
   'reworded text',
+  'quite other words, answer lost',
   'twins in parallel',
   'twins in sequence',
 ]);
