@@ -89,7 +89,8 @@ async function findRelative(
   const mostSimilar = lost.sort((a, b) => similarity(b) - similarity(a)).slice(0, lostMembersMax);
   for (const member of mostSimilar) {
     const held = await ledger.read(member.key);
-    if (held === undefined || !mayBeRepeated(engine, guarded, held) || !isAnswerLost(ledger, guarded, held)) continue;
+    if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held) || !isAnswerLost(ledger, guarded, held))
+      continue;
     const decided = recogniseReworded(engine, guarded, held);
     if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: true };
   }
