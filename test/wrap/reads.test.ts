@@ -13,6 +13,11 @@ const tools = [
     inputSchema: { type: 'object', properties: { action: { enum: ['list', 'create'] }, name: text } },
   },
   { name: 'call_api', inputSchema: { type: 'object', properties: { verb: text, place: text } } },
+  {
+    name: 'aggregate',
+    inputSchema: { type: 'object', properties: { collection: text, pipeline: { type: 'array' } } },
+    annotations: { readOnlyHint: true },
+  },
 ];
 
 async function start() {
@@ -30,6 +35,14 @@ test.each([
   ['execute_sql', { sql: 'SELECT balance FROM accounts' }, { sql: 'DELETE FROM accounts' }],
   ['manage_users', { action: 'list' }, { action: 'create', name: 'ada' }],
   ['call_api', { verb: 'GET', place: '/a' }, { verb: 'POST', place: '/a' }],
+  [
+    'aggregate',
+    {
+      collection: 'orders',
+      pipeline: [{ $match: { a: 1 } }, { $group: { _id: null, all: { $mergeObjects: '$$ROOT' } } }],
+    },
+    { collection: 'orders', pipeline: [{ $match: { a: 1 } }, { $out: 'copy' }] },
+  ],
 ])('a call of %s that only reads runs each time, and one that writes runs once', async (name, read, write) => {
   const { client, effects } = await start();
   for (let count = 0; count < 2; count += 1) {

@@ -34,6 +34,10 @@ export const chromeDevtoolsPolicy: ServerPolicy = {
       class: 'off',
       arguments: ['pageId', 'reqid', 'requestFilePath', 'responseFilePath'],
     },
+    // Its server calls it read-only, but it changes the page that later calls act on.
+    select_page: {
+      class: 'state',
+    },
     new_page: {
       class: 'repeatable',
     },

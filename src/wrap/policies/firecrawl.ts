@@ -20,6 +20,17 @@ export const firecrawlPolicy: ServerPolicy = {
     'firecrawl_research_read_paper',
   ],
   rules: {
+    // `actions` click and write in the page, and a profile keeps what they did.
+    firecrawl_scrape: {
+      class: 'repeatable',
+      readsWithout: ['/actions', '/profile'],
+      arguments: [
+        ...['url', 'formats', 'jsonOptions', 'queryOptions', 'screenshotOptions', 'parsers', 'pdfOptions'],
+        ...['onlyMainContent', 'redactPII', 'includeTags', 'excludeTags', 'waitFor', 'actions', 'mobile'],
+        ...['skipTlsVerification', 'removeBase64Images', 'location', 'storeInCache', 'zeroDataRetention', 'maxAge'],
+        ...['lockdown', 'proxy', 'profile'],
+      ],
+    },
     firecrawl_crawl: {
       class: 'create',
     },

@@ -5,7 +5,7 @@ import { matchesGlob } from '../../core/tool/glob.ts';
 import type { Recovery } from '../../core/tool/types.ts';
 import { findKeyField } from './key-field.ts';
 import { parseField, parsePath } from './path.ts';
-import { readsByRule, readsBySchema } from './read-calls.ts';
+import { readsByPipeline, readsByRule, readsBySchema, readsWithoutArguments } from './read-calls.ts';
 import { type PolicyRule, policyRuleFor, type ServerPolicy } from './server-policy.ts';
 import type {
   ArgumentPath,
@@ -15,6 +15,7 @@ import type {
   KeyField,
   McpTool,
   PassDecision,
+  ReadCalls,
   WrapRule,
   WrapRules,
 } from './types.ts';
@@ -44,6 +45,8 @@ export function decideGuard(tool: McpTool, rules: WrapRules, policy?: ServerPoli
   if (shipped?.class === 'off') return passDecision('policy', `policy ${policy?.name}`, []);
   if (shipped) return guardDecision(tool, rule, { because: 'policy', why: `policy ${policy?.name}`, key, shipped });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
+  if (readsByPipeline(tool))
+    return guardDecision(tool, rule, { because: 'default', why: 'its pipeline may write', key });
   if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
     return passDecision('annotation', 'readOnlyHint', hintWarnings(guessByName(tool.name)));
   }
@@ -68,7 +71,7 @@ export function decideGuard(tool: McpTool, rules: WrapRules, policy?: ServerPoli
 
 /** A rule that a tool only reads says nothing about how to guard it. */
 function withoutOff(shipped: PolicyRule | undefined): WrapRule {
-  const { arguments: _judged, deletes: _deletes, ...rule } = shipped ?? {};
+  const { arguments: _judged, deletes: _deletes, readsWithout: _acting, ...rule } = shipped ?? {};
   return rule.class === 'off' ? {} : rule;
 }
 
@@ -101,7 +104,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
   const toolClass = classOf(rule, guess, act);
   const identity = pathsOf(tool, rule.identity ?? [], warnings);
   const lookup = lookupOf(tool, rule, warnings);
-  const reads = rule.reads ? readsByRule(rule.reads) : key ? undefined : readsBySchema(tool);
+  const reads = readsOf(tool, rule, guess);
   const windowMs = rule.windowMs ?? (toolClass === 'create' ? guessedWindowMs : defaultWindowMs(toolClass, false));
   if (toolClass === 'create' && because !== 'key-field') warnings.push(...repeatWarnings(tool, rule, windowMs));
   return Object.freeze({
@@ -126,6 +129,13 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     undeclared: rule.undeclared ?? 'pass',
     lookupLagMs: rule.lookupLagMs ?? lookupLagMs,
   });
+}
+
+/** Finds out which calls only read: by a rule, then by the policy, then by the schema. */
+function readsOf(tool: McpTool, rule: WrapRule, { key, shipped }: Guess): ReadCalls | undefined {
+  if (rule.reads) return readsByRule(rule.reads);
+  if (shipped?.readsWithout) return readsWithoutArguments(shipped.readsWithout, shipped.arguments ?? []);
+  return key ? undefined : readsBySchema(tool);
 }
 
 /** Chooses the class: by rule, key field, annotation, then by what the tool seems to do. */

@@ -3,6 +3,7 @@ import { wordsOf } from '../../core/key/fold-text.ts';
 import { actOfVerb, guessAct, guessByName } from '../../core/tool/class-words.ts';
 import { parsePath, valueAt } from './path.ts';
 import { isReadOnlyGraphql } from './read-only-graphql.ts';
+import { isReadOnlyPipeline } from './read-only-pipeline.ts';
 import { isReadOnlySql } from './read-only-sql.ts';
 import type { McpTool, ReadCalls, ReadRules } from './types.ts';
 
@@ -15,6 +16,8 @@ const saysSql = /(?<![a-z])sql(?![a-z])|database|postgres|mysql|sqlite|bigquery|
 /** Verbs that say nothing about what is done. */
 const generalVerbs = /^(?:manage|handle|process|control|use|perform|do|run|execute|exec|evaluate|eval|invoke)$/;
 const saysGraphql = /graph_?ql/i;
+const saysAggregate = /aggregat|mongo/i;
+const saysMongo = /mongo|\$match/i;
 
 /** Makes the test of a rule: each pointer must lead to one of its values. Texts are compared without case. */
 export function readsByRule(rules: ReadRules): ReadCalls {
@@ -27,9 +30,34 @@ export function readsByRule(rules: ReadRules): ReadCalls {
   return { why: `the rule "reads" (${Object.keys(rules).join(', ')})`, test };
 }
 
+/** Makes the test of a policy: a call reads if it has only known arguments, and none of those with which the tool acts. */
+export function readsWithoutArguments(acting: readonly string[], known: readonly string[]): ReadCalls {
+  const names = new Set(known);
+  const paths = acting.map((pointer) => parsePath(pointer) ?? []);
+  const isAbsent = (value: unknown): boolean =>
+    value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+  return {
+    why: `without ${acting.join(' and ')}`,
+    test: (args) =>
+      Object.keys(args).every((name) => names.has(name)) && paths.every((path) => isAbsent(valueAt(args, path))),
+  };
+}
+
 /**
- * Finds out from a tool's schema how its calls say whether they read: by an SQL or GraphQL text, an HTTP method, or the name
- * of an act. Returns undefined for a tool that only writes, or whose calls do not say it.
+ * Finds out how the calls of an aggregation tool say whether they read: a pipeline writes by `$out` and `$merge`, also where
+ * its server calls the tool read-only.
+ */
+export function readsByPipeline({ name, description = '', inputSchema }: McpTool): ReadCalls | undefined {
+  const { pipeline } = objectOf(inputSchema.properties);
+  if (!isObject(pipeline)) return undefined;
+  const says = pipeline.type === undefined || pipeline.type === 'array' ? saysAggregate : saysMongo;
+  if (!says.test(`${name} ${description.slice(0, 2_000)}`)) return undefined;
+  return { why: '"pipeline" without $out and $merge', test: (args) => isReadOnlyPipeline(args.pipeline) };
+}
+
+/**
+ * Finds out from a tool's schema how its calls say whether they read: by an SQL or GraphQL text, a pipeline, an HTTP method, or
+ * the name of an act. Returns undefined for a tool that only writes, or whose calls do not say it.
  */
 export function readsBySchema(tool: McpTool): ReadCalls | undefined {
   const properties = objectOf(tool.inputSchema.properties);
@@ -44,7 +72,7 @@ export function readsBySchema(tool: McpTool): ReadCalls | undefined {
   if (textName !== undefined && (/^sql/i.test(textName) || saysSql.test(about))) {
     return byText(textName, 'SQL', isReadOnlySql);
   }
-  return readsByMethod(names, properties) ?? readsByAct(tool, names, properties);
+  return readsByPipeline(tool) ?? readsByMethod(names, properties) ?? readsByAct(tool, names, properties);
 }
 
 function byText(name: string, what: string, isRead: (text: string) => boolean): ReadCalls {

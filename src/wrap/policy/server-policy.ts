@@ -25,6 +25,8 @@ export interface PolicyRule extends WrapRule {
    * apply.
    */
   readonly arguments?: readonly string[];
+  /** JSON pointers of the arguments with which it acts. A call without them, and with the `arguments` only, reads. */
+  readonly readsWithout?: readonly string[];
 }
 
 /** What a connected server says about itself. */
