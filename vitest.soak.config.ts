@@ -10,9 +10,12 @@ export default defineConfig({
     include: [
       'test/app/features.test.ts',
       'test/core/**/*.model.test.ts',
-      'test/e2e/sigkill-table.test.ts',
+      'test/docs/picture.test.ts',
+      'test/e2e/{bad-ledger,cancel-disconnect,redis,repeats,separate,sigkill-table}.test.ts',
       'test/http/idle.test.ts',
       'test/http/replicas.test.ts',
+      // With the proxy in a process of its own.
+      'test/wrap/{*,relay/*}.test.ts',
     ],
   },
 });

@@ -2,6 +2,7 @@ import { exitCodes, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
 import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
 import { systemClock } from '../core/clock.ts';
+import { defined } from '../core/json.ts';
 import { createLog } from '../core/observe/log.ts';
 import { SessionMemory } from '../core/recognition/session.ts';
 import { Deliveries } from '../server/deliveries.ts';
@@ -17,20 +18,28 @@ export async function serveStdio(
 ): Promise<number> {
   const { cli } = program;
   const reloads = new Reloads();
-  const stop = stopper(reloads.ask);
+  const { host } = cli;
+  const stop = stopper(host, reloads.ask);
   // Loads all modules at once instead of one after the other.
   const loading = Promise.all([import('../server/server-2025.ts'), import('../server/tool-list.ts')]);
   const [{ StdioTransport, keepStdoutForProtocol }, { connectRevisions }] = await Promise.all([
     import('../server/stdio.ts'),
     import('../server/stdio-revisions.ts'),
   ]);
-  const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended') });
+  const transport = new StdioTransport({
+    onEnd: () => stop.now('stdin ended'),
+    ...defined({ input: host?.stdin, output: host?.stdout }),
+  });
   // Before tools are loaded: they may print to stdout, which carries the protocol.
-  keepStdoutForProtocol();
+  if (!host) keepStdoutForProtocol();
   const config = await program.config(options);
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  const log = createLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    ...defined({ destination: host?.stderr }),
+  });
   // Before the tools are loaded: a promise that a tool does not await may reject at any time.
-  const faults = watchFaults(log, () => stop.now('a fault'));
+  const faults = watchFaults(log, () => stop.now('a fault'), host);
   const app = await program.app(config, { log, warn: warner(cli) });
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const [{ createServer2025, notifyOfChanges }, { toolList }] = await loading;

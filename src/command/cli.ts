@@ -1,4 +1,6 @@
+import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config/config.ts';
 import { describeError, McpOnceError } from '../core/errors.ts';
 
@@ -11,6 +13,19 @@ export interface Cli {
   print(text: string): void;
   /** Writes a message for a person to stderr. Adds a newline. */
   tell(text: string): void;
+  /** What a server reads, writes and hears. @defaultValue the process */
+  readonly host?: Host;
+}
+
+/** What stands in the place of a server's process when another program runs the server. */
+export interface Host {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Emits the signals of the server. */
+  readonly signals: EventEmitter;
+  /** Ends the server at once. */
+  exit(code: number): void;
 }
 
 /** Exit codes: done, failed, invalid command line. */

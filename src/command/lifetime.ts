@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { systemClock } from '../core/clock.ts';
 import { describeError, faultFields } from '../core/errors.ts';
 import type { Log } from '../core/observe/log.ts';
-import { exitCodes } from './cli.ts';
+import { exitCodes, type Host } from './cli.ts';
 
 /** How long the last answers may take to be written, in ms. */
 const flushMs = 1_000;
@@ -72,7 +72,7 @@ export interface Stopper {
  * Listens for signals. The first one stops the server, a second one ends the process at once.
  * @param onHup called for each SIGHUP, except when the terminal has closed. Default: SIGHUP stops the server.
  */
-export function stopper(onHup?: () => void): Stopper {
+export function stopper(host?: Host, onHup?: () => void): Stopper {
   let now = (_why: string): void => {};
   const stopped = new Promise<string>((resolve) => {
     now = resolve;
@@ -86,10 +86,10 @@ export function stopper(onHup?: () => void): Stopper {
   // On Windows SIGHUP only means that the console was closed.
   const meansMore = (): boolean => process.platform !== 'win32' && !(hadTerminal && !hasTerminal());
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(signal, () => {
+    (host?.signals ?? process).on(signal, () => {
       if (signal === 'SIGHUP' && onHup && meansMore()) return onHup();
       signals += 1;
-      if (signals > 1) process.exit(exitCodes.failure);
+      if (signals > 1) (host ?? process).exit(exitCodes.failure);
       hear();
       now(signal);
     });
@@ -112,10 +112,11 @@ function hasTerminal(): boolean {
 
 /**
  * Logs unhandled rejections, which must not cut off other calls. After an uncaught exception the state of the process is
- * uncertain: it drains and ends.
+ * uncertain: it drains and ends. A host watches its own process.
  */
-export function watchFaults(log: Log, stop: () => void): { readonly seen: boolean } {
+export function watchFaults(log: Log, stop: () => void, host?: Host): { readonly seen: boolean } {
   const faults = { seen: false };
+  if (host) return faults;
   process.on('unhandledRejection', (reason) =>
     log.error(`unhandled promise rejection: ${describeError(reason)}`, faultFields(reason)),
   );

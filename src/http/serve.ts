@@ -4,6 +4,7 @@ import { type Program, type ServeOptions, serviceOf } from '../command/program.t
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError, isErrnoException } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import { accessWarnings, addressOf, refusedAddress, unencryptedAddress } from './access/check.ts';
 import { createLimits } from './access/limits.ts';
@@ -16,12 +17,16 @@ import { accessSection, httpSection, isOpen } from './sections.ts';
 /** Serves the tools over HTTP until a signal comes, then drains. On SIGHUP it reloads them. Prints the URL when it listens. */
 export async function serveHttp(program: Program, options: ServeOptions): Promise<number> {
   const reloads = new Reloads();
-  const stop = stopper(reloads.ask);
   const { cli } = program;
+  const stop = stopper(cli.host, reloads.ask);
   const config = await program.config(options, 'network');
   const [http, access] = [httpSection.of(config), accessSection.of(config)];
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
-  const faults = watchFaults(log, () => stop.now('a fault'));
+  const log = createLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    ...defined({ destination: cli.host?.stderr }),
+  });
+  const faults = watchFaults(log, () => stop.now('a fault'), cli.host);
   const { host, port } = addressOf(typeof options.http === 'string' ? options.http : http.listen);
   const door = await doorOf(cli, config, log);
   const refused = options.insecure ? undefined : refusedAddress(access, host);

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { ToolCall } from '../core/call/types.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
+import { defined } from '../core/json.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
 import type { ClientName } from './clients/files.ts';
 import { guardsFor, type ServerChoice, wrappedServers } from './configured-servers.ts';
@@ -58,13 +59,22 @@ export async function runWrap(program: Program, target: readonly string[], optio
 /** Serves the wrapped servers over stdin and stdout until stdin ends or a signal comes, then drains. */
 async function serveWrapped(program: Program, target: readonly string[], options: WrapOptions): Promise<number> {
   const { cli } = program;
-  const stop = stopper();
+  const { host } = cli;
+  const stop = stopper(host);
   const { StdioTransport, keepStdoutForProtocol } = await import('../server/stdio.ts');
-  const transport = new StdioTransport({ onEnd: () => stop.now('stdin ended'), lineBytesMax });
-  keepStdoutForProtocol();
+  const transport = new StdioTransport({
+    onEnd: () => stop.now('stdin ended'),
+    lineBytesMax,
+    ...defined({ input: host?.stdin, output: host?.stdout }),
+  });
+  if (!host) keepStdoutForProtocol();
   const config = await program.config(options);
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
-  const faults = watchFaults(log, () => stop.now('a fault'));
+  const log = createLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    ...defined({ destination: host?.stderr }),
+  });
+  const faults = watchFaults(log, () => stop.now('a fault'), host);
   const { observe = false } = options;
   const given = serversOf(await wrappedServers(cli, config, target, options));
   const servers = observe ? observedServers(given) : given;

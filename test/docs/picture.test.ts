@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { linesOfPicture, pictureFile, pictureLines, recordDemo } from '../../scripts/write-picture.mjs';
 import { program } from '../support/program.ts';
+import { isSoak } from '../support/soak.ts';
 import { blocksOf, readPage } from './markdown.ts';
 
 const svg = readFileSync(pictureFile, 'utf8');
@@ -20,7 +21,8 @@ function comparable(lines: readonly string[]): string[][] {
   );
 }
 
-test('the picture of the README shows what the demo prints', () => {
+// The demo starts dozens of processes.
+test.runIf(isSoak)('the picture of the README shows what the demo prints', () => {
   expect(comparable(linesOfPicture(svg)), 'draw it again with: npm run picture').toEqual(
     comparable(pictureLines(recordDemo(program))),
   );

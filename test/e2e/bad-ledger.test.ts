@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
+import { isSoak } from '../support/soak.ts';
 import type { Arguments, ServerProcess } from './support/server.ts';
 import { paymentOf, unique, until, useStage } from './support/stage.ts';
 
@@ -104,10 +105,10 @@ describe('a stored record that does not parse', () => {
     ['half a record', halved, /does not parse/],
   ])('refuses the call and executes nothing in every server (%s)', async (_, bytes, why) => {
     const args = paymentOf(unique('unreadable'));
-    const server = await stage.server();
+    const server = await stage.shared();
     const { outcome, result } = await server.call('create_payment', args);
     const restore = spoil(String(outcome.operation), bytes);
-    const other = await stage.server();
+    const other = await stage.shared({ name: 'other' });
     for (const each of [server, other]) await expectUnreadable(each, args, why);
     restore();
     const told = await other.call('create_payment', args);
@@ -125,10 +126,10 @@ describe('a stored record that does not parse', () => {
 
   test('control: without the ledger, executes the call', async () => {
     const args = paymentOf(unique('unreadable'));
-    const server = await stage.server();
+    const server = await stage.shared();
     const { outcome } = await server.call('create_payment', args);
     spoil(String(outcome.operation), 'junk')();
-    const control = await stage.server({ guarded: false });
+    const control = await stage.shared({ guarded: false });
     expect(await control.heard('create_payment', args)).toBe('executed');
     expect(await payments(args)).toHaveLength(2);
   });
@@ -167,7 +168,8 @@ describe('a start with a wrong configuration', () => {
     expect(error.message).toMatch(why);
     expect(error.message.trim().split('\n')).toHaveLength(1);
     expect(await stage.sandbox.newest()).toBe(before);
-    // With the problem fixed, it starts and serves.
+    // With the problem fixed, it starts and serves: in `npm test` after one of the problems.
+    if (!isSoak && file !== 'throw new Error("no weather today")') return;
     writeFileSync(join(folder, 'tool.mjs'), tool('another'));
     const server = await stage.server({ args: ['--tools', folder] });
     const { tools } = await server.client.listTools();

@@ -168,7 +168,7 @@ describe('a reworded call after a crash', () => {
   test('finishes the first wording, and gets a conflict that names the field', async () => {
     const customer = await stage.sandbox.customer(testKey);
     const args = invoiceFor(customer, unique('first words'));
-    const [first, second] = [await stage.server({ strike: { at: 'mcp-once:answer' } }), await stage.server()];
+    const [first, second] = [await stage.server({ strike: { at: 'mcp-once:answer' } }), await stage.shared()];
     expect(await first.heard('create_invoice', args)).toBe('no answer');
     expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
     // A conflict from the start, which encloses the first result once the dead server's lease has lapsed.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isSoak } from '../support/soak.ts';
 import type { ServerProcess } from './support/server.ts';
 import { paymentOf, testKey, unique, until, useStage } from './support/stage.ts';
 
@@ -17,9 +18,9 @@ describe('the same arguments of another subject or for another upstream', () => 
     ['the same account, live', { STRIPE_SECRET_KEY: testKey.replace('test', 'live') }],
     ['an account that a restricted key names', { STRIPE_SECRET_KEY: 'rk_test_e2e' }],
   ];
-  const callEach = async (guarded: boolean, description: string): Promise<string[][]> => {
+  const callEach = async (guarded: boolean, description: string, places = elsewhere): Promise<string[][]> => {
     const args = paymentOf(description);
-    const servers = await Promise.all(elsewhere.map(([, env]) => stage.server({ guarded, env })));
+    const servers = await Promise.all(places.map(([, env]) => stage.server({ guarded, env })));
     const each = async (server: ServerProcess) => [
       await server.heard('create_payment', args),
       await server.heard('create_payment', args),
@@ -35,8 +36,9 @@ describe('the same arguments of another subject or for another upstream', () => 
 
   test('control: without the ledger, each have an effect', async () => {
     const description = unique('separate');
-    expect(await callEach(false, description)).toEqual(elsewhere.map(() => ['executed', 'executed']));
-    expect(await payments(description)).toHaveLength(2 * elsewhere.length);
+    const places = isSoak ? elsewhere : elsewhere.slice(0, 2);
+    expect(await callEach(false, description, places)).toEqual(places.map(() => ['executed', 'executed']));
+    expect(await payments(description)).toHaveLength(2 * places.length);
   });
 
   test('have the same subject from the environment and from the file', async () => {

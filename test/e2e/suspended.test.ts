@@ -27,7 +27,7 @@ const cases: readonly Case[] = [
 /** Calls through an owner that suspends itself. Resolves when it is suspended. */
 async function suspendedOwner(guarded: boolean, where: Pick<Strike, 'at' | 'step'>, memo: string) {
   const strike: Strike = { ...where, signal: 'SIGSTOP' };
-  const [owner, other] = await Promise.all([stage.server({ guarded, strike }), stage.server({ guarded })]);
+  const [owner, other] = await Promise.all([stage.server({ guarded, strike }), stage.shared({ guarded })]);
   const args = invoiceFor(customer, memo);
   const calling = owner.call('create_invoice', args);
   await until(() => standsStill(owner));

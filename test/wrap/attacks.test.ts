@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { serving } from './support/http.ts';
-import { type Message, main, RawClient, stage, wrapArgs } from './support/wrap.ts';
+import { type Message, main, ownProcess, RawClient, stage, wrapArgs } from './support/wrap.ts';
 
 const hostile = fileURLToPath(new URL('./support/hostile.mjs', import.meta.url));
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
@@ -227,7 +227,7 @@ test('keeps a tool guarded that its server calls read-only after the first call'
 test('executes nothing in a second proxy while the first is stopped, and gives all callers the outcome afterwards', async () => {
   const { store, env, effects, releaseFile } = stage();
   const start = async () => {
-    const client = new RawClient(wrapArgs(store, [hostile]), env);
+    const client = ownProcess(wrapArgs(store, [hostile]), env);
     await client.initialize();
     return client;
   };

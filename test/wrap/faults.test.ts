@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Message, main, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
+import { type Message, main, ownProcess, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 const outcome = (message: Message) => message.result?._meta?.['mcp-once/outcome'];
 /** Whether a process runs. A zombie, which has ended and was not reaped, does not count. */
@@ -154,7 +154,8 @@ test('refuses a configuration that wraps itself', async () => {
   const file = join(folder, 'config.json');
   const args = [main, 'wrap', '--config', file];
   writeFileSync(file, JSON.stringify({ store, mcpServers: { self: { command: process.execPath, args } } }));
-  const client = new RawClient(args);
+  // The refusal comes from the inner process, on the stderr that it shares with the outer one.
+  const client = ownProcess(args);
   const told = await client.ask('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} });
   expect(told.error.message).toMatch(/did not start/);
   expect(await client.exited).toBe(1);
@@ -183,8 +184,8 @@ test.each(['the end of stdin', 'SIGTERM'])('drains running calls and ends the se
 });
 
 test('executes nothing for a repeat through another proxy after SIGKILL of the first', async () => {
-  const { wrapped, effects, starts } = stage();
-  const client = wrapped();
+  const { wrapped, store, env, effects, starts } = stage();
+  const client = ownProcess(wrapArgs(store, [scripted]), env);
   await client.initialize();
   client.send({ id: 'x', method: 'tools/call', params: { name: 'effect', arguments: { what: 'p', mode: 'hang' } } });
   await expect.poll(effects).toEqual(['p']);

@@ -1,14 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Message, main, outcomeOf, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
+import { runWith } from '../support/run-here.ts';
+import { baseEnvironment, type Message, outcomeOf, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 const effect = (what: string, more: Record<string, unknown> = {}) => ({ what, ...more });
 
-function statsOf(store: string): string {
-  const command = [main, 'ledger', 'stats', '--store', store];
-  return spawnSync(process.execPath, command, { encoding: 'utf8' }).stdout;
+async function statsOf(store: string): Promise<string> {
+  return (await runWith(baseEnvironment, '.', ['ledger', 'stats', '--store', store])).stdout;
 }
 
 /** Waits for a line of the log. */
@@ -33,7 +32,7 @@ describe('wrap --observe', () => {
     const asDirect = (await direct.call('effect', effect('a'))).result;
     for (const answer of answers) expect(answer).toEqual(asDirect);
     await logged(client, /("would":"replayed","msg":"observed"[\s\S]*){2}/);
-    expect(statsOf(at.store)).toMatch(/observed, would be replayed\s+2/);
+    await expect.poll(() => statsOf(at.store)).toMatch(/observed, would be replayed\s+2/);
   });
 
   test('control: without it, the same calls take effect once', async () => {

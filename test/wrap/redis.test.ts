@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { outcomeOf, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
+import { outcomeOf, ownProcess, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -8,12 +8,13 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-/** Starts one proxy per server. They share only Redis. */
+/** Starts one proxy per server, each of several in a process of its own. They share only Redis. */
 function proxies(count: number, more: Record<string, string>, subject = 'someone') {
   const env = { MCP_ONCE_SUBJECT: subject, ...more };
+  const args = wrapArgs(redis.url, [scripted]);
   return Promise.all(
     Array.from({ length: count }, async () => {
-      const client = new RawClient(wrapArgs(redis.url, [scripted]), env);
+      const client = count > 1 ? ownProcess(args, env) : new RawClient(args, env);
       await client.initialize();
       return client;
     }),

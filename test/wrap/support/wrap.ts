@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import type { CallToolResult, ClientCapabilities } from '@modelcontextprotocol/s
 import { onTestFinished } from 'vitest';
 import type { Ran } from '../../support/cli-process.ts';
 import { program as main } from '../../support/program.ts';
+import { type ProgramProcess, startProcess, startProgram } from '../../support/program-here.ts';
 import { runWith } from '../../support/run-here.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -86,19 +87,24 @@ export type Message = any;
 
 /** A client that writes raw messages and keeps all messages that it receives. */
 export class RawClient {
-  readonly child: ChildProcess;
+  readonly child: ProgramProcess;
   readonly heard: Message[] = [];
   readonly exited: Promise<number | null>;
   stderr = '';
   #waiting: (() => void)[] = [];
   #nextId = 1;
 
-  /** @param atEnd registers what ends the process: by default at the end of the test. */
-  constructor(args: readonly string[], env: Environment = {}, atEnd: (kill: () => void) => void = onTestFinished) {
-    this.child = spawn(process.execPath, [...args], {
-      env: { ...baseEnvironment, ...env },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+  /**
+   * @param atEnd registers what ends the process: by default at the end of the test.
+   * @param start `startProcess` for a test that kills or suspends the proxy.
+   */
+  constructor(
+    args: readonly string[],
+    env: Environment = {},
+    atEnd: (kill: () => void) => void = onTestFinished,
+    start: (args: readonly string[], env: Environment) => ProgramProcess = startProgram,
+  ) {
+    this.child = start(args, { ...baseEnvironment, ...env });
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.stderr += chunk.toString();
     });
@@ -155,6 +161,11 @@ export class RawClient {
   end(): void {
     this.child.stdin?.end();
   }
+}
+
+/** Returns a client of a proxy in a process, which the test kills or suspends. */
+export function ownProcess(args: readonly string[], env: Environment = {}): RawClient {
+  return new RawClient(args, env, onTestFinished, startProcess);
 }
 
 /** Makes a folder for one test with a store and the effects of scripted servers. */
