@@ -3,6 +3,7 @@ import { SqliteCheckpoint } from './sqlite-checkpoint.ts';
 import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import type { SqliteFile } from './sqlite-file.ts';
+import type { SqliteIdentity } from './sqlite-identity.ts';
 
 /** The result of `read` when the step has to write. */
 export const mustWrite = Symbol('must write');
@@ -39,6 +40,7 @@ export class GroupCommit {
   readonly path: string;
   readonly database: SqliteConnection;
   readonly checkpoint: SqliteCheckpoint;
+  readonly #identity: SqliteIdentity;
   readonly #lockTimeoutMs: number;
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
@@ -52,6 +54,7 @@ export class GroupCommit {
   constructor(file: SqliteFile, lockTimeoutMs: number) {
     this.path = file.path;
     this.database = file.database;
+    this.#identity = file.identity;
     this.checkpoint = new SqliteCheckpoint(file.database);
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#begin = file.database.prepare('BEGIN IMMEDIATE');
@@ -100,7 +103,9 @@ export class GroupCommit {
   #tryRead<T>(step: CommitStep<T>): T | typeof mustWrite {
     if (step.read === undefined) return mustWrite;
     try {
-      return step.read();
+      const answer = step.read();
+      if (answer !== mustWrite) this.#identity.checkForRead();
+      return answer;
     } catch (error) {
       if (isSqliteBusy(error)) return mustWrite;
       throw sqliteFault(error, this.path);
@@ -151,6 +156,8 @@ export class GroupCommit {
       const [only] = steps;
       // A single statement is a transaction by itself.
       answers = steps.length === 1 && only !== undefined ? [only.step.write()] : this.#inOneTransaction(steps);
+      // After the commit: a file that is gone by now would be missed before it.
+      this.#identity.check();
     } catch (error) {
       if (isSqliteBusy(error)) this.#retryLater(steps);
       else for (const { reject } of steps) reject(sqliteFault(error, this.path));

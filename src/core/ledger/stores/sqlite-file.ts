@@ -5,6 +5,7 @@ import { LedgerUnavailable } from '../../errors.ts';
 import { defined } from '../../json.ts';
 import { SqliteConnection, type SqliteDriver, sqliteCode } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
+import { SqliteIdentity, statFile } from './sqlite-identity.ts';
 
 /** The version of the table below. A newer mcp-once may write files with a newer version. */
 const formatVersion = 1;
@@ -41,6 +42,7 @@ export interface SqliteFileOptions {
 export interface SqliteFile {
   readonly path: string;
   readonly database: SqliteConnection;
+  readonly identity: SqliteIdentity;
 }
 
 /**
@@ -51,17 +53,18 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
   const path = resolve(options.path);
   try {
     prepareFile(path, options.createFolder);
+    const opened = statFile(path);
     // SQLite itself does not wait for locks, since that would block the event loop.
     const database = new SqliteConnection(path, defined({ lockTimeoutMs: 0, driver: options.driver }));
     try {
       await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(database, path));
+      return { path, database, identity: SqliteIdentity.of(path, opened) };
     } catch (error) {
       database.close();
       // SQLite reports a read-only file with a log in this way. Opening it tells the two apart.
       if (sqliteCode(error) === 'SQLITE_CANTOPEN') closeSync(openSync(path, 'r+'));
       throw error;
     }
-    return { path, database };
   } catch (error) {
     throw sqliteFault(error, path);
   }

@@ -1,0 +1,67 @@
+import { type Stats, statSync } from 'node:fs';
+import { LedgerUnavailable } from '../../errors.ts';
+
+/** The files of a ledger: the database, its log and the shared memory of the log. */
+const suffixes = ['', '-wal', '-shm'] as const;
+
+/** How long a check counts for reads, in ms. A read of an old file tells a true outcome, and only a write wins a claim. */
+const readsMs = 5;
+
+interface Known {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/**
+ * Tells whether the open files of a ledger are still those at their paths. SQLite continues in a file that was deleted,
+ * renamed or replaced, and another process then opens a new one: both would win the same claim.
+ *
+ * An open file keeps its inode, and a mounted file system its device, so no other file can have the same two meanwhile.
+ */
+export class SqliteIdentity {
+  readonly #files: readonly Known[];
+  #checkedMs = 0;
+
+  private constructor(files: readonly Known[]) {
+    this.#files = files;
+  }
+
+  /** @param opened what `statFile` returned for the database just before it was opened */
+  static of(path: string, opened: Stats | undefined): SqliteIdentity {
+    const files = suffixes.flatMap((suffix) => {
+      const stats = statFile(path + suffix);
+      return stats ? [{ path: path + suffix, dev: stats.dev, ino: stats.ino }] : [];
+    });
+    const [database] = files;
+    if (database?.path !== path || database.ino !== opened?.ino || database.dev !== opened.dev) throw moved(path);
+    return new SqliteIdentity(files);
+  }
+
+  /** Checks for a read. @throws LedgerUnavailable */
+  checkForRead(): void {
+    if (performance.now() - this.#checkedMs > readsMs) this.check();
+  }
+
+  /** Checks all files. A claim counts only after this. @throws LedgerUnavailable */
+  check(): void {
+    this.#checkedMs = 0;
+    for (const file of this.#files) if (!isInPlace(file)) throw moved(file.path);
+    this.#checkedMs = performance.now();
+  }
+}
+
+export function statFile(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+function isInPlace({ path, dev, ino }: Known): boolean {
+  const now = statFile(path);
+  return now !== undefined && now.ino === ino && now.dev === dev;
+}
+
+function moved(path: string): LedgerUnavailable {
+  return new LedgerUnavailable(
+    `The ledger file ${path} was deleted, moved or replaced while it was open: move it back, or restart every process that uses the ledger.`,
+  );
+}

@@ -1,0 +1,92 @@
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/event.ts';
+import { program } from '../support/program.ts';
+import { makeTemporaryFolder } from '../support/temporary.ts';
+import { ServerProcess } from './server.ts';
+import { EffectUpstream } from './upstream.ts';
+
+const folder = makeTemporaryFolder();
+let upstream: EffectUpstream;
+const servers: ServerProcess[] = [];
+
+beforeAll(async () => {
+  upstream = await EffectUpstream.start();
+});
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.end()));
+  await upstream.close();
+  folder.remove();
+});
+
+async function start(name: string, file: string): Promise<ServerProcess> {
+  const settings = { program, folder: folder.path, name, store: `sqlite:${file}`, upstream: upstream.url };
+  const server = await ServerProcess.start(settings);
+  servers.push(server);
+  return server;
+}
+
+const all = ['', '-wal', '-shm'];
+
+const cases = {
+  deleted: (file: string) => {
+    for (const suffix of all) rmSync(file + suffix);
+  },
+  'deleted but for its log': (file: string) => rmSync(file),
+  renamed: (file: string) => {
+    for (const suffix of all) renameSync(file + suffix, `${file}.old${suffix}`);
+  },
+  'replaced by a copy': (file: string) => {
+    cpSync(file, `${file}.copy`);
+    renameSync(`${file}.copy`, file);
+    rmSync(`${file}-wal`);
+    rmSync(`${file}-shm`);
+  },
+  'put aside with its folder': (file: string) => renameSync(file.replace(/\/[^/]*$/, ''), `${folder.path}/aside`),
+};
+
+test.each(Object.entries(cases))(
+  'a server whose ledger file is %s executes nothing and names the file',
+  async (name, change) => {
+    const place = `${folder.path}/${name}`;
+    const file = `${place}/ledger.sqlite`;
+    mkdirSync(place);
+    const before = await start(`before ${name}`, file);
+    expect((await before.call('order_once', { item: `${name} 0` })).outcome.code).toBe('succeeded');
+    expect(await before.probe('/readyz')).toBe(200);
+    change(file);
+    const hasOldLog = existsSync(`${file}-wal`);
+    mkdirSync(place, { recursive: true });
+    const after = await start(`after ${name}`, file);
+    for (let count = 1; count <= 5; count += 1) {
+      const item = `${name} ${count}`;
+      const [old, fresh] = [await before.call('order_once', { item }), await after.call('order_once', { item })];
+      expect(old.outcome.code).toBe('ledger_unavailable');
+      // With the log of the old file at its path, no process can use the new file.
+      if (!hasOldLog) expect(fresh.outcome).toMatchObject({ code: 'succeeded', replayed: false });
+      expect(upstream.effectsOf(item)).toHaveLength(hasOldLog ? 0 : 1);
+    }
+    expect(await before.probe('/readyz')).toBe(503);
+    expect(before.stderr).toContain(file);
+    await before.end('SIGTERM');
+    if (hasOldLog) return;
+    // The end of the old process does not harm the new file.
+    expect((await after.call('order_once', { item: `${name} 1` })).outcome.replayed).toBe(true);
+    expect(await after.probe('/readyz')).toBe(200);
+  },
+);
+
+test('a server continues when its ledger file is moved back, and knows what it executed meanwhile', async () => {
+  const file = `${folder.path}/back.sqlite`;
+  const server = await start('back', file);
+  const item = 'moved back';
+  upstream.plan(item, 'held');
+  const called = server.call('order_once', { item });
+  await eventually(() => expect(upstream.arrived(item)).toBe(1));
+  renameSync(file, `${file}.away`);
+  upstream.release();
+  expect((await called).outcome).toMatchObject({ code: 'succeeded', replayed: false });
+  renameSync(`${file}.away`, file);
+  expect((await server.call('order_once', { item })).outcome).toMatchObject({ code: 'succeeded', replayed: true });
+  expect(upstream.effectsOf(item)).toHaveLength(1);
+});
