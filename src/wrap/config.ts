@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ignoredPointers, lookupParts, recoveries, text, toolClass, undeclaredRule } from '../config/parts.ts';
 import { duration } from '../core/duration.ts';
-import { defined } from '../core/json.ts';
+import { defined, isObject } from '../core/json.ts';
 import { parsePath } from './policy/path.ts';
 import type { WrapRule, WrapRules } from './policy/types.ts';
 
@@ -136,6 +136,11 @@ const serverSchema = z
   })
   .superRefine((server, context) => {
     const { command, url, type } = server;
+    // Other programs have members of that name, such as a list of tools.
+    if (holdsRules(server.tools)) {
+      const message = 'are rules of mcp-once that do not count here: put them into "mcpOnce" of this entry';
+      context.addIssue({ code: 'custom', path: ['tools'], message });
+    }
     if ((command === undefined) === (url === undefined)) {
       context.addIssue({ code: 'custom', message: 'must have either command or url' });
     } else if (type !== undefined && (type === 'stdio') !== (command !== undefined)) {
@@ -146,6 +151,12 @@ const serverSchema = z
       });
     }
   });
+
+/** Whether a value holds a rule for a tool: at least one option that is known in rules. */
+function holdsRules(tools: unknown): boolean {
+  const known = Object.keys(wrapRuleSchema.shape);
+  return isObject(tools) && Object.values(tools).some((rule) => isObject(rule) && known.some((name) => name in rule));
+}
 
 /** The servers to wrap, by name. */
 export const mcpServersSchema = z.record(

@@ -69,6 +69,12 @@ export async function wrappedServers(
   if (choice.bearerEnv !== undefined || choice.header.length > 0) {
     throw new UsageError('--bearer-env and --header require a server at a URL');
   }
+  if (/^-{1,2}[a-z]/i.test(first)) {
+    const option = JSON.stringify(first.slice(0, 100));
+    throw new UsageError(
+      `after -- comes the command of the server, and ${option} is an option: begin with npx, for example`,
+    );
+  }
   const { variables: env, notes } = commandEnvironment(cli, choice, all.inheritEnv);
   const server = checked(() => commandServer({ command: first, args, env, cwd: process.cwd(), ...named(choice) }));
   return [{ ...server, environment: notes }];

@@ -72,9 +72,15 @@ export async function runWrapExplain(
   for (const { server, failed: why } of failed) {
     const hint = server.environment?.startHint;
     const perhaps = hint === undefined ? '' : ` (${hint})`;
-    cli.tell(`mcp-once: ${plain(`${server.name}: cannot list its tools: ${why}${perhaps}`)}`);
+    cli.tell(`mcp-once: ${plain(`${server.name}: cannot list its tools: ${withoutName(why, server.name)}${perhaps}`)}`);
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failure;
+}
+
+/** The line begins with the name of the server already. */
+function withoutName(why: string, name: string): string {
+  if (why.startsWith(`${name}: `)) return why.slice(name.length + 2);
+  return why.startsWith(`${name} `) ? `it ${why.slice(name.length + 1)}` : why;
 }
 
 type Explained = ReturnType<typeof explain>;

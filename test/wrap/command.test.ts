@@ -104,3 +104,14 @@ test('refuses options of a command-line server when the configuration names the 
   expect(code).toBe(2);
   expect(stderr).toMatch(/--account is for a server on the command line/);
 });
+
+test('wrap says what is missing where an option stands in the place of the command', async () => {
+  const told = await runWrap(['--explain', '--', '-y', 'some-mcp']);
+  expect(told.code).toBe(2);
+  expect(told.stderr).toMatch(/after -- comes the command of the server, and "-y" is an option: begin with npx/);
+});
+
+test('explain names a server once where it cannot be started', async () => {
+  const { stderr } = await runWrap(['--explain', '--', '/nowhere/bank']);
+  expect(stderr).toMatch(/^mcp-once: bank: cannot list its tools: it cannot be started: /);
+});

@@ -76,6 +76,10 @@ describe('mcpServers', () => {
     [{ mcpServers: { a: {} } }, /mcpServers\.a: must have either command or url/],
     [{ mcpServers: { a: { command: 'x', url: 'https://x' } } }, /either command or url/],
     [{ mcpServers: { a: { command: 'x', type: 'sse' } } }, /mcpServers\.a\.type: does not match/],
+    [
+      { mcpServers: { a: { command: 'x', tools: { y: { class: 'off' } } } } },
+      /mcpServers\.a\.tools: are rules .*"mcpOnce"/,
+    ],
     [{ mcpServers: { a: { url: 'file:///etc/passwd' } } }, /mcpServers\.a\.url: must be a URL/],
     [{ mcpServers: { a: { command: 'x', mcpOnce: { trustAnnotation: 'all' } } } }, /did you mean "trustAnnotations"/],
     [{ wrap: { tools: { x: { windows: '1m' } } } }, /did you mean "window"/],

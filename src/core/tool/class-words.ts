@@ -164,7 +164,8 @@ const actArguments = wordSet('action operation method body command');
 const moneyWords =
   wordSet(`pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice
   invoices bill billing checkout purchase purchases buy sell order orders trade trades withdraw withdrawal deposit deposits wire
-  remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet`);
+  remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet money
+  cash funds bitcoin btc crypto cryptocurrency usdc usdt`);
 
 /** Money words that mean something else beside one of these words. */
 const otherSenses: readonly (readonly [words: ReadonlySet<string>, beside: ReadonlySet<string>])[] = [

@@ -88,7 +88,10 @@ describe('the guess by description and schema', () => {
 });
 
 test('soundsLikeMoney ignores words in another sense, and reads', () => {
-  const names = 'pay charge_card refund payout transfer_money invoice_finalize submit_order createTransfer'.split(' ');
+  const names =
+    'pay charge_card refund payout transfer_money send_money add_funds invoice_finalize submit_order createTransfer'.split(
+      ' ',
+    );
   const others =
     'order_status transfer_issue git_checkout list_payments set_sort_order update_issue check_invoice'.split(' ');
   expect(names.filter((name) => !soundsLikeMoney(name))).toEqual([]);

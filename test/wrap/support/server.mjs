@@ -44,6 +44,7 @@ const modes = {
     answer(id, { ...text(`done ${what}`), structuredContent: { what }, 'x-unknown': true, _meta: { theirs: 1 } }),
   hang: () => undefined,
   die: () => process.exit(7),
+  'hang-once': (id, what) => (once(`${EFFECTS}.hung`) ? undefined : modes.ok(id, what)),
   'die-once': (id, what) => (once(`${EFFECTS}.died`) ? process.exit(7) : modes.ok(id, what)),
   'is-error': (id, what) => answer(id, { ...text(`upstream timed out for ${what}`), isError: true }),
   'rpc-error': (id) => send({ id, error: { code: -32000, message: 'no idea', data: { a: 1 } } }),
@@ -85,7 +86,7 @@ function call(id, params) {
   }
   if (extra.some((tool) => tool.name === name)) {
     effect(name);
-    return answer(id, text(`done ${name}`));
+    return args.mode === 'hang-once' ? modes['hang-once'](id, name) : answer(id, text(`done ${name}`));
   }
   if (name !== 'effect')
     return send({ id, error: { code: -32602, message: `Tool ${name} not found`, data: { kept: true } } });
