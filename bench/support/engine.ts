@@ -4,6 +4,7 @@ import { handleCall } from '../../src/core/call/handle-call.ts';
 import type { Outcome } from '../../src/core/call/outcome.ts';
 import { prepare } from '../../src/core/call/prepare.ts';
 import type { EngineParts, ToolCall } from '../../src/core/call/types.ts';
+import { Unsettled } from '../../src/core/call/unsettled.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Claim } from '../../src/core/ledger/claim.ts';
 import { codecFor, plainCodec } from '../../src/core/ledger/codec.ts';
@@ -50,6 +51,7 @@ export function engineOver(ledger: Ledger, tool: Tool = createOrder): EnginePart
     randomId: randomUUID,
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
+    unsettled: new Unsettled(systemClock),
     closing: new AbortController().signal,
     ending: new AbortController().signal,
   };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Outcome } from './call/outcome.ts';
 import type { EngineParts, EngineSettings, ToolCall } from './call/types.ts';
+import type { Unsettled } from './call/unsettled.ts';
 import { aheadBy, type Clock, pause, systemClock } from './clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError } from './errors.ts';
 import type { EncryptionKey } from './ledger/encryption.ts';
@@ -100,10 +101,24 @@ export function createEngine(options: EngineOptions): Engine {
   const { ledger, repeatSecret, keysSince } = kept;
   let answer: ((call: ToolCall, tools?: ToolsOfCall) => Promise<Outcome>) | undefined;
   let quota: RecordQuota | undefined;
+  let unsettled: Unsettled | undefined;
   const loaded = shared(async () => {
-    const { handleCall } = await import('./call/handle-call.ts');
+    const [{ handleCall }, { Unsettled }] = await Promise.all([
+      import('./call/handle-call.ts'),
+      import('./call/unsettled.ts'),
+    ]);
+    unsettled = new Unsettled(clock);
     quota = await openQuota(options, ledger, clock);
-    const state = { ledger, repeatSecret, keysSince, quota, running, closing: closing.signal, ending: ending.signal };
+    const state = {
+      ledger,
+      repeatSecret,
+      keysSince,
+      quota,
+      running,
+      unsettled,
+      closing: closing.signal,
+      ending: ending.signal,
+    };
     // Times in records are those of the store's clock, where it has one.
     const storeClock = aheadBy(clock, kept.offsetMs);
     const engine: EngineParts = { catalog, clients, clock: storeClock, settings, log, randomId: randomUUID, ...state };
@@ -121,9 +136,11 @@ export function createEngine(options: EngineOptions): Engine {
   const drain = async (withinMs: number): Promise<number> => {
     closing.abort();
     await untilEmpty(running, clock, withinMs);
-    const cutOff = running.size;
+    const cutOff = running.size - (unsettled?.size ?? 0);
     if (cutOff > 0) {
       log.warn('executions were cut off: their outcome is unknown until they are recovered', { count: cutOff });
+    }
+    if (running.size > 0) {
       ending.abort();
       await untilEmpty(running, clock, settleMs);
     }
@@ -251,7 +268,8 @@ function keptLedger({ ledger: source, secret, clock = systemClock }: EngineOptio
     close: async (): Promise<void> => {
       isClosed = true;
       const open = typeof source === 'function' ? await opened.current() : source;
-      await open?.store.close();
+      const left = (await open?.close()) ?? 0;
+      if (left > 0) log.warn('claims could not be given back: their outcome counts as unknown', { count: left });
     },
   };
 }

@@ -3,6 +3,7 @@ import { handleCall } from '../../src/core/call/handle-call.ts';
 import { refusalMessage } from '../../src/core/call/messages.ts';
 import type { InputRequiredOutcome, Outcome, RefusalOutcome, ResultOutcome } from '../../src/core/call/outcome.ts';
 import type { EngineParts, EngineSettings, ToolCall } from '../../src/core/call/types.ts';
+import { Unsettled } from '../../src/core/call/unsettled.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type EntryCodec, plainCodec } from '../../src/core/ledger/codec.ts';
 import { Ledger } from '../../src/core/ledger/ledger.ts';
@@ -67,6 +68,7 @@ export function testEngine(options: EngineOptions) {
     randomId: randomUUID,
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
+    unsettled: new Unsettled(clock),
     closing: closing.signal,
     ending: ending.signal,
   };

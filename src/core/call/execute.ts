@@ -6,7 +6,7 @@ import { abandoned } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
 import type { Tool } from '../tool/types.ts';
 import { openClient } from './bounded-run.ts';
-import { recoverClaim } from './recovery/recover.ts';
+import { recoverClaim, whenToAsk } from './recovery/recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, settle, settleLate } from './settle.ts';
 import type { EngineParts, ToolCall } from './types.ts';
@@ -30,7 +30,8 @@ export function execute(engine: EngineParts, ledger: Ledger, tool: Tool, claim: 
         canAsk: call.questionChannel !== undefined,
         onLate: settleLate(engine, claim),
       });
-      if (first.status.state !== 'unknown' || first.cutOff || claim.lost) return await settle(engine, claim, first);
+      if (first.status.state !== 'unknown' || claim.lost) return await settle(engine, claim, first);
+      if (first.cutOff) return await settle(engine, claim, first, whenToAsk(engine, ledger, tool, claim));
       return await recoverClaim(engine, ledger, tool, claim, first);
     } finally {
       keeper.stop();

@@ -3,7 +3,7 @@ import { callIdOf } from '../key/call-ids.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { ClaimRequest } from '../ledger/new-record.ts';
-import type { Status, StoredRecord } from '../ledger/record.ts';
+import type { OperationRecord, Status, StoredRecord } from '../ledger/record.ts';
 import type { RecordQuota } from '../ledger/record-quota.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
@@ -77,7 +77,7 @@ async function answerCall(engine: EngineParts, call: ToolCall): Promise<Outcome>
     case 'declined':
       return outcomeOfDeclined(engine, await engine.ledger(), prepared.guarded);
     case 'guarded':
-      return withDropped(await answerGuarded(engine, prepared.guarded), prepared.guarded.dropped);
+      return withDropped(await answerFromKnown(engine, prepared.guarded), prepared.guarded.dropped);
   }
 }
 
@@ -93,6 +93,21 @@ interface Claiming {
   readonly guarded: GuardedCall;
   /** Until when the call waits for another one, by the monotonic clock. */
   readonly deadlineMs: number;
+}
+
+/** Answers a repeat from what this process knows while the ledger is not available. */
+async function answerFromKnown(engine: EngineParts, guarded: GuardedCall): Promise<Outcome> {
+  try {
+    return await answerGuarded(engine, guarded);
+  } catch (error) {
+    const known = engine.unsettled.get(guarded.request.key);
+    if (!(error instanceof LedgerUnavailable) || known === undefined || guarded.again !== undefined) throw error;
+    const { record, unkept } = known;
+    const { status, fingerprint, tool } = record;
+    const isSame = fingerprint === guarded.request.fingerprint && tool === guarded.request.tool;
+    if (status.state !== 'succeeded' || !isSame || isMeant(engine, guarded, record)) throw error;
+    return outcomeOfEnded(engine, guarded, record, status, { replayed: true, unkept });
+  }
 }
 
 async function answerGuarded(engine: EngineParts, guarded: GuardedCall): Promise<Outcome> {
@@ -188,8 +203,15 @@ async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Rou
   const family = guarded.family && ledger.store.shared ? ledger.readFamily(guarded.family.key()) : undefined;
   family?.catch(() => undefined);
   const claimed = await ledger.claim(request);
-  if (claimed.type === 'replay' && isMeant(engine, guarded, claimed.held)) {
+  if (claimed.type === 'replay' && isMeant(engine, guarded, claimed.held.record)) {
     return executeAgain(claiming, request, claimed.held);
+  }
+  if (
+    engine.unsettled.size > 0 &&
+    'held' in claimed &&
+    (await engine.unsettled.settleNow(request.key, claimed.held.record.token))
+  ) {
+    return { type: 'again', request, hasSent: false };
   }
   const asks = claimed.type === 'replay' && guarded.asksBeforeRepeat;
   const found = asks ? await decideRepeat(ledger, guarded, claimed.held) : claimed;
@@ -219,7 +241,7 @@ async function claimOnce(claiming: Claiming, request: ClaimRequest): Promise<Rou
 }
 
 /** Whether a call with the fingerprint of an ended operation means another one. */
-function isMeant(engine: EngineParts, guarded: GuardedCall, { record }: StoredRecord): boolean {
+function isMeant(engine: EngineParts, guarded: GuardedCall, record: OperationRecord): boolean {
   const { tool, again, derived, isNumbered } = guarded;
   if (again !== undefined) return again.kind === 'repeat' && again.generation === record.generation;
   if (record.status.state !== 'succeeded' || tool.class === 'off') return false;

@@ -1,4 +1,4 @@
-import { pause, within } from '../clock.ts';
+import { within } from '../clock.ts';
 import { describeError, faultFields, McpOnceError } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { OperationRecord } from '../ledger/record.ts';
@@ -7,8 +7,7 @@ import type { RunResult } from './run-attempt.ts';
 import { noteThings } from './things.ts';
 import type { EngineParts } from './types.ts';
 
-/** How long settling is tried, and how long the caller waits for it, in ms. */
-const settleTriesMs = 60_000;
+/** How long the caller waits until its outcome is settled, in ms. */
 const settleWaitMs = 5_000;
 
 /** The result of an execution, for its caller. */
@@ -37,7 +36,7 @@ export function detached<T>(engine: EngineParts, run: () => Promise<T>): Promise
 
 /**
  * Writes the outcome, with back-off while the ledger is not available. The caller waits a bounded time for that: it gets
- * the true outcome anyway, and the lapsed lease leads to a recovery.
+ * the true outcome anyway. The process tries for as long as it lives, and answers repeats from what it knows.
  */
 export async function settle(
   engine: EngineParts,
@@ -46,39 +45,45 @@ export async function settle(
   details: Pick<Executed, 'recovered' | 'retryAfterMs'> = {},
 ): Promise<Executed> {
   const ended = { ...claim.record, status: result.status, steps: [...result.steps] };
-  const settling = detached(engine, () => settleWithRetry(engine, claim, result));
-  const waited = await within(engine.clock, settling, settleWaitMs, () => true);
   const unkept = 'unkept' in result ? { unkept: result.unkept } : {};
-  return { record: ended, lost: !waited, ...unkept, ...details };
+  const executed = { record: ended, lost: false, ...unkept, ...details };
+  const settling = detached(engine, () => settleWithRetry(engine, claim, result, executed));
+  const waited = await within(engine.clock, settling, settleWaitMs, () => true);
+  return { ...executed, lost: !waited };
 }
 
-async function settleWithRetry(engine: EngineParts, claim: Claim, result: RunResult): Promise<boolean> {
-  const { clock } = engine;
+/** @returns false when the claim is lost */
+async function settleWithRetry(
+  engine: EngineParts,
+  claim: Claim,
+  result: RunResult,
+  executed: Executed,
+): Promise<boolean> {
   const { key: operation, tool, scope } = claim.record;
   const { tenant, subject } = scope;
-  const startedMs = clock.monotonicMs();
   // Before the outcome: a crash in between leads to a recovery, which comes here again.
   if (result.status.state === 'succeeded') await noteThings(engine, claim, result.status);
   const lastsMs = lifeOf(engine, tool, result);
-  for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
+  const { status, steps, mayHaveTakenEffect, pending } = result;
+  let isSettled = true;
+  const isDone = async (): Promise<boolean> => {
     try {
-      const settled = await claim.settle(
-        result.status,
-        result.steps,
-        result.mayHaveTakenEffect,
-        result.pending,
-        lastsMs,
-      );
-      if (settled) emit({ type: 'settled', operation, tenant, subject, tool, state: result.status.state });
-      return settled;
+      isSettled = await claim.settle(status, steps, mayHaveTakenEffect, pending, lastsMs);
+      if (isSettled) emit({ type: 'settled', operation, tenant, subject, tool, state: status.state });
+      return true;
     } catch (error) {
       emit({ type: 'ledger_fault', operation, message: describeError(error) });
       // Reading an unreadable record again does not help.
-      if (error instanceof McpOnceError && error.code === 'record_unreadable') return true;
-      if (clock.monotonicMs() - startedMs > settleTriesMs || engine.ending.aborted) return true;
-      await pause(clock, delayMs, engine.ending);
+      return error instanceof McpOnceError && error.code === 'record_unreadable';
     }
-  }
+  };
+  if ((await isDone()) || (await engine.unsettled.keep(executed, isDone, engine.ending))) return isSettled;
+  engine.log.warn(`${tool}: the outcome of ${operation} could not be written to the ledger: ${status.state}`, {
+    operation,
+    tool,
+    state: status.state,
+  });
+  return true;
 }
 
 /** Returns how long the result of a success can be used. A fault in the tool's code counts as no end. */
@@ -97,6 +102,7 @@ function lifeOf(engine: EngineParts, name: string, { status }: RunResult): numbe
 export function settleLate(engine: EngineParts, claim: Claim): (result: RunResult) => void {
   return (result) => {
     if (result.status.state === 'unknown') return;
-    void detached(engine, () => settleWithRetry(engine, claim, result));
+    const record = { ...claim.record, status: result.status, steps: [...result.steps] };
+    void detached(engine, () => settleWithRetry(engine, claim, result, { record, lost: false }));
   };
 }

@@ -13,6 +13,7 @@ import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
 import type { Tool } from '../tool/types.ts';
 import type { InputRequest } from './outcome.ts';
+import type { Unsettled } from './unsettled.ts';
 
 /** One tool call, independent of MCP. */
 export interface ToolCall {
@@ -95,6 +96,8 @@ export interface EngineParts {
   readonly log: CallLog;
   /** The executions in progress, so that they can be drained. */
   readonly running: Set<Promise<unknown>>;
+  /** The outcomes that could not be written to the ledger yet. */
+  readonly unsettled: Unsettled;
   /** Aborts when no further execution may begin. */
   readonly closing: AbortSignal;
   /** Aborts when executions have to end. */

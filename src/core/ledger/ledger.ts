@@ -1,8 +1,9 @@
-import { aheadBy, type Clock } from '../clock.ts';
+import { aheadBy, type Clock, pause } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated, ReplyLost } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import { Claim, type ClaimContext, retentionOf } from './claim.ts';
 import { DecodedEntries, type EntryCodec, plainCodec } from './codec.ts';
+import { GivenBack } from './given-back.ts';
 import { LeaseWatch } from './lease.ts';
 import {
   type ClaimRequest,
@@ -27,6 +28,9 @@ import type { Store } from './stores/store.ts';
 
 /** How often one claim is tried while the record keeps changing. */
 const claimTriesMax = 32;
+const giveBackPauseMs = 20;
+/** How long a claim whose reply is lost may still be on its way to the store, in ms. */
+const onItsWayMs = 10_000;
 
 export interface LedgerSettings {
   /** How long a claim holds without renewal, in ms. */
@@ -74,6 +78,7 @@ export class Ledger {
   readonly time: RecordTime;
   /** The clock whose times stand in records: the store's, where it has one. */
   readonly clock: Clock;
+  readonly #givenBack: GivenBack;
   readonly #randomId: () => string;
   readonly #settings: LedgerSettings;
   readonly #decoded: DecodedEntries;
@@ -85,6 +90,7 @@ export class Ledger {
     this.clock = store.offsetMs ? aheadBy(clock, () => store.offsetMs?.() ?? 0) : clock;
     this.time = new RecordTime(this.clock, store);
     this.leases = new LeaseWatch(this.clock, this.time);
+    this.#givenBack = new GivenBack(this.clock);
     this.#randomId = options.randomId;
     this.#settings = options.settings;
     this.codec = options.codec ?? plainCodec;
@@ -138,6 +144,11 @@ export class Ledger {
   async #claimOver(held: StoredRecord, request: ClaimRequest): Promise<ClaimResult | undefined> {
     const { record } = held;
     const { tool, fingerprint, supersedes, replies: continues } = request;
+    if (this.#givenBack.has(record.token)) {
+      // This process owns the claim and sent nothing.
+      await this.#giveBackNow(held);
+      return undefined;
+    }
     const lapsed = record.status.state === 'in_flight' && this.leases.leftMs(held) === 0;
     const recordNowMs = this.time.nowFor(record);
     const verdict = decide({ record, tool, fingerprint, supersedes, nowMs: recordNowMs, lapsed, replies: continues });
@@ -400,19 +411,37 @@ export class Ledger {
     }
   }
 
-  async #giveBack(claimed: StoredRecord, why: string): Promise<void> {
+  #giveBack(claimed: StoredRecord, why: string): Promise<void> {
     const { record } = claimed;
-    const claim = new Claim(this.#context, claimed, this.clock.monotonicMs());
+    const startedMs = this.clock.monotonicMs();
     const status = abandoned(record, why, this.clock.wallMs());
-    for (let delayMs = 50; delayMs <= record.leaseMs; delayMs *= 2) {
+    return this.#givenBack.add(record.token, async () => {
       try {
-        await claim.settle(status, record.steps, record.mayHaveTakenEffect);
-        return;
+        const claim = new Claim(this.#context, claimed, this.clock.monotonicMs());
+        const isSettled = await claim.settle(status, record.steps, record.mayHaveTakenEffect);
+        return isSettled || this.clock.monotonicMs() - startedMs > onItsWayMs;
       } catch (error) {
         emit({ type: 'ledger_fault', operation: record.key, message: describeError(error) });
+        return error instanceof McpOnceError && error.code === 'record_unreadable';
       }
-      await new Promise<void>((resolve) => this.clock.after(delayMs, resolve));
+    });
+  }
+
+  /** Waits until the record of a claim that is given back has changed, for at most one lease. */
+  async #giveBackNow({ record, bytes }: StoredRecord): Promise<void> {
+    const deadlineMs = this.clock.monotonicMs() + record.leaseMs;
+    while (this.#givenBack.has(record.token) && this.clock.monotonicMs() < deadlineMs) {
+      this.#givenBack.retry(record.token);
+      if ((await this.store.get(record.key)) !== bytes) return;
+      await pause(this.clock, giveBackPauseMs);
     }
+  }
+
+  /** Closes the store. @returns how many claims could not be given back */
+  async close(): Promise<number> {
+    const left = this.#givenBack.close();
+    await this.store.close();
+    return left;
   }
 
   #owner(): Owner {

@@ -96,7 +96,8 @@ export async function recoverClaim(
       if (step.type === 'ended') return await settle(engine, claim, step.result, { recovered: recovery });
       last = step.result;
       if (step.type === 'wait') return await settle(engine, claim, last, { retryAfterMs: step.retryAfterMs });
-      if (last.cutOff || claim.lost) return settle(engine, claim, last);
+      if (claim.lost) return settle(engine, claim, last);
+      if (last.cutOff) return settle(engine, claim, last, whenToAsk(engine, ledger, tool, claim));
     }
   } catch (error) {
     const reason = `recovering it failed: ${describeFault(error, claim.record.key)}`;
@@ -104,6 +105,15 @@ export async function recoverClaim(
   }
   const isOpen = mayBeFoundLater(ledger, tool, claim) && !doubtIn(last.status).keyUsed;
   return settle(engine, claim, last, isOpen ? { retryAfterMs: askAgainMs } : {});
+}
+
+/**
+ * Returns when a caller may ask again about a run that was cut off. The next call recovers it where the tool can. A run that
+ * was too long may still end by itself, in this process.
+ */
+export function whenToAsk(engine: EngineParts, ledger: Ledger, tool: Tool, claim: Claim) {
+  const isOpen = mayBeFoundLater(ledger, tool, claim) || !engine.ending.aborted;
+  return isOpen ? { retryAfterMs: askAgainMs } : {};
 }
 
 /** Whether a later recovery may find the outcome without a person: the upstream may have been away or busy. */
