@@ -3,6 +3,7 @@ import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
 import type { App, AppOptions, Feature } from './command/program.ts';
 import type { Config, Environment } from './config/config.ts';
+import { operatorOptions } from './config/operator-options.ts';
 import type { Section } from './config/section.ts';
 import type { EngineSettings } from './core/call/types.ts';
 import { type Clock, systemClock } from './core/clock.ts';
@@ -99,9 +100,11 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
 }
 
 function settingsOf(config: Config): EngineSettings {
+  const operator = operatorOptions(config);
   const { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope } = config;
   const { twinWindowMs: twinMs, rewordedWindowMs: rewordedMs } = config;
-  return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope, twinMs, rewordedMs };
+  const more = { hostKeys, conversationScope, twinMs, rewordedMs, operator };
+  return { waitMs, maxRunMs, recordRetentionMs, resultBytesMax, ...more };
 }
 
 /** Opens the ledger of a configuration. @throws LedgerUnavailable */

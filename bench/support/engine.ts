@@ -1,5 +1,6 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { defaults } from '../../src/config/defaults.ts';
+import { BoundedMap } from '../../src/core/bounded-map.ts';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import type { Outcome } from '../../src/core/call/outcome.ts';
 import { prepare } from '../../src/core/call/prepare.ts';
@@ -49,6 +50,7 @@ export function engineOver(ledger: Ledger, tool: Tool = createOrder): EnginePart
     repeatSecret: () => Promise.resolve('a benchmark secret with more than thirty-two characters'),
     keysSince: () => Promise.resolve(0),
     randomId: randomUUID,
+    firstSteps: new BoundedMap(100),
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
     unsettled: new Unsettled(systemClock),

@@ -59,7 +59,7 @@ export async function createCommandLine(program: Program, end: (code: number) =>
   addConfig(commandLine, program, end);
   for (const feature of features) (await feature.commands?.())?.(commandLine, program, end);
   addSandbox(commandLine, program, end);
-  addLedger(commandLine, program, end);
+  await addLedger(commandLine, program, end);
   addCompletion(commandLine, program, end);
   sayHelpAfterErrors(commandLine);
   return commandLine;
@@ -103,7 +103,7 @@ function addSandbox(commandLine: Command, program: Program, end: (code: number) 
     .action(async () => end(await (await import('./demo/demo.ts')).runDemo(program.cli)));
 }
 
-function addLedger(commandLine: Command, program: Program, end: (code: number) => void): void {
+async function addLedger(commandLine: Command, program: Program, end: (code: number) => void): Promise<void> {
   const ledger = commandLine.command('ledger').description('inspect and resolve the operations in the ledger');
   const json = ['--json', 'for programs: JSON on stdout'] as const;
 
@@ -127,16 +127,19 @@ function addLedger(commandLine: Command, program: Program, end: (code: number) =
 
   withConfig(ledger.command('show'))
     .description('one operation')
-    .argument('<operation>', 'its key')
+    .argument('<operation>', 'its key, or the first characters of it')
     .option('--arguments', 'also show the values: arguments, results of steps, result')
     .option('--step <name>', 'also show the upstream key of this step')
     .option(...json)
     .action(async (key, options) => end(await (await import('./ledger/show.ts')).runLedgerShow(program, key, options)));
 
-  withTools(withConfig(ledger.command('resolve')))
+  const resolve = withTools(withConfig(ledger.command('resolve')))
     .description('end an operation with an unknown outcome, after checking the upstream')
-    .argument('<operation>', 'its key')
-    .option('--succeeded [file]', 'it took effect; FILE holds its result as JSON, for the callers that repeat it')
+    .argument('<operation>', 'its key, or the first characters of it')
+    .option(
+      '--succeeded [file]',
+      'it took effect; FILE holds its result as JSON, for the callers that repeat it, and may come later',
+    )
     .option('--failed', 'it did not take effect')
     .option('--message <text>', 'with --failed: the reason, shown to the callers')
     .option('--force', 'accept a result that cannot be checked; with --failed: the steps that took effect were undone')
@@ -144,10 +147,11 @@ function addLedger(commandLine: Command, program: Program, end: (code: number) =
     .action(async (key, options) =>
       end(await (await import('./ledger/resolve.ts')).runLedgerResolve(program, key, options)),
     );
+  for (const feature of features) (await feature.toolOptions?.())?.add(resolve);
 
   withConfig(ledger.command('forget'))
     .description('delete an operation: the same call then executes again')
-    .argument('<operation>', 'its key')
+    .argument('<operation>', 'its key, or the first characters of it')
     .option('--yes', 'do not ask')
     .option('--force', 'also delete an entry that cannot be read')
     .option(...json)

@@ -23,7 +23,16 @@ export async function reloadTools(program: Program, options: ConfigOptions, serv
 }
 
 /** Options that a reload applies, or that no user sets. */
-const notCompared = new Set(['toolsDirs', 'bundledTools', 'tools', 'openapi', 'mcpServers', 'wrap', 'storeIsDefault']);
+const notCompared = new Set([
+  'toolsDirs',
+  'bundledTools',
+  'tools',
+  'openapi',
+  'mcpServers',
+  'wrap',
+  'storeIsDefault',
+  'storeIsChosen',
+]);
 
 /** Returns the options in which two configurations differ and which a reload does not apply. */
 function changedBesides(one: Config, other: Config): string[] {

@@ -128,6 +128,13 @@ interface Transport {
 /** Adds the commands and options of a feature to the command line. */
 export type AddCommands = (commandLine: Command, program: Program, end: (code: number) => void) => void;
 
+/** Options by which a command that only looks at tools, such as `ledger resolve`, names the tools of a feature. */
+export interface ToolOptions {
+  add(command: Command): void;
+  /** Returns the sections that the options stand for; undefined where they are not given. @throws McpOnceError, UsageError */
+  sectionsOf(options: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>> | undefined>;
+}
+
 /**
  * A part of the product that can be left out: its folder, and its line in `app.ts`. A feature's module is loaded at every
  * start, so it loads everything else on first use.
@@ -140,6 +147,7 @@ export interface Feature {
   commands?(): Promise<AddCommands>;
   /** Makes the tools that its sections configure. */
   tools?(config: Config, warn: (message: string) => void): Promise<FeatureTools>;
+  toolOptions?(): Promise<ToolOptions>;
   readonly transport?: Transport;
   /**
    * Returns warnings about its settings, for `config check`.

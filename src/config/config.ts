@@ -22,6 +22,8 @@ export interface Config {
   readonly store: string;
   /** Whether the store is the default one, whose folder is created on demand. */
   readonly storeIsDefault: boolean;
+  /** Whether the command line or the environment names the store, and not the file. */
+  readonly storeIsChosen: boolean;
   readonly tenant: string;
   readonly subject: string;
   /** The secret that signs repeat tokens. Undefined: the store keeps one. */
@@ -127,6 +129,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     file,
     store,
     storeIsDefault: configuredStore === undefined,
+    storeIsChosen: chosen.store !== undefined,
     tenant: chosen.tenant ?? settings.tenant,
     subject: chosen.subject ?? settings.subject ?? defaults.subject,
     secret: secretOf(environment),
@@ -169,7 +172,7 @@ function sectionSettings(
 
 /** Returns the configuration as it may be printed: no secret, no password. */
 export function shownConfig(config: Config, sections: readonly Section[] = []): Record<string, unknown> {
-  const { secret, encryptionKeys, store, file, ...rest } = config;
+  const { secret, encryptionKeys, store, file, storeIsChosen: _, ...rest } = config;
   const shownSections = sections.map((section) => [
     section.key,
     section.shown?.(section.of(config)) ?? section.of(config),

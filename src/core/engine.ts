@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { BoundedMap } from './bounded-map.ts';
 import type { Outcome } from './call/outcome.ts';
 import type { EngineParts, EngineSettings, ToolCall } from './call/types.ts';
 import type { Unsettled } from './call/unsettled.ts';
@@ -16,6 +17,8 @@ import type { ClientPool } from './tool/client-pool.ts';
 
 /** The store's key for the secret of repeat tokens. No operation has a key of this form. */
 const secretKey = 'repeat-secret';
+/** Of how many tools an engine knows the first step. */
+const firstStepsMax = 10_000;
 /** How long executions may take to be settled after a drain has cut them off, in ms. */
 const settleMs = 5_000;
 /** How long clients and store may take to close, in ms. */
@@ -109,6 +112,7 @@ export function createEngine(options: EngineOptions): Engine {
     ]);
     unsettled = new Unsettled(clock);
     quota = await openQuota(options, ledger, clock);
+    const firstSteps = new BoundedMap<string, string>(firstStepsMax);
     const state = {
       ledger,
       repeatSecret,
@@ -118,6 +122,7 @@ export function createEngine(options: EngineOptions): Engine {
       unsettled,
       closing: closing.signal,
       ending: ending.signal,
+      firstSteps,
     };
     // Times in records are those of the store's clock, where it has one.
     const storeClock = aheadBy(clock, kept.offsetMs);

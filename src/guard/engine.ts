@@ -1,5 +1,6 @@
 import { defaults } from '../config/defaults.ts';
-import type { RefusalOutcome, ResultOutcome } from '../core/call/outcome.ts';
+import { operatorOptions } from '../config/operator-options.ts';
+import type { OperatorOptions, RefusalOutcome, ResultOutcome } from '../core/call/outcome.ts';
 import type { EngineParts, ToolCall } from '../core/call/types.ts';
 import { createEngine, type LedgerSource, openLedger } from '../core/engine.ts';
 import { closeStoreToOthers } from '../core/ledger/stores/private-store.ts';
@@ -62,6 +63,7 @@ export async function openGuardEngine(settings: GuardSettings): Promise<GuardEng
     settings: {
       ...{ waitMs, maxRunMs, recordRetentionMs, resultBytesMax, hostKeys, conversationScope },
       ...{ twinMs, rewordedMs },
+      operator: operatorOf(settings),
     },
     ledger,
     secret: settings.secret,
@@ -93,6 +95,12 @@ function catalogOf(call: GuardCall): EngineParts['catalog'] {
     return tool && { ...tool, run: (input, context) => call.run(name, input, context) };
   };
   return { tools: [], hidden: [], find };
+}
+
+/** A Keyv instance has no URL, so nobody can say how to reach its ledger. */
+function operatorOf({ store, storeIsDefault }: GuardSettings): OperatorOptions | undefined {
+  if (typeof store !== 'string') return undefined;
+  return operatorOptions({ file: undefined, store, storeIsChosen: !storeIsDefault });
 }
 
 function storeOf({ store, singleProcess }: GuardSettings): LedgerSource['store'] {

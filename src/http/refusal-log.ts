@@ -58,17 +58,18 @@ export class RefusalLog {
 }
 
 /**
- * Keeps the detail of a ledger fault from callers, which are on other machines here. Writes it to the operator's log: it
- * may say where the ledger is.
+ * Keeps the detail of a ledger fault, and the command for an unknown outcome, from callers, which are on other machines
+ * here. Writes it to the operator's log: it may say where the ledger is.
  */
 export function keepLedgerDetails(service: ToolService, refusals: RefusalLog): ToolService {
   const handle: ToolService['handle'] = async (call, tools) => {
     const outcome = await service.handle(call, tools);
-    if (outcome.type !== 'refusal' || outcome.ledgerDetail === undefined) return outcome;
+    if (outcome.type !== 'refusal') return outcome;
+    if (outcome.ledgerDetail === undefined && outcome.operator === undefined) return outcome;
     const { tenant, subject } = call.scope;
     refusals.logFault({ why: refusalMessage(outcome), tenant, subject, tool: call.tool });
-    const { ledgerDetail: _, ...shown } = outcome;
-    return shown;
+    const { ledgerDetail: _, operator, ...shown } = outcome;
+    return operator === 'memory' ? { ...shown, operator } : shown;
   };
   return { ...service, handle };
 }

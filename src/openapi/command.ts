@@ -59,6 +59,16 @@ export async function runOpenApi(program: Program, document: string, options: Op
   return program.serve({ ...served }, ['openapi', absolute]);
 }
 
+/** Returns the section of a document that is named for a command other than `openapi`. @throws McpOnceError, UsageError */
+export async function sectionsOfTools(
+  options: Pick<OpenApiOptions, 'baseUrl' | 'prefix' | 'account' | 'serverVariable'> & { readonly openapi: string },
+): Promise<Readonly<Record<string, unknown>>> {
+  const { openapi: document, baseUrl, prefix, account, serverVariable } = options;
+  const none = { include: [], exclude: [], credential: [], credentialOrigin: [], header: [], refHost: [] };
+  const given = { ...none, serverVariable, ...defined({ baseUrl, prefix, account }) };
+  return { openapi: [checkedApi(await choiceOf(document, given), process.cwd())] };
+}
+
 /** Converts the options to an entry of the configuration, which is checked next. */
 async function choiceOf(document: string, options: OpenApiOptions): Promise<Readonly<Record<string, unknown>>> {
   const { baseUrl, prefix, include, exclude, dynamic, allowPrivate, trustDocument: trust } = options;

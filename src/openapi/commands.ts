@@ -1,5 +1,5 @@
 import { collect, integer, withConfig, withLog } from '../command/options.ts';
-import type { AddCommands } from '../command/program.ts';
+import type { AddCommands, ToolOptions } from '../command/program.ts';
 
 /** Adds the command `openapi`. */
 export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
@@ -33,4 +33,20 @@ export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
     .action(async (document, options) =>
       end(await (await import('./command.ts')).runOpenApi(program, document, options)),
     );
+};
+
+/** The options that name a document for a command other than `openapi`. Those that change a tool's name or upstream. */
+export const openApiToolOptions: ToolOptions = {
+  add: (command) => {
+    command
+      .option('--openapi <document>', 'the document of its tool, if it was served by mcp-once openapi')
+      .option('--base-url <url>', 'with --openapi: as it was served')
+      .option('--prefix <name>', 'with --openapi: as it was served')
+      .option('--account <name>', 'with --openapi: as it was served')
+      .option('--server-variable <name=value>', 'with --openapi: as it was served', collect, []);
+  },
+  sectionsOf: async (options) => {
+    if (options.openapi === undefined) return undefined;
+    return (await import('./command.ts')).sectionsOfTools(options as never);
+  },
 };

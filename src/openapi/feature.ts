@@ -44,4 +44,5 @@ export const openapi: Feature = {
   sections: [openApiSection],
   tools: (config, warn) => loadTools(openApiSection.of(config), warn),
   commands: async () => (await import('./commands.ts')).addOpenApiCommands,
+  toolOptions: async () => (await import('./commands.ts')).openApiToolOptions,
 };

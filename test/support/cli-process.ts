@@ -34,6 +34,9 @@ export interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** Registers work for the end of a test or of a file. */
+type AtEnd = (work: () => Promise<void>) => void;
+
 /** A server as a client starts it: a child process with lines of JSON on stdin and stdout. */
 export class Served {
   readonly child: ChildProcessWithoutNullStreams;
@@ -45,9 +48,14 @@ export class Served {
   #id = 0;
   #listeners = new Set<() => void>();
 
-  /** Starts a server in a folder and initializes it. */
-  static async start(folder: string, args: readonly string[] = [], environment: Record<string, string> = {}) {
-    const served = new Served(folder, args, environment);
+  /** Starts a server in a folder and initializes it. @param atEnd registers its end: `afterAll` for a server of many tests */
+  static async start(
+    folder: string,
+    args: readonly string[] = [],
+    environment: Record<string, string> = {},
+    atEnd: AtEnd = onTestFinished,
+  ) {
+    const served = new Served(folder, args, environment, atEnd);
     await served.request('initialize', {
       protocolVersion: '2025-06-18',
       capabilities: {},
@@ -57,7 +65,12 @@ export class Served {
     return served;
   }
 
-  constructor(folder: string, args: readonly string[], environment: Record<string, string>) {
+  constructor(
+    folder: string,
+    args: readonly string[],
+    environment: Record<string, string>,
+    atEnd: AtEnd = onTestFinished,
+  ) {
     const env = environmentIn(folder, environment);
     this.child = spawn(process.execPath, [program, 'serve', ...args], { cwd: folder, env });
     this.child.stdin.on('error', () => undefined);
@@ -72,7 +85,7 @@ export class Served {
         this.#tell();
       });
     });
-    onTestFinished(async () => {
+    atEnd(async () => {
       this.child.kill('SIGKILL');
       await this.exited;
     });

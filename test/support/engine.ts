@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { BoundedMap } from '../../src/core/bounded-map.ts';
 import { handleCall } from '../../src/core/call/handle-call.ts';
 import { refusalMessage } from '../../src/core/call/messages.ts';
 import type { InputRequiredOutcome, Outcome, RefusalOutcome, ResultOutcome } from '../../src/core/call/outcome.ts';
@@ -66,6 +67,7 @@ export function testEngine(options: EngineOptions) {
     repeatSecret: () => Promise.resolve('a secret that only these tests have'),
     keysSince: () => Promise.resolve(options.keysSince ?? 0),
     randomId: randomUUID,
+    firstSteps: new BoundedMap(100),
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
     unsettled: new Unsettled(clock),

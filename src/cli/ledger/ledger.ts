@@ -7,7 +7,7 @@ import { systemClock } from '../../core/clock.ts';
 import { LedgerUnavailable } from '../../core/errors.ts';
 import { restoreNumbers } from '../../core/exact-json.ts';
 import { markerOf, upstreamKeyOf } from '../../core/key/derive-key.ts';
-import type { ListedEntry, Operator } from '../../core/ledger/operator.ts';
+import { fullKey, type ListedEntry, type Operator } from '../../core/ledger/operator.ts';
 import type { KeptInput, OperationRecord } from '../../core/ledger/record.ts';
 import { closeStoreToOthers } from '../../core/ledger/stores/private-store.ts';
 
@@ -45,6 +45,16 @@ export async function withLedger<T>(
   } finally {
     await ledger.store.close();
   }
+}
+
+/** Does the same for one operation, whose key may be shortened. */
+export function withOperation<T>(
+  program: Program,
+  options: LedgerCommandOptions,
+  given: string,
+  work: (operator: OpenOperator, key: string) => Promise<T>,
+): Promise<T> {
+  return withLedger(program, options, async (operator) => work(operator, await fullKey(operator.ledger, given)));
 }
 
 /** Refuses to create an empty ledger: that would hide a wrong path. */

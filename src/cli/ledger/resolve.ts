@@ -1,3 +1,4 @@
+import { clientEnvironment, features } from '../../app.ts';
 import { exitCodes, refuse, UsageError } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import type { Config } from '../../config/config.ts';
@@ -6,8 +7,11 @@ import { parseJson } from '../../core/exact-json.ts';
 import { type FoundOutcome, resolveOperation, showOperation } from '../../core/ledger/operator.ts';
 import type { OperationRecord } from '../../core/ledger/record.ts';
 import { readText } from '../../core/read-text.ts';
+import { ClientPool } from '../../core/tool/client-pool.ts';
 import { contentOfValue, isContentResult } from '../../core/tool/content.ts';
-import { jsonOf, type LedgerCommandOptions, summaryOf, withLedger } from './ledger.ts';
+import type { Tool, Upstream } from '../../core/tool/types.ts';
+import { shownClientVariables } from '../sandbox.ts';
+import { jsonOf, type LedgerCommandOptions, summaryOf, withOperation } from './ledger.ts';
 
 export interface LedgerResolveOptions extends LedgerCommandOptions {
   /** A file with the result as JSON; true without one. */
@@ -20,7 +24,11 @@ export interface LedgerResolveOptions extends LedgerCommandOptions {
 const messageCharsMax = 500;
 
 /** Ends an operation with an unknown outcome as a person found it at the upstream. */
-export async function runLedgerResolve(program: Program, key: string, options: LedgerResolveOptions): Promise<number> {
+export async function runLedgerResolve(
+  program: Program,
+  given: string,
+  options: LedgerResolveOptions,
+): Promise<number> {
   const { cli } = program;
   if ((options.succeeded === undefined) === (options.failed !== true)) {
     throw new UsageError('ledger resolve needs either --succeeded [FILE] or --failed');
@@ -31,7 +39,7 @@ export async function runLedgerResolve(program: Program, key: string, options: L
   if ((options.message?.length ?? 0) > messageCharsMax) {
     throw new UsageError(`--message may have up to ${messageCharsMax} characters`);
   }
-  const resolved = await withLedger(program, options, async (operator) => {
+  const resolved = await withOperation(program, options, given, async (operator, key) => {
     const { record } = await showOperation(operator.ledger, key);
     const found = await foundOf(program, operator.config, record, options);
     return resolveOperation(operator, key, found);
@@ -52,7 +60,10 @@ async function foundOf(
   const result = await readResult(succeeded, config.resultBytesMax);
   return {
     state: 'succeeded',
-    result: force === true ? result : await checkedResult(program, config, record.tool, result),
+    result:
+      force === true
+        ? result
+        : await checkedResult(program, await toolsConfig(program, config, options), record, result),
   };
 }
 
@@ -60,7 +71,12 @@ async function foundOf(
  * Checks a result against the tool's declared output, since every repeat will get it. For a tool with content results it
  * wraps the API's answer, which is what a person has at hand.
  */
-async function checkedResult(program: Program, config: Config, name: string, given: unknown): Promise<unknown> {
+async function checkedResult(
+  program: Program,
+  config: Config,
+  { tool: name, upstream }: OperationRecord,
+  given: unknown,
+): Promise<unknown> {
   const catalog = await program
     .catalog(config)
     .catch((error: unknown) =>
@@ -71,14 +87,52 @@ async function checkedResult(program: Program, config: Config, name: string, giv
   const tool = catalog.find(name);
   if (!tool) {
     refuse(
-      `The result cannot be checked because this configuration does not serve the tool ${name}. Name its configuration with --config or its folder with --tools, or accept the result unchecked with --force.`,
+      `The result cannot be checked because this configuration does not serve the tool ${name}. Name ${howToName}, or accept the result unchecked with --force.`,
     );
   }
+  await refuseElsewhere(program, config, tool, upstream);
   const result = tool.results === 'content' && !isContentResult(given) ? contentOfValue(given) : given;
   if (tool.acceptsOutput(result)) return result;
   refuse(
     `The result does not match the declared output of ${name}. Correct the file, or accept it unchecked with --force.`,
   );
+}
+
+const howToName = 'its configuration with --config, its folder with --tools, or its document with --openapi';
+
+/** Refuses to judge a result by a tool of the same name that acts elsewhere, whose output may be another one. */
+async function refuseElsewhere(
+  program: Program,
+  config: Config,
+  { name, client }: Tool,
+  there: Upstream,
+): Promise<void> {
+  const variables = clientEnvironment(await shownClientVariables(program.cli.environment, config));
+  let here: Upstream;
+  try {
+    here = new ClientPool(variables).upstream(client);
+  } catch (error) {
+    refuse(
+      `The result cannot be checked because the upstream of ${name} is not known: ${describeError(error)} (--force accepts it unchecked).`,
+    );
+  }
+  if (here.origin === there.origin && here.mode === there.mode && here.account === there.account) return;
+  refuse(
+    `The result cannot be checked because the tool ${name} of this configuration acts on ${placeOf(here)}, and the operation belongs to ${placeOf(there)}. Name ${howToName}, or accept the result unchecked with --force.`,
+  );
+}
+
+function placeOf({ origin, mode, account }: Upstream): string {
+  return `${origin} (${mode}, account ${account})`;
+}
+
+/** Returns the configuration whose tools judge a result: that of the ledger, or one that names its tools otherwise. */
+async function toolsConfig(program: Program, config: Config, options: LedgerResolveOptions): Promise<Config> {
+  for (const feature of features) {
+    const sections = await (await feature.toolOptions?.())?.sectionsOf(options as Record<string, unknown>);
+    if (sections !== undefined) return program.config({ ...options, bundledTools: false, sections }, 'operate');
+  }
+  return config;
 }
 
 async function readResult(file: string, bytesMax: number): Promise<unknown> {
@@ -94,7 +148,9 @@ async function readResult(file: string, bytesMax: number): Promise<unknown> {
 function resolvedLine({ key, tool, status }: OperationRecord): string {
   switch (status.state) {
     case 'succeeded':
-      return `Operation ${key} (${tool}) has succeeded. A repeat of the call replays its result.`;
+      return status.stub
+        ? `Operation ${key} (${tool}) has succeeded, without a result: a repeat of the call learns that it took effect. To add the result or to correct this, resolve it again with --succeeded FILE or --failed.`
+        : `Operation ${key} (${tool}) has succeeded. A repeat of the call replays its result.`;
     case 'incomplete':
       return `Operation ${key} (${tool}) is incomplete because some of its steps took effect. The same call continues from there.`;
     default:

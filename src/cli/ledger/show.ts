@@ -1,7 +1,7 @@
 import { exitCodes, plain } from '../../command/cli.ts';
 import type { Program } from '../../command/program.ts';
 import { showOperation } from '../../core/ledger/operator.ts';
-import { detailsOf, jsonOf, type LedgerCommandOptions, stepKeyOf, withLedger } from './ledger.ts';
+import { detailsOf, jsonOf, type LedgerCommandOptions, stepKeyOf, withOperation } from './ledger.ts';
 
 export interface LedgerShowOptions extends LedgerCommandOptions {
   readonly arguments?: boolean;
@@ -9,9 +9,9 @@ export interface LedgerShowOptions extends LedgerCommandOptions {
 }
 
 /** Prints the record of one operation, with values only on request. */
-export async function runLedgerShow(program: Program, key: string, options: LedgerShowOptions): Promise<number> {
+export async function runLedgerShow(program: Program, given: string, options: LedgerShowOptions): Promise<number> {
   const { cli } = program;
-  const { record } = await withLedger(program, options, ({ ledger }) => showOperation(ledger, key));
+  const { record } = await withOperation(program, options, given, ({ ledger }, key) => showOperation(ledger, key));
   const details = { ...detailsOf(record, options.arguments === true), ...stepKeyOf(record, options.step) };
   cli.print(options.json ? jsonOf(details) : linesOf(details));
   return exitCodes.ok;

@@ -328,7 +328,7 @@ function conflict(
 }
 
 function unknownNext(
-  { operation, repeatToken }: RefusalOutcome,
+  { operation, repeatToken, operator }: RefusalOutcome,
   { isToolGone, checkWith = [] }: Extract<RefusalReason, { type: 'outcome_unknown' }>,
   again: string | undefined,
 ): string {
@@ -336,14 +336,17 @@ function unknownNext(
   if (again !== undefined) {
     return `Do not try it another way. ${again}: that cannot make it take effect twice.${gone}`;
   }
-  const key = operation?.key;
-  const command = `"mcp-once ledger resolve ${key} --succeeded FILE"`;
   const tools = checkWith.length === 0 ? '' : `, for example with ${checkWith.join(' or ')}`;
   const check = `Do not try it another way. Nothing more is sent for it. Check the upstream${tools}.`;
   if (repeatToken !== undefined) {
     return `${check} If it took effect, use that. If it certainly did not, call again with the same arguments and the repeat_token to execute it.${gone}`;
   }
-  return `${check} An operator ends it with ${command}, or with --failed if it had no effect.${gone}`;
+  if (operator === 'memory') {
+    return `${check} Its ledger is in the memory of the server, so only a restart of the server ends it.${gone}`;
+  }
+  const options = operator === undefined || operator.options === '' ? '' : ` ${operator.options}`;
+  const command = `mcp-once ledger resolve ${operation?.key} --succeeded${options}`;
+  return `${check} If it took effect, an operator ends it with: ${command} (a file with the result may follow --succeeded). If it had no effect: the same with --failed.${gone}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { defined } from '../json.ts';
 import { comparable, differingFields, differingPointers } from '../key/arguments.ts';
 import { makeRepeatToken, type TokenKind } from '../key/repeat-token.ts';
 import { endedStatusOf } from '../ledger/new-record.ts';
@@ -304,8 +305,8 @@ export async function refusalOfUnknown(
     ...(isOther ? { isOther } : {}),
     ...(checkWith.length > 0 ? { checkWith } : {}),
   };
-  const unseen = notCompared(call, record);
-  return refusal(record.tool, reason, { operation: operationInfo(record), ...fields, ...unseen, ...token });
+  const details = { ...fields, ...notCompared(call, record), ...defined({ operator: engine.settings.operator }) };
+  return refusal(record.tool, reason, { operation: operationInfo(record), ...details, ...token });
 }
 
 /** Returns the names of the tools with which the caller of a tool can check whether it took effect. */

@@ -103,6 +103,12 @@ export interface RefusalOutcome extends RefusalDetails {
   readonly reason: RefusalReason;
 }
 
+/**
+ * How an operator reaches the ledger: the options of `mcp-once ledger`, such as `--store sqlite:/srv/l.sqlite`, or nobody
+ * does, because it is in the memory of this process.
+ */
+export type OperatorOptions = { readonly options: string } | 'memory';
+
 export interface RefusalDetails {
   /**
    * Set when the request itself is at fault. `asking`: the tool has to ask a person, and the caller has not declared
@@ -111,6 +117,8 @@ export interface RefusalDetails {
   readonly fault?: 'asking' | 'input';
   /** What is wrong with the ledger. For the operator only: it may say where the ledger is. */
   readonly ledgerDetail?: string;
+  /** How an operator reaches the ledger, of an unknown outcome. It says where the ledger is, like `ledgerDetail`. */
+  readonly operator?: OperatorOptions;
   readonly operation?: OperationInfo;
   readonly retryAfterMs?: number;
   /** The first operation's result, of a conflict. */

@@ -1,4 +1,5 @@
 import { describeError, McpOnceError } from '../errors.ts';
+import { defined } from '../json.ts';
 import { prepareArguments, type ValidArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
 import { fingerprintOf } from '../key/canonical-json.ts';
@@ -262,6 +263,7 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     ...(tool.canonical ? { form: of.input.forHash as Record<string, unknown> } : {}),
     occurrence: later?.occurrence ?? parts.occurrence ?? 1,
     windowMs,
+    ...defined({ pending: probableStep(engine, tool) }),
     retentionMs: Math.max(engine.settings.recordRetentionMs, windowMs + dayMs, memoryMs + dayMs),
     supersedes: tool.class === 'state' && derived.source !== 'host',
   });
@@ -285,6 +287,11 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
       derivedAs(of, { after: key, generation, occurrence: occurrence + 1 }).key,
   };
   return Object.freeze(prepared);
+}
+
+function probableStep({ firstSteps }: EngineParts, { name }: Tool): string[] | undefined {
+  const first = firstSteps.get(name);
+  return first === undefined ? undefined : [first];
 }
 
 /** Returns the key that the repeat tokens of a call belong to: reworded calls share it. */

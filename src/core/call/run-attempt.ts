@@ -53,7 +53,7 @@ export async function runAttempt(
   options: RunOptions,
 ): Promise<RunResult> {
   const parts: RunParts = {
-    steps: new Steps(tool, claim),
+    steps: new Steps(tool, claim, engine.firstSteps),
     questions: new RunQuestions(claim.record),
     abort: new LateAbort(),
   };

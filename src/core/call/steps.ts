@@ -1,3 +1,4 @@
+import type { BoundedMap } from '../bounded-map.ts';
 import { McpOnceError } from '../errors.ts';
 import { upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
@@ -20,6 +21,7 @@ const stepsMax = 1_000;
 export class Steps {
   readonly #tool: Tool;
   readonly #claim: Claim;
+  readonly #firstSteps: BoundedMap<string, string>;
   readonly #done: KeptStep[];
   readonly #names = new Set<string>();
   readonly #uncertain = new Set<string>();
@@ -27,6 +29,7 @@ export class Steps {
   #direct = false;
   #mayHaveTakenEffect: boolean;
   #unkept = false;
+  #hasBegun = false;
   #sending: string | undefined;
   #closed = false;
   #asking = false;
@@ -34,7 +37,9 @@ export class Steps {
   #last: Promise<unknown> = Promise.resolve();
   readonly #beside = new Sender(this, false);
 
-  constructor(tool: Tool, claim: Claim) {
+  /** @param firstSteps see `EngineParts` */
+  constructor(tool: Tool, claim: Claim, firstSteps: BoundedMap<string, string>) {
+    this.#firstSteps = firstSteps;
     this.#tool = tool;
     this.#claim = claim;
     this.#done = [...claim.record.steps];
@@ -209,6 +214,19 @@ export class Steps {
     if (!held || !this.#claim.fresh || this.#closed) {
       throw new McpOnceError('lease_lost', 'the lease was lost before the request was sent');
     }
+    this.#noteFirst(name);
+  }
+
+  /**
+   * Notes the first step of a run beside its request, unless the claim has noted it: an operator learns from the record what
+   * a killed process was sending.
+   */
+  #noteFirst(name: string): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    if (this.#done.length === 0) this.#firstSteps.set(this.#tool.name, name);
+    if (this.#claim.record.pending?.includes(name)) return;
+    this.#claim.keep(this.#done, this.mayHaveTakenEffect, [name]).catch(() => undefined);
   }
 
   async #keepNow(next: string): Promise<boolean> {

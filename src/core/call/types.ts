@@ -1,3 +1,4 @@
+import type { BoundedMap } from '../bounded-map.ts';
 import type { Clock } from '../clock.ts';
 import type { DerivedKey } from '../key/derive-key.ts';
 import type { TokenKind } from '../key/repeat-token.ts';
@@ -12,7 +13,7 @@ import type { TextSketch } from '../recognition/text-similarity.ts';
 import type { Catalog } from '../tool/catalog.ts';
 import type { ClientPool } from '../tool/client-pool.ts';
 import type { Tool } from '../tool/types.ts';
-import type { InputRequest } from './outcome.ts';
+import type { InputRequest, OperatorOptions } from './outcome.ts';
 import type { Unsettled } from './unsettled.ts';
 
 /** One tool call, independent of MCP. */
@@ -76,6 +77,8 @@ export interface EngineSettings {
   readonly twinMs: number;
   /** How long a reworded call counts as a possible repeat after the first one has settled, in ms. */
   readonly rewordedMs: number;
+  /** The options with which an operator's command opens the same ledger. @defaultValue those of the default ledger */
+  readonly operator?: OperatorOptions | undefined;
 }
 
 /** The parts of an engine that calls use. `createEngine` wires them once. */
@@ -93,6 +96,8 @@ export interface EngineParts {
   /** Limits the records of each subject and tenant. Undefined means no limit. */
   readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
+  /** The first step of each tool, as the last run that began with a step sent it. A claim notes it in advance. */
+  readonly firstSteps: BoundedMap<string, string>;
   readonly log: CallLog;
   /** The executions in progress, so that they can be drained. */
   readonly running: Set<Promise<unknown>>;

@@ -16,6 +16,8 @@ export interface ClaimRequest {
   readonly occurrence: number;
   readonly windowMs: number;
   readonly retentionMs: number;
+  /** The step that the run will probably send first. */
+  readonly pending?: string[];
   /** True for a `state` tool, where another fingerprint means the next write instead of a conflict. */
   readonly supersedes: boolean;
   /** Present in a call that answers a question. Such a call continues an existing record and never creates one. */

@@ -121,6 +121,37 @@ export async function ledgerStats(ledger: Ledger): Promise<LedgerStats> {
   return { operations: count, unreadable, byState, byTool, observed, oldestUnknownAt };
 }
 
+/** The fewest characters that a shortened key may have. */
+const prefixCharsMin = 4;
+/** How many keys an ambiguous prefix lists. */
+const matchesMax = 10;
+
+/**
+ * Returns the key of an operation that a person may have shortened to its first characters.
+ * @returns what was given where nothing begins with it
+ * @throws McpOnceError `operation_not_found` that lists the keys, if several operations begin with it
+ * @throws LedgerUnavailable
+ */
+export async function fullKey(ledger: Ledger, given: string): Promise<string> {
+  const prefix = given.toLowerCase();
+  if (prefix.length < prefixCharsMin || !/^[0-9a-f-]+$/.test(prefix)) return given;
+  if ((await ledger.store.get(given)) !== undefined) return given;
+  const found = new Map<string, ListedEntry>();
+  for await (const listed of operations(ledger)) {
+    if (keyOf(listed).startsWith(prefix)) found.set(keyOf(listed), listed);
+  }
+  const [only, ...others] = found.keys();
+  if (only === undefined) return given;
+  if (others.length === 0) return only;
+  const shown = [...found.values()].slice(0, matchesMax).map((each) => `${keyOf(each)} (${nameOf(each)})`);
+  const more = found.size > matchesMax ? ` and ${found.size - matchesMax} more` : '';
+  throw notFound(`${found.size} operations begin with ${given}: ${shown.join(', ')}${more}. Write more of the key.`);
+}
+
+function nameOf(listed: ListedEntry): string {
+  return listed.type === 'operation' ? `${listed.record.tool}, ${listed.record.status.state}` : 'unreadable';
+}
+
 /**
  * Returns one operation.
  * @throws McpOnceError `operation_not_found`, `record_unreadable`
@@ -148,7 +179,8 @@ export type FoundOutcome =
  * Ends an operation with an unknown outcome. Waiting callers get the outcome. The record gets a new token, so the writes
  * of a late owner no longer match (fencing).
  *
- * `failed` after steps with effects becomes `incomplete`: the next identical call continues after them.
+ * `failed` after steps with effects becomes `incomplete`: the next identical call continues after them. A success without a
+ * result can be resolved once more.
  *
  * @throws McpOnceError `operation_alive` if the operation is being executed (the command watches it for up to one lease)
  * or changed meanwhile; `invalid_input` if it has ended; `operation_not_found`; `record_unreadable`
@@ -159,7 +191,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   const held = await withoutOwner(operator, await showOperation(ledger, key));
   const { record } = held;
   const { state } = record.status;
-  if (state === 'succeeded' || state === 'failed') {
+  if ((state === 'succeeded' || state === 'failed') && !mayBeCorrected(record, found)) {
     throw new McpOnceError(
       'invalid_input',
       `Operation ${key} (${record.tool}) has ${state}: there is nothing to resolve.`,
@@ -186,6 +218,12 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   if (await ledger.store.compareAndSet(key, held.bytes, ledger.codec.encode(key, next), ttlMs, { wake: true }))
     return next;
   throw changed(record);
+}
+
+/** An operator who gave no result may give it later, or correct a mistake. */
+function mayBeCorrected({ status }: OperationRecord, found: FoundOutcome): boolean {
+  const isWithoutResult = status.state === 'succeeded' && status.stub?.reason === 'resolved';
+  return isWithoutResult && (found.state === 'failed' || 'result' in found);
 }
 
 function statusOf(found: FoundOutcome, record: OperationRecord, settledAt: number): EndedStatus {

@@ -9,6 +9,7 @@ import type { ClaimRequest } from '../../../src/core/ledger/new-record.ts';
 import {
   type FoundOutcome,
   forgetOperation,
+  fullKey,
   ledgerStats,
   listOperations,
   type Operator,
@@ -44,6 +45,17 @@ async function setUp(kind: 'memory' | 'sqlite') {
   };
   return { clock, store, ledger: new Ledger(options), operator, watched };
 }
+
+test('a shortened key stands for one operation, and several are listed', async () => {
+  const { ledger } = await setUp('memory');
+  for (const key of ['abcd-1', 'abcd-2', 'abce-1']) await ledger.claim(request({ key }));
+  expect(await fullKey(ledger, 'ABCE')).toBe('abce-1');
+  expect(await fullKey(ledger, 'abcd-2')).toBe('abcd-2');
+  expect(await fullKey(ledger, 'abc')).toBe('abc');
+  await expect(fullKey(ledger, 'abcd')).rejects.toThrow(
+    '2 operations begin with abcd: abcd-1 (create_thing, in_flight), abcd-2 (create_thing, in_flight).',
+  );
+});
 
 function request(changes: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
