@@ -1,4 +1,5 @@
 import type { KeepString } from './canonical-json.ts';
+import { isPlainObject } from './check-json.ts';
 import { acceptsText, type Branching, listedTexts, NO_FACTS, type PlaceFacts, readFacts } from './place-facts.ts';
 import {
   agreedDefault,
@@ -77,7 +78,31 @@ export function keepStringOf(jsonSchema: Schema): KeepString | undefined {
 
 /** Returns whether the schema, or one of its branches, declares a property with this name. */
 export function declaresProperty(jsonSchema: Schema, name: string): boolean {
+  if (memory.get(jsonSchema) === undefined) {
+    const listed = listsProperty(jsonSchema, name, 0);
+    if (listed !== undefined) return listed;
+  }
   return known(jsonSchema).names.has(name);
+}
+
+/** Keywords with which a schema has properties that it does not list itself. */
+const INDIRECT = ['$ref', '$dynamicRef', '$recursiveRef', 'allOf', 'if', 'dependentSchemas'];
+const LISTED_DEPTH_MAX = 3;
+
+/** Looks a property up where its schema lists it. Most schemas do, and reading all of one takes time. */
+function listsProperty(schema: Schema, name: string, depth: number): boolean | undefined {
+  if (depth > LISTED_DEPTH_MAX || INDIRECT.some((keyword) => schema[keyword] !== undefined)) return undefined;
+  if (Object.hasOwn(propertiesOf(schema), name)) return true;
+  let isKnown = true;
+  for (const branches of [schema.anyOf, schema.oneOf]) {
+    if (!Array.isArray(branches)) continue;
+    for (const branch of branches) {
+      const listed = isPlainObject(branch) ? listsProperty(branch, name, depth + 1) : false;
+      if (listed === true) return true;
+      isKnown &&= listed !== undefined;
+    }
+  }
+  return isKnown ? false : undefined;
 }
 
 /** Returns whether the string at `path`, relative to `place`, is marked as verbatim, directly or by a container. */

@@ -112,15 +112,27 @@ function valueAt(resource: Resource, pointer: string, reference: string): unknow
   if (!pointer.startsWith('/')) throw new DocumentFault(`${quoted(reference)} is not a JSON pointer`);
   const cut = pointer.lastIndexOf('/');
   const last = decodeToken(pointer.slice(cut + 1));
-  let parent: unknown;
-  try {
-    parent = cut === 0 ? resource.root : resource.refs.get(`#${pointer.slice(0, cut)}`);
-  } catch {
-    parent = undefined;
-  }
+  const parent = cut === 0 ? resource.root : parentAt(resource, pointer.slice(0, cut));
   const isThere = typeof parent === 'object' && parent !== null && Object.hasOwn(parent, last);
   if (!isThere) throw new DocumentFault(`${quoted(reference)} points to nothing in the document`);
   return (parent as JsonObject)[last];
+}
+
+/** The parents of values, by resource and pointer. Most references of a document lead into one list of schemas. */
+const parents = new WeakMap<Resource, Map<string, unknown>>();
+
+function parentAt(resource: Resource, pointer: string): unknown {
+  const known = parents.get(resource) ?? new Map<string, unknown>();
+  parents.set(resource, known);
+  if (known.has(pointer)) return known.get(pointer);
+  let parent: unknown;
+  try {
+    parent = resource.refs.get(`#${pointer}`);
+  } catch {
+    parent = undefined;
+  }
+  known.set(pointer, parent);
+  return parent;
 }
 
 function decodeToken(encoded: string): string {

@@ -54,11 +54,14 @@ export function convertPlainKeywords(schema: JsonObject): Record<string, unknown
     const kept = read?.(value);
     if (kept !== undefined) converted[keyword] = kept;
   }
-  Object.assign(converted, limitsOf(schema, 'minimum', 'exclusiveMinimum'));
-  Object.assign(converted, limitsOf(schema, 'maximum', 'exclusiveMaximum'));
-  const values = enumOf(schema.enum);
+  if (hasLimit(schema)) {
+    Object.assign(converted, limitsOf(schema, 'minimum', 'exclusiveMinimum'));
+    Object.assign(converted, limitsOf(schema, 'maximum', 'exclusiveMaximum'));
+  }
+  const values = schema.enum === undefined ? undefined : enumOf(schema.enum);
   if (values) converted.enum = values;
-  const examples = examplesOf([schema.example, ...arrayOf(schema.examples)]);
+  const hasExample = schema.example !== undefined || schema.examples !== undefined;
+  const examples = hasExample ? examplesOf([schema.example, ...arrayOf(schema.examples)]) : undefined;
   if (examples) converted.examples = examples;
   addBinary(schema, converted);
   return converted;
@@ -104,6 +107,10 @@ function typeOf(type: unknown): string | string[] | undefined {
   if (typeof type === 'string') return types.has(type) ? type : undefined;
   const known = [...new Set(arrayOf(type).filter((each) => typeof each === 'string' && types.has(each)))] as string[];
   return known.length > 0 ? known : undefined;
+}
+
+function hasLimit({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonObject): boolean {
+  return (minimum ?? maximum ?? exclusiveMinimum ?? exclusiveMaximum) !== undefined;
 }
 
 /** Reads a limit. An exclusive limit is a flag beside the limit in OpenAPI 3.0, and a number of its own since 3.1. */

@@ -156,7 +156,7 @@ export class SchemaStore {
     const converted = convertPlainKeywords(schema);
     run.chars += 20 + String(converted.description ?? '').length;
     if (run.chars > schemaCharsMax * 2) throw new SchemaTooLong();
-    for (const [keyword, kind] of Object.entries(schemaKeywords)) {
+    for (const [keyword, kind] of keywordsIn(schema)) {
       const value = schema[keyword];
       if (value === undefined || value === null) continue;
       const target = keyword === 'items' && Array.isArray(value) ? 'prefixItems' : keyword;
@@ -250,6 +250,19 @@ export class SchemaStore {
       definition.isBusy = false;
     }
   }
+}
+
+const keywords = Object.entries(schemaKeywords);
+
+/** Returns the keywords with parts that a schema has. Most schemas have none or one. */
+function keywordsIn(schema: JsonObject): readonly (readonly [string, KeywordKind])[] {
+  let only: string | undefined;
+  for (const name of Object.keys(schema)) {
+    if (!Object.hasOwn(schemaKeywords, name)) continue;
+    if (only !== undefined) return keywords;
+    only = name;
+  }
+  return only === undefined ? [] : [[only, schemaKeywords[only] as KeywordKind]];
 }
 
 function cut(schema: JsonObject): Record<string, unknown> {

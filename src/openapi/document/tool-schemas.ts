@@ -214,13 +214,20 @@ export function errorSchemaOf({ errorSchema }: ApiOperation): JsonSchema | undef
   return selfContained(errorSchema?.());
 }
 
+/** The self-contained schemas of definitions. Many operations answer with the same one. */
+const ofDefinitions = new WeakMap<Definition, JsonSchema>();
+
 function selfContained(schema: JsonSchema | undefined): JsonSchema | undefined {
   if (!isObject(schema)) return undefined;
   const conversion = conversionOf(schema);
   // Replaces a mere reference by its target, since the root of an output schema must be an object schema.
   const only = schema.$ref !== undefined && Object.keys(schema).length === 1 ? conversion?.definitions[0] : undefined;
+  const known = only && ofDefinitions.get(only);
+  if (known !== undefined) return known;
   const root = only?.converted() ?? conversion;
   if (root === undefined) return schema;
   const $defs = definitionsOf(root.definitions, schemaCharsMax - root.chars);
-  return $defs ? { ...root.schema, $defs } : root.schema;
+  const whole = $defs ? { ...root.schema, $defs } : root.schema;
+  if (only !== undefined) ofDefinitions.set(only, whole);
+  return whole;
 }

@@ -23,13 +23,29 @@ export interface PolicyBasis {
 /** Settings that make sense for a write only. */
 const writeSettings = ['class', 'movesMoney', 'windowMs', 'identity', 'recovery', 'lookup', 'clientId'] as const;
 
+const guesses = new WeakMap<OperationTraits, { readonly of: ListedOperation; readonly guess: EffectGuess }>();
+
+/** Guesses once for an operation, which is decided before it is resolved and again after it. */
+function guessOf(listed: ListedOperation, traits: OperationTraits): EffectGuess {
+  const before = guesses.get(traits);
+  if (before !== undefined && isSame(before.of, listed)) return before.guess;
+  const guess = guessEffect(listed, traits);
+  guesses.set(traits, { of: listed, guess });
+  return guess;
+}
+
+/** Whether both say the same: a resolved operation is a copy. */
+function isSame(a: ListedOperation, b: ListedOperation): boolean {
+  return (Object.keys(a) as (keyof ListedOperation)[]).every((name) => a[name] === b[name]);
+}
+
 /** Decides effect and class of an operation by what its document tells, unless they are overridden. */
 export function policyBasis(
   listed: ListedOperation,
   override: OperationOverride,
   traits: OperationTraits,
 ): PolicyBasis {
-  const guess = checkedGuess(listed, override, guessEffect(listed, traits));
+  const guess = checkedGuess(listed, override, guessOf(listed, traits));
   const named = namesResource(listed.path);
   const byDefault = override.clientId === undefined ? guess.effect : 'create';
   const effect = override.effect ?? byDefault;

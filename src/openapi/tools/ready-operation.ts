@@ -113,6 +113,15 @@ function memberKey(key: KeyPolicy, derived: string, members: readonly string[]):
   );
 }
 
+const outputSchemas = new WeakMap<JsonSchema, { readonly schema: JsonSchema | undefined }>();
+
+/** Makes the output schema once for all operations with the same answer. */
+function outputSchemaOf(answer: JsonSchema): JsonSchema | undefined {
+  const made = outputSchemas.get(answer) ?? { schema: compactSchema(responseOutputSchema(answer)) };
+  outputSchemas.set(answer, made);
+  return made.schema;
+}
+
 /** Creates the output schema and the conversion of responses. Selected fields have no schema. */
 function createOutput(
   { source, compiler }: ApiContext,
@@ -120,7 +129,7 @@ function createOutput(
   { answer }: ToolSchemas,
   fields: readonly string[] | undefined,
 ): Pick<ReadyOperation, 'outputSchema' | 'content'> {
-  const outputSchema = answer && fields === undefined ? compactSchema(responseOutputSchema(answer)) : undefined;
+  const outputSchema = answer && fields === undefined ? outputSchemaOf(answer) : undefined;
   const schema = outputSchema && answer;
   const matches = schema && createMatcher(compiler, schema);
   return {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { declaresProperty } from '../../../src/core/key/argument-place.ts';
 import {
   differingFields,
   type InputSchema,
@@ -492,3 +493,22 @@ function fromZod(
     },
   };
 }
+
+describe('declaresProperty', () => {
+  const of = (schema: Record<string, unknown>) => declaresProperty({ type: 'object', ...schema }, 'x');
+  const x = { properties: { x: {} } };
+
+  it.each<[string, Record<string, unknown>, boolean]>([
+    ['at the root', x, true],
+    ['in an alternative', { anyOf: [{ type: 'null' }, x] }, true],
+    ['in an alternative of an alternative', { anyOf: [{ oneOf: [{ anyOf: [{ anyOf: [x] }] }] }] }, true],
+    ['in a part', { allOf: [x] }, true],
+    ['behind a reference', { anyOf: [{ $ref: '#/$defs/x' }], $defs: { x } }, true],
+    ['in a condition', { if: {}, else: x }, true],
+    ['nowhere', { anyOf: [{ properties: { y: {} } }, true] }, false],
+    ['in a definition that nothing refers to', { $defs: { x } }, false],
+    ['by the name of a method of objects', { properties: { toString: {} } }, false],
+  ])('finds a property %s', (_where, schema, isDeclared) => {
+    expect(of(schema)).toBe(isDeclared);
+  });
+});
