@@ -136,7 +136,7 @@ export const fileSchema = z.strictObject({
     .max(100)
     .prefault([...defaults.toolsDirs])
     .describe(
-      'Folders with tools of your own (.js, .mjs), relative to this file; --tools adds more. Reloaded on SIGHUP: a changed file is imported again, the modules that it imports are not.',
+      'Folders with tools of your own (.js, .mjs, from Node 22.18 on .ts), relative to this file; --tools adds more. Reloaded on SIGHUP: a changed file is imported again, the modules that it imports are not.',
     ),
   bundledTools: z.boolean().prefault(defaults.bundledTools).describe('Whether the shipped tools are served.'),
   drain: duration({ minMs: 0, maxMs: 10 * minute })

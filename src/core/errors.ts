@@ -59,8 +59,12 @@ export class NotExecuted extends McpOnceError {
 
 /** The ledger's store did not read or write. The engine executes nothing without its ledger. */
 export class LedgerUnavailable extends McpOnceError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  /** Whether the fault lasts until a person changes something: a wrong password, a file that is not a ledger. */
+  readonly isLasting: boolean;
+
+  constructor(message: string, options: { cause?: unknown; isLasting?: boolean } = {}) {
     super('ledger_unavailable', message, options);
+    this.isLasting = options.isLasting === true;
   }
 }
 

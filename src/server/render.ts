@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { droppedNote, refusalMessage, resultNote } from '../core/call/messages.ts';
 import type {
+  FailedKind,
   InputRequest,
   InputRequiredOutcome,
   OperationInfo,
@@ -9,7 +10,6 @@ import type {
   RefusalOutcome,
   ResultOutcome,
 } from '../core/call/outcome.ts';
-import type { FailureKind } from '../core/error-answers/phrases.ts';
 import { defined, isObject, type JsonObject } from '../core/json.ts';
 import type { Stub } from '../core/ledger/record.ts';
 import { contentOfValue, isContentResult } from '../core/tool/content.ts';
@@ -44,7 +44,7 @@ export interface OutcomeMeta {
   readonly steps?: readonly string[];
   readonly firstResult?: unknown;
   /** Why an operation failed, where the upstream said so. After `limited` and `unavailable` the same call may succeed later. */
-  readonly failure?: FailureKind;
+  readonly failure?: FailedKind;
   /** Why the result of a success is missing. */
   readonly stub?: Stub;
   readonly issues?: RefusalOutcome['issues'];

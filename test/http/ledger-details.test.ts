@@ -24,7 +24,7 @@ test.each<[string, Error, string]>([
   const told: unknown[] = [];
   const log = { debug: () => {}, info: () => {}, warn: () => {} };
   const refusals = new RefusalLog({ info: () => {}, warn: (_, fields) => told.push(fields) }, new ManualClock());
-  const handle = async () => refusalOfFault(fault, 'create_thing');
+  const handle = async () => refusalOfFault(fault, 'create_thing', { closing: new AbortController().signal, log });
   const service = keepLedgerDetails(
     { name: 'test', version: '1.0.0', catalog: createCatalog([]), handle, log },
     refusals,

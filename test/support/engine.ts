@@ -26,6 +26,7 @@ export interface EngineOptions {
   readonly leaseMs?: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly keysSince?: number;
+  readonly log?: EngineParts['log'];
 }
 
 export interface CallOptions {
@@ -68,7 +69,7 @@ export function testEngine(options: EngineOptions) {
     keysSince: () => Promise.resolve(options.keysSince ?? 0),
     randomId: randomUUID,
     firstSteps: new BoundedMap(100),
-    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    log: options.log ?? { debug: () => {}, info: () => {}, warn: () => {} },
     running: new Set(),
     unsettled: new Unsettled(clock),
     closing: closing.signal,

@@ -93,8 +93,9 @@ async function checkedResult(
   await refuseElsewhere(program, config, tool, upstream);
   const result = tool.results === 'content' && !isContentResult(given) ? contentOfValue(given) : given;
   if (tool.acceptsOutput(result)) return result;
+  const problem = tool.outputProblem?.(result);
   refuse(
-    `The result does not match the declared output of ${name}. Correct the file, or accept it unchecked with --force.`,
+    `The result does not match the declared output of ${name}${problem === undefined ? '' : `: ${problem}`}. Correct the file, or accept it unchecked with --force.`,
   );
 }
 

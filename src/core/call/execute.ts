@@ -1,4 +1,4 @@
-import { describeError } from '../errors.ts';
+import { describeError, faultFields } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import { LeaseKeeper } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -45,6 +45,7 @@ async function tryToOpen(engine: EngineParts, tool: Tool): Promise<Opened> {
   try {
     return { client: await openClient(engine, tool) };
   } catch (error) {
+    engine.log.warn(`${tool.name}: its client did not open: ${describeError(error)}`, faultFields(error));
     return { client: undefined, error: describeError(error) };
   }
 }

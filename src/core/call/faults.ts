@@ -1,19 +1,31 @@
 import { z } from 'zod';
-import { describeError, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
+import { describeError, faultFields, LedgerUnavailable, McpOnceError, OutcomeNotRead } from '../errors.ts';
+import { defined } from '../json.ts';
 import { emit } from '../observe/events.ts';
 import { issueText } from '../schema/issue-text.ts';
 import { type RefusalOutcome, refusal } from './outcome.ts';
+import type { EngineParts } from './types.ts';
 
 const retryAfterMs = 1_000;
+/** The longest name of a tool in a log line: the name of an unknown one is text from the caller. */
+const toolCharsMax = 64;
 
-/** Returns the refusal for an expected fault of one call. @throws the error itself when it is not expected */
-export function refusalOfFault(error: unknown, tool: string): RefusalOutcome {
+type FaultParts = Pick<EngineParts, 'closing' | 'log'>;
+
+/**
+ * Returns the refusal for an expected fault of one call, and logs the fault.
+ * @param engine a ledger that is closed because the process ends is not available again in this process
+ * @throws the error itself when it is not expected
+ */
+export function refusalOfFault(error: unknown, tool: string, { closing, log }: FaultParts): RefusalOutcome {
+  if (error instanceof McpOnceError) {
+    log.warn(`${tool.slice(0, toolCharsMax)}: ${describeError(error)}`, faultFields(error));
+  }
   if (error instanceof LedgerUnavailable) {
-    return refusal(
-      tool,
-      { type: 'ledger_unavailable' },
-      { ledgerDetail: clauseOf(describeError(error)), retryAfterMs },
-    );
+    if (closing.aborted) return refusal(tool, { type: 'shutting_down' });
+    const again = error.isLasting ? {} : { retryAfterMs };
+    const reason = { type: 'ledger_unavailable', ...defined({ isLasting: error.isLasting || undefined }) } as const;
+    return refusal(tool, reason, { ledgerDetail: clauseOf(describeError(error)), ...again });
   }
   if (error instanceof OutcomeNotRead) {
     return refusal(tool, { type: 'outcome_not_read' }, { ledgerDetail: clauseOf(describeError(error)), retryAfterMs });

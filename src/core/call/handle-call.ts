@@ -57,7 +57,7 @@ const traceparentCharsMax = 512;
  */
 export async function handleCall(engine: EngineParts, call: ToolCall): Promise<Outcome> {
   const answering = askingDirectly(engine, call, (each) => answerCall(engine, each));
-  const outcome = await answering.catch((error: unknown) => refusalOfFault(error, call.tool));
+  const outcome = await answering.catch((error: unknown) => refusalOfFault(error, call.tool, engine));
   reportOutcome(call, outcome);
   if (call.hasRun?.() === false) await noteObserved(engine, call.tool, outcome);
   return outcome;

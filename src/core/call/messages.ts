@@ -1,7 +1,6 @@
-import type { FailureKind } from '../error-answers/phrases.ts';
 import { sentence, suggestion } from '../suggest.ts';
 import { isErrorResult } from '../tool/content.ts';
-import type { RefusalOutcome, RefusalReason, ResultOutcome } from './outcome.ts';
+import type { FailedKind, RefusalOutcome, RefusalReason, ResultOutcome } from './outcome.ts';
 
 /** Longer names of unknown tools, and longer lists of known ones, are cut. */
 const nameCharsMax = 64;
@@ -81,7 +80,9 @@ function messageParts(refusal: RefusalOutcome, reason: RefusalReason): Message {
       return {
         cause: `the ledger is not available${ledger}`,
         executed: nothing,
-        next: 'It is safe to call again later.',
+        next: reason.isLasting
+          ? 'Calling again does not help before an operator has corrected that.'
+          : 'It is safe to call again later.',
       };
     case 'record_unreadable':
       return {
@@ -223,7 +224,7 @@ const unguardedNext = { otherwise: 'It is safe to call again.', temporary: 'with
 
 /** Says whether the same call can help: not after a lasting refusal, and only later after a temporary one. */
 function nextAfter(
-  kind: FailureKind | undefined,
+  kind: FailedKind | undefined,
   retryAfterMs: number | undefined,
   { otherwise, temporary }: { readonly otherwise: string; readonly temporary: string },
 ): string {
@@ -236,6 +237,8 @@ function nextAfter(
       return 'The same call fails until an operator corrects the credentials or what they allow.';
     case 'declined':
       return 'The same call would be declined again. Change what was declined, or ask the person.';
+    case 'broken':
+      return 'The same call fails until the author of the tool has fixed it.';
     case 'conflict':
       return 'Read the current state, then decide: the same call fails until that changes.';
     case 'limited':
@@ -249,7 +252,7 @@ function nextAfter(
 }
 
 /** The arguments of the steps that took effect cannot be corrected any more. */
-function nextOfIncomplete(kind: FailureKind | undefined, retryAfterMs: number | undefined): string {
+function nextOfIncomplete(kind: FailedKind | undefined, retryAfterMs: number | undefined): string {
   const isTemporary = kind === undefined || kind === 'limited' || kind === 'unavailable';
   const when = retryAfterMs === undefined ? '' : ` in ${secondsOf(retryAfterMs)}`;
   if (isTemporary) return `Call again${when} with the same arguments to continue from there.`;

@@ -136,6 +136,9 @@ export interface RefusalDetails {
   readonly issues?: readonly { readonly path: string; readonly message: string }[];
 }
 
+/** Why an operation failed. `broken`: the code of its tool has a fault. */
+export type FailedKind = FailureKind | 'broken';
+
 /** Why a call has no result. `detail` is a clause without a full stop: it never holds an argument's value or a secret. */
 export type RefusalReason =
   // The request is not valid: nothing was executed.
@@ -152,7 +155,8 @@ export type RefusalReason =
   /** The question that the call answers has another reply already. */
   | { readonly type: 'replied_before' }
   // Nothing was executed, for another reason.
-  | { readonly type: 'ledger_unavailable' }
+  /** `isLasting`: until an operator changes something. */
+  | { readonly type: 'ledger_unavailable'; readonly isLasting?: boolean }
   | { readonly type: 'record_unreadable' }
   | { readonly type: 'too_many_records'; readonly holder: 'subject' | 'tenant' }
   | { readonly type: 'too_many_calls'; readonly holder: 'subject' | 'tenant' | 'server' }
@@ -185,8 +189,8 @@ export type RefusalReason =
       readonly advice?: string | undefined;
     }
   /** `kind` says why, where the upstream said so. */
-  | { readonly type: 'failed'; readonly detail: string; readonly kind?: FailureKind | undefined }
-  | { readonly type: 'incomplete'; readonly detail: string; readonly kind?: FailureKind | undefined }
+  | { readonly type: 'failed'; readonly detail: string; readonly kind?: FailedKind | undefined }
+  | { readonly type: 'incomplete'; readonly detail: string; readonly kind?: FailedKind | undefined }
   | { readonly type: 'result_not_kept'; readonly executed: 'now' | 'before'; readonly detail: string }
   | {
       readonly type: 'outcome_unknown';

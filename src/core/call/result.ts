@@ -28,8 +28,11 @@ export function keepable(tool: Tool, result: unknown, settings: Pick<EngineSetti
   if (isDeeperThan(resultDepthMax, value)) {
     return { kept: stubOf('not_serialisable', `it is nested deeper than ${resultDepthMax} levels`) };
   }
-  if (!isDeclared(tool, value))
-    return { kept: stubOf('not_as_declared', 'it does not match the output schema of the tool') };
+  if (!isDeclared(tool, value)) {
+    const problem = tool.outputProblem?.(value);
+    const why = `it does not match the output schema of the tool${problem === undefined ? '' : `: ${problem}`}`;
+    return { kept: stubOf('not_as_declared', why) };
+  }
   const bytes = Buffer.byteLength(text);
   if (bytes <= settings.resultBytesMax) return { kept: { result: value } };
   const why = `it has ${bytes} bytes, more than the ${settings.resultBytesMax} that are kept`;

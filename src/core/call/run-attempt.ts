@@ -2,7 +2,7 @@ import { failureOf } from '../error-answers/classify.ts';
 import { factsOfError, isAnsweredError } from '../error-answers/error-facts.ts';
 import { refusalIn } from '../error-answers/error-result.ts';
 import { keyTroubleOf } from '../error-answers/used-key.ts';
-import { McpOnceError, NotExecuted } from '../errors.ts';
+import { describeError, faultFields, McpOnceError, NotExecuted } from '../errors.ts';
 import { markerOf, upstreamKeyOf } from '../key/derive-key.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { KeptStep, Status } from '../ledger/record.ts';
@@ -86,11 +86,13 @@ async function runTool(
   let unkept: unknown;
   // A copy, because a tool may change its input. The arguments are JSON here.
   const input: unknown = JSON.parse(JSON.stringify(claim.record.arguments));
-  const about = { operation: claim.record.key, tool: tool.name, step: 'run' };
+  const operation = claim.record.key;
+  const about = { operation, tool: tool.name, step: 'run' };
   try {
     const running = steps.watch(() => tool.run(input, contextOf(engine, claim, opened, parts)));
     if (!steps.used && !questions.open) emit({ type: 'dispatch', ...about });
     const result = await running;
+    warnOfSteps(engine, tool, steps);
     await steps.finish();
     const refused = refusedResult(tool, result, input);
     if (refused !== undefined) throw refused;
@@ -98,10 +100,12 @@ async function runTool(
     const { kept, ...rest } = keepable(tool, result, engine.settings);
     status = { state: 'succeeded', settledAt: engine.clock.wallMs(), ...kept };
     unkept = rest.unkept;
+    if (kept.stub) engine.log.warn(`${tool.name}: its result was not kept: ${kept.stub.message}`, { operation });
   } catch (error) {
     await steps.finish();
     if (!steps.used) emit({ type: 'answer', ...about });
     status = statusOfError(engine, tool, claim, steps, error, options);
+    if (!questions.open) logFailure(engine, claim, status, error);
   }
   // An open question counts, whatever the run returned or threw: the run continues from it when the reply comes.
   if (questions.open) {
@@ -132,7 +136,7 @@ function statusOfError(
 ): Settled {
   const settledAt = engine.clock.wallMs();
   const message = clauseOf(describeFault(error, claim.record.key));
-  const classification = classify(steps, error);
+  const classification = classify(tool, steps, error);
   if (classification === 'gone' && options.natural && tool.effect === 'delete' && tool.gone) {
     const result = tool.gone(structuredClone(claim.record.arguments));
     return { state: 'succeeded', settledAt, ...keepable(tool, result, engine.settings).kept };
@@ -145,7 +149,7 @@ function statusOfError(
     const keyUsed = keyTroubleOf(error) === 'used' ? ({ keyUsed: true } as const) : {};
     return { state: 'unknown', settledAt, message, ...(isAnswered ? { answered: true } : {}), ...keyUsed };
   }
-  const why = failureOf(factsOfError(error, engine.clock.wallMs));
+  const why = isBroken(error) ? ({ kind: 'broken' } as const) : failureOf(factsOfError(error, engine.clock.wallMs));
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message, ...why };
   return { state: 'failed', settledAt, message, dispatched: true, ...why };
 }
@@ -177,7 +181,45 @@ function statusOfQuestion(
   return { state: 'failed', settledAt, ...why, dispatched: true };
 }
 
-function classify(steps: Steps, error: unknown): Classification {
+/** Logs why a run failed. Its stack is written at level `debug`. */
+function logFailure({ log }: EngineParts, { record }: Claim, status: Settled, error: unknown): void {
+  if (status.state === 'succeeded') return;
+  const { key: operation, tool } = record;
+  const level = error instanceof NotExecuted ? 'info' : 'warn';
+  log[level](`${tool} ${status.state}: ${describeError(error)}`, { operation, ...faultFields(error) });
+}
+
+/** The tools whose problems with steps are logged already. */
+const warnedOf = new WeakSet<Tool>();
+
+/** Warns the author of a tool whose code does not use steps as it should. Says it once for each tool. */
+function warnOfSteps({ log }: EngineParts, tool: Tool, steps: Steps): void {
+  if (tool.usesSteps === undefined || warnedOf.has(tool)) return;
+  const { unfinished } = steps;
+  const isBare = tool.effect === 'create' && !steps.used && !steps.direct;
+  if (unfinished === undefined && !isBare) return;
+  warnedOf.add(tool);
+  const why =
+    unfinished === undefined
+      ? 'it creates something without ctx.step and without ctx.upstreamKey, so a crash leaves its outcome unknown, and a request can be sent twice'
+      : `it ended while its step "${unfinished}" was running: write "await ctx.step(...)"`;
+  log.warn(`tool ${tool.name}: ${why}`);
+}
+
+/** Recognises a fault in a tool's code by its class. `fetch` throws a TypeError, too, with a cause. */
+function isBroken(error: unknown): boolean {
+  const isOfCode = [TypeError, ReferenceError, RangeError, SyntaxError].some((each) => error instanceof each);
+  return isOfCode && (error as Error).cause === undefined && !('code' in (error as Error));
+}
+
+function classify(tool: Tool, steps: Steps, error: unknown): Classification {
+  const classification = classifyError(steps, error);
+  // A tool with steps sends its requests through them, so an error before the first one had no effect.
+  const isBefore = tool.usesSteps === true && !steps.used && !steps.direct && !steps.hasSentBeside;
+  return classification === 'unknown' && isBefore ? 'not_executed' : classification;
+}
+
+function classifyError(steps: Steps, error: unknown): Classification {
   if (error instanceof NotExecuted) return 'not_executed';
   // Thrown before a request was sent, so only a request beside the steps can have had an effect.
   const isFence = error instanceof McpOnceError && (error.code === 'lease_lost' || error.code === 'ledger_unavailable');

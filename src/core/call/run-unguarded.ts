@@ -1,6 +1,6 @@
 import { failureOf } from '../error-answers/classify.ts';
 import { factsOfError } from '../error-answers/error-facts.ts';
-import { describeError, NotExecuted } from '../errors.ts';
+import { describeError, faultFields, NotExecuted } from '../errors.ts';
 import { classifyError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
 import { boundedRun, openClient } from './bounded-run.ts';
@@ -38,6 +38,8 @@ export function runUnguarded(engine: EngineParts, tool: Tool, args: Record<strin
       const ended = await boundedRun(engine, tool, run(), () => abort.abort(new Error('the run was cut off')));
       return ended.type === 'ended' ? outcomeOfResult(tool, ended.value) : refusalOfCutOff(tool, ended.why, sent);
     } catch (error) {
+      const message = `${tool.name} failed: ${describeError(error)}`;
+      engine.log[error instanceof NotExecuted ? 'info' : 'warn'](message, faultFields(error));
       return refusalOfError(tool, error, sent, engine.clock.wallMs);
     }
   });

@@ -24,6 +24,7 @@ export class Steps {
   readonly #firstSteps: BoundedMap<string, string>;
   readonly #done: KeptStep[];
   readonly #names = new Set<string>();
+  readonly #running = new Set<string>();
   readonly #uncertain = new Set<string>();
   readonly #readErrors = new WeakSet<object>();
   #direct = false;
@@ -81,6 +82,16 @@ export class Steps {
   /** The fence of a step without a renewal, for a tool that sends something more within one step. */
   get maySend(): boolean {
     return !this.#closed && !this.#asking && this.#claim.fresh;
+  }
+
+  /** Whether a request left this machine beside the steps, or may have. */
+  get hasSentBeside(): boolean {
+    return this.#beside.hasSent;
+  }
+
+  /** The name of a step that has begun and not ended. */
+  get unfinished(): string | undefined {
+    return this.#running.values().next().value;
   }
 
   /** Runs the code of the tool, so that requests beside the steps are noticed. */
@@ -184,6 +195,7 @@ export class Steps {
   /** Runs one step after the other, and returns a kept result instead of sending a second request. */
   #inTurn<T>(name: string, run: () => Promise<T>): Promise<T> {
     this.#used = true;
+    this.#running.add(name);
     if (isInStepOf(this)) throw new McpOnceError('tool_invalid', `step "${name}" begins inside another step`);
     const turn = this.#last.then(() => {
       const kept = this.#done.find((step) => step.name === name);
@@ -198,6 +210,7 @@ export class Steps {
       return run();
     });
     this.#last = turn.catch(() => undefined);
+    void this.#last.then(() => this.#running.delete(name));
     return turn;
   }
 

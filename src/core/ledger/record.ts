@@ -38,10 +38,10 @@ const stub = z.object({
 /** Set if the operation asked for input and its caller could not ask a person. */
 const unasked = z.literal(true).optional();
 
-/** Why nothing took effect, where the upstream said so, and how long it asks to wait. */
+/** Why nothing took effect, where the upstream said so or the tool's code is broken, and how long the upstream asks to wait. */
 const failure = {
   kind: z
-    .enum(['invalid', 'not_found', 'unauthorised', 'declined', 'conflict', 'limited', 'unavailable'])
+    .enum(['invalid', 'not_found', 'unauthorised', 'declined', 'conflict', 'limited', 'unavailable', 'broken'])
     .optional()
     .catch(undefined),
   retryAfterMs: timeMs.optional(),

@@ -39,17 +39,18 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];
 
 /**
- * Creates a log that costs nothing below its level and loads pino when it writes the first line of JSON. The stack of an
- * error is written at level `debug` only.
+ * Creates a log that costs nothing below its level and loads pino when it writes the first line of JSON. The stack of a
+ * warning is written at level `debug` only, that of an error always: nothing else tells where the program failed.
  */
 export function createLog(options: LogOptions): Log {
   const written = options.level === 'silent' ? [] : levels.slice(levels.indexOf(options.level));
   let writer: Log | undefined;
+  const keepsStack = (level: Level) => level === 'error' || written.includes('debug');
   const writerOf = (level: Level) => {
     if (!written.includes(level)) return () => {};
     return (message: string, fields?: LogFields) => {
       writer ??= openWriter(options);
-      writer[level](message, fields === undefined || written.includes('debug') ? fields : withoutStack(fields));
+      writer[level](message, fields === undefined || keepsStack(level) ? fields : withoutStack(fields));
     };
   };
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };

@@ -80,6 +80,38 @@ export function clientMemory(definition: { readonly name: string; readonly keyMe
   return ms ?? refuse(`keyMemory ${notADuration}`);
 }
 
+/** Every part of a client and its kind. `clientMemory` checks `keyMemory`. */
+const clientKinds: Readonly<Record<string, Kind>> = {
+  name: 'text',
+  env: 'schema',
+  open: 'function',
+  close: 'function',
+  upstream: 'function',
+  banner: 'function',
+  classify: 'function',
+};
+
+/**
+ * Refuses a client that the TypeScript compiler would refuse: a client without `upstream` would treat two accounts as one.
+ * @throws McpOnceError `tool_invalid` that names the client and the part
+ */
+export function checkClient(definition: object): void {
+  const parts = definition as Readonly<Record<string, unknown>>;
+  const refuse = (why: string): never => {
+    throw new McpOnceError(
+      'tool_invalid',
+      sentence(`The client ${JSON.stringify(parts.name) ?? 'without a name'}: ${why}`),
+    );
+  };
+  for (const part of ['name', 'open', 'upstream']) if (parts[part] === undefined) refuse(`${part} is missing`);
+  for (const [part, kind] of Object.entries(clientKinds)) {
+    if (parts[part] !== undefined && !isOf(kind, parts[part])) refuse(`${part} must be ${described[kind]}`);
+  }
+  if (parts.env !== undefined && !(parts.env as { shape?: unknown }).shape) {
+    refuse('env must be an object of variables: z.object({ SHOP_TOKEN: z.string() })');
+  }
+}
+
 /** The class that replaces each value of the former option `match`. */
 const classes: Readonly<Record<string, string>> = {
   identical: '"create"',

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import type { Duration } from '../duration.ts';
 import { McpOnceError } from '../errors.ts';
-import { clientMemory } from './check-definition.ts';
+import { issueText } from '../schema/issue-text.ts';
+import { sentence } from '../suggest.ts';
+import { checkClient, clientMemory } from './check-definition.ts';
 import { classifyNodeError } from './classify.ts';
 import type { Classification, Client, Upstream } from './types.ts';
 
@@ -20,8 +22,8 @@ import type { Classification, Client, Upstream } from './types.ts';
 export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
   /** The name in messages. */
   readonly name: string;
-  /** The client's environment variables. `open` and `upstream` get no others. */
-  readonly env: Environment;
+  /** The client's environment variables. `open` and `upstream` get no others. @defaultValue none */
+  readonly env?: Environment;
   /** Opens the client. Turn off its retries and keep its time-out under 45 s, since the engine decides about sending. */
   readonly open: (env: z.infer<Environment>) => Opened | Promise<Opened>;
   /** Closes the client when the server ends. It may take up to 5 s. */
@@ -51,15 +53,17 @@ export interface ClientDefinition<Environment extends z.ZodObject, Opened> {
 
 /**
  * Makes a client from its definition.
- * @throws McpOnceError `tool_invalid` for a `keyMemory` that is not a duration
+ * @throws McpOnceError `tool_invalid` for a part that is missing, unknown or of the wrong kind
  */
-export function defineClient<Environment extends z.ZodObject, Opened>(
+export function defineClient<Environment extends z.ZodObject = z.ZodObject<Record<never, never>>, Opened = unknown>(
   definition: ClientDefinition<Environment, Opened>,
 ): Client<Opened> {
+  const memoryMs = clientMemory(definition);
+  checkClient(definition);
   return Object.freeze({
     name: definition.name,
-    variables: Object.freeze(Object.keys(definition.env.shape)),
-    memoryMs: clientMemory(definition),
+    variables: Object.freeze(Object.keys(definition.env?.shape ?? {})),
+    memoryMs,
     classify: (error: unknown) => classify(definition.classify, error),
     configure: (environment: Readonly<Record<string, string | undefined>>) => {
       const env = readEnvironment(definition, environment);
@@ -114,9 +118,10 @@ function upstreamOf<Environment>(
 }
 
 function readEnvironment<Environment extends z.ZodObject>(
-  definition: { readonly name: string; readonly env: Environment },
+  definition: { readonly name: string; readonly env?: Environment },
   environment: Readonly<Record<string, string | undefined>>,
 ): z.infer<Environment> {
+  if (definition.env === undefined) return {} as z.infer<Environment>;
   const names = Object.keys(definition.env.shape);
   // An empty field in a client's settings form sets an empty variable, which means "not set".
   const values = Object.fromEntries(
@@ -124,6 +129,6 @@ function readEnvironment<Environment extends z.ZodObject>(
   );
   const parsed = definition.env.safeParse(values);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`);
-  throw new McpOnceError('upstream_unavailable', `The client "${definition.name}" needs ${problems.join(', ')}.`);
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issueText(issue)}`);
+  throw new McpOnceError('upstream_unavailable', sentence(`The client "${definition.name}": ${problems.join(', ')}`));
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { nearestNumbers } from '../exact-json.ts';
 import { defined } from '../json.ts';
 import { findJsonFault } from '../key/check-json.ts';
+import { issueText } from '../schema/issue-text.ts';
 import { suggestion } from '../suggest.ts';
 import { checkDefinition, invalidTool, toolDuration } from './check-definition.ts';
 import { inputIssues } from './input-issues.ts';
@@ -73,6 +74,8 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodType, 
     outputSchema: jsonSchemaOf(definition.output),
     readsErrorResults: true,
     acceptsOutput: (result) => definition.output.safeParse(result).success,
+    outputProblem: (result) => outputProblem(definition.output, result),
+    usesSteps: /\bstep\b/.test(Function.prototype.toString.call(definition.run)),
     class: toolClass,
     windowMs,
     recovery,
@@ -183,6 +186,19 @@ type CheckedParts = Pick<Tool, 'name' | 'class' | 'windowMs' | 'lookupLagMs' | '
 function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' });
   return jsonSchema;
+}
+
+/** How many fields of a result are named that do not match. */
+const problemsMax = 3;
+
+function outputProblem(schema: z.ZodType, result: unknown): string | undefined {
+  const { error } = schema.safeParse(result);
+  if (error === undefined) return undefined;
+  const texts = error.issues
+    .slice(0, problemsMax)
+    .map((issue) => `${issue.path.map(String).join('.') || 'it'} ${issueText(issue)}`);
+  const more = error.issues.length > problemsMax ? `, and ${error.issues.length - problemsMax} more` : '';
+  return texts.join(', ') + more;
 }
 
 /** The code of a tool gets JavaScript numbers, so an integer that none of them carries is refused. */

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import * as nodeModule from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,16 +15,27 @@ import type { OnDuplicate, Recovery, Tool, ToolClass } from './types.ts';
 const filesMax = 1_000;
 const toolsMax = 10_000;
 
-/** Includes `.ts` only when mcp-once runs from source, as in its tests. */
 const ownExtension = extname(fileURLToPath(import.meta.url));
-const extensions = new Set(['.js', '.mjs', ownExtension]);
+/** Node 22.18 removes types by itself. As source, in its tests, mcp-once runs where something else does. */
+const loadsTypeScript =
+  ownExtension === '.ts' || Boolean((process.features as { readonly typescript?: unknown }).typescript);
+const typeScript: ReadonlySet<string> = new Set(['.ts', '.mts']);
+const extensions = new Set(['.js', '.mjs', ...(loadsTypeScript ? typeScript : [])]);
+/** Files of these kinds look like tools and are not loaded. */
+const otherCode: ReadonlySet<string> = new Set(['.cjs', '.cts', '.jsx', '.tsx', ...typeScript]);
+/** How many files of a subfolder are read, and how many skipped ones are named. */
+const lookedAtMax = 20;
+const skippedMax = 10;
+/** How long Node may take to find the line of a syntax error, in ms. */
+const checkMs = 5_000;
 const packageFolder = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
 /** Returns the folder of the tools that mcp-once ships. */
 export const bundledToolsDir = join(packageFolder, 'tools');
 
 /**
- * Loads tools from every `.js` and `.mjs` file at the top level of the folders. A file exports one tool or an array of
+ * Loads tools from every `.js` and `.mjs` file at the top level of the folders, and from `.ts` and `.mts` files where Node
+ * loads them. A file exports one tool or an array of
  * tools, under any name.
  *
  * @param warn called for a folder without tools.
@@ -43,6 +54,8 @@ export async function loadTools(
     if (found[index]?.length === 0) {
       warn(`the tools folder ${folder} contains no tool: mcp-once loads the .js and .mjs files at its top level`);
     }
+    const skipped = resolve(folder) === bundledToolsDir ? [] : await skippedIn(folder);
+    if (skipped.length > 0) warn(skippedText(folder, skipped));
   }
   const files = found.flat();
   // Files load in parallel; errors are reported in the order of the files.
@@ -64,6 +77,44 @@ export async function loadTools(
   }
   if (byName.size > toolsMax) throw new McpOnceError('tool_invalid', `There are more than ${toolsMax} tools.`);
   return [...byName.values()].map(({ tool }) => tool);
+}
+
+/** Lists the files of a folder that look like tools and are not loaded. */
+async function skippedIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const seen = entries.filter(
+    ({ name }) => !name.startsWith('.') && name !== 'node_modules' && !name.endsWith('.d.ts'),
+  );
+  const files = seen.filter((entry) => !entry.isDirectory() && isOtherCode(entry.name)).map(({ name }) => name);
+  const folders = seen.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const below = await Promise.all(folders.map((name) => toolFilesBelow(folder, name)));
+  return [...files, ...below.flat()].sort();
+}
+
+function isOtherCode(name: string): boolean {
+  return otherCode.has(extname(name)) && !extensions.has(extname(name));
+}
+
+/** Lists the files of a subfolder that define tools. Other files there are the tools' own modules. */
+async function toolFilesBelow(folder: string, subfolder: string): Promise<string[]> {
+  const names = await readdir(join(folder, subfolder)).catch(() => []);
+  const code = names.filter((name) => extensions.has(extname(name)) || isOtherCode(name)).slice(0, lookedAtMax);
+  const found = await Promise.all(
+    code.map(async (name) => {
+      const text = await readFile(join(folder, subfolder, name), 'utf8').catch(() => '');
+      return text.includes('defineTool(') ? [`${subfolder}/${name}`] : [];
+    }),
+  );
+  return found.flat();
+}
+
+function skippedText(folder: string, skipped: readonly string[]): string {
+  const more = skipped.length > skippedMax ? ` and ${skipped.length - skippedMax} more` : '';
+  const isTypeScript = !loadsTypeScript && skipped.some((name) => typeScript.has(extname(name)));
+  const hint = isTypeScript
+    ? `; this Node (${process.version}) does not load TypeScript: use Node 22.18 or newer, or compile the file`
+    : '';
+  return `the tools folder ${folder}: not loaded: ${skipped.slice(0, skippedMax).join(', ')}${more}: mcp-once loads the .js and .mjs files at its top level${hint}`;
 }
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -96,6 +147,8 @@ async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
   try {
     exported = await load(file);
   } catch (error) {
+    const line = error instanceof SyntaxError ? await lineOfSyntaxError(file, error) : undefined;
+    if (line !== undefined) throw invalid(`${file}:${line}`, describeError(error), error);
     throw invalid(file, `loading it failed: ${describeError(error)}`, error);
   }
   const tools = [...new Set(Object.values(exported).flat(1).filter(isTool))];
@@ -108,6 +161,18 @@ async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
     }
   }
   return tools;
+}
+
+/** Node tells the line of a syntax error in a module only when it prints it. */
+async function lineOfSyntaxError(file: string, error: SyntaxError): Promise<string | undefined> {
+  const place = /^(?:file:\/\/)?(.+):(\d+)\n/;
+  const [, , own] = place.exec(error.stack ?? '') ?? [];
+  if (own !== undefined) return own;
+  const { execFile } = await import('node:child_process');
+  const text = await new Promise<string>((done) => {
+    execFile(process.execPath, ['--check', file], { timeout: checkMs, env: {} }, (_, __, stderr) => done(stderr));
+  });
+  return place.exec(text)?.[2];
 }
 
 /** Recognises a tool by its shape, since another copy of mcp-once may have made it. `checkTool` checks its parts. */

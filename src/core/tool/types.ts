@@ -289,6 +289,10 @@ export interface Tool {
   readonly readsErrorResults?: boolean;
   /** Returns whether a result matches the declared output. */
   acceptsOutput(result: unknown): boolean;
+  /** Says which fields of a result do not match the declared output. */
+  outputProblem?(result: unknown): string | undefined;
+  /** Whether the code of a tool of one's own names `step`. Absent for tools of another kind. */
+  readonly usesSteps?: boolean;
   readonly client?: Client;
   /** Where an earlier version said that the effects happen. Its keys are read for one window after the upgrade. */
   readonly earlierUpstream?: Upstream | undefined;

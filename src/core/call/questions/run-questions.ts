@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NotExecuted } from '../../errors.ts';
 import type { OperationRecord, Reply } from '../../ledger/record.ts';
+import { issueText } from '../../schema/issue-text.ts';
 import type { AskReply, AskRequest } from '../../tool/types.ts';
 import type { InputRequest } from '../outcome.ts';
 
@@ -76,6 +77,6 @@ function isField(property: unknown): boolean {
 }
 
 function messageWithIssues({ message }: InputRequest, error: z.ZodError): string {
-  const issues = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const issues = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'it'} ${issueText(issue)}`);
   return `${message} (The previous reply was not valid: ${issues.join('; ')}.)`;
 }

@@ -18,7 +18,8 @@ export function redisFault(error: unknown, endpoint: RedisEndpoint): McpOnceErro
   const redacted = endpoint.redact(description);
   const message = `Redis at ${endpoint.name} ${predicate(error, redacted)}.`;
   // If the error contains the password, it must not become the cause either.
-  const options = redacted === description ? { cause: error } : {};
+  const isLasting = ['WRONGPASS', 'NOAUTH', 'NOPERM', 'MOVED', 'WRONGTYPE'].some((code) => isReply(error, code));
+  const options = { ...(redacted === description ? { cause: error } : {}), isLasting };
   return broken.has(kindOf(error)) ? new ReplyLost(message, options) : new LedgerUnavailable(message, options);
 }
 

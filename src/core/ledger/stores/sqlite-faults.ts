@@ -20,7 +20,13 @@ export function sqliteFault(error: unknown, path: string): McpOnceError {
     const next = `The ledger file ${path} was not opened. A redis:// store needs no SQLite.`;
     return new LedgerUnavailable(`${error.message} ${next}`, { cause: error });
   }
-  return new LedgerUnavailable(sentence(codeOf(error), describeError(error), path), { cause: error });
+  const code = codeOf(error);
+  return new LedgerUnavailable(sentence(code, describeError(error), path), { cause: error, isLasting: lasts(code) });
+}
+
+/** Whether only a person can correct the fault: it is not a matter of load, space or another process. */
+function lasts(code: string): boolean {
+  return /^(?:SQLITE_(?:NOTADB|CORRUPT|READONLY(?!_DBMOVED))|EROFS|EACCES|EPERM|EISDIR|ENOTDIR)/.test(code);
 }
 
 function sentence(code: string, description: string, path: string): string {
