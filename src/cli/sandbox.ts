@@ -16,7 +16,8 @@ export interface SandboxCommandOptions {
 export async function runSandbox(cli: Cli, options: SandboxCommandOptions): Promise<number> {
   const { port, data, faults } = options;
   const stopped = new Promise<void>((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done());
+    const signals = cli.host?.signals ?? process;
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) signals.once(signal, () => done());
   });
   const isDefault = data === undefined;
   const dataFile = isDefault ? defaultDataFile(cli.environment) : data === ':memory:' ? data : resolve(data);

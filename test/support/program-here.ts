@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { runCommandLine } from '../../src/cli/program.ts';
@@ -7,7 +7,9 @@ import { program } from './program.ts';
 import { isSoak } from './soak.ts';
 
 /** What a test uses of a server's process. */
-export type ProgramProcess = Pick<ChildProcess, 'stdin' | 'stdout' | 'stderr' | 'kill' | 'once'>;
+export type ProgramProcess = Pick<ChildProcessWithoutNullStreams, 'stdin' | 'stdout' | 'stderr' | 'kill' | 'once'> & {
+  readonly pid?: number | undefined;
+};
 
 /**
  * Starts a command line: the program in this process, which takes a fraction of the CPU time, and everything else in a
@@ -19,7 +21,7 @@ export function startProgram(args: readonly string[], env: Record<string, string
 }
 
 /** Starts a process, for a test that kills or suspends it. */
-export function startProcess(args: readonly string[], env: Record<string, string>): ChildProcess {
+export function startProcess(args: readonly string[], env: Record<string, string>): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
@@ -53,5 +55,5 @@ function startHere(args: readonly string[], environment: Record<string, string>)
     if (signal === 'SIGKILL') stdin.end();
     return signals.emit(signal === 'SIGKILL' ? 'SIGTERM' : String(signal));
   };
-  return { stdin, stdout, stderr, kill, once: ended.once.bind(ended) as ChildProcess['once'] };
+  return { stdin, stdout, stderr, kill, once: ended.once.bind(ended) as ProgramProcess['once'] };
 }

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { FaultRule } from '../../../sandbox/start.ts';
 import { program } from '../../support/program.ts';
+import { type ProgramProcess, startProgram } from '../../support/program-here.ts';
 
 /** A request in the sandbox's journal. */
 export interface JournalRequest {
@@ -37,29 +37,31 @@ interface Effects {
 }
 
 /**
- * The sandbox in a separate process, as an upstream that many servers share. Its journal counts requests and
- * effects.
+ * The sandbox as an upstream that many servers share, apart from all of them. Its journal counts requests and effects.
  */
 export class SandboxProcess {
   readonly url: string;
-  readonly #child: ChildProcess;
+  readonly #child: ProgramProcess;
+  readonly #exited: Promise<unknown>;
 
-  private constructor(child: ChildProcess, url: string) {
+  private constructor(child: ProgramProcess, url: string, exited: Promise<unknown>) {
     this.#child = child;
     this.url = url;
+    this.#exited = exited;
   }
 
   static async start(dataFile: string, environment: Record<string, string>): Promise<SandboxProcess> {
     const args = [program, 'sandbox', '--port', '0', '--data', dataFile, '--faults'];
-    const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = startProgram(args, environment);
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
     });
-    const exited = once(child, 'exit').then(() => Promise.reject(new Error(`the sandbox did not start: ${stderr}`)));
-    const [url] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), exited])) as [string];
-    exited.catch(() => undefined);
-    return new SandboxProcess(child, url);
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const failed = exited.then(() => Promise.reject(new Error(`the sandbox did not start: ${stderr}`)));
+    failed.catch(() => undefined);
+    const [url] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])) as [string];
+    return new SandboxProcess(child, url, exited);
   }
 
   effects(): Promise<Effects> {
@@ -129,10 +131,8 @@ export class SandboxProcess {
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
-    await exited;
+    await this.#exited;
   }
 
   async #control<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -1,9 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { OutcomeMeta } from '../../../src/server/render.ts';
+import { type ProgramProcess, startProcess, startProgram } from '../../support/program-here.ts';
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
@@ -34,42 +34,46 @@ export interface Exit {
 
 const looseResult = z.looseObject({});
 
-/** A real server process, with the official client on the other side of its stdin and stdout. */
+/** A real server, with the official client on the other side of its stdin and stdout. */
 export class ServerProcess {
   readonly client: Client;
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  readonly #child: ChildProcess;
+  readonly #child: ProgramProcess;
   #stderr = '';
 
-  private constructor(client: Client, child: ChildProcess) {
+  private constructor(client: Client, child: ProgramProcess) {
     this.client = client;
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-    child.stderr?.on('data', (chunk: Buffer) => {
+    child.stdin.on('error', () => undefined);
+    child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });
   }
 
-  static async start(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
-    const transport = new StdioClientTransport({ command: process.execPath, args: [...args], env, stderr: 'pipe' });
+  static start(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
+    return ServerProcess.#connect(startProcess(args, env));
+  }
+
+  /** Starts a server in this process where it can, for tests that neither end the server nor send it signals. */
+  static startHere(args: readonly string[], env: Record<string, string>): Promise<ServerProcess> {
+    return ServerProcess.#connect(startProgram(args, env));
+  }
+
+  static async #connect(child: ProgramProcess): Promise<ServerProcess> {
     const client = new Client({ name: 'e2e', version: '1.0.0' });
-    // The transport reports neither exit code nor signal, but its process does.
-    const start = transport.start.bind(transport);
-    let server: ServerProcess | undefined;
-    transport.start = async () => {
-      await start();
-      const { _process: child } = transport as unknown as { _process: ChildProcess };
-      server = new ServerProcess(client, child);
-    };
+    const server = new ServerProcess(client, child);
+    // Lines of JSON in both directions: the transport does not mind which side it is on.
+    const transport = new StdioServerTransport(child.stdout, child.stdin);
+    child.stdout.once('close', () => void transport.close());
     try {
       await client.connect(transport);
     } catch (error) {
-      await server?.kill();
-      throw new Error(`the server did not start: ${server?.stderr}`, { cause: error });
+      await server.kill();
+      throw new Error(`the server did not start: ${server.stderr}`, { cause: error });
     }
-    if (server === undefined) throw new Error('the server did not start');
     return server;
   }
 
@@ -111,18 +115,18 @@ export class ServerProcess {
 
   /** Ends stdin, as a client does that no longer needs its server. */
   endInput(): void {
-    this.#child.stdin?.end();
+    this.#child.stdin.end();
   }
 
   /** Closes stdin and stdout, as after the death of a client. */
   breakPipes(): void {
-    this.#child.stdout?.destroy();
-    this.#child.stdin?.destroy();
+    this.#child.stdout.destroy();
+    this.#child.stdin.destroy();
   }
 
   /** Kills the process, even if it is suspended. */
   async kill(): Promise<Exit> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    this.#child.kill('SIGKILL');
     return this.exited;
   }
 }

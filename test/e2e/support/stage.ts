@@ -102,13 +102,17 @@ export class Stage {
     return ServerProcess.start(await this.#commandLine(options), this.#serverEnvironment(options));
   }
 
+  async #startShared(options: ServerOptions): Promise<ServerProcess> {
+    return ServerProcess.startHere(await this.#commandLine(options), this.#serverEnvironment(options));
+  }
+
   /**
    * Returns a server that lives until the end of the file: the same one for the same options. It is for tests whose
    * operations are their own, and which neither end the server nor need a new session.
    */
   shared({ name = 'one', guarded = true, env = {} }: SharedOptions = {}): Promise<ServerProcess> {
     const key = JSON.stringify([name, guarded, env]);
-    const server = this.#shared.get(key) ?? this.#start({ guarded, env });
+    const server = this.#shared.get(key) ?? this.#startShared({ guarded, env });
     this.#shared.set(key, server);
     return server;
   }
