@@ -23,7 +23,6 @@ const notExecutable: Readonly<Record<string, string>> = {
 /** Blocks that are not run, by page and first line. The comment before each block gives the reason. */
 const notRun = [
   'README.md: git clone https://github.com/mcp-once/mcp-once && cd mcp-once',
-  'README.md: npm install -g mcp-once',
   'README.md: npm install mcp-once',
   'docs/guides/ask-a-person.md: npm install mcp-once',
   'docs/guides/clients.md: claude mcp add mcp-once -- mcp-once serve',

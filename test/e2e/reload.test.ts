@@ -58,7 +58,7 @@ async function reload(server: Reloadable): Promise<void> {
 }
 
 async function startHttp({ args, env }: { args: string[]; env: Record<string, string> }): Promise<HttpProcess> {
-  const server = await HttpProcess.start([...args, '--http', '127.0.0.1:0'], env);
+  const server = await HttpProcess.startHere([...args, '--http', '127.0.0.1:0'], env);
   onTestFinished(async () => void (await server.kill()));
   return server;
 }

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client';
@@ -7,6 +6,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { openSession, post, postModern, toolCall } from '../../support/http-server.ts';
+import { type ProgramProcess, startProcess, startProgram } from '../../support/program-here.ts';
 import { type Arguments, type Exit, type Told, toldOf } from './server.ts';
 
 export type Era = '2025' | '2026';
@@ -20,23 +20,31 @@ export interface EraClient {
 
 const info = { name: 'e2e', version: '1.0.0' };
 
-/** A real server process that serves over HTTP. */
+/** A real server that serves over HTTP. */
 export class HttpProcess {
   readonly url: string;
   readonly exited: Promise<Exit>;
-  readonly #child: ChildProcess;
+  readonly #child: ProgramProcess;
   readonly #clients: EraClient[] = [];
   readonly #stderr: () => string;
 
-  private constructor(child: ChildProcess, url: string, exited: Promise<Exit>, stderr: () => string) {
+  private constructor(child: ProgramProcess, url: string, exited: Promise<Exit>, stderr: () => string) {
     this.#child = child;
     this.url = url;
     this.exited = exited;
     this.#stderr = stderr;
   }
 
-  static async start(args: readonly string[], env: Record<string, string>): Promise<HttpProcess> {
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  static start(args: readonly string[], env: Record<string, string>): Promise<HttpProcess> {
+    return HttpProcess.#listening(startProcess(args, env));
+  }
+
+  /** Starts a server in this process where it can, for tests that do not kill it. */
+  static startHere(args: readonly string[], env: Record<string, string>): Promise<HttpProcess> {
+    return HttpProcess.#listening(startProgram(args, env));
+  }
+
+  static async #listening(child: ProgramProcess): Promise<HttpProcess> {
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
@@ -65,7 +73,7 @@ export class HttpProcess {
 
   async kill(): Promise<Exit> {
     await Promise.all(this.#clients.splice(0).map((client) => client.close().catch(() => undefined)));
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    this.#child.kill('SIGKILL');
     return this.exited;
   }
 }

@@ -126,14 +126,14 @@ export class Stage {
 
   /** The same over HTTP, for the tests of a file. */
   sharedHttp(guarded = true): Promise<HttpProcess> {
-    const server = this.#sharedHttp.get(guarded) ?? this.#startHttp({ guarded });
+    const server = this.#sharedHttp.get(guarded) ?? this.#startHttp({ guarded }, HttpProcess.startHere);
     this.#sharedHttp.set(guarded, server);
     return server;
   }
 
-  async #startHttp(options: ServerOptions): Promise<HttpProcess> {
+  async #startHttp(options: ServerOptions, start = HttpProcess.start): Promise<HttpProcess> {
     const args = [...(await this.#commandLine(options)), '--http', '127.0.0.1:0'];
-    return HttpProcess.start(args, this.#serverEnvironment(options));
+    return start(args, this.#serverEnvironment(options));
   }
 
   /** Returns the command line of a server over stdio, for a test's own client. */
