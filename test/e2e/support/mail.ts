@@ -37,12 +37,16 @@ export class MailServer {
       logger: false,
       closeTimeout: 10,
       onData(stream, _session, callback) {
-        void text(stream).then((message) => {
-          const subject = header(message, 'Subject');
-          messages.push({ subject, id: header(message, 'Message-ID') });
-          if (toHold.delete(subject)) held.set(subject, () => callback());
-          else callback();
-        });
+        text(stream).then(
+          (message) => {
+            const subject = header(message, 'Subject');
+            messages.push({ subject, id: header(message, 'Message-ID') });
+            if (toHold.delete(subject)) held.set(subject, () => callback());
+            else callback();
+          },
+          // A client that is killed in the middle has sent no message.
+          callback,
+        );
       },
     });
     // A client that is killed resets its connection.

@@ -40,6 +40,7 @@ export interface SharedOptions {
   readonly name?: 'one' | 'other' | 'third';
   /** Default true. */
   readonly guarded?: boolean;
+  readonly config?: Arguments;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -110,9 +111,9 @@ export class Stage {
    * Returns a server that lives until the end of the file: the same one for the same options. It is for tests whose
    * operations are their own, and which neither end the server nor need a new session.
    */
-  shared({ name = 'one', guarded = true, env = {} }: SharedOptions = {}): Promise<ServerProcess> {
-    const key = JSON.stringify([name, guarded, env]);
-    const server = this.#shared.get(key) ?? this.#startShared({ guarded, env });
+  shared({ name = 'one', guarded = true, config = {}, env = {} }: SharedOptions = {}): Promise<ServerProcess> {
+    const key = JSON.stringify([name, guarded, config, env]);
+    const server = this.#shared.get(key) ?? this.#startShared({ guarded, config, env });
     this.#shared.set(key, server);
     return server;
   }
