@@ -25,7 +25,7 @@ export function filledArguments({ key, lookup }: GuardDecision): readonly Filled
 }
 
 /**
- * Returns the arguments with the samples, or the place of a value that is no object and cannot hold one. An object around
+ * Returns the arguments with the samples, or the place of a text or list that cannot hold one. An object around
  * a sample is made where it is missing.
  */
 export function withSamples(

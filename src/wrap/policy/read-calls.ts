@@ -106,7 +106,7 @@ function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObj
   return { why: `"${name}" says what it does`, test: (args) => reading.has(String(args[name])) };
 }
 
-/** A name with a verb that only writes, and that is no noun. */
+/** Whether a name has a verb that only writes, and never names a thing. */
 function isNamedWrite({ name }: McpTool): boolean {
   const { word, mayRead } = guessByName(name);
   const verb = actOfVerb(word);
