@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { loadCatalog, toolsLine, upstreamsOf, withBanners } from './app/catalog.ts';
 import { instructionsFor } from './app/instructions.ts';
 import { type InUse, replaceTools } from './app/replace-tools.ts';
@@ -7,7 +9,7 @@ import { operatorOptions } from './config/operator-options.ts';
 import type { Section } from './config/section.ts';
 import type { EngineSettings } from './core/call/types.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { createEngine, openLedger } from './core/engine.ts';
+import { createEngine, openLedger, secretKey } from './core/engine.ts';
 import { describeError, LedgerUnavailable } from './core/errors.ts';
 import { defined } from './core/json.ts';
 import type { Ledger } from './core/ledger/ledger.ts';
@@ -94,6 +96,7 @@ export async function createApp(config: Config, options: AppWiring): Promise<App
     reload,
     handle: engine.handle,
     isReady: engine.isReady,
+    checkLedger: engine.checkLedger,
     drain: (withinMs = config.drainMs) => engine.drain(withinMs),
     close: engine.close,
   };
@@ -117,6 +120,25 @@ export async function openConfiguredLedger(config: Config, clock?: Clock): Promi
   } catch (error) {
     if (error instanceof LedgerUnavailable) throw error;
     throw new LedgerUnavailable(describeError(error), { cause: error });
+  }
+}
+
+/**
+ * Opens the ledger of a configuration and reads a record, and closes it again. Creates no file.
+ * @returns what may lose its entries
+ * @throws McpOnceError, LedgerUnavailable where a server could not use it
+ */
+export async function checkConfiguredLedger(config: Config): Promise<readonly string[]> {
+  const { store: url, storeIsDefault } = config;
+  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
+  if (path !== undefined && !existsSync(path) && (storeIsDefault || existsSync(dirname(path)))) return [];
+  const { store, codec } = await openConfiguredLedger(config);
+  try {
+    const bytes = await store.get(secretKey);
+    if (bytes !== undefined) codec.decode(secretKey, bytes);
+    return (await store.warnings?.()) ?? [];
+  } finally {
+    await store.close();
   }
 }
 

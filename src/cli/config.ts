@@ -1,5 +1,5 @@
-import { clientEnvironment, features, sections } from '../app.ts';
-import { exitCodes, warner } from '../command/cli.ts';
+import { checkConfiguredLedger, clientEnvironment, features, sections } from '../app.ts';
+import { errorLine, exitCodes, warner } from '../command/cli.ts';
 import type { ConfigOptions, NeededVariable, Program } from '../command/program.ts';
 import { type Environment, shownConfig } from '../config/config.ts';
 import { configJsonSchema } from '../config/schema.ts';
@@ -12,18 +12,23 @@ import {
   destinationLines,
   hasWrongClient,
 } from '../core/tool/client-state.ts';
+import { bundledToolsDir, loadTools } from '../core/tool/load.ts';
 import type { Tool } from '../core/tool/types.ts';
 import { shownClientVariables } from './sandbox.ts';
 
 /**
- * Prints the effective configuration with its tools and clients. Opens no store and sends no request.
- * @returns 1 when a client's variables are set and not valid.
+ * Prints the effective configuration with its tools and clients. Opens the store and reads a record; sends no other request.
+ * @returns 1 when the store cannot be used, or a client's variables are set and not valid.
  */
 export async function runConfigCheck(program: Program, options: ConfigOptions): Promise<number> {
   const { cli } = program;
   const config = await program.config(options, 'network');
   if (isSharedStore(config.store)) (await import('../core/ledger/stores/redis-url.ts')).parseRedisUrl(config.store);
   const warn = warner(cli);
+  // Printed before everything else: without a ledger nothing is executed.
+  const lost = await checkConfiguredLedger(config).catch((error: unknown) => error);
+  if (Array.isArray(lost)) for (const message of lost) warn(message);
+  else cli.tell(errorLine(lost));
   const catalog = await program.catalog(config);
   const { tools, hidden } = catalog;
   for (const feature of features) {
@@ -41,7 +46,18 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   const shown = { ...shownConfig(config, sections), served, clients, variables: named, credentials };
   cli.print(JSON.stringify(shown, null, 2));
   for (const message of clientWarnings(states)) warn(message);
-  return hasWrongClient(states) ? exitCodes.failure : exitCodes.ok;
+  for (const message of await unsetClients(states)) warn(message);
+  return hasWrongClient(states) || !Array.isArray(lost) ? exitCodes.failure : exitCodes.ok;
+}
+
+/** Warns of clients without their variables, whose calls are refused. The shipped ones may be there unused. */
+async function unsetClients(states: readonly ClientState[]): Promise<readonly string[]> {
+  const shipped = new Set((await loadTools([bundledToolsDir])).map(({ client }) => client?.name));
+  return states.flatMap(({ name, state, tools }) =>
+    state.type === 'unset' && !shipped.has(name)
+      ? [`${state.message} Until then its tools are refused: ${tools.join(', ')}.`]
+      : [],
+  );
 }
 
 /** Prints the JSON Schema of the configuration file. */

@@ -1,3 +1,4 @@
+import { features } from '../app.ts';
 import { exitCodes, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
 import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
@@ -40,7 +41,22 @@ export async function serveStdio(
   });
   // Before the tools are loaded: a promise that a tool does not await may reject at any time.
   const faults = watchFaults(log, () => stop.now('a fault'), host);
-  const app = await program.app(config, { log, warn: warner(cli) });
+  const warn = warner(cli);
+  const app = await program.app(config, { log, warn });
+  const checking = app.checkLedger();
+  // Awaited below, and it may reject before.
+  checking.catch(() => undefined);
+  for (const { transport: other } of features) {
+    const unused = other?.unused?.(config);
+    if (unused !== undefined) warn(unused);
+  }
+  try {
+    for (const message of await checking) warn(message);
+  } catch (error) {
+    // Before the client is answered: it then shows that the server does not start.
+    await app.close();
+    throw error;
+  }
   if (cli.isTerminal) cli.tell(terminalHelp(command));
   const [{ createServer2025, notifyOfChanges }, { toolList }] = await loading;
   const list = toolList(app.catalog);

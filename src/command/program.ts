@@ -64,6 +64,8 @@ export interface App {
   handle(call: ToolCall, tools?: ToolsOfCall): Promise<Outcome>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
   isReady(): Promise<boolean>;
+  /** Opens the ledger. @returns what may lose its entries @throws McpOnceError where calls could not be served */
+  checkLedger(): Promise<readonly string[]>;
   /**
    * Begins no further execution, waits for up to `withinMs` (default: the configured drain time) for what executes, cuts
    * off and settles the rest, and closes. Bounded; never rejects.
@@ -123,6 +125,8 @@ interface Transport {
   serve(program: Program, options: ServeOptions): Promise<number>;
   /** Whether each call names its subject by its own credentials. */
   namesCallers(config: Config): boolean;
+  /** Returns a warning about its settings in the file, for a server that uses another transport. */
+  unused?(config: Config): string | undefined;
 }
 
 /** Adds the commands and options of a feature to the command line. */

@@ -16,7 +16,7 @@ import type { Catalog } from './tool/catalog.ts';
 import type { ClientPool } from './tool/client-pool.ts';
 
 /** The store's key for the secret of repeat tokens. No operation has a key of this form. */
-const secretKey = 'repeat-secret';
+export const secretKey = 'repeat-secret';
 /** Of how many tools an engine knows the first step. */
 const firstStepsMax = 10_000;
 /** How long executions may take to be settled after a drain has cut them off, in ms. */
@@ -72,6 +72,14 @@ export interface Engine {
   settled(): Promise<void>;
   /** Tells whether the ledger answers, within a bounded time. Never rejects. */
   isReady(): Promise<boolean>;
+  /**
+   * Opens the ledger and reads the entry that every ledger has.
+   *
+   * @returns what may lose its entries
+   * @throws McpOnceError `record_unreadable`, `configuration_invalid`
+   * @throws LedgerUnavailable
+   */
+  checkLedger(): Promise<readonly string[]>;
   /**
    * Begins no further execution and waits up to `withinMs` for the running ones. Then cuts off and settles the rest, and
    * closes. Bounded; never rejects.
@@ -167,6 +175,7 @@ export function createEngine(options: EngineOptions): Engine {
     isReady: async () => {
       return !closing.signal.aborted && Promise.race([kept.isReadable(), pause(clock, readyMs).then(() => false)]);
     },
+    checkLedger: async () => (await (await ledger()).store.warnings?.()) ?? [],
     drain,
     close,
   };

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/config.ts';
 import { defineSection } from '../config/section.ts';
+import { defined } from '../core/json.ts';
 import type { AccessConfig } from './access/config.ts';
 import type { HttpConfig } from './config.ts';
 import { accessDefaults, httpDefaults } from './defaults.ts';
@@ -33,4 +36,14 @@ export const accessSection = defineSection<AccessConfig>({
 /** Whether everybody who reaches the server may call its tools. */
 export function isOpen({ tokens, oauth }: AccessConfig): boolean {
   return tokens.length === 0 && oauth === undefined;
+}
+
+/** Warns of settings that have no effect over stdio. */
+export function unusedSettings(config: Config): string | undefined {
+  const changed = [httpSection, accessSection].filter(
+    (section) => !isDeepStrictEqual(defined(section.of(config)), defined(section.defaults)),
+  );
+  if (changed.length === 0) return undefined;
+  const keys = changed.map(({ key }) => `"${key}"`).join(' and ');
+  return `the configuration sets ${keys}, which has no effect over stdin and stdout: add --http to serve over HTTP`;
 }

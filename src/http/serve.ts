@@ -1,12 +1,12 @@
 import { type Cli, exitCodes, refuse, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
-import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
+import { type App, type Program, type ServeOptions, serviceOf } from '../command/program.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError, isErrnoException } from '../core/errors.ts';
 import { defined } from '../core/json.ts';
 import { createLog, type Log } from '../core/observe/log.ts';
-import { accessWarnings, addressOf, refusedAddress, unencryptedAddress } from './access/check.ts';
+import { accessWarnings, addressOf, insecureWarning, refusedAddress, unencryptedAddress } from './access/check.ts';
 import { createLimits } from './access/limits.ts';
 import type { ResourceMetadata } from './access/metadata.ts';
 import type { Admission, Admit } from './access/types.ts';
@@ -39,6 +39,8 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     for (const message of accessWarnings(access, app.catalog)) warn(message);
   };
   warnOfAccess();
+  if (options.insecure && refusedAddress(access, host) !== undefined) warn(insecureWarning(host));
+  for (const message of await ledgerWarnings(app)) warn(message);
   const unencrypted = unencryptedAddress(access, http, host);
   if (unencrypted !== undefined) warn(unencrypted);
   const { startHttpServer } = await import('./http-server.ts');
@@ -69,6 +71,16 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
   return faults.seen ? exitCodes.failure : exitCodes.ok;
+}
+
+/** Opens the ledger before callers come. @throws McpOnceError where calls could not be served */
+async function ledgerWarnings(app: App): Promise<readonly string[]> {
+  try {
+    return await app.checkLedger();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
 }
 
 interface Door {

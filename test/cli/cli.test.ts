@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { run as runProcess, Served } from '../support/cli-process.ts';
+import { Served } from '../support/cli-process.ts';
 import { runHere as run } from '../support/run-here.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -71,7 +71,9 @@ describe('config', () => {
     const timeouts = { headersTimeout: '60s', requestTimeout: '10s' };
     expect((await check({ http: timeouts })).stderr).toContain('at least headersTimeout');
     const { stderr, code } = await check({ ...served, access: { tokens } });
-    expect(code).toBe(0);
+    // Nothing listens at the address of the store.
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^mcp-once: Redis at .* refuses connections/);
     expect(stderr).toContain('access.tokens (acme, ann): no tool matches "creat_*"');
     expect(stderr).not.toMatch(/get_\*|who may come in/);
     const introspection = { url: 'https://auth.example.com/ask', clientId: 'once', clientSecretVariable: 'NO_SUCH' };
@@ -117,12 +119,12 @@ describe('config', () => {
   });
 
   test.each([
-    [{ STRIPE_SECRET_KEY: 'hunter2' }, 'STRIPE_SECRET_KEY (must be a secret or restricted key: sk_test_...'],
+    [{ STRIPE_SECRET_KEY: 'hunter2' }, 'STRIPE_SECRET_KEY must be a secret or restricted key: sk_test_...'],
     [
       { STRIPE_API_BASE: 'http://127.0.0.1:9' },
-      'STRIPE_SECRET_KEY (must be set: a secret or restricted key such as sk_test_...)',
+      'STRIPE_SECRET_KEY must be set: a secret or restricted key such as sk_test_...',
     ],
-    [{ SMTP_URL: 'hunter2' }, 'SMTP_URL (must be a URL such as'],
+    [{ SMTP_URL: 'hunter2' }, 'SMTP_URL must be a URL such as'],
   ])('check fails and names the client that is misconfigured: %j', async (environment, expected) => {
     const { code, stdout, stderr } = await run(temporaryFolder(), ['config', 'check'], environment);
     expect(code).toBe(1);
@@ -166,12 +168,10 @@ describe('config', () => {
     expect(JSON.parse(stdout).clients.smtp).toMatch(/^not configured: .*SMTP_URL/);
   });
 
-  test('check warns about a folder without tools and a pattern without matches', () => {
+  test('check warns about a folder without tools and a pattern without matches', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'c.json'), '{ "tools": { "destroy_*": {} } }');
-    writeFileSync(join(folder, 'tool.ts'), unclearTool);
-    // From source, a `.ts` file would be a tool.
-    const { code, stderr } = runProcess(folder, ['config', 'check', '--config', 'c.json', '--tools', '.']);
+    const { code, stderr } = await run(folder, ['config', 'check', '--config', 'c.json', '--tools', '.']);
     expect(code).toBe(0);
     expect(stderr.trimEnd().split('\n')).toEqual([
       `mcp-once: the tools folder ${folder} contains no tool: mcp-once loads the .js and .mjs files at its top level`,

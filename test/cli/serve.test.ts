@@ -188,7 +188,7 @@ test('serve warns at start about an empty tools folder and an invalid variable, 
   const folder = temporaryFolder();
   const served = await Served.start(folder, ['--tools', '.', '--log-level', 'silent'], { SMTP_URL: 'hunter2' });
   expect(served.stderr).toContain(`mcp-once: the tools folder ${folder} contains no tool`);
-  expect(served.stderr).toMatch(/mcp-once: The client "smtp" needs SMTP_URL .* refused: send_email\.$/m);
+  expect(served.stderr).toMatch(/mcp-once: The client "smtp": SMTP_URL .* refused: send_email\.$/m);
   expect(served.stderr).not.toContain('hunter2');
   expect((await served.call('create_customer', { name: 'Alice' })).isError).toBeUndefined();
   await served.end();

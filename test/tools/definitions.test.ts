@@ -239,8 +239,8 @@ describe('the upstream of a client', () => {
   });
 
   test('needs a key', () => {
-    expect(() => upstream({ STRIPE_SECRET_KEY: '' })).toThrow('STRIPE_SECRET_KEY (must be set');
-    expect(() => upstream({ STRIPE_API_BASE: 'http://127.0.0.1:1' })).toThrow('STRIPE_SECRET_KEY (must be set');
+    expect(() => upstream({ STRIPE_SECRET_KEY: '' })).toThrow('STRIPE_SECRET_KEY must be set');
+    expect(() => upstream({ STRIPE_API_BASE: 'http://127.0.0.1:1' })).toThrow('STRIPE_SECRET_KEY must be set');
   });
 
   test('is Stripe, or the server at STRIPE_API_BASE', () => {

@@ -163,6 +163,21 @@ class RedisStore implements Store {
     }
   }
 
+  /** A server that does not let us read its settings is run by somebody else, who keeps its data. */
+  async warnings(): Promise<readonly string[]> {
+    const { name } = this.#connection.endpoint;
+    try {
+      const client = await this.#connection.ready();
+      const { save, appendonly } = await client.configGet(['save', 'appendonly']);
+      if (save !== '' || appendonly !== 'no') return [];
+    } catch {
+      return [];
+    }
+    return [
+      `Redis at ${name} keeps its data in memory only: after its restart every operation is forgotten, and repeats execute again. Set "appendonly yes".`,
+    ];
+  }
+
   async get(key: string): Promise<string | undefined> {
     const name = this.#names.toStore(key);
     const value = await this.#faultsMapped(() => this.#run(readScript, name, [], isTextOrNull));

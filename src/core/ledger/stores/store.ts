@@ -45,6 +45,9 @@ export interface Store {
 
   get(key: string): Promise<string | undefined>;
 
+  /** Says what may lose the entries of a store that works, for its operator. Never rejects. */
+  warnings?(): Promise<readonly string[]>;
+
   /** Deletes the key if its value is exactly `expected`. @returns whether it was deleted */
   delete(key: string, expected: string): Promise<boolean>;
 
