@@ -20,6 +20,8 @@ export interface ServerSettings {
   readonly store: string;
   readonly upstream: string;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Further environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How far the wall clock of the process is ahead, in ms. */
   readonly aheadMs?: number;
 }
@@ -48,7 +50,7 @@ export class ServerProcess {
   }
 
   static async start(settings: ServerSettings): Promise<ServerProcess> {
-    const { program, folder, name, store, upstream, config = {}, aheadMs = 0 } = settings;
+    const { program, folder, name, store, upstream, config = {}, aheadMs = 0, env = {} } = settings;
     const file = `${folder}/${name}.json`;
     writeFileSync(file, JSON.stringify(config));
     const serve = ['serve', '--config', file, '--tools', `${fixtures}tools`, '--http', '127.0.0.1:0'];
@@ -62,8 +64,10 @@ export class ServerProcess {
         CHAOS_UPSTREAM: upstream,
         CHAOS_CLOCK_MS: String(aheadMs),
         CHAOS_CLOCK_FILE: `${folder}/${name}.clock`,
+        ...env,
       },
     });
+    endWithThis(child);
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString()).slice(-100_000);
@@ -151,4 +155,11 @@ export class ServerProcess {
 function messageIn(text: string): any {
   const lines = text.split('\n').filter((line) => line.startsWith('data: {'));
   return JSON.parse(lines.at(-1)?.slice('data: '.length) ?? text);
+}
+
+/** Ends a child when this process ends, also by a fault. */
+export function endWithThis(child: ChildProcess): void {
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
 }

@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
-import { systemClock } from '../../src/core/clock.ts';
 import { openMemoryStore } from '../../src/core/ledger/stores/memory.ts';
 import { applyRules, type ToolRule } from '../../src/core/tool/load.ts';
 import { createAuthenticator } from '../../src/openapi/http/authenticator.ts';
@@ -12,6 +10,7 @@ import { loadOpenApi } from '../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../src/openapi/source.ts';
 import { boundedCpuMs, cpuTimer } from '../support/cpu-time.ts';
 import { type EngineOptions, refusalOf, resultOf, testEngine } from '../support/engine.ts';
+import { afterMore } from '../support/passing-clock.ts';
 import { variablesOf } from './support/http.ts';
 import { fileOf, keyHeader, sourceOf } from './tools/harness.ts';
 
@@ -236,7 +235,7 @@ describe('lookups', () => {
   ];
   test.each(pages)('find nothing out from one page of a longer list: %s', async (_name, body, headers) => {
     let aheadMs = 0;
-    const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+    const clock = afterMore(() => aheadMs);
     const api = await upstream((request, response) => {
       if (request.method === 'POST') return request.socket.destroy();
       return response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
@@ -256,7 +255,7 @@ describe('lookups', () => {
 describe('a lookup that is redirected to another server', () => {
   test('leaves the outcome unknown if that server does not have the item', async () => {
     let aheadMs = 0;
-    const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+    const clock = afterMore(() => aheadMs);
     const other = await upstream((_request, response) => json(response, 200, []));
     const api = await upstream((request, response) =>
       request.method === 'POST'

@@ -258,6 +258,7 @@ function contextOf(
     read: (name, ask) => steps.read(name, ask),
     ask: (name, request) => steps.ask(name, () => questions.answer(name, request)),
     maySend: () => steps.maySend,
+    readyToSend: () => steps.readyToSend(),
     get signal() {
       return abort.signal;
     },

@@ -108,6 +108,7 @@ function contextOf(engine: EngineParts, tool: Tool, client: unknown, sent: SentS
       throw new NotExecuted('it asks for input, and only a guarded tool can: no record would keep the reply');
     },
     maySend: () => !signal.aborted,
+    readyToSend: async () => !signal.aborted,
     signal,
     log: engine.log,
   };

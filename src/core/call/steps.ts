@@ -94,6 +94,14 @@ export class Steps {
     return this.#running.values().next().value;
   }
 
+  /** Renews a lease that has become old. Returns whether the run may send something more. */
+  async readyToSend(): Promise<boolean> {
+    if (!this.#closed && !this.#asking && !this.#claim.fresh) {
+      await sendAsNobody(() => this.#claim.renew()).catch(() => false);
+    }
+    return this.maySend;
+  }
+
   /** Runs the code of the tool, so that requests beside the steps are noticed. */
   watch<T>(run: () => Promise<T>): Promise<T> {
     return sendAs(this.#beside, run);

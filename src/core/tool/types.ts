@@ -192,6 +192,11 @@ export interface RunContext<Opened = unknown> {
    * within a step checks before each repeat, since another process may have taken the operation over meanwhile.
    */
   maySend(): boolean;
+  /**
+   * Renews a lease that has become old, as on a busy machine. `step` does this itself before its request.
+   * @returns whether this run may still send a request, as `maySend` does
+   */
+  readyToSend(): Promise<boolean>;
   /** Aborts at `maxRunMs` or at a forced shutdown. It does not abort when the caller disconnects. */
   readonly signal: AbortSignal;
   readonly log: ToolLog;

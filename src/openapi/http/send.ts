@@ -38,6 +38,8 @@ export interface SenderOptions {
 const sendsMax = 4;
 /** The longest time from the first send to the last retry, in ms. */
 const totalMsMax = 30_000;
+/** How often one send renews its claim. */
+const renewalsMax = 3;
 /** The shortest time-out of a retry, in ms. */
 const retryMsMin = 1_000;
 const tokenBytesMax = 65_536;
@@ -93,7 +95,11 @@ class Sending {
     }
     let credentials = await this.#authorize();
     for (;;) {
-      const chain = await this.#sendOnce(credentials);
+      let chain = await this.#sendOnce(credentials);
+      // The connection or its credentials took long, and nothing was sent.
+      for (let tries = 1; isWithdrawn(chain) && tries < renewalsMax && (await this.#mayStillSend()); tries += 1) {
+        chain = await this.#sendOnce(credentials);
+      }
       const classified = classifyResult(chain.result, chain.request, this.#options.inUseStatuses);
       const response =
         chain.result.type === 'response' ? this.#toHttpResponse(chain.result, chain.request.url) : undefined;
@@ -113,9 +119,13 @@ class Sending {
       this.#retries += 1;
       this.#logRetry(classified, response, pauseMs);
       await (this.#sender.pause ?? pauseOnClock)(pauseMs, this.#options.signal);
-      const { signal, maySend } = this.#options;
-      if (signal.aborted || maySend?.() === false) return this.#finish(classified, response);
+      if (this.#options.signal.aborted || !(await this.#mayStillSend())) return this.#finish(classified, response);
     }
+  }
+
+  async #mayStillSend(): Promise<boolean> {
+    const { maySend, readyToSend } = this.#options;
+    return readyToSend ? readyToSend() : maySend?.() !== false;
   }
 
   /** Gets the credentials. Without them the outcome is unknown if an earlier send may have taken effect. */
@@ -160,7 +170,7 @@ class Sending {
     const retryCount = this.#retries === 0 ? {} : { 'x-retry-count': String(this.#retries) };
     const request = { ...this.#request, headers: { ...this.#request.headers, ...retryCount } };
     const chain = await sendWithRedirects(this.#transport, request, limits, credentials.apply);
-    this.#sends += chain.sends;
+    if (!isWithdrawn(chain)) this.#sends += chain.sends;
     return chain;
   }
 
@@ -229,7 +239,8 @@ class Sending {
     const { status, headers, body, completeness } = received;
     const fromOtherOrigin = new URL(url).origin !== new URL(this.#request.url).origin;
     const shared = { status, headers, body, truncated: completeness !== 'complete', sends: this.#sends };
-    const response = fromOtherOrigin ? { ...shared, fromOtherOrigin } : shared;
+    const isBroken = completeness === 'broken';
+    const response = { ...shared, ...(fromOtherOrigin ? { fromOtherOrigin } : {}), ...(isBroken ? { isBroken } : {}) };
     return redactResponse(this.#sender.authenticator, response);
   }
 }
@@ -249,6 +260,10 @@ function effectOf(
 
 function pauseOnClock(ms: number, signal: AbortSignal): Promise<void> {
   return pauseOn(systemClock, ms, signal);
+}
+
+function isWithdrawn({ result }: RedirectChain): boolean {
+  return result.type === 'no-response' && result.reason === 'withdrawn';
 }
 
 function retryHint(response: HttpResponse | undefined): string {

@@ -20,6 +20,8 @@ export interface HttpResponse {
   readonly body: Buffer;
   /** True if the body is incomplete: longer than the limit, broken off, or not decompressible. */
   readonly truncated: boolean;
+  /** True if the connection broke within the body. */
+  readonly isBroken?: boolean;
   /** True if a redirect led to another origin, which sent this response. */
   readonly fromOtherOrigin?: boolean;
   /** How many requests were sent to get this response. */
@@ -39,6 +41,8 @@ export interface SendOptions {
   readonly security: ApiOperation['security'];
   /** Called just before each send, including retries. False stops the request. @defaultValue always true */
   readonly maySend?: () => boolean;
+  /** Renews the claim, so that a send that has waited may still be made. Resolves with whether it may. */
+  readonly readyToSend?: () => Promise<boolean>;
   /** Whether the request may change something. @defaultValue by its method */
   readonly hasEffect?: boolean;
   readonly signal: AbortSignal;

@@ -128,7 +128,10 @@ function createRun(effect: Tool['effect'], ready: () => ReadyOperation, parts: O
     const operation = ready();
     if (effect === 'read') return runRead(operation, input, context);
     const readyRead = (): ReadyOperation => readyLookup(parts, operation.policy.etag?.read);
-    return runWrite(operation, input, context, { readyRead, recovery: this?.recovery ?? operation.policy.recovery });
+    const find =
+      operation.policy.lookup && ((about: LookupContext<ApiConnection>) => lookUp(operation, parts, input, about));
+    const recovery = this?.recovery ?? operation.policy.recovery;
+    return runWrite(operation, input, context, { readyRead, recovery, find });
   };
 }
 

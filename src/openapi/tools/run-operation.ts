@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ErrorFacts } from '../../core/error-answers/classify.ts';
 import { McpOnceError, NotExecuted } from '../../core/errors.ts';
 import { defined } from '../../core/json.ts';
-import type { ContentResult, Recovery, RunContext } from '../../core/tool/types.ts';
+import type { ContentResult, LookupAnswer, LookupContext, Recovery, RunContext } from '../../core/tool/types.ts';
 import { ApiFailure, errorExcerpt } from '../http/api-failure.ts';
 import type { HttpRequest, HttpResponse, SendOptions } from '../http/types.ts';
 import { clientIdOf } from '../policy/idempotency-key.ts';
@@ -31,6 +31,8 @@ export interface WriteParts {
   readonly readyRead: () => ReadyOperation;
   /** The recovery of the served tool. Configuration may override the operation's own. */
   readonly recovery: readonly Recovery[];
+  /** Finds the effect by its marker; undefined for an operation that cannot be looked up. */
+  readonly find?: ((context: LookupContext<ApiConnection>) => Promise<LookupAnswer>) | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function runWrite(
   ready: ReadyOperation,
   args: Arguments,
   context: Context,
-  { readyRead, recovery }: WriteParts,
+  { readyRead, recovery, find }: WriteParts,
 ): Promise<ContentResult> {
   const { policy, modelInput: shown } = ready;
   const filled = { ...args, ...markersOf(ready, context) };
@@ -58,6 +60,8 @@ export async function runWrite(
     const response = await send(ready, request, context, { retryable, hasEffect: true }).catch((error: unknown) => {
       throw classifyRefusal(ready, error);
     });
+    const found = response.isBroken && find ? await foundInstead(find, context) : undefined;
+    if (found) return withClientId(ready, filled, found);
     const no = ready.judge(response, request);
     // A second send without a key may be refused because of the first.
     const isDefinite = no?.meaning === 'refused' && (response.sends === 1 || policy.key !== undefined);
@@ -65,6 +69,19 @@ export async function runWrite(
     const content = ready.content(response, request.url);
     return withClientId(ready, filled, no ? { ...content, isError: true } : content);
   });
+}
+
+/** How far back a lookup searches for an effect of the present call, in ms. */
+const searchedMs = 3_600_000;
+
+/** Returns what a lookup finds in place of a success whose body broke off. The effect is certain, so a failure changes nothing. */
+async function foundInstead(
+  find: NonNullable<WriteParts['find']>,
+  { client, marker, signal, log }: Context,
+): Promise<ContentResult | undefined> {
+  const context = { client, marker, sinceMs: Date.now() - searchedMs, steps: {}, signal, log };
+  const answer = await find(context).catch(() => undefined);
+  return answer?.status === 'found' ? (answer.result as ContentResult) : undefined;
 }
 
 /** The present time as an HTTP date, for a key that goes with the time of the first send. */
@@ -104,6 +121,7 @@ function send(
     inUseStatuses: policy.key?.inUseStatuses ?? [],
     security: operation.security,
     maySend: () => context.maySend(),
+    readyToSend: () => context.readyToSend(),
     signal: context.signal,
   });
 }

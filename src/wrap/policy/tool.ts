@@ -110,6 +110,7 @@ async function run(
     errors,
     signal,
     maySend,
+    readyToSend: () => context.readyToSend(),
   } as const;
   const result = toMcpResult(await upstream.send(call));
   if (errorsFail && result.isError === true) throw failureOfResult(result);

@@ -162,6 +162,8 @@ export interface ForwardedCall {
   readonly signal: AbortSignal;
   /** Whether an operation may still be sent. Called right before sending, because it may have waited for the server. */
   readonly maySend?: () => boolean;
+  /** Renews the claim of a call that has waited. Resolves with whether it may still be sent. */
+  readonly readyToSend?: () => Promise<boolean>;
 }
 
 /** The server that receives the calls of guarded tools. Its tools share one object. */

@@ -47,6 +47,9 @@ interface OwnRefusal extends Pick<RpcResponse, 'result' | 'error'> {
   readonly outputSchema?: JsonSchema | undefined;
 }
 
+/** How often one call renews its claim. */
+const renewalsMax = 3;
+
 /** Carries the context of the current call through the engine. */
 const contexts = new AsyncLocalStorage<CallContext>();
 
@@ -72,8 +75,25 @@ export async function sendToServer(
   const kept = call.upstreamKey === undefined ? given : withPaymentIdentifier(given, call.upstreamKey);
   const params = { ...kept, name, arguments: call.arguments };
   const askedBefore = connection.requestsReceived;
-  const answer = await connection.request('tools/call', params, call.maySend);
+  const answer = await requestWhileClaimed(connection, params, call);
   return judgeAnswer({ connection, tools, askedBefore, context }, call, answer);
+}
+
+/** Sends a call again that was not sent because its claim had become old while it waited, as for a server that starts. */
+async function requestWhileClaimed(
+  connection: ServerConnection,
+  params: RpcParams,
+  { maySend, readyToSend }: ForwardedCall,
+): Promise<RpcResponse> {
+  for (let tries = 1; ; tries += 1) {
+    await readyToSend?.();
+    try {
+      return await connection.request('tools/call', params, maySend);
+    } catch (error) {
+      const isWithdrawn = error instanceof ServerFault && error.isWithdrawn;
+      if (!isWithdrawn || tries >= renewalsMax || !(await readyToSend?.())) throw error;
+    }
+  }
 }
 
 /** What the judgement of a server's answer depends on. */

@@ -43,6 +43,8 @@ export class ServerFault extends Error {
   readonly answered: boolean;
   /** True when the server rejected the message because its session has ended. A new session can accept it. */
   readonly sessionGone: boolean;
+  /** True when the message was not sent because the claim on its operation was no longer fresh. */
+  readonly isWithdrawn: boolean;
 
   constructor(
     effect: Classification,
@@ -51,6 +53,7 @@ export class ServerFault extends Error {
       readonly response?: RpcError;
       readonly facts?: ErrorFacts;
       readonly sessionGone?: boolean;
+      readonly isWithdrawn?: boolean;
       readonly cause?: unknown;
     } = {},
   ) {
@@ -61,6 +64,7 @@ export class ServerFault extends Error {
     this.facts = more.facts;
     this.answered = more.facts !== undefined;
     this.sessionGone = more.sessionGone ?? false;
+    this.isWithdrawn = more.isWithdrawn ?? false;
   }
 }
 
@@ -71,5 +75,7 @@ export function classifyServerFault(error: unknown): Classification | undefined 
 
 /** The call's claim was lost, or its run ended, while the call waited to be sent. */
 export function claimLost(name: string): ServerFault {
-  return new ServerFault('not_executed', `the claim on the operation was lost before the call was sent to ${name}`);
+  return new ServerFault('not_executed', `the claim on the operation was lost before the call was sent to ${name}`, {
+    isWithdrawn: true,
+  });
 }

@@ -25,6 +25,18 @@ describe('retries', () => {
     expect([answer.status, answer.sends, seen.length]).toEqual([200, 2, 2]);
   });
 
+  it('renew a claim that has become old before the first send, and send', async () => {
+    const { origin, seen } = await serve((_request, response) => response.end('ok'));
+    let isFresh = false;
+    const readyToSend = async (): Promise<boolean> => {
+      isFresh = true;
+      return true;
+    };
+    const options = { ...retryable, maySend: () => isFresh, readyToSend };
+    expect(await rig(origin).sender.send(requestTo(origin), options)).toMatchObject({ status: 200, sends: 1 });
+    expect(seen.length).toBe(1);
+  });
+
   it('stop when the claim is lost, and the outcome stays unknown', async () => {
     const { origin, seen } = await serve((_request, response) => response.writeHead(503).end());
     let held = true;

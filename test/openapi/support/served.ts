@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { loadOpenApi } from '../../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../../src/openapi/source.ts';
 import { testEngine } from '../../support/engine.ts';
+import { afterMore } from '../../support/passing-clock.ts';
 import { fileOf, sourceOf } from '../tools/harness.ts';
 
 /** A request that arrived at the API. */
@@ -47,7 +47,7 @@ export async function serveFile(file: string, settings: Partial<OpenApiSource> =
   const loaded = await loadOpenApi(sourceOf(file, settings), { warn: (message) => warnings.push(message) });
   const tools = [...loaded.listed, ...loaded.hidden];
   let aheadMs = 0;
-  const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+  const clock = afterMore(() => aheadMs);
   const engine = testEngine({ tools, clock });
   /** Advances the wall clock. */
   const pass = (ms: number): void => {

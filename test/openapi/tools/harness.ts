@@ -5,11 +5,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import type { ContentResult } from '../../../src/core/tool/types.ts';
 import { loadOpenApi } from '../../../src/openapi/load.ts';
 import type { OpenApiSource } from '../../../src/openapi/source.ts';
 import { testEngine } from '../../support/engine.ts';
+import { afterMore } from '../../support/passing-clock.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 type Members = Record<string, unknown>;
@@ -37,6 +37,8 @@ export class OrdersApi {
   honoursKeys = false;
   /** How many of the next writes take effect but lose their response. */
   drop = 0;
+  /** How many of the next writes take effect and break off in their answer. */
+  cut = 0;
   /** How many of the next writes are lost before they take effect. */
   lose = 0;
   /** The responses to the next writes that are neither dropped nor lost, in order. `executed`: it takes effect first. */
@@ -86,7 +88,14 @@ export class OrdersApi {
     }
     const row = [...this.rows.values()].find((each) => each === body);
     response.writeHead(status, { 'content-type': 'application/json', ...(row ? { etag: etagOf(row) } : {}) });
-    response.end(body === undefined ? '' : JSON.stringify(body));
+    const answer = body === undefined ? '' : JSON.stringify(body);
+    if (isWrite && this.cut > 0) {
+      this.cut -= 1;
+      response.flushHeaders();
+      response.write(answer.slice(0, 5), () => request.socket.destroy());
+      return;
+    }
+    response.end(answer);
   }
 
   #once(arrived: Arrived, url: URL): { status: number; body: unknown } {
@@ -246,7 +255,7 @@ export async function serve(
   const loaded = await loadOpenApi(source, { warn: (message) => warnings.push(message) });
   const tools = [...loaded.listed, ...loaded.hidden];
   let aheadMs = 0;
-  const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + aheadMs };
+  const clock = afterMore(() => aheadMs);
   const engine = testEngine({ tools, clock });
   setMaxListeners(0, engine.engine.ending);
   /** Advances the wall clock. */

@@ -207,6 +207,16 @@ describe('a POST whose response is lost', () => {
     expect(api.effects).toBe(1);
   });
 
+  test('is looked up when its answer breaks off, so that its caller gets the whole result', async () => {
+    const api = await startOrders();
+    const { call } = await serve(api, only('createOrder', { lookup }));
+    api.cut = 1;
+    const answer = resultOf(await call('create_order', { item: 'tea' }));
+    expect(jsonOf(answer.result)).toMatchObject({ id: '1', item: 'tea' });
+    expect(jsonOf(resultOf(await call('create_order', { item: 'tea' })).result)).toMatchObject({ id: '1' });
+    expect(api.effects).toBe(1);
+  });
+
   test('is sent again after the lookup lag, not before, if it never arrived', async () => {
     const api = await startOrders();
     const { call, pass } = await serve(api, only('createOrder', { lookup }));
