@@ -196,7 +196,7 @@ export class Sessions {
     const id = message && 'method' in message && 'id' in message ? message.id : undefined;
     void closed.then((isWritten) => {
       if (isWritten) session.deliveries.written(id);
-      else session.deliveries.forget(id);
+      else session.deliveries.closed(id);
       session.openExchanges -= 1;
       session.lastUsedMs = this.#options.clock.monotonicMs();
     });

@@ -23,6 +23,8 @@ export class Deliveries {
   readonly session: SessionMemory;
   readonly #onTheirWay = new BoundedMap<RequestId, Delivery>(onTheirWayMax);
   readonly #delivered = new BoundedMap<RequestId, Delivery>(deliveredMax);
+  /** Requests whose connection was closed before their answer was there. */
+  readonly #closed = new BoundedMap<RequestId, true>(deliveredMax);
 
   constructor(session: SessionMemory) {
     this.session = session;
@@ -34,7 +36,8 @@ export class Deliveries {
     if (operation === undefined) return;
     const isShown = isResultShown(outcome);
     if (!isShown && !(outcome.type === 'refusal' && outcome.code === 'idempotency_conflict')) return;
-    this.#onTheirWay.set(id, { operation, isShown, conversation: conversationIdOf(meta), turn: turnIdOf(meta) });
+    if (this.#closed.delete(id)) this.session.of(conversationIdOf(meta)).noteLost(operation);
+    else this.#onTheirWay.set(id, { operation, isShown, conversation: conversationIdOf(meta), turn: turnIdOf(meta) });
   }
 
   /** Notes that the answer to a request has been written and that its caller has not left. */
@@ -46,6 +49,13 @@ export class Deliveries {
     const memory = this.session.of(delivery.conversation);
     if (delivery.isShown) memory.noteDelivered(delivery.operation, delivery.turn);
     else memory.noteKnown(delivery.operation);
+  }
+
+  /** Notes that the connection of a request was closed before an answer was written. The call may go on without it. */
+  closed(id: RequestId | undefined): void {
+    if (id === undefined) return;
+    if (this.#onTheirWay.get(id) === undefined) this.#closed.set(id, true);
+    this.forget(id);
   }
 
   /** Notes that a caller has left or cancelled, perhaps after its answer was written: it does not read the answer. */

@@ -61,6 +61,14 @@ describe('an answer', () => {
     expect(hasLost()).toBe(false);
   });
 
+  test('is lost when its connection was closed before it was there', () => {
+    const { seen, hasLost, earlier } = deliveries();
+    seen.closed(1);
+    seen.expect(1, result, {});
+    seen.written(1);
+    expect([hasLost(), earlier()]).toEqual([true, 'not_delivered']);
+  });
+
   test.each<[string, Outcome, string]>([
     [
       'a conflict that encloses the first result',

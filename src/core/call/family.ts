@@ -2,6 +2,7 @@ import type { Claim } from '../ledger/claim.ts';
 import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
 import type { FamilyMember, StoredRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
+import type { ConversationMemory } from '../recognition/session.ts';
 import { type Recognition, recognise } from '../recognition/table.ts';
 import { relationOfTexts, similarityOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
 import { earlierOf } from './session-facts.ts';
@@ -13,8 +14,8 @@ const membersMax = 64;
 const spareMs = 3_600_000;
 /** How often one call tries to join its family while others do. */
 const joinTriesMax = 32;
-/** How many operations whose answer may be lost are read for one call. */
-const lostMembersMax = 4;
+/** How many operations of other sessions, whose answers may be lost, are read for one call. */
+const othersReadMax = 8;
 
 /** An earlier operation of the family that has to be answered first. */
 export type Relative =
@@ -52,7 +53,8 @@ export async function joinFamily(
     const others = (known?.members ?? []).filter(
       (each) => each.key !== key && engine.clock.wallMs() - each.claimedAt < keptMs,
     );
-    const relative = family.isMeant ? undefined : await findRelative(engine, ledger, guarded, sketch, others);
+    const isMeant = family.isMeant && guarded.follows === undefined;
+    const relative = isMeant ? undefined : await findRelative(engine, ledger, guarded, sketch, others);
     if (relative) return relative;
     const members = [...others, { key, claimedAt, sketch }].slice(-membersMax);
     const written = await ledger.writeFamily(family.key(), known, members, keptMs);
@@ -64,8 +66,8 @@ export async function joinFamily(
 }
 
 /**
- * Finds the newest operation that the call may repeat. Only where there is none, an operation whose answer was lost counts
- * whose text is quite another one: the one with the most similar text.
+ * Finds the newest operation that the call may repeat. Only where there is none, an operation counts whose answer was lost and
+ * whose text is quite another one.
  */
 async function findRelative(
   engine: EngineParts,
@@ -74,10 +76,8 @@ async function findRelative(
   sketch: TextSketch,
   members: readonly FamilyMember[],
 ): Promise<Relative | undefined> {
-  const lost: FamilyMember[] = [];
-  for (const member of members.toReversed()) {
+  for (const member of guarded.follows ? [] : members.toReversed()) {
     const relation = relationOfTexts(sketch, member.sketch as TextSketch);
-    if (relation === 'unclear' && guarded.memory && guarded.memory.hasLost(member.key) !== false) lost.push(member);
     if (relation === 'other' || relation === 'unclear') continue;
     const held = await ledger.read(member.key);
     if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
@@ -85,13 +85,41 @@ async function findRelative(
     const decided = recogniseReworded(engine, guarded, held);
     if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: false };
   }
+  return guarded.memory && findLost(engine, ledger, guarded, guarded.memory, sketch, members);
+}
+
+/**
+ * Finds an operation whose answer was lost: the one that the same call was asked about before, or the one with the most
+ * similar text. The caller of such an operation will call again, and may do so in quite other words.
+ */
+async function findLost(
+  engine: EngineParts,
+  ledger: Ledger,
+  guarded: GuardedCall,
+  memory: ConversationMemory,
+  sketch: TextSketch,
+  members: readonly FamilyMember[],
+): Promise<Relative | undefined> {
+  const asked = memory.askedAbout(guarded.ownKey);
   const similarity = ({ sketch: other }: FamilyMember): number => similarityOfTexts(sketch, other as TextSketch);
-  const mostSimilar = lost.sort((a, b) => similarity(b) - similarity(a)).slice(0, lostMembersMax);
-  for (const member of mostSimilar) {
-    const held = await ledger.read(member.key);
-    if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held) || !isAnswerLost(ledger, guarded, held))
-      continue;
+  const candidates = members
+    .toReversed()
+    .filter(({ key, sketch: other }) => {
+      const mayBeLost = memory.hasLost(key) !== false || asked?.key === key;
+      return mayBeLost && key !== guarded.follows?.key && relationOfTexts(sketch, other as TextSketch) === 'unclear';
+    })
+    .sort((a, b) => Number(b.key === asked?.key) - Number(a.key === asked?.key) || similarity(b) - similarity(a));
+  let ofOthers = 0;
+  for (const { key } of candidates) {
+    if (key !== asked?.key && memory.hasLost(key) === undefined) ofOthers += 1;
+    if (ofOthers > othersReadMax) continue;
+    const held = await ledger.read(key);
+    if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
+    const isAskedAgain = asked?.key === key && asked.generation === held.record.generation;
+    // Another call may have been asked about it in the meantime.
+    if (!isAskedAgain && !isAnswerLost(ledger, memory, held)) continue;
     const decided = recogniseReworded(engine, guarded, held);
+    if (decided === 'ask') memory.noteAsked(guarded.ownKey, held.record);
     if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: true };
   }
   return undefined;
@@ -101,15 +129,14 @@ async function findRelative(
  * Whether the caller of an earlier operation never learned its outcome, so that the next call may well be its retry. Of an
  * operation that another session began, the record tells whether its process ended in between.
  */
-function isAnswerLost({ leases }: Ledger, { memory }: GuardedCall, held: StoredRecord): boolean {
+function isAnswerLost(ledger: Ledger, memory: ConversationMemory, held: StoredRecord): boolean {
   const { record } = held;
-  const { state } = record.status;
-  // A call with another text must not be held up until somebody ends the earlier one.
-  if (state === 'unknown' || state === 'waiting') return false;
-  const known = memory?.hasLost(record.key);
+  const known = memory.hasLost(record.key);
   if (known !== undefined) return known;
-  const isInterrupted = state === 'in_flight' ? leases.leftMs(held) <= 0 : record.attempt > 1;
-  if (!isInterrupted && state !== 'in_flight') memory?.noteKnown(record);
+  const { state } = record.status;
+  if (state === 'in_flight') return ledger.mayBeLeft(record);
+  const isInterrupted = state === 'unknown' || record.recoveries > 0;
+  if (!isInterrupted) memory.noteKnown(record);
   return isInterrupted;
 }
 

@@ -21,6 +21,7 @@ import {
   outcomeOfReplay,
   refusalOfConflict,
   refusalOfInFlight,
+  refusalOfLostAnswer,
   refusalOfReworded,
   refusalOfSuperseded,
   refusalOfUnknown,
@@ -294,6 +295,8 @@ function notedExecution({ memory, tool, call }: GuardedCall, claim: Claim, runni
   memory.noteKnown(claim.record);
   memory.noteCall(callIdOf(call.meta), key);
   return running.then((executed) => {
+    // The caller learns that the outcome is unknown, and may try again in other words.
+    if (executed.record.status.state === 'unknown') memory.noteLost(claim.record);
     if (!hadEffect(executed.record.status)) return executed;
     // A tool that says what it undoes ends the window of that operation, and of no other.
     const deletes = tool.effect === 'delete' && (tool.undoes === undefined || tool.undoesMore?.() === true);
@@ -338,7 +341,7 @@ async function answerRelative(
   claim: Claim,
   relative: Relative,
 ): Promise<Round> {
-  const { engine, guarded } = claiming;
+  const { engine } = claiming;
   const { held } = relative;
   await giveUp(engine, claim, `it may repeat the operation ${held.record.key}`);
   switch (relative.type) {
@@ -347,24 +350,48 @@ async function answerRelative(
       return { type: 'again', request: { ...request, key, fingerprint }, hasSent: false };
     }
     case 'ask':
-      return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record, relative.isUnclear) };
+      return relative.isUnclear ? askAboutLost(claiming, held.record) : askAboutReworded(claiming, held.record);
     case 'wait':
-      if (held.record.status.state === 'waiting') {
-        return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, held.record, relative.isUnclear) };
-      }
-      if (held.record.status.state === 'in_flight' && claiming.ledger.leases.leftMs(held) > 0) {
-        return waitForOther(claiming, request, held, relative.isUnclear ? 'lost_answer' : 'reworded');
-      }
-      return relative.isUnclear ? recoverUnclear(claiming, request, held) : recoverHeld(claiming, request, held);
+      if (relative.isUnclear) return waitForLost(claiming, request, held);
+      if (held.record.status.state === 'waiting') return askAboutReworded(claiming, held.record);
+      return held.record.status.state === 'in_flight' && claiming.ledger.leases.leftMs(held) > 0
+        ? waitForOther(claiming, request, held, 'reworded')
+        : recoverHeld(claiming, request, held);
   }
 }
 
-/** Recovers an operation that the call may repeat. If its outcome stays unknown, the call is not held up by it. */
-async function recoverUnclear(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
-  const { engine, ledger, guarded } = claiming;
-  const recovered = await untilLeft(guarded.call, recover(engine, ledger, held));
-  if (recovered === 'aborted') return { type: 'outcome', outcome: callerLeft(guarded.call) };
-  return { type: 'again', request, hasSent: false };
+async function askAboutReworded({ engine, guarded }: Claiming, record: OperationRecord): Promise<Round> {
+  return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, record) };
+}
+
+/** Asks whether the call repeats an operation whose answer was lost. Only this call is asked about it, if it hears of it. */
+async function askAboutLost({ engine, guarded }: Claiming, record: OperationRecord): Promise<Round> {
+  const { memory, ownKey, call } = guarded;
+  memory?.noteAsked(ownKey, record);
+  const outcome = await refusalOfLostAnswer(engine, guarded, record);
+  if (call.signal.aborted) memory?.noteLost(record);
+  return { type: 'outcome', outcome };
+}
+
+/**
+ * Waits for an operation whose answer was lost, or recovers it. The call may be another one, so what stays open does not hold it
+ * up for longer than that: then it is asked.
+ */
+async function waitForLost(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
+  const { engine, ledger, guarded, deadlineMs } = claiming;
+  const { call } = guarded;
+  const { state } = held.record.status;
+  if (state === 'waiting') return askAboutLost(claiming, held.record);
+  if (state === 'in_flight' && ledger.leases.leftMs(held) > 0) {
+    const waited = await waitForOutcome(engine, ledger, held, call, deadlineMs);
+    if (waited.type === 'left') return { type: 'outcome', outcome: callerLeft(call) };
+    if (waited.type === 'timeout') return askAboutLost(claiming, waited.record);
+    return { type: 'again', request, hasSent: false };
+  }
+  const recovered = await untilLeft(call, recover(engine, ledger, held));
+  if (recovered === 'aborted') return { type: 'outcome', outcome: callerLeft(call) };
+  const isOpen = recovered?.record.status.state === 'unknown' || recovered?.record.status.state === 'in_flight';
+  return recovered && isOpen ? askAboutLost(claiming, recovered.record) : { type: 'again', request, hasSent: false };
 }
 
 async function recoverHeld(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {

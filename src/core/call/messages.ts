@@ -303,9 +303,9 @@ function namedFields({ fields = [] }: RefusalOutcome): string {
 
 function conflict(
   refusal: RefusalOutcome,
-  { sharedBy, first, advice }: Extract<RefusalReason, { type: 'conflict' }>,
+  { sharedBy, first, firstText, advice }: Extract<RefusalReason, { type: 'conflict' }>,
 ): Message {
-  const { steps = [], repeatToken } = refusal;
+  const { steps = [], repeatToken, firstResult } = refusal;
   const named = namedFields(refusal);
   const cause = {
     wording: `the same operation was called before with a text that says the same in other words${named}`,
@@ -313,19 +313,24 @@ function conflict(
     host_key: `the same idempotency key was called with other arguments before${named}`,
     operation: `the same operation was called with other arguments before${named}`,
   }[sharedBy];
+  const called = firstText === undefined ? '' : ` It said ${JSON.stringify(firstText)}.`;
+  const isLost = sharedBy === 'lost_answer' && repeatToken !== undefined;
+  const another = isLost ? ' If you mean another operation, call again with the repeat_token.' : '';
   const advised = advice === undefined ? '' : ` ${sentence(advice)}`;
+  const isKept = firstResult !== undefined;
+  const result = isKept ? "The first call's result is enclosed." : 'The first call succeeded; its result is not kept.';
   return { cause, executed: nothingByThisCall, next: nextOfFirst() };
 
   function nextOfFirst(): string {
     switch (first) {
       case 'under_way':
-        return 'The first call is still in progress: repeat it with its own arguments to learn its outcome.';
+        return `The first call is still in progress${isLost ? ', or its outcome is not known' : ''}: repeat it with its own arguments to learn its outcome.${called}${another}`;
       case 'incomplete':
-        return `The first call is incomplete (${steps.join(', ')} took effect): repeat it with its own arguments to continue it.`;
+        return `The first call is incomplete (${steps.join(', ')} took effect): repeat it with its own arguments to continue it.${called}${another}`;
       case 'ended':
         return repeatToken === undefined
           ? `Use the first call's result, or send another idempotency key for another operation.${advised}`
-          : `The first call's result is enclosed. Use it, or call again with the repeat_token if you want a second operation.${advised}`;
+          : `${result}${called} ${isKept ? 'Use it, or call' : 'Call'} again with the repeat_token if you want a second operation.${advised}`;
     }
   }
 }

@@ -10,10 +10,14 @@ import type { Tool } from '../tool/types.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
+/** How much of an earlier text a conflict quotes. */
+const textCharsMax = 60;
+
 /** The token of a record, and the call that it was made for. Equal calls of one tool have the same base key. */
 interface MadeToken {
   readonly tool: Tool;
   readonly ownKey: string;
+  readonly kind: TokenKind;
   readonly secret: string;
   readonly token: string;
 }
@@ -47,8 +51,12 @@ function tokenKindFor({ tool }: GuardedCall, record: OperationRecord): TokenKind
   return mayEnd(tool, record) ? 'unknown' : undefined;
 }
 
-async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: OperationRecord) {
-  const kind = tokenKindFor(call, record);
+async function repeatTokenFor(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+  kind: TokenKind | undefined = tokenKindFor(call, record),
+) {
   if (kind === undefined) return {};
   const { tool, ownKey } = call;
   const secret = await engine.repeatSecret();
@@ -56,9 +64,10 @@ async function repeatTokenFor(engine: EngineParts, call: GuardedCall, record: Op
   const { key, generation, occurrence } = last;
   if (last !== record) return { repeatToken: makeRepeatToken({ secret, baseKey: call.baseKey(), ...last, kind }) };
   const known = tokens.get(record);
-  if (known?.ownKey === ownKey && known.tool === tool && known.secret === secret) return { repeatToken: known.token };
+  const isKnown = known?.ownKey === ownKey && known.tool === tool && known.secret === secret && known.kind === kind;
+  if (isKnown) return { repeatToken: known.token };
   const token = makeRepeatToken({ secret, baseKey: call.baseKey(), key, generation, occurrence, kind });
-  tokens.set(record, { tool, ownKey, secret, token });
+  tokens.set(record, { tool, ownKey, secret, kind, token });
   return { repeatToken: token };
 }
 
@@ -186,9 +195,17 @@ export function refusalOfReworded(
   engine: EngineParts,
   call: GuardedCall,
   record: OperationRecord,
-  isUnclear: boolean,
 ): Promise<RefusalOutcome> {
-  return conflictWith(engine, call, record, isUnclear ? 'lost_answer' : 'wording');
+  return conflictWith(engine, call, record, 'wording');
+}
+
+/** Returns the conflict with an operation whose answer was lost. Its token makes the call another operation at any time. */
+export function refusalOfLostAnswer(
+  engine: EngineParts,
+  call: GuardedCall,
+  record: OperationRecord,
+): Promise<RefusalOutcome> {
+  return conflictWith(engine, call, record, 'lost_answer');
 }
 
 async function conflictWith(
@@ -198,15 +215,22 @@ async function conflictWith(
   sharedBy: Extract<RefusalReason, { type: 'conflict' }>['sharedBy'],
 ): Promise<RefusalOutcome> {
   const { status, tool } = record;
-  const token = await repeatTokenFor(engine, call, record);
+  const isLost = sharedBy === 'lost_answer';
+  const token = await repeatTokenFor(
+    engine,
+    call,
+    record,
+    isLost && record.source !== 'host' ? 'repeat' : tokenKindFor(call, record),
+  );
   const fields = fieldsThatDiffer(call, record);
+  const firstText = isLost ? textOf(record.arguments, fields) : {};
   const firstTool = tool === call.tool.name ? { firstTool: call.tool } : {};
   const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result, ...firstTool } : {};
   const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   return refusal(
     tool,
-    { type: 'conflict', sharedBy, first: stageOf(record), ...adviceFor(call, record, fields) },
+    { type: 'conflict', sharedBy, first: stageOf(record), ...firstText, ...adviceFor(call, record, fields) },
     {
       operation: operationInfo(record),
       fields,
@@ -217,6 +241,14 @@ async function conflictWith(
       ...token,
     },
   );
+}
+
+/** Quotes the start of the first text that differs, so that a caller with several lost answers knows which one this is. */
+function textOf(args: Record<string, unknown>, fields: readonly string[]): { readonly firstText?: string } {
+  const text = fields.map((field) => args[field]).find((each) => typeof each === 'string');
+  return typeof text === 'string'
+    ? { firstText: text.length > textCharsMax ? `${text.slice(0, textCharsMax)}…` : text }
+    : {};
 }
 
 /** Names the arguments in which a call differs from an earlier one, beyond their spelling and their canonical form. */

@@ -184,6 +184,8 @@ export type RefusalReason =
       readonly type: 'conflict';
       /** `wording`: all arguments but the free text are equal, and the text says the same in other words. */
       readonly sharedBy: 'host_key' | 'operation' | 'wording' | 'lost_answer';
+      /** The start of the text that the earlier call had, if its answer was lost. */
+      readonly firstText?: string;
       readonly first: 'under_way' | 'incomplete' | 'ended';
       /** How to get from the first result to what this call wants, in a sentence of the tool. */
       readonly advice?: string | undefined;

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts';
 import { aheadBy, type Clock, pause } from '../clock.ts';
 import { describeError, LedgerUnavailable, McpOnceError, NotReplicated, ReplyLost } from '../errors.ts';
 import { emit } from '../observe/events.ts';
@@ -69,6 +70,9 @@ type LatchEntry = Extract<LedgerEntry, { kind: 'latch' }>;
 
 type ClaimVerdict = 'next_generation' | 'next_attempt' | 'resume' | 'continue';
 
+/** How many own claims a process remembers. */
+const tokensMax = 10_000;
+
 /** Stores operations and decides who may execute them. Applies the state table with a store's two atomic primitives. */
 export class Ledger {
   readonly store: Store;
@@ -80,6 +84,8 @@ export class Ledger {
   readonly clock: Clock;
   readonly #givenBack: GivenBack;
   readonly #randomId: () => string;
+  /** The tokens of the claims that this process made last. */
+  readonly #tokens = new BoundedMap<string, true>(tokensMax);
   readonly #settings: LedgerSettings;
   readonly #decoded: DecodedEntries;
   readonly #context: ClaimContext;
@@ -444,8 +450,16 @@ export class Ledger {
     return left;
   }
 
+  /** Whether the process that executes an operation may have ended. Its lease tells that only later. */
+  mayBeLeft(record: OperationRecord): boolean {
+    if (this.#tokens.has(record.token)) return false;
+    return !this.store.shared || this.time.renewedForMs(record) > record.leaseMs / 2;
+  }
+
   #owner(): Owner {
-    return { token: this.#randomId(), leaseMs: this.#settings.leaseMs, machine: this.time.marks('started') };
+    const token = this.#randomId();
+    this.#tokens.set(token, true);
+    return { token, leaseMs: this.#settings.leaseMs, machine: this.time.marks('started') };
   }
 
   #ttl(record: OperationRecord): number {

@@ -76,6 +76,8 @@ export class ConversationMemory {
   readonly #followers = new BoundedMap<string, Occurrence>(answersMax);
   /** The generation whose caller left before it had the answer, by key. 0 if the answer is not lost. */
   readonly #lost = new BoundedMap<string, number>(lostMax);
+  /** The operation that a call was asked about because its answer was lost, by the key of the call. */
+  readonly #asked = new BoundedMap<string, OperationVersion>(lostMax);
   #place = 0;
 
   constructor(clock: Clock) {
@@ -143,6 +145,20 @@ export class ConversationMemory {
   hasLost(key: string): boolean | undefined {
     const lost = this.#lost.get(key);
     return lost === undefined ? undefined : lost > 0;
+  }
+
+  /**
+   * Notes that a call is asked whether it repeats an operation whose answer was lost. The same call again is asked again, and
+   * no other call is.
+   */
+  noteAsked(ownKey: string, { key, generation }: OperationVersion): void {
+    this.#asked.set(ownKey, { key, generation });
+    this.noteKnown({ key, generation });
+  }
+
+  /** Returns the operation that the same call was asked about before. */
+  askedAbout(ownKey: string): OperationVersion | undefined {
+    return this.#asked.get(ownKey);
   }
 
   /** Notes which operation the repeat token of another one led to. */

@@ -174,103 +174,6 @@ describe('a reworded create', () => {
   });
 });
 
-describe('after an answer that was lost', () => {
-  const first = 'Your order has shipped and will arrive on Thursday. Thanks for shopping with us!';
-  const again = 'Thank you for your purchase! Your order is on its way and arrives Thursday.';
-
-  /** A session in which the caller of a call leaves before the answer. */
-  async function leftSession() {
-    const made = session();
-    const leave = new AbortController();
-    made.upstream.next('hang_after');
-    const leaving = made.call('send_note', { to: 'ann', note: first }, { signal: leave.signal, lost: true });
-    await made.upstream.arrived(1);
-    leave.abort();
-    expect(refusalOf(await leaving).code).toBe('cancelled');
-    made.upstream.release();
-    await settleDown();
-    return made;
-  }
-
-  test('the same in quite other words is asked about, and its token executes it once', async () => {
-    const { call, upstream } = await leftSession();
-    const asked = refusalOf(await call('send_note', { to: 'ann', note: again }));
-    expect(asked).toMatchObject({ code: 'idempotency_conflict', firstResult: { id: upstream.effects[0]?.id } });
-    expect(asked.message).toContain('the answer to an earlier call was lost');
-    expect(upstream.effects).toHaveLength(1);
-    const meant = { to: 'ann', note: again, repeat_token: asked.repeatToken };
-    expect(resultOf(await call('send_note', meant)).replayed).toBe(false);
-    expect(upstream.effects).toHaveLength(2);
-  });
-
-  test('the same in quite other words executes twice where the answer arrived: the control', async () => {
-    const { call, upstream } = session();
-    await call('send_note', { to: 'ann', note: first });
-    resultOf(await call('send_note', { to: 'ann', note: again }));
-    expect(upstream.effects).toHaveLength(2);
-  });
-
-  test('only one call is asked about: then the session knows the outcome', async () => {
-    const { call, upstream } = await leftSession();
-    refusalOf(await call('send_note', { to: 'ann', note: 'Where did you park the car?' }));
-    for (const note of ['Where did you park the car?', 'The meeting is off', 'Lunch is at noon in the garden']) {
-      expect(resultOf(await call('send_note', { to: 'ann', note })).replayed).toBe(false);
-    }
-    expect(upstream.effects).toHaveLength(4);
-  });
-
-  test('an item of the same form with another name or number executes at once', async () => {
-    const made = session();
-    const leave = new AbortController();
-    made.upstream.next('hang_after');
-    const note = 'Hi, the delivery for Anna arrives tomorrow.';
-    const leaving = made.call('send_note', { to: 'x', note }, { signal: leave.signal, lost: true });
-    await made.upstream.arrived(1);
-    leave.abort();
-    await leaving;
-    made.upstream.release();
-    await settleDown();
-    resultOf(await made.call('send_note', { to: 'x', note: note.replace('Anna', 'Bilal') }));
-    expect(made.upstream.effects).toHaveLength(2);
-  });
-
-  test('of several lost ones, the one with the most similar text is enclosed', async () => {
-    const made = session();
-    const leave = new AbortController();
-    const notes = [first, 'The projector in the big meeting room flickers', 'Nadia will be on leave from January'];
-    for (const _ of notes) made.upstream.next('hang_after');
-    const leaving = notes.map((note) =>
-      made.call('send_note', { to: 'x', note }, { signal: leave.signal, lost: true }),
-    );
-    await made.upstream.arrived(3);
-    leave.abort();
-    await Promise.all(leaving);
-    made.upstream.release();
-    await settleDown();
-    const effect = made.upstream.effects.find(({ body }) => (body as { note?: string }).note === first);
-    expect(refusalOf(await made.call('send_note', { to: 'x', note: again })).firstResult).toEqual({ id: effect?.id });
-    expect(made.upstream.effects).toHaveLength(3);
-  });
-
-  test('a tool whose last write counts executes', async () => {
-    const { call, upstream } = await leftSession();
-    resultOf(await call('set_note', { to: 'ann', note: again }));
-    expect(upstream.effects).toHaveLength(2);
-  });
-
-  test('a call after the process died recovers the first one, and is not held up if that stays unknown', async () => {
-    const { other, call, upstream, clock } = session();
-    upstream.next('hang_after');
-    void other('send_note', { to: 'ann', note: first });
-    await upstream.arrived(1);
-    const waiting = call('send_note', { to: 'ann', note: again });
-    await clock.advance(20_000);
-    upstream.release();
-    resultOf(await waiting);
-    expect(upstream.effects).toHaveLength(2);
-  });
-});
-
 describe('a tool of the class state', () => {
   test('executes each of A, B, A, and replays a repeat of the last one', async () => {
     const { call, texts } = session();
@@ -458,7 +361,7 @@ describe('an unknown outcome', () => {
     upstream.next('drop_answer');
     const unknown = refusalOf(await call('pay', { to: 'x', amount: 1 }));
     expect(unknown.repeatToken).toBeUndefined();
-    expect(unknown.message).toContain('An operator ends it with');
+    expect(unknown.message).toContain('an operator ends it with');
     expect(upstream.requests).toHaveLength(1);
   });
 
