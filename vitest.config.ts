@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/support/slow-first.ts';
 
 export default defineConfig({
-  resolve: { alias: { 'mcp-once': fileURLToPath(new URL('./src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'mcp-once/testing': fileURLToPath(new URL('./src/testing.ts', import.meta.url)),
+      'mcp-once': fileURLToPath(new URL('./src/index.ts', import.meta.url)),
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     // Needs packages of its own: `npm run test:compat`.

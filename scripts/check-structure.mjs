@@ -19,6 +19,7 @@ const mayImport = {
   'src/guard': ['src/server', 'src/config', 'src/core'],
   'src/app': ['src/http', 'src/wrap', 'src/openapi', 'src/command', 'src/server', 'src/config', 'src/core'],
   'src/cli': ['src/app', 'src/command', 'src/server', 'src/config', 'src/core'],
+  'src/testing': ['src/config', 'src/core'],
   'src/index.ts': ['src/guard', 'src/core'],
   sandbox: ['src/core'],
   tools: [],

@@ -83,6 +83,7 @@ function addServe(commandLine: Command, program: Program, end: (code: number) =>
     .description(
       'serve the tools over stdin and stdout (what runs when no command is given), or over HTTP; on SIGHUP it reloads them',
     )
+    .option('--watch', 'reload the tools when a file of theirs or the configuration file changes, while you develop')
     .action(async (options) => end(await program.serve(options)));
 }
 

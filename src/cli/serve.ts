@@ -2,6 +2,7 @@ import { features } from '../app.ts';
 import { exitCodes, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
 import { type Program, type ServeOptions, serviceOf } from '../command/program.ts';
+import { watchTools } from '../command/watch.ts';
 import { systemClock } from '../core/clock.ts';
 import { defined } from '../core/json.ts';
 import { createLog } from '../core/observe/log.ts';
@@ -72,7 +73,9 @@ export async function serveStdio(
     onFault: (message) => log.error(message),
   });
   reloads.begin(() => program.reloadTools(options, { app, config }));
+  const unwatch = options.watch ? watchTools(config, reloads.ask, warn) : () => {};
   await untilDrained({ app, transport, stop, log, drainMs: config.drainMs, close: () => server.close() });
+  unwatch();
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 

@@ -1,6 +1,7 @@
 import { type Cli, exitCodes, refuse, warner } from '../command/cli.ts';
 import { Reloads, stopper, untilDrained, watchFaults } from '../command/lifetime.ts';
 import { type App, type Program, type ServeOptions, serviceOf } from '../command/program.ts';
+import { watchTools } from '../command/watch.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeError, isErrnoException } from '../core/errors.ts';
@@ -67,9 +68,11 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
     isReady: app.isReady,
   }).catch((error: unknown) => refuse(whyNotListening(host, port, error)));
   reloads.begin(() => program.reloadTools(options, { app, config, purpose: 'network', onReloaded: warnOfAccess }));
+  const unwatch = options.watch ? watchTools(config, reloads.ask, warn) : () => {};
   cli.print(server.url);
   void stop.stopped.then(() => server.beginDrain());
   await untilDrained({ app, transport: server, stop, log, drainMs: config.drainMs, close: () => server.close() });
+  unwatch();
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 

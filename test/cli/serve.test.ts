@@ -279,3 +279,19 @@ test('the log says at the start which tools are served, refused and left out', a
   expect(served.stderr).toMatch(/; refuses calls of send_email: [^;]*SMTP_URL/);
   expect(served.stderr).toMatch(/; leaves out, as configured: list_customers/);
 });
+
+test('--watch reloads the tools when a file changes', async () => {
+  const folder = temporaryFolder();
+  const tool = (name: string) => `
+    import { defineTool, z } from 'mcp-once';
+    export const tool = defineTool({ name: '${name}', title: 'T', description: 'D', effect: 'read',
+      input: z.object({}), output: z.object({}), run: async () => ({}) });`;
+  writeFileSync(join(folder, 'tool.mjs'), tool('before'));
+  const served = await Served.start(folder, ['--tools', '.', '--store', 'memory:', '--watch']);
+  writeFileSync(join(folder, 'tool.mjs'), tool('after'));
+  await served.until(() => served.stderr.includes('the tools were reloaded'));
+  const { result } = await served.request('tools/list', {});
+  const names = result.tools.map(({ name }: { name: string }) => name);
+  expect(names).toContain('after');
+  expect(names).not.toContain('before');
+});

@@ -47,6 +47,18 @@ describe('defineClient', () => {
   });
 });
 
+test('the compiler points at a misspelt field of a definition', () => {
+  expect(() =>
+    defineTool({
+      ...withId,
+      name: 'create',
+      // @ts-expect-error the error has to stand in this line
+      widnow: '1h',
+      run: async () => ({ id: 'x' }),
+    }),
+  ).toThrow('"widnow" is not part of a tool definition; did you mean "window"?');
+});
+
 describe('loading', () => {
   const tool = `import { defineTool, z } from 'mcp-once';
     export const NAME = defineTool({ name: 'NAME', title: 'T', description: 'D', effect: 'read',
