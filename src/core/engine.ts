@@ -173,9 +173,17 @@ export function createEngine(options: EngineOptions): Engine {
       await Promise.all(running);
     },
     isReady: async () => {
-      return !closing.signal.aborted && Promise.race([kept.isReadable(), pause(clock, readyMs).then(() => false)]);
+      const canServe = Promise.all([kept.isReadable(), loaded.get()]).then(
+        ([isReadable]) => isReadable,
+        () => false,
+      );
+      return !closing.signal.aborted && Promise.race([canServe, pause(clock, readyMs).then(() => false)]);
     },
-    checkLedger: async () => (await (await ledger()).store.warnings?.()) ?? [],
+    checkLedger: async () => {
+      // Node does not load a module again that it could not load once, as without a free file descriptor.
+      const [opened] = await Promise.all([ledger(), loaded.get()]);
+      return (await opened.store.warnings?.()) ?? [];
+    },
     drain,
     close,
   };

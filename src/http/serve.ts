@@ -105,6 +105,8 @@ async function doorOf(cli: Cli, config: Config, log: Log): Promise<Door> {
     import('./access/metadata.ts'),
   ]);
   const settings = accessSettings(access, cli.environment);
+  // What a token needs later. Node does not load a module again that it could not load once.
+  if (settings.oauth) await Promise.all([import('jose'), import('oauth4webapi')]);
   const admit = createAdmit(settings, { clock: systemClock, log });
   return { admit, metadata: settings.oauth && resourceMetadata(settings.oauth) };
 }

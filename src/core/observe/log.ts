@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { describeError } from '../errors.ts';
 import { type EngineEvent, onEvent } from './events.ts';
 import { readableWriter } from './readable-log.ts';
 
@@ -49,8 +50,14 @@ export function createLog(options: LogOptions): Log {
   const writerOf = (level: Level) => {
     if (!written.includes(level)) return () => {};
     return (message: string, fields?: LogFields) => {
-      writer ??= openWriter(options);
-      writer[level](message, fields === undefined || keepsStack(level) ? fields : withoutStack(fields));
+      const kept = fields === undefined || keepsStack(level) ? fields : withoutStack(fields);
+      try {
+        writer ??= openWriter(options);
+        writer[level](message, kept);
+      } catch (error) {
+        // For example no free file descriptor. A call must not fail because of its log line.
+        writeBare(options.destination ?? process.stderr, { level, ...kept, msg: message, error: describeError(error) });
+      }
     };
   };
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
@@ -60,6 +67,14 @@ function openWriter(options: LogOptions): Log {
   const { format = 'auto', destination = process.stderr } = options;
   const isReadable = format === 'pretty' || (format === 'auto' && 'isTTY' in destination && destination.isTTY === true);
   return isReadable ? readableWriter(destination) : openPino(options);
+}
+
+function writeBare(destination: NonNullable<LogOptions['destination']>, line: LogFields): void {
+  try {
+    destination.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+  } catch {
+    // Nothing can be written.
+  }
 }
 
 function withoutStack({ stack: _, ...fields }: LogFields): LogFields {
