@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { RedisTime } from '../../../../src/core/ledger/stores/redis-time.ts';
+
+const hour = 3_600_000;
+
+test('the offset of Redis is that of the most exact reply', () => {
+  const time = new RedisTime();
+  expect(time.offsetMs).toBe(0);
+  time.note(Date.now() + hour, performance.now());
+  const exact = time.offsetMs;
+  expect(Math.abs(exact - hour)).toBeLessThan(50);
+  // A reply that took four seconds agrees with it, and is less exact.
+  time.note(Date.now() + hour - 1_000, performance.now() - 4_000);
+  expect(time.offsetMs).toBe(exact);
+});
+
+test('the offset of Redis follows when one of the clocks is set', () => {
+  const time = new RedisTime();
+  time.note(Date.now(), performance.now());
+  time.note(Date.now() - hour, performance.now() - 4_000);
+  expect(Math.abs(time.offsetMs + hour)).toBeLessThan(4_100);
+});
