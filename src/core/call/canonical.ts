@@ -1,11 +1,12 @@
 import { within } from '../clock.ts';
-import { describeError, McpOnceError } from '../errors.ts';
+import { McpOnceError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { comparable, type ValidArguments } from '../key/arguments.ts';
 import { factKeyOf, type Scope } from '../key/derive-key.ts';
 import { untilAborted } from '../promises.ts';
 import type { CanonicalContext, Tool } from '../tool/types.ts';
 import { openClient } from './bounded-run.ts';
+import { clauseOf, describeForCaller } from './faults.ts';
 import { type RefusalOutcome, refusal } from './outcome.ts';
 import type { EngineParts, ToolCall } from './types.ts';
 
@@ -42,7 +43,7 @@ export async function canonicalFormOf(
     if (isObject(form)) return { form, input: { ...valid, forHash: comparable(form, tool.input) } };
   } catch (error) {
     if (error instanceof McpOnceError) throw error;
-    return { refused: refusal(tool.name, { type: 'not_canonical', detail: describeError(error) }) };
+    return { refused: refusal(tool.name, { type: 'not_canonical', detail: clauseOf(describeForCaller(error)) }) };
   }
   throw new McpOnceError('tool_invalid', `${tool.name}: its canonical(input, context) returned no object.`);
 }

@@ -6,6 +6,7 @@ import { abandoned } from '../ledger/state-table.ts';
 import { emit } from '../observe/events.ts';
 import type { Tool } from '../tool/types.ts';
 import { openClient } from './bounded-run.ts';
+import { clauseOf, describeForCaller } from './faults.ts';
 import { recoverClaim, whenToAsk } from './recovery/recover.ts';
 import { runAttempt } from './run-attempt.ts';
 import { detached, type Executed, settle, settleLate } from './settle.ts';
@@ -46,7 +47,7 @@ async function tryToOpen(engine: EngineParts, tool: Tool): Promise<Opened> {
     return { client: await openClient(engine, tool) };
   } catch (error) {
     engine.log.warn(`${tool.name}: its client did not open: ${describeError(error)}`, faultFields(error));
-    return { client: undefined, error: describeError(error) };
+    return { client: undefined, error: clauseOf(describeForCaller(error)) };
   }
 }
 

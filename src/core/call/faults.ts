@@ -50,10 +50,52 @@ export function refusalOfFault(error: unknown, tool: string, { closing, log }: F
  * the ledger is and what is wrong with it.
  */
 export function describeFault(error: unknown, operation: string): string {
-  if (error instanceof z.ZodError) return describeIssues(error);
-  if (!(error instanceof LedgerUnavailable)) return describeError(error);
+  if (!(error instanceof LedgerUnavailable)) return describeForCaller(error);
   emit({ type: 'ledger_fault', operation, message: describeError(error) });
   return 'the ledger was not available';
+}
+
+/** Describes a thrown value for callers: in words, without the lists of zod and the codes and addresses of sockets. */
+export function describeForCaller(error: unknown): string {
+  if (isZodError(error)) return describeIssues(error);
+  const text = describeError(error);
+  const words = networkWords(error);
+  return words === undefined ? text : text.replace(rawNetworkText, words);
+}
+
+/** Recognises what a schema throws. The error may come from another copy of zod, and it is not about the call's arguments. */
+export function isZodError(error: unknown): error is z.ZodError {
+  return error instanceof z.ZodError || (error instanceof Error && error.name === 'ZodError' && 'issues' in error);
+}
+
+const networkTexts: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ECONNRESET: 'the connection broke',
+  EPIPE: 'the connection broke',
+  UND_ERR_SOCKET: 'the connection broke',
+  ETIMEDOUT: 'the connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer came in time',
+  UND_ERR_BODY_TIMEOUT: 'no answer came in time',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+};
+
+/** What Node and undici write about a connection, such as `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */
+const rawNetworkText =
+  /(?:fetch failed: )?(?:(?:(?:connect|read|write|getaddrinfo) )?\b(?:E[A-Z]{4,}(?:_[A-Z]+)*|UND_ERR_[A-Z_]+)\b(?: \S+?(?=[,;)]|\.?\s|\.?$))?|other side closed|socket hang up|terminated$|(?:Connect|Headers|Body) Timeout Error(?: \([^)]*\))?)|fetch failed$/;
+
+/** Names the network fault of an error or of one of its causes. */
+function networkWords(error: unknown): string | undefined {
+  let current = error;
+  for (let depth = 0; depth < 4 && current instanceof Error; depth += 1) {
+    const { code } = current as NodeJS.ErrnoException;
+    if (typeof code === 'string' && Object.hasOwn(networkTexts, code)) return networkTexts[code];
+    current = current instanceof AggregateError && current.cause === undefined ? current.errors[0] : current.cause;
+  }
+  return undefined;
 }
 
 /** How many problems of a value a message names. */

@@ -1,4 +1,4 @@
-import { describeError, McpOnceError } from '../errors.ts';
+import { McpOnceError } from '../errors.ts';
 import { defined } from '../json.ts';
 import { prepareArguments, type ValidArguments } from '../key/arguments.ts';
 import { callIdOf, conversationIdOf } from '../key/call-ids.ts';
@@ -22,6 +22,7 @@ import { takeOccurrence } from '../recognition/occurrence.ts';
 import { sketchOf, type TextSketch } from '../recognition/text-similarity.ts';
 import type { Tool } from '../tool/types.ts';
 import { canonicalFormOf } from './canonical.ts';
+import { describeForCaller } from './faults.ts';
 import { type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import { refusalOfInvalidReply } from './questions/input-question.ts';
 import { repeatRequest } from './questions/repeat-question.ts';
@@ -184,7 +185,7 @@ function declaredPart(tool: Tool, part: 'identity' | 'resource', args: Record<st
   try {
     return tool[part](JSON.parse(JSON.stringify(args)));
   } catch (cause) {
-    throw new McpOnceError('tool_invalid', `${tool.name}: its ${part}(input) failed: ${describeError(cause)}.`, {
+    throw new McpOnceError('tool_invalid', `${tool.name}: its ${part}(input) failed: ${describeForCaller(cause)}`, {
       cause,
     });
   }

@@ -10,7 +10,7 @@ import { emit } from '../observe/events.ts';
 import { isContentResult } from '../tool/content.ts';
 import type { Classification, RunContext, Tool } from '../tool/types.ts';
 import { boundedRun } from './bounded-run.ts';
-import { clauseOf, describeFault } from './faults.ts';
+import { clauseOf, describeFault, isZodError } from './faults.ts';
 import { InputNeeded, RunQuestions } from './questions/run-questions.ts';
 import { answerableUntil } from './questions/state.ts';
 import { keepable } from './result.ts';
@@ -20,6 +20,7 @@ import type { EngineParts } from './types.ts';
 /** How many questions one operation may put. */
 const questionsMax = 32;
 
+type FailedStatus = Extract<Status, { state: 'failed' }>;
 type Settled = Exclude<Status, { state: 'in_flight' }>;
 
 /** The result of one run, before it is in the ledger. */
@@ -149,7 +150,7 @@ function statusOfError(
     const keyUsed = keyTroubleOf(error) === 'used' ? ({ keyUsed: true } as const) : {};
     return { state: 'unknown', settledAt, message, ...(isAnswered ? { answered: true } : {}), ...keyUsed };
   }
-  const why = isBroken(error) ? ({ kind: 'broken' } as const) : failureOf(factsOfError(error, engine.clock.wallMs));
+  const why = reasonOf(error, engine);
   if (steps.done.some((step) => step.effect)) return { state: 'incomplete', settledAt, message, ...why };
   return { state: 'failed', settledAt, message, dispatched: true, ...why };
 }
@@ -204,6 +205,11 @@ function warnOfSteps({ log }: EngineParts, tool: Tool, steps: Steps): void {
       ? 'it creates something without ctx.step and without ctx.upstreamKey, so a crash leaves its outcome unknown, and a request can be sent twice'
       : `it ended while its step "${unfinished}" was running: write "await ctx.step(...)"`;
   log.warn(`tool ${tool.name}: ${why}`);
+}
+
+function reasonOf(error: unknown, { clock }: EngineParts): Pick<FailedStatus, 'kind' | 'retryAfterMs'> {
+  if (isBroken(error)) return { kind: 'broken' };
+  return isZodError(error) ? {} : failureOf(factsOfError(error, clock.wallMs));
 }
 
 /** Recognises a fault in a tool's code by its class. `fetch` throws a TypeError, too, with a cause. */

@@ -4,7 +4,7 @@ import { describeError, faultFields, NotExecuted } from '../errors.ts';
 import { classifyError } from '../tool/classify.ts';
 import type { RunContext, Tool } from '../tool/types.ts';
 import { boundedRun, openClient } from './bounded-run.ts';
-import { clauseOf } from './faults.ts';
+import { clauseOf, describeForCaller, isZodError } from './faults.ts';
 import { type Outcome, type RefusalOutcome, refusal } from './outcome.ts';
 import { keepable } from './result.ts';
 import { Sender, sendAs } from './sent-requests.ts';
@@ -59,8 +59,8 @@ function refusalOfCutOff(tool: Tool, detail: string, { done }: SentSteps): Refus
 
 function refusalOfError(tool: Tool, error: unknown, sent: SentSteps, now: () => number): RefusalOutcome {
   const { done, open } = sent;
-  const detail = clauseOf(describeError(error));
-  const { kind, retryAfterMs } = failureOf(factsOfError(error, now));
+  const detail = clauseOf(describeForCaller(error));
+  const { kind, retryAfterMs } = isZodError(error) ? {} : failureOf(factsOfError(error, now));
   const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (tool.effect === 'read') return refusal(tool.name, { type: 'read_failed', detail, kind }, retry);
   if (open.size > 0 || isUnknown(tool, error, sent)) {

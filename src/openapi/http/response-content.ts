@@ -23,6 +23,8 @@ export interface ContentOptions {
   readonly charsMax: number;
   /** The URI of binary content: the request's URL, without secrets. */
   readonly uri: string;
+  /** Returns whether an operation of the resource takes an entity tag. Else a model has no use for it. @defaultValue none does */
+  readonly takesEtag?: () => boolean;
 }
 
 /** The longest image or sound, in characters of base64 (1 MiB). Models do not read it as text. */
@@ -50,7 +52,7 @@ export function responseContent(response: HttpResponse, options: ContentOptions)
   const shown = showBody(response, options);
   const headers = shownHeaders.flatMap((name) => {
     const value = response.headers[name];
-    return value === undefined
+    return value === undefined || (name === 'etag' && options.takesEtag?.() !== true)
       ? []
       : [`${name}: ${cut(value.replace(/[^\x20-\x7e\x80-\uffff]+/g, ' '), headerCharsMax)}`];
   });

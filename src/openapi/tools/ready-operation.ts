@@ -124,8 +124,8 @@ function outputSchemaOf(answer: JsonSchema): JsonSchema | undefined {
 
 /** Creates the output schema and the conversion of responses. Selected fields have no schema. */
 function createOutput(
-  { source, compiler }: ApiContext,
-  { method }: ApiOperation,
+  { source, compiler, document }: ApiContext,
+  { method, path }: ApiOperation,
   { answer }: ToolSchemas,
   fields: readonly string[] | undefined,
 ): Pick<ReadyOperation, 'outputSchema' | 'content'> {
@@ -136,10 +136,27 @@ function createOutput(
     outputSchema,
     content: (response, uri) => {
       const charsMax = source.answerCharsMax;
-      return responseContent(response, { method, charsMax, uri, ...defined({ schema, matches, fields }) });
+      const takesEtag = () => hasConditionalOperation(document, path);
+      return responseContent(response, { method, charsMax, uri, takesEtag, ...defined({ schema, matches, fields }) });
     },
   };
 }
+
+/** Whether an operation on a path takes `If-Match` or `If-None-Match`. */
+function hasConditionalOperation(document: ApiContext['document'], path: string): boolean {
+  const here = document.listedOperations.filter((listed) => listed.path === path);
+  return here.some((listed) => {
+    try {
+      return document
+        .resolve(listed)
+        .parameters.some(({ in: place, name }) => place === 'header' && conditional.test(name));
+    } catch {
+      return false;
+    }
+  });
+}
+
+const conditional = /^if-(?:none-)?match$/i;
 
 /**
  * Creates the judge of responses with a status of success. A body is a documented error if it matches the schema of the

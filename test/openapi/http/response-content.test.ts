@@ -183,8 +183,10 @@ describe('another response', () => {
       'x-internal': 'hidden',
       server: 'hidden',
     };
-    const result = responseContent({ ...answerOf('{}'), headers }, options());
-    expect(texts(result)).toEqual(['{}', 'location: /x/1\netag: "v1"']);
+    const plain = responseContent({ ...answerOf('{}'), headers }, options());
+    expect(texts(plain)).toEqual(['{}', 'location: /x/1']);
+    const conditional = responseContent({ ...answerOf('{}'), headers }, { ...options(), takesEtag: () => true });
+    expect(texts(conditional)).toEqual(['{}', 'location: /x/1\netag: "v1"']);
   });
 });
 

@@ -1,8 +1,8 @@
 import { within } from '../../clock.ts';
-import { describeError } from '../../errors.ts';
 import { markerOf } from '../../key/derive-key.ts';
 import type { KeptStep } from '../../ledger/record.ts';
 import type { LookupAnswer } from '../../tool/types.ts';
+import { clauseOf, describeForCaller } from '../faults.ts';
 import { keepable } from '../result.ts';
 import type { RunResult } from '../run-attempt.ts';
 import {
@@ -82,7 +82,7 @@ async function lookUp({ engine, tool, claim, client }: Recovering, kept: readonl
   try {
     return await within(engine.clock, looking, lookupMs, () => unclear('looking it up took too long'));
   } catch (error) {
-    return unclear(`looking it up failed: ${describeError(error)}`);
+    return unclear(`looking it up failed: ${clauseOf(describeForCaller(error))}`);
   } finally {
     abort.abort();
     looking.catch(() => undefined);

@@ -1,4 +1,3 @@
-import { describeError } from '../../errors.ts';
 import type { Claim } from '../../ledger/claim.ts';
 import { LeaseKeeper } from '../../ledger/lease.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -6,7 +5,7 @@ import type { OperationRecord, StoredRecord } from '../../ledger/record.ts';
 import { emit } from '../../observe/events.ts';
 import type { Recovery, Tool } from '../../tool/types.ts';
 import { openClient } from '../bounded-run.ts';
-import { describeFault } from '../faults.ts';
+import { clauseOf, describeFault, describeForCaller } from '../faults.ts';
 import type { RunResult } from '../run-attempt.ts';
 import { detached, type Executed, settle } from '../settle.ts';
 import { becomesAlias } from '../twins.ts';
@@ -60,7 +59,7 @@ function whyElsewhere({ clients }: EngineParts, { name, client }: Tool, { upstre
     const isThere = here.origin === there.origin && here.mode === there.mode && here.account === there.account;
     return isThere ? undefined : `${name} acts on another upstream now`;
   } catch (error) {
-    return describeError(error);
+    return clauseOf(describeForCaller(error));
   }
 }
 

@@ -1,4 +1,5 @@
 import { describeError, McpOnceError } from '../../errors.ts';
+import { sentence } from '../../suggest.ts';
 
 /**
  * Keyv's serialised envelope, `{"value":...}` without `expires`. The store expires entries. Keyv's own expiry reads and
@@ -35,7 +36,7 @@ export function decodeEnvelope(text: string): unknown {
   try {
     envelope = mayHoldColonString(text) ? JSON.parse(text, withoutColon) : JSON.parse(text);
   } catch (error) {
-    throw new McpOnceError('record_unreadable', `The stored value is not JSON: ${describeError(error)}.`);
+    throw new McpOnceError('record_unreadable', sentence(`The stored value is not JSON: ${describeError(error)}`));
   }
   if (typeof envelope !== 'object' || envelope === null || !('value' in envelope)) {
     throw new McpOnceError('record_unreadable', 'The stored value is not a Keyv envelope, {"value":...}.');

@@ -1,6 +1,7 @@
 import type { Keyv } from 'keyv';
 import { describeError, LedgerUnavailable, McpOnceError } from '../../errors.ts';
 import { defined } from '../../json.ts';
+import { sentence } from '../../suggest.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 import { Watchers } from './watchers.ts';
@@ -185,5 +186,5 @@ class KeyvStore implements Store {
 
 function fault(error: unknown): McpOnceError {
   if (error instanceof McpOnceError) return error;
-  return new LedgerUnavailable(`The Keyv store failed: ${describeError(error)}.`, { cause: error });
+  return new LedgerUnavailable(sentence(`The Keyv store failed: ${describeError(error)}`), { cause: error });
 }
