@@ -136,7 +136,7 @@ describe.each(Object.entries(stores))('an engine built from core, with a %s: sto
 test('an engine opens no ledger after it was closed', async () => {
   const { engine, call, opened } = engineOver('memory:', counted().run);
   await engine.close();
-  expect(await call({ what: 'chair' })).toMatchObject({ code: 'ledger_unavailable' });
+  expect(await call({ what: 'chair' })).toMatchObject({ reason: { type: 'shutting_down' } });
   expect(opened.count).toBe(0);
 });
 

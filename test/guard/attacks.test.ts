@@ -138,7 +138,7 @@ test("close() during a handler's run prevents a second execution and any new one
   await began;
   await once.close();
   const late = await once.run({ tool: 'charge', arguments: { customer: 'bob' } }, async () => ++effects);
-  expect(late.code).toBe('ledger_unavailable');
+  expect(late.code).toBe('operation_failed');
   finish();
   const next = await openGuard({ store });
   const told = await next.run({ tool: 'charge', arguments: { customer: 'ada' } }, async () => ++effects);

@@ -11,10 +11,12 @@ export class ManualClock implements Clock {
   #wallMs: number;
   #monotonicMs = 1_000;
   #timers = new Set<Timer>();
-  readonly #boot = randomUUID();
+  /** Each clock is that of a machine of its own, unless it gets the start of another one's. */
+  readonly boot: string;
 
-  constructor(wallMs = Date.UTC(2026, 0, 1)) {
+  constructor(wallMs = Date.UTC(2026, 0, 1), boot: string = randomUUID()) {
     this.#wallMs = wallMs;
+    this.boot = boot;
   }
 
   wallMs(): number {
@@ -25,9 +27,8 @@ export class ManualClock implements Clock {
     return this.#monotonicMs;
   }
 
-  /** Each clock is that of a machine of its own. */
   machine(): MachineTime {
-    return { boot: this.#boot, ms: this.#monotonicMs };
+    return { boot: this.boot, ms: this.#monotonicMs };
   }
 
   after(delayMs: number, run: () => void): () => void {
@@ -39,6 +40,11 @@ export class ManualClock implements Clock {
   /** Sets only the wall clock, as an administrator can. */
   jumpWall(byMs: number): void {
     this.#wallMs += byMs;
+  }
+
+  /** Advances both clocks at once. Runs no timer. */
+  skip(byMs: number): void {
+    this.#move(this.#monotonicMs + byMs);
   }
 
   /** Advances both clocks. Runs due timers in order and waits until their work has settled. */

@@ -30,7 +30,7 @@ function call(tool: string, args: unknown) {
 /** Kills a process before or after the effect of its request, and lets Stripe forget its keys. */
 async function dieIn(tool: string, args: unknown, path: string, when: 'before_effect' | 'after_effect', arrivals = 1) {
   await world.fault({ fault: 'hang', when, match: { method: 'POST', path } });
-  void world.engine({ store, clock: new ManualClock(nowMs) }).call(tool, args);
+  void world.engine({ store, clock: new ManualClock(nowMs, clock.boot) }).call(tool, args);
   await world.arrived(path, arrivals);
   if (when === 'after_effect') await eventually(async () => expect(await world.lastTookEffect()).toBe(true));
   await world.clearFaults();
@@ -39,7 +39,7 @@ async function dieIn(tool: string, args: unknown, path: string, when: 'before_ef
 
 function pass(ms: number): void {
   nowMs += ms;
-  clock.jumpWall(ms);
+  clock.skip(ms);
 }
 
 const idOf = (answer: { result: unknown }): string => (answer.result as { id: string }).id;

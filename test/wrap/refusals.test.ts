@@ -188,7 +188,7 @@ describe('a crash in the middle of a call', () => {
     const first = await call({}, 'pay_invoice');
     expect(outcome(first)).toMatchObject({ code: 'outcome_unknown' });
     expect(outcome(first).repeatToken).toBeUndefined();
-    expect(allText(first)).toMatch(/for example with get_invoice\. An operator ends it/);
+    expect(allText(first)).toMatch(/for example with get_invoice\. If it took effect, an operator ends it/);
     await call({}, 'pay_invoice');
     expect(effects()).toEqual(['pay_invoice']);
   });

@@ -112,15 +112,17 @@ function pairsOf(a: TextSketch, b: TextSketch): FieldPair[] {
   });
 }
 
-/** Tests that the texts are not of one form, each with a fact, name or side of its own: two items of a list. */
+/** Tests that the texts are not of one form, or only numbers, each with a fact, name or side of its own: two items of a list. */
 function mayAgree(a: TextSketch, b: TextSketch): boolean {
   if (a.format !== b.format) return false;
   const pairs = pairsOf(a, b);
   if (pairs.some(([one, two]) => (one.exact || two.exact) && one.hash !== two.hash)) return false;
   const all: FieldPair = [merged(a.fields), merged(b.fields)];
-  const { isTemplate, similarity } = agreementOf(all);
-  if (!isTemplate || similarity < 0.5) return true;
   const [one, two] = all;
+  const { isTemplate, similarity } = agreementOf(all);
+  const hasOneForm = isTemplate && similarity >= 0.5;
+  const hasNoWords = [one, two].every((field) => !tokensOf(field).some(isWordToken));
+  if (!hasOneForm && !hasNoWords) return true;
   const [ofOne, ofTwo] = [new Set(split(one.facts)), new Set(split(two.facts))];
   const hasOtherFact = hasFactBeyond(ofOne, ofTwo, two.one) && hasFactBeyond(ofTwo, ofOne, one.one);
   const hasOtherName = hasNameBeyond(one, two) && hasNameBeyond(two, one);
