@@ -13,7 +13,8 @@ let redis: TestRedis | undefined;
 const servers: ServerProcess[] = [];
 
 beforeAll(async () => {
-  upstream = await EffectUpstream.start();
+  // Later than a busy machine takes to start a server and to look the effect up.
+  upstream = await EffectUpstream.start(15_000);
   redis = hasRedisServer ? await startRedis({ own: true }) : undefined;
 });
 afterAll(async () => {

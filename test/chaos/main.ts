@@ -29,6 +29,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     program: { type: 'string' },
     failover: { type: 'boolean', default: false },
+    happens: { type: 'string' },
   },
 });
 const program = values.program ?? new URL('../../src/cli/main.js', import.meta.url).pathname;
@@ -45,7 +46,8 @@ for (let leftMs = forMs; leftMs > 0; round += 1) {
   leftMs -= lastsMs;
   const isFailover = kind === 'redis' && (values.failover || round % 4 === 3);
   // Every third pair of rounds: no server ends.
-  const happens = Math.floor(round / kinds.length) % 3 === 2 ? 'store' : 'all';
+  const isThird = Math.floor(round / kinds.length) % 3 === 2;
+  const happens = (values.happens ?? (isThird ? 'store' : 'all')) as NonNullable<StageSettings['happens']>;
   const report = await play({ kind, happens }, lastsMs, seed + round, isFailover);
   for (const violation of report.violations.slice(0, violationsShown)) console.log(`  VIOLATION ${violation}`);
   failed ||= report.violations.length > 0;

@@ -7,7 +7,7 @@ const tools = ['order_keyed', 'order_asked', 'order_once', 'order_steps'] as con
 type ToolName = (typeof tools)[number];
 
 /** Faults after which only the upstream knows what happened. */
-const doubtful: readonly UpstreamFault[] = ['answer_lost', 'error_after', 'truncated', 'late'];
+const doubtful: readonly UpstreamFault[] = ['answer_lost', 'error_after', 'unavailable', 'truncated', 'late'];
 const faults: readonly [UpstreamFault, ...UpstreamFault[]] = [
   'answer_lost',
   'error_after',

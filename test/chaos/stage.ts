@@ -34,6 +34,7 @@ interface RedisParts {
 }
 
 const serverCount = 3;
+const startsMax = 40;
 const minuteMs = 60_000;
 
 const config = {
@@ -98,7 +99,7 @@ export class ChaosStage {
 
   async #startServer(index: number, aheadMs = 0): Promise<void> {
     const { program, env = {} } = this.#settings;
-    this.servers[index] = await ServerProcess.start({
+    const settings = {
       program,
       folder: this.#folder,
       name: `server-${index}`,
@@ -107,7 +108,17 @@ export class ChaosStage {
       config: { ...config, ...this.#settings.config },
       aheadMs,
       env,
-    });
+    };
+    // A server does not start without its store, and is started again, as by a supervisor.
+    for (let tries = 1; ; tries += 1) {
+      try {
+        this.servers[index] = await ServerProcess.start(settings);
+        return;
+      } catch (error) {
+        if (tries === startsMax) throw error;
+        await pause(500);
+      }
+    }
   }
 
   /** A server to call. Any of them, since all share one ledger. */

@@ -20,3 +20,17 @@ test('the offset of Redis follows when one of the clocks is set', () => {
   time.note(Date.now() - hour, performance.now() - 4_000);
   expect(Math.abs(time.offsetMs + hour)).toBeLessThan(4_100);
 });
+
+test('the time of Redis does not change when the wall clock of the process is set', () => {
+  const { now } = Date;
+  const time = new RedisTime();
+  time.note(now(), performance.now());
+  try {
+    for (const aheadMs of [-2 * hour, 2 * hour]) {
+      Date.now = () => now() + aheadMs;
+      expect(Math.abs(Date.now() + time.offsetMs - now())).toBeLessThan(100);
+    }
+  } finally {
+    Date.now = now;
+  }
+});
