@@ -7,7 +7,9 @@ export default defineConfig({
   test: {
     ...base.test,
     env: { SOAK: '1' },
+    exclude: ['test/compat/**'],
     include: [
+      'test/chaos/*.test.ts',
       'test/app/features.test.ts',
       'test/core/**/*.model.test.ts',
       'test/docs/picture.test.ts',

@@ -14,7 +14,7 @@ const servers: ServerProcess[] = [];
 
 beforeAll(async () => {
   // Later than a busy machine takes to start a server and to look the effect up.
-  upstream = await EffectUpstream.start(15_000);
+  upstream = await EffectUpstream.start();
   redis = hasRedisServer ? await startRedis({ own: true }) : undefined;
 });
 afterAll(async () => {
@@ -51,12 +51,14 @@ describe.each(stores)('with a ledger on $kind', ({ kind, url }) => {
       const item = `late, ${kind}`;
       const store = url('late');
       const [owner, other] = [await start(`owner-${kind}`, store, 0), await start(`ahead-${kind}`, store, hourMs)];
-      upstream.plan(item, 'late');
+      upstream.plan(item, 'blocked');
       const left = owner.call('order_asked', { item }).catch(() => undefined);
       await eventually(() => expect(upstream.arrived(item)).toBe(1));
       await owner.end();
       const told = await other.call('order_asked', { item });
       expect(told.outcome).toMatchObject({ code: 'outcome_unknown', retryAfterMs: expect.any(Number) });
+      expect(upstream.effectsOf(item)).toHaveLength(0);
+      upstream.release();
       await eventually(() => expect(upstream.effectsOf(item)).toHaveLength(1));
       await left;
       expect((await other.call('order_asked', { item })).outcome).toMatchObject({ recovered: 'reconcile' });

@@ -18,6 +18,8 @@ export type UpstreamFault =
   | 'slow'
   /** The effect comes later, also if the caller is gone by then. */
   | 'late'
+  /** The effect waits for `release`, also if the caller is gone by then. */
+  | 'blocked'
   /** The effect happens, and its answer waits for `release`. */
   | 'held';
 
@@ -115,6 +117,7 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   if (fault === 'unavailable') return send(response, 503, { error: 'unavailable' });
   if (fault === 'slow') await pause(slowMs);
   if (fault === 'late') await pause(parts.lateMs);
+  if (fault === 'blocked') await new Promise<void>((resolve) => parts.held.push(resolve));
   const isKeyed = url.pathname.startsWith('/keyed/') && key !== undefined;
   const effect = isKeyed ? keyedEffect(parts, key, item, marker) : noted(parts, item, marker);
   switch (fault) {
