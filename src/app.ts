@@ -124,8 +124,8 @@ export async function openConfiguredLedger(config: Config, clock?: Clock): Promi
 }
 
 /**
- * Opens the ledger of a configuration and reads a record, and closes it again. Creates no file.
- * @returns what may lose its entries
+ * Opens the ledger of a configuration, reads a record and closes it again. Creates no file.
+ * @returns warnings about settings of the store that may lose entries
  * @throws McpOnceError, LedgerUnavailable where a server could not use it
  */
 export async function checkConfiguredLedger(config: Config): Promise<readonly string[]> {

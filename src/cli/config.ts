@@ -50,7 +50,7 @@ export async function runConfigCheck(program: Program, options: ConfigOptions): 
   return hasWrongClient(states) || !Array.isArray(lost) ? exitCodes.failure : exitCodes.ok;
 }
 
-/** Warns of clients without their variables, whose calls are refused. The shipped ones may be there unused. */
+/** Warns of clients without their variables, whose calls are refused. Does not warn of shipped clients, which may be unused. */
 async function unsetClients(states: readonly ClientState[]): Promise<readonly string[]> {
   const shipped = new Set((await loadTools([bundledToolsDir])).map(({ client }) => client?.name));
   return states.flatMap(({ name, state, tools }) =>

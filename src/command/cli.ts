@@ -13,11 +13,11 @@ export interface Cli {
   print(text: string): void;
   /** Writes a message for a person to stderr. Adds a newline. */
   tell(text: string): void;
-  /** What a server reads, writes and hears. @defaultValue the process */
+  /** The streams and signals of a server. @defaultValue those of the process */
   readonly host?: Host;
 }
 
-/** What stands in the place of a server's process when another program runs the server. */
+/** Replaces the process when another program runs a server. */
 export interface Host {
   readonly stdin: Readable;
   readonly stdout: Writable;

@@ -64,7 +64,7 @@ export interface App {
   handle(call: ToolCall, tools?: ToolsOfCall): Promise<Outcome>;
   /** Whether the ledger can be reached, within a bounded time. Never rejects. */
   isReady(): Promise<boolean>;
-  /** Opens the ledger. @returns what may lose its entries @throws McpOnceError where calls could not be served */
+  /** Opens the ledger. @returns warnings about settings of the store @throws McpOnceError if it cannot serve calls */
   checkLedger(): Promise<readonly string[]>;
   /**
    * Begins no further execution, waits for up to `withinMs` (default: the configured drain time) for what executes, cuts
@@ -135,7 +135,9 @@ export type AddCommands = (commandLine: Command, program: Program, end: (code: n
 /** Options by which a command that only looks at tools, such as `ledger resolve`, names the tools of a feature. */
 export interface ToolOptions {
   add(command: Command): void;
-  /** Returns the sections that the options stand for; undefined where they are not given. @throws McpOnceError, UsageError */
+  /**
+   * Returns the configuration sections that the options describe; undefined without options. @throws McpOnceError, UsageError
+   */
   sectionsOf(options: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
 

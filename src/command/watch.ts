@@ -24,7 +24,7 @@ export function watchTools(
   };
   const watched = [
     ...toolsDirs.map((folder) => ({ folder, name: undefined })),
-    // Editors replace a file, and a watcher of the file would keep to the old one.
+    // Editors replace the file, and a watcher of the file itself would watch the old one.
     ...(file === undefined ? [] : [{ folder: dirname(file), name: basename(file) }]),
   ];
   const watchers = watched.flatMap(({ folder, name }) => {

@@ -1,7 +1,7 @@
 import type { OperatorOptions } from '../core/call/outcome.ts';
 import { type Config, withoutPassword } from './config.ts';
 
-/** Returns the options with which the commands of the ledger find the ledger of a server. */
+/** Returns the options by which `mcp-once ledger` finds a server's ledger. */
 export function operatorOptions(config: Pick<Config, 'file' | 'store' | 'storeIsChosen'>): OperatorOptions {
   const { file, store, storeIsChosen } = config;
   if (store === 'memory:') return 'memory';

@@ -3,11 +3,11 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 
 /**
- * A reading of the clock that all processes of a machine share from its start on. It counts the time in which the machine
- * sleeps, and nobody can set it.
+ * A reading of the clock that all processes of a machine share. It counts from the start of the machine, also while the
+ * machine sleeps, and nobody can set it.
  */
 export interface MachineTime {
-  /** Identifies the machine and its start; '' where the system does not tell. */
+  /** Identifies the machine and its boot; '' if the system does not report it. */
   readonly boot: string;
   readonly ms: number;
 }
@@ -49,7 +49,7 @@ export function aheadBy(clock: Clock, offsetMs: () => number): Clock {
 
 let boot: string | undefined;
 
-/** Containers of a machine may have clocks of their own, which their namespace tells. */
+/** Containers of a machine may have clocks of their own. Their time namespace identifies them. */
 function bootOfMachine(): string {
   boot ??= identityOfBoot();
   return boot;

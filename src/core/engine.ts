@@ -17,7 +17,7 @@ import type { ClientPool } from './tool/client-pool.ts';
 
 /** The store's key for the secret of repeat tokens. No operation has a key of this form. */
 export const secretKey = 'repeat-secret';
-/** Of how many tools an engine knows the first step. */
+/** For how many tools an engine remembers the first step. */
 const firstStepsMax = 10_000;
 /** How long executions may take to be settled after a drain has cut them off, in ms. */
 const settleMs = 5_000;
@@ -75,7 +75,7 @@ export interface Engine {
   /**
    * Opens the ledger and reads the entry that every ledger has.
    *
-   * @returns what may lose its entries
+   * @returns warnings about settings of the store that may lose entries
    * @throws McpOnceError `record_unreadable`, `configuration_invalid`
    * @throws LedgerUnavailable
    */
@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
       ending: ending.signal,
       firstSteps,
     };
-    // Times in records are those of the store's clock, where it has one.
+    // Times in records are those of the store's clock, if it has one.
     const storeClock = aheadBy(clock, kept.offsetMs);
     const engine: EngineParts = { catalog, clients, clock: storeClock, settings, log, randomId: randomUUID, ...state };
     answer = (call, tools) => handleCall(tools ? { ...engine, ...tools } : engine, call);

@@ -86,7 +86,7 @@ interface Account {
 }
 
 /**
- * Names a server without an explicit name. Two programs may have servers of one name, so the package is a part of it.
+ * Names a server without an explicit name. Two programs may have servers of the same name, so the name includes the package.
  * @throws McpOnceError `configuration_invalid`
  */
 function serverAccount(settings: GuardSettings, explicit: string | undefined, server: string | undefined): Account {

@@ -85,11 +85,11 @@ export interface GuardSettings {
   readonly name: string | undefined;
   /** Names the program of tools that have no MCP server. Undefined when the author has to set `name`. */
   readonly programName: string | undefined;
-  /** The package of the program, which tells apart programs whose servers have one name. */
+  /** The package of the program. It distinguishes programs whose servers have the same name. */
   readonly packageName: string | undefined;
   /** The path of the program's script. */
   readonly script: string;
-  /** Whether other machines may use the store, where paths say nothing. */
+  /** Whether other machines may use the store. Paths do not identify a program there. */
   readonly storeIsShared: boolean;
   readonly scope: GuardOptions['scope'];
   /** The scope that the environment names, for calls without a token. */
@@ -201,10 +201,9 @@ function scopeOfEnvironment({
 }
 
 /**
- * Returns the name of a program whose tools have no MCP server. Programs of one package that set one store in their code share their
- * tools.
- * A store that the environment names belongs to other programs, too: then the script's path is the name. A shared store has
- * no default, because a path names the script on one machine only.
+ * Returns the name of a program whose tools have no MCP server. Programs of one package that set one store in their code
+ * share their tools. A store that the environment names belongs to other programs, too: then the script's path is the name. A
+ * shared store has no default, because a path names the script on one machine only.
  */
 function programName(inCode: GuardOptions['store'], named: GuardOptions['store']): string | undefined {
   if (inCode !== undefined) return commonProgram;

@@ -18,7 +18,7 @@ export interface ToolSource {
   readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
   readonly policies: readonly GuardPolicy[];
   readonly upstream: Upstream;
-  /** Where an earlier version said that the effects happen. */
+  /** The upstream by the rules of an earlier version. */
   readonly earlierUpstream?: Upstream | undefined;
   /** `content`: the tool returns whole MCP results. */
   readonly results: 'value' | 'content';

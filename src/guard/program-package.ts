@@ -9,8 +9,8 @@ interface Package {
 
 /**
  * Returns the name of the package that a program belongs to: that of the nearest `package.json` with a name above its
- * script. A script of another package that only starts the program, such as that of a test runner, does not count: then
- * the folder in which the program was started decides.
+ * script. If the script belongs to a package that only starts the program, such as a test runner, the search begins in the
+ * working directory instead.
  */
 export function packageOf(script: string | undefined, folder: string): string | undefined {
   if (script === undefined) return packageAbove(folder)?.name;
@@ -38,7 +38,7 @@ function packageAbove(folder: string): Package | undefined {
 
 const dependencyKinds = ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'] as const;
 
-/** A `package.json` without a name says only how the files of its folder are read. */
+/** A `package.json` without a name only sets how Node reads the files of its folder. */
 function packageIn(folder: string): Package | undefined {
   let content: unknown;
   try {

@@ -58,8 +58,8 @@ export class RefusalLog {
 }
 
 /**
- * Keeps the detail of a ledger fault, and the command for an unknown outcome, from callers, which are on other machines
- * here. Writes it to the operator's log: it may say where the ledger is.
+ * Removes the detail of a ledger fault, and the command for an unknown outcome, from answers, because callers are on other
+ * machines here and the text may show where the ledger is. Writes it to the operator's log.
  */
 export function keepLedgerDetails(service: ToolService, refusals: RefusalLog): ToolService {
   const handle: ToolService['handle'] = async (call, tools) => {

@@ -76,7 +76,7 @@ export async function serveHttp(program: Program, options: ServeOptions): Promis
   return faults.seen ? exitCodes.failure : exitCodes.ok;
 }
 
-/** Opens the ledger before callers come. @throws McpOnceError where calls could not be served */
+/** Opens the ledger before the server listens. @throws McpOnceError if it cannot serve calls */
 async function ledgerWarnings(app: App): Promise<readonly string[]> {
   try {
     return await app.checkLedger();

@@ -59,7 +59,7 @@ export async function runOpenApi(program: Program, document: string, options: Op
   return program.serve({ ...served }, ['openapi', absolute]);
 }
 
-/** Returns the section of a document that is named for a command other than `openapi`. @throws McpOnceError, UsageError */
+/** Returns the configuration section of a document for a command other than `openapi`. @throws McpOnceError, UsageError */
 export async function sectionsOfTools(
   options: Pick<OpenApiOptions, 'baseUrl' | 'prefix' | 'account' | 'serverVariable'> & { readonly openapi: string },
 ): Promise<Readonly<Record<string, unknown>>> {

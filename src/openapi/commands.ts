@@ -35,7 +35,7 @@ export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
     );
 };
 
-/** The options that name a document for a command other than `openapi`. Those that change a tool's name or upstream. */
+/** The options that name a document for a command other than `openapi`, and those that change a tool's name or upstream. */
 export const openApiToolOptions: ToolOptions = {
   add: (command) => {
     command

@@ -12,7 +12,7 @@ const deliveredMax = 1_000;
 
 interface Delivery {
   readonly operation: OperationVersion;
-  /** False for an answer that tells about an operation without being its own, such as a conflict. */
+  /** False for an answer that is about an operation but is not the operation's result, such as a conflict. */
   readonly isShown: boolean;
   readonly conversation: string | undefined;
   readonly turn: string | undefined;
@@ -51,7 +51,7 @@ export class Deliveries {
     else memory.noteKnown(delivery.operation);
   }
 
-  /** Notes that the connection of a request was closed before an answer was written. The call may go on without it. */
+  /** Notes that the connection of a request was closed before an answer was written. The call may continue without it. */
   closed(id: RequestId | undefined): void {
     if (id === undefined) return;
     if (this.#onTheirWay.get(id) === undefined) this.#closed.set(id, true);
@@ -73,8 +73,8 @@ export class Deliveries {
 }
 
 /**
- * Tests whether an outcome shows the result of its operation. An answer without the result does not count as its delivery,
- * and neither does a conflict: it asks whether the call is meant, and the same call again would answer that by itself.
+ * Tests whether an outcome shows the result of its operation. An answer without the result does not count as its delivery.
+ * Neither does a conflict: it asks whether the call is meant, and a retry by the host must not answer that.
  */
 function isResultShown(outcome: Outcome): boolean {
   return outcome.type === 'result' || (outcome.type === 'refusal' && outcome.code === 'result_not_kept');

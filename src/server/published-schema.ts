@@ -10,17 +10,18 @@ const annotations: ReadonlySet<string> = new Set([
 ]);
 const depthMax = 64;
 
-/** The state of one walk: the definitions at the root, which a reference may lead to. */
+/** The state of one walk: the definitions at the root, to which references may point. */
 interface Walk {
   readonly definitions: JsonObject;
 }
 
 /**
- * Returns an input schema in the form that clients take. Some drop a property whose `type` is a list, some one with `anyOf`, and
- * some refuse the tool. So an optional value that may be null is published with its one type, and its description says that null
- * is accepted. A required one keeps `anyOf` with null, since a client that follows the schema would have to make up a value.
+ * Returns an input schema in the form that clients accept. Some clients drop a property whose `type` is a list, some drop a
+ * property with `anyOf`, and some refuse the tool. So an optional value that may be null is published with its one type, and
+ * its description says that null is accepted. A required one keeps `anyOf` with null, since a client that follows the schema
+ * would have to make up a value.
  *
- * Only the published schema changes: arguments are validated by the tool's own one.
+ * Only the published schema changes. The tool's own schema validates the arguments.
  */
 export function publishedSchema(schema: JsonSchema): JsonSchema {
   const definitions = { ...objectOf(schema.definitions), ...objectOf(schema.$defs) };
@@ -83,7 +84,7 @@ function withoutNull(schema: JsonObject): JsonObject | undefined {
   return undefined;
 }
 
-/** Several types become alternatives, because a list of types is what clients do not take. */
+/** Turns several types into alternatives, because some clients do not accept a list of types. */
 function withTypes(schema: JsonObject, types: readonly unknown[]): JsonObject {
   const { type: _, ...rest } = schema;
   if (types.length === 1) return { type: types[0], ...rest };

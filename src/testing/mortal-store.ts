@@ -1,6 +1,6 @@
 import type { Store } from '../core/ledger/stores/store.ts';
 
-/** A view of a store that one process has. After its death none of its requests arrives, and none is answered. */
+/** One process's view of a store. After `die`, its requests neither reach the store nor get an answer. */
 export interface MortalStore {
   readonly store: Store;
   die(): void;

@@ -136,7 +136,7 @@ const serverSchema = z
   })
   .superRefine((server, context) => {
     const { command, url, type } = server;
-    // Other programs have members of that name, such as a list of tools.
+    // Other programs have a member of this name, such as a list of tools.
     if (holdsRules(server.tools)) {
       const message = 'are rules of mcp-once that do not count here: put them into "mcpOnce" of this entry';
       context.addIssue({ code: 'custom', path: ['tools'], message });
@@ -152,7 +152,7 @@ const serverSchema = z
     }
   });
 
-/** Whether a value holds a rule for a tool: at least one option that is known in rules. */
+/** Whether a value contains a rule for a tool: at least one option of rules. */
 function holdsRules(tools: unknown): boolean {
   const known = Object.keys(wrapRuleSchema.shape);
   return isObject(tools) && Object.values(tools).some((rule) => isObject(rule) && known.some((name) => name in rule));

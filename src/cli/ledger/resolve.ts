@@ -101,7 +101,7 @@ async function checkedResult(
 
 const howToName = 'its configuration with --config, its folder with --tools, or its document with --openapi';
 
-/** Refuses to judge a result by a tool of the same name that acts elsewhere, whose output may be another one. */
+/** Refuses to check a result against a tool of the same name on another upstream: its output may differ. */
 async function refuseElsewhere(
   program: Program,
   config: Config,
@@ -127,7 +127,7 @@ function placeOf({ origin, mode, account }: Upstream): string {
   return `${origin} (${mode}, account ${account})`;
 }
 
-/** Returns the configuration whose tools judge a result: that of the ledger, or one that names its tools otherwise. */
+/** Returns the configuration whose tools check a result: that of the ledger, or one made of options such as `--openapi`. */
 async function toolsConfig(program: Program, config: Config, options: LedgerResolveOptions): Promise<Config> {
   for (const feature of features) {
     const sections = await (await feature.toolOptions?.())?.sectionsOf(options as Record<string, unknown>);

@@ -66,8 +66,8 @@ export async function joinFamily(
 }
 
 /**
- * Finds the newest operation that the call may repeat. Only where there is none, an operation counts whose answer was lost and
- * whose text is quite another one.
+ * Finds the newest operation that the call may repeat. If there is none, it finds one whose answer was lost, even if its text
+ * is quite different.
  */
 async function findRelative(
   engine: EngineParts,
@@ -126,8 +126,8 @@ async function findLost(
 }
 
 /**
- * Whether the caller of an earlier operation never learned its outcome, so that the next call may well be its retry. Of an
- * operation that another session began, the record tells whether its process ended in between.
+ * Whether the caller of an earlier operation never learned its outcome, so that the next call is probably its retry. For an
+ * operation of another session, the record shows whether its process ended before the outcome.
  */
 function isAnswerLost(ledger: Ledger, memory: ConversationMemory, held: StoredRecord): boolean {
   const { record } = held;

@@ -7,14 +7,14 @@ import { type RefusalOutcome, refusal } from './outcome.ts';
 import type { EngineParts } from './types.ts';
 
 const retryAfterMs = 1_000;
-/** The longest name of a tool in a log line: the name of an unknown one is text from the caller. */
+/** The maximum length of a tool name in a log line: the name of an unknown tool is text from the caller. */
 const toolCharsMax = 64;
 
 type FaultParts = Pick<EngineParts, 'closing' | 'log'>;
 
 /**
  * Returns the refusal for an expected fault of one call, and logs the fault.
- * @param engine a ledger that is closed because the process ends is not available again in this process
+ * @param engine shows whether the process ends: then its ledger does not become available again
  * @throws the error itself when it is not expected
  */
 export function refusalOfFault(error: unknown, tool: string, { closing, log }: FaultParts): RefusalOutcome {

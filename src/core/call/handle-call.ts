@@ -364,7 +364,7 @@ async function askAboutReworded({ engine, guarded }: Claiming, record: Operation
   return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, record) };
 }
 
-/** Asks whether the call repeats an operation whose answer was lost. Only this call is asked about it, if it hears of it. */
+/** Asks whether the call repeats an operation whose answer was lost. No other call gets this question. */
 async function askAboutLost({ engine, guarded }: Claiming, record: OperationRecord): Promise<Round> {
   const { memory, ownKey, call } = guarded;
   memory?.noteAsked(ownKey, record);
@@ -374,8 +374,8 @@ async function askAboutLost({ engine, guarded }: Claiming, record: OperationReco
 }
 
 /**
- * Waits for an operation whose answer was lost, or recovers it. The call may be another one, so what stays open does not hold it
- * up for longer than that: then it is asked.
+ * Waits for an operation whose answer was lost, or recovers it. If the operation is still open after that, the caller gets the
+ * question: the call may be another one, and must not wait longer.
  */
 async function waitForLost(claiming: Claiming, request: ClaimRequest, held: StoredRecord): Promise<Round> {
   const { engine, ledger, guarded, deadlineMs } = claiming;

@@ -10,7 +10,7 @@ import type { Tool } from '../tool/types.ts';
 import { type OperationInfo, type Outcome, type RefusalOutcome, type RefusalReason, refusal } from './outcome.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
-/** How much of an earlier text a conflict quotes. */
+/** How many characters of an earlier text a conflict quotes. */
 const textCharsMax = 60;
 
 /** The token of a record, and the call that it was made for. Equal calls of one tool have the same base key. */
@@ -43,7 +43,9 @@ export function mayEnd({ movesMoney }: Tool, { status }: OperationRecord): boole
   return status.state === 'unknown' && (movesMoney !== true || status.answered === true);
 }
 
-/** Returns the kind of token that an operation gets; undefined for an operation without one. A host's key names one operation. */
+/**
+ * Returns the kind of token that an operation gets; undefined for an operation without one. A host's key names one operation.
+ */
 function tokenKindFor({ tool }: GuardedCall, record: OperationRecord): TokenKind | undefined {
   const { source, status } = record;
   if (source === 'host') return undefined;

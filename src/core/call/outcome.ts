@@ -104,8 +104,8 @@ export interface RefusalOutcome extends RefusalDetails {
 }
 
 /**
- * How an operator reaches the ledger: the options of `mcp-once ledger`, such as `--store sqlite:/srv/l.sqlite`, or nobody
- * does, because it is in the memory of this process.
+ * How an operator reaches the ledger: by the options of `mcp-once ledger`, such as `--store sqlite:/srv/l.sqlite`, or not at
+ * all, because it is in the memory of this process.
  */
 export type OperatorOptions = { readonly options: string } | 'memory';
 
@@ -117,7 +117,7 @@ export interface RefusalDetails {
   readonly fault?: 'asking' | 'input';
   /** What is wrong with the ledger. For the operator only: it may say where the ledger is. */
   readonly ledgerDetail?: string;
-  /** How an operator reaches the ledger, of an unknown outcome. It says where the ledger is, like `ledgerDetail`. */
+  /** How an operator reaches the ledger of an unknown outcome. Shows where the ledger is, like `ledgerDetail`. */
   readonly operator?: OperatorOptions;
   readonly operation?: OperationInfo;
   readonly retryAfterMs?: number;

@@ -274,7 +274,7 @@ function guardedCall(of: Deriving, later?: LaterOccurrence): GuardedCall {
     baseKey: lazy(() => tokenKeyOf(of)),
     memory: call.session?.of(conversationIdOf(call.meta)),
     family: later ? meant(familyOf(of)) : familyOf(of),
-    // A token means another operation than the one that an earlier version may have kept.
+    // The earlier version may have kept the first operation, and the token means another one.
     earlierKeys: later === undefined && mayHaveEarlierKeys(of) ? () => earlierKeysOf(of) : undefined,
     // A token names one occurrence, as a number does.
     isNumbered: of.isNumbered || later !== undefined,

@@ -84,7 +84,7 @@ export class Steps {
     return !this.#closed && !this.#asking && this.#claim.fresh;
   }
 
-  /** Whether a request left this machine beside the steps, or may have. */
+  /** Whether a request outside the steps has left this machine, or may have. */
   get hasSentBeside(): boolean {
     return this.#beside.hasSent;
   }
@@ -94,7 +94,7 @@ export class Steps {
     return this.#running.values().next().value;
   }
 
-  /** Renews a lease that has become old. Returns whether the run may send something more. */
+  /** Renews an old lease. Returns whether the run may send another request. */
   async readyToSend(): Promise<boolean> {
     if (!this.#closed && !this.#asking && !this.#claim.fresh) {
       await sendAsNobody(() => this.#claim.renew()).catch(() => false);
@@ -239,8 +239,8 @@ export class Steps {
   }
 
   /**
-   * Notes the first step of a run beside its request, unless the claim has noted it: an operator learns from the record what
-   * a killed process was sending.
+   * Writes the name of the first step to the record while its request is sent, unless the claim contains it. So an operator
+   * learns from the record which step a killed process was sending.
    */
   #noteFirst(name: string): void {
     if (this.#hasBegun) return;

@@ -29,8 +29,8 @@ export interface ToolCall {
   /** Aborts when the caller cancels or leaves. */
   readonly signal: AbortSignal;
   /**
-   * The memory of the caller's session: the answers that it received and its executions. Without it, no answer counts as delivered, and a repeat is
-   * replayed.
+   * The memory of the caller's session: the answers that it received and its executions. Without it, no answer counts as
+   * delivered, and a repeat is replayed.
    */
   readonly session?: SessionMemory | undefined;
   /**
@@ -40,7 +40,10 @@ export interface ToolCall {
   readonly hasRun?: () => boolean;
   /** Called about once a second while the call waits for another one. */
   readonly onWait?: (waitedMs: number) => void;
-  /** Receives every execution for the call. An execution continues when the caller leaves; the promise settles when it has ended. */
+  /**
+   * Receives every execution for the call. An execution continues when the caller leaves; the promise settles when it has
+   * ended.
+   */
   readonly onExecution?: (running: Promise<unknown>) => void;
   /** How the caller can be asked a question; absent when it cannot be asked. */
   readonly questionChannel?: QuestionChannel;
@@ -96,7 +99,7 @@ export interface EngineParts {
   /** Limits the records of each subject and tenant. Undefined means no limit. */
   readonly quota?: RecordQuota | undefined;
   readonly randomId: () => string;
-  /** The first step of each tool, as the last run that began with a step sent it. A claim notes it in advance. */
+  /** The name of the first step of each tool, from its last run with steps. A claim contains it in advance. */
   readonly firstSteps: BoundedMap<string, string>;
   readonly log: CallLog;
   /** The executions in progress, so that they can be drained. */

@@ -20,7 +20,7 @@ interface Kept {
   retry(): void;
 }
 
-/** The outcomes that this process knows and could not write yet. It keeps them for as long as it lives. */
+/** The outcomes that this process knows and has not been able to write yet. It keeps them until it ends. */
 export class Unsettled {
   readonly #clock: Clock;
   readonly #kept = new BoundedMap<string, Kept>(unsettledMax);
@@ -39,7 +39,7 @@ export class Unsettled {
 
   /**
    * Keeps an outcome until `settle` has written it.
-   * @param settle tries to write it. Returns false if it has to be tried again. Never rejects.
+   * @param settle tries to write it. Returns false if another try is needed. Never rejects.
    * @param ending aborts when nothing more is tried
    * @returns false if the outcome was not written: `ending` aborted, or too many outcomes followed
    */
@@ -65,7 +65,7 @@ export class Unsettled {
     }
   }
 
-  /** Settles the outcome of a record that this process owns, if it is one of these. @returns whether it is settled now */
+  /** Settles the outcome of a record if it is kept here. @returns whether it is settled now */
   async settleNow(key: string, token: string): Promise<boolean> {
     const kept = this.#kept.get(key);
     if (kept?.outcome.record.token !== token) return false;

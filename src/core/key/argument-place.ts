@@ -85,11 +85,11 @@ export function declaresProperty(jsonSchema: Schema, name: string): boolean {
   return known(jsonSchema).names.has(name);
 }
 
-/** Keywords with which a schema has properties that it does not list itself. */
+/** Keywords by which a schema gets properties that its own `properties` does not list. */
 const INDIRECT = ['$ref', '$dynamicRef', '$recursiveRef', 'allOf', 'if', 'dependentSchemas'];
 const LISTED_DEPTH_MAX = 3;
 
-/** Looks a property up where its schema lists it. Most schemas do, and reading all of one takes time. */
+/** Looks a property up in `properties` first. It is usually there, and reading the whole schema takes time. */
 function listsProperty(schema: Schema, name: string, depth: number): boolean | undefined {
   if (depth > LISTED_DEPTH_MAX || INDIRECT.some((keyword) => schema[keyword] !== undefined)) return undefined;
   if (Object.hasOwn(propertiesOf(schema), name)) return true;

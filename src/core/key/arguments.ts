@@ -60,8 +60,8 @@ export interface InputSchema {
     | { ok: true; value: Record<string, unknown> }
     | { ok: false; issues: readonly ArgumentIssue[]; judgedLater?: Record<string, unknown> };
   /**
-   * Returns the arguments to send and to store, for an upstream that judges what came. The hash is made of `form`: the
-   * arguments that `parse` accepted.
+   * Returns the arguments to send and to store, for an upstream that validates them itself. The hash is computed from `form`:
+   * the arguments that `parse` accepted.
    *
    * @defaultValue `form`
    */
@@ -72,7 +72,7 @@ export interface ValidArguments {
   readonly ok: true;
   /** The arguments to send and to store. */
   readonly arguments: Record<string, unknown>;
-  /** The arguments that the schema accepts, with defaults filled in. Hash and identity are made of them. */
+  /** The arguments that the schema accepts, with defaults filled in. Hash and identity are computed from them. */
   readonly form: Record<string, unknown>;
   /** The folded arguments without members that equal their default. Used only for the hash. */
   readonly forHash: Record<string, unknown>;
@@ -163,8 +163,8 @@ interface Accepted {
 }
 
 /**
- * Returns the form of the arguments that hash and identity are made of. A null that reaches a tool which changes things may
- * clear a value there, whatever the schema says. So it counts.
+ * Returns the form of the arguments from which hash and identity are computed. In a tool that changes things, a null may clear
+ * a value, even if the schema does not allow null. So it counts.
  */
 function acceptedForm(
   given: Record<string, unknown>,
@@ -219,7 +219,7 @@ export function comparable(args: Record<string, unknown>, schema: InputSchema): 
   return foldedOf(formOf(args, schema), placeOf(schema.jsonSchema), schema.options ?? noOptions).value;
 }
 
-/** Returns the form of the arguments of an earlier call, which hash and identity were made of. */
+/** Returns the form from which hash and identity of an earlier call were computed. */
 export function formOf(args: Record<string, unknown>, schema: InputSchema): Record<string, unknown> {
   if (schema.sent === undefined) return args;
   const accepted = acceptedForm(args, schema, placeOf(schema.jsonSchema), schema.options ?? noOptions);

@@ -21,7 +21,7 @@ export interface Conversion {
   readonly undeclared: readonly Undeclared[];
 }
 
-/** A property that was taken out, since the schema does not declare it, or takes its null for absent. */
+/** A removed property: the schema does not declare it, or treats its null as absent. */
 interface Undeclared {
   readonly path: readonly (string | number)[];
   readonly name: string;
@@ -52,7 +52,7 @@ export function convertArguments(
   return { value: converted, converted: run.converted, undeclared: run.undeclared };
 }
 
-/** Lists the nulls that a schema takes for absent properties, as places to put them back to. */
+/** Lists the nulls that a schema treats as absent, with their places, so that they can be put back. */
 export function nullsIn(value: Record<string, unknown>, place: ArgumentPlace): readonly Undeclared[] {
   const found: Undeclared[] = [];
   collectNulls(value, place, [], found);
@@ -71,7 +71,7 @@ function collectNulls(value: unknown, place: ArgumentPlace, path: readonly (stri
   }
 }
 
-/** Puts properties back to where they were. Copies what it changes. */
+/** Puts removed properties back in their places. Copies the objects that it changes. */
 export function withUndeclared(
   value: Record<string, unknown>,
   undeclared: readonly Undeclared[],

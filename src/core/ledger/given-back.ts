@@ -5,8 +5,8 @@ import { type Clock, pause } from '../clock.ts';
 const claimsMax = 1_000;
 
 /**
- * Claims under which nothing was sent, although their record may say that they are in flight: the reply of the store was
- * lost. The process gives them back for as long as it lives, and a call that meets one waits for that.
+ * Claims whose reply from the store was lost. Nothing was sent under them, although their record may be in flight. The process
+ * tries to give each one back until it succeeds or ends, and a call that finds one waits for that.
  */
 export class GivenBack {
   readonly #clock: Clock;
@@ -21,12 +21,12 @@ export class GivenBack {
     return this.#claims.has(token);
   }
 
-  /** Tries without waiting for the back-off. */
+  /** Tries again without waiting for the back-off. */
   retry(token: string): void {
     this.#claims.get(token)?.();
   }
 
-  /** @param give gives the claim back. Returns whether that is done. Never rejects. */
+  /** @param give gives the claim back. Returns whether it succeeded. Never rejects. */
   async add(token: string, give: () => Promise<boolean>): Promise<void> {
     let woken = new AbortController();
     const wake = (): void => woken.abort();
@@ -39,7 +39,7 @@ export class GivenBack {
     }
   }
 
-  /** Stops. @returns how many claims are left in the ledger */
+  /** Stops trying. @returns how many claims are left in the ledger */
   close(): number {
     this.#closing.abort();
     return this.#claims.size;

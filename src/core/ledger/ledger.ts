@@ -78,13 +78,13 @@ export class Ledger {
   readonly store: Store;
   readonly codec: EntryCodec;
   readonly leases: LeaseWatch;
-  /** How much time has passed since something in a record. */
+  /** Measures the time since an event in a record. */
   readonly time: RecordTime;
-  /** The clock whose times stand in records: the store's, where it has one. */
+  /** The clock of the times in records: the store's, if it has one. */
   readonly clock: Clock;
   readonly #givenBack: GivenBack;
   readonly #randomId: () => string;
-  /** The tokens of the claims that this process made last. */
+  /** The tokens of the latest claims of this process. */
   readonly #tokens = new BoundedMap<string, true>(tokensMax);
   readonly #settings: LedgerSettings;
   readonly #decoded: DecodedEntries;
@@ -450,7 +450,7 @@ export class Ledger {
     return left;
   }
 
-  /** Whether the process that executes an operation may have ended. Its lease tells that only later. */
+  /** Whether the process that executes an operation may have ended. Its lease shows that only later. */
   mayBeLeft(record: OperationRecord): boolean {
     if (this.#tokens.has(record.token)) return false;
     return !this.store.shared || this.time.renewedForMs(record) > record.leaseMs / 2;

@@ -128,7 +128,7 @@ const matchesMax = 10;
 
 /**
  * Returns the key of an operation that a person may have shortened to its first characters.
- * @returns what was given where nothing begins with it
+ * @returns the given text if no key begins with it
  * @throws McpOnceError `operation_not_found` that lists the keys, if several operations begin with it
  * @throws LedgerUnavailable
  */
@@ -220,7 +220,7 @@ export async function resolveOperation(operator: Operator, key: string, found: F
   throw changed(record);
 }
 
-/** An operator who gave no result may give it later, or correct a mistake. */
+/** An operator who gave no result may add it later, or correct a mistake. */
 function mayBeCorrected({ status }: OperationRecord, found: FoundOutcome): boolean {
   const isWithoutResult = status.state === 'succeeded' && status.stub?.reason === 'resolved';
   return isWithoutResult && (found.state === 'failed' || 'result' in found);

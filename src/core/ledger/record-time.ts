@@ -3,13 +3,13 @@ import type { OperationRecord } from './record.ts';
 import type { Store } from './stores/store.ts';
 
 type MachineMarks = NonNullable<OperationRecord['machine']>;
-/** Which times of a record are now: those of a new attempt, of a request that is sent again, or of a write only. */
+/** The event whose time a write sets to now: a new attempt, a request that is sent again, or only the write. */
 type Moment = 'started' | 'ran' | 'written';
 
 /**
- * Tells how much time has passed since something in a record, without trusting that the wall clocks of processes agree. All
- * processes of a shared store use the store's time. Those of a store of one machine use the machine's clock, which the
- * records contain.
+ * Measures the time since an event in a record. The wall clocks of the processes need not agree. All processes of a shared
+ * store use the store's clock. Processes of a store on one machine use the machine's clock, whose readings the records
+ * contain.
  */
 export class RecordTime {
   readonly #clock: Clock;
@@ -29,26 +29,26 @@ export class RecordTime {
     return now === undefined || machine === undefined ? this.#clock.wallMs() : renewedAt + (now.ms - machine.atMs);
   }
 
-  /** Returns the least time since `ranAt` that is certain, in ms. */
+  /** Returns the time that has certainly passed since `ranAt`, in ms. */
   ranForMs({ machine, ranAt }: OperationRecord): number {
     if (this.#isShared || machine === undefined) return 0;
     return this.#leastMs(machine, machine.ranMs, ranAt);
   }
 
-  /** Returns the least time since the last renewal that is certain, in ms. */
+  /** Returns the time that has certainly passed since the last renewal, in ms. */
   renewedForMs({ machine, renewedAt }: OperationRecord): number {
     if (this.#isShared) return this.#clock.wallMs() - renewedAt;
     return machine === undefined ? 0 : this.#leastMs(machine, machine.atMs, renewedAt);
   }
 
-  /** Returns the greatest time since `startedAt` that is possible, in ms. */
+  /** Returns the longest time that may have passed since `startedAt`, in ms. */
   startedForMs({ machine, startedAt }: OperationRecord): number {
     const wallMs = this.#clock.wallMs() - startedAt;
     const now = this.#sameBoot(machine);
     return now === undefined || machine === undefined ? wallMs : Math.max(wallMs, now.ms - machine.startedMs);
   }
 
-  /** Returns the marks of a record that is written now. */
+  /** Returns the readings of the machine's clock for a record that is written now. */
   marks(moment: Moment, before?: MachineMarks | undefined): MachineMarks | undefined {
     const now = this.#isShared ? undefined : this.#clock.machine?.();
     if (now === undefined) return undefined;

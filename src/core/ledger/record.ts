@@ -120,8 +120,8 @@ const operation = z.object({
   /** When a request of this attempt was last sent, or may have been. */
   ranAt: timeMs,
   /**
-   * The machine's clock (`MachineTime`) at `startedAt`, at `ranAt`, and at `renewedAt`. In stores of one machine only, whose
-   * processes share it: there it orders times that the wall clocks of the processes disagree about.
+   * The machine's clock (`MachineTime`) at `startedAt`, at `ranAt`, and at `renewedAt`. Only in stores of one machine,
+   * whose processes share that clock. It orders times about which the wall clocks of the processes disagree.
    */
   machine: z.object({ boot: z.string(), startedMs: timeMs, ranMs: timeMs, atMs: timeMs }).optional(),
   /** True once a request of this attempt may have taken effect with an unknown outcome. */

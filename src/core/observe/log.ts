@@ -40,8 +40,8 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];
 
 /**
- * Creates a log that costs nothing below its level and loads pino when it writes the first line of JSON. The stack of a
- * warning is written at level `debug` only, that of an error always: nothing else tells where the program failed.
+ * Creates a log that costs nothing below its level and loads pino when it writes the first line of JSON. It writes the stack
+ * of a warning at level `debug` only, and that of an error always: only the stack shows where the program failed.
  */
 export function createLog(options: LogOptions): Log {
   const written = options.level === 'silent' ? [] : levels.slice(levels.indexOf(options.level));

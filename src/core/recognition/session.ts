@@ -76,7 +76,7 @@ export class ConversationMemory {
   readonly #followers = new BoundedMap<string, Occurrence>(answersMax);
   /** The generation whose caller left before it had the answer, by key. 0 if the answer is not lost. */
   readonly #lost = new BoundedMap<string, number>(lostMax);
-  /** The operation that a call was asked about because its answer was lost, by the key of the call. */
+  /** The operation with a lost answer about which a call got the question, by the key of the call. */
   readonly #asked = new BoundedMap<string, OperationVersion>(lostMax);
   #place = 0;
 
@@ -139,8 +139,8 @@ export class ConversationMemory {
   }
 
   /**
-   * Tells whether the answer to an operation was lost: its caller left. The next call then probably is its retry. Undefined
-   * if the session knows nothing of the operation.
+   * Tells whether the answer to an operation was lost because its caller left. Then the next call probably is its retry.
+   * Undefined if the session knows nothing of the operation.
    */
   hasLost(key: string): boolean | undefined {
     const lost = this.#lost.get(key);
@@ -148,15 +148,15 @@ export class ConversationMemory {
   }
 
   /**
-   * Notes that a call is asked whether it repeats an operation whose answer was lost. The same call again is asked again, and
-   * no other call is.
+   * Notes that a call gets the question whether it repeats an operation whose answer was lost. If the same call comes again, it
+   * gets the question again. No other call does.
    */
   noteAsked(ownKey: string, { key, generation }: OperationVersion): void {
     this.#asked.set(ownKey, { key, generation });
     this.noteKnown({ key, generation });
   }
 
-  /** Returns the operation that the same call was asked about before. */
+  /** Returns the operation about which the same call got the question before. */
   askedAbout(ownKey: string): OperationVersion | undefined {
     return this.#asked.get(ownKey);
   }

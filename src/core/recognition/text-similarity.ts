@@ -59,7 +59,7 @@ const LONG_TOKENS = 12;
 const SHORT_TOKENS_MAX = 24;
 /** A text with at most this many content words means another thing with one more. */
 const BRIEF_TOKENS_MAX = 6;
-/** The order of words says something about texts of at least this many content words. */
+/** The order of words counts in texts with at least this many content words. */
 const REORDERED_TOKENS_MIN = 3;
 /** A negation may be worded as its opposite in a text with this many content words: "cannot log in", "lost access". */
 const NEGATED_TOKENS_MIN = 8;
@@ -77,7 +77,7 @@ export function sketchOf(texts: readonly FreeText[]): TextSketch {
  *
  * - `same`: all texts are equal.
  * - `reworded`: no number, name, date or other fact differs, and most words agree, or one call left a text out.
- * - `unclear`: few words agree, or facts differ in a text of another form: the same in quite other words, or another text.
+ * - `unclear`: few words agree, or facts differ in texts of different form. It may be the same in quite other words.
  * - `other`: the content differs, as between two items of a batch.
  */
 export function relationOfTexts(a: TextSketch, b: TextSketch): TextRelation {
@@ -112,7 +112,7 @@ function pairsOf(a: TextSketch, b: TextSketch): FieldPair[] {
   });
 }
 
-/** Tests that the texts are not of one form, or only numbers, each with a fact, name or side of its own: two items of a list. */
+/** Tests that the texts are not two items of a list: of one form, or only numbers, with a different fact, name or opposite. */
 function mayAgree(a: TextSketch, b: TextSketch): boolean {
   if (a.format !== b.format) return false;
   const pairs = pairsOf(a, b);

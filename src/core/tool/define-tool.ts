@@ -188,7 +188,7 @@ function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   return jsonSchema;
 }
 
-/** How many fields of a result are named that do not match. */
+/** How many fields of a result that do not match a message names. */
 const problemsMax = 3;
 
 function outputProblem(schema: z.ZodType, result: unknown): string | undefined {

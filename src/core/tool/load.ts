@@ -16,14 +16,14 @@ const filesMax = 1_000;
 const toolsMax = 10_000;
 
 const ownExtension = extname(fileURLToPath(import.meta.url));
-/** Node 22.18 removes types by itself. As source, in its tests, mcp-once runs where something else does. */
+/** Node 22.18 removes types by itself. The tests run the sources of mcp-once where vitest removes them. */
 const loadsTypeScript =
   ownExtension === '.ts' || Boolean((process.features as { readonly typescript?: unknown }).typescript);
 const typeScript: ReadonlySet<string> = new Set(['.ts', '.mts']);
 const extensions = new Set(['.js', '.mjs', ...(loadsTypeScript ? typeScript : [])]);
 /** Files of these kinds look like tools and are not loaded. */
 const otherCode: ReadonlySet<string> = new Set(['.cjs', '.cts', '.jsx', '.tsx', ...typeScript]);
-/** How many files of a subfolder are read, and how many skipped ones are named. */
+/** How many files of a subfolder are read, and how many skipped files the log names. */
 const lookedAtMax = 20;
 const skippedMax = 10;
 /** How long Node may take to find the line of a syntax error, in ms. */
@@ -114,7 +114,7 @@ function skippedText(folder: string, skipped: readonly string[]): string {
   const hint = isTypeScript
     ? `; this Node (${process.version}) does not load TypeScript: use Node 22.18 or newer, or compile the file`
     : '';
-  return `the tools folder ${folder}: not loaded: ${skipped.slice(0, skippedMax).join(', ')}${more}: mcp-once loads the .js and .mjs files at its top level${hint}`;
+  return `the tools folder ${folder} has files that are not loaded (${skipped.slice(0, skippedMax).join(', ')}${more}): mcp-once loads the .js and .mjs files at its top level${hint}`;
 }
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -163,7 +163,7 @@ async function toolsOf(file: string, load: LoadModule): Promise<Tool[]> {
   return tools;
 }
 
-/** Node tells the line of a syntax error in a module only when it prints it. */
+/** Node reports the line of a syntax error in a module only when it prints the error. */
 async function lineOfSyntaxError(file: string, error: SyntaxError): Promise<string | undefined> {
   const place = /^(?:file:\/\/)?(.+):(\d+)\n/;
   const [, , own] = place.exec(error.stack ?? '') ?? [];

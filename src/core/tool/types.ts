@@ -106,7 +106,7 @@ interface ToolInput {
   /** How arguments are prepared before they are validated and hashed. */
   readonly options?: ArgumentOptions | undefined;
   parse(value: unknown): ParsedInput;
-  /** Returns the arguments to send and to store, for an upstream that judges what came. */
+  /** Returns the arguments to send and to store, for an upstream that validates them itself. */
   sent?(given: Record<string, unknown>, form: Record<string, unknown>): Record<string, unknown>;
 }
 
@@ -296,10 +296,10 @@ export interface Tool {
   acceptsOutput(result: unknown): boolean;
   /** Says which fields of a result do not match the declared output. */
   outputProblem?(result: unknown): string | undefined;
-  /** Whether the code of a tool of one's own names `step`. Absent for tools of another kind. */
+  /** Whether the code of an author's tool contains `step`. Absent for tools of another kind. */
   readonly usesSteps?: boolean;
   readonly client?: Client;
-  /** Where an earlier version said that the effects happen. Its keys are read for one window after the upgrade. */
+  /** The upstream by the rules of an earlier version. Keys made with it are read for one window after the upgrade. */
   readonly earlierUpstream?: Upstream | undefined;
   /** The banner of the client, where it has one in this environment. */
   readonly banner?: string | undefined;

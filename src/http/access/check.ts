@@ -22,7 +22,7 @@ export function refusedAddress(access: AccessConfig, host: string): string | und
   return `other machines can reach ${host} and call the tools without authentication: listen on 127.0.0.1, configure "access", or add --insecure if a proxy in front authenticates callers`;
 }
 
-/** Warns of an address that everybody may use. */
+/** Warns of an address on which every caller is accepted. */
 export function insecureWarning(host: string): string {
   return `--insecure: other machines can reach ${host}, and everybody who does can call the tools: let only a proxy that authenticates callers reach it`;
 }

@@ -118,7 +118,7 @@ function valueAt(resource: Resource, pointer: string, reference: string): unknow
   return (parent as JsonObject)[last];
 }
 
-/** The parents of values, by resource and pointer. Most references of a document lead into one list of schemas. */
+/** The parents of values, by resource and pointer. Most references of a document point into one list of schemas. */
 const parents = new WeakMap<Resource, Map<string, unknown>>();
 
 function parentAt(resource: Resource, pointer: string): unknown {

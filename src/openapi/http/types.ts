@@ -41,7 +41,7 @@ export interface SendOptions {
   readonly security: ApiOperation['security'];
   /** Called just before each send, including retries. False stops the request. @defaultValue always true */
   readonly maySend?: () => boolean;
-  /** Renews the claim, so that a send that has waited may still be made. Resolves with whether it may. */
+  /** Renews the claim of a request that has waited. Resolves with whether the request may still be sent. */
   readonly readyToSend?: () => Promise<boolean>;
   /** Whether the request may change something. @defaultValue by its method */
   readonly hasEffect?: boolean;

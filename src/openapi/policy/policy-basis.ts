@@ -25,7 +25,7 @@ const writeSettings = ['class', 'movesMoney', 'windowMs', 'identity', 'recovery'
 
 const guesses = new WeakMap<OperationTraits, { readonly of: ListedOperation; readonly guess: EffectGuess }>();
 
-/** Guesses once for an operation, which is decided before it is resolved and again after it. */
+/** Guesses once for an operation, although its policy is decided before and after its references are resolved. */
 function guessOf(listed: ListedOperation, traits: OperationTraits): EffectGuess {
   const before = guesses.get(traits);
   if (before !== undefined && isSame(before.of, listed)) return before.guess;

@@ -74,7 +74,7 @@ export async function runWrite(
 /** How far back a lookup searches for an effect of the present call, in ms. */
 const searchedMs = 3_600_000;
 
-/** Returns what a lookup finds in place of a success whose body broke off. The effect is certain, so a failure changes nothing. */
+/** Looks up the result of a success whose body broke off. The effect is certain, so a failed lookup changes nothing. */
 async function foundInstead(
   find: NonNullable<WriteParts['find']>,
   { client, marker, signal, log }: Context,

@@ -45,8 +45,8 @@ export function withSamples(
 }
 
 /**
- * Returns the arguments as they came, with the samples. A text that stands for the object around a sample cannot hold one: the
- * object of `form` replaces it.
+ * Returns the unchanged arguments with the samples. If the object around a sample came as JSON text, the object of `form`
+ * replaces the text.
  */
 export function sampledAsCame(given: JsonObject, form: JsonObject, filled: readonly FilledArgument[]): JsonObject {
   let whole = given;

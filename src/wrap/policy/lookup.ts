@@ -12,7 +12,7 @@ export interface LookupParts {
 }
 
 /**
- * Calls another tool of the server to find the effect that carries the marker. The server may have kept an argument as it came
+ * Calls another tool of the server to find the effect that carries the marker. The server may have kept an argument unchanged
  * or in the form of its schema, so an effect is absent only if no form of the arguments finds it.
  *
  * @param inputs the arguments of the call, in each form

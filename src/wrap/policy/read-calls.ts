@@ -30,7 +30,7 @@ export function readsByRule(rules: ReadRules): ReadCalls {
   return { why: `the rule "reads" (${Object.keys(rules).join(', ')})`, test };
 }
 
-/** Makes the test of a policy: a call reads if it has only known arguments, and none of those with which the tool acts. */
+/** Makes the test of a policy: a call reads if all its arguments are known and none of them makes the tool act. */
 export function readsWithoutArguments(acting: readonly string[], known: readonly string[]): ReadCalls {
   const names = new Set(known);
   const paths = acting.map((pointer) => parsePath(pointer) ?? []);
@@ -44,8 +44,8 @@ export function readsWithoutArguments(acting: readonly string[], known: readonly
 }
 
 /**
- * Finds out how the calls of an aggregation tool say whether they read: a pipeline writes by `$out` and `$merge`, also where
- * its server calls the tool read-only.
+ * Returns the test of an aggregation tool: a call reads if its pipeline has no `$out` and no `$merge`. The test also applies if
+ * the server calls the tool read-only.
  */
 export function readsByPipeline({ name, description = '', inputSchema }: McpTool): ReadCalls | undefined {
   const { pipeline } = objectOf(inputSchema.properties);
@@ -97,7 +97,10 @@ function readsByMethod(names: readonly string[], properties: JsonObject): ReadCa
   return { why: `"${name}" is an HTTP method`, test };
 }
 
-/** A tool such as `manage_users`, whose acts the schema lists. One of them must read, and the name must not say that it writes. */
+/**
+ * A tool such as `manage_users`, whose acts the schema lists. One of them must read, and the name must not say that it
+ * writes.
+ */
 function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObject): ReadCalls | undefined {
   const name = names.find((each) => actNames.test(each));
   if (name === undefined || isPlainWrite(tool)) return undefined;

@@ -25,7 +25,7 @@ export interface PolicyRule extends WrapRule {
    * apply.
    */
   readonly arguments?: readonly string[];
-  /** JSON pointers of the arguments with which it acts. A call without them, and with the `arguments` only, reads. */
+  /** JSON pointers of the arguments that make it act. A call reads if it has none of them and only known `arguments`. */
   readonly readsWithout?: readonly string[];
 }
 

@@ -48,10 +48,10 @@ export function clientFor(upstream: CallTarget): Client {
 }
 
 /**
- * Makes a tool of the engine from a server's tool. The model sees the server's schema without the filled-in
- * arguments: idempotency key and marker. Arguments are sent as they came: the server judges them. They count in
- * the form that fits the schema, so that a repeat in another form is recognised. Results are stored and returned unchanged,
- * without validation.
+ * Makes a tool of the engine from a server's tool. The model sees the server's schema without the filled-in arguments:
+ * idempotency key and marker. Arguments are sent unchanged, and the server validates them. The key is computed from the form
+ * that fits the schema, so that a repeat in another form is recognised. Results are stored and returned unchanged, without
+ * validation.
  */
 export function makeGuardedTool(parts: GuardedToolParts): Tool {
   const { listed, decision, upstream, client } = parts;

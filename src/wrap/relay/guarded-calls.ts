@@ -79,7 +79,10 @@ export async function sendToServer(
   return judgeAnswer({ connection, tools, askedBefore, context }, call, answer);
 }
 
-/** Sends a call again that was not sent because its claim had become old while it waited, as for a server that starts. */
+/**
+ * Sends a call whose claim became old while it waited, for example for the start of its server: renews the claim and tries
+ * again.
+ */
 async function requestWhileClaimed(
   connection: ServerConnection,
   params: RpcParams,

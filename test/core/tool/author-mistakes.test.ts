@@ -83,7 +83,7 @@ describe('loading', () => {
     const warnings: string[] = [];
     expect(await loadTools([folder], (message) => warnings.push(message))).toHaveLength(1);
     expect(warnings).toEqual([
-      `the tools folder ${folder}: not loaded: more/b.mjs, old.cjs: mcp-once loads the .js and .mjs files at its top level`,
+      `the tools folder ${folder} has files that are not loaded (more/b.mjs, old.cjs): mcp-once loads the .js and .mjs files at its top level`,
     ]);
   });
 });

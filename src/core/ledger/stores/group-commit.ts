@@ -156,7 +156,7 @@ export class GroupCommit {
       const [only] = steps;
       // A single statement is a transaction by itself.
       answers = steps.length === 1 && only !== undefined ? [only.step.write()] : this.#inOneTransaction(steps);
-      // After the commit: a file that is gone by now would be missed before it.
+      // After the commit, because an earlier check would miss a file that is moved during the commit.
       this.#identity.check();
     } catch (error) {
       if (isSqliteBusy(error)) this.#retryLater(steps);

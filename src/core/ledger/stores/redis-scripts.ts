@@ -10,8 +10,8 @@ function script(source: string): RedisScript {
 }
 
 /**
- * Each script returns the clock of Redis (`TIME`, in s and µs), or 0 where the user may not read it. The processes of a
- * ledger compare times by it.
+ * Each script returns the clock of Redis (`TIME`, in s and µs), or 0 if the user may not read it. The processes of a ledger
+ * measure times by this clock.
  */
 const time = `local time = redis.pcall('TIME')
 local s, us = time[1] or '0', time[2] or '0'`;

@@ -163,7 +163,7 @@ class RedisStore implements Store {
     }
   }
 
-  /** A server that does not let us read its settings is run by somebody else, who keeps its data. */
+  /** If the user may not read the settings, somebody else runs the server and is responsible for its data. */
   async warnings(): Promise<readonly string[]> {
     const { name } = this.#connection.endpoint;
     try {

@@ -4,7 +4,7 @@ import { LedgerUnavailable } from '../../errors.ts';
 /** The files of a ledger: the database, its log and the shared memory of the log. */
 const suffixes = ['', '-wal', '-shm'] as const;
 
-/** How long a check counts for reads, in ms. A read of an old file tells a true outcome, and only a write wins a claim. */
+/** How long a check is valid for reads, in ms. A read of an old file returns a true outcome, and only a write wins a claim. */
 const readsMs = 5;
 
 interface Known {
@@ -14,10 +14,10 @@ interface Known {
 }
 
 /**
- * Tells whether the open files of a ledger are still those at their paths. SQLite continues in a file that was deleted,
+ * Tests whether the open files of a ledger are still those at their paths. SQLite continues in a file that was deleted,
  * renamed or replaced, and another process then opens a new one: both would win the same claim.
  *
- * An open file keeps its inode, and a mounted file system its device, so no other file can have the same two meanwhile.
+ * While a file is open, no other file can have its inode and device.
  */
 export class SqliteIdentity {
   readonly #files: readonly Known[];

@@ -45,7 +45,7 @@ export interface Store {
 
   get(key: string): Promise<string | undefined>;
 
-  /** Says what may lose the entries of a store that works, for its operator. Never rejects. */
+  /** Returns warnings for the operator about settings that may lose entries. Never rejects. */
   warnings?(): Promise<readonly string[]>;
 
   /** Deletes the key if its value is exactly `expected`. @returns whether it was deleted */
