@@ -282,7 +282,9 @@ const redisDisturbances = [
   'replies lost',
   'connections broken',
 ] as const;
-const sqliteDisturbances = ['file locked', 'file moved away', 'disk full'] as const;
+// `prlimit` belongs to Linux.
+const full = process.platform === 'linux' ? ['disk full'] : [];
+const sqliteDisturbances = ['file locked', 'file moved away', ...full];
 
 /** A write beyond the limit fails as on a full disk. */
 function limitFiles({ pid, isAlive }: ServerProcess, bytes: string): void {
