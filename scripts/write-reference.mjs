@@ -237,7 +237,7 @@ const examples = {
   unguarded_result_invalid: { detail },
 };
 const details = {
-  conflict: { fields: ['FIELD'], repeatToken: 'TOKEN' },
+  conflict: { fields: ['FIELD'], repeatToken: 'TOKEN', firstResult: {} },
   incomplete: { steps: ['STEP'] },
   unguarded_incomplete: { steps: ['STEP'] },
 };

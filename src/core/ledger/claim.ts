@@ -148,7 +148,7 @@ export class Claim {
         const inputs = done && record.inputs ? { inputs: record.inputs.map(withoutResponses) } : {};
         // A host's key always means one operation.
         const windowMs = record.source === 'host' ? record.windowMs : Math.min(record.windowMs, windowMsMax);
-        // By the clock of this write, which the readers of the record measure from. It may have been set since the run ended.
+        // Readers of the record measure from the time of this write. The clock may have been set since the run ended.
         const settled = { ...status, settledAt: record.renewedAt };
         return { ...record, status: settled, steps: kept, mayHaveTakenEffect, windowMs, ...inputs, ...left };
       },

@@ -241,7 +241,7 @@ export class ReconnectingLink {
 
   #noInitializeResponse(): string {
     const { name, initializeMs } = this.#options;
-    return `${name} did not answer initialize within ${initializeMs / 1000} s`;
+    return `${name} did not answer initialize within ${initializeMs / 1000} s (its first start may have to download it: try again, or raise --initialize-timeout)`;
   }
 
   #faultOf(error: unknown): ServerFault {

@@ -15,8 +15,8 @@ interface Measurement {
 }
 
 /**
- * Tells the time of Redis between its replies. Each script returns the time, so this takes no round trip. A wall clock that is set
- * meanwhile changes nothing, and a machine that sleeps is noticed.
+ * Estimates the time of Redis between its replies. Each script returns the time, so this takes no round trip. The estimate stays
+ * right if somebody sets the wall clock, or if the machine sleeps.
  */
 export class RedisTime {
   #last: Measurement | undefined;
@@ -51,7 +51,7 @@ export class RedisTime {
 /** Returns the present time of Redis. */
 function timeAfter({ timeMs, monotonicMs, wallMs, uptimeMs }: Measurement): number {
   const passedMs = performance.now() - monotonicMs;
-  // The wall clock was set, or the monotonic one stood still while the machine slept. The machine's own clock tells.
+  // The wall clock was set, or the monotonic one stood still while the machine slept. The machine's clock shows how long.
   const isOff = Math.abs(Date.now() - wallMs - passedMs) > driftMs;
   return timeMs + (isOff ? uptime() * 1_000 - uptimeMs : passedMs);
 }
