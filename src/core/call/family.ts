@@ -4,7 +4,7 @@ import type { FamilyMember, StoredRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import type { ConversationMemory } from '../recognition/session.ts';
 import { type Recognition, recognise } from '../recognition/table.ts';
-import { relationOfTexts, similarityOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
+import { maySayTheSame, relationOfTexts, similarityOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
 import { earlierOf } from './session-facts.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
@@ -78,7 +78,7 @@ async function findRelative(
 ): Promise<Relative | undefined> {
   for (const member of guarded.follows ? [] : members.toReversed()) {
     const relation = relationOfTexts(sketch, member.sketch as TextSketch);
-    if (relation === 'other' || relation === 'unclear') continue;
+    if (relation === 'other') continue;
     const held = await ledger.read(member.key);
     if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
     if (relation === 'same') return { type: 'same', held };
@@ -106,7 +106,9 @@ async function findLost(
     .toReversed()
     .filter(({ key, sketch: other }) => {
       const mayBeLost = memory.hasLost(key) !== false || asked?.key === key;
-      return mayBeLost && key !== guarded.follows?.key && relationOfTexts(sketch, other as TextSketch) === 'unclear';
+      if (!mayBeLost || key === guarded.follows?.key) return false;
+      const text = other as TextSketch;
+      return relationOfTexts(sketch, text) === 'other' && maySayTheSame(sketch, text);
     })
     .sort((a, b) => Number(b.key === asked?.key) - Number(a.key === asked?.key) || similarity(b) - similarity(a));
   let ofOthers = 0;

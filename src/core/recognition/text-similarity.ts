@@ -4,7 +4,7 @@ import type { FreeText } from './free-text.ts';
 import { isCountToken, isWordToken, startOf, wordsOfText } from './text-words.ts';
 
 /** How the wording of one call relates to that of another with the same skeleton. */
-export type TextRelation = 'same' | 'reworded' | 'unclear' | 'other';
+export type TextRelation = 'same' | 'reworded' | 'other';
 
 /**
  * A summary of the free texts of a call: JSON, about 1 KB at most. It contains hashes, no text. Sketches of two releases
@@ -77,20 +77,9 @@ export function sketchOf(texts: readonly FreeText[]): TextSketch {
  *
  * - `same`: all texts are equal.
  * - `reworded`: no number, name, date or other fact differs, and most words agree, or one call left a text out.
- * - `unclear`: few words agree, or facts differ in texts of different form. It may be the same in quite other words.
  * - `other`: the content differs, as between two items of a batch.
  */
 export function relationOfTexts(a: TextSketch, b: TextSketch): TextRelation {
-  const relation = relationOfWords(a, b);
-  return relation === 'other' && mayAgree(a, b) ? 'unclear' : relation;
-}
-
-/** Returns how much of the wording two calls share, from 0 to 1. */
-export function similarityOfTexts(a: TextSketch, b: TextSketch): number {
-  return agreementOf([merged(a.fields), merged(b.fields)]).similarity;
-}
-
-function relationOfWords(a: TextSketch, b: TextSketch): Exclude<TextRelation, 'unclear'> {
   const pairs = pairsOf(a, b);
   const isSame = a.fields.length === b.fields.length && pairs.length === a.fields.length;
   if (isSame && pairs.every(([one, two]) => one.hash === two.hash)) return 'same';
@@ -112,8 +101,16 @@ function pairsOf(a: TextSketch, b: TextSketch): FieldPair[] {
   });
 }
 
-/** Tests that the texts are not two items of a list: of one form, or only numbers, with a different fact, name or opposite. */
-function mayAgree(a: TextSketch, b: TextSketch): boolean {
+/** Returns how much of the wording two calls share, from 0 to 1. */
+export function similarityOfTexts(a: TextSketch, b: TextSketch): number {
+  return agreementOf([merged(a.fields), merged(b.fields)]).similarity;
+}
+
+/**
+ * Tests whether the texts may say the same in quite other words. Two items of a list do not: texts of one form, or only
+ * numbers, with a different fact, name or opposite.
+ */
+export function maySayTheSame(a: TextSketch, b: TextSketch): boolean {
   if (a.format !== b.format) return false;
   const pairs = pairsOf(a, b);
   if (pairs.some(([one, two]) => (one.exact || two.exact) && one.hash !== two.hash)) return false;
