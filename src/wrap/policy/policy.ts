@@ -45,9 +45,11 @@ export function decideGuard(tool: McpTool, rules: WrapRules, policy?: ServerPoli
   if (shipped?.class === 'off') return passDecision('policy', `policy ${policy?.name}`, []);
   if (shipped) return guardDecision(tool, rule, { because: 'policy', why: `policy ${policy?.name}`, key, shipped });
   const { readOnlyHint, destructiveHint, idempotentHint } = tool.annotations ?? {};
-  if (readsByPipeline(tool))
-    return guardDecision(tool, rule, { because: 'default', why: 'its pipeline may write', key });
-  if (readOnlyHint === true && rules.trustAnnotations !== 'none') {
+  const isMarked = readOnlyHint === true && rules.trustAnnotations !== 'none';
+  const isNamedRead = guess.act === 'read' && readOnlyHint !== false && destructiveHint !== true;
+  const reads = readsByPipeline(tool, isMarked || isNamedRead);
+  if (reads) return guardDecision(tool, rule, { because: 'default', why: 'its pipeline may write', key, reads });
+  if (isMarked) {
     return passDecision('annotation', 'readOnlyHint', hintWarnings(guessByName(tool.name)));
   }
   if (key)
@@ -59,7 +61,7 @@ export function decideGuard(tool: McpTool, rules: WrapRules, policy?: ServerPoli
   if (idempotentHint === true && rules.trustAnnotations === 'all') {
     return guardDecision(tool, rule, { because: 'annotation', why: 'idempotentHint', isIdempotent: true });
   }
-  if (guess.act === 'read' && readOnlyHint !== false && destructiveHint !== true) {
+  if (isNamedRead) {
     return passDecision('name', `"${guess.word}" usually reads`, []);
   }
   return guardDecision(tool, rule, {
@@ -87,6 +89,8 @@ interface Guess {
   readonly isIdempotent?: boolean;
   readonly warnings?: readonly string[];
   readonly shipped?: PolicyRule | undefined;
+  /** Which calls of a tool that takes a pipeline only read. */
+  readonly reads?: ReadCalls;
 }
 
 /**
@@ -132,10 +136,10 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
 }
 
 /** Finds out which calls only read: by a rule, then by the policy, then by the schema. */
-function readsOf(tool: McpTool, rule: WrapRule, { key, shipped }: Guess): ReadCalls | undefined {
+function readsOf(tool: McpTool, rule: WrapRule, { key, shipped, reads }: Guess): ReadCalls | undefined {
   if (rule.reads) return readsByRule(rule.reads);
   if (shipped?.readsWithout) return readsWithoutArguments(shipped.readsWithout, shipped.arguments ?? []);
-  return key ? undefined : readsBySchema(tool);
+  return key ? undefined : (reads ?? readsBySchema(tool));
 }
 
 /** Chooses the class: by rule, key field, annotation, then by what the tool seems to do. */

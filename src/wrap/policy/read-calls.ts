@@ -3,7 +3,7 @@ import { wordsOf } from '../../core/key/fold-text.ts';
 import { actOfVerb, guessAct, guessByName } from '../../core/tool/class-words.ts';
 import { parsePath, valueAt } from './path.ts';
 import { isReadOnlyGraphql } from './read-only-graphql.ts';
-import { isReadOnlyPipeline } from './read-only-pipeline.ts';
+import { isReadOnlyPipeline, mayWriteStage } from './read-only-pipeline.ts';
 import { isReadOnlySql } from './read-only-sql.ts';
 import type { McpTool, ReadCalls, ReadRules } from './types.ts';
 
@@ -11,6 +11,14 @@ import type { McpTool, ReadCalls, ReadRules } from './types.ts';
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const sqlNames = /^(?:sql|statement|query|sql_?query|query_?text|sql_?statement)$/i;
 const actNames = /^(?:action|operation|op|mode|command|sub_?command|method|act|verb)$/i;
+const pipelineNames = /^(?:(?:aggregat(?:e|ion)_?)?pipeline|stages)$/i;
+const methodNames = /^(?:http_?)?method$/i;
+const graphqlNames = /^(?:mutation|document|graph_?ql|gql)$/i;
+/** Names of arguments that say where the server saves what it read. */
+const targetNames =
+  /^(?:dest(?:ination)?|into|sink|out_?file|output|(?:save|write|export|copy|store|materiali[sz]e)_?(?:as|to|into|in|path|file)|(?:output|out|target|dest(?:ination)?|into|result)_?(?:table|view|collection|data_?set|database|schema|file|file_?name|path|file_?path|dir|dir_?path|directory|folder|bucket|location|ur[il]))$/i;
+/** Values of `output` that name a form, not a place. */
+const formats = /^(?:json|jsonl|csv|tsv|text|plain|table|markdown|yaml|xml|html|raw)$/i;
 const urlNames = /^(?:url|uri|endpoint|path|href|resource)$/i;
 const saysSql = /(?<![a-z])sql(?![a-z])|database|postgres|mysql|sqlite|bigquery|snowflake|clickhouse/i;
 /** Verbs that say nothing about what is done. */
@@ -44,15 +52,49 @@ export function readsWithoutArguments(acting: readonly string[], known: readonly
 }
 
 /**
- * Returns the test of an aggregation tool: a call reads if its pipeline has no `$out` and no `$merge`. The test also applies if
- * the server calls the tool read-only.
+ * Returns the test of an aggregation tool: a call reads if its pipeline has no `$out` and no `$merge`. A tool that reads, by its
+ * annotation or its name, may take a pipeline inside another argument: its call reads if no argument has these stages.
  */
-export function readsByPipeline({ name, description = '', inputSchema }: McpTool): ReadCalls | undefined {
-  const { pipeline } = objectOf(inputSchema.properties);
-  if (!isObject(pipeline)) return undefined;
-  const says = pipeline.type === undefined || pipeline.type === 'array' ? saysAggregate : saysMongo;
-  if (!says.test(`${name} ${description.slice(0, 2_000)}`)) return undefined;
-  return { why: '"pipeline" without $out and $merge', test: (args) => isReadOnlyPipeline(args.pipeline) };
+export function readsByPipeline(tool: McpTool, isRead = false): ReadCalls | undefined {
+  const { name, description = '', inputSchema } = tool;
+  const properties = objectOf(inputSchema.properties);
+  const about = `${name} ${description.slice(0, 2_000)}`;
+  if (!isRead && isNamedWrite(tool)) return undefined;
+  const pipelineName = Object.keys(properties).find((each) => {
+    const { [each]: property } = properties;
+    return pipelineNames.test(each) && isObject(property) && saysPipeline(property).test(about);
+  });
+  if (pipelineName !== undefined) {
+    const acts: Judge = [actNames, (text) => text === 'aggregate' || isReadingAct(text)];
+    const test = (args: JsonObject): boolean => {
+      const pipelines = Object.keys(args).filter((each) => pipelineNames.test(each) && !isMissing(args[each]));
+      const read = pipelines.length > 0 && pipelines.every((each) => isReadOnlyPipeline(args[each]));
+      return read && !mayWriteStage(args) && allRead(args, [acts], properties);
+    };
+    return { why: `"${pipelineName}" without $out and $merge`, test };
+  }
+  if (!isRead || !saysAggregate.test(about)) return undefined;
+  const holder = Object.keys(properties).find((each) => mayHoldPipeline(each, properties[each]));
+  return holder === undefined
+    ? undefined
+    : { why: `"${holder}" without $out and $merge`, test: (args) => !mayWriteStage(args) };
+}
+
+/** A list of steps is a pipeline of MongoDB if the tool aggregates. A text is one only if the tool names MongoDB. */
+function saysPipeline({ type }: JsonObject): RegExp {
+  return type === undefined || [type].flat().includes('array') ? saysAggregate : saysMongo;
+}
+
+function mayHoldPipeline(name: string, schema: unknown): boolean {
+  const { type, items, enum: listed } = objectOf(schema);
+  if (listed !== undefined) return false;
+  if (type === undefined) return true;
+  const types = [type].flat();
+  const { type: item } = objectOf(items);
+  if (types.includes('array')) return item === undefined || item === 'object';
+  return (
+    types.includes('object') && /^(?:command|request|body|arg(?:ument)?s|param(?:eter)?s|options|input)$/i.test(name)
+  );
 }
 
 /**
@@ -65,48 +107,90 @@ export function readsBySchema(tool: McpTool): ReadCalls | undefined {
   const about = `${tool.name} ${tool.description ?? ''}`.slice(0, 2_000);
   // `apply_migration` records even a migration that only selects.
   const texts = isNamedWrite(tool) ? [] : names;
-  const textName = texts.find((name) => sqlNames.test(name) && isText(properties[name]));
+  const textNames = texts.filter((name) => sqlNames.test(name) && isText(properties[name]));
+  const [textName] = textNames;
   if (textName !== undefined && saysGraphql.test(about)) {
-    return byText(textName, 'a GraphQL document', isReadOnlyGraphql);
+    const documentNames = new RegExp(`${sqlNames.source}|${graphqlNames.source}`, 'i');
+    return byText(textName, 'a GraphQL document', [documentNames, isReadOnlyGraphql], properties);
   }
-  if (textName !== undefined && (/^sql/i.test(textName) || saysSql.test(about))) {
-    return byText(textName, 'SQL', isReadOnlySql);
-  }
+  const sqlName = textNames.find((name) => /^sql/i.test(name)) ?? (saysSql.test(about) ? textName : undefined);
+  if (sqlName !== undefined) return byText(sqlName, 'SQL', [sqlNames, isReadOnlySql], properties);
   return readsByPipeline(tool) ?? readsByMethod(names, properties) ?? readsByAct(tool, names, properties);
 }
 
-function byText(name: string, what: string, isRead: (text: string) => boolean): ReadCalls {
-  const test = (args: JsonObject): boolean => {
-    const text = args[name];
-    return typeof text === 'string' && isRead(text);
-  };
+/** The arguments of some names, and the test of their text. */
+type Judge = readonly [names: RegExp, isRead: (text: string, name: string) => boolean];
+
+/**
+ * Tests all arguments that may say what a call does, also undeclared ones: the server decides which of them it follows. Each
+ * that is given must be a text that reads. An argument that says where to save a result makes the call write.
+ */
+function allRead(args: JsonObject, judges: readonly Judge[], properties: JsonObject): boolean {
+  const usual = Object.keys(properties).filter((name) => isMissing(args[name]) && !/^mode$/i.test(name));
+  const given = Object.entries(args).filter(([, value]) => !isMissing(value));
+  const all = [...given, ...usual.map((name) => [name, objectOf(properties[name]).default] as const)];
+  return (
+    !given.some(([name, value]) => savesResult(name, value)) &&
+    all.every(([name, value]) => {
+      const [, isRead] = judges.find(([names]) => names.test(name)) ?? [];
+      return isRead === undefined || isMissing(value) || (typeof value === 'string' && isRead(value, name));
+    })
+  );
+}
+
+function savesResult(name: string, value: unknown): boolean {
+  return targetNames.test(name) && value !== false && !(typeof value === 'string' && formats.test(value));
+}
+
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function byText(name: string, what: string, judge: Judge, properties: JsonObject): ReadCalls {
+  const [names, isRead] = judge;
+  const acts: Judge = [actNames, (text) => isRead(text, name) || isReadingAct(text)];
+  const test = (args: JsonObject): boolean =>
+    Object.keys(args).some((each) => names.test(each) && !isMissing(args[each])) &&
+    allRead(args, [judge, acts], properties);
   return { why: `"${name}" is ${what}`, test };
 }
 
 /** A tool that sends an HTTP request of any method. A method that is not given is the one that the schema names. */
 function readsByMethod(names: readonly string[], properties: JsonObject): ReadCalls | undefined {
-  const name = names.find((each) => /^(?:http_?)?method$/i.test(each));
+  const name = names.find((each) => methodNames.test(each));
   if (name === undefined || !names.some((each) => urlNames.test(each))) return undefined;
   const { default: usual } = objectOf(properties[name]);
+  const isSafe = (text: string): boolean => safeMethods.has(text.trim().toUpperCase());
+  const judges: readonly Judge[] = [[methodNames, isSafe], [actNames, isReadingAct], plainSql];
   const test = (args: JsonObject): boolean => {
-    const method = args[name] ?? usual;
-    // Some servers take another method than that of the request from a header.
-    if (/method-?override/i.test(JSON.stringify(args))) return false;
-    return typeof method === 'string' && safeMethods.has(method.trim().toUpperCase());
+    // A server may take null for another method than the default.
+    const method = args[name] === undefined ? usual : args[name];
+    // Some servers take another method than that of the request from a header, the query or the body.
+    if (/method-?override|x-http-method|(?<![a-z])_method(?![a-z])/i.test(JSON.stringify(args))) return false;
+    return typeof method === 'string' && isSafe(method) && allRead(args, judges, properties);
   };
   return { why: `"${name}" is an HTTP method`, test };
 }
 
+/** The names that only SQL has. A tool that is not about SQL may take a text to search for as its `query`. */
+const plainSql: Judge = [/^(?:sql|sql_?query|sql_?statement|statement)$/i, isReadOnlySql];
+
 /**
  * A tool such as `manage_users`, whose acts the schema lists. One of them must read, and the name must not say that it
- * writes.
+ * writes. A listed act counts only as it is listed.
  */
 function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObject): ReadCalls | undefined {
-  const name = names.find((each) => actNames.test(each));
+  const [name] = names.filter((each) => actNames.test(each));
   if (name === undefined || isPlainWrite(tool)) return undefined;
-  const reading = new Set(listedTexts(properties[name]).filter(isReadingAct));
-  if (reading.size === 0) return undefined;
-  return { why: `"${name}" says what it does`, test: (args) => reading.has(String(args[name])) };
+  const listed = new Map(names.map((each) => [each, listedTexts(properties[each])]));
+  const reads = (text: string, each: string): boolean => {
+    const texts = listed.get(each) ?? [];
+    return isReadingAct(text) && (texts.length === 0 || texts.includes(text));
+  };
+  if (!listed.get(name)?.some(isReadingAct)) return undefined;
+  const judges: readonly Judge[] = [[actNames, reads], plainSql];
+  const test = (args: JsonObject): boolean => !isMissing(args[name]) && allRead(args, judges, properties);
+  return { why: `"${name}" says what it does`, test };
 }
 
 /** Whether a name has a verb that only writes, and never names a thing. */

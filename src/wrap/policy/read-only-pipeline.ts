@@ -31,13 +31,25 @@ function parsed(text: string): unknown {
 function isReadingStage(stage: unknown): boolean {
   if (!isObject(stage)) return false;
   const names = Object.keys(stage);
-  return names.length === 1 && readingStages.has(names[0] ?? '') && !mayWrite(stage, 0);
+  return names.length === 1 && readingStages.has(names[0] ?? '') && !mayWriteStage(stage);
 }
 
-/** A pipeline may be part of a stage, such as `$lookup` and `$facet`. */
-function mayWrite(value: unknown, depth: number): boolean {
+/** Whether a value has `$out` or `$merge` as a name at any depth, also in text. A pipeline may be part of a stage. */
+export function mayWriteStage(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return textMayWrite(value, depth);
   if (typeof value !== 'object' || value === null) return false;
   if (depth > depthMax) return true;
-  if (Array.isArray(value)) return value.some((each) => mayWrite(each, depth + 1));
-  return Object.entries(value).some(([name, member]) => writingStages.has(name.trim()) || mayWrite(member, depth + 1));
+  if (Array.isArray(value)) return value.some((each) => mayWriteStage(each, depth + 1));
+  return Object.entries(value).some(
+    ([name, member]) => writingStages.has(name.trim()) || mayWriteStage(member, depth + 1),
+  );
+}
+
+/** JSON text may write a letter of the name as an escape sequence, so that only its parsed form shows the name. */
+function textMayWrite(text: string, depth: number): boolean {
+  if (/\$(?:out|merge)\s*\\*["'`]?\s*:/.test(text)) return true;
+  if (!/^\s*[[{"]/.test(text) || !text.includes('\\u')) return false;
+  if (text.length > charsMax || depth > depthMax) return true;
+  const value = parsed(text);
+  return value !== undefined && mayWriteStage(value, depth + 1);
 }

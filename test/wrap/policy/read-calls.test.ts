@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { readsByRule, readsBySchema } from '../../../src/wrap/policy/read-calls.ts';
 import { isReadOnlyGraphql } from '../../../src/wrap/policy/read-only-graphql.ts';
 import { isReadOnlySql } from '../../../src/wrap/policy/read-only-sql.ts';
@@ -134,6 +135,36 @@ describe('a tool that does both', () => {
     ['send_message', { method: text, text }],
   ])('%s %j does not say by its arguments whether it reads', (name, properties) => {
     expect(readsBySchema(tool(name, properties))).toBeUndefined();
+  });
+
+  const files = { mode: { enum: ['read', 'binary'] }, operation: { enum: ['get', 'append'] }, path: text };
+  const users = { action: { enum: ['list', 'delete'] }, id: text };
+  test.each<readonly [string, Record<string, unknown>, JsonObject, JsonObject]>([
+    ['file_manager', files, { mode: 'read', operation: 'get' }, { mode: 'read', operation: 'append' }],
+    ['manage_users', users, { action: 'list', id: '1' }, { action: ['list'] }],
+    ['manage_users', users, { action: 'list', operation: null }, { action: 'list', operation: 'delete' }],
+    ['manage_users', users, { action: 'list', query: 'update' }, { action: 'list', sql: 'DELETE FROM t' }],
+    ['manage_users', users, { action: 'list' }, { action: 'LIST' }],
+    ['manage_users', { ...users, op: { default: 'delete' } }, { action: 'list', op: 'get' }, { action: 'list' }],
+    ['run_sql', { query: text, sql: text }, { query: 'SELECT 1' }, { query: 'SELECT 1', sql: 'DELETE FROM t' }],
+    ['run_sql', { query: text, sql: text }, { sql: 'SELECT 1', query: null }, { query: 'DELETE FROM t' }],
+    ['execute_sql', { sql: text }, { sql: 'SELECT 1', mode: 'read' }, { sql: 'SELECT 1', query: 'DELETE FROM t' }],
+    ['execute_sql', { sql: text }, { sql: 'SELECT 1' }, { sql: 'SELECT 1', statement: ['DELETE FROM t'] }],
+    ['execute_sql', { sql: text }, { sql: 'SELECT 1' }, { sql: 'SELECT 1', action: 'truncate' }],
+    ['run_sql', { sql: text, output: text }, { sql: 'SELECT 1', output: 'json' }, { sql: 'SELECT 1', output: 'copy' }],
+    ...['destination', 'destination_table', 'into', 'save_as', 'saveTo', 'target_table', 'outputDirPath'].map(
+      (name) =>
+        ['run_sql', { sql: text, [name]: text }, { sql: 'SELECT 1' }, { sql: 'SELECT 1', [name]: 'copy' }] as const,
+    ),
+    ['graphql', { query: text }, { query: '{ a }' }, { query: '{ a }', mutation: 'mutation { b }' }],
+    ['http_request', { url: text, method: text }, { method: 'GET' }, { method: 'GET', action: 'create' }],
+    ['http_request', { url: text, method: { default: 'GET' } }, { url: 'x' }, { url: 'x', method: null }],
+    ['http_request', { url: text, method: text }, { method: 'GET' }, { method: 'GET', http_method: 'DELETE' }],
+    ['http_request', { url: text, method: text }, { method: 'GET' }, { method: 'GET', url: 'x?_method=DELETE' }],
+  ])('%s %j reads with %j, but not with %j, which says two things', (name, properties, read, write) => {
+    const reads = readsBySchema(tool(name, properties));
+    expect(reads?.test(read)).toBe(true);
+    expect(reads?.test(write)).toBe(false);
   });
 
   test('reads as a rule says, when each place has one of its values', () => {

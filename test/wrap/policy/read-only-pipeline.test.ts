@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { readsByPipeline, readsWithoutArguments } from '../../../src/wrap/policy/read-calls.ts';
 import { isReadOnlyPipeline } from '../../../src/wrap/policy/read-only-pipeline.ts';
 import type { McpTool } from '../../../src/wrap/policy/types.ts';
@@ -51,6 +52,43 @@ test('another pipeline is not judged', () => {
   expect(readsByPipeline(tool('aggregate_sales', { type: 'string' }))).toBeUndefined();
   expect(readsByPipeline(tool('run_build', { type: 'array' }))).toBeUndefined();
   expect(readsByPipeline(tool('mongo_query', { type: 'string' }))).toBeDefined();
+});
+
+describe('a pipeline in any argument', () => {
+  const make = (name: string, properties: object, description = ''): McpTool => ({
+    name,
+    description,
+    inputSchema: { type: 'object', properties },
+  });
+  const target = (stage: unknown) => ({ exportTarget: [{ name: 'aggregate', arguments: { pipeline: [stage] } }] });
+  const exporting = make('export', { exportTarget: { type: 'array' } }, 'Export aggregation results');
+  const staged = make('aggregate', { stages: { type: 'array' } });
+  const acting = make('mongo_read', { operation: { type: 'string' }, pipeline: { type: 'array' } });
+
+  test.each<[McpTool, object, object]>([
+    [exporting, target(match), target({ $out: 'copy' })],
+    [exporting, target(match), { exportTarget: JSON.stringify(target({ $merge: 'copy' })) }],
+    [exporting, target(match), { exportTarget: '[{"\\u0024out": "copy"}]' }],
+    [exporting, { exportTitle: 'about $out' }, { exportTitle: "[{$out: 'copy'}]" }],
+    [staged, { stages: [match] }, { stages: [{ $out: 'copy' }] }],
+    [staged, { stages: [match] }, { stages: [match], pipeline: [{ $out: 'copy' }] }],
+    [acting, { operation: 'aggregate', pipeline: [match] }, { operation: 'delete', pipeline: [match] }],
+    [acting, { pipeline: [match] }, { pipeline: [match], options: { $out: 'copy' } }],
+  ])('of a tool that reads (%j) is searched: %j reads, %j does not', (tool, read, write) => {
+    const reads = readsByPipeline(tool, true);
+    expect(reads?.test(read as JsonObject)).toBe(true);
+    expect(reads?.test(write as JsonObject)).toBe(false);
+  });
+
+  test('is not searched if the tool is not known to read, or its name says that it writes', () => {
+    expect(readsByPipeline(exporting)).toBeUndefined();
+    expect(
+      readsByPipeline(make('create_view', { pipeline: { type: 'array' } }, 'Creates a MongoDB view')),
+    ).toBeUndefined();
+    expect(
+      readsByPipeline(make('get_totals', { ids: { type: 'array', items: { type: 'string' } } }), true),
+    ).toBeUndefined();
+  });
 });
 
 test('a call reads without the arguments with which its tool acts', () => {
