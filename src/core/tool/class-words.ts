@@ -1,5 +1,6 @@
 import { wordsOf } from '../key/fold-text.ts';
 import { wordSet } from '../word-set.ts';
+import { areNouns, changeOf, changeOfVerb } from './change-words.ts';
 
 /**
  * Guesses what a tool does by its whole name, and by its description and schema where the name is unclear. English words
@@ -149,7 +150,7 @@ const databaseWords = wordSet(
   'sql db database databases mysql postgres postgresql pg sqlite graphql cypher mongo mongodb raw run',
 );
 
-const conversions = wordSet('time timezone currency currencies unit units temperature');
+const conversions = wordSet('time timezone unit units temperature');
 const siteWords = wordSet('site sitemap website url domain');
 /** Words that look like a verb with `re`. */
 const nounsLikeVerbs = wordSet('return recall remark regrade recover');
@@ -226,18 +227,22 @@ export function guessAct(tool: NamedTool): NameGuess {
     const argument = properties.find((name) => statementArguments.has(name) || actArguments.has(name));
     if (argument !== undefined) return { act: 'state', word: argument, mayRead: guess.word };
     const [verb = ''] = words;
-    const said = /^(?:create|update|delete|remove|insert|modify)$/.test(verb) ? writeOf(verb, pureVerbs) : undefined;
+    const isChange = /^(?:create|update|delete|remove|insert|modify|add|reset|withdraw|send)$/.test(verb);
+    const said = isChange ? writeOf(verb, pureVerbs) : changeOfVerb(verb);
     return said === undefined ? guess : { act: said, word: verb, mayRead: guess.word };
   }
   if (guess.isUnclear !== true) return guess;
   const [verb = ''] = words;
   const isStated = statedReads.has(verb) || strongReads.has(verb);
   const mayWrite = words.some(
-    (word) => writeOf(word, pureVerbs) !== undefined || (unclearVerbs.has(word) && !statedReads.has(word)),
+    (word) =>
+      (writeOf(word, pureVerbs) ?? changeOfVerb(word)) !== undefined ||
+      (unclearVerbs.has(word) && !statedReads.has(word)),
   );
   const takesAct = properties.some((name) => statementArguments.has(name) || actArguments.has(name));
   if (isStated && !mayWrite && !takesAct) return { act: 'read', word: verb };
-  const said = guess.word === '' ? writeOf(verb, pureVerbs) : undefined;
+  const isUnknown = guess.word === '' || (guess.mayRead !== undefined && changeOf(wordsOf(tool.name)) === undefined);
+  const said = isUnknown ? (writeOf(verb, pureVerbs) ?? changeOf(words)) : undefined;
   return said === undefined ? guess : { act: said, word: verb };
 }
 
@@ -329,7 +334,10 @@ function guessByRead(words: readonly string[], index: number): NameGuess {
   if (askingVerbs.has(word) && !rest.some((each) => joiners.has(each))) return { act: 'read', word };
   const joined = rest.find(
     (each, at) =>
-      joiners.has(rest[at - 1] ?? '') && (at === 1 ? !isRead(each) : isWriteVerb(each) || unclearVerbs.has(each)),
+      joiners.has(rest[at - 1] ?? '') &&
+      (at === 1
+        ? !isRead(each)
+        : isWriteVerb(each) || unclearVerbs.has(each) || changeOf(rest.slice(at)) !== undefined),
   );
   if (joined !== undefined) return mixed(joined, word);
   const write = rest.find((each, at) => {
@@ -354,8 +362,9 @@ function guessByUnclear(words: readonly string[], index: number): NameGuess {
   const word = words[index] ?? '';
   const rest = words.slice(index + 1);
   const last = rest.at(-1) ?? '';
-  const write = rest.find((each) => writeOf(each, pureVerbs) !== undefined);
-  if (write !== undefined) return mixed(write, word);
+  const write = rest.find((each) => (writeOf(each, pureVerbs) ?? changeOfVerb(each)) !== undefined);
+  const joined = rest.find((each, at) => joiners.has(rest[at - 1] ?? '') && !isRead(each));
+  if ((write ?? joined) !== undefined) return mixed(write ?? joined ?? '', word);
   if (isWriteVerb(last) && !mostlyNouns.has(last)) return mixed(last, word);
   const reads =
     (word === 'check' && (readNouns.has(last) || rest.some((each) => checkedNouns.has(each)))) ||
@@ -374,21 +383,35 @@ function guessByNoun(words: readonly string[]): NameGuess {
   const noun = words.findIndex((word) => writeOf(word, nounVerbs) !== undefined);
   if (verb !== -1) {
     if (!isRead(words[verb] ?? '')) return guessByWrite(words, verb);
-    const sends = words.slice(0, verb).find((word) => isWriteVerb(word) && !mostlyNouns.has(word));
+    const sends =
+      words.slice(0, verb).find((word) => isWriteVerb(word) && !mostlyNouns.has(word)) ?? changeBefore(words, verb);
     return sends === undefined ? guessByRead(words, verb) : mixed(sends, words[verb] ?? '');
   }
   const unclear = words.findIndex((word) => unclearVerbs.has(word) && !mostlyNouns.has(word));
   if (unclear !== -1) return guessByUnclear(words, unclear);
   const joined = words.find((word, at) => at > 1 && joiners.has(words[at - 1] ?? '') && isWriteVerb(word));
   if (joined !== undefined) return mixed(joined, words[0] ?? '');
-  if (readNouns.has(last) && !(noun !== -1 && words[noun] !== last)) return { act: 'read', word: last };
-  if (isAbout(words.slice(Math.max(noun, 0)))) return { act: 'read', word: last };
-  if (noun === -1) return { act: 'state', word: '', isUnclear: true };
+  const isResult = readNouns.has(last) && !(noun !== -1 && words[noun] !== last);
+  if (isResult || isAbout(words.slice(Math.max(noun, 0)))) {
+    if (changeOf(words) === undefined && areNouns(words)) return { act: 'read', word: last };
+    return { act: changeOf(words) ?? 'state', word: words[0] ?? '', mayRead: last, isUnclear: true };
+  }
+  if (noun === -1) {
+    const change = changeOf(words);
+    return { act: change ?? 'state', word: change === undefined ? '' : (words[0] ?? ''), isUnclear: true };
+  }
   if (words.includes('http') || last === 'request') return { act: 'state', word: last };
   const word = words[noun] ?? '';
   const isVerb = !mostlyNouns.has(word) || words[0] === 'git' || (moneyWords.has(word) && words.length === 2);
   if (isVerb && (noun === 1 || noun === words.length - 1)) return guessByWrite(words, noun);
   return { act: 'state', word, isUnclear: true };
+}
+
+/** Finds what changes something before a verb that reads: `alter_view`, `drain_and_list`. */
+function changeBefore(words: readonly string[], verb: number): string | undefined {
+  const [lead = ''] = words;
+  const isJoined = joiners.has(words[verb - 1] ?? '') && !isRead(lead);
+  return isJoined || (changeOf(words) !== undefined && verb === words.length - 1) ? lead : undefined;
 }
 
 /** Whether words such as `order_status` name what is known about something. */
@@ -419,7 +442,7 @@ function guessByNounVerb(words: readonly string[]): NameGuess {
     return isVerb ? guessByRead(words, verb) : { act: 'state', word: lead, mayRead: word };
   }
   if (readNouns.has(last)) {
-    if (isAbout(words)) return { act: 'read', word: last };
+    if (isAbout(words) && areNouns(words.slice(1))) return { act: 'read', word: last };
     return { act: 'state', word: lead, mayRead: last };
   }
   if (lead === 'issue' && !issuedThings.has(second)) return { act: 'state', word: lead, isUnclear: true };
@@ -434,7 +457,8 @@ function firstVerb(words: readonly string[]): number {
 }
 
 function mixed(write: string, mayRead: string): NameGuess {
-  return { act: writeOf(write, pureVerbs) ?? writeOf(write, nounVerbs) ?? 'state', word: write, mayRead };
+  const act = writeOf(write, pureVerbs) ?? writeOf(write, nounVerbs) ?? changeOfVerb(write) ?? 'state';
+  return { act, word: write, mayRead };
 }
 
 function isRead(word: string): boolean {
