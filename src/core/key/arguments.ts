@@ -10,8 +10,8 @@ import {
 import { type KeepString, sameJson } from './canonical-json.ts';
 import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
 import {
+  type Conversion,
   convertArguments,
-  nullsIn,
   type UndeclaredRule,
   undeclaredPointers,
   withUndeclared,
@@ -47,6 +47,12 @@ export interface ArgumentOptions {
   readonly bytesMax?: number | undefined;
   /** The name of the tool, which tells whether a field such as `request_id` names what the tool works on. */
   readonly tool?: string | undefined;
+  /**
+   * Whether an empty list, or a null of a schema with `sent`, may remove what was there, so that it counts.
+   *
+   * @defaultValue as the name of the tool says
+   */
+  readonly clears?: boolean | undefined;
 }
 
 /** A tool's input as the engine sees it. `jsonSchema` must not change after the first call. */
@@ -162,25 +168,66 @@ interface Accepted {
   readonly notes?: Pick<ValidArguments, 'converted' | 'dropped'>;
 }
 
-/**
- * Returns the form of the arguments from which hash and identity are computed. In a tool that changes things, a null may clear
- * a value, even if the schema does not allow null. So it counts.
- */
+/** Returns the form of the arguments from which hash and identity are computed. */
 function acceptedForm(
   given: Record<string, unknown>,
   schema: InputSchema,
   place: ArgumentPlace,
   options: ArgumentOptions,
 ): Accepted | InvalidArguments {
-  const accepted = accept(withoutNulls(given, place) as Record<string, unknown>, schema, place, options);
-  if (!accepted.ok || schema.sent === undefined || !changesThings(options.tool ?? '')) return accepted;
-  const nulls = nullsIn(given, place);
-  return nulls.length === 0 ? accepted : { ...accepted, form: withUndeclared(accepted.form, nulls) };
+  if (schema.sent !== undefined) return comparedForm(given, schema, place, options);
+  return accept(withoutNulls(given, place) as Record<string, unknown>, schema, place, options);
 }
 
 /**
- * Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form. If it
- * refuses that form, too, an upstream that judges for itself decides, unless the rule refuses undeclared properties.
+ * Returns the form for an upstream that validates for itself. It depends on the places of the schema only, and not on whether
+ * the arguments are valid: a validator may give up in one process and not in another. In a tool that changes things, a null
+ * may clear a value, even if the schema does not allow null. So it counts.
+ */
+function comparedForm(
+  given: Record<string, unknown>,
+  schema: InputSchema,
+  place: ArgumentPlace,
+  options: ArgumentOptions,
+): Accepted | InvalidArguments {
+  const { undeclared: rule = 'refuse' } = options;
+  const { value, converted, undeclared, nulls } = boundedConversion(given, place, options);
+  const parsed = schema.parse(value);
+  const form = parsed.ok ? parsed.value : parsed.judgedLater;
+  const isForbidden = !parsed.ok && rule === 'refuse' && convertArguments(value, place, 'drop').undeclared.length > 0;
+  if (form === undefined || isForbidden) return invalid(parsed.ok ? [] : parsed.issues);
+  const isDropped = rule !== 'pass' && undeclared.length > 0;
+  const putBack = [...(rule === 'pass' ? undeclared : []), ...(mayClear(options) ? nulls : [])];
+  return {
+    ok: true,
+    form: putBack.length === 0 ? form : withUndeclared(form, putBack),
+    ...((converted.length > 0 || isDropped) && {
+      notes: {
+        ...(converted.length > 0 && { converted }),
+        ...(isDropped && { dropped: undeclaredPointers(undeclared) }),
+      },
+    }),
+  };
+}
+
+/** Converts nothing where the result would break a limit. */
+function boundedConversion(
+  given: Record<string, unknown>,
+  place: ArgumentPlace,
+  { undeclared: rule = 'refuse', bytesMax = ARGUMENT_LIMITS.bytesMax }: ArgumentOptions,
+): Conversion {
+  const conversion = convertArguments(given, place, rule, true);
+  if (conversion.value === given || findJsonFault(conversion.value, { ...ARGUMENT_LIMITS, bytesMax }) === undefined)
+    return conversion;
+  return { value: given, converted: [], undeclared: [], nulls: [] };
+}
+
+function mayClear({ clears, tool = '' }: ArgumentOptions): boolean {
+  return clears ?? changesThings(tool);
+}
+
+/**
+ * Validates the arguments as they came. If the schema refuses them, validates them once more in a converted form.
  */
 function accept(
   value: Record<string, unknown>,
@@ -191,14 +238,9 @@ function accept(
   const first = schema.parse(value);
   if (first.ok) return { ok: true, form: first.value };
   const { value: other, converted, undeclared } = convertArguments(value, place, rule);
-  const isRefused = rule === 'refuse' && convertArguments(other, place, 'drop').undeclared.length > 0;
-  const judgedLater = isRefused ? undefined : first.judgedLater;
-  const asTheyCame = judgedLater && ({ ok: true, form: judgedLater } as const);
   if (other === value || findJsonFault(other, { ...ARGUMENT_LIMITS, bytesMax }) !== undefined)
-    return asTheyCame ?? invalid(first.issues);
+    return invalid(first.issues);
   const second = schema.parse(other);
-  if (!second.ok && asTheyCame) return asTheyCame;
-  if (!second.ok && second.judgedLater && !isRefused) return { ok: true, form: second.judgedLater };
   if (!second.ok) return invalid(second.issues.length > first.issues.length ? first.issues : second.issues);
   const isDropped = rule !== 'pass' && undeclared.length > 0;
   return {
@@ -229,10 +271,10 @@ export function formOf(args: Record<string, unknown>, schema: InputSchema): Reco
 function foldedOf(
   value: Record<string, unknown>,
   place: ArgumentPlace,
-  { ignore, tool }: ArgumentOptions,
+  { ignore, tool, clears }: ArgumentOptions,
 ): FoldedArguments {
   try {
-    const folded = foldArguments(value, place, tool);
+    const folded = foldArguments(value, place, tool, clears);
     if (ignore === undefined) return folded;
     const counted = withoutPointers(folded.value, ignore);
     return { ...folded, value: counted, isChanged: folded.isChanged || counted !== folded.value };

@@ -19,6 +19,8 @@ export interface Conversion {
   /** JSON pointers of the values that were converted. */
   readonly converted: readonly string[];
   readonly undeclared: readonly Undeclared[];
+  /** The removed nulls of properties without a default, also those in JSON text. A null may clear a value. */
+  readonly nulls: readonly Undeclared[];
 }
 
 /** A removed property: the schema does not declare it, or treats its null as absent. */
@@ -33,6 +35,8 @@ interface Converting {
   readonly path: (string | number)[];
   readonly converted: string[];
   readonly undeclared: Undeclared[];
+  readonly nulls: Undeclared[];
+  readonly keepsSpace: boolean;
 }
 
 const REPORTED_MAX = 100;
@@ -41,34 +45,18 @@ const REPORTED_MAX = 100;
  * Converts arguments that a schema refused. Converts only values that the schema cannot accept as they are: JSON text in
  * place of a number, boolean, list or object, another case of a listed text, white space around a text with a format, and
  * null for an optional property. Takes out undeclared properties if the rule says so.
+ *
+ * @param keepsSpace keeps the white space around a text with a format, which folding judges by the tool and the name
  */
 export function convertArguments(
   value: Record<string, unknown>,
   place: ArgumentPlace,
   rule: UndeclaredRule,
+  keepsSpace = false,
 ): Conversion {
-  const run: Converting = { rule, path: [], converted: [], undeclared: [] };
+  const run: Converting = { rule, path: [], converted: [], undeclared: [], nulls: [], keepsSpace };
   const converted = convertObject(value, place, run);
-  return { value: converted, converted: run.converted, undeclared: run.undeclared };
-}
-
-/** Lists the nulls that a schema treats as absent, with their places, so that they can be put back. */
-export function nullsIn(value: Record<string, unknown>, place: ArgumentPlace): readonly Undeclared[] {
-  const found: Undeclared[] = [];
-  collectNulls(value, place, [], found);
-  return found;
-}
-
-function collectNulls(value: unknown, place: ArgumentPlace, path: readonly (string | number)[], found: Undeclared[]) {
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) collectNulls(item, place.item(index), [...path, index], found);
-  } else if (isPlainObject(value)) {
-    for (const [name, member] of Object.entries(value)) {
-      const rule = place.property(name);
-      if (member !== null) collectNulls(member, rule.place, [...path, name], found);
-      else if (rule.isNamed && rule.defaultValue === undefined) found.push({ path, name, value: null });
-    }
-  }
+  return { value: converted, converted: run.converted, undeclared: run.undeclared, nulls: run.nulls };
 }
 
 /** Puts removed properties back in their places. Copies the objects that it changes. */
@@ -122,7 +110,8 @@ function convertObject(
       continue;
     }
     run.path.push(name);
-    const isAbsent = member === null && rule.isNamed && isRefusedNull(place, name, rule.place);
+    const isAbsent = member === null && rule.isNamed && (rule.stripNull || isRefusedNull(place, name, rule.place));
+    if (isAbsent && rule.defaultValue === undefined) run.nulls.push({ path: run.path.slice(0, -1), name, value: null });
     if (isAbsent) report(run);
     else kept[name] = convert(member, rule.place, run);
     run.path.pop();
@@ -167,6 +156,7 @@ function convertText(text: string, place: ArgumentPlace, run: Converting): unkno
   const { types, isEnumerated, hasFormat, kind } = place.facts;
   const mayBeText = (types & JSON_TYPE.string) !== 0;
   if (mayBeText && hasFormat && !isEnumerated && kind !== KIND.exact) {
+    if (run.keepsSpace) return text;
     const bare = text.trim();
     if (bare !== text) report(run);
     return bare;

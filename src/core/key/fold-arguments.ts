@@ -87,15 +87,19 @@ const ORDERING_TOOL = wordSet('reorder sort arrange rank prioritize prioritise')
  * Folds valid arguments for the hash, so that arguments with the same meaning get the same hash. Leaves out members that
  * equal their default, and members that a caller makes up for each try. Folding twice changes nothing more.
  *
+ * `clears` says that an empty list may remove what was there, whatever the name of the tool says.
+ *
  * Never folds what can differ in meaning: the case of other strings, white space in code, the order of other lists.
  */
 export function foldArguments(
   value: Record<string, unknown>,
   place: ArgumentPlace,
   tool?: string | undefined,
+  clears?: boolean | undefined,
 ): FoldedArguments {
+  const habits = habitsOf(tool ?? '');
   const fold: Fold = {
-    habits: habitsOf(tool ?? ''),
+    habits: clears === true && habits.makes ? { ...habits, makes: false } : habits,
     path: [],
     leftOut: [],
     leftOutThings: undefined,

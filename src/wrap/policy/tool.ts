@@ -1,6 +1,7 @@
 import { nearestNumbers } from '../../core/exact-json.ts';
 import { defined, isObject } from '../../core/json.ts';
 import { formOf } from '../../core/key/arguments.ts';
+import { guessByName } from '../../core/tool/class-words.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
 import { fillArguments, filledArguments, sampledAsCame, schemaWithSamples, withSamples } from './filled-arguments.ts';
@@ -148,7 +149,7 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
       undeclared: decision.undeclared,
       tool: listed.name,
       bytesMax: argumentBytesMax,
-      ...defined({ ignore: decision.ignore }),
+      ...defined({ ignore: decision.ignore, clears: clearsOf(listed, decision) }),
     },
     // Validated with the samples, because a branch of the schema may require them. They replace what a model wrote.
     parse: (value): ParsedInput => {
@@ -167,4 +168,15 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
     },
     sent: (given, form) => sampledAsCame(given, form, filled),
   };
+}
+
+/**
+ * Whether an empty value may remove what was there: unless the tool only makes something. Undefined for money, where the verb
+ * must say so, because a second payment is worse than a replay.
+ */
+function clearsOf({ name }: McpTool, { class: toolClass, movesMoney }: GuardDecision): boolean | undefined {
+  if (movesMoney) return undefined;
+  if (toolClass !== 'create') return true;
+  const { act, isUnclear } = guessByName(name);
+  return isUnclear !== true && (act === 'state' || act === 'delete');
 }

@@ -465,6 +465,57 @@ describe('arguments of an upstream that judges what came', () => {
     expect(hashOf({ ...kept, on: null }, schema)).toBe(hashOf(kept, schema));
     expect(hashOf({ ...kept, n: '5' }, schema)).toBe(hashOf(kept, schema));
   });
+
+  it('count with the nulls inside of JSON text, as with those of the value that it stands for', () => {
+    const schema = judging('update_order');
+    const cleared = { n: 5, lines: [{ n: 1, note: null }] };
+    const asText = { n: 5, lines: '[{"n":1,"note":null}]' };
+    expect(formOf(asText, schema)).toEqual(cleared);
+    expect(hashOf(asText, schema)).toBe(hashOf(cleared, schema));
+    expect(hashOf(asText, schema)).not.toBe(hashOf({ n: 5, lines: '[{"n":1}]' }, schema));
+    // Control: for a tool that makes something, both are absent.
+    expect(formOf(asText, judging('create_order'))).toEqual({ n: 5, lines: [{ n: 1 }] });
+  });
+
+  it('have the same form whether a validator accepts, refuses or gives up on them', () => {
+    const note = { type: 'string', format: 'textarea' };
+    const shape = object({ n: { type: 'integer' }, in: object({ note }), mode: { enum: ['on', 'off'] } });
+    const given = { n: '5', in: '{"note":" a "}', mode: 'ON', extra: '5' };
+    const refusing: InputSchema['parse'] = (value) => ({
+      ok: false,
+      issues: [{ path: '', message: 'lacks a member' }],
+      judgedLater: value as Record<string, unknown>,
+    });
+    const accepting: InputSchema['parse'] = (value) => ({ ok: true, value: value as Record<string, unknown> });
+    for (const parse of [refusing, accepting]) {
+      const schema = {
+        jsonSchema: shape,
+        options: { undeclared: 'pass' },
+        parse,
+        sent: (args: object) => args,
+      } as InputSchema;
+      // White space is for folding to judge, since it has a meaning for some tools.
+      expect(formOf(given, schema)).toEqual({ n: 5, in: { note: ' a ' }, mode: 'on', extra: '5' });
+      expect(valid(given, schema).arguments).toEqual(given);
+    }
+  });
+
+  it('count with empty values if the caller says that these may clear something', () => {
+    const shape = object({ n: { type: 'integer' }, tags: texts });
+    const clearing = (clears: boolean, tool: string): InputSchema => ({
+      ...withAjv(shape, { tool, clears, undeclared: 'pass' }),
+      sent: (given) => given,
+    });
+    for (const empty of [
+      { n: 1, tags: null },
+      { n: 1, tags: [] },
+    ]) {
+      const schema = clearing(true, 'create_order');
+      expect(hashOf(empty, schema)).not.toBe(hashOf({ n: 1 }, schema));
+    }
+    const other = clearing(false, 'update_order');
+    expect(hashOf({ n: 1, tags: null }, other)).toBe(hashOf({ n: 1 }, other));
+  });
 });
 
 describe('undeclared arguments', () => {

@@ -363,6 +363,59 @@ describe('arguments in another form than the schema has', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
+  test('have the same identity although the schema wants another argument', async () => {
+    const upstream = bank();
+    const types = { id: { type: 'integer' }, cents: { type: 'integer' }, currency: { type: 'string' } };
+    const inputSchema = { type: 'object', properties: types, required: ['currency'] };
+    const { call } = serve({ name: 'create_payment', inputSchema }, upstream, { identity: ['/id'] });
+    await call('create_payment', { id: '5', cents: 1 });
+    expect(resultOf(await call('create_payment', { id: 5, cents: 1 })).replayed).toBe(true);
+    expect(upstream.effects).toEqual([{ id: '5', cents: 1 }]);
+    await call('create_payment', { id: 6, cents: 1 });
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test('are one change with a null in JSON text, which is another change than none', async () => {
+    const upstream = bank();
+    const inner = { type: 'object', properties: { note: { type: 'string' }, q: { type: 'integer' } } };
+    const inputSchema = { type: 'object', properties: { id: { type: 'integer' }, in: inner } };
+    const { call } = serve({ name: 'update_item', inputSchema }, upstream);
+    await call('update_item', { id: 1, in: { q: 1 } });
+    await call('update_item', { id: 1, in: '{"q":1,"note":null}' });
+    expect(upstream.effects).toHaveLength(2);
+    expect(resultOf(await call('update_item', { id: 1, in: { q: 1, note: null } })).replayed).toBe(true);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
+  test.each([
+    ...['issue_write', 'assign_issue', 'move_page', 'manage_task', 'write_settings', 'apply_config', 'rename_file'],
+    ...['create_or_update_contact', 'book_update', 'post_update', 'transition_issue', 'link_account', 'frobnicate'],
+  ])('are another call of %s with a null or an empty list, which may clear a value', async (name) => {
+    const upstream = bank();
+    const { call } = serve(plain(name), upstream);
+    for (const args of [{ id: 'a' }, { id: 'a', cents: null }, { id: 'a', tags: [] }]) await call(name, args);
+    expect(upstream.effects).toHaveLength(3);
+  });
+
+  test.each([
+    ['create_change_request', {}],
+    ['create_status_update', {}],
+    ['process_payment', {}],
+    ['frobnicate', { class: 'create' }],
+  ] as const)('are the same call of %s with a null, since it makes something or moves money', async (name, rule) => {
+    const upstream = bank();
+    const { call } = serve(plain(name), upstream, rule);
+    for (const args of [{ id: 'a' }, { id: 'a', cents: null }]) await call(name, args);
+    expect(upstream.effects).toHaveLength(1);
+  });
+
+  test('count with a null although a rule says that a tool which changes things makes something', async () => {
+    const upstream = bank();
+    const { call } = serve(plain('create_or_update_contact'), upstream, { class: 'create' });
+    for (const args of [{ id: 'a' }, { id: 'a', cents: null }]) await call('create_or_update_contact', args);
+    expect(upstream.effects).toHaveLength(2);
+  });
+
   test.each([
     ['refuse', 0],
     ['drop', 1],
