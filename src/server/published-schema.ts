@@ -1,47 +1,59 @@
-import { isObject, type JsonObject, type JsonSchema, objectOf } from '../core/json.ts';
+import { arrayOf, isObject, type JsonObject, type JsonSchema, objectOf } from '../core/json.ts';
 
 /** Keywords that hold schemas, by the form of their value. */
 const named: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs', 'definitions']);
 const single: ReadonlySet<string> = new Set(['items', 'additionalProperties']);
-const lists: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'allOf', 'prefixItems']);
+const alternatives: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'allOf']);
+const lists: ReadonlySet<string> = new Set(['items', 'prefixItems']);
 /** Keywords that say nothing about which values are valid. */
 const annotations: ReadonlySet<string> = new Set([
   ...['title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly', '$comment'],
 ]);
 const depthMax = 64;
 
-/** The state of one walk: the definitions at the root, to which references may point. */
+/**
+ * Where a schema stands. A value of an `optional` property may be left out instead of null. One that is `needed` may not: a
+ * required property, an item of a list, a value of a map. For a `branch` of alternatives, the schema around it says it.
+ */
+type Place = 'optional' | 'needed' | 'branch';
+
+/** The state of one walk. */
 interface Walk {
-  readonly definitions: JsonObject;
+  readonly root: JsonObject;
+  /** Whether the targets of references allow null; undefined while one is being determined. */
+  readonly targets: Map<string, boolean | undefined>;
 }
 
 /**
  * Returns an input schema in the form that clients accept. Some clients drop a property whose `type` is a list, some drop a
  * property with `anyOf`, and some refuse the tool. So an optional value that may be null is published with its one type, and
  * its description says that null is accepted. A required one keeps `anyOf` with null, since a client that follows the schema
- * would have to make up a value.
+ * would have to make up a value; so do an item of a list and a value of a map.
  *
  * Only the published schema changes. The tool's own schema validates the arguments.
  */
 export function publishedSchema(schema: JsonSchema): JsonSchema {
-  const definitions = { ...objectOf(schema.definitions), ...objectOf(schema.$defs) };
-  return withParts(schema, { definitions }, 0) as JsonSchema;
+  return withParts(schema, { root: schema, targets: new Map() }, 0, []) as JsonSchema;
 }
 
 /** Publishes the parts of a schema. Returns the schema itself if nothing changes. */
-function withParts(schema: JsonObject, walk: Walk, depth: number): JsonObject {
+function withParts(schema: JsonObject, walk: Walk, depth: number, needed: readonly unknown[]): JsonObject {
   if (depth > depthMax) return schema;
-  const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+  const conditions = arrayOf(schema.allOf).flatMap((each) => arrayOf(objectOf(each).required));
+  const required = [...needed, ...arrayOf(schema.required), ...conditions];
   let copy: Record<string, unknown> | undefined;
   for (const keyword of Object.keys(schema)) {
     const value = schema[keyword];
-    const part = (each: unknown, isRequired = false): unknown =>
-      isObject(each) ? published(each, isRequired, walk, depth + 1) : each;
+    const part = (each: unknown, place: Place): unknown =>
+      isObject(each) ? published(each, place, walk, depth + 1, place === 'branch' ? required : []) : each;
     let next = value;
-    if (single.has(keyword)) next = part(value);
-    else if (lists.has(keyword) && Array.isArray(value)) next = mapped(value, (each) => part(each));
+    if (lists.has(keyword) && Array.isArray(value)) next = mapped(value, (each) => part(each, 'needed'));
+    else if (single.has(keyword)) next = part(value, 'needed');
+    else if (alternatives.has(keyword) && Array.isArray(value)) next = mapped(value, (each) => part(each, 'branch'));
     else if (named.has(keyword) && isObject(value)) {
-      next = mappedMembers(value, (each, name) => part(each, keyword === 'properties' && required.has(name)));
+      const isNeeded = (name: string) =>
+        keyword === 'patternProperties' || (keyword === 'properties' && required.includes(name));
+      next = mappedMembers(value, (each, name) => part(each, isNeeded(name) ? 'needed' : 'optional'));
     }
     if (next === value) continue;
     copy ??= { ...schema };
@@ -50,26 +62,77 @@ function withParts(schema: JsonObject, walk: Walk, depth: number): JsonObject {
   return copy ?? schema;
 }
 
-function published(schema: JsonObject, isRequired: boolean, walk: Walk, depth: number): JsonObject {
-  const inner = withParts(schema, walk, depth);
-  const bare = withoutNull(inner);
-  if (bare === undefined) return isRequired && refersToNull(inner, walk) ? withNull(inner) : inner;
-  return isRequired ? withNull(bare) : noted(bare);
+function published(
+  schema: JsonObject,
+  place: Place,
+  walk: Walk,
+  depth: number,
+  needed: readonly unknown[],
+): JsonObject {
+  const bare = withoutNull(withParts(schema, walk, depth, needed));
+  if (bare === undefined) return Array.isArray(schema.type) ? { ...schema, type: 'null' } : schema;
+  if (place === 'branch' || allowsNull(schema, walk, depth) !== true) return bare;
+  if (place === 'needed') return withNull(bare);
+  // The definition says it.
+  return schema.$ref === undefined ? noted(bare) : bare;
 }
 
-/** Returns the schema without null; undefined if it does not allow null in one of the usual ways. */
+/**
+ * Whether a schema allows null and says so; undefined if it does not say anything about types. All keywords of a schema must
+ * allow it.
+ */
+function allowsNull(schema: unknown, walk: Walk, depth: number): boolean | undefined {
+  if (!isObject(schema)) return schema === false ? false : undefined;
+  if (depth > depthMax) return undefined;
+  const inner = (keyword: string) => arrayOf(schema[keyword]).map((each) => allowsNull(each, walk, depth + 1));
+  const { type, enum: listed, const: only, $ref } = schema;
+  const all: (boolean | undefined)[] = [...inner('allOf')];
+  if (type !== undefined) all.push([type].flat().includes('null'));
+  if (Array.isArray(listed)) all.push(listed.includes(null) && undefined);
+  if ('const' in schema) all.push(only === null);
+  if (typeof $ref === 'string') all.push(targetAllowsNull($ref, walk, depth));
+  for (const keyword of ['anyOf', 'oneOf']) {
+    if (!Array.isArray(schema[keyword])) continue;
+    const branches = inner(keyword);
+    all.push(branches.includes(true) || (branches.includes(undefined) ? undefined : false));
+  }
+  return all.includes(false) ? false : all.includes(true) || undefined;
+}
+
+/** Follows a reference, also to a definition that refers to another. Each target is judged once. */
+function targetAllowsNull($ref: string, walk: Walk, depth: number): boolean | undefined {
+  if (walk.targets.has($ref)) return walk.targets.get($ref);
+  walk.targets.set($ref, undefined);
+  const parts = /^#(?:\/[^/]*)*$/.test($ref) ? $ref.split('/').slice(1) : undefined;
+  const target = parts?.reduce<unknown>((value, part) => {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  }, walk.root);
+  const answer = allowsNull(target, walk, depth + 1);
+  walk.targets.set($ref, answer);
+  return answer;
+}
+
+/** Returns the schema without null, and with single types. Returns undefined if it allows nothing but null. */
 function withoutNull(schema: JsonObject): JsonObject | undefined {
+  if (isNull(schema)) return undefined;
   const { type } = schema;
-  if (Array.isArray(type)) {
+  if (Array.isArray(type) && type.length > 0) {
     const others = type.filter((each) => each !== 'null');
-    if (others.length === 0 || (others.length === type.length && others.length > 1)) return undefined;
     const { default: standard, enum: listed, ...rest } = schema;
-    return {
+    const values = Array.isArray(listed) ? listed.filter((each) => each !== null) : undefined;
+    if (others.length === 0 || values?.length === 0) return undefined;
+    const bare = {
       ...withTypes(rest, others),
-      ...(Array.isArray(listed) && { enum: listed.filter((each) => each !== null) }),
+      ...(values !== undefined && { enum: values }),
       ...(standard !== undefined && standard !== null && { default: standard }),
     };
+    return withoutNullBranch(bare);
   }
+  return withoutNullBranch(schema);
+}
+
+function withoutNullBranch(schema: JsonObject): JsonObject | undefined {
   for (const keyword of ['anyOf', 'oneOf']) {
     const branches = schema[keyword];
     if (!Array.isArray(branches) || !branches.some(isNull)) continue;
@@ -81,14 +144,16 @@ function withoutNull(schema: JsonObject): JsonObject | undefined {
     const isFree = Object.keys(only).every((name) => !Object.hasOwn(rest, name) || annotations.has(name));
     return isFree ? { ...only, ...rest } : { ...rest, [keyword]: others };
   }
-  return undefined;
+  return schema;
 }
 
 /** Turns several types into alternatives, because some clients do not accept a list of types. */
 function withTypes(schema: JsonObject, types: readonly unknown[]): JsonObject {
   const { type: _, ...rest } = schema;
   if (types.length === 1) return { type: types[0], ...rest };
-  return rest.anyOf === undefined ? { ...rest, anyOf: types.map((type) => ({ type })) } : { ...rest, type: types };
+  const anyOf = types.map((type) => ({ type }));
+  if (rest.anyOf === undefined) return { ...rest, anyOf };
+  return { ...rest, anyOf, allOf: [...arrayOf(rest.allOf), { anyOf: rest.anyOf }] };
 }
 
 function withNull(schema: JsonObject): JsonObject {
@@ -100,13 +165,6 @@ function withNull(schema: JsonObject): JsonObject {
 
 function isAnnotation(keyword: string): boolean {
   return annotations.has(keyword) || keyword.startsWith('x-');
-}
-
-/** A reference to a definition that allows null, which is published without it. */
-function refersToNull({ $ref }: JsonObject, { definitions }: Walk): boolean {
-  const name = typeof $ref === 'string' ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec($ref)?.[1] : undefined;
-  const target = name === undefined ? undefined : definitions[name];
-  return isObject(target) && withoutNull(target) !== undefined;
 }
 
 function noted(schema: JsonObject): JsonObject {

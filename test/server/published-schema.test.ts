@@ -59,6 +59,69 @@ describe('publishedSchema', () => {
     });
   });
 
+  const $defs = {
+    n: { type: ['string', 'null'] },
+    m: { $ref: '#/$defs/n' },
+    loop: { anyOf: [{ $ref: '#/$defs/loop' }] },
+  };
+  const nothing = { type: 'null' };
+  test.each<[string, object, object]>([
+    [
+      'alternatives',
+      { anyOf: [{ type: ['string', 'null'] }, { type: 'number' }] },
+      { anyOf: [{ type: 'string' }, { type: 'number' }, nothing] },
+    ],
+    ['allOf', { allOf: [{ type: ['string', 'null'] }] }, { anyOf: [{ allOf: [{ type: 'string' }] }, nothing] }],
+    [
+      'a reference in alternatives',
+      { anyOf: [{ $ref: '#/$defs/n' }, { type: 'number' }] },
+      { anyOf: [{ $ref: '#/$defs/n' }, { type: 'number' }, nothing] },
+    ],
+    ['a reference to a reference', { $ref: '#/$defs/m' }, { anyOf: [{ $ref: '#/$defs/m' }, nothing] }],
+    ['a reference to itself', { $ref: '#/$defs/loop' }, { $ref: '#/$defs/loop' }],
+    ['a constant null', { type: ['string', 'null'], const: null }, { type: 'null', const: null }],
+    ['one type in a list', { type: ['string'] }, { type: 'string' }],
+    ['an enumeration without null', { type: ['string', 'null'], enum: ['x'] }, { type: 'string', enum: ['x'] }],
+  ])('publishes a required value by %s with null where null is valid', (_what, given, wanted) => {
+    const schema = publishedSchema({ type: 'object', properties: { a: given }, required: ['a'], $defs });
+    expect(schema.properties).toEqual({ a: wanted });
+  });
+
+  test.each<[string, object, object]>([
+    ['items', { items: { type: ['string', 'null'] } }, { items: { anyOf: [{ type: 'string' }, nothing] } }],
+    [
+      'a tuple',
+      { prefixItems: [{ type: ['string', 'null'] }, {}] },
+      { prefixItems: [{ anyOf: [{ type: 'string' }, nothing] }, {}] },
+    ],
+    [
+      'a map',
+      { additionalProperties: { type: ['number', 'null'] } },
+      { additionalProperties: { anyOf: [{ type: 'number' }, nothing] } },
+    ],
+    [
+      'a field that allOf requires',
+      { properties: { b: { type: ['number', 'null'] } }, allOf: [{ required: ['b'] }] },
+      { properties: { b: { anyOf: [{ type: 'number' }, nothing] } }, allOf: [{ required: ['b'] }] },
+    ],
+  ])('keeps null in %s', (_what, given, wanted) => {
+    expect(published(given)).toEqual(wanted);
+  });
+
+  test.each<[string, object, object]>([
+    ['one type', { type: ['string'] }, { type: 'string' }],
+    ['null', { type: ['null'] }, nothing],
+    ['a constant null', { type: ['string', 'null'], const: null }, { type: 'null', const: null }],
+    ['two types', { type: ['string', 'integer'] }, { anyOf: [{ type: 'string' }, { type: 'integer' }] }],
+    [
+      'types and alternatives',
+      { type: ['string', 'integer'], anyOf: [{ minLength: 1 }, { minimum: 1 }] },
+      { anyOf: [{ type: 'string' }, { type: 'integer' }], allOf: [{ anyOf: [{ minLength: 1 }, { minimum: 1 }] }] },
+    ],
+  ])('publishes a list of %s as single types', (_what, given, wanted) => {
+    expect(published(given)).toEqual(wanted);
+  });
+
   test('returns the schema itself where no part allows null, and changes no schema that it gets', () => {
     const plain = { type: 'object', properties: { type: { type: 'string' }, b: { anyOf: [{}, { type: 'string' }] } } };
     expect(publishedSchema(plain)).toBe(plain);
