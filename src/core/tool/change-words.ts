@@ -1,8 +1,8 @@
 import { wordSet } from '../word-set.ts';
 
 /**
- * Words that decide what a name says that ends in a noun for what a tool returns: `account_balance` reads, and
-
+ * Words that decide what a name says that ends in a noun for what a tool returns: `account_balance` reads,
+ * while `deduct_balance` writes.
  */
 
 type ChangeAct = 'create' | 'state';

@@ -1,6 +1,7 @@
 import { wordsOf } from '../key/fold-text.ts';
 import { wordSet } from '../word-set.ts';
 import { areNouns, changeOf, changeOfVerb } from './change-words.ts';
+import { isMoneyWord, namesMoney, saysMoney, takesMoney } from './money-words.ts';
 
 /**
  * Guesses what a tool does by its whole name, and by its description and schema where the name is unclear. English words
@@ -161,29 +162,6 @@ const joiners = wordSet('or and then');
 const statementArguments = wordSet('sql statement cypher mutation');
 const actArguments = wordSet('action operation method body command');
 
-/** Words that say that money moves. */
-const moneyWords =
-  wordSet(`pay pays payment payments charge charges refund refunds payout payouts transfer transfers invoice
-  invoices bill billing checkout purchase purchases buy sell order orders trade trades withdraw withdrawal deposit deposits wire
-  remit remittance donate donation tip subscribe subscription subscriptions topup payroll escrow settle settlement wallet money
-  cash funds bitcoin btc crypto cryptocurrency usdc usdt`);
-
-/** Money words that mean something else beside one of these words. */
-const otherSenses: readonly (readonly [words: ReadonlySet<string>, beside: ReadonlySet<string>])[] = [
-  [
-    wordSet('transfer transfers'),
-    wordSet('issue issues ownership owner repository repo file files call domain project data'),
-  ],
-  [wordSet('order orders'), wordSet('sort sorting display column columns tab tabs reorder')],
-  [
-    wordSet('subscribe subscription subscriptions'),
-    wordSet(
-      'issue issues ticket discussion conversation notification notifications topic channel channels webhook event events newsletter resource thread repository feed',
-    ),
-  ],
-  [wordSet('checkout'), wordSet('git branch commit')],
-];
-
 /** A guess by a tool's name. */
 export interface NameGuess {
   readonly act: ToolAct;
@@ -261,20 +239,21 @@ export function isWriteVerb(word: string): boolean {
   return writeOf(word, pureVerbs) !== undefined || writeOf(word, nounVerbs) !== undefined;
 }
 
-/** Whether a tool probably moves money, by its name and the first sentence of its description. A read moves none. */
-export function soundsLikeMoney(name: string, description = ''): boolean {
+/**
+ * Whether a tool probably moves money, by its name, the first sentence of its description and the arguments that give an
+ * amount. A read moves none.
+ */
+export function soundsLikeMoney(name: string, description = '', schema?: NamedTool['inputSchema']): boolean {
   const { act, word } = guessByName(name);
-  if (act === 'read' || describedVerbs.has(word) || word === 'download' || word === 'export') return false;
+  const named = wordsOf(name);
+  const isExchange = word === 'convert' && /\b(?:currency|currencies|fx)\b/.test(named.join(' '));
+  if (act === 'read' || (describedVerbs.has(word) && !isExchange) || word === 'download' || word === 'export')
+    return false;
   const [sentence = ''] = description.slice(0, 300).split(/[.\n]/);
-  const [named, said] = [wordsOf(name), wordsOf(sentence.replaceAll(/\bin order\b/gi, ''))];
-  return saysMoney(named, [...named, ...said]) || saysMoney(said);
-}
-
-function saysMoney(words: readonly string[], around: readonly string[] = words): boolean {
-  return words.some((word) => {
-    if (!moneyWords.has(word)) return false;
-    return !otherSenses.some(([senses, beside]) => senses.has(word) && around.some((each) => beside.has(each)));
-  });
+  const said = wordsOf(sentence.replaceAll(/\bin order\b/gi, ''));
+  const around = [...named, ...said];
+  if (saysMoney(named, around) || saysMoney(said) || namesMoney(name, around)) return true;
+  return act !== 'delete' && takesMoney(schema, around);
 }
 
 function guessByWrite(words: readonly string[], index: number): NameGuess {
@@ -402,7 +381,7 @@ function guessByNoun(words: readonly string[]): NameGuess {
   }
   if (words.includes('http') || last === 'request') return { act: 'state', word: last };
   const word = words[noun] ?? '';
-  const isVerb = !mostlyNouns.has(word) || words[0] === 'git' || (moneyWords.has(word) && words.length === 2);
+  const isVerb = !mostlyNouns.has(word) || words[0] === 'git' || (isMoneyWord(word) && words.length === 2);
   if (isVerb && (noun === 1 || noun === words.length - 1)) return guessByWrite(words, noun);
   return { act: 'state', word, isUnclear: true };
 }

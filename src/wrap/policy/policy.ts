@@ -118,7 +118,7 @@ function guardDecision(tool: McpTool, rule: WrapRule, guess: Guess): GuardDecisi
     warnings,
     effect: toolClass === 'create' ? 'create' : deletes ? 'delete' : 'update',
     class: toolClass,
-    movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description),
+    movesMoney: rule.movesMoney ?? soundsLikeMoney(tool.name, tool.description, tool.inputSchema),
     windowMs,
     recovery: recoveryOf({ rule, key, lookup, isIdempotent }, warnings),
     ...defined({
