@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Served } from '../support/cli-process.ts';
+import { eventually } from '../support/event.ts';
 import { runHere as run } from '../support/run-here.ts';
 import { makeTemporaryFolder } from '../support/temporary.ts';
 
@@ -51,6 +52,10 @@ describe('ledger', () => {
   const texts: Record<string, string> = {};
   const keys: Record<string, string> = {};
 
+  const keyOf = (what: string): string => keys[what] ?? '';
+  const stateOf = async (key: string) =>
+    JSON.parse((await run(folder, ['ledger', 'show', key, ...store, '--json'])).stdout);
+
   beforeAll(async () => {
     for (const account of ['one', 'two']) {
       mkdirSync(join(folder, account));
@@ -68,13 +73,14 @@ describe('ledger', () => {
     const hang = { name: 'hang', arguments: { what: 'key.txt' } };
     served.send({ jsonrpc: '2.0', id: 'hang', method: 'tools/call', params: hang });
     await served.until(() => served.stderr.includes('it hangs'));
+    // The note of the step is written beside the request.
+    await eventually(async () => {
+      const { stdout } = await run(folder, ['ledger', 'list', '--tool', 'hang', ...store, '--json']);
+      expect((await stateOf(JSON.parse(stdout)[0].operation)).pendingSteps).toHaveLength(1);
+    });
     served.child.kill('SIGKILL');
     await served.exited;
   }, 30_000);
-
-  const keyOf = (what: string): string => keys[what] ?? '';
-  const stateOf = async (key: string) =>
-    JSON.parse((await run(folder, ['ledger', 'show', key, ...store, '--json'])).stdout);
 
   test('show names the step that a killed process was sending, with its upstream key', async () => {
     const { stdout } = await run(folder, ['ledger', 'list', '--tool', 'hang', ...store, '--json']);
