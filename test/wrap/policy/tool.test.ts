@@ -262,6 +262,12 @@ describe('arguments in another form than the schema has', () => {
     name,
     inputSchema: { type: 'object', properties: { ...properties, options: { type: 'object', properties: keyless } } },
   });
+  /** A tool without an amount of money among its arguments. */
+  const sized = (name: string): McpTool => {
+    const { cents: size, ...others } = properties;
+    const options = { type: 'object', properties: keyless };
+    return { name, inputSchema: { type: 'object', properties: { ...others, options, size } } };
+  };
   const raw = { id: 'a', cents: '5', tags: '["x"]', priority: 'HIGH', options: '{"urgent":"true"}' };
   const form = { id: 'a', cents: 5, tags: ['x'], priority: 'high', options: { urgent: true } };
 
@@ -392,8 +398,8 @@ describe('arguments in another form than the schema has', () => {
     ...['create_or_update_contact', 'book_update', 'post_update', 'transition_issue', 'link_account', 'frobnicate'],
   ])('are another call of %s with a null or an empty list, which may clear a value', async (name) => {
     const upstream = bank();
-    const { call } = serve(plain(name), upstream);
-    for (const args of [{ id: 'a' }, { id: 'a', cents: null }, { id: 'a', tags: [] }]) await call(name, args);
+    const { call } = serve(sized(name), upstream);
+    for (const args of [{ id: 'a' }, { id: 'a', size: null }, { id: 'a', tags: [] }]) await call(name, args);
     expect(upstream.effects).toHaveLength(3);
   });
 
@@ -411,8 +417,8 @@ describe('arguments in another form than the schema has', () => {
 
   test('count with a null although a rule says that a tool which changes things makes something', async () => {
     const upstream = bank();
-    const { call } = serve(plain('create_or_update_contact'), upstream, { class: 'create' });
-    for (const args of [{ id: 'a' }, { id: 'a', cents: null }]) await call('create_or_update_contact', args);
+    const { call } = serve(sized('create_or_update_contact'), upstream, { class: 'create' });
+    for (const args of [{ id: 'a' }, { id: 'a', size: null }]) await call('create_or_update_contact', args);
     expect(upstream.effects).toHaveLength(2);
   });
 
