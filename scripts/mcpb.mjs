@@ -90,28 +90,39 @@ async function useBundle(unpacked, node) {
       HOME: home,
       ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, filled(value)])),
     },
-    stderr: 'ignore',
+    stderr: 'pipe',
   });
   const client = new Client({ name: 'bundle-check', version: '1.0.0' });
+  const [version, sqlite] = run(node, ['--print', 'process.version + " " + (process.versions.sqlite ?? "0")'], folder)
+    .trim()
+    .split(' ');
+  if (sqlite.localeCompare('3.51.3', 'en', { numeric: true }) < 0) {
+    await refusesToStart(client, transport, version);
+    return;
+  }
   await client.connect(transport);
   const call = () =>
     client.callTool({ name: 'create_customer', arguments: { name: 'Ada Lovelace', email: 'ada@example.com' } });
   const [first, second] = [await call(), await call()];
   await client.close();
-  const [version, sqlite] = run(node, ['--print', 'process.version + " " + (process.versions.sqlite ?? "0")'], folder)
-    .trim()
-    .split(' ');
-  const hasSqlite = sqlite.localeCompare('3.51.3', 'en', { numeric: true }) >= 0;
   const text = JSON.stringify(first.content);
-  if (hasSqlite) {
-    if (second._meta?.['mcp-once/outcome']?.replayed !== true) throw new Error(`${version}: not replayed: ${text}`);
-    console.log(
-      `Node ${version}, SQLite ${sqlite}: create_customer made ${first.structuredContent.id}, and the repeat was replayed`,
-    );
-  } else {
-    if (!first.isError || !/SQLite/.test(text)) throw new Error(`${version}: the reason is missing: ${text}`);
-    console.log(
-      `Node ${version}, SQLite ${sqlite === '0' ? 'not contained' : sqlite}: refused: ${first.content[0].text}`,
-    );
-  }
+  if (second._meta?.['mcp-once/outcome']?.replayed !== true) throw new Error(`${version}: not replayed: ${text}`);
+  console.log(
+    `Node ${version}, SQLite ${sqlite}: create_customer made ${first.structuredContent.id}, and the repeat was replayed`,
+  );
+}
+
+/** The bundle has no SQLite of its own. A Node without a recent one gets a message that says so. */
+async function refusesToStart(client, transport, version) {
+  let stderr = '';
+  transport.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const connected = await client.connect(transport).then(
+    () => true,
+    () => false,
+  );
+  await client.close();
+  if (connected || !/SQLite/.test(stderr)) throw new Error(`${version}: the reason is missing: ${stderr}`);
+  console.log(`Node ${version}: does not start: ${stderr.trim().split('\n').at(-1)}`);
 }
