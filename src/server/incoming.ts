@@ -37,11 +37,12 @@ export function jsonRpcError(id: RequestId | null, code: number, message: string
 /**
  * Parses the bytes of one JSON object. Error messages quote no value.
  * @param container what held the bytes, for error messages
+ * @param exactDepth as in `parseJson`
  */
-export function parseObject(bytes: Uint8Array, container: 'line' | 'body'): ParsedObject {
+export function parseObject(bytes: Uint8Array, container: 'line' | 'body', exactDepth?: number): ParsedObject {
   let value: unknown;
   try {
-    value = parseJson(utf8.decode(bytes));
+    value = parseJson(utf8.decode(bytes), exactDepth);
   } catch (error) {
     const format = error instanceof SyntaxError ? 'JSON' : 'UTF-8';
     return invalid(parseError, `The ${container} is not valid ${format}.`);
@@ -53,9 +54,9 @@ export function parseObject(bytes: Uint8Array, container: 'line' | 'body'): Pars
   return { type: 'object', value };
 }
 
-/** Reads one line. Never throws. */
-export function readLine(bytes: Uint8Array): Incoming {
-  const parsed = parseObject(bytes, 'line');
+/** Reads one line. Never throws. `exactDepth` is that of `parseJson`. */
+export function readLine(bytes: Uint8Array, exactDepth?: number): Incoming {
+  const parsed = parseObject(bytes, 'line', exactDepth);
   return parsed.type === 'object'
     ? readMessage(parsed.value)
     : { type: 'refused', response: jsonRpcError(null, parsed.code, parsed.message) };

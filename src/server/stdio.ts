@@ -15,6 +15,8 @@ export interface StdioOptions {
   readonly lineBytesMax?: number;
   /** How many requests may be in flight. Any further one gets an error. @defaultValue 4096 */
   readonly inFlightMax?: number;
+  /** The number of containers within which each number of a message keeps its text. @defaultValue none */
+  readonly exactDepth?: number | undefined;
   /**
    * Called once when no further request can come, because the input ended or the client has gone. Requests in flight
    * continue: await `settled()`, then close the server.
@@ -40,6 +42,7 @@ export class StdioTransport implements Transport {
   readonly #lines: LineReader;
   readonly #lineBytesMax: number;
   readonly #inFlightMax: number;
+  readonly #exactDepth: number | undefined;
   readonly #onEnd: (() => void) | undefined;
   /** The requests without a response. The value tells two uses of one id apart. */
   readonly #inFlight = new Map<RequestId, symbol>();
@@ -57,6 +60,7 @@ export class StdioTransport implements Transport {
     this.#lineBytesMax = options.lineBytesMax ?? 8 * 1024 * 1024;
     this.#lines = new LineReader(this.#lineBytesMax);
     this.#inFlightMax = options.inFlightMax ?? 4_096;
+    this.#exactDepth = options.exactDepth;
     this.#onEnd = options.onEnd;
   }
 
@@ -126,7 +130,7 @@ export class StdioTransport implements Transport {
       this.#refuse(jsonRpcError(null, invalidRequest, message));
       return;
     }
-    const incoming = readLine(line.bytes);
+    const incoming = readLine(line.bytes, this.#exactDepth);
     switch (incoming.type) {
       case 'message':
         this.#deliver(incoming.message);

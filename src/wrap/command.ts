@@ -62,9 +62,11 @@ async function serveWrapped(program: Program, target: readonly string[], options
   const { host } = cli;
   const stop = stopper(host);
   const { StdioTransport, keepStdoutForProtocol } = await import('../server/stdio.ts');
+  const { MESSAGE_CONTENT_DEPTH } = await import('../core/exact-json.ts');
   const transport = new StdioTransport({
     onEnd: () => stop.now('stdin ended'),
     lineBytesMax,
+    exactDepth: MESSAGE_CONTENT_DEPTH,
     ...defined({ input: host?.stdin, output: host?.stdout }),
   });
   if (!host) keepStdoutForProtocol();

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  foldedNumbers,
   holdsMarkedNumber,
   isMarkedNumber,
+  markNumbers,
   nearestNumbers,
   parseJson,
   restoreNumbers,
@@ -79,4 +81,52 @@ test('the nearest numbers stand in where only a number will do', () => {
   expect(nearestNumbers(plain)).toBe(plain);
   expect(withoutMark(parseJson('12345678901234567890'))).toBe('12345678901234567890');
   expect(withoutMark('12')).toBe('12');
+});
+
+const numberText = fc
+  .tuple(
+    fc.constantFrom('', '-'),
+    fc.oneof(fc.constant('0'), fc.stringMatching(/^[1-9]\d{0,20}$/)),
+    fc.oneof(fc.constant(''), fc.stringMatching(/^\.\d{1,20}$/), fc.stringMatching(/^\.\d{0,3}0{1,8}$/)),
+    fc.oneof(fc.constant(''), fc.stringMatching(/^[eE][+-]?\d{1,3}$/)),
+  )
+  .map((parts) => parts.join(''));
+
+test('each number of any text keeps its text where all of them do', () => {
+  fc.assert(
+    fc.property(fc.array(numberText), (numbers) => {
+      const text = `{"list":[${numbers}],"in":{"n":${numbers[0] ?? '1.0'}}}`;
+      expect(writeJson(parseJson(text, 0))).toBe(text);
+      expect(nearestNumbers(parseJson(text, 0))).toStrictEqual(JSON.parse(text));
+    }),
+  );
+});
+
+test('a number in the envelope of a message stays a number, unless none carries it', () => {
+  const text = '{"jsonrpc":"2.0","id":1.0,"result":{"ttl":60.0,"content":[{"n":1.0}],"id":12345678901234567890}}';
+  expect(parseJson(text, 3)).toMatchObject({ id: 1, result: { ttl: 60, content: [{ n: expect.any(String) }] } });
+  expect(withoutMark((parseJson(text, 3) as { result: { id: unknown } }).result.id)).toBe('12345678901234567890');
+});
+
+test('a text without such numbers is not parsed again', () => {
+  const text = '{"version":"1.10, 2.0","when":"2026-12-01T10:00:00.000Z","id":"3e4","n":[1,0.5,-1,10,100.25]}';
+  expect(markNumbers(text, 0)).toBe(text);
+});
+
+test('texts of one number get one form', () => {
+  const folded = (text: string): unknown => foldedNumbers(parseJson(text, 0));
+  fc.assert(
+    fc.property(numberText, fc.integer({ min: -30, max: 30 }), (text, shift) => {
+      const [, number = '', power = '0'] = /^(.*?)(?:[eE](.*))?$/.exec(text) ?? [];
+      const longer = number.includes('.') ? `${number}0` : `${number}.0`;
+      expect(folded(`[${longer}e${power}]`)).toStrictEqual(folded(`[${text}]`));
+      const [whole = '', fraction = ''] = number.split('.');
+      const zeros = shift > 0 ? '0'.repeat(shift) : '';
+      const moved = `${whole}${fraction}${zeros}`.replace(/^(-?)0+(?=\d)/, '$1');
+      expect(folded(`[${moved}e${Number(power) - fraction.length - zeros.length}]`)).toStrictEqual(folded(`[${text}]`));
+    }),
+  );
+  expect(folded('[1.10,-0.0,1e2,1E+2]')).toStrictEqual([1.1, 0, 100, 100]);
+  expect(folded('[1e20]')).toStrictEqual(folded('[100000000000000000000]'));
+  expect(folded('[1e9007199254740993]')).not.toStrictEqual(folded('[1e9007199254740992]'));
 });

@@ -25,6 +25,15 @@ async function recording(way: (typeof ways)[number]) {
   return { start, effects };
 }
 
+/** Keeps the text of what a client hears. */
+function textOf(client: RawClient): () => string {
+  let text = '';
+  client.child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  return () => text;
+}
+
 let lastId = 0;
 
 /** Sends a call whose arguments are JSON text, and returns the id of its request. */
@@ -52,7 +61,54 @@ const forms = [
   ['{"cents":"8","in":{"id":1234567890123456789}}', '{"in":{"id":1234567890123456789},"cents":8}'],
 ] as const;
 
+/** Texts that JavaScript would write in another way, and other texts of the same values. */
+const texts = [
+  ['{"amount":1.10}', '{"amount":1.1}'],
+  ['{"amount":"2.50"}', '{"amount":2.5}'],
+  ['{"amount":2.0}', '{"amount":2}'],
+  ['{"amount":1E2}', '{"amount":100}'],
+  ['{"amount":-0}', '{"amount":0}'],
+  ['{"amount":0.0000001}', '{"amount":1e-7}'],
+  ['{"cents":1e20}', '{"cents":100000000000000000000}'],
+  ['{"amount":1e400}', '{"amount":10e399}'],
+  ['{"amount":1e-400}', '{"amount":0.1e-399}'],
+  ['{"in":{"id":12345678901234567890.0}}', '{"in":{"id":12345678901234567890}}'],
+  ['{"extra":{"deep":[[1.10,-0.0],{"n":5e-1}]}}', '{"extra":{"deep":[[1.1,0],{"n":0.5}]}}'],
+  ['{"amount":4.0,"note":"\u2028"}', '{"amount":4,"note":"\\u2028"}'],
+  ['{"list":"[1.0, 2.00]"}', '{"list":[1,2]}'],
+  ['{"note":"\\ud800"}', '{"note":"\\uD800"}'],
+  ['{"note":"\\udc00\\ud800"}', '{"note":"\\uDC00\\uD800"}'],
+  ['{"extra":{"\\ud83d":1}}', '{"extra":{"\\uD83D":1.0}}'],
+  ['{"__proto__":{"amount":7}}', '{"__proto__":{"amount":7.0}}'],
+  ['{"extra":{"__proto__":8}}', '{"extra":{"__proto__":8.0}}'],
+  ['{"extra":{"__proto__":9}}', '{"extra":{"__proto__":9.0}}'],
+  ['{"extra":{"\u00e9":1,"e\u0301":2}}', '{"extra":{"\\u00e9":1,"e\\u0301":2}}'],
+  ['{"extra":{"\u00e9":2,"e\u0301":1}}', '{"extra":{"\\u00e9":2,"e\\u0301":1}}'],
+  ['{"cents":77,"in":"{\\"note\\":\\"\\\\ud800\\"}"}', '{"cents":77,"in":{"note":"\\ud800"}}'],
+] as const;
+
 describe.each(ways)('a server over %s', (way) => {
+  test('gets each number and each text as it came, and its answer comes back so', async () => {
+    const { start, effects } = await recording(way);
+    const first = await start();
+    const heard = textOf(first);
+    for (const [raw, other] of texts) {
+      await callWith(first, 'get_money', raw);
+      const once = await callWith(first, 'send_money', raw);
+      expect(outcomeOf(once.result), raw).toMatchObject({ code: 'succeeded', replayed: false });
+      const again = await callWith(first, 'send_money', other);
+      expect(outcomeOf(again.result), other).toMatchObject({ code: 'succeeded', replayed: true });
+      expect(heard().split(`"structuredContent":{"came":${raw}`), raw).toHaveLength(4);
+    }
+    first.child.kill('SIGKILL');
+    await first.exited;
+    const second = await start();
+    for (const args of texts.flat()) {
+      expect(outcomeOf((await callWith(second, 'send_money', args)).result), args).toMatchObject({ replayed: true });
+    }
+    expect(effects()).toEqual(texts.flatMap(([raw]) => [`get_money ${raw}`, `send_money ${raw}`]));
+  }, 60_000);
+
   test('gets arguments as they came, guarded or not, and once in both forms', async () => {
     const { start, effects } = await recording(way);
     const first = await start();
@@ -93,3 +149,33 @@ describe.each(ways)('a server over %s', (way) => {
     expect(more).toEqual([]);
   }, 60_000);
 });
+
+test('a server gets JSON text with a null and around a key as it came, and the same again after a crash', async () => {
+  const { start, effects } = await recording('stdio');
+  const first = await start();
+  const sent = '{"cents":3.0,"note":null,"extra":"hang","options":"{ \\"id\\": 1.0, \\"note\\":\\"\\\\u00e9\\"}"}';
+  const cleared = '{"cents":3.0,"extra":"hang","in":"{\\"note\\": null}"}';
+  sendCall(first, 'send_nested_money', sent);
+  sendCall(first, 'update_keyed_thing', cleared);
+  await expect.poll(effects).toHaveLength(2);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  const second = await start();
+  const answers = await Promise.all([
+    callWith(second, 'send_nested_money', '{"cents":3,"extra":"hang","options":{"note":"\u00e9","id":1}}'),
+    callWith(second, 'update_keyed_thing', '{"in":{"note":null},"extra":"hang","cents":3}'),
+  ]);
+  for (const { result } of answers) expect(outcomeOf(result)).toMatchObject({ code: 'succeeded' });
+  const made = effects();
+  expect(made.map(withoutKey).sort()).toEqual(
+    [`send_nested_money ${sent}`, `update_keyed_thing ${cleared}`].flatMap((each) => [each, each]),
+  );
+  expect(new Set(made).size).toBe(2);
+  // A call that clears nothing is another one.
+  await callWith(second, 'update_keyed_thing', '{"in":{},"extra":"hang","cents":3}');
+  expect(effects()).toHaveLength(5);
+}, 60_000);
+
+function withoutKey(effect: string): string {
+  return effect.replace(/,?\\?"idempotency_key\\?":\\?"[\w-]{36}\\?"(?:,(?= ))?/, '');
+}

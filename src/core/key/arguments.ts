@@ -8,14 +8,16 @@ import {
   placeOf,
 } from './argument-place.ts';
 import { type KeepString, sameJson } from './canonical-json.ts';
-import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { ARGUMENT_LIMITS, findJsonFault, inspectJson, isPlainObject, pointerOf } from './check-json.ts';
 import {
   type Conversion,
   convertArguments,
   type UndeclaredRule,
   undeclaredPointers,
+  withoutUndeclared,
   withUndeclared,
 } from './convert-arguments.ts';
+import { countedForm } from './counted-form.ts';
 import { changesThings, type FoldedArguments, foldArguments, NotJson } from './fold-arguments.ts';
 import { withoutPointers } from './pointers.ts';
 
@@ -126,21 +128,25 @@ export function prepareArguments(
   const given = raw ?? {};
   if (!isPlainObject(given)) return invalid([{ path: '', message: `must be an object${requiredFields(schema)}` }]);
   const { bytesMax = ARGUMENT_LIMITS.bytesMax } = options;
-  const fault = findJsonFault(given, { ...ARGUMENT_LIMITS, bytesMax });
+  const limits = { ...ARGUMENT_LIMITS, bytesMax };
+  const isJudgedLater = schema.sent !== undefined;
+  const { fault, isUnusual } = isJudgedLater
+    ? inspectJson(given, limits)
+    : { fault: findJsonFault(given, limits), isUnusual: false };
   if (fault !== undefined) return invalid([{ path: fault.pointer, message: fault.reason }]);
 
   const taken = takeRepeatToken(given, schema.jsonSchema);
   if (taken.issue !== undefined) return invalid([taken.issue]);
 
   const place = placeOf(schema.jsonSchema);
-  const accepted = acceptedForm(taken.rest, schema, place, options);
+  const counted = isUnusual ? countedForm(taken.rest) : taken.rest;
+  const accepted = acceptedForm(counted, schema, place, options);
   if (!accepted.ok) return accepted;
   const { form } = accepted;
   const folded = foldedOf(form, place, options);
   const prepared: ValidArguments = {
     ok: true,
-    // A rule that drops arguments changes what is sent.
-    arguments: accepted.notes?.dropped === undefined ? (schema.sent?.(taken.rest, form) ?? form) : form,
+    arguments: schema.sent === undefined ? form : schema.sent(toSend(taken.rest, accepted, place, options), form),
     form,
     forHash: folded.value,
     keepString: keepStringOf(schema.jsonSchema),
@@ -154,6 +160,16 @@ export function prepareArguments(
     ...accepted.notes,
     ...(taken.token !== undefined && { repeatToken: taken.token }),
   });
+}
+
+/** A rule that drops arguments changes what is sent. */
+function toSend(
+  given: Record<string, unknown>,
+  { notes }: Accepted,
+  place: ArgumentPlace,
+  { undeclared: rule = 'refuse' }: ArgumentOptions,
+): Record<string, unknown> {
+  return notes?.dropped === undefined ? given : withoutUndeclared(given, place, rule);
 }
 
 function thingsText(things: NonNullable<FoldedArguments['leftOutThings']>): string {
@@ -264,7 +280,7 @@ export function comparable(args: Record<string, unknown>, schema: InputSchema): 
 /** Returns the form from which hash and identity of an earlier call were computed. */
 export function formOf(args: Record<string, unknown>, schema: InputSchema): Record<string, unknown> {
   if (schema.sent === undefined) return args;
-  const accepted = acceptedForm(args, schema, placeOf(schema.jsonSchema), schema.options ?? noOptions);
+  const accepted = acceptedForm(countedForm(args), schema, placeOf(schema.jsonSchema), schema.options ?? noOptions);
   return accepted.ok ? accepted.form : args;
 }
 
@@ -303,7 +319,7 @@ function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<stri
   // Models fill in every optional field.
   if (token === null || token === '') return { rest };
   if (typeof token === 'string' && token.length <= REPEAT_TOKEN_CHARS_MAX) return { rest, token };
-  const message = `must be a string of at most ${REPEAT_TOKEN_CHARS_MAX} characters`;
+  const message = `must be a string of at most ${REPEAT_TOKEN_CHARS_MAX} characters: the token that mcp-once gave in an earlier answer`;
   return { rest, issue: { path: `/${REPEAT_TOKEN_FIELD}`, message } };
 }
 

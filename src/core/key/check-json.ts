@@ -27,6 +27,10 @@ interface Fault {
 interface Walk {
   readonly limits: JsonLimits;
   bytes: number;
+  /** Whether values that have no canonical form are noted, and not refused. */
+  readonly notes: boolean;
+  /** Whether there is a value without a canonical form, or a marked number. */
+  isUnusual: boolean;
 }
 
 /**
@@ -43,13 +47,30 @@ interface Walk {
  * @throws McpOnceError `invalid_input` with the JSON pointer of the place, without the value
  */
 export function checkJson(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): void {
-  const fault = findFault(value, 1, { limits, bytes: 0 });
+  const fault = findFault(value, 1, walkWithin(limits));
   if (fault !== undefined) throw jsonRefusal(fault.reason, fault.path);
 }
 
 /** Returns the first fault that `checkJson` would throw, or undefined. */
 export function findJsonFault(value: unknown, limits: JsonLimits = ARGUMENT_LIMITS): JsonFault | undefined {
-  const fault = findFault(value, 1, { limits, bytes: 0 });
+  return asJsonFault(findFault(value, 1, walkWithin(limits)));
+}
+
+/**
+ * Returns the first fault of a value that somebody else judges: it breaks a limit, or is not JSON. `isUnusual` says that
+ * `countedForm` must change the value before it is compared with others.
+ */
+export function inspectJson(value: unknown, limits: JsonLimits): { fault: JsonFault | undefined; isUnusual: boolean } {
+  const walk = walkWithin(limits, true);
+  const fault = asJsonFault(findFault(value, 1, walk));
+  return { fault, isUnusual: walk.isUnusual };
+}
+
+function walkWithin(limits: JsonLimits, notes = false): Walk {
+  return { limits, bytes: 0, notes, isUnusual: false };
+}
+
+function asJsonFault(fault: Fault | undefined): JsonFault | undefined {
   return fault && { pointer: pointerOf(fault.path), reason: fault.reason };
 }
 
@@ -125,13 +146,19 @@ function inMembers(object: Record<string, unknown>, depth: number, walk: Walk): 
     const name = names[index] as string;
     const before = walk.bytes;
     if (!countString(name, walk)) return within(name, at('is a property name with half a surrogate pair'));
-    if (name === '__proto__') return within(name, at('is a property name that is not accepted'));
+    if (name === '__proto__') {
+      if (!walk.notes) return within(name, at('is a property name that is not accepted'));
+      walk.isUnusual = true;
+    }
     foreign ||= walk.bytes - before !== name.length + 2;
     walk.bytes += index === 0 ? 1 : 2;
     const fault = findFault(object[name], depth + 1, walk);
     if (fault !== undefined) return within(name, fault);
   }
-  return foreign ? sameNames(names) : undefined;
+  const fault = foreign ? sameNames(names) : undefined;
+  if (fault === undefined || !walk.notes) return fault;
+  walk.isUnusual = true;
+  return undefined;
 }
 
 /** Called only for objects with a name outside of plain ASCII. */
@@ -156,12 +183,16 @@ function countString(text: string, walk: Walk): boolean {
     const unit = text.charCodeAt(index);
     if (unit < 0x80) bytes += unit >= 0x20 ? (unit === 0x22 || unit === 0x5c ? 2 : 1) : escapeBytes(unit);
     else if (unit < 0x800) bytes += 2;
-    else if (unit < 0xd800 || unit > 0xdfff) bytes += 3;
-    else {
+    else if (unit < 0xd800 || unit > 0xdfff) {
+      bytes += 3;
+      walk.isUnusual ||= unit === 0xfdd0 || unit === 0xfdd1;
+    } else {
       const next = text.charCodeAt(index + 1);
-      if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return false;
-      bytes += 4;
-      index++;
+      const isPair = unit <= 0xdbff && next >= 0xdc00 && next <= 0xdfff;
+      if (!isPair && !walk.notes) return false;
+      walk.isUnusual ||= !isPair;
+      bytes += isPair ? 4 : 6;
+      if (isPair) index++;
     }
   }
   walk.bytes += bytes;

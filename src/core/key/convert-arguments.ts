@@ -1,6 +1,6 @@
-import { isMarkedNumber } from '../exact-json.ts';
+import { isMarkedNumber, parseJson, writeJson } from '../exact-json.ts';
 import type { ArgumentPlace } from './argument-place.ts';
-import { isPlainObject, pointerOf } from './check-json.ts';
+import { ARGUMENT_LIMITS, inspectJson, isPlainObject, pointerOf } from './check-json.ts';
 import { jsonIn } from './fold-arguments.ts';
 import { KIND } from './fold-text.ts';
 import { isPerTryValue, type PerTryKind, perTryKindOf } from './per-try-fields.ts';
@@ -36,6 +36,7 @@ interface Converting {
   readonly converted: string[];
   readonly undeclared: Undeclared[];
   readonly nulls: Undeclared[];
+  /** True where the result is for comparing only. */
   readonly keepsSpace: boolean;
 }
 
@@ -87,6 +88,45 @@ export function withUndeclared(
     if (current !== undefined && !Object.hasOwn(current, each.name)) current[each.name] = each.value;
   }
   return root;
+}
+
+/** Returns the arguments without the properties that the rule takes out. Changes nothing else, also in JSON text. */
+export function withoutUndeclared(
+  value: Record<string, unknown>,
+  place: ArgumentPlace,
+  rule: UndeclaredRule,
+): Record<string, unknown> {
+  return takenOut(value, place, rule) as Record<string, unknown>;
+}
+
+function takenOut(value: unknown, place: ArgumentPlace, rule: UndeclaredRule): unknown {
+  if (typeof value === 'string') return takenOutOfText(value, place, rule);
+  if (Array.isArray(value)) {
+    const items = value.map((item, index) => takenOut(item, place.item(index), rule));
+    return items.some((item, index) => item !== value[index]) ? items : value;
+  }
+  if (!isPlainObject(value)) return value;
+  const members = Object.entries(value);
+  const kept = members.flatMap(([name, member]) => {
+    const { isNamed, place: inner } = place.property(name);
+    const isTaken = !isNamed && takesOut(rule, name, member) && place.forbids(name);
+    return isTaken ? [] : [[name, takenOut(member, inner, rule)] as const];
+  });
+  const isSame = kept.length === members.length && kept.every(([, member], index) => member === members[index]?.[1]);
+  return isSame ? value : Object.fromEntries(kept);
+}
+
+function takenOutOfText(text: string, place: ArgumentPlace, rule: UndeclaredRule): string {
+  if ((place.facts.types & JSON_TYPE.string) !== 0 || !/^\s*[{[]/.test(text)) return text;
+  let value: unknown;
+  try {
+    value = parseJson(text, 0);
+  } catch {
+    return text;
+  }
+  if (inspectJson(value, { ...ARGUMENT_LIMITS, bytesMax: text.length }).fault !== undefined) return text;
+  const kept = takenOut(value, place, rule);
+  return kept === value ? text : writeJson(kept);
 }
 
 /** Returns the JSON pointers of properties that were taken out. */
@@ -162,7 +202,7 @@ function convertText(text: string, place: ArgumentPlace, run: Converting): unkno
     return bare;
   }
   if (mayBeText && (!isEnumerated || place.acceptsText(text))) return text;
-  const json = jsonIn(text, types, run.path.length);
+  const json = jsonIn(text, types, run.path.length, run.keepsSpace);
   const found = json === undefined ? listedText(text, place) : convert(json, place, run);
   if (found !== undefined) report(run);
   return found ?? (json === null ? null : text);

@@ -1,10 +1,11 @@
 import { BoundedMap } from '../bounded-map.ts';
-import { isMarkedNumber, parseJson } from '../exact-json.ts';
+import { foldedNumbers, isMarkedNumber, parseJson } from '../exact-json.ts';
 import { wordSet } from '../word-set.ts';
 import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
 import { canonicalize, sameJson } from './canonical-json.ts';
-import { ARGUMENT_LIMITS, findJsonFault, isPlainObject, pointerOf } from './check-json.ts';
+import { ARGUMENT_LIMITS, findJsonFault, inspectJson, isPlainObject, pointerOf } from './check-json.ts';
+import { countedForm } from './counted-form.ts';
 import { foldPayment } from './fold-signed.ts';
 import { foldText, KIND, kindOfName, wordsOf } from './fold-text.ts';
 import {
@@ -310,10 +311,10 @@ function foldString(
   fold: Fold,
   parent: Record<string, unknown> | undefined,
 ): unknown {
-  if (isMarkedNumber(text)) return text;
+  if (isMarkedNumber(text)) return foldedNumbers(text);
   const { types } = place.facts;
   if ((types & JSON_TYPE.string) === 0) {
-    const json = jsonIn(text, types, fold.path.length);
+    const json = jsonIn(text, types, fold.path.length, true);
     if (json !== undefined) {
       fold.isChanged = true;
       return foldMember(json, place, known, fold, parent);
@@ -342,13 +343,18 @@ function takesList({ nameKind }: MemberFold, { types }: PlaceFacts): boolean {
 /**
  * Returns the value whose JSON text was sent in place of it; undefined where the text has another type than
  * `types`, or breaks a limit.
+ *
+ * @param isCounted whether the result is for comparing only, so that it may hold what has no canonical form
  */
-export function jsonIn(text: string, types: number, depth: number): unknown {
+export function jsonIn(text: string, types: number, depth: number, isCounted = false): unknown {
   const found = jsonValueIn(text, types);
-  if (isMarkedNumber(found)) return (types & JSON_TYPE.number) === 0 ? undefined : found;
+  if (isMarkedNumber(found)) return (types & JSON_TYPE.number) === 0 ? undefined : foldedNumbers(found);
   if (found === undefined || (typeBitOf(found) & types) === 0 || typeof found === 'string') return undefined;
-  const depthMax = ARGUMENT_LIMITS.depthMax - depth - 1;
-  return findJsonFault(found, { ...ARGUMENT_LIMITS, depthMax }) === undefined ? found : undefined;
+  const limits = { ...ARGUMENT_LIMITS, depthMax: ARGUMENT_LIMITS.depthMax - depth - 1 };
+  if (!isCounted) return findJsonFault(found, limits) === undefined ? foldedNumbers(found) : undefined;
+  const { fault, isUnusual } = inspectJson(found, limits);
+  if (fault !== undefined) return undefined;
+  return isUnusual ? countedForm(found) : found;
 }
 
 const JSON_SCALAR = /^\s*(?:-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4})?|true|false|null)\s*$/;
@@ -360,7 +366,7 @@ function jsonValueIn(text: string, types: number): unknown {
     return (types & JSON_TYPE.boolean) !== 0 && PYTHON_BOOLEAN.test(text) ? text.trim() === 'True' : undefined;
   }
   try {
-    return parseJson(text);
+    return parseJson(text, 0);
   } catch {
     return undefined;
   }

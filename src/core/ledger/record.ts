@@ -92,8 +92,8 @@ const operation = z.object({
   /** `same-call` and `call` stand in records of versions that recognised some tools by call ids. */
   source: z.enum(['host', 'identical', 'latest', 'same-call', 'call']),
   fingerprint: z.string(),
-  /** The validated arguments of the first call. Every request of this attempt uses them. */
-  arguments: z.record(z.string(), z.unknown()),
+  /** The validated arguments of the first call. Every request of this attempt uses them. A record of zod drops `__proto__`. */
+  arguments: z.custom<Record<string, unknown>>(isObject),
   /** The folded canonical form of the arguments, for a tool with `canonical`. */
   form: z.record(z.string(), z.unknown()).optional(),
   generation: count,

@@ -1,3 +1,4 @@
+import { parseJson, writeJson } from '../../core/exact-json.ts';
 import { arrayOf, defined, isObject, type JsonObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import { keyText, sampleKeyText } from './key-field.ts';
 import { valueAt } from './path.ts';
@@ -44,19 +45,9 @@ export function withSamples(
   return { value: whole };
 }
 
-/**
- * Returns the unchanged arguments with the samples. If the object around a sample came as JSON text, the object of `form`
- * replaces the text.
- */
-export function sampledAsCame(given: JsonObject, form: JsonObject, filled: readonly FilledArgument[]): JsonObject {
-  let whole = given;
-  for (const _ of filled) {
-    const made = withSamples(whole, filled);
-    if ('value' in made) return made.value;
-    whole = withValueAt(whole, made.blocked, valueAt(form, made.blocked));
-  }
-  const made = withSamples(whole, filled);
-  return 'value' in made ? made.value : form;
+/** Returns the unchanged arguments with the samples. An object around a sample may be JSON text, and stays it. */
+export function sampledAsCame(given: JsonObject, filled: readonly FilledArgument[]): JsonObject {
+  return filled.reduce((whole, { path, sample }) => withValueAt(whole, path, sample), given);
 }
 
 /**
@@ -70,7 +61,7 @@ export function fillArguments(
   { upstreamKey, marker }: { readonly upstreamKey: string; readonly marker: string },
 ): JsonObject {
   const { key, lookup } = decision;
-  const other = filledArguments(decision).find(({ path, sample }) => valueAt(input, path) !== sample)?.path;
+  const other = filledArguments(decision).find(({ path, sample }) => filledAt(input, path) !== sample)?.path;
   if (other !== undefined) {
     const name = JSON.stringify(other.join('.'));
     throw new Error(`the server has changed: the first attempt did not fill in ${name} in the same way`);
@@ -81,11 +72,47 @@ export function fillArguments(
   return sent;
 }
 
-/** Sets a member of objects within objects, without changing them. */
-function withValueAt(value: unknown, [name = '', ...rest]: ArgumentPath, set: unknown): JsonObject {
-  const object = objectOf(value);
-  const member = rest.length === 0 ? set : withValueAt(Object.hasOwn(object, name) ? object[name] : {}, rest, set);
-  return { ...object, [name]: member };
+/** Sets a member of objects within objects, without changing them. An object that is JSON text stays text. */
+function withValueAt(object: JsonObject, [name = '', ...rest]: ArgumentPath, set: unknown): JsonObject {
+  if (rest.length === 0) return { ...object, [name]: set };
+  const around = Object.hasOwn(object, name) ? object[name] : {};
+  const text = typeof around === 'string' ? around : undefined;
+  const inner = text === undefined ? objectOf(around) : objectIn(text);
+  const member = text !== undefined && inner !== undefined ? textWith(text, inner, rest, set) : undefined;
+  return { ...object, [name]: member ?? withValueAt(inner ?? {}, rest, set) };
+}
+
+/** Returns the text of an object with a member set. All other text stays as it is, unless the object has that member. */
+function textWith(text: string, object: JsonObject, path: ArgumentPath, set: unknown): string {
+  const [name = '', ...rest] = path;
+  const open = text.indexOf('{') + 1;
+  const member = (value: unknown): string => `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  const isOwn = Object.hasOwn(object, name);
+  const replaced = isOwn && text.startsWith(member(object[name]), open) ? member(object[name]).length : 0;
+  if (rest.length === 0 && (replaced > 0 || !isOwn)) {
+    const separator = replaced > 0 || Object.keys(object).length === 0 ? '' : ',';
+    const made = text.slice(0, open) + member(set) + separator + text.slice(open + replaced);
+    // The text may hold the member twice.
+    if (valueAt(objectIn(made), path) === set) return made;
+  }
+  return writeJson(withValueAt(object, path, set));
+}
+
+/** Returns the value at a path, also in objects that are JSON text. */
+export function filledAt(value: unknown, [name = '', ...rest]: ArgumentPath): unknown {
+  const object = typeof value === 'string' ? objectIn(value) : value;
+  const member = valueAt(object, [name]);
+  return rest.length === 0 ? member : filledAt(member, rest);
+}
+
+function objectIn(text: string): JsonObject | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    const value = parseJson(text, 0);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -128,7 +128,7 @@ function identityOf({ identity = [] }: GuardDecision, input: unknown): Record<st
 function foundResult({ outputSchema }: McpTool, item: unknown): unknown {
   const content = [{ type: 'text', text: JSON.stringify(item) }];
   if (outputSchema === undefined) return { content };
-  const fits = validatorOf(outputSchema)(item).length === 0;
+  const fits = validatorOf(outputSchema)(nearestNumbers(item)).length === 0;
   return fits ? { content, structuredContent: item } : null;
 }
 
@@ -166,7 +166,7 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
       // Whether it can be called is for the server to say: its schema may forbid what it takes.
       return issues.length === 0 ? { ok: true, value: whole } : { ok: false, issues, judgedLater: whole };
     },
-    sent: (given, form) => sampledAsCame(given, form, filled),
+    sent: (given) => sampledAsCame(given, filled),
   };
 }
 

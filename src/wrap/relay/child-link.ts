@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { describeError, isErrnoException } from '../../core/errors.ts';
-import { parseJson, writeJson } from '../../core/exact-json.ts';
+import { MESSAGE_CONTENT_DEPTH, parseJson, writeJson } from '../../core/exact-json.ts';
 import { type Line, LineReader } from '../../server/lines.ts';
 import { LineExcerpt, responseIdIn } from './line-excerpt.ts';
 import { claimLost, type Link, type LinkEvents, type MaySend, ServerFault } from './link.ts';
@@ -180,7 +180,7 @@ export class ChildLink implements Link {
     }
     let value: unknown;
     try {
-      value = parseJson(utf8.decode(line.bytes));
+      value = parseJson(utf8.decode(line.bytes), MESSAGE_CONTENT_DEPTH);
     } catch {
       value = undefined;
     }

@@ -3,7 +3,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { describeError } from '../../core/errors.ts';
 import type { ToolLog } from '../../core/tool/types.ts';
 import { deepResponseError, isTooDeep } from './deep-messages.ts';
-import type { RpcMessage } from './message.ts';
+import { type RpcMessage, withPlainToken } from './message.ts';
 
 /** With this many messages that the client has not read, the servers are not read until it catches up. */
 const unsentMessagesMax = 256;
@@ -23,7 +23,7 @@ export class ClientConnection {
   }
 
   async start(receive: (message: RpcMessage) => void): Promise<void> {
-    this.#transport.onmessage = (message) => receive(message as RpcMessage);
+    this.#transport.onmessage = (message) => receive(withPlainToken(message as RpcMessage));
     this.#transport.onerror = (error) => this.#log.debug(`client: ${describeError(error)}`);
     await this.#transport.start();
   }

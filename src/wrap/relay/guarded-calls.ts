@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
 import { refusalIn } from '../../core/error-answers/error-result.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
+import { nearestNumbers } from '../../core/exact-json.ts';
 import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
 import { SessionMemory } from '../../core/recognition/session.ts';
@@ -118,7 +119,9 @@ export async function judgeAnswer(judging: Judging, call: ForwardedCall, answer:
     const undone = purpose === 'operation' ? faultInResult(answer.result, connection.name, call.keyed) : undefined;
     if (undone === undefined) {
       const isJudged = purpose === 'operation' && call.errors === 'judge';
-      const refused = isJudged ? refusalIn(toMcpResult(result), call.arguments) : undefined;
+      const refused = isJudged
+        ? refusalIn(nearestNumbers(toMcpResult(result)), nearestNumbers(call.arguments))
+        : undefined;
       if (refused === undefined) return result;
       if (context) context.refusal = { result: { ...result, isError: true }, outputSchema };
       throw new ServerFault('not_executed', `${connection.name} answered: ${refused.excerpt}`, refused);
@@ -127,7 +130,7 @@ export async function judgeAnswer(judging: Judging, call: ForwardedCall, answer:
     throw undone;
   }
   const response: RpcError = error ?? { code: internalError, message: 'the response has neither result nor error' };
-  const facts = factsOfRpcError(response, call.arguments);
+  const facts = factsOfRpcError(nearestNumbers(response), nearestNumbers(call.arguments));
   const hasAsked = connection.requestsReceived !== askedBefore;
   const isDefinite = await isDefiniteRefusal(response, facts, { tools, name, hasAsked });
   if (isDefinite && context) context.refusal = { error: response };

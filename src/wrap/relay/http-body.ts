@@ -1,4 +1,4 @@
-import { markNumbers } from '../../core/exact-json.ts';
+import { MESSAGE_CONTENT_DEPTH, markNumbers } from '../../core/exact-json.ts';
 import { defined } from '../../core/json.ts';
 
 /** The limit of a response body, and a callback for its end. */
@@ -18,7 +18,6 @@ export interface BodyEnding {
   readonly isResumable: boolean;
 }
 
-const newline = 0x0a;
 const eventId = Buffer.from('\nid:');
 const blankLines = [Buffer.from('\n\n'), Buffer.from('\r\n\r\n')];
 
@@ -59,33 +58,46 @@ export function watchBody(body: ReadableStream<Uint8Array>, watch: BodyWatch): R
   });
 }
 
+/** The lines of an event that hold its data. U+2028 ends no line here. */
+const dataLines = /(?:^|(?<=[\r\n]))data:[^\r\n]*(?:(?:\r\n|\r|\n)data:[^\r\n]*)*/g;
+
 /**
- * Marks long numbers in the messages of a body, line by line, because the SDK parses them: no number and no string of JSON
- * text goes over a line.
+ * Marks the numbers of messages that JavaScript would write in another way, because the SDK parses the body. A body of JSON
+ * is marked as a whole, and an event stream event by event, because the depth of a number counts.
  */
 export function markedBody(body: ReadableStream<Uint8Array>, isEventStream: boolean): ReadableStream<Uint8Array> {
   let pieces: Uint8Array[] = [];
-  const lines = (last: boolean): string => {
+  let end: Uint8Array = new Uint8Array();
+  const events = (): string => {
     const bytes = Buffer.concat(pieces);
-    const end = last ? bytes.length : bytes.lastIndexOf(newline) + 1;
-    pieces = end === bytes.length ? [] : [bytes.subarray(end)];
-    return bytes.toString('utf8', 0, end);
+    const length = Math.max(...blankLines.map((blank) => afterLast(bytes, blank)));
+    pieces = length === bytes.length ? [] : [bytes.subarray(length)];
+    return bytes.toString('utf8', 0, length);
   };
   const marked = (text: string): Uint8Array => {
-    const isData = (line: string): boolean => !isEventStream || line.startsWith('data:');
-    return Buffer.from(text.replace(/[^\r\n]+/g, (line) => (isData(line) ? markNumbers(line) : line)));
+    const mark = (json: string): string => markNumbers(json, MESSAGE_CONTENT_DEPTH);
+    return Buffer.from(isEventStream ? text.replace(dataLines, mark) : mark(text));
   };
   return body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         pieces.push(chunk);
-        if (chunk.includes(newline)) controller.enqueue(marked(lines(false)));
+        if (!isEventStream) return;
+        // A blank line may begin in the chunk before.
+        const around = Buffer.concat([end, chunk]);
+        end = around.subarray(-3);
+        if (blankLines.some((blank) => around.includes(blank))) controller.enqueue(marked(events()));
       },
       flush(controller) {
-        if (pieces.length > 0) controller.enqueue(marked(lines(true)));
+        if (pieces.length > 0) controller.enqueue(marked(Buffer.concat(pieces).toString()));
       },
     }),
   );
+}
+
+function afterLast(bytes: Buffer, blank: Buffer): number {
+  const at = bytes.lastIndexOf(blank);
+  return at === -1 ? 0 : at + blank.length;
 }
 
 function isWithinLimit(chunk: Uint8Array, watch: BodyWatch, state: { bytes: number; isResumable: boolean }): boolean {

@@ -8,9 +8,8 @@ import type { Tool, ToolLog } from '../../core/tool/types.ts';
 import { withVisibleTexts } from '../../core/visible-text.ts';
 import { withNoticeSchema } from '../../server/notice.ts';
 import { inputSchemaOf } from '../../server/tool-list.ts';
-import { schemaForModel } from '../policy/filled-arguments.ts';
+import { filledAt, schemaForModel } from '../policy/filled-arguments.ts';
 import { findKeyField } from '../policy/key-field.ts';
-import { valueAt } from '../policy/path.ts';
 import type { ListedServer, ServerPolicy } from '../policy/server-policy.ts';
 import type { CallTarget, ForwardedCall, McpTool } from '../policy/types.ts';
 import { ServerFault } from './link.ts';
@@ -171,7 +170,7 @@ export class KnownTools {
     // The list may change faster than it can be read. The last one that was read counts.
     const listed = this.#known.get(name)?.listed;
     const field = listed && findKeyField(listed);
-    return field !== undefined && valueAt(sent, field.path) !== undefined;
+    return field !== undefined && filledAt(sent, field.path) !== undefined;
   }
 
   /** Reads the server's list, and returns true when it does not contain the name. */
@@ -270,7 +269,7 @@ export class KnownTools {
 
 /** Whether a call of a guarded tool only reads, so that it passes. */
 export function onlyReads(tool: Tool, { params }: RpcRequest): boolean {
-  return isObject(params?.arguments) && tool.reads?.(params.arguments) === true;
+  return isObject(params?.arguments) && tool.reads?.(nearestNumbers(params.arguments)) === true;
 }
 
 function isMcpTool(value: unknown): value is McpTool {

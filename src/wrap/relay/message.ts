@@ -1,3 +1,4 @@
+import { isMarkedNumber, nearestNumbers } from '../../core/exact-json.ts';
 import { defined, isObject, type JsonSchema } from '../../core/json.ts';
 import { serverError } from '../../server/jsonrpc-codes.ts';
 import { withoutForgedNotice } from '../../server/notice.ts';
@@ -60,6 +61,15 @@ export function messageOf(value: unknown): RpcMessage | undefined {
   if (!hasId) return undefined;
   const usable = isObject(value.result) || isObject(value.error);
   return usable ? (value as unknown as RpcMessage) : undefined;
+}
+
+/** Returns a message whose progress token is a plain number where it came as `1.0`: a server may send back `1`. */
+export function withPlainToken(message: RpcMessage): RpcMessage {
+  if (!('method' in message) || !isObject(message.params?._meta)) return message;
+  const { _meta: meta } = message.params;
+  if (!isMarkedNumber(meta.progressToken)) return message;
+  const progressToken = nearestNumbers(meta.progressToken);
+  return { ...message, params: { ...message.params, _meta: { ...meta, progressToken } } };
 }
 
 export function isId(value: unknown): value is RpcId {

@@ -336,19 +336,35 @@ describe('arguments in another form than the schema has', () => {
     expect(shop.effects).toEqual([{ id: 'a', priority: null, options: { urgent: null } }]);
   });
 
-  test('get the key: an object that came as text is sent as an object, and the rest as it came', async () => {
+  test('get the key: an object that came as text stays text, and the rest is sent as it came', async () => {
     const upstream = bank();
     const { call } = serve(listedAs('pay'), upstream);
     const sent = resultOf(await call('pay', { ...raw, priority: 'LOW', cents: [5] }));
     expect(sent.replayed).toBe(false);
     const { options, ...others } = upstream.calls[0]?.arguments ?? {};
     expect(others).toEqual({ id: 'a', cents: [5], tags: '["x"]', priority: 'LOW' });
-    expect(options).toEqual({ urgent: true, idempotency_key: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(options).toMatch(/^\{"idempotency_key":"[0-9a-f-]{36}",/);
+    expect(JSON.parse(String(options))).toEqual({ ...JSON.parse(raw.options), idempotency_key: expect.any(String) });
     await call('pay', { ...raw, options: null });
     expect(upstream.calls[1]?.arguments).toEqual({
       ...raw,
       options: { idempotency_key: expect.stringMatching(/^[0-9a-f-]{36}$/) },
     });
+  });
+
+  test.each([
+    ['{ }', '{"idempotency_key":"KEY" }'],
+    [' {"urgent" : 1.0}', ' {"idempotency_key":"KEY","urgent" : 1.0}'],
+    ['{"idempotency_key":"mine","urgent":1.0}', '{"idempotency_key":"KEY","urgent":1.0}'],
+    ['{"urgent": 1.0, "idempotency_key":"mine"}', '{"urgent":1.0,"idempotency_key":"KEY"}'],
+    ['{"idempotency_key":"a","idempotency_key":"a"}', '{"idempotency_key":"KEY"}'],
+    ['{"urgent":"a\ufdd01, \ufdd0"}', '{"idempotency_key":"KEY","urgent":"a\ufdd01, \ufdd0"}'],
+  ])('get the key in the text %s', async (text, sent) => {
+    const upstream = bank();
+    const { call } = serve(listedAs('pay'), upstream);
+    await call('pay', { ...raw, options: text });
+    const options = String(upstream.calls[0]?.arguments.options);
+    expect(options.replace(/(?<="idempotency_key":")[0-9a-f-]{36}/, 'KEY')).toBe(sent);
   });
 
   test('are sent again unchanged and with the same key after a lost answer, whichever form asks', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { ChildLink } from '../../../src/wrap/relay/child-link.ts';
-import { type BodyEnding, watchBody } from '../../../src/wrap/relay/http-body.ts';
+import { type BodyEnding, markedBody, watchBody } from '../../../src/wrap/relay/http-body.ts';
 import { LineExcerpt, responseIdIn } from '../../../src/wrap/relay/line-excerpt.ts';
 import type { ServerFault } from '../../../src/wrap/relay/link.ts';
 import { mergeInitializeResults } from '../../../src/wrap/relay/merged-initialize.ts';
@@ -129,6 +129,31 @@ test('delivers a response once to the server that sent the request, and to none 
   expect(asked.take(0)).toBeUndefined();
   expect(asked.dropAll('b')).toEqual([second.id]);
   expect(asked.take(second.id)).toBeUndefined();
+});
+
+describe.each([1, 7, 10_000])('markedBody in chunks of %i bytes', (size) => {
+  const read = (text: string, isEventStream: boolean): Promise<string> => {
+    const bytes = Buffer.from(text);
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.subarray(at, at + size));
+        controller.close();
+      },
+    });
+    return new Response(markedBody(source, isEventStream)).text();
+  };
+  const message = { jsonrpc: '2.0', id: 0, result: { content: [{ n: 10, text: '\u2028 1.0,' }] } };
+
+  test.each(['\n', '\r\n'])('keeps the numbers of messages whose lines end with %j', async (end) => {
+    const json = JSON.stringify(message, null, 1).replace('"n": 10', '"n": 1.0').replace('"id": 0', '"id": 0.0');
+    const lines = json.split('\n');
+    const wanted = json.replace('1.0', '"\uFDD01.0"');
+    expect(await read(lines.join(end), false)).toBe(wanted.split('\n').join(end));
+    const event = (all: readonly string[]): string =>
+      `: 1.0, 2.0${end}id: 5${end}data: ${all.join(`${end}data: `)}${end}${end}`;
+    const other = event(wanted.split('\n'));
+    expect(await read(event(lines) + event(lines), true)).toBe(other + other);
+  });
 });
 
 describe('watchBody', () => {

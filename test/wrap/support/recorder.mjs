@@ -1,5 +1,5 @@
 // node recorder.mjs FILE [json | stream]: an MCP server that writes down the text of each call's arguments as it came, one line
-// each: `NAME TEXT`. Over stdio, or over HTTP where PORT is set. A call that holds "hang" is not answered the first time.
+// each: `NAME TEXT`, and answers with that text. Over stdio, or over HTTP where PORT is set. The first call of a tool that holds "hang" is not answered.
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -7,13 +7,25 @@ import { createInterface } from 'node:readline';
 const [, , file, way] = process.argv;
 const integer = { type: 'integer' };
 const inner = { type: 'object', properties: { note: { type: 'string' }, id: integer } };
-const properties = { cents: integer, list: { type: 'array', items: integer }, note: { type: 'string' }, in: inner };
+const properties = {
+  cents: integer,
+  amount: { type: 'number' },
+  list: { type: 'array', items: integer },
+  note: { type: 'string' },
+  in: inner,
+};
+const keyIn = { ...inner.properties, idempotency_key: { type: 'string' } };
 const closed = { type: 'object', properties, additionalProperties: false };
 const keyed = { type: 'object', properties: { ...properties, idempotency_key: { type: 'string' } } };
 const tools = [
   { name: 'send_money', inputSchema: closed },
   { name: 'send_keyed_money', inputSchema: keyed },
+  { name: 'update_keyed_thing', inputSchema: keyed },
   { name: 'get_money', inputSchema: closed },
+  {
+    name: 'send_nested_money',
+    inputSchema: { type: 'object', properties: { ...properties, options: { ...inner, properties: keyIn } } },
+  },
 ];
 const initialized = {
   protocolVersion: '2025-11-25',
@@ -40,15 +52,17 @@ function answerTo(text) {
   const { id, method, params } = JSON.parse(text);
   if (id === undefined) return undefined;
   const results = { initialize: initialized, 'tools/list': { tools } };
-  let result = results[method] ?? {};
+  const result = results[method] ?? {};
   if (method === 'tools/call') {
     const came = objectAt(text, text.indexOf('{', text.indexOf('"arguments":')));
     appendFileSync(file, `${params.name} ${came}\n`);
-    if (came.includes('hang') && !existsSync(`${file}.hung`)) {
-      writeFileSync(`${file}.hung`, '');
+    const hung = `${file}.${params.name}.hung`;
+    if (came.includes('hang') && !existsSync(hung)) {
+      writeFileSync(hung, '');
       return undefined;
     }
-    result = { content: [{ type: 'text', text: `done ${params.name}` }] };
+    const content = JSON.stringify([{ type: 'text', text: `done ${params.name} ${came}` }]);
+    return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":${content},"structuredContent":{"came":${came}}}}`;
   }
   return JSON.stringify({ jsonrpc: '2.0', id, result });
 }
