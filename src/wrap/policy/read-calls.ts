@@ -7,6 +7,15 @@ import { isReadOnlyPipeline, mayWriteStage } from './read-only-pipeline.ts';
 import { isReadOnlySql } from './read-only-sql.ts';
 import type { McpTool, ReadCalls, ReadRules } from './types.ts';
 
+/** Nested arguments with names of data: what a search must fit, and values that a statement is given. */
+const dataNames = /^(?:filters?|where|criteria|conditions?|match|search|selector)$/i;
+const boundNames = /^(?:filters?|where|variables|param(?:eter)?s|bind(?:ing)?s?|values)$/i;
+/** Arguments that an HTTP request carries to another server. */
+const carriedNames = /^(?:headers?|query|param(?:eter)?s|body|data|json|form|payload|cookies|filters?)$/i;
+/** Where more is nested, or more text is JSON, a call is not searched and counts as one that acts. */
+const nestedDepthMax = 16;
+const nestedCharsMax = 100_000;
+
 /** HTTP methods that are safe (RFC 9110, 9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const sqlNames = /^(?:sql|statement|query|sql_?query|query_?text|sql_?statement)$/i;
@@ -69,7 +78,7 @@ export function readsByPipeline(tool: McpTool, isRead = false): ReadCalls | unde
     const test = (args: JsonObject): boolean => {
       const pipelines = Object.keys(args).filter((each) => pipelineNames.test(each) && !isMissing(args[each]));
       const read = pipelines.length > 0 && pipelines.every((each) => isReadOnlyPipeline(args[each]));
-      return read && !mayWriteStage(args) && allRead(args, [acts], properties);
+      return read && !mayWriteStage(args) && allRead(args, [acts], properties, pipelineData);
     };
     return { why: `"${pipelineName}" without $out and $merge`, test };
   }
@@ -122,20 +131,50 @@ export function readsBySchema(tool: McpTool): ReadCalls | undefined {
 type Judge = readonly [names: RegExp, isRead: (text: string, name: string) => boolean];
 
 /**
- * Tests all arguments that may say what a call does, also undeclared ones: the server decides which of them it follows. Each
- * that is given must be a text that reads. An argument that says where to save a result makes the call write.
+ * Tests all arguments that may say what a call does, also undeclared and nested ones: the server decides which of them it
+ * follows. Each that is given must be a text that reads. An argument that says where to save a result makes the call write.
+ *
+ * @param data the names of objects and lists that hold data only, and are not searched
  */
-function allRead(args: JsonObject, judges: readonly Judge[], properties: JsonObject): boolean {
+function allRead(args: JsonObject, judges: readonly Judge[], properties: JsonObject, data = dataNames): boolean {
   const usual = Object.keys(properties).filter((name) => isMissing(args[name]) && !/^mode$/i.test(name));
   const given = Object.entries(args).filter(([, value]) => !isMissing(value));
   const all = [...given, ...usual.map((name) => [name, objectOf(properties[name]).default] as const)];
   return (
     !given.some(([name, value]) => savesResult(name, value)) &&
-    all.every(([name, value]) => {
-      const [, isRead] = judges.find(([names]) => names.test(name)) ?? [];
-      return isRead === undefined || isMissing(value) || (typeof value === 'string' && isRead(value, name));
-    })
+    all.every(([name, value]) => isReadBy(judges, name, value)) &&
+    given.every(([name, value]) => data.test(name) || nestedReads(value, judges, data, 1))
   );
+}
+
+function isReadBy(judges: readonly Judge[], name: string, value: unknown): boolean {
+  const [, isRead] = judges.find(([names]) => names.test(name)) ?? [];
+  return isRead === undefined || isMissing(value) || (typeof value === 'string' && isRead(value, name));
+}
+
+/** Tests the members of objects within an argument, also in JSON text. */
+function nestedReads(value: unknown, judges: readonly Judge[], data: RegExp, depth: number): boolean {
+  if (typeof value === 'string') return textReads(value, judges, data, depth);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > nestedDepthMax) return false;
+  if (Array.isArray(value)) return value.every((item) => nestedReads(item, judges, data, depth + 1));
+  return Object.entries(value).every(([name, member]) => {
+    if (isMissing(member)) return true;
+    if (typeof member === 'object' && data.test(name)) return true;
+    return !savesResult(name, member) && isReadBy(judges, name, member) && nestedReads(member, judges, data, depth + 1);
+  });
+}
+
+function textReads(text: string, judges: readonly Judge[], data: RegExp, depth: number): boolean {
+  if (!/^\s*[{[]/.test(text)) return true;
+  if (text.length > nestedCharsMax) return false;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return true;
+  }
+  return nestedReads(value, judges, data, depth);
 }
 
 function savesResult(name: string, value: unknown): boolean {
@@ -151,7 +190,7 @@ function byText(name: string, what: string, judge: Judge, properties: JsonObject
   const acts: Judge = [actNames, (text) => isRead(text, name) || isReadingAct(text)];
   const test = (args: JsonObject): boolean =>
     Object.keys(args).some((each) => names.test(each) && !isMissing(args[each])) &&
-    allRead(args, [judge, acts], properties);
+    allRead(args, [judge, acts], properties, boundNames);
   return { why: `"${name}" is ${what}`, test };
 }
 
@@ -167,7 +206,7 @@ function readsByMethod(names: readonly string[], properties: JsonObject): ReadCa
     const method = args[name] === undefined ? usual : args[name];
     // Some servers take another method than that of the request from a header, the query or the body.
     if (/method-?override|x-http-method|(?<![a-z])_method(?![a-z])/i.test(JSON.stringify(args))) return false;
-    return typeof method === 'string' && isSafe(method) && allRead(args, judges, properties);
+    return typeof method === 'string' && isSafe(method) && allRead(args, judges, properties, carriedNames);
   };
   return { why: `"${name}" is an HTTP method`, test };
 }
@@ -177,7 +216,7 @@ const plainSql: Judge = [/^(?:sql|sql_?query|sql_?statement|statement)$/i, isRea
 
 /**
  * A tool such as `manage_users`, whose acts the schema lists. One of them must read, and the name must not say that it
- * writes. A listed act counts only as it is listed.
+ * writes. `LIST` counts as `list` where the schema lists no other one of these letters.
  */
 function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObject): ReadCalls | undefined {
   const [name] = names.filter((each) => actNames.test(each));
@@ -185,7 +224,8 @@ function readsByAct(tool: McpTool, names: readonly string[], properties: JsonObj
   const listed = new Map(names.map((each) => [each, listedTexts(properties[each])]));
   const reads = (text: string, each: string): boolean => {
     const texts = listed.get(each) ?? [];
-    return isReadingAct(text) && (texts.length === 0 || texts.includes(text));
+    const meant = texts.filter((listed) => folded(listed) === folded(text));
+    return isReadingAct(text.trim()) && (texts.length === 0 || meant.length === 1);
   };
   if (!listed.get(name)?.some(isReadingAct)) return undefined;
   const judges: readonly Judge[] = [[actNames, reads], plainSql];
@@ -219,6 +259,9 @@ function listedTexts(schema: unknown): readonly string[] {
   const branches = [...arrayOf(anyOf), ...arrayOf(oneOf)].flatMap(listedTexts);
   return [...arrayOf(listed), only].filter((each) => typeof each === 'string').concat(branches);
 }
+
+/** A pipeline is judged as a whole. */
+const pipelineData = new RegExp(`${dataNames.source}|${pipelineNames.source}`, 'i');
 
 function isText(schema: unknown): boolean {
   return isObject(schema) && (schema.type === undefined || schema.type === 'string');

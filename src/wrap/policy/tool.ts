@@ -1,6 +1,7 @@
 import { nearestNumbers } from '../../core/exact-json.ts';
-import { defined, isObject } from '../../core/json.ts';
+import { arrayOf, defined, isObject } from '../../core/json.ts';
 import { formOf } from '../../core/key/arguments.ts';
+import { wordsOf } from '../../core/key/fold-text.ts';
 import { guessByName } from '../../core/tool/class-words.ts';
 import { classifyNodeError } from '../../core/tool/classify.ts';
 import type { Client, ParsedInput, RunContext, Tool } from '../../core/tool/types.ts';
@@ -170,13 +171,26 @@ function inputOf({ listed, decision, warn }: GuardedToolParts, name: string): To
   };
 }
 
+/** Verbs that can only make something new, even where the caller chooses its id. */
+const makingVerbs = /^(?:create|new|add|insert|make|register|open|copy|clone|duplicate|import|upload|generate)$/;
+
+/** Whether each call names a thing that exists: `schedule_post` requires `post_id`. */
+function worksOnThing({ name, inputSchema }: McpTool): boolean {
+  const words = new Set(wordsOf(name));
+  return arrayOf(inputSchema.required).some((each) => {
+    const [thing = '', ...more] = wordsOf(String(each));
+    return more.length === 0 ? thing === 'id' : more.length === 1 && more[0] === 'id' && words.has(thing);
+  });
+}
+
 /**
  * Whether an empty value may remove what was there: unless the tool only makes something. Undefined for money, where the verb
  * must say so, because a second payment is worse than a replay.
  */
-function clearsOf({ name }: McpTool, { class: toolClass, movesMoney }: GuardDecision): boolean | undefined {
+function clearsOf(listed: McpTool, { class: toolClass, movesMoney }: GuardDecision): boolean | undefined {
   if (movesMoney) return undefined;
   if (toolClass !== 'create') return true;
-  const { act, isUnclear } = guessByName(name);
-  return isUnclear !== true && (act === 'state' || act === 'delete');
+  const { act, isUnclear, word } = guessByName(listed.name);
+  if (isUnclear === true) return false;
+  return act === 'state' || act === 'delete' || (!makingVerbs.test(word) && worksOnThing(listed));
 }

@@ -431,6 +431,19 @@ describe('arguments in another form than the schema has', () => {
     expect(upstream.effects).toHaveLength(1);
   });
 
+  test.each([
+    ['schedule_post', 'post_id', 2],
+    ['book_appointment', 'appointmentId', 2],
+    ['schedule_post', 'author_id', 1],
+    ['create_post', 'post_id', 1],
+  ])('of %s with a required %s and a null are %i calls with those without', async (name, id, count) => {
+    const upstream = bank();
+    const inputSchema = { type: 'object', properties: { [id]: {}, at: { type: 'string' } }, required: [id] };
+    const { call } = serve({ name, inputSchema }, upstream);
+    for (const args of [{ [id]: 'a' }, { [id]: 'a', at: null }]) await call(name, args);
+    expect(upstream.effects).toHaveLength(count);
+  });
+
   test('count with a null although a rule says that a tool which changes things makes something', async () => {
     const upstream = bank();
     const { call } = serve(sized('create_or_update_contact'), upstream, { class: 'create' });
