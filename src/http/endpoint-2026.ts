@@ -74,7 +74,10 @@ export class Endpoint2026 {
   async answer({ request, principal, body, closed }: McpHttpRequest): Promise<Response> {
     const deliveries = this.#deliveriesOf(principal, body);
     const pending: PendingRequest = { principal, body, deliveries };
-    if (deliveries) void closed.then((isWritten) => isWritten && deliveries.written(rpcFields(body).id as RequestId));
+    if (deliveries) {
+      const id = rpcFields(body).id as RequestId;
+      void closed.then((isWritten) => (isWritten ? deliveries.written(id) : deliveries.closed(id)));
+    }
     this.#pending.set(request, pending);
     if (rpcFields(body).method === 'subscriptions/listen') return this.#listen(request, principal, body);
     const response = await this.#handler.fetch(request, body === undefined ? {} : { parsedBody: body });

@@ -1,10 +1,11 @@
 import type { Claim } from '../ledger/claim.ts';
 import type { KnownFamily, Ledger } from '../ledger/ledger.ts';
-import type { FamilyMember, StoredRecord } from '../ledger/record.ts';
+import type { FamilyMember, OperationRecord, StoredRecord } from '../ledger/record.ts';
 import { windowOver } from '../ledger/state-table.ts';
 import type { ConversationMemory } from '../recognition/session.ts';
 import { type Recognition, recognise } from '../recognition/table.ts';
 import { maySayTheSame, relationOfTexts, similarityOfTexts, type TextSketch } from '../recognition/text-similarity.ts';
+import { textThatDiffers } from './outcome-of-record.ts';
 import { earlierOf } from './session-facts.ts';
 import type { EngineParts, GuardedCall } from './types.ts';
 
@@ -16,6 +17,8 @@ const spareMs = 3_600_000;
 const joinTriesMax = 32;
 /** How many operations of other sessions, whose answers may be lost, are read for one call. */
 const othersReadMax = 8;
+/** How many further operations with lost answers one question names. */
+const namedMax = 8;
 
 /** An earlier operation of the family that has to be answered first. */
 export type Relative =
@@ -26,6 +29,8 @@ export type Relative =
       readonly held: StoredRecord;
       /** The texts have few words in common, but the answer to the earlier operation was lost. */
       readonly isUnclear: boolean;
+      /** The answers to these were lost too. The call may repeat one of them instead. */
+      readonly alsoLost?: readonly OperationRecord[];
     };
 
 /**
@@ -101,30 +106,58 @@ async function findLost(
   members: readonly FamilyMember[],
 ): Promise<Relative | undefined> {
   const asked = memory.askedAbout(guarded.ownKey);
+  const isAnswered = guarded.follows !== undefined && memory.answersQuestion(guarded.ownKey, guarded.follows);
   const similarity = ({ sketch: other }: FamilyMember): number => similarityOfTexts(sketch, other as TextSketch);
+  const isCloser = (key: string, other: TextSketch) => memory.isCloserThanAsked(key, similarityOfTexts(sketch, other));
   const candidates = members
     .toReversed()
     .filter(({ key, sketch: other }) => {
-      const mayBeLost = memory.hasLost(key) !== false || asked?.key === key;
-      if (!mayBeLost || key === guarded.follows?.key) return false;
       const text = other as TextSketch;
+      const mayBeLost = memory.hasLost(key) !== false || asked?.key === key || isCloser(key, text);
+      if (!mayBeLost || key === guarded.follows?.key) return false;
       return relationOfTexts(sketch, text) === 'other' && maySayTheSame(sketch, text);
     })
     .sort((a, b) => Number(b.key === asked?.key) - Number(a.key === asked?.key) || similarity(b) - similarity(a));
   let ofOthers = 0;
-  for (const { key } of candidates) {
+  for (const [at, { key, sketch: other }] of candidates.entries()) {
     if (key !== asked?.key && memory.hasLost(key) === undefined) ofOthers += 1;
     if (ofOthers > othersReadMax) continue;
     const held = await ledger.read(key);
     if (held === undefined || !mayBeRepeated(engine, ledger, guarded, held)) continue;
     const isAskedAgain = asked?.key === key && asked.generation === held.record.generation;
+    // The token says that the call means none of the operations in its question.
+    if (isAnswered && (key === asked?.key || memory.wasNamed(guarded.ownKey, held.record))) continue;
+    const text = other as TextSketch;
     // Another call may have been asked about it in the meantime.
-    if (!isAskedAgain && !isAnswerLost(ledger, memory, held)) continue;
+    if (!isAskedAgain && !isCloser(key, text) && !isAnswerLost(ledger, memory, held)) continue;
     const decided = recogniseReworded(engine, guarded, held);
-    if (decided === 'ask') memory.noteAsked(guarded.ownKey, held.record);
-    if (decided === 'wait' || decided === 'ask') return { type: decided, held, isUnclear: true };
+    if (decided === 'wait') return { type: decided, held, isUnclear: true };
+    if (decided !== 'ask') continue;
+    const question = { ...held.record, similarity: similarityOfTexts(sketch, text) };
+    // Noted before the next read, so that no other call gets the question meanwhile.
+    memory.noteAsked(guarded.ownKey, question);
+    const alsoLost = await furtherLost(engine, ledger, guarded, memory, candidates.slice(at + 1));
+    memory.noteAsked(guarded.ownKey, question, alsoLost);
+    return { type: decided, held, isUnclear: true, alsoLost };
   }
   return undefined;
+}
+
+/** Returns further operations whose answers were lost, so that one question is enough for a call that means none of them. */
+async function furtherLost(
+  engine: EngineParts,
+  ledger: Ledger,
+  guarded: GuardedCall,
+  memory: ConversationMemory,
+  candidates: readonly FamilyMember[],
+): Promise<readonly OperationRecord[]> {
+  const lost = candidates.filter(({ key }) => memory.hasLost(key) === true).slice(0, namedMax);
+  const read = await Promise.all(lost.map(({ key }) => ledger.read(key)));
+  return read.flatMap((held) =>
+    held && mayBeRepeated(engine, ledger, guarded, held) && textThatDiffers(guarded, held.record) !== undefined
+      ? [held.record]
+      : [],
+  );
 }
 
 /**

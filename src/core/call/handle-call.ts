@@ -350,7 +350,9 @@ async function answerRelative(
       return { type: 'again', request: { ...request, key, fingerprint }, hasSent: false };
     }
     case 'ask':
-      return relative.isUnclear ? askAboutLost(claiming, held.record) : askAboutReworded(claiming, held.record);
+      return relative.isUnclear
+        ? askAboutLost(claiming, held.record, relative.alsoLost)
+        : askAboutReworded(claiming, held.record);
     case 'wait':
       if (relative.isUnclear) return waitForLost(claiming, request, held);
       if (held.record.status.state === 'waiting') return askAboutReworded(claiming, held.record);
@@ -364,11 +366,19 @@ async function askAboutReworded({ engine, guarded }: Claiming, record: Operation
   return { type: 'outcome', outcome: await refusalOfReworded(engine, guarded, record) };
 }
 
-/** Asks whether the call repeats an operation whose answer was lost. No other call gets this question. */
-async function askAboutLost({ engine, guarded }: Claiming, record: OperationRecord): Promise<Round> {
+/**
+ * Asks whether the call repeats an operation whose answer was lost.
+ *
+ * @param alsoLost further operations to name. Without it, the call has waited for the operation, and is noted as asked now.
+ */
+async function askAboutLost(
+  { engine, guarded }: Claiming,
+  record: OperationRecord,
+  alsoLost?: readonly OperationRecord[],
+): Promise<Round> {
   const { memory, ownKey, call } = guarded;
-  memory?.noteAsked(ownKey, record);
-  const outcome = await refusalOfLostAnswer(engine, guarded, record);
+  if (alsoLost === undefined) memory?.noteAsked(ownKey, { ...record, similarity: 0 });
+  const outcome = await refusalOfLostAnswer(engine, guarded, record, alsoLost);
   if (call.signal.aborted) memory?.noteLost(record);
   return { type: 'outcome', outcome };
 }

@@ -303,7 +303,7 @@ function namedFields({ fields = [] }: RefusalOutcome): string {
 
 function conflict(
   refusal: RefusalOutcome,
-  { sharedBy, first, firstText, advice }: Extract<RefusalReason, { type: 'conflict' }>,
+  { sharedBy, first, firstText, otherTexts = [], advice }: Extract<RefusalReason, { type: 'conflict' }>,
 ): Message {
   const { steps = [], repeatToken, firstResult } = refusal;
   const named = namedFields(refusal);
@@ -313,7 +313,11 @@ function conflict(
     host_key: `the same idempotency key was called with other arguments before${named}`,
     operation: `the same operation was called with other arguments before${named}`,
   }[sharedBy];
-  const called = firstText === undefined ? '' : ` It said ${JSON.stringify(firstText)}.`;
+  const alsoLost =
+    otherTexts.length === 0
+      ? ''
+      : ` Answers to calls with these texts were lost too: ${otherTexts.map((text) => JSON.stringify(text)).join(', ')}.`;
+  const called = `${firstText === undefined ? '' : ` It said ${JSON.stringify(firstText)}.`}${alsoLost}`;
   const isLost = sharedBy === 'lost_answer' && repeatToken !== undefined;
   const another = isLost ? ' If you mean another operation, call again with the repeat_token.' : '';
   const advised = advice === undefined ? '' : ` ${sentence(advice)}`;

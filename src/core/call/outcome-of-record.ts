@@ -206,8 +206,10 @@ export function refusalOfLostAnswer(
   engine: EngineParts,
   call: GuardedCall,
   record: OperationRecord,
+  alsoLost: readonly OperationRecord[] = [],
 ): Promise<RefusalOutcome> {
-  return conflictWith(engine, call, record, 'lost_answer');
+  const texts = alsoLost.flatMap((each) => textThatDiffers(call, each) ?? []);
+  return conflictWith(engine, call, record, 'lost_answer', texts);
 }
 
 async function conflictWith(
@@ -215,6 +217,7 @@ async function conflictWith(
   call: GuardedCall,
   record: OperationRecord,
   sharedBy: Extract<RefusalReason, { type: 'conflict' }>['sharedBy'],
+  otherTexts: readonly string[] = [],
 ): Promise<RefusalOutcome> {
   const { status, tool } = record;
   const isLost = sharedBy === 'lost_answer';
@@ -226,13 +229,14 @@ async function conflictWith(
   );
   const fields = fieldsThatDiffer(call, record);
   const firstText = isLost ? textOf(record.arguments, fields) : {};
+  const others = otherTexts.length === 0 ? {} : { otherTexts };
   const firstTool = tool === call.tool.name ? { firstTool: call.tool } : {};
   const firstResult = status.state === 'succeeded' && !status.stub ? { firstResult: status.result, ...firstTool } : {};
   const steps = status.state === 'incomplete' ? { steps: stepsWithEffect(record) } : {};
   const retry = status.state === 'in_flight' ? { retryAfterMs: record.leaseMs } : {};
   return refusal(
     tool,
-    { type: 'conflict', sharedBy, first: stageOf(record), ...firstText, ...adviceFor(call, record, fields) },
+    { type: 'conflict', sharedBy, first: stageOf(record), ...firstText, ...others, ...adviceFor(call, record, fields) },
     {
       operation: operationInfo(record),
       fields,
@@ -245,12 +249,28 @@ async function conflictWith(
   );
 }
 
+/** Returns the start of the first text of an earlier call that differs from this one's. */
+export function textThatDiffers(call: GuardedCall, record: OperationRecord): string | undefined {
+  return textOf(record.arguments, fieldsThatDiffer(call, record)).firstText;
+}
+
 /** Quotes the start of the first text that differs, so that a caller with several lost answers knows which one this is. */
 function textOf(args: Record<string, unknown>, fields: readonly string[]): { readonly firstText?: string } {
-  const text = fields.map((field) => args[field]).find((each) => typeof each === 'string');
+  const text = fields.map((field) => memberAt(args, field)).find((each) => typeof each === 'string');
   return typeof text === 'string'
     ? { firstText: text.length > textCharsMax ? `${text.slice(0, textCharsMax)}…` : text }
     : {};
+}
+
+/** Returns the member that a path of object members leads to, such as `body.message`. */
+function memberAt(args: Record<string, unknown>, path: string): unknown {
+  if (Object.hasOwn(args, path)) return args[path];
+  let value: unknown = args;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
 }
 
 /** Names the arguments in which a call differs from an earlier one, beyond their spelling and their canonical form. */

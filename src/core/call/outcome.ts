@@ -186,6 +186,8 @@ export type RefusalReason =
       readonly sharedBy: 'host_key' | 'operation' | 'wording' | 'lost_answer';
       /** The start of the text that the earlier call had, if its answer was lost. */
       readonly firstText?: string;
+      /** The starts of the texts of other calls whose answers were lost, which the call may repeat instead. */
+      readonly otherTexts?: readonly string[];
       readonly first: 'under_way' | 'incomplete' | 'ended';
       /** How to get from the first result to what this call wants, in a sentence of the tool. */
       readonly advice?: string | undefined;

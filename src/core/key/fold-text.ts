@@ -152,7 +152,7 @@ const INSTANT =
 const DAY = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const EMAIL = /^[^\s@<>,;"]{1,64}@[^\s@<>,;"]{1,255}$/;
-const NAMED_EMAIL = /^([^<>@,;]{0,200}?)\s*<([^\s@<>,;"]{1,64}@[^\s@<>,;"]{1,255})>$/;
+const NAMED_EMAIL = /^(?:[^<>@,;"]{0,200}|"[^"]{0,200}"\s{0,9})<([^\s@<>,;"]{1,64}@[^\s@<>,;"]{1,255})>$/;
 const CODE = /^[A-Za-z]{2,3}$/;
 const HEX =
   /^(?:0x[0-9a-f]+|#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$/i;
@@ -306,11 +306,9 @@ function foldAddresses(text: string): string {
   return [...new Set(folded)].sort().join(',');
 }
 
+/** A display name does not change who gets a message. */
 function foldAddress(text: string): string | undefined {
   if (text.length > 600) return undefined;
   if (EMAIL.test(text)) return text.toLowerCase();
-  const [, name, address] = NAMED_EMAIL.exec(text) ?? [];
-  if (address === undefined) return undefined;
-  const bare = (name ?? '').trim().replace(/^"(.*)"$/, '$1');
-  return bare === '' ? address.toLowerCase() : `${bare} <${address.toLowerCase()}>`;
+  return NAMED_EMAIL.exec(text)?.[1]?.toLowerCase();
 }

@@ -9,6 +9,8 @@ const upstreamsMax = 256;
 const conversationsMax = 64;
 const callIdsMax = 2_000;
 const lostMax = 2_000;
+/** How similar another text must be to get the question about a lost answer after a less similar one got it. */
+const closerMin = 0.2;
 /** How many writes of one resource a session remembers whose answers have not arrived. */
 const unansweredMax = 8;
 
@@ -30,6 +32,12 @@ interface DeliveredAnswer {
   /** The place of the delivery in the order of the session's executions. */
   readonly place: number;
   readonly turn: string | undefined;
+}
+
+/** A question whether a call repeats an operation whose answer was lost. */
+interface LostQuestion extends OperationVersion {
+  /** How similar the text of the call is to that of the operation, from 0 to 1. */
+  readonly similarity: number;
 }
 
 /** The last executed operation, and the last one with another key. */
@@ -77,7 +85,11 @@ export class ConversationMemory {
   /** The generation whose caller left before it had the answer, by key. 0 if the answer is not lost. */
   readonly #lost = new BoundedMap<string, number>(lostMax);
   /** The operation with a lost answer about which a call got the question, by the key of the call. */
-  readonly #asked = new BoundedMap<string, OperationVersion>(lostMax);
+  readonly #asked = new BoundedMap<string, OperationVersion & { readonly others: readonly OperationVersion[] }>(
+    lostMax,
+  );
+  /** The closest question about an operation with a lost answer, by the key of the operation. */
+  readonly #questions = new BoundedMap<string, LostQuestion>(lostMax);
   #place = 0;
 
   constructor(clock: Clock) {
@@ -119,6 +131,7 @@ export class ConversationMemory {
     }
     if ((this.#answers.get(key)?.generation ?? 0) >= generation) return;
     this.noteKnown({ key, generation });
+    this.#questions.delete(key);
     this.#answers.set(key, { generation, deliveredMs: this.#clock.monotonicMs(), place: this.#place, turn });
   }
 
@@ -149,11 +162,45 @@ export class ConversationMemory {
 
   /**
    * Notes that a call gets the question whether it repeats an operation whose answer was lost. If the same call comes again, it
-   * gets the question again. No other call does.
+   * gets the question again. Of other calls, only one with a more similar text does.
+   *
+   * @param others operations whose answers were lost too, which the question names
    */
-  noteAsked(ownKey: string, { key, generation }: OperationVersion): void {
-    this.#asked.set(ownKey, { key, generation });
+  noteAsked(
+    ownKey: string,
+    { key, generation, similarity }: LostQuestion,
+    others: readonly OperationVersion[] = [],
+  ): void {
+    this.#asked.set(ownKey, { key, generation, others });
+    this.#questions.set(key, { key, generation, similarity });
     this.noteKnown({ key, generation });
+  }
+
+  /** Tells whether an operation is the subject of a question that a call with a less similar text got. */
+  isCloserThanAsked(key: string, similarity: number): boolean {
+    const question = this.#questions.get(key);
+    return question !== undefined && similarity >= closerMin && similarity > question.similarity;
+  }
+
+  /**
+   * Tells whether a token answers the question that the same call got. The token of an operation leads on from the last one
+   * in its chain of repeat tokens.
+   */
+  answersQuestion(ownKey: string, follows: OperationVersion): boolean {
+    const asked = this.#asked.get(ownKey);
+    if (asked === undefined) return false;
+    let last: OperationVersion & { readonly occurrence?: number } = asked;
+    for (let next = this.#followers.get(versionName(last)); next; next = this.#followers.get(versionName(last))) {
+      if (versionName(last) === versionName(follows) || next.occurrence <= (last.occurrence ?? 0)) break;
+      last = next;
+    }
+    return versionName(last) === versionName(follows);
+  }
+
+  /** Tells whether the question that the same call got named an operation besides the one it was about. */
+  wasNamed(ownKey: string, { key, generation }: OperationVersion): boolean {
+    const others = this.#asked.get(ownKey)?.others ?? [];
+    return others.some((each) => each.key === key && each.generation === generation);
   }
 
   /** Returns the operation about which the same call got the question before. */

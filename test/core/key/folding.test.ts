@@ -57,6 +57,13 @@ describe('arguments with the same meaning', () => {
     ],
     ['e-mail case by name', open, { customer_email: 'Ada@X.com' }, { customer_email: 'ada@x.com' }],
     ['e-mail with a name', open, { to: 'Ada  <ADA@x.com>' }, { to: 'Ada <ada@x.com>' }],
+    ['e-mail with and without a name', open, { to: 'Bo <bo@x.com>' }, { to: 'bo@x.com' }],
+    [
+      'e-mail with another name',
+      open,
+      { cc: ['Ada <a@x.com>', 'b@x.com'] },
+      { cc: ['B <b@x.com>', '"Lee, Ann" <a@x.com>'] },
+    ],
     ['a list of addresses in a text', object({ to: text }), { to: 'b@x.com, A@x.com' }, { to: 'a@x.com;b@x.com' }],
     ['one recipient', object({ to: { anyOf: [text, texts] } }), { to: 'a@x.com' }, { to: ['A@x.com'] }],
     [
@@ -278,7 +285,7 @@ describe('arguments with different meanings', () => {
       at('due_date', '2026-03-03'),
     ],
     ['a joiner', object({ name: text }), { name: 'a\u200db' }, { name: 'ab' }],
-    ['a display name', open, { to: 'Ada <a@x.com>' }, { to: 'Bob <a@x.com>' }],
+    ['the address after a display name', open, { to: 'Ada <a@x.com>' }, { to: 'Ada <b@x.com>' }],
   ])('has another hash: %s', (_what, jsonSchema, a, b) => {
     expect(hashOf(a, withAjv(jsonSchema))).not.toBe(hashOf(b, withAjv(jsonSchema)));
   });
