@@ -15,8 +15,11 @@ const mayBeRewritten =
 const markOrEscape = new RegExp(String.raw`${mark}|\\(?:u[fF][dD][dD]0|.)`, 'g');
 const escapedMark = /\\u[fF][dD][dD]0/;
 const numberText = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-/** A marked number in JSON text, with the quotes of any number of enclosing strings. */
-const writtenNumber = new RegExp(String.raw`(\\*")${mark}(-?\d[\d.eE+-]*)\1`, 'g');
+/**
+ * A marked number in JSON text, with the quotes of any number of enclosing strings. It is looked for once in a run of
+ * backslashes, which may be long.
+ */
+const writtenNumber = new RegExp(String.raw`(?<!\\)(\\*")${mark}(-?\d[\d.eE+-]*)\1`, 'g');
 const markBytes = Buffer.from(mark);
 const quote = 0x22;
 const minus = 0x2d;
@@ -146,7 +149,7 @@ function decimalOf(text: string): string {
   // Nobody means such a number, and its exponent is not exact.
   if (power.length > 15) return text;
   const significant = (whole + fraction).replace(/^0+/, '');
-  const digits = significant.replace(/0+$/, '');
+  const digits = withoutEndZeros(significant);
   if (digits === '') return '0';
   const exponent = Number(power) - fraction.length + significant.length - digits.length;
   if (Math.abs(exponent) > plainDigitsMax) return `${sign}${digits}e${exponent}`;
@@ -232,8 +235,13 @@ function hasOtherDigits(text: string, value: number): boolean {
 
 /** The significant digits of a number, without sign, point, exponent and outer zeros. */
 function digitsOf(text: string): string {
-  return text
-    .replace(/[eE].*$/, '')
-    .replace(/[-.]/g, '')
-    .replace(/^0+|0+$/g, '');
+  const digits = text.replace(/[eE].*$/, '').replace(/[-.]/g, '');
+  return withoutEndZeros(digits.replace(/^0+/, ''));
+}
+
+/** Takes linear time, unlike a regular expression. */
+function withoutEndZeros(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === zero) end -= 1;
+  return digits.slice(0, end);
 }

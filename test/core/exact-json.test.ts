@@ -113,6 +113,17 @@ test('a text without such numbers is not parsed again', () => {
   expect(markNumbers(text, 0)).toBe(text);
 });
 
+test.each([
+  ['backslashes', `["${'\\'.repeat(200_000)}",1.10]`],
+  ['zeros within a number', `[1${'0'.repeat(200_000)}1,0.${'0'.repeat(200_000)}10]`],
+  ['white space', `[1.10,"${', 1.0 '.repeat(50_000)}"${' '.repeat(200_000)},2]`],
+])('many %s take linear time', (_, text) => {
+  const before = process.cpuUsage();
+  expect(writeJson(parseJson(text, 0)).replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
+  foldedNumbers(parseJson(text, 0));
+  expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
+});
+
 test('texts of one number get one form', () => {
   const folded = (text: string): unknown => foldedNumbers(parseJson(text, 0));
   fc.assert(

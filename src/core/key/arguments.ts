@@ -1,4 +1,5 @@
 import { McpOnceError } from '../errors.ts';
+import { isMarkedNumber } from '../exact-json.ts';
 import {
   type ArgumentPlace,
   declaresProperty,
@@ -318,7 +319,8 @@ function takeRepeatToken(given: Record<string, unknown>, jsonSchema: Record<stri
   const { [REPEAT_TOKEN_FIELD]: token, ...rest } = given;
   // Models fill in every optional field.
   if (token === null || token === '') return { rest };
-  if (typeof token === 'string' && token.length <= REPEAT_TOKEN_CHARS_MAX) return { rest, token };
+  if (typeof token === 'string' && !isMarkedNumber(token) && token.length <= REPEAT_TOKEN_CHARS_MAX)
+    return { rest, token };
   const message = `must be a string of at most ${REPEAT_TOKEN_CHARS_MAX} characters: the token that mcp-once gave in an earlier answer`;
   return { rest, issue: { path: `/${REPEAT_TOKEN_FIELD}`, message } };
 }

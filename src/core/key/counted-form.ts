@@ -28,12 +28,16 @@ function countedText(text: string): string {
 }
 
 function countedNames(names: readonly string[]): readonly string[] {
-  const normal = names.map((name) => name.normalize('NFC'));
-  const isShared = (name: string): boolean => normal.indexOf(name) !== normal.lastIndexOf(name);
-  return names.map((name, index) => {
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    const normal = name.normalize('NFC');
+    counts.set(normal, (counts.get(normal) ?? 0) + 1);
+  }
+  return names.map((name) => {
     if (name === '__proto__') return standIn + name;
-    const isOther = normal[index] !== name;
-    return isOther && isShared(normal[index] ?? '') ? `${standIn}${unitsOf(name)}` : countedText(name);
+    const normal = name.normalize('NFC');
+    const isShared = normal !== name && (counts.get(normal) ?? 0) > 1;
+    return isShared ? `${standIn}${unitsOf(name)}` : countedText(name);
   });
 }
 

@@ -1,3 +1,4 @@
+import { nearestNumbers } from '../exact-json.ts';
 import { declaresProperty } from '../key/argument-place.ts';
 import { isPlainObject } from '../key/check-json.ts';
 import type { Tool } from '../tool/types.ts';
@@ -31,7 +32,9 @@ export function takeOccurrence(tool: Pick<Tool, 'class' | 'movesMoney' | 'input'
   if (!isPlainObject(raw) || !Object.hasOwn(raw, OCCURRENCE_FIELD) || !takesOccurrence(tool)) {
     return { ok: true, arguments: raw, occurrence: 1, isNumbered: false };
   }
-  const { [OCCURRENCE_FIELD]: given, ...rest } = raw;
+  const { [OCCURRENCE_FIELD]: came, ...rest } = raw;
+  // A caller may write 2.0.
+  const given = nearestNumbers(came);
   if (given === null || given === '') return { ok: true, arguments: rest, occurrence: 1, isNumbered: false };
   const number = typeof given === 'string' && /^[1-9]\d{0,4}$/.test(given) ? Number(given) : given;
   if (typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= OCCURRENCE_MAX) {

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { classifyErrorAnswer, type ErrorFacts } from '../../core/error-answers/classify.ts';
 import { refusalIn } from '../../core/error-answers/error-result.ts';
 import { describeError, faultFields } from '../../core/errors.ts';
-import { nearestNumbers } from '../../core/exact-json.ts';
+import { foldedNumbers, nearestNumbers } from '../../core/exact-json.ts';
 import { arrayOf, defined, isObject, type JsonSchema, objectOf } from '../../core/json.ts';
 import type { CallLog } from '../../core/observe/log.ts';
 import { SessionMemory } from '../../core/recognition/session.ts';
@@ -261,7 +261,7 @@ export class GuardedCalls {
   async #respond(request: RpcRequest, tool: string, signal: AbortSignal): Promise<RpcResponse> {
     const { handle, scope, send, log } = this.#options;
     const { name: _name, arguments: given, ...params } = request.params ?? {};
-    const meta = objectOf(params._meta);
+    const meta = foldedNumbers(objectOf(params._meta));
     // Loaded at the first call, because it loads the SDK's server and would delay the start.
     const { hostKeyOf, progressNotifier } = await import('../../server/tool-requests.ts');
     const hostKey = hostKeyOf(meta, params);

@@ -116,7 +116,7 @@ export class HttpLink implements Link {
 
   #sse(): HttpTransport {
     const { url, headers } = this.#options;
-    return new SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: this.#authorizedFetch });
+    return new SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: this.#fetchEvents });
   }
 
   async #startTransport(transport: HttpTransport): Promise<void> {
@@ -175,12 +175,20 @@ export class HttpLink implements Link {
     const response = await this.#authorizedFetch(url, init);
     if (!response.ok || !response.body) return response;
     const ids = init?.method === 'POST' ? idsIn(init.body) : [];
-    const isEventStream = /^text\/event-stream/i.test(response.headers.get('content-type') ?? '');
+    const isEventStream = isEventStreamOf(response);
     const { messageBytesMax = 64 * 1024 * 1024 } = this.#options;
     const ended = (how: BodyEnding): void => this.#bodyEnded(ids, how);
     const body = markedBody(watchBody(response.body, { messageBytesMax, isEventStream, ended }), isEventStream);
     const { status, statusText, headers } = response;
     return new Response(body, { status, statusText, headers });
+  };
+
+  /** Fetches for the older transport: its stream has the responses of all requests, so its end fails no single one. */
+  readonly #fetchEvents = async (url: string | URL, init?: RequestInit): Promise<Response> => {
+    const response = await this.#authorizedFetch(url, init);
+    if (!response.ok || !response.body || !isEventStreamOf(response)) return response;
+    const { status, statusText, headers } = response;
+    return new Response(markedBody(response.body, true), { status, statusText, headers });
   };
 
   /** Fails the requests of a body that ended without a response, unless its rest can be requested. */
@@ -228,6 +236,10 @@ function statusOf(error: unknown): number | undefined {
   if (error instanceof StreamableHTTPError) return error.code === undefined || error.code < 0 ? undefined : error.code;
   const status = error instanceof Error ? /\(HTTP (\d{3})\)/.exec(error.message)?.[1] : undefined;
   return status === undefined ? undefined : Number(status);
+}
+
+function isEventStreamOf(response: Response): boolean {
+  return /^text\/event-stream/i.test(response.headers.get('content-type') ?? '');
 }
 
 /** Whether the event stream itself failed, and not a message that was posted. */

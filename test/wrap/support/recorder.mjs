@@ -1,4 +1,4 @@
-// node recorder.mjs FILE [json | stream]: an MCP server that writes down the text of each call's arguments as it came, one line
+// node recorder.mjs FILE [json | stream | sse]: an MCP server that writes down the text of each call's arguments as it came, one line
 // each: `NAME TEXT`, and answers with that text. Over stdio, or over HTTP where PORT is set. The first call of a tool that holds "hang" is not answered.
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -67,10 +67,26 @@ function answerTo(text) {
   return JSON.stringify({ jsonrpc: '2.0', id, result });
 }
 
+let stream;
+
+/** The transport of MCP 2024-11-05: a GET opens the stream of all responses. */
+function overOldTransport(request, response, text) {
+  if (request.method === 'GET') {
+    stream = response.writeHead(200, { 'content-type': 'text/event-stream' });
+    stream.write('event: endpoint\ndata: /messages\n\n');
+  } else if (request.url !== '/messages') response.writeHead(405).end();
+  else {
+    response.writeHead(202).end('Accepted');
+    const answer = answerTo(text);
+    if (answer !== undefined) stream.write(`event: message\ndata: ${answer}\n\n`);
+  }
+}
+
 if (process.env.PORT) {
   createServer(async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
+    if (way === 'sse') return overOldTransport(request, response, text);
     if (request.method !== 'POST') return response.writeHead(405).end();
     const { id } = JSON.parse(text);
     const answer = answerTo(text);
