@@ -1,5 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
-import { foldedNumbers, isMarkedNumber, parseJson } from '../exact-json.ts';
+import { foldedNumbers, isMarkedNumber, parseJson, restoreNumbers } from '../exact-json.ts';
 import { wordSet } from '../word-set.ts';
 import type { ArgumentPlace, PropertyRule } from './argument-place.ts';
 import { keepsString } from './argument-place.ts';
@@ -366,7 +366,8 @@ function jsonValueIn(text: string, types: number): unknown {
     return (types & JSON_TYPE.boolean) !== 0 && PYTHON_BOOLEAN.test(text) ? text.trim() === 'True' : undefined;
   }
   try {
-    return parseJson(text, 0);
+    // The marks of a caller's text have been doubled once, and are doubled again.
+    return parseJson(restoreNumbers(text), 0);
   } catch {
     return undefined;
   }
