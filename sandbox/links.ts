@@ -9,7 +9,8 @@ const portMin = 20_000;
 const portsCount = 10_000;
 /** How many ports are tried when other programs use them. */
 const triesMax = 8;
-const askMs = 500;
+/** How long a program on a port may take to say whose links it serves, in ms. A busy machine needs seconds. */
+const askMs = 10_000;
 /** How often a process tries to serve the links of one that has ended, in ms. */
 const takeOverMs = 2_000;
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { startProcess } from '../support/program-here.ts';
 import { listening } from './support/http.ts';
 import { type Message, main, outcomeOf, RawClient, stage, wrapArgs } from './support/wrap.ts';
 
@@ -11,14 +12,18 @@ const ways = ['stdio', 'json', 'stream', 'sse'] as const;
 
 /** Makes a server that writes down what it gets. `start` starts a guard in front of it. */
 async function recording(way: (typeof ways)[number]) {
-  const { folder, store, effects } = stage();
+  const { folder, store, effects, shortLease } = stage();
   const file = join(folder, 'effects');
   const server = [recorder, file, way];
   const url = way === 'stdio' ? undefined : `${(await listening(server)).origin}/mcp`;
-  const start = async (): Promise<RawClient> => {
-    const args =
-      url === undefined ? wrapArgs(store, server) : [main, 'wrap', '--store', store, '--log-level', 'warn', url];
-    const client = new RawClient(args);
+  const config = shortLease();
+  const args =
+    url === undefined
+      ? wrapArgs(store, server, config)
+      : [main, 'wrap', '--store', store, '--log-level', 'warn', ...config, url];
+  /** @param startGuard `startProcess` for a guard that is killed */
+  const start = async (startGuard?: typeof startProcess): Promise<RawClient> => {
+    const client = new RawClient(args, {}, undefined, startGuard);
     await client.initialize();
     return client;
   };
@@ -91,7 +96,7 @@ const texts = [
 describe.each(ways)('a server over %s', (way) => {
   test('gets each number and each text as it came, and its answer comes back so', async () => {
     const { start, effects } = await recording(way);
-    const first = await start();
+    const first = await start(startProcess);
     const heard = textOf(first);
     for (const [raw, other] of texts) {
       await callWith(first, 'get_money', raw);
@@ -108,7 +113,7 @@ describe.each(ways)('a server over %s', (way) => {
       expect(outcomeOf((await callWith(second, 'send_money', args)).result), args).toMatchObject({ replayed: true });
     }
     expect(effects()).toEqual(texts.flatMap(([raw]) => [`get_money ${raw}`, `send_money ${raw}`]));
-  }, 60_000);
+  });
 
   test('gets arguments as they came, guarded or not, and once in both forms', async () => {
     const { start, effects } = await recording(way);
@@ -133,7 +138,7 @@ describe.each(ways)('a server over %s', (way) => {
     'gets the same arguments and the same key again after a crash, whichever form asks',
     async () => {
       const { start, effects } = await recording(way);
-      const first = await start();
+      const first = await start(startProcess);
       const raw = '{"cents":"5","note":null,"extra":"hang","in":{"id":1234567890123456789}}';
       sendCall(first, 'send_keyed_money', raw);
       await expect.poll(effects).toHaveLength(1);
@@ -151,7 +156,6 @@ describe.each(ways)('a server over %s', (way) => {
       expect(two).toBe(one);
       expect(more).toEqual([]);
     },
-    60_000,
   );
 });
 
@@ -169,7 +173,7 @@ test('a repeat token that is a number gets a refusal that says whose argument it
 
 test('a server gets JSON text with a null and around a key as it came, and the same again after a crash', async () => {
   const { start, effects } = await recording('stdio');
-  const first = await start();
+  const first = await start(startProcess);
   const sent = '{"cents":3.0,"note":null,"extra":"hang","options":"{ \\"id\\": 1.0, \\"note\\":\\"\\\\u00e9\\"}"}';
   const cleared = '{"cents":3.0,"extra":"hang","in":"{\\"note\\": null}"}';
   sendCall(first, 'send_nested_money', sent);
@@ -191,7 +195,7 @@ test('a server gets JSON text with a null and around a key as it came, and the s
   // A call that clears nothing is another one.
   await callWith(second, 'update_keyed_thing', '{"in":{},"extra":"hang","cents":3}');
   expect(effects()).toHaveLength(5);
-}, 60_000);
+});
 
 function withoutKey(effect: string): string {
   return effect.replace(/,?\\?"idempotency_key\\?":\\?"[\w-]{36}\\?"(?:,(?= ))?/, '');

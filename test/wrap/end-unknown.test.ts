@@ -1,17 +1,19 @@
 import { expect, test } from 'vitest';
+import { startProcess } from '../support/program-here.ts';
 import { outcomeOf, RawClient, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 /** Starts a guard, lets the server hang in a call, and kills the guard. Returns a client of a new guard on the same ledger. */
-async function killedDuring(tool: string, args: Record<string, unknown>) {
-  const { env, store, effects, wrapped } = stage();
-  const more = { TOOLS: 'send_money,create_note,list_notes' };
-  const first = wrapped(more);
+async function killedDuring(tool: string, sent: Record<string, unknown>) {
+  const { env, store, effects, shortLease } = stage();
+  const args = wrapArgs(store, [scripted], shortLease());
+  const more = { ...env, TOOLS: 'send_money,create_note,list_notes' };
+  const first = new RawClient(args, more, undefined, startProcess);
   await first.initialize();
-  first.send({ id: 'lost', method: 'tools/call', params: { name: tool, arguments: args } });
+  first.send({ id: 'lost', method: 'tools/call', params: { name: tool, arguments: sent } });
   await expect.poll(effects).toEqual([tool]);
   first.child.kill('SIGKILL');
   await first.exited;
-  const client = new RawClient(wrapArgs(store, [scripted]), { ...env, ...more });
+  const client = new RawClient(args, more);
   await client.initialize();
   await client.ask('tools/list', {});
   return { client, effects };
@@ -51,7 +53,7 @@ test('a caller ends the unknown outcome of a call that a crash cut off, after it
   // The same token means the same operation, however often it is sent.
   await client.call('create_note', { ...args, repeat_token: token });
   expect(effects()).toEqual(['create_note', 'list_notes', 'create_note']);
-}, 60_000);
+});
 
 test('control: nobody but an operator ends the unknown outcome of a call that moves money', async () => {
   const args = { mode: 'hang-once' };
@@ -63,4 +65,4 @@ test('control: nobody but an operator ends the unknown outcome of a call that mo
   expect(outcomeOf(forged.result)).toMatchObject({ code: 'invalid_repeat_token' });
   expect(outcomeOf((await client.call('send_money', args)).result)).toMatchObject({ code: 'outcome_unknown' });
   expect(effects()).toEqual(['send_money']);
-}, 60_000);
+});

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -184,6 +184,12 @@ export function stage() {
     effects: () => linesOf(effects),
     starts: () => linesOf(starts).map(Number),
     releaseFile: `${effects}.release`,
+    /** Makes the option for a configuration with a short lease, for a test that kills the owner of a claim. */
+    shortLease: (): string[] => {
+      const file = join(folder, 'mcp-once.json');
+      writeFileSync(file, JSON.stringify({ lease: '1s' }));
+      return ['--config', file];
+    },
     /** Wraps a scripted server, and returns its client. */
     wrapped: (more: Environment = {}, options: readonly string[] = []) =>
       new RawClient(wrapArgs(store, [scripted], options), { ...env, ...more }),
