@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/event.ts';
 import { program } from '../support/program.ts';
@@ -94,4 +94,30 @@ test('a server continues when its ledger file is moved back, and knows what it e
   renameSync(`${file}.away`, file);
   expect((await server.call('order_once', { item })).outcome).toMatchObject({ code: 'succeeded', replayed: true });
   expect(upstream.effectsOf(item)).toHaveLength(1);
+});
+
+test('a server whose ledger file is overwritten by an earlier copy executes nothing and names the file', async () => {
+  const file = `${folder.path}/restored.sqlite`;
+  const first = await start('restored 1', file);
+  await first.call('order_once', { item: 'restored 1' });
+  await first.end('SIGTERM');
+  const backup = readFileSync(file);
+  const second = await start('restored 2', file);
+  await second.call('order_once', { item: 'restored 2' });
+  await second.end('SIGTERM');
+  const server = await start('restored 3', file);
+  expect(await server.probe('/readyz')).toBe(200);
+  writeFileSync(file, backup);
+  expect((await server.call('order_once', { item: 'restored 3' })).outcome.code).toBe('ledger_unavailable');
+  // Executes nothing, too. A read within 5 ms of a check may return the outcome that the process knows.
+  await server.call('order_once', { item: 'restored 2' });
+  expect(await server.probe('/readyz')).toBe(503);
+  expect(server.stderr).toContain('overwritten while it was open');
+  await server.end('SIGTERM');
+  // The next step that the message names.
+  for (const suffix of ['-wal', '-shm']) rmSync(file + suffix);
+  writeFileSync(file, backup);
+  const last = await start('restored 4', file);
+  expect((await last.call('order_once', { item: 'restored 1' })).outcome.replayed).toBe(true);
+  expect(['restored 1', 'restored 2', 'restored 3'].map((item) => upstream.effectsOf(item).length)).toEqual([1, 1, 0]);
 });

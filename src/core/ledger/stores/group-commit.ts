@@ -3,7 +3,6 @@ import { SqliteCheckpoint } from './sqlite-checkpoint.ts';
 import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import type { SqliteFile } from './sqlite-file.ts';
-import type { SqliteIdentity } from './sqlite-identity.ts';
 
 /** The result of `read` when the step has to write. */
 export const mustWrite = Symbol('must write');
@@ -40,7 +39,7 @@ export class GroupCommit {
   readonly path: string;
   readonly database: SqliteConnection;
   readonly checkpoint: SqliteCheckpoint;
-  readonly #identity: SqliteIdentity;
+  readonly #file: SqliteFile;
   readonly #lockTimeoutMs: number;
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
@@ -54,8 +53,8 @@ export class GroupCommit {
   constructor(file: SqliteFile, lockTimeoutMs: number) {
     this.path = file.path;
     this.database = file.database;
-    this.#identity = file.identity;
-    this.checkpoint = new SqliteCheckpoint(file.database);
+    this.#file = file;
+    this.checkpoint = new SqliteCheckpoint(file);
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#begin = file.database.prepare('BEGIN IMMEDIATE');
     this.#commit = file.database.prepare('COMMIT');
@@ -88,7 +87,9 @@ export class GroupCommit {
     for (const { reject } of this.#writing.splice(0)) {
       reject(new LedgerUnavailable(`The ledger file ${this.path} is closed.`));
     }
-    this.database.close();
+    // SQLite copies the log into the file when the last connection closes.
+    this.checkpoint.raiseMark();
+    this.#file.close();
   }
 
   #queue<T>(step: CommitStep<T>): Promise<T> {
@@ -104,7 +105,7 @@ export class GroupCommit {
     if (step.read === undefined) return mustWrite;
     try {
       const answer = step.read();
-      if (answer !== mustWrite) this.#identity.checkForRead();
+      if (answer !== mustWrite) this.#file.identity.checkForRead();
       return answer;
     } catch (error) {
       if (isSqliteBusy(error)) return mustWrite;
@@ -157,7 +158,7 @@ export class GroupCommit {
       // A single statement is a transaction by itself.
       answers = steps.length === 1 && only !== undefined ? [only.step.write()] : this.#inOneTransaction(steps);
       // After the commit, because an earlier check would miss a file that is moved during the commit.
-      this.#identity.check();
+      this.#file.identity.check();
     } catch (error) {
       if (isSqliteBusy(error)) this.#retryLater(steps);
       else for (const { reject } of steps) reject(sqliteFault(error, this.path));

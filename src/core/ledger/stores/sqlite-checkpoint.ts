@@ -1,4 +1,5 @@
-import type { SqliteConnection, SqliteStatement } from './sqlite-driver.ts';
+import type { SqliteStatement } from './sqlite-driver.ts';
+import type { SqliteFile } from './sqlite-file.ts';
 
 /** The size of the log at which it is copied into the database, in pages. The default of SQLite is 1,000. */
 const pagesMax = 250;
@@ -23,12 +24,13 @@ interface CheckpointRow {
 export class SqliteCheckpoint {
   readonly #logState: SqliteStatement<[], CheckpointRow>;
   readonly #copy: SqliteStatement<[], CheckpointRow>;
-  readonly #database: SqliteConnection;
+  readonly #file: SqliteFile;
   #pages = pagesMax;
   #scheduled = false;
 
-  constructor(database: SqliteConnection) {
-    this.#database = database;
+  constructor(file: SqliteFile) {
+    this.#file = file;
+    const { database } = file;
     database.pragma(`wal_autocheckpoint = ${pagesFallback}`);
     // NOOP only reports the state, in about 1 µs (SQLite 3.51).
     this.#logState = database.prepare<[], CheckpointRow>('PRAGMA wal_checkpoint(NOOP)');
@@ -48,6 +50,18 @@ export class SqliteCheckpoint {
     setImmediate(() => this.#checkpoint());
   }
 
+  /** Raises the mark of the file before the log is copied into it. @returns false if it may not be copied now */
+  raiseMark(): boolean {
+    if (this.#pagesToCopy() === 0) return true;
+    try {
+      this.#file.identity.check();
+      this.#file.mark.raise();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #pagesToCopy(): number {
     try {
       const { log, checkpointed } = this.#logState.get() ?? { log: 0, checkpointed: 0 };
@@ -59,8 +73,10 @@ export class SqliteCheckpoint {
 
   #checkpoint(): void {
     this.#scheduled = false;
-    if (!this.#database.isOpen) return;
+    if (!this.#file.database.isOpen) return;
     const startedAt = performance.now();
+    // While another process writes, the next commit tries again.
+    if (!this.raiseMark()) return;
     try {
       this.#copy.get();
     } catch {

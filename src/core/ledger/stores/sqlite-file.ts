@@ -5,7 +5,8 @@ import { LedgerUnavailable } from '../../errors.ts';
 import { defined } from '../../json.ts';
 import { SqliteConnection, type SqliteDriver, sqliteCode } from './sqlite-driver.ts';
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
-import { SqliteIdentity, statFile } from './sqlite-identity.ts';
+import { fileMoved, SqliteIdentity, statFile } from './sqlite-identity.ts';
+import { SqliteMark, sharedDescriptor } from './sqlite-mark.ts';
 
 /** The version of the table below. A newer mcp-once may write files with a newer version. */
 const formatVersion = 1;
@@ -43,6 +44,9 @@ export interface SqliteFile {
   readonly path: string;
   readonly database: SqliteConnection;
   readonly identity: SqliteIdentity;
+  readonly mark: SqliteMark;
+  /** Closes the connection. A file that was overwritten stays open, since SQLite would copy the log into it. */
+  close(): void;
 }
 
 /**
@@ -54,13 +58,23 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
   try {
     prepareFile(path, options.createFolder);
     const opened = statFile(path);
+    const descriptor = opened && sharedDescriptor(path, opened);
     // SQLite itself does not wait for locks, since that would block the event loop.
-    const database = new SqliteConnection(path, defined({ lockTimeoutMs: 0, driver: options.driver }));
+    let database: SqliteConnection | undefined;
+    const close = (): void => {
+      database?.close();
+      descriptor?.release();
+    };
     try {
-      await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(database, path));
-      return { path, database, identity: SqliteIdentity.of(path, opened) };
+      const connection = new SqliteConnection(path, defined({ lockTimeoutMs: 0, driver: options.driver }));
+      database = connection;
+      await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(connection, path));
+      if (opened === undefined || descriptor === undefined) throw fileMoved(path);
+      const mark = new SqliteMark(path, connection, descriptor);
+      const identity = SqliteIdentity.of(path, opened, mark);
+      return { path, database, identity, mark, close: () => void (mark.isOverwritten || close()) };
     } catch (error) {
-      database.close();
+      close();
       // SQLite reports a read-only file with a log in this way. Opening it tells the two apart.
       if (sqliteCode(error) === 'SQLITE_CANTOPEN') closeSync(openSync(path, 'r+'));
       throw error;
@@ -112,6 +126,7 @@ function prepareDatabase(database: SqliteConnection, path: string): void {
       if (database.pragma('user_version') !== formatVersion) database.exec(format);
     });
   }
+  SqliteMark.prepare(database);
   // Takes a write lock, so that a file that cannot be written fails here and not at the first claim.
   database.exec('BEGIN IMMEDIATE; ROLLBACK');
 }

@@ -156,7 +156,7 @@ describe('a ledger file with a problem', () => {
     );
   });
 
-  test('is reported as damaged when it is read', async () => {
+  test('is reported as damaged when it is opened or read', async () => {
     const path = join(temporaryFolder(), 'ledger.sqlite');
     const filled = await openSqliteStore({ path });
     await Promise.all(
@@ -166,8 +166,9 @@ describe('a ledger file with a problem', () => {
     const bytes = readFileSync(path);
     bytes.fill(0xa5, 3 * 4096);
     writeFileSync(path, bytes);
-    const store = await openedStore({ path });
-    const fault = await faultOf(Promise.all(Array.from({ length: 500 }, (_, n) => store.get(`key-${n}`))));
+    const fault = await faultOf(
+      openedStore({ path }).then((store) => Promise.all(Array.from({ length: 500 }, (_, n) => store.get(`key-${n}`)))),
+    );
     expect(fault.message).toContain(`The ledger file ${path} is damaged`);
   });
 
