@@ -18,7 +18,7 @@ export default defineConfig({
     // Files share the modules of a worker: loading them again for each file takes longer than many files' tests.
     isolate: false,
     // Most of a test's time is spent waiting for processes: more files at a time than there are cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: SlowFirst },
     // These limits end a test that hangs. They are no bounds for the product or for the machine.
     expect: { poll: { timeout: 240_000 } },

@@ -24,14 +24,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-async function start(name: string, store: string, aheadMs: number): Promise<ServerProcess> {
+async function start(name: string, store: string, aheadMs: number, env = {}): Promise<ServerProcess> {
   const config = {
     subject: 'chaos',
     lease: '500ms',
     wait: '20s',
     tools: { 'order_*': { window: '2m' } },
   };
-  const settings = { program, folder: folder.path, name, store, upstream: upstream.url, config, aheadMs };
+  const settings = { program, folder: folder.path, name, store, upstream: upstream.url, config, aheadMs, env };
   const server = await ServerProcess.start(settings);
   servers.push(server);
   return server;
@@ -92,4 +92,14 @@ describe.each(stores)('with a ledger on $kind', ({ kind, url }) => {
     expect((await server.call('order_once', { item })).outcome.replayed).toBe(true);
     expect(upstream.effectsOf(item)).toHaveLength(1);
   });
+});
+
+test('control: without the clock of the machine, a process ahead ends a window of two minutes on SQLite', async () => {
+  const env = { CHAOS_NO_MACHINE: '1' };
+  const store = `sqlite:${folder.path}/control.sqlite`;
+  const [one, two] = [await start('control-one', store, 0, env), await start('control-two', store, 150_000, env)];
+  const item = 'control';
+  await one.call('order_once', { item });
+  expect((await two.call('order_once', { item })).outcome.replayed).toBe(false);
+  expect(upstream.effectsOf(item)).toHaveLength(2);
 });

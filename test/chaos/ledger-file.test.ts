@@ -19,8 +19,8 @@ afterAll(async () => {
   folder.remove();
 });
 
-async function start(name: string, file: string): Promise<ServerProcess> {
-  const settings = { program, folder: folder.path, name, store: `sqlite:${file}`, upstream: upstream.url };
+async function start(name: string, file: string, env = {}): Promise<ServerProcess> {
+  const settings = { program, folder: folder.path, name, store: `sqlite:${file}`, upstream: upstream.url, env };
   const server = await ServerProcess.start(settings);
   servers.push(server);
   return server;
@@ -120,4 +120,16 @@ test('a server whose ledger file is overwritten by an earlier copy executes noth
   const last = await start('restored 4', file);
   expect((await last.call('order_once', { item: 'restored 1' })).outcome.replayed).toBe(true);
   expect(['restored 1', 'restored 2', 'restored 3'].map((item) => upstream.effectsOf(item).length)).toEqual([1, 1, 0]);
+});
+
+test('control: a server that does not check its file executes again what another server executed', async () => {
+  const file = `${folder.path}/control.sqlite`;
+  const before = await start('control 1', file, { CHAOS_NO_FILE_CHECK: '1' });
+  await before.call('order_once', { item: 'control' });
+  for (const suffix of all) rmSync(file + suffix);
+  const after = await start('control 2', file);
+  for (const server of [before, after]) {
+    expect((await server.call('order_once', { item: 'control 2' })).outcome.replayed).toBe(false);
+  }
+  expect(upstream.effectsOf('control 2')).toHaveLength(2);
 });

@@ -1,16 +1,17 @@
 // The chaos suite: real servers, stores and networks that fail, and an upstream that counts effects.
 //
-//   npm run chaos [-- --for 10m --seed N --store sqlite|redis --quick]
+//   npm run chaos [-- --for 10m --seed N --store sqlite|redis --via http|stdio|wrap --quick]
 import { parseArgs } from 'node:util';
 import { parseDuration } from '../../src/core/duration.ts';
 import { Random } from './random.ts';
 import { type RoundReport, runRound } from './round.ts';
+import type { Via } from './server.ts';
 import { ChaosStage, type StageSettings, type StoreKind } from './stage.ts';
 
 /** How long one round lasts, in ms. Each has new servers and a new store. */
 const roundMs = 30_000;
-const quickMs = 12_000;
-const controlMs = 6_000;
+const quickMs = 5_000;
+const controlMs = 4_000;
 const violationsShown = 20;
 
 /** Each switches one guarantee off. Its check has to find that. */
@@ -18,6 +19,11 @@ const controls: readonly { readonly name: string; readonly finds: RegExp; readon
   [
     { name: 'each server with a ledger of its own', finds: /^two effects/, change: { isShared: false } },
     { name: 'a lookup that finds something else', finds: /^not the truth/, change: { env: { CHAOS_LIE: '1' } } },
+    {
+      name: 'servers without the clock of the machine',
+      finds: /^two effects/,
+      change: { env: { CHAOS_NO_MACHINE: '1' }, skewMs: 3_600_000 },
+    },
     { name: 'tools without a recovery', finds: /^not known/, change: { env: { CHAOS_REFUSE: '1' } } },
   ];
 
@@ -26,6 +32,7 @@ const { values } = parseArgs({
     for: { type: 'string', default: '2m' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     store: { type: 'string' },
+    via: { type: 'string' },
     quick: { type: 'boolean', default: false },
     program: { type: 'string' },
     failover: { type: 'boolean', default: false },
@@ -35,7 +42,8 @@ const { values } = parseArgs({
 const program = values.program ?? new URL('../../src/cli/main.js', import.meta.url).pathname;
 const seed = Number(values.seed);
 const kinds: readonly StoreKind[] = values.store === undefined ? ['sqlite', 'redis'] : [values.store as StoreKind];
-const forMs = values.quick ? kinds.length * quickMs : (parseDuration(values.for) ?? 120_000);
+const ways: readonly Via[] = values.via === undefined ? ['http', 'stdio', 'wrap'] : [values.via as Via];
+const forMs = values.quick ? kinds.length * ways.length * quickMs : (parseDuration(values.for) ?? 120_000);
 console.log(`seed ${seed}`);
 
 let failed = false;
@@ -45,10 +53,12 @@ for (let leftMs = forMs; leftMs > 0; round += 1) {
   const lastsMs = Math.min(leftMs, values.quick ? quickMs : roundMs);
   leftMs -= lastsMs;
   const isFailover = kind === 'redis' && (values.failover || round % 4 === 3);
-  // Every third pair of rounds: no server ends.
-  const isThird = Math.floor(round / kinds.length) % 3 === 2;
+  const pair = Math.floor(round / kinds.length);
+  const via = ways[pair % ways.length] ?? 'http';
+  // Every third time: no server ends.
+  const isThird = Math.floor(pair / ways.length) % 3 === 2;
   const happens = (values.happens ?? (isThird ? 'store' : 'all')) as NonNullable<StageSettings['happens']>;
-  const report = await play({ kind, happens }, lastsMs, seed + round, isFailover);
+  const report = await play({ kind, happens, via }, lastsMs, seed + round, isFailover);
   for (const violation of report.violations.slice(0, violationsShown)) console.log(`  VIOLATION ${violation}`);
   failed ||= report.violations.length > 0;
 }
@@ -72,7 +82,7 @@ async function play(
   lastsMs: number,
   roundSeed: number,
   isFailover: boolean,
-  name: string = settings.kind,
+  name: string = `${settings.kind}, ${settings.via}`,
 ): Promise<RoundReport> {
   const random = new Random(roundSeed);
   const stage = await ChaosStage.open({ program, random, ...settings });

@@ -17,6 +17,9 @@ const faults: readonly [UpstreamFault, ...UpstreamFault[]] = [
   'late',
 ];
 
+/** What a server behind `wrap` has, which tells its caller nothing of the upstream's faults. */
+const wrappedTools = ['order_keyed', 'order_once'] as const;
+
 /** How often an outcome is asked for at the end, and how long one call may take, in ms. */
 const askedMax = 12;
 const callMs = 20_000;
@@ -73,10 +76,11 @@ export async function runRound(stage: ChaosStage, random: Random, forMs: number,
   return { orders: orders.length, calls, answers: answersOf(orders), violations: violationsIn(stage, orders) };
 }
 
-function planned({ upstream }: ChaosStage, random: Random, item: string): Order {
-  const planned = Array.from({ length: random.chance(0.5) ? random.between(1, 2) : 0 }, () => random.of(faults));
+function planned({ upstream, via }: ChaosStage, random: Random, item: string): Order {
+  const possible = via === 'wrap' ? (['slow', 'late'] as const) : faults;
+  const planned = Array.from({ length: random.chance(0.5) ? random.between(1, 2) : 0 }, () => random.of(possible));
   if (planned.length > 0) upstream.plan(item, ...planned);
-  return { item, tool: random.of(tools), planned, told: [], final: undefined };
+  return { item, tool: random.of(via === 'wrap' ? wrappedTools : tools), planned, told: [], final: undefined };
 }
 
 /** Calls once. A caller that leaves, or whose server ends, learns nothing. */

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { OutcomeMeta } from '../../src/server/render.ts';
@@ -24,7 +24,14 @@ export interface ServerSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** How far the wall clock of the process is ahead, in ms. */
   readonly aheadMs?: number;
+  /**
+   * How it is reached: `serve` over HTTP or stdio, or `wrap` over stdio with a server behind it.
+   * @defaultValue http
+   */
+  readonly via?: Via;
 }
+
+export type Via = 'http' | 'stdio' | 'wrap';
 
 /** What a caller got. */
 export interface Told {
@@ -33,29 +40,36 @@ export interface Told {
   readonly text: string;
 }
 
-/** A real server process over HTTP, on a free port. */
+/** A real server process, over HTTP on a free port or over its stdio. */
 export class ServerProcess {
   readonly settings: ServerSettings;
-  readonly url: string;
   readonly exited: Promise<unknown>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #stderr: () => string;
+  readonly #send: Send;
+  readonly #url: string;
 
-  private constructor(settings: ServerSettings, child: ChildProcess, url: string, stderr: () => string) {
+  private constructor(
+    settings: ServerSettings,
+    child: ChildProcessWithoutNullStreams,
+    stderr: () => string,
+    send: Send,
+    url: string,
+  ) {
     this.settings = settings;
     this.#child = child;
-    this.url = url;
     this.#stderr = stderr;
+    this.#send = send;
+    this.#url = url;
     this.exited = once(child, 'exit');
   }
 
   static async start(settings: ServerSettings): Promise<ServerProcess> {
-    const { program, folder, name, store, upstream, config = {}, aheadMs = 0, env = {} } = settings;
+    const { program, folder, name, store, upstream, config = {}, aheadMs = 0, env = {}, via = 'http' } = settings;
     const file = `${folder}/${name}.json`;
     writeFileSync(file, JSON.stringify(config));
-    const serve = ['serve', '--config', file, '--tools', `${fixtures}tools`, '--http', '127.0.0.1:0'];
-    const child = spawn(process.execPath, ['--import', `${fixtures}clock.mjs`, program, ...serve], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const child = spawn(process.execPath, ['--import', `${fixtures}clock.mjs`, program, ...commandOf(via, file)], {
+      stdio: 'pipe',
       env: {
         PATH: process.env.PATH ?? '',
         HOME: folder,
@@ -64,21 +78,28 @@ export class ServerProcess {
         CHAOS_UPSTREAM: upstream,
         CHAOS_CLOCK_MS: String(aheadMs),
         CHAOS_CLOCK_FILE: `${folder}/${name}.clock`,
+        CHAOS_WRAPPED_PID: `${folder}/${name}.wrapped`,
         ...env,
       },
     });
     endWithThis(child);
+    child.stdin.on('error', () => undefined);
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString()).slice(-100_000);
     });
-    const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
     const ended = once(child, 'exit').then(() => {
       throw new Error(`the server did not start: ${stderr}`);
     });
-    const [url] = await Promise.race([line, ended]);
     ended.catch(() => undefined);
-    return new ServerProcess(settings, child, url, () => stderr);
+    if (via !== 'http') {
+      const send = sendOverStdio(child);
+      await Promise.race([send('tools/list', {}), ended]);
+      return new ServerProcess(settings, child, () => stderr, send, '');
+    }
+    const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
+    const [url] = await Promise.race([line, ended]);
+    return new ServerProcess(settings, child, () => stderr, sendOverHttp(url), url);
   }
 
   get pid(): number {
@@ -95,24 +116,7 @@ export class ServerProcess {
 
   /** @throws when no answer comes. */
   async call(name: string, args: Record<string, unknown>, signal?: AbortSignal): Promise<Told> {
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientInfo': info,
-      'io.modelcontextprotocol/clientCapabilities': {},
-    };
-    const response = await fetch(this.url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        'mcp-protocol-version': '2026-07-28',
-        'mcp-method': 'tools/call',
-        'mcp-name': name,
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta } }),
-      signal: signal ?? null,
-    });
-    const { result, error } = messageIn(await response.text());
+    const { result, error } = await this.#send('tools/call', { name, arguments: args }, signal);
     if (result === undefined) throw new Error(`no result: ${JSON.stringify(error)}`);
     return {
       outcome: result._meta['mcp-once/outcome'],
@@ -123,11 +127,20 @@ export class ServerProcess {
 
   /** Returns the status of a probe such as `/readyz`. */
   async probe(path: string): Promise<number> {
-    return (await fetch(new URL(path, this.url))).status;
+    return (await fetch(new URL(path, this.#url))).status;
   }
 
   signal(signal: NodeJS.Signals): void {
     if (this.isAlive) this.#child.kill(signal);
+  }
+
+  /** Kills the server behind `wrap`, if there is one now. */
+  killWrapped(): void {
+    try {
+      process.kill(Number(readFileSync(`${this.settings.folder}/${this.settings.name}.wrapped`, 'utf8')), 'SIGKILL');
+    } catch {
+      // It has ended, or has not started.
+    }
   }
 
   /** Sets the wall clock of the process. Resolves when it is set. */
@@ -151,8 +164,74 @@ export class ServerProcess {
   }
 }
 
+function commandOf(via: Via, config: string): string[] {
+  const serve = ['serve', '--config', config, '--tools', `${fixtures}tools`];
+  switch (via) {
+    case 'http':
+      return [...serve, '--http', '127.0.0.1:0'];
+    case 'stdio':
+      return serve;
+    case 'wrap':
+      return ['wrap', '--config', config, '--', process.execPath, `${fixtures}wrapped.mjs`];
+  }
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server answered.
-function messageIn(text: string): any {
+type Message = any;
+/** Sends a request of MCP 2026-07-28 and returns the response. Rejects when no response comes. */
+type Send = (method: string, params: Record<string, unknown>, signal?: AbortSignal) => Promise<Message>;
+
+const _meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': info,
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+function sendOverHttp(url: string): Send {
+  return async (method, params, signal) => {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': method,
+        'mcp-name': String(params.name),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
+      signal: signal ?? null,
+    });
+    return messageIn(await response.text());
+  };
+}
+
+/** A caller that leaves cancels its request. */
+function sendOverStdio({ stdin, stdout }: ChildProcessWithoutNullStreams): Send {
+  const waiting = new Map<number, (message: Message) => void>();
+  createInterface({ input: stdout }).on('line', (line) => {
+    const message = JSON.parse(line) as Message;
+    waiting.get(message.id)?.(message);
+  });
+  stdout.setMaxListeners(0);
+  let lastId = 0;
+  const write = (message: object): void => void stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  return (method, params, signal) =>
+    new Promise((resolve, reject) => {
+      lastId += 1;
+      const id = lastId;
+      const leave = (): void => {
+        write({ method: 'notifications/cancelled', params: { requestId: id } });
+        reject(new Error('the caller left'));
+      };
+      waiting.set(id, resolve);
+      signal?.addEventListener('abort', leave, { once: true });
+      if (stdout.closed) return reject(new Error('the server has ended'));
+      stdout.once('close', () => reject(new Error('the server ended')));
+      write({ id, method, params: { ...params, _meta } });
+    });
+}
+
+function messageIn(text: string): Message {
   const lines = text.split('\n').filter((line) => line.startsWith('data: {'));
   return JSON.parse(lines.at(-1)?.slice('data: '.length) ?? text);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import type { Random } from './random.ts';
 import { FaultyNetwork, RedisProcess } from './redis.ts';
-import { ServerProcess } from './server.ts';
+import { ServerProcess, type Via } from './server.ts';
 import { EffectUpstream } from './upstream.ts';
 
 export type StoreKind = 'sqlite' | 'redis';
@@ -23,6 +23,13 @@ export interface StageSettings {
    * @defaultValue all
    */
   readonly happens?: 'all' | 'store' | 'servers';
+  /** @defaultValue http */
+  readonly via?: Via;
+  /**
+   * By how much the clock of each server is ahead of the one before it, in ms.
+   * @defaultValue 0
+   */
+  readonly skewMs?: number;
   /** False for the control in which each server has a ledger of its own. */
   readonly isShared?: boolean;
 }
@@ -83,7 +90,7 @@ export class ChaosStage {
     const stage = new ChaosStage(settings, folder, upstream, redis);
     await Promise.all(Array.from({ length: serverCount }, (_, index) => stage.#startServer(index)));
     // Opens the ledgers, since a file that does not exist cannot be moved.
-    await Promise.all(stage.servers.map((server) => server.probe('/readyz')));
+    await Promise.all(stage.servers.map((server) => server.call('order_once', { item: 'opened' })));
     return stage;
   }
 
@@ -97,8 +104,8 @@ export class ChaosStage {
     return `${this.#folder}/ledger${this.#settings.isShared === false ? index : ''}.sqlite`;
   }
 
-  async #startServer(index: number, aheadMs = 0): Promise<void> {
-    const { program, env = {} } = this.#settings;
+  async #startServer(index: number, aheadMs = index * (this.#settings.skewMs ?? 0)): Promise<void> {
+    const { program, env = {}, via = 'http' } = this.#settings;
     const settings = {
       program,
       folder: this.#folder,
@@ -108,6 +115,7 @@ export class ChaosStage {
       config: { ...config, ...this.#settings.config },
       aheadMs,
       env,
+      via,
     };
     // A server does not start without its store, and is started again, as by a supervisor.
     for (let tries = 1; ; tries += 1) {
@@ -121,6 +129,10 @@ export class ChaosStage {
     }
   }
 
+  get via(): Via {
+    return this.#settings.via ?? 'http';
+  }
+
   /** A server to call. Any of them, since all share one ledger. */
   get anyServer(): ServerProcess {
     const index = this.#settings.random.between(0, serverCount - 1);
@@ -131,8 +143,9 @@ export class ChaosStage {
 
   /** Lets one thing happen, and undoes it where it has to be undone. */
   async disturb(): Promise<void> {
-    const { random, kind, happens = 'all' } = this.#settings;
-    const common: readonly string[] = happens === 'store' ? ['clock'] : ['kill', 'stop', 'terminate', 'clock'];
+    const { random, kind, happens = 'all', via } = this.#settings;
+    const ofServers = via === 'wrap' ? [...serverDisturbances, 'wrapped server killed'] : serverDisturbances;
+    const common: readonly string[] = happens === 'store' ? ['clock'] : ofServers;
     const ofStore = kind === 'redis' ? redisDisturbances : sqliteDisturbances;
     const what = random.of([...common, ...(happens === 'servers' ? [] : ofStore)] as [string, ...string[]]);
     const index = random.between(0, serverCount - 1);
@@ -170,6 +183,9 @@ export class ChaosStage {
         server.signal('SIGSTOP');
         await pause(random.between(200, 3_000));
         return server.signal('SIGCONT');
+      case 'wrapped server killed':
+        this.hasKilled = true;
+        return server.killWrapped();
       case 'clock':
         return server.setAhead(random.of([-7_200_000, -150_000, 0, 150_000, 3_600_000, 7_200_000]));
       default:
@@ -260,7 +276,8 @@ export class ChaosStage {
   /** Ends all faults, and makes sure that every server answers. */
   async heal(): Promise<void> {
     this.#redis?.network.heal();
-    for (const server of this.servers) await server.setAhead(0);
+    const { skewMs = 0 } = this.#settings;
+    for (const [index, server] of this.servers.entries()) await server.setAhead(index * skewMs);
   }
 
   async close(): Promise<void> {
@@ -274,6 +291,7 @@ export class ChaosStage {
   }
 }
 
+const serverDisturbances: readonly string[] = ['kill', 'stop', 'terminate', 'clock'];
 const redisDisturbances = [
   'redis killed',
   'redis paused',
