@@ -16,6 +16,8 @@ const carriedNames = /^(?:headers?|query|param(?:eter)?s|body|data|json|form|pay
 const nestedDepthMax = 16;
 const nestedCharsMax = 100_000;
 
+const nothing = /(?!)/;
+
 /** HTTP methods that are safe (RFC 9110, 9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const sqlNames = /^(?:sql|statement|query|sql_?query|query_?text|sql_?statement)$/i;
@@ -26,6 +28,8 @@ const graphqlNames = /^(?:mutation|document|graph_?ql|gql)$/i;
 /** Names of arguments that say where the server saves what it read. */
 const targetNames =
   /^(?:dest(?:ination)?|into|sink|out_?file|output|(?:save|write|export|copy|store|materiali[sz]e)_?(?:as|to|into|in|path|file)|(?:output|out|target|dest(?:ination)?|into|result)_?(?:table|view|collection|data_?set|database|schema|file|file_?name|path|file_?path|dir|dir_?path|directory|folder|bucket|location|ur[il]))$/i;
+/** Those of them that say so also within data, where `destination` may be a field to search for. */
+const savingNames = /^(?:save|write|export|copy|store|materiali[sz]e)_?(?:as|to|into|in|path|file)$/i;
 /** Values of `output` that name a form, not a place. */
 const formats = /^(?:json|jsonl|csv|tsv|text|plain|table|markdown|yaml|xml|html|raw)$/i;
 const urlNames = /^(?:url|uri|endpoint|path|href|resource)$/i;
@@ -134,7 +138,7 @@ type Judge = readonly [names: RegExp, isRead: (text: string, name: string) => bo
  * Tests all arguments that may say what a call does, also undeclared and nested ones: the server decides which of them it
  * follows. Each that is given must be a text that reads. An argument that says where to save a result makes the call write.
  *
- * @param data the names of objects and lists that hold data only, and are not searched
+ * @param data the names of objects and lists that hold data only, and are searched for places to save only
  */
 function allRead(args: JsonObject, judges: readonly Judge[], properties: JsonObject, data = dataNames): boolean {
   const usual = Object.keys(properties).filter((name) => isMissing(args[name]) && !/^mode$/i.test(name));
@@ -143,7 +147,9 @@ function allRead(args: JsonObject, judges: readonly Judge[], properties: JsonObj
   return (
     !given.some(([name, value]) => savesResult(name, value)) &&
     all.every(([name, value]) => isReadBy(judges, name, value)) &&
-    given.every(([name, value]) => data.test(name) || nestedReads(value, judges, data, 1))
+    given.every(([name, value]) =>
+      data.test(name) ? nestedReads(value, [], nothing, 1, savingNames) : nestedReads(value, judges, data, 1),
+    )
   );
 }
 
@@ -153,19 +159,29 @@ function isReadBy(judges: readonly Judge[], name: string, value: unknown): boole
 }
 
 /** Tests the members of objects within an argument, also in JSON text. */
-function nestedReads(value: unknown, judges: readonly Judge[], data: RegExp, depth: number): boolean {
-  if (typeof value === 'string') return textReads(value, judges, data, depth);
+function nestedReads(
+  value: unknown,
+  judges: readonly Judge[],
+  data: RegExp,
+  depth: number,
+  targets = targetNames,
+): boolean {
+  if (typeof value === 'string') return textReads(value, judges, data, depth, targets);
   if (typeof value !== 'object' || value === null) return true;
   if (depth > nestedDepthMax) return false;
-  if (Array.isArray(value)) return value.every((item) => nestedReads(item, judges, data, depth + 1));
+  if (Array.isArray(value)) return value.every((item) => nestedReads(item, judges, data, depth + 1, targets));
   return Object.entries(value).every(([name, member]) => {
     if (isMissing(member)) return true;
-    if (typeof member === 'object' && data.test(name)) return true;
-    return !savesResult(name, member) && isReadBy(judges, name, member) && nestedReads(member, judges, data, depth + 1);
+    if (typeof member === 'object' && data.test(name)) return nestedReads(member, [], nothing, depth + 1, savingNames);
+    return (
+      !savesResult(name, member, targets) &&
+      isReadBy(judges, name, member) &&
+      nestedReads(member, judges, data, depth + 1, targets)
+    );
   });
 }
 
-function textReads(text: string, judges: readonly Judge[], data: RegExp, depth: number): boolean {
+function textReads(text: string, judges: readonly Judge[], data: RegExp, depth: number, targets: RegExp): boolean {
   if (!/^\s*[{[]/.test(text)) return true;
   if (text.length > nestedCharsMax) return false;
   let value: unknown;
@@ -174,11 +190,11 @@ function textReads(text: string, judges: readonly Judge[], data: RegExp, depth: 
   } catch {
     return true;
   }
-  return nestedReads(value, judges, data, depth);
+  return nestedReads(value, judges, data, depth, targets);
 }
 
-function savesResult(name: string, value: unknown): boolean {
-  return targetNames.test(name) && value !== false && !(typeof value === 'string' && formats.test(value));
+function savesResult(name: string, value: unknown, targets = targetNames): boolean {
+  return targets.test(name) && value !== false && !(typeof value === 'string' && formats.test(value));
 }
 
 function isMissing(value: unknown): boolean {

@@ -158,6 +158,18 @@ describe('a tool that does both', () => {
       { action: 'list', filter: { action: 'delete' } },
       { action: 'list', input: { op: 'delete' } },
     ],
+    [
+      'manage_users',
+      users,
+      { action: 'list', filter: { destination: 'Rome' } },
+      { action: 'list', search: { saveTo: 'x' } },
+    ],
+    [
+      'manage_users',
+      users,
+      { action: 'list', filter: '{"all":[{"output":"x"}]}' },
+      { action: 'list', filter: '{"all":[{"save_as":"x"}]}' },
+    ],
     ['manage_users', users, { action: 'list', in: '{"a":1}' }, { action: 'list', in: '{"b":[{"action":"delete"}]}' }],
     ['http_request', { url: text, method: text }, { method: 'GET' }, { method: 'GET', request: { method: 'POST' } }],
     [
