@@ -100,6 +100,13 @@ async function serveWrapped(program: Program, target: readonly string[], options
   });
   await wrapped.relay.start();
   const { app, relay } = wrapped;
+  // The server starts without its ledger, too: reads pass, and each guarded call is refused. The engine logs the fault.
+  app.checkLedger().then(
+    (warnings) => {
+      for (const message of warnings) log.warn(message);
+    },
+    () => undefined,
+  );
   const close = async (): Promise<void> => {
     await relay.close().catch((error: unknown) => log.debug(`closing: ${describeError(error)}`));
     await transport.close();

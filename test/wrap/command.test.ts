@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serving } from './support/http.ts';
-import { main, RawClient, runWrap, scripted, stage } from './support/wrap.ts';
+import { main, outcomeOf, RawClient, runWrap, scripted, stage, wrapArgs } from './support/wrap.ts';
 
 test('--explain prints the decision for each tool, and calls no tool', async () => {
   const { env, effects } = stage();
@@ -114,4 +114,17 @@ test('wrap says what is missing where an option stands in the place of the comma
 test('explain names a server once where it cannot be started', async () => {
   const { stderr } = await runWrap(['--explain', '--', '/nowhere/bank']);
   expect(stderr).toMatch(/^mcp-once: bank: cannot list its tools: it cannot be started: /);
+});
+
+test('tells at its start that the ledger cannot be used, passes reads and refuses guarded calls', async () => {
+  const { folder, env, effects } = stage();
+  const file = join(folder, 'garbage.sqlite');
+  writeFileSync(file, 'not a database'.repeat(100), { mode: 0o600 });
+  const client = new RawClient(wrapArgs(`sqlite:${file}`, [scripted]), env);
+  await client.initialize();
+  await expect.poll(() => client.stderr).toContain(`The file ${file} is not a ledger`);
+  const read = await client.call('get_thing', {});
+  expect(read.result.content[0].text).toBe('done thing');
+  expect(outcomeOf((await client.call('effect', { what: 'x' })).result)).toMatchObject({ code: 'ledger_unavailable' });
+  expect(effects()).toEqual([]);
 });
