@@ -78,3 +78,17 @@ test('serve warns of settings for HTTP that have no effect', async () => {
   expect(code).toBe(0);
   expect(stderr).toContain('the configuration sets "http", which has no effect over stdin and stdout: add --http');
 });
+
+test('an uncaught exception of a tool ends the server, and the log has its message and stack', () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'tools'));
+  const file = join(folder, 'tools', 'late.mjs');
+  writeFileSync(file, "setTimeout(function thrower() { throw new Error('thrown late'); }, 1);\n");
+  const { code, stderr } = runProcess(folder, ['serve', '--http', '0', '--tools', 'tools', '--store', 'memory:']);
+  expect(code).toBe(1);
+  const line = stderr.split('\n').find((each) => each.includes('uncaught exception')) ?? '{}';
+  expect(JSON.parse(line)).toMatchObject({
+    msg: 'uncaught exception: thrown late',
+    stack: expect.stringMatching(/^Error: thrown late\n\s+at .*thrower .*late\.mjs/),
+  });
+});

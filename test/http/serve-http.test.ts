@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { insecureWarning } from '../../src/http/access/check.ts';
 import type { Era } from '../e2e/support/http.ts';
 import { fetchCall } from '../e2e/support/http.ts';
 import { paymentOf, unique, until, useStage } from '../e2e/support/stage.ts';
@@ -176,6 +177,8 @@ describe('the listen address', () => {
     const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
     const local = new URL(url.replace('0.0.0.0', '127.0.0.1'));
     expect((await fetch(new URL('/healthz', local))).status).toBe(200);
+    child.kill('SIGTERM');
+    expect(await text(child.stderr)).toContain(insecureWarning('0.0.0.0'));
   });
 
   test('is a usage error when it is not valid', async () => {
