@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sections } from '../dist/src/app.js';
 import { createCommandLine } from '../dist/src/cli/program.js';
+import { commandExamples } from '../dist/src/command/options.js';
 import { configJsonSchema } from '../dist/src/config/schema.js';
 import { refusalMessage } from '../dist/src/core/call/messages.js';
 import { refusal } from '../dist/src/core/call/outcome.js';
@@ -172,10 +173,12 @@ function commandParts(command, path) {
     });
   const subcommands = command.commands.filter((each) => each.name() !== 'help');
   const isGroup = subcommands.length > 0;
+  const examples = commandExamples(command);
   return [
     ...(path.length === 0 ? [] : [`## ${name}`, sentence(command.description())]),
     ...(given.length > 0 ? [table(['argument', 'meaning'], given)] : []),
     ...(options.length > 0 && !isGroup ? [table(['option', 'meaning'], options)] : []),
+    ...(examples.length > 0 ? [`\`\`\`text\n${examples.join('\n')}\n\`\`\``] : []),
     ...subcommands.flatMap((each) => commandParts(each, [...path, command.name()])),
   ];
 }

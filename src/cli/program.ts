@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { features } from '../app.ts';
 import { type Cli, errorLine, exitCodes, packageVersion, UsageError } from '../command/cli.ts';
-import { integer, withConfig, withLog, withTools } from '../command/options.ts';
+import { describedOption, integer, withConfig, withExamples, withLog, withTools } from '../command/options.ts';
 import type { Program } from '../command/program.ts';
 import { completedShells } from './completion/shells.ts';
 import { programOf } from './host.ts';
@@ -54,6 +54,7 @@ export async function createCommandLine(program: Program, end: (code: number) =>
     .description('An MCP server whose tool calls take effect once.')
     .version(packageVersion())
     .exitOverride()
+    .configureHelp({ optionDescription: describedOption })
     .configureOutput({ writeOut: (text) => cli.print(text.trimEnd()), writeErr: (text) => cli.tell(text.trimEnd()) });
   addServe(commandLine, program, end);
   addConfig(commandLine, program, end);
@@ -79,9 +80,10 @@ function nameOf(command: Command): string {
 }
 
 function addServe(commandLine: Command, program: Program, end: (code: number) => void): void {
-  withLog(withTools(withConfig(commandLine.command('serve'))))
+  const serve = withLog(withTools(withConfig(commandLine.command('serve'))));
+  withExamples(serve, 'mcp-once serve --tools ./tools', 'mcp-once serve --http 3000 --store redis://127.0.0.1:6379')
     .description(
-      'serve the tools over stdin and stdout (what runs when no command is given), or over HTTP; on SIGHUP it reloads them',
+      'run the MCP server: the shipped tools and tools of your own, over stdin and stdout (also without a command), or over HTTP; on SIGHUP it reloads them',
     )
     .option('--watch', 'reload the tools when a file of theirs or the configuration file changes, while you develop')
     .action(async (options) => end(await program.serve(options)));
@@ -100,7 +102,9 @@ function addSandbox(commandLine: Command, program: Program, end: (code: number) 
 
   commandLine
     .command('demo')
-    .description('show what it does, with real processes and the sandbox')
+    .description(
+      'make invoices in the sandbox while streams break and processes die, and count them; needs no account and no network',
+    )
     .action(async () => end(await (await import('./demo/demo.ts')).runDemo(program.cli)));
 }
 
@@ -108,7 +112,7 @@ async function addLedger(commandLine: Command, program: Program, end: (code: num
   const ledger = commandLine.command('ledger').description('inspect and resolve the operations in the ledger');
   const json = ['--json', 'for programs: JSON on stdout'] as const;
 
-  withConfig(ledger.command('list'))
+  withExamples(withConfig(ledger.command('list')), 'mcp-once ledger list --state unknown')
     .description('the newest operations')
     .addOption(
       new Option('--state <state>', 'only operations in this state').choices([
@@ -126,7 +130,7 @@ async function addLedger(commandLine: Command, program: Program, end: (code: num
     .option(...json)
     .action(async (options) => end(await (await import('./ledger/list.ts')).runLedgerList(program, options)));
 
-  withConfig(ledger.command('show'))
+  withExamples(withConfig(ledger.command('show')), 'mcp-once ledger show ecb2078c --arguments')
     .description('one operation')
     .argument('<operation>', 'its key, or the first characters of it')
     .option('--arguments', 'also show the values: arguments, results of steps, result')
@@ -134,7 +138,12 @@ async function addLedger(commandLine: Command, program: Program, end: (code: num
     .option(...json)
     .action(async (key, options) => end(await (await import('./ledger/show.ts')).runLedgerShow(program, key, options)));
 
-  const resolve = withTools(withConfig(ledger.command('resolve')))
+  const resolve = withTools(withConfig(ledger.command('resolve')));
+  withExamples(
+    resolve,
+    'mcp-once ledger resolve ecb2078c --succeeded result.json',
+    "mcp-once ledger resolve ecb2078c --failed --message 'the API has no such invoice'",
+  )
     .description('end an operation with an unknown outcome, after checking the upstream')
     .argument('<operation>', 'its key, or the first characters of it')
     .option(
@@ -167,8 +176,7 @@ async function addLedger(commandLine: Command, program: Program, end: (code: num
 }
 
 function addCompletion(commandLine: Command, { cli }: Program, end: (code: number) => void): void {
-  commandLine
-    .command('completion')
+  withExamples(commandLine.command('completion'), 'mcp-once completion bash >> ~/.bashrc')
     .description('print a script that completes commands and options in a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(completedShells))
     .action(async (shell) => {
@@ -182,7 +190,7 @@ function addConfig(commandLine: Command, program: Program, end: (code: number) =
   const config = commandLine
     .command('config')
     .description('check the configuration, print its schema, or make a token');
-  withLog(withTools(withConfig(config.command('check'))))
+  withExamples(withLog(withTools(withConfig(config.command('check')))), 'mcp-once config check --config mcp-once.json')
     .description('print the effective configuration without secrets; fails when it is not valid')
     .action(async (options) => end(await (await import('./config.ts')).runConfigCheck(program, options)));
   config

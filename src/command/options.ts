@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Help, InvalidArgumentError, Option } from 'commander';
 import { logFormats, logLevels } from '../config/defaults.ts';
 
 /** Adds the options of every command that reads the configuration. */
@@ -22,6 +22,27 @@ export function withLog(command: Command): Command {
         logFormats,
       ),
     );
+}
+
+const examples = new WeakMap<Command, readonly string[]>();
+
+/** Shows command lines after the help of a command. */
+export function withExamples(command: Command, ...lines: readonly string[]): Command {
+  examples.set(command, lines);
+  return command.addHelpText('after', ['', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n'));
+}
+
+/**
+ * Returns the command lines of `withExamples`.
+ * @public for the reference of commands in docs/reference
+ */
+export function commandExamples(command: Command): readonly string[] {
+  return examples.get(command) ?? [];
+}
+
+/** Describes an option in the help. An option that collects values has no default. */
+export function describedOption(option: Option): string {
+  return Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option);
 }
 
 /** Collects the values of an option that may be given several times. */

@@ -1,9 +1,13 @@
-import { collect, integer, withConfig, withLog } from '../command/options.ts';
+import { collect, integer, withConfig, withExamples, withLog } from '../command/options.ts';
 import type { AddCommands, ToolOptions } from '../command/program.ts';
 
 /** Adds the command `openapi`. */
 export const addOpenApiCommands: AddCommands = (commandLine, program, end) => {
-  withLog(withConfig(commandLine.command('openapi')))
+  withExamples(
+    withLog(withConfig(commandLine.command('openapi'))),
+    'mcp-once openapi orders.yaml --list',
+    "mcp-once openapi orders.yaml --include 'tag:orders' --credential bearerAuth=ORDERS_TOKEN",
+  )
     .description("serve an HTTP API's operations as tools, by its OpenAPI document")
     .argument('<document>', 'a path, a URL, or - for stdin (with --list)')
     .option('--base-url <url>', "where the API is, if not at the document's server; a host alone keeps its path")

@@ -1,18 +1,24 @@
 import { Option } from 'commander';
-import { collect, integer, withConfig, withLog } from '../command/options.ts';
+import { collect, integer, withConfig, withExamples, withLog } from '../command/options.ts';
 import type { AddCommands } from '../command/program.ts';
 import { clientNames } from './clients/files.ts';
 
 /** Adds the command `wrap`. */
 export const addWrapCommands: AddCommands = (commandLine, program, end) => {
-  withLog(withConfig(commandLine.command('wrap')))
+  withExamples(
+    withLog(withConfig(commandLine.command('wrap'))),
+    'mcp-once wrap -- npx -y @modelcontextprotocol/server-filesystem ~/notes',
+    'mcp-once wrap --explain https://mcp.example.com/mcp',
+    'mcp-once wrap --client claude-desktop --write',
+    'mcp-once wrap --client claude-desktop --undo',
+  )
     .description("guard another MCP server, so that its tools' calls take effect once")
     .argument('[server...]', "-- COMMAND ARGS... or a URL; without one, the configuration's mcpServers")
     .option('--id <id>', "the server's name in idempotency keys, instead of its command and folder, or its URL")
     .option('--account <name>', 'distinguishes two accounts of the server in idempotency keys')
     .option(
       '--env <variable>',
-      'the name of a variable that the command gets besides PATH, HOME and a few others (repeatable)',
+      'the name of a variable that the command gets besides PATH, HOME and a few others; may be given several times',
       collect,
       [],
     )
@@ -20,7 +26,7 @@ export const addWrapCommands: AddCommands = (commandLine, program, end) => {
     .option('--no-inherit-env', 'give a command only the safe list and the variables of --env')
     .option('--url-env <variable>', 'the variable that holds the URL, if it contains a secret')
     .option('--bearer-env <variable>', 'the variable that holds the bearer token for a URL')
-    .option('--header <header>', 'a header for a URL, as "Name: value" (repeatable)', collect, [])
+    .option('--header <header>', 'a header for a URL, as "Name: value"; may be given several times', collect, [])
     .option('--initialize-timeout <seconds>', 'the time limit for the start of the server', integer(1, 3_600), 30)
     .option('--login', 'log in to a URL with the browser (OAuth), store the login, and exit')
     .option('--no-browser', 'with --login: print the page instead of opening it')

@@ -83,7 +83,15 @@ test('an uncaught exception of a tool ends the server, and the log has its messa
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'tools'));
   const file = join(folder, 'tools', 'late.mjs');
-  writeFileSync(file, "setTimeout(function thrower() { throw new Error('thrown late'); }, 1);\n");
+  writeFileSync(
+    file,
+    `import { defineTool, z } from 'mcp-once';
+     export const late = defineTool({
+       name: 'late', title: 'Late', description: 'Late.', effect: 'read',
+       input: z.object({}), output: z.object({}), run: () => ({}),
+     });
+     setTimeout(function thrower() { throw new Error('thrown late'); }, 1);`,
+  );
   const { code, stderr } = runProcess(folder, ['serve', '--http', '0', '--tools', 'tools', '--store', 'memory:']);
   expect(code).toBe(1);
   const line = stderr.split('\n').find((each) => each.includes('uncaught exception')) ?? '{}';
