@@ -80,7 +80,7 @@ describe('ledger', () => {
     });
     served.child.kill('SIGKILL');
     await served.exited;
-  }, 30_000);
+  });
 
   test('show names the step that a killed process was sending, with its upstream key', async () => {
     const { stdout } = await run(folder, ['ledger', 'list', '--tool', 'hang', ...store, '--json']);

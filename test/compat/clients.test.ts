@@ -17,28 +17,24 @@ const libraries = [
   ['mastra', 'structured content'],
 ] as const;
 
-it.each(libraries)(
-  '%s shows its model notes, tokens and first results (%s)',
-  async (name, shows) => {
-    const folder = await mkdtemp(join(tmpdir(), 'mcp-once-clients-'));
-    try {
-      const program = fileURLToPath(new URL(`clients/${name}.mjs`, import.meta.url));
-      const env = { PATH: process.env.PATH, HOME: folder, ROOMS_FILE: join(folder, 'bookings') };
-      const { stdout } = await run(process.execPath, [program], { cwd: folder, env, timeout: 110_000 });
-      const { seen } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { seen: string[] };
-      expect(judge(seen)).toEqual({
-        shows,
-        replayNote: true,
-        repeatToken: true,
-        conflictNote: true,
-        conflictResult: true,
-        unknownNextStep: true,
-        error: true,
-        twinReached: true,
-      });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  },
-  120_000,
-);
+it.each(libraries)('%s shows its model notes, tokens and first results (%s)', async (name, shows) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-once-clients-'));
+  try {
+    const program = fileURLToPath(new URL(`clients/${name}.mjs`, import.meta.url));
+    const env = { PATH: process.env.PATH, HOME: folder, ROOMS_FILE: join(folder, 'bookings') };
+    const { stdout } = await run(process.execPath, [program], { cwd: folder, env, timeout: 280_000 });
+    const { seen } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { seen: string[] };
+    expect(judge(seen)).toEqual({
+      shows,
+      replayNote: true,
+      repeatToken: true,
+      conflictNote: true,
+      conflictResult: true,
+      unknownNextStep: true,
+      error: true,
+      twinReached: true,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

@@ -141,18 +141,14 @@ function hasType({ type, anyOf }: JsonObject): boolean {
 const frameworkNames = Object.keys(frameworks);
 
 describe.each(Object.entries(documents))('the input schemas of %s', (_name, document) => {
-  test.each(frameworkNames)(
-    'keep the type of each nullable property in %s',
-    async (framework) => {
-      const { raw, published } = await listsOf(document);
-      const convert = frameworks[framework] as Convert;
-      const all = nullables(raw, await convert(published));
-      // A required property keeps null, so that no client has to make up a value. These convert it to a form of their own.
-      const judged = ['LangChain', 'Mastra'].includes(framework) ? all.filter(({ isRequired }) => !isRequired) : all;
-      expect(judged.filter(({ converted }) => !hasType(converted)).map(({ at }) => at)).toEqual([]);
-    },
-    120_000,
-  );
+  test.each(frameworkNames)('keep the type of each nullable property in %s', async (framework) => {
+    const { raw, published } = await listsOf(document);
+    const convert = frameworks[framework] as Convert;
+    const all = nullables(raw, await convert(published));
+    // A required property keeps null, so that no client has to make up a value. These convert it to a form of their own.
+    const judged = ['LangChain', 'Mastra'].includes(framework) ? all.filter(({ isRequired }) => !isRequired) : all;
+    expect(judged.filter(({ converted }) => !hasType(converted)).map(({ at }) => at)).toEqual([]);
+  });
 });
 
 test('control: without the form for clients, properties of GitHub have a list of types or none', async () => {
@@ -166,4 +162,4 @@ test('control: without the form for clients, properties of GitHub have a list of
   for (const framework of ['no conversion', 'LangChain', 'OpenAI Agents']) {
     expect(lost.get(framework), framework).toBeGreaterThan(20);
   }
-}, 120_000);
+});
