@@ -176,7 +176,7 @@ async function addLedger(commandLine: Command, program: Program, end: (code: num
 }
 
 function addCompletion(commandLine: Command, { cli }: Program, end: (code: number) => void): void {
-  withExamples(commandLine.command('completion'), 'mcp-once completion bash >> ~/.bashrc')
+  withExamples(commandLine.command('completion'), 'source <(mcp-once completion bash)')
     .description('print a script that completes commands and options in a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(completedShells))
     .action(async (shell) => {
