@@ -300,8 +300,9 @@ describe('a response body', () => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('half', () => request.url === '/reset' && response.destroy());
     });
-    const { sender } = rig(origin, { timeoutMs: 300 });
     for (const where of ['/stall', '/reset']) {
+      // Long enough for a busy machine to connect. Only the stalled response waits for it.
+      const { sender } = rig(origin, { timeoutMs: 4_000 });
       const answer = await sender.send(requestTo(origin, { url: origin + where }), once);
       expect([answer.status, answer.body.toString(), answer.truncated]).toEqual([200, 'half', true]);
     }
