@@ -143,6 +143,7 @@ export class ChaosStage {
 
   /** Lets one thing happen, and undoes it where it has to be undone. */
   async disturb(): Promise<void> {
+    await this.#supervise();
     const { random, kind, happens = 'all', via } = this.#settings;
     const ofServers = via === 'wrap' ? [...serverDisturbances, 'wrapped server killed'] : serverDisturbances;
     const common: readonly string[] = happens === 'store' ? ['clock'] : ofServers;
@@ -273,9 +274,22 @@ export class ChaosStage {
     }
   }
 
+  /** Starts servers again that ended by themselves: a guard ends when the server behind it is killed while it starts. */
+  async #supervise(): Promise<void> {
+    const ended = [...this.servers.entries()].filter(([, { isAlive }]) => !isAlive);
+    for (const [index] of ended) {
+      const place = `server ${index}`;
+      if (this.#disturbed.has(place) || this.#disturbed.has('all')) continue;
+      this.hasKilled = true;
+      this.#disturbed.add(place);
+      await this.#startServer(index).finally(() => this.#disturbed.delete(place));
+    }
+  }
+
   /** Ends all faults, and makes sure that every server answers. */
   async heal(): Promise<void> {
     this.#redis?.network.heal();
+    await this.#supervise();
     const { skewMs = 0 } = this.#settings;
     for (const [index, server] of this.servers.entries()) await server.setAhead(index * skewMs);
   }
