@@ -1,5 +1,6 @@
 import type { SqliteConnection } from '../../src/core/ledger/stores/sqlite-driver.ts';
 import { openSqliteFile } from '../../src/core/ledger/stores/sqlite-file.ts';
+import { ownTime } from '../../src/core/ledger/stores/sqlite-time.ts';
 
 interface BareSqlite {
   readonly database: SqliteConnection;
@@ -13,7 +14,12 @@ interface BareSqlite {
  * synchronous FULL), one commit per statement.
  */
 export async function openBareSqlite(path: string): Promise<BareSqlite> {
-  const { database } = await openSqliteFile({ path, createFolder: false, lockTimeoutMs: 5_000 });
+  const { database } = await openSqliteFile({
+    path,
+    createFolder: false,
+    lockTimeoutMs: 5_000,
+    timeOf: () => ownTime(Date.now),
+  });
   const insert = database.prepare<[string, string, number, number]>(
     `INSERT INTO entries (key, value, expires_at) VALUES (?, ?, ?)
      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at

@@ -3,6 +3,7 @@ import type { KeyvStoreAdapter, StoredData } from 'keyv';
 import type { GroupCommit } from './group-commit.ts';
 import { namespaceSeparator } from './keyv-keys.ts';
 import { expiry, type SqliteEntries } from './sqlite-entries.ts';
+import type { RowTime } from './sqlite-time.ts';
 
 /**
  * The Keyv storage adapter over a ledger file. Its writes join the group commit of the primitives, and it stores the
@@ -13,15 +14,15 @@ export class KeyvSqlite extends EventEmitter implements KeyvStoreAdapter {
   namespace?: string | undefined;
   readonly group: GroupCommit;
   readonly entries: SqliteEntries;
-  readonly now: () => number;
+  readonly time: RowTime;
   readonly sweepIntervalMs: number;
 
-  constructor(group: GroupCommit, entries: SqliteEntries, now: () => number, sweepIntervalMs: number) {
+  constructor(group: GroupCommit, entries: SqliteEntries, time: RowTime, sweepIntervalMs: number) {
     super();
     this.opts = { dialect: 'sqlite', url: `sqlite:${group.path}` };
     this.group = group;
     this.entries = entries;
-    this.now = now;
+    this.time = time;
     this.sweepIntervalMs = sweepIntervalMs;
   }
 
@@ -43,7 +44,7 @@ export class KeyvSqlite extends EventEmitter implements KeyvStoreAdapter {
     const name = this.#name(key);
     await this.group.run({
       key: name,
-      write: () => this.entries.put(name, value, expiry(this.now(), ttlMs || undefined)),
+      write: () => this.entries.put(name, value, expiry(this.time.written(), ttlMs || undefined)),
     });
     return true;
   }

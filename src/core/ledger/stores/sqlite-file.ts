@@ -7,6 +7,7 @@ import { SqliteConnection, type SqliteDriver, sqliteCode } from './sqlite-driver
 import { isSqliteBusy, lockedTooLong, sqliteFault } from './sqlite-faults.ts';
 import { fileMoved, SqliteIdentity, statFile } from './sqlite-identity.ts';
 import { SqliteMark, sharedDescriptor } from './sqlite-mark.ts';
+import type { RowTime } from './sqlite-time.ts';
 
 /** The version of the table below. A newer mcp-once may write files with a newer version. */
 const formatVersion = 1;
@@ -24,7 +25,7 @@ const format = `
   CREATE TABLE entries (
     key TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL,
-    expires_at INTEGER -- wall clock, milliseconds; NULL for never
+    expires_at INTEGER -- milliseconds since the epoch, by the time of the file; NULL for never
   ) STRICT;
   CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
   PRAGMA application_id = ${applicationId};
@@ -36,6 +37,8 @@ export interface SqliteFileOptions {
   readonly createFolder: boolean;
   /** How long to wait for the locks of other processes, in ms. */
   readonly lockTimeoutMs: number;
+  /** Returns the time by which rows of the file expire. It may write to the file. */
+  readonly timeOf: (database: SqliteConnection) => RowTime;
   /** See `SqliteConnectionOptions`. */
   readonly driver?: SqliteDriver;
 }
@@ -45,6 +48,7 @@ export interface SqliteFile {
   readonly database: SqliteConnection;
   readonly identity: SqliteIdentity;
   readonly mark: SqliteMark;
+  readonly time: RowTime;
   /** Closes the connection. A file that was overwritten stays open, since SQLite would copy the log into it. */
   close(): void;
 }
@@ -68,11 +72,14 @@ export async function openSqliteFile(options: SqliteFileOptions): Promise<Sqlite
     try {
       const connection = new SqliteConnection(path, defined({ lockTimeoutMs: 0, driver: options.driver }));
       database = connection;
-      await whileBusy(path, options.lockTimeoutMs, () => prepareDatabase(connection, path));
+      const time = await whileBusy(path, options.lockTimeoutMs, () => {
+        prepareDatabase(connection, path);
+        return options.timeOf(connection);
+      });
       if (opened === undefined || descriptor === undefined) throw fileMoved(path);
       const mark = new SqliteMark(path, connection, descriptor);
       const identity = SqliteIdentity.of(path, opened, mark);
-      return { path, database, identity, mark, close: () => void (mark.isOverwritten || close()) };
+      return { path, database, identity, mark, time, close: () => void (mark.isOverwritten || close()) };
     } catch (error) {
       close();
       // SQLite reports a read-only file with a log in this way. Opening it tells the two apart.

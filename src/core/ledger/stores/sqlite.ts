@@ -1,14 +1,16 @@
 import { Keyv } from 'keyv';
+import { type MachineTime, systemClock } from '../../clock.ts';
 import { LedgerUnavailable, McpOnceError } from '../../errors.ts';
 import { defined } from '../../json.ts';
 import { type CommitStep, GroupCommit, mustWrite } from './group-commit.ts';
 import { assertDefaultFormat, defaultNamespace, type KeyNames, keyNamesOf } from './keyv-keys.ts';
 import { KeyvSqlite } from './sqlite-adapter.ts';
-import type { SqliteDriver } from './sqlite-driver.ts';
+import type { SqliteConnection, SqliteDriver } from './sqlite-driver.ts';
 import { expiry, type SqliteEntries, sqliteEntries } from './sqlite-entries.ts';
 import { sqliteFault } from './sqlite-faults.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { SqliteSweep } from './sqlite-sweep.ts';
+import { machineTime, ownTime, type RowTime, readSometimes } from './sqlite-time.ts';
 import { SqliteWake } from './sqlite-wake.ts';
 import { type CompareAndSetOptions, entryValue, type Store, type StoreEntry } from './store.ts';
 
@@ -20,10 +22,15 @@ export interface SqliteOptions {
    */
   readonly createFolder?: boolean;
   /**
-   * Returns the wall-clock time, in ms since the epoch.
+   * Returns the wall-clock time, in ms since the epoch. Without `machine`, it alone decides when entries expire.
    * @defaultValue Date.now
    */
   readonly now?: () => number;
+  /**
+   * Returns the time of the machine, by which entries expire.
+   * @defaultValue that of the system, unless `now` is given
+   */
+  readonly machine?: () => MachineTime;
   /**
    * How long a step waits for the locks of other processes, in ms.
    * @defaultValue 5_000
@@ -56,11 +63,18 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 /** Opens the Keyv storage adapter over a SQLite file, for a Keyv instance that the caller creates. */
 export async function openSqliteAdapter(options: SqliteOptions): Promise<KeyvSqlite> {
   const lockTimeoutMs = options.lockTimeoutMs ?? 5_000;
-  const now = options.now ?? Date.now;
   const { path, createFolder = false, driver } = options;
-  const file = await openSqliteFile({ path, createFolder, lockTimeoutMs, ...defined({ driver }) });
+  const timeOf = (database: SqliteConnection) => rowTimeOf(database, options);
+  const file = await openSqliteFile({ path, createFolder, lockTimeoutMs, timeOf, ...defined({ driver }) });
   const group = new GroupCommit(file, lockTimeoutMs);
-  return new KeyvSqlite(group, sqliteEntries(file.database, now), now, options.sweepIntervalMs ?? 30_000);
+  const { time } = file;
+  return new KeyvSqlite(group, sqliteEntries(file.database, time.now), time, options.sweepIntervalMs ?? 30_000);
+}
+
+function rowTimeOf(database: SqliteConnection, { now, machine }: SqliteOptions): RowTime {
+  if (machine) return machineTime(database, now ?? Date.now, machine);
+  if (now || !systemClock.machine) return ownTime(now ?? Date.now);
+  return machineTime(database, Date.now, readSometimes(systemClock.machine, systemClock.monotonicMs));
 }
 
 /**
@@ -92,7 +106,7 @@ class SqliteStore implements Store {
   readonly #names: KeyNames;
   readonly #group: GroupCommit;
   readonly #entries: SqliteEntries;
-  readonly #now: () => number;
+  readonly #time: RowTime;
   readonly #wake: SqliteWake;
   readonly #sweep: SqliteSweep;
   readonly #owned: boolean;
@@ -104,9 +118,9 @@ class SqliteStore implements Store {
     this.#names = keyNamesOf(keyv, adapter);
     this.#group = adapter.group;
     this.#entries = adapter.entries;
-    this.#now = adapter.now;
+    this.#time = adapter.time;
     this.#wake = new SqliteWake(adapter.group.database, adapter.group.path);
-    this.#sweep = new SqliteSweep(adapter.group, adapter.now, adapter.sweepIntervalMs);
+    this.#sweep = new SqliteSweep(adapter.group, adapter.time.now, adapter.sweepIntervalMs);
   }
 
   putIfAbsent(key: string, value: string | (() => string), ttlMs: number): Promise<string | undefined> {
@@ -116,7 +130,7 @@ class SqliteStore implements Store {
       read: () => this.#entries.read(name) ?? mustWrite,
       write: () => {
         for (let vanished = 0; vanished < vanishedMax; vanished += 1) {
-          if (this.#entries.insert(name, entryValue(value), expiry(this.#now(), ttlMs))) return undefined;
+          if (this.#entries.insert(name, entryValue(value), expiry(this.#time.written(), ttlMs))) return undefined;
           const present = this.#entries.read(name);
           if (present !== undefined) return present;
         }
@@ -137,7 +151,7 @@ class SqliteStore implements Store {
     const name = this.#names.toStore(key);
     const replaced = await this.#run({
       key: name,
-      write: () => this.#entries.replace(name, expected, next, expiry(this.#now(), ttlMs)),
+      write: () => this.#entries.replace(name, expected, next, expiry(this.#time.written(), ttlMs)),
     });
     if (replaced && options.wake) this.#wake.announce(key);
     return replaced;

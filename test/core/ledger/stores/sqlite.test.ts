@@ -13,6 +13,7 @@ import {
   type SqliteStoreOptions,
 } from '../../../../src/core/ledger/stores/sqlite.ts';
 import { SqliteConnection } from '../../../../src/core/ledger/stores/sqlite-driver.ts';
+import { readSometimes } from '../../../../src/core/ledger/stores/sqlite-time.ts';
 import type { Store } from '../../../../src/core/ledger/stores/store.ts';
 import { eventually } from '../../../support/event.ts';
 import { startStoreProcess } from '../../../support/store-process.ts';
@@ -376,6 +377,78 @@ test.runIf(process.platform === 'linux')('a file that one process opens twice st
   expect(locks()).toBe(1);
   await openedStore({ path, namespace: 'other' });
   expect(locks()).toBe(1);
+});
+
+describe('the time of rows', () => {
+  const at = Date.UTC(2026, 0, 1);
+  const day = 24 * 60 * minute;
+
+  test('keeps rows of a process whose wall clock is right from one whose clock is ahead', async () => {
+    const path = join(temporaryFolder(), 'ledger.sqlite');
+    let ms = 1_000;
+    const machine = () => ({ boot: 'one', ms });
+    const right = await openedStore({ path, now: () => at + ms, machine });
+    const ahead = await openedStore({ path, now: () => at + ms + 400 * day, machine });
+    await right.putIfAbsent('key', value(1), day);
+    expect(await ahead.sweep()).toBe(0);
+    expect(await ahead.putIfAbsent('key', value(2), day)).toBe(value(1));
+    ms += day;
+    expect(await ahead.get('key')).toBeUndefined();
+    expect(await right.putIfAbsent('key', value(2), day)).toBeUndefined();
+  });
+
+  test('is that of the first process, also in one that begins after the wall clock was set', async () => {
+    const path = join(temporaryFolder(), 'ledger.sqlite');
+    const machine = () => ({ boot: 'one', ms: 1_000 });
+    const before = await openedStore({ path, now: () => at, machine });
+    await before.putIfAbsent('key', value(1), day);
+    const after = await openedStore({ path, now: () => at + 20 * day, machine });
+    expect(await after.get('key')).toBe(value(1));
+  });
+
+  test('keeps rows over a restart of the machine that were written after the wall clock was corrected', async () => {
+    const path = join(temporaryFolder(), 'ledger.sqlite');
+    let now = 0;
+    const options = { path, now: () => now };
+    const first = await openedStore({ ...options, machine: () => ({ boot: 'one', ms: 1_000 }) });
+    now = at;
+    await first.putIfAbsent('key', value(1), day);
+    const second = await openedStore({ ...options, machine: () => ({ boot: 'two', ms: 0 }) });
+    expect(await second.get('key')).toBe(value(1));
+    now = at + 2 * day;
+    const third = await openedStore({ ...options, machine: () => ({ boot: 'three', ms: 0 }) });
+    expect(await third.get('key')).toBeUndefined();
+  });
+
+  test('is the wall clock on a system without an identity of the boot', async () => {
+    const path = join(temporaryFolder(), 'ledger.sqlite');
+    let now = at;
+    const store = await openedStore({ path, now: () => now, machine: () => ({ boot: '', ms: 1_000 }) });
+    await store.putIfAbsent('key', value(1), day);
+    now += day;
+    expect(await store.get('key')).toBeUndefined();
+  });
+
+  test('knows the last boots only', async () => {
+    const path = join(temporaryFolder(), 'ledger.sqlite');
+    for (let boot = 0; boot < 20; boot += 1) {
+      await openedStore({ path, now: () => at, machine: () => ({ boot: `boot ${boot}`, ms: 0 }) });
+    }
+    expect(otherConnection(path).prepareColumn<[], number>('SELECT count(*) FROM boots').get()).toBe(16);
+  });
+
+  test('reads the clock of the machine again after ten seconds', () => {
+    let [ms, monotonicMs] = [1_000, 0];
+    const read = readSometimes(
+      () => ({ boot: 'one', ms }),
+      () => monotonicMs,
+    );
+    monotonicMs = 9_000;
+    ms = 500_000;
+    expect(read().ms).toBe(10_000);
+    monotonicMs = 10_000;
+    expect(read().ms).toBe(500_000);
+  });
 });
 
 describe('the sweep', () => {
