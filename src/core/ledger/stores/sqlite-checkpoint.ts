@@ -56,6 +56,8 @@ export class SqliteCheckpoint {
     try {
       this.#file.identity.check();
       this.#file.mark.raise();
+      // Raising takes the time of a sync. A copy that came meanwhile must not get the log.
+      this.#file.identity.check();
       return true;
     } catch {
       return false;

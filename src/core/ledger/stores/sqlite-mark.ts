@@ -26,7 +26,7 @@ export class SqliteMark {
   #highest = -1;
   #isOverwritten = false;
   /** The file as it was when the counter was read. */
-  #seen: Pick<Stats, 'mtimeMs' | 'size'> = { mtimeMs: -1, size: -1 };
+  #seen: Pick<Stats, 'mtimeMs' | 'ctimeMs' | 'size'> = { mtimeMs: -1, ctimeMs: -1, size: -1 };
 
   /** @param descriptor of the file; `prepare` has been called for it */
   constructor(path: string, database: SqliteConnection, descriptor: Descriptor) {
@@ -69,13 +69,17 @@ export class SqliteMark {
    * Tests whether the file went back. It reads the counter only if the file has changed.
    * @throws LedgerUnavailable
    */
-  check({ mtimeMs, size }: Stats): void {
+  check({ mtimeMs, ctimeMs, size }: Stats): void {
     if (this.#isOverwritten) throw overwritten(this.#path);
-    if (mtimeMs === this.#seen.mtimeMs && size === this.#seen.size) return;
+    const { mtimeMs: seenMs, ctimeMs: seenChangeMs, size: seenSize } = this.#seen;
+    // `cp -p` sets the time of the content, but not the time of the change.
+    if (mtimeMs === seenMs && ctimeMs === seenChangeMs && size === seenSize) return;
     const count = this.#read();
     if (count === undefined) {
-      // The counter of a new file may still be in the log only.
-      if (this.#highest >= 0) throw overwritten(this.#path);
+      // The counter of a new file is in the log only, until its content changes for the first time.
+      const isFirst = seenSize < 0 || (mtimeMs === seenMs && size === seenSize);
+      if (!isFirst || this.#highest >= 0) throw overwritten(this.#path);
+      this.#seen = { mtimeMs, ctimeMs, size };
       return;
     }
     if (count < this.#highest) {
@@ -83,12 +87,12 @@ export class SqliteMark {
       throw overwritten(this.#path);
     }
     this.#highest = count;
-    this.#seen = { mtimeMs, size };
+    this.#seen = { mtimeMs, ctimeMs, size };
   }
 
   #read(): number | undefined {
     const count = this.#readAt(this.#place);
-    if (count !== undefined || this.#highest < 0) return count;
+    if (count !== undefined) return count;
     // VACUUM may have moved the page.
     this.#place = this.#placeNow();
     return this.#readAt(this.#place);

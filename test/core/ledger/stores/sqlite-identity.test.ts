@@ -72,6 +72,37 @@ test('a store whose file is overwritten by an earlier copy wins no claim, and le
   execFileSync('cmp', [path, `${path}.backup`]);
 });
 
+const overwritings: Readonly<Record<string, (path: string) => void>> = {
+  'an earlier copy that gets the time of the file': (path) => {
+    execFileSync('touch', ['-r', path, `${path}.time`]);
+    copy(`${path}.backup`, path);
+    execFileSync('touch', ['-r', `${path}.time`, path]);
+  },
+  'another ledger with a higher counter': (path) => copy(`${path}.other`, path),
+  'another program': (path) => execFileSync('cp', ['/dev/null', path]),
+};
+
+test.each(Object.entries(overwritings))('a store whose file is overwritten by %s wins no claim', async (_, change) => {
+  const path = join(temporaryFolder(), 'ledger.sqlite');
+  for (let count = 0; count < 4; count += 1) await stored(`${path}.other`, `other ${count}`);
+  await stored(path, 'first');
+  copy(path, `${path}.backup`);
+  await stored(path, 'second');
+  const store = await openSqliteStore({ path });
+  onTestFinished(() => store.close());
+  change(path);
+  await expect(store.putIfAbsent('third', '{"value":2}', minute)).rejects.toMatchObject(fault(path));
+});
+
+test('a store whose file is new wins no claim once another ledger has overwritten it', async () => {
+  const path = join(temporaryFolder(), 'ledger.sqlite');
+  await stored(`${path}.other`, 'other');
+  const store = await openSqliteStore({ path });
+  onTestFinished(() => store.close());
+  copy(`${path}.other`, path);
+  await expect(store.putIfAbsent('first', '{"value":1}', minute)).rejects.toMatchObject(fault(path));
+});
+
 test('a store wins claims while other processes and VACUUM write its file', async () => {
   const { path, store } = await opened();
   const other = await openSqliteStore({ path });
