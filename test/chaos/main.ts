@@ -11,6 +11,7 @@ import { ChaosStage, type StageSettings, type StoreKind } from './stage.ts';
 /** How long one round lasts, in ms. Each has new servers and a new store. */
 const roundMs = 30_000;
 const quickMs = 5_000;
+const quickRounds = 4;
 const controlMs = 4_000;
 const violationsShown = 20;
 
@@ -43,7 +44,7 @@ const program = values.program ?? new URL('../../src/cli/main.js', import.meta.u
 const seed = Number(values.seed);
 const kinds: readonly StoreKind[] = values.store === undefined ? ['sqlite', 'redis'] : [values.store as StoreKind];
 const ways: readonly Via[] = values.via === undefined ? ['http', 'stdio', 'wrap'] : [values.via as Via];
-const forMs = values.quick ? kinds.length * ways.length * quickMs : (parseDuration(values.for) ?? 120_000);
+const forMs = values.quick ? quickRounds * quickMs : (parseDuration(values.for) ?? 120_000);
 console.log(`seed ${seed}`);
 
 let failed = false;
@@ -53,10 +54,10 @@ for (let leftMs = forMs; leftMs > 0; round += 1) {
   const lastsMs = Math.min(leftMs, values.quick ? quickMs : roundMs);
   leftMs -= lastsMs;
   const isFailover = kind === 'redis' && (values.failover || round % 4 === 3);
-  const pair = Math.floor(round / kinds.length);
-  const via = ways[pair % ways.length] ?? 'http';
-  // Every third time: no server ends.
-  const isThird = Math.floor(pair / ways.length) % 3 === 2;
+  // Each store meets each way in six rounds.
+  const via = ways[round % ways.length] ?? 'http';
+  // In every third turn of them no server ends.
+  const isThird = Math.floor(round / (kinds.length * ways.length)) % 3 === 2;
   const happens = (values.happens ?? (isThird ? 'store' : 'all')) as NonNullable<StageSettings['happens']>;
   const report = await play({ kind, happens, via }, lastsMs, seed + round, isFailover);
   for (const violation of report.violations.slice(0, violationsShown)) console.log(`  VIOLATION ${violation}`);
